@@ -1,0 +1,233 @@
+"""The stub: a call that looks local. It finds the proxies, calls, retries by rule R, and falls back.
+
+Order of endpoints: the proxies that the registries name; when none can be reached, the servers themselves; and when
+no registry answers, the last addresses that any of them named.
+
+A call returns its value or raises one of three:
+
+    xmlrpc.client.Fault    the call was answered, with an error
+    NotSent                it cannot have run: calling again is safe
+    OutcomeUnknown         it may have run once, or not at all: ask before you call again
+
+Threads: two for each registry, which follow it. Calls run on their callers' threads, any number of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence
+from xmlrpc.client import Fault
+
+from registry import Directory
+from transport import process
+from transport.fallback import Balancer, Endpoint, Outcome
+from transport.hop import attempt_headers, exchange
+from transport.message import Reply, encode_request
+from transport.process import show
+from transport.rpc import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
+from transport.wire import Address, Pool
+
+DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
+CALL_TIMEOUT_S = 5.0
+PROXY = "proxy"
+EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5
+
+
+class Trace(NamedTuple):
+    """One attempt as it went: the endpoint, what happened, and how long it took."""
+
+    endpoint: Endpoint
+    what: str
+    took_s: float
+
+    def __str__(self) -> str:
+        where = f"{self.endpoint.instance} at {show(self.endpoint.address)}"
+        return f"{where}: {self.what} ({self.took_s * 1000:.1f} ms)"
+
+
+class CallError(Exception):
+    """A call without an answer. `attempts` tells each attempt; so does str()."""
+
+    meaning = ""
+
+    def __init__(self, call: str, attempts: Sequence[Trace], why: str = "") -> None:
+        told = "; ".join(f"{number}. {attempt}" for number, attempt in enumerate(attempts, 1))
+        super().__init__(f"{call}: {self.meaning}: {told or why}")
+        self.attempts = tuple(attempts)
+
+
+class NotSent(CallError):
+    """The call cannot have run: calling again is safe."""
+
+    meaning = "not executed"
+
+
+class OutcomeUnknown(CallError):
+    """The call may have run once, or not at all."""
+
+    meaning = "outcome unknown, it may have run"
+
+
+class Client:
+    """A stub for one service: `client.hello("Hello")` calls the method `hello`. Safe to share between threads.
+
+    Parameters: `registries` to find endpoints; `timeout_s` for a whole call with all its attempts; `on_attempt(trace)`
+    runs after each attempt on the caller's thread. Close it, or use it in a `with` block, to end its threads.
+    """
+
+    def __init__(self, service: str, *, registries: Sequence[Address] = DEFAULT_REGISTRIES,
+                 timeout_s: float = CALL_TIMEOUT_S, on_attempt: Callable[[Trace], None] = lambda trace: None) -> None:
+        self._service = service
+        self._timeout_s = timeout_s
+        self._on_attempt = on_attempt
+        self._registries = registries
+        self._pool = Pool()
+        self._lock = threading.Lock()
+        self._balancer = Balancer()             # Guarded by self._lock.
+        self._idempotent: frozenset[str] = frozenset()      # replaced whole
+        self._directories = [Directory(name, registries, self._on_change) for name in (PROXY, service)]
+        for directory in self._directories:
+            directory.start()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Client of {self._service!r} at {', '.join(map(show, self._registries))}>"
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        if method.startswith("__"):
+            raise AttributeError(method)
+        return lambda *params: self.call(method, *params)
+
+    def close(self) -> None:
+        """Ends the threads and connections."""
+        for directory in self._directories:
+            directory.close()
+        self._pool.close()
+
+    def call(self, method: str, *params: Any, timeout_s: Optional[float] = None) -> Any:
+        """Calls any method by name, also one like "system.listMethods". Blocks for `timeout_s` at most.
+
+        Raises Fault, NotSent or OutcomeUnknown; TypeError, OverflowError or ValueError for parameters that XML-RPC
+        cannot carry.
+        """
+        deadline = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
+        body = encode_call(method, params)
+        told = f"{self._service}.{method}"
+        for directory in self._directories:
+            directory.wait(deadline - time.monotonic())
+        reply = self._drive(told, body, method in self._idempotent or method.startswith("system."), deadline)
+        if reply.status != 200:
+            text = reply.body.decode("utf-8", "replace").strip()
+            raise Fault(TRANSPORT_ERROR, f"{told}: HTTP {reply.status}: {text}")
+        return decode_result(reply.body)
+
+    def _on_change(self) -> None:
+        proxies, servers = (directory.endpoints for directory in self._directories)
+        promises = [frozenset(server.idempotent) for server in servers]
+        with self._lock:
+            if promises:        # two versions of a service: only what every server promises
+                self._idempotent = frozenset.intersection(*promises)
+            self._balancer.update(proxies, servers)
+
+    def _drive(self, told: str, body: bytes, idempotent: bool, deadline: float) -> Reply:
+        """The loop of rule R: decide under the lock, act outside of it."""
+        call_id = os.urandom(16).hex()
+        attempts: List[Trace] = []
+        with self._lock:
+            call = self._balancer.call(idempotent, deadline)
+        while True:
+            started = time.monotonic()
+            with self._lock:
+                attempt = call.next_attempt(started)
+            if attempt is None:
+                break
+            headers = {"Content-Type": CONTENT_TYPE, **attempt_headers(attempt, call_id, idempotent)}
+            request = encode_request("POST", f"/{self._service}", headers, body)
+            result = exchange(self._pool, attempt, request, started)
+            ended = time.monotonic()
+            with self._lock:
+                call.settle(result.outcome, ended, timed_out=result.timed_out, number=result.number)
+            attempts.append(Trace(attempt.endpoint, result.what, ended - started))
+            self._on_attempt(attempts[-1])
+            if result.reply and result.outcome is Outcome.ANSWERED:
+                return result.reply
+        if call.outcome is Outcome.UNKNOWN:
+            raise OutcomeUnknown(told, attempts)
+        raise NotSent(told, attempts, self._why_nobody())
+
+    def _why_nobody(self) -> str:
+        if not any(directory.answered for directory in self._directories):
+            where = ", ".join(show(registry) for registry in self._registries)
+            return f"no registry answers at {where} - start one with: python registry.py"
+        return f"no live server of {self._service!r} and no proxy - start one with: python server.py services/FILE.py"
+
+
+# ---- the process ----------------------------------------------------------------------------------------
+
+def _parse_value(text: str) -> Any:
+    """JSON where it parses, else the text itself: Hello, 42, true, [1, 2] and '"42"' are what they look like."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _call_once(client: Client, method: str, params: List[Any], timeout_s: float) -> int:
+    """Calls, prints the value or one line of error, and returns the exit code."""
+    try:
+        print(client.call(method, *params, timeout_s=timeout_s), flush=True)
+        return 0
+    except Fault as fault:
+        code, line = EXIT_FAULT, f"fault {fault.faultCode}: {fault.faultString}"
+    except NotSent as error:
+        code, line = EXIT_NOT_SENT, str(error)
+    except OutcomeUnknown as error:
+        code, line = EXIT_UNKNOWN, str(error)
+    except (TypeError, OverflowError, ValueError) as error:
+        code, line = process.EXIT_USAGE, f"XML-RPC cannot carry these arguments: {error}"
+    print(f"client: {line}", file=sys.stderr, flush=True)
+    return code
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = process.options("A client of Ponte: calls one method. Exit codes: 0 a value, 3 a fault, "
+                             "4 not executed, 5 outcome unknown, 2 wrong arguments.")
+    parser.add_argument("service", help="such as greeter")
+    parser.add_argument("method", help="such as hello")
+    parser.add_argument("params", nargs="*", help="JSON where it parses, else text")
+    parser.add_argument("--timeout", type=process.seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
+                        help="for the whole call with its attempts (default: %(default)s)")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="call N times (0 = until Ctrl-C)")
+    parser.add_argument("--every", type=process.seconds, default=1.0, metavar="SECONDS",
+                        help="pause between calls (default: %(default)s)")
+    parser.add_argument("--trace", action="store_true", help="print every attempt")
+    chosen = parser.parse_args(arguments)
+    process.start_logging(chosen.verbose)
+
+    def show_attempt(trace: Trace) -> None:
+        if chosen.trace:
+            print(f"  attempt: {trace}", file=sys.stderr, flush=True)
+
+    code = 0
+    with Client(chosen.service, registries=chosen.registry, on_attempt=show_attempt) as client:
+        done = 0
+        params = [_parse_value(text) for text in chosen.params]
+        while True:
+            code = _call_once(client, chosen.method, params, chosen.timeout) or code
+            done += 1
+            if done == chosen.repeat:
+                return code
+            time.sleep(chosen.every)
+
+
+if __name__ == "__main__":
+    process.run(main)

@@ -1,0 +1,365 @@
+"""Heartbeats: how a server tells the registries that it lives, twice a second, over UDP.
+
+Wire format: one datagram of at most 1,200 bytes, readable in `tcpdump -A`: a line with the hex HMAC-SHA256 of
+the rest (an empty line where no key is set), then one line of JSON:
+
+    {"v": 1, "type": "beat", "service": "greeter", "instance": "server-1", "incarnation": 1700000000000,
+     "seq": 7, "host": "127.0.0.1", "port": 41234, "state": "up", "lease_s": 2.0, "idempotent": ["hello"],
+     "epoch": "9f86d081"}
+
+Every beat is a full registration, so a registry that restarts empty is whole again after one beat. It answers
+with an "ack"; with an "epoch" when the beat carries another boot id than its own (a recording from before a
+restart is worthless); or with "superseded" when a younger process beats under the same name.
+
+Threads: `Heartbeat` has one, which waits for nothing but its socket: no print, no call, no lock held across I/O.
+
+Not guaranteed: delivery. A beat that is not acked within 0.1 s is sent again, with a new sequence number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import json
+import math
+import random
+import re
+import socket
+import threading
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+BEAT_S = 0.5                # shorter finds the dead sooner and costs more datagrams
+BEAT_JITTER = 0.1           # +- 10 %, so that servers started together do not beat together
+RESEND_S = 0.1              # an unacked beat is sent again after this long
+LEASE_S = 2.0               # a server is gone after this long without a beat: four beats may be lost
+LEASE_RANGE_S = (0.1, 60.0)
+MAX_DATAGRAM_BYTES = 1200   # fits any path's MTU, so that no beat is ever fragmented
+MAX_NAME = 64
+MAX_INTEGER = 2 ** 53       # what every JSON reader can hold exactly
+
+Address = Tuple[str, int]
+STATES = ("up", "draining", "leaving")
+
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+
+
+# ---- messages -------------------------------------------------------------------------------------------
+
+class Beat(NamedTuple):
+    """What a server says of itself. `(incarnation, seq)` grows with every beat."""
+
+    service: str
+    instance: str
+    incarnation: int
+    seq: int
+    host: str
+    port: int
+    state: str = "up"
+    lease_s: float = LEASE_S
+    idempotent: Tuple[str, ...] = ()
+    epoch: str = ""
+
+
+class Answer(NamedTuple):
+    """What a registry says to a beat: `type` is "ack", "epoch" or "superseded".
+
+    `incarnation` and `seq` are those of the beat; `newest` is the highest incarnation that the registry knows.
+    """
+
+    type: str
+    instance: str
+    incarnation: int
+    seq: int
+    epoch: str
+    newest: int
+
+
+class BadDatagram(ValueError):
+    """A datagram to drop; `reason` is a short word for the counter."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def encode_beat(beat: Beat, key: bytes = b"") -> bytes:
+    """The datagram of a beat. Raises ValueError if it does not fit into one."""
+    datagram = _seal({"v": 1, "type": "beat", **beat._asdict()}, key)
+    if len(datagram) > MAX_DATAGRAM_BYTES:
+        raise ValueError(f"{beat.service}: its beat takes {len(datagram)} bytes, {MAX_DATAGRAM_BYTES} at most: "
+                         "give fewer or shorter names to the idempotent functions")
+    return datagram
+
+
+def encode_answer(answer: Answer, key: bytes = b"") -> bytes:
+    """The datagram of an answer."""
+    return _seal({"v": 1, **answer._asdict()}, key)
+
+
+def decode_beat(datagram: bytes, key: bytes = b"") -> Beat:
+    """The beat in a datagram; raises BadDatagram for everything that is not an authentic, valid beat."""
+    fields = _open(datagram, key)
+    if fields.pop("type") != "beat" or set(fields) != set(Beat._fields):
+        raise BadDatagram("fields")
+    names = fields["idempotent"]
+    if not isinstance(names, list):
+        raise BadDatagram("types")
+    beat = Beat(**{**fields, "idempotent": tuple(names)})
+    _check_beat(beat)
+    return beat
+
+
+def decode_answer(datagram: bytes, key: bytes = b"") -> Answer:
+    """The answer in a datagram; raises BadDatagram for everything that is not an authentic answer."""
+    fields = _open(datagram, key)
+    if set(fields) != set(Answer._fields):
+        raise BadDatagram("fields")
+    return Answer(**fields)
+
+
+def check_name(name: str) -> str:
+    """`name` itself if it can name a service or an instance; raises ValueError otherwise."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be a name: take up to {MAX_NAME} letters, digits, '_', '-' and '.'")
+    return name
+
+
+def _seal(fields: Dict[str, Any], key: bytes) -> bytes:
+    line = json.dumps(fields, separators=(",", ":")).encode()
+    return _signature(line, key) + b"\n" + line
+
+
+def _signature(line: bytes, key: bytes) -> bytes:
+    return hmac.new(key, line, hashlib.sha256).hexdigest().encode() if key else b""
+
+
+def _open(datagram: bytes, key: bytes) -> Dict[str, Any]:
+    """The JSON object of an authentic datagram, without its version. RFC 2104 for the signature."""
+    if len(datagram) > MAX_DATAGRAM_BYTES:
+        raise BadDatagram("too long")
+    signature, _, line = datagram.partition(b"\n")
+    if not hmac.compare_digest(signature, _signature(line, key)):
+        raise BadDatagram("signature")
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadDatagram("not JSON") from None
+    if not isinstance(fields, dict) or "type" not in fields:
+        raise BadDatagram("fields")
+    if fields.pop("v", None) != 1:
+        raise BadDatagram("version")
+    return fields
+
+
+def _check_beat(beat: Beat) -> None:
+    for field in (beat.service, beat.instance, *beat.idempotent):
+        if not isinstance(field, str) or not _NAME.fullmatch(field):
+            raise BadDatagram("name")
+    for number in (beat.incarnation, beat.seq, beat.port):
+        if type(number) is not int or not 0 < number <= MAX_INTEGER:
+            raise BadDatagram("number")
+    if beat.port > 65535 or not _is_host(beat.host):
+        raise BadDatagram("address")
+    if beat.state not in STATES or not isinstance(beat.epoch, str):
+        raise BadDatagram("state")
+    if type(beat.lease_s) not in (int, float) or not LEASE_RANGE_S[0] <= beat.lease_s <= LEASE_RANGE_S[1]:
+        raise BadDatagram("lease")      # NaN fails both comparisons
+
+
+def _is_host(host: object) -> bool:
+    """Whether calls can be sent there: a name, or an address that is neither a wildcard nor multicast."""
+    if not isinstance(host, str) or not _HOST.fullmatch(host):
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return not (address.is_unspecified or address.is_multicast)
+
+
+# ---- the sender's decisions: pure -----------------------------------------------------------------------
+
+class _Link:
+    """One registry, as the sender sees it."""
+
+    def __init__(self) -> None:
+        self.epoch = ""
+        self.next_at = -math.inf        # when to send again
+        self.first_seq = 1              # an ack of this beat, or of a later one, is news
+        self.acked_at: Optional[float] = None       # None while it has never accepted a beat
+        self.acked_state = ""
+
+
+class BeatSchedule:
+    """Which datagram goes to which registry when. Pure; not thread-safe.
+
+    Parameters: `beat` is the template, whose seq counts up; `rng` draws the jitter.
+    """
+
+    def __init__(self, beat: Beat, registries: Sequence[Address], rng: Optional[random.Random] = None) -> None:
+        self.beat = beat
+        self.superseded_by: Optional[int] = None
+        self.acks = 0
+        self._rng = rng or random.Random()
+        self._links = {address: _Link() for address in registries}
+
+    def due(self, now: float) -> List[Tuple[Address, Beat]]:
+        """The beats to send at `now`."""
+        return [(address, self._next(link, now)) for address, link in self._links.items() if link.next_at <= now]
+
+    def next_at(self) -> float:
+        """When `due` will have something again."""
+        return min((link.next_at for link in self._links.values()), default=math.inf)
+
+    def set_state(self, state: str) -> None:
+        """Announces a state, at once and to all."""
+        self.beat = self.beat._replace(state=state)
+        for link in self._links.values():
+            link.next_at, link.first_seq = -math.inf, self.beat.seq + 1
+
+    def take(self, address: Address, answer: Answer, now: float) -> None:
+        """Hears a registry's answer. Answers to other processes and to beats answered before are passed over."""
+        link = self._links.get(address)
+        beat = self.beat
+        if link is None or (answer.instance, answer.incarnation) != (beat.instance, beat.incarnation):
+            return
+        if not link.first_seq <= answer.seq <= beat.seq:
+            return
+        if answer.type == "ack":
+            self.acks += 1
+            link.acked_at, link.acked_state, link.first_seq = now, beat.state, beat.seq + 1
+            link.next_at = now + BEAT_S * self._rng.uniform(1 - BEAT_JITTER, 1 + BEAT_JITTER)
+        elif answer.type == "epoch" and answer.epoch != link.epoch:
+            link.epoch, link.next_at = answer.epoch, now
+        elif answer.type == "superseded":
+            self._give_way(answer.newest, link)
+
+    def acked(self, state: str) -> bool:
+        """Whether every registry that ever answered has acked `state`."""
+        return all(link.acked_state == state for link in self._links.values() if link.acked_at is not None)
+
+    def silent(self, now: float, patience_s: float) -> List[Address]:
+        """The registries that have not acked a beat for `patience_s`."""
+        return [address for address, link in self._links.items()
+                if link.acked_at is None or now - link.acked_at > patience_s]
+
+    def _next(self, link: _Link, now: float) -> Beat:
+        self.beat = self.beat._replace(seq=self.beat.seq + 1)
+        link.next_at = now + RESEND_S
+        return self.beat._replace(epoch=link.epoch)
+
+    def _give_way(self, newest: int, link: _Link) -> None:
+        """A registry knows a higher incarnation of our name.
+
+        Where it has accepted us before, that one is younger: we are done. Where it never has, the wall clock
+        was set back between two lives of ours: we take the next number and go on.
+        """
+        if link.acked_at is None:
+            self.beat = self.beat._replace(incarnation=max(newest, self.beat.incarnation) + 1)
+            link.next_at = -math.inf
+        else:
+            self.superseded_by = newest
+
+
+def new_incarnation() -> int:
+    """A number for one life of a process, higher than that of its last life: the wall clock in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+# ---- the sender's thread --------------------------------------------------------------------------------
+
+class Heartbeat:
+    """Beats for one server until closed. All methods may be called from any thread.
+
+    Parameters: `beat` as the server wants to be seen (seq 0); `registries` to beat to, all of one address
+    family; `key` signs; `on_superseded()` runs once, on the beat thread, when a younger process has the name.
+    Raises ValueError if the beat does not fit into a datagram, OSError if a registry's name does not resolve.
+    """
+
+    def __init__(self, beat: Beat, registries: Sequence[Address], key: bytes = b"",
+                 on_superseded: Callable[[], None] = lambda: None) -> None:
+        encode_beat(beat._replace(seq=MAX_INTEGER, epoch="0" * 16, state="draining"), key)
+        self._key = key
+        self._on_superseded = on_superseded
+        family, resolved = _resolve(registries)
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._changed = threading.Condition()
+        self._schedule = BeatSchedule(beat, resolved)       # Guarded by self._changed.
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="ponte-heartbeat", daemon=True)
+
+    @property
+    def beat(self) -> Beat:
+        """The latest beat; its incarnation may have changed since the start."""
+        return self._schedule.beat
+
+    @property
+    def acks(self) -> int:
+        """How many beats have been acked so far."""
+        return self._schedule.acks
+
+    def silent_registries(self, patience_s: float) -> List[Address]:
+        """The registries that have not acked a beat for `patience_s`."""
+        with self._changed:
+            return self._schedule.silent(time.monotonic(), patience_s)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def announce(self, state: str, timeout_s: float) -> bool:
+        """Beats `state` at once, and waits until every registry that ever answered has acked it, or `timeout_s`."""
+        with self._changed:
+            self._schedule.set_state(state)
+        self._send_due()
+        with self._changed:
+            return self._changed.wait_for(lambda: self._schedule.acked(state), timeout_s)
+
+    def close(self) -> None:
+        """Stops beating; says nothing (announce "leaving" for that)."""
+        self._closed = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._send_due()
+            self._receive()
+            if self._schedule.superseded_by is not None:
+                self._on_superseded()
+                return
+
+    def _send_due(self) -> None:
+        with self._changed:
+            due = self._schedule.due(time.monotonic())
+        for address, beat in due:
+            try:
+                self._socket.sendto(encode_beat(beat, self._key), address)
+            except OSError:
+                pass        # a full buffer or no route: the same as a lost datagram, and sent again like one
+
+    def _receive(self) -> None:
+        wait_s = self._schedule.next_at() - time.monotonic()
+        self._socket.settimeout(min(max(wait_s, 0.001), RESEND_S))
+        try:
+            datagram, address = self._socket.recvfrom(MAX_DATAGRAM_BYTES + 1)
+            answer = decode_answer(datagram, self._key)
+        except (OSError, BadDatagram):
+            return          # nothing came, or nothing of ours; Windows reports a closed port here
+        with self._changed:
+            self._schedule.take(address[:2], answer, time.monotonic())
+            self._changed.notify_all()
+
+
+def _resolve(registries: Sequence[Address]) -> Tuple[socket.AddressFamily, List[Address]]:
+    """The registries as numeric addresses, looked up once: the beat thread must not wait for a name server."""
+    family = socket.AF_UNSPEC
+    resolved: List[Address] = []
+    for host, port in registries:
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM)[0]
+        family = found[0]
+        resolved.append((str(found[4][0]), port))
+    return family or socket.AF_INET, resolved

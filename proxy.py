@@ -1,0 +1,318 @@
+"""The reverse proxy: one address in front of all servers. It balances whole calls and hides failures by rule R.
+
+Wire format: POST /<service>, any XML-RPC client will do; the headers of rule R are in server.py. The body is passed
+on unread. A reply is passed on only when it is whole. When no whole reply can be had, the proxy answers
+
+    503 and Not-Executed: 1    the call cannot have run
+    502, or 504 for a timeout  it may have run
+
+and 404 for a service that no registry knows. Its own number of attempts goes back in Call-Attempt.
+
+Threads: one for each connection; one for each registry, which follows it; one for beats. The proxy registers itself
+as a service named "proxy", and drains like a server.
+
+Guaranteed: a call that is not idempotent is never sent to a second server once the first may have run it; and a
+repeat of it, told by If-Match with this proxy's incarnation, goes where the first attempt went.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from typing import Dict, List, Optional, Sequence, Set, Tuple
+
+from heartbeat import Beat, Heartbeat, check_name, new_incarnation
+from registry import Directory
+from transport import process
+from transport.fallback import POLICIES, Balancer, Call, Endpoint, Outcome
+from transport.hop import Result, attempt_headers, exchange
+from transport.leases import ALL
+from transport.message import Reply, Request, encode_request, text_reply
+from transport.once import CallMemory, Forgotten
+from transport.process import Json, UsageError, show
+from transport.wire import Address, Listener, Pool
+
+SERVICE = "proxy"
+DEFAULT_PORT = 4180
+DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
+CALL_TIMEOUT_S = 5.0        # for callers that do not say how long they wait
+MAX_TIMEOUT_S = 3600.0      # what a caller may ask for at most
+SILENCE_S = 1.5             # a registry that has not acked for this long is reported
+HOP_BY_HOP = frozenset(("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+                        "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
+OURS = frozenset(("host", "via", "idempotency-key", "call-timeout-ms", "call-attempt", "if-match",
+                  "call-idempotent"))
+
+
+class _Route:
+    """Where a call that is not idempotent was sent. Guarded by the proxy's lock."""
+
+    def __init__(self) -> None:
+        self.endpoint: Optional[Endpoint] = None        # None: it has not been sent anywhere
+        self.taken_over = False     # a repeat has come: the first attempt must not go on to another server
+
+
+class Proxy:
+    """Relays calls to the servers that the registries name. A `with` block starts and closes it.
+
+    Parameters: `balance`, a name in `transport.fallback.POLICIES`; `timeout_s` for callers that do not say how long
+    they wait; `name`, `key` and `advertise` as for a Server. Raises OSError if the port is taken.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, balance: str = "round_robin",
+                 registries: Sequence[Address] = DEFAULT_REGISTRIES, name: Optional[str] = None, key: bytes = b"",
+                 advertise: Optional[Address] = None, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
+        self._policy = POLICIES[balance]
+        self._timeout_s = timeout_s
+        self._listener = Listener(host, port, self._handle)
+        self.address = self._listener.address
+        self.name = check_name(name or f"proxy-{self.address[1]}")
+        advertised = advertise or self.address
+        beat = Beat(SERVICE, self.name, new_incarnation(), 0, advertised[0], advertised[1])
+        self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set)
+        self._directory = Directory(ALL, registries, self._on_change)
+        self._pool = Pool()
+        self._lock = threading.Lock()
+        # Guarded by self._lock:
+        self._balancers: Dict[str, Balancer] = {}
+        self._routes: CallMemory[_Route] = CallMemory()
+        self._counts = {"calls": 0, "retries": 0, "not_sent": 0, "unknown": 0}
+        self._known: Set[Address] = set()       # of the watching threads alone
+        self._draining = False                  # written once; a late reader serves one call more
+
+    def __enter__(self) -> Proxy:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Follows the registries, then serves and beats, on threads of its own."""
+        self._directory.start()
+        self._directory.wait(1.0)
+        self._listener.start()
+        self._heartbeat.start()
+
+    def drain(self, grace_s: float = process.GRACE_S) -> bool:
+        """Leaves without losing a call, then closes; False if calls were cut off after `grace_s` seconds."""
+        finished = process.drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
+        self.close()
+        return finished
+
+    def close(self) -> None:
+        """Stops at once: running calls are cut off and no goodbye is said."""
+        self._heartbeat.close()
+        self._directory.close()
+        self._listener.close()
+        self._pool.close()
+
+    @property
+    def incarnation(self) -> int:
+        """The number of this life of the instance."""
+        return self._heartbeat.beat.incarnation
+
+    def silent_registries(self) -> List[Address]:
+        """The registries that have not acked a beat of late."""
+        return self._heartbeat.silent_registries(SILENCE_S)
+
+    def status(self) -> Dict[str, Json]:
+        """What /status shows."""
+        with self._lock:
+            services: Dict[str, Json] = {
+                name: [{"instance": m.endpoint.instance, "state": m.endpoint.state, "calls": m.calls,
+                        "failures": m.failures, "quarantined": m.trial_at is not None} for m in balancer.members]
+                for name, balancer in self._balancers.items()}
+            return {"instance": self.name, "incarnation": self.incarnation,
+                    "state": "draining" if self._draining else "up", "connections": self._listener.connections,
+                    "requests": dict(self._counts), "services": services}
+
+    def _refuse(self) -> None:
+        self._draining = True
+
+    # The view: the threads of the directory.
+
+    def _on_change(self) -> None:
+        endpoints = [e for e in self._directory.endpoints if e.service != SERVICE]
+        by_service: Dict[str, List[Endpoint]] = {}
+        for endpoint in endpoints:
+            by_service.setdefault(endpoint.service, []).append(endpoint)
+        with self._lock:
+            for service in by_service.keys() | self._balancers.keys():
+                balancer = self._balancers.setdefault(service, Balancer(self._policy))
+                balancer.update(by_service.get(service, ()))
+            usable = {e.address for e in endpoints if e.state != "draining"}
+            gone, self._known = self._known - usable, usable
+        for address in gone:        # a draining server waits for its peers to hang up
+            self._pool.forget(address)
+
+    # Calls: everything below runs on the threads of the listener.
+
+    def _handle(self, request: Request, received_at: float) -> Reply:
+        found = process.page(request, "proxy", self.status)
+        if found:
+            return found
+        reply = self._refusal(request)
+        if reply is None:
+            reply = self._relay(request, received_at)
+        if "served-by" not in reply.headers:
+            reply.headers["Served-By"] = f"{self.name}; incarnation={self.incarnation}"
+        return reply
+
+    def _refusal(self, request: Request) -> Optional[Reply]:
+        """The reply to a request that cannot be relayed; None for one that can."""
+        if self._draining:
+            return text_reply(503, "not executed: this proxy is stopping", Not_Executed="1")
+        if self.name in request.headers.get("via", "").replace(",", " ").split():
+            return text_reply(508, f"not executed: {self.name} has relayed this request before")
+        service = request.target.strip("/")
+        with self._lock:
+            known = sorted(self._balancers)
+        if service not in known:
+            if not self._directory.answered:
+                return text_reply(503, "not executed: no registry has answered yet", Not_Executed="1")
+            return text_reply(404, f"no service {service!r}; there are: {', '.join(known) or 'none'}")
+        if request.method != "POST":
+            return text_reply(405, f"/{service} takes XML-RPC by POST", Allow="POST")
+        return _refuse_numbers(request.headers)
+
+    def _relay(self, request: Request, received_at: float) -> Reply:
+        """Sends a call to servers by rule R until it has its outcome."""
+        headers = request.headers
+        idempotent = headers.get("call-idempotent") == "1"
+        service = request.target.strip("/")
+        timeout_s = min(int(headers.get("call-timeout-ms", "0")) / 1000 or self._timeout_s, MAX_TIMEOUT_S)
+        call_id = headers.get("idempotency-key") or os.urandom(16).hex()
+        try:
+            route = None if idempotent else self._route(headers, call_id, timeout_s)
+        except Forgotten as error:
+            return text_reply(412, str(error))
+        with self._lock:
+            self._counts["calls"] += 1
+            call = self._balancers[service].call(
+                idempotent, received_at + timeout_s, first=max(int(headers.get("call-attempt", "1")), 1),
+                again=route.endpoint if route else None)
+        return self._drive(call, request, call_id, route)
+
+    def _route(self, headers: Dict[str, str], call_id: str, timeout_s: float) -> _Route:
+        """The route of a call: a new one, or for a repeat that of its first attempt. Raises Forgotten."""
+        repeat = "if-match" in headers
+        if repeat and headers["if-match"] != f'"{self.incarnation}"':
+            raise Forgotten("the proxy that you mean is gone; this is another incarnation")
+        now = time.monotonic()
+        with self._lock:
+            first = self._routes.recall(call_id, now, repeat=repeat)
+            route = _Route()
+            if first:
+                first.taken_over = True
+                route.endpoint = first.endpoint
+            self._routes.keep(call_id, route, now, timeout_s=timeout_s)
+        return route
+
+    def _drive(self, call: Call, request: Request, call_id: str, route: Optional[_Route]) -> Reply:
+        """The loop of rule R: decide under the lock, act outside of it."""
+        last = Result(Outcome.NOT_SENT, None, "no live server")
+        while True:
+            now = time.monotonic()
+            with self._lock:
+                attempt = None if route and route.taken_over else call.next_attempt(now)
+                if route and attempt:
+                    route.endpoint = attempt.endpoint
+            if attempt is None:
+                return self._give_up(call, last)
+            headers = attempt_headers(attempt, call_id, idempotent=route is None)
+            last = exchange(self._pool, attempt, self._encode(request, headers), now)
+            with self._lock:
+                call.settle(last.outcome, time.monotonic(), timed_out=last.timed_out)
+                if route and call.outcome is Outcome.NOT_SENT:
+                    route.endpoint = None
+                self._counts["retries"] += last.outcome is not Outcome.ANSWERED
+            if last.reply and last.outcome is Outcome.ANSWERED:
+                return self._pass_on(last.reply, attempt.number)
+
+    def _give_up(self, call: Call, last: Result) -> Reply:
+        not_sent = call.outcome is Outcome.NOT_SENT
+        with self._lock:
+            self._counts["not_sent" if not_sent else "unknown"] += 1
+        if not_sent:
+            return text_reply(503, f"not executed: {last.what}", Not_Executed="1")
+        status = 504 if last.timed_out else 502
+        return text_reply(status, f"unknown outcome: {last.what}", Call_Attempt=str(call.may_have_run))
+
+    def _encode(self, request: Request, ours: Dict[str, str]) -> bytes:
+        """The request as it goes on: the caller's end-to-end headers, and those of this hop."""
+        headers = {name: value for name, value in _end_to_end(request.headers).items() if name not in OURS}
+        via = request.headers.get("via")
+        headers["Via"] = f"{via}, 1.1 {self.name}" if via else f"1.1 {self.name}"
+        headers.update(ours)
+        return encode_request(request.method, request.target, headers, request.body)
+
+    def _pass_on(self, reply: Reply, number: int) -> Reply:
+        headers = _end_to_end(reply.headers)
+        headers["Via"] = f"1.1 {self.name}"
+        headers["Call-Attempt"] = str(number)
+        return Reply(reply.status, headers, reply.body)
+
+
+def _refuse_numbers(headers: Dict[str, str]) -> Optional[Reply]:
+    for name in ("call-timeout-ms", "call-attempt"):
+        number = headers.get(name, "1")
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            return text_reply(400, f"{name} is not a number")
+    return None
+
+
+def _end_to_end(headers: Dict[str, str]) -> Dict[str, str]:
+    """The headers that are for the far end, without those of this hop (RFC 9110 section 7.6.1)."""
+    named: Tuple[str, ...] = tuple(name.strip().lower() for name in headers.get("connection", "").split(","))
+    return {name: value for name, value in headers.items() if name not in HOP_BY_HOP and name not in named}
+
+
+# ---- the process ----------------------------------------------------------------------------------------
+
+def make_proxy(chosen: argparse.Namespace) -> Proxy:
+    """The proxy that the command line asks for; what it cannot be is a UsageError."""
+    try:
+        return Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry, name=chosen.name,
+                     key=process.read_key(chosen.key_file), advertise=chosen.advertise, timeout_s=chosen.timeout)
+    except OSError as error:
+        raise process.port_error(error, chosen.host, chosen.port) from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = process.options("The reverse proxy of Ponte: balances calls over live servers.", port=DEFAULT_PORT,
+                             beats=True)
+    parser.add_argument("--balance", choices=sorted(POLICIES), default="round_robin", help="default: %(default)s")
+    parser.add_argument("--timeout", type=process.seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
+                        help="for callers that do not say how long they wait (default: %(default)s)")
+    chosen = parser.parse_args(arguments)
+    stop = process.Stop(chosen.until_eof)
+    process.start_logging(chosen.verbose)
+    proxy = make_proxy(chosen)
+    report = process.RegistrationReport(proxy.name, proxy.silent_registries, chosen.registry)
+
+    def look() -> None:
+        report.look()
+        if proxy.superseded.is_set():
+            stop.set("superseded")
+
+    with proxy:
+        print(f"{proxy.name}: relaying http://{show(proxy.address)}/<service> - stop with Ctrl-C", flush=True)
+        reason = stop.wait(look)
+        if reason == "superseded":
+            print(f"{proxy.name}: STOPPED: a younger process beats under this name; give each its own --name",
+                  file=sys.stderr, flush=True)
+            return 1
+        finished = proxy.drain(process.grace(reason, chosen.grace))
+    print(f"{proxy.name}: stopped ({reason}){'' if finished else ', calls were cut off'}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    process.run(main)

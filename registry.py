@@ -1,0 +1,378 @@
+"""The registry: who is alive, kept as leases that heartbeats refresh. Also how others read it: `Directory`.
+
+Beats come over UDP (heartbeat.py); readers ask over XML-RPC at POST /registry, on the same port number:
+
+    lookup(service)                  the endpoints of a service; "*" is all services
+    watch(service, index, wait_s)    the same, as soon as its index differs from `index`, or after `wait_s`
+                                     (a long poll, like Consul's blocking queries)
+    services()                       the names of the services that have an endpoint
+    snapshot()                       everything, for people
+
+State is soft: a registry that restarts empty
+is whole again within a beat, and says `warming` for one lease, while readers keep what they knew. Registries
+do not talk to each other: servers beat to all of them, readers take the union.
+
+The leases themselves, and their states, are in transport/leases.py.
+
+Threads: one for beats and expiry, one for each connection. The beat thread never waits for a reader.
+
+Not guaranteed: that an endpoint in the list is alive now. It was, at most a lease ago.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+import socket
+import threading
+import time
+from collections import Counter
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+from xmlrpc.client import Fault
+
+from heartbeat import MAX_DATAGRAM_BYTES, Answer, BadDatagram, decode_beat, encode_answer
+from transport import process
+from transport.leases import ALL, Endpoint, Event, LeaseTable, PatientClock, Verdict
+from transport.message import Reply, Request, encode_request, text_reply
+from transport.process import Json, show
+from transport.rpc import CONTENT_TYPE, INVALID_PARAMETERS, Dispatcher, decode_result, encode_call
+from transport.wire import Address, ExchangeError, Listener, Pool, listen
+
+log = logging.getLogger("ponte.registry")
+
+DEFAULT_PORT = 4100
+PATH = "/registry"
+TICK_S = 0.05               # how late an expiry may be noticed
+RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024      # beats that wait while the process is stopped or busy
+MAX_WAIT_S = 30.0           # the longest long poll
+WATCH_S = 10.0              # what Directory asks for: how long a frozen registry can hold up one reader
+RETRY_S = (0.1, 1.0)        # pause of a reader whose registry does not answer: at first, and at most
+KEEP_S = 5.0                # the last word of a registry that does not answer counts this long beside others
+
+
+# ---- the registry ---------------------------------------------------------------------------------------
+
+class Registry:
+    """Takes beats and answers readers. `start` and `close` are for one thread; a `with` block calls both.
+
+    Parameters: `host` and `port` (0 = any) for UDP and TCP alike; `key` must have signed the beats.
+    Raises OSError if the port is taken.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: bytes = b"") -> None:
+        self._key = key
+        self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot])
+        self._listener, self._socket = _listen_on_both(host, port, self._handle)
+        self.address = self._listener.address
+        self._clock = PatientClock(time.monotonic())        # read by the beat thread alone
+        self._changed = threading.Condition()
+        self._table = LeaseTable(secrets.token_hex(8), 0.0)  # Guarded by self._changed.
+        self._closed = False
+        self._counts: Counter[str] = Counter()              # written by the beat thread alone
+        self._thread = threading.Thread(target=self._take_beats, name="ponte-beats", daemon=True)
+
+    def __enter__(self) -> Registry:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        self._thread.start()
+        self._listener.start()
+
+    def close(self) -> None:
+        """Stops at once: all state is soft, there is nothing to save."""
+        self._closed = True
+        with self._changed:
+            self._changed.notify_all()      # long polls end
+        if self._thread.is_alive():
+            self._thread.join()
+        self._listener.close(grace_s=0.5)
+        self._socket.close()
+
+    # What readers call, each on the thread of its connection.
+
+    def lookup(self, service: str) -> Dict[str, Any]:
+        """The endpoints of a service, "*" for all: index, epoch, warming, endpoints, and left (tombstones)."""
+        _expect(isinstance(service, str), "service must be a string")
+        with self._changed:
+            return self._table.lookup(service)
+
+    def watch(self, service: str, index: int, wait_s: float) -> Dict[str, Any]:
+        """The same as lookup, as soon as the index is another than `index`, or after `wait_s` (30 s at most)."""
+        _expect(isinstance(service, str), "service must be a string")
+        _expect(type(index) is int, "index must be an integer")
+        _expect(type(wait_s) in (int, float) and 0 <= wait_s <= MAX_WAIT_S, f"wait_s must be within 0 and {MAX_WAIT_S}")
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._table.index_of(service) != index, wait_s)
+            return self._table.lookup(service)
+
+    def services(self) -> List[str]:
+        """The names of the services that have an endpoint."""
+        with self._changed:
+            return self._table.services()
+
+    def snapshot(self) -> Dict[str, Any]:
+        """Everything, for people: lookup("*")."""
+        return self.lookup(ALL)
+
+    # Beats and expiry: the beat thread.
+
+    def _take_beats(self) -> None:
+        self._socket.settimeout(TICK_S)
+        ticked_at = 0.0
+        while not self._closed:
+            try:
+                datagram, sender = self._socket.recvfrom(MAX_DATAGRAM_BYTES + 1)
+            except OSError:         # nothing came; Windows also reports here that an earlier answer was not taken
+                datagram = b""
+            now = self._clock.read(time.monotonic())
+            if datagram:
+                self._take_beat(datagram, sender, now)
+            if now - ticked_at >= TICK_S:
+                ticked_at = now
+                self._expire(now)
+
+    def _take_beat(self, datagram: bytes, sender: Address, now: float) -> None:
+        try:
+            beat = decode_beat(datagram, self._key)
+        except BadDatagram as error:
+            self._counts[error.reason] += 1
+            return
+        with self._changed:
+            verdict = self._table.apply(beat, now)
+            newest = self._table.newest(beat) if verdict is Verdict.SUPERSEDED else beat.incarnation
+            events = self._take_events()
+        self._counts[verdict.value] += 1
+        _tell(events)
+        if verdict in (Verdict.APPLIED, Verdict.OTHER_EPOCH, Verdict.SUPERSEDED):
+            answer = Answer(verdict.value, beat.instance, beat.incarnation, beat.seq, self._table.epoch, newest)
+            self._answer(encode_answer(answer, self._key), len(datagram), sender)
+
+    def _answer(self, answer: bytes, most: int, sender: Address) -> None:
+        if len(answer) > most:      # never more bytes than came: nobody can use us to amplify a flood
+            self._counts["too short to answer"] += 1
+            return
+        try:
+            self._socket.sendto(answer, sender)
+        except OSError:
+            self._counts["answer not sent"] += 1
+
+    def _expire(self, now: float) -> None:
+        with self._changed:
+            index = self._table.index
+            self._table.expire(now)
+            if self._table.index != index:
+                self._changed.notify_all()
+            events = self._take_events()
+        _tell(events)
+
+    def _take_events(self) -> List[Event]:
+        """The table's events since the last time; wakes the readers if there are any. Caller holds self._changed."""
+        events, self._table.events = self._table.events, []
+        if events:
+            self._changed.notify_all()
+        return events
+
+    # Requests: the threads of the listener.
+
+    def _handle(self, request: Request, received_at: float) -> Reply:
+        found = process.page(request, "registry", self.status)
+        if found:
+            return found
+        if request.target != PATH:
+            return text_reply(404, f"nothing here: POST {PATH}, or GET /health, /status, /metrics")
+        if request.method != "POST":
+            return text_reply(405, f"{PATH} takes XML-RPC by POST", Allow="POST")
+        return Reply(200, {"Content-Type": CONTENT_TYPE}, self._dispatcher.dispatch(request.body))
+
+    def status(self) -> Dict[str, Json]:
+        """What /status shows: the table, and the datagrams by what became of them."""
+        with self._changed:
+            seen = self._table.lookup(ALL)
+        return {"epoch": seen["epoch"], "index": seen["index"], "leases": len(self._table),
+                "connections": self._listener.connections, "lateness_s": round(self._clock.lateness, 3),
+                "datagrams": dict(self._counts), "endpoints": seen["endpoints"]}
+
+
+def _listen_on_both(host: str, port: int, handle: Callable[[Request, float], Reply]) -> Tuple[Listener, socket.socket]:
+    """A listener and a UDP socket on the same port; with port 0, on any that is free for both."""
+    for tries_left in range(9, -1, -1):
+        listener = Listener(host, port, handle)
+        try:
+            udp = listen(host, listener.address[1], socket.SOCK_DGRAM)
+        except OSError:
+            listener.close()
+            if port or not tries_left:
+                raise
+            continue
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        return listener, udp
+    raise AssertionError("the loop returns or raises")
+
+
+def _tell(events: List[Event]) -> None:
+    for event in events:
+        endpoint = event.endpoint
+        log.info("registry: %-9s %s/%s  %s", event.what, endpoint.service, endpoint.instance, show(endpoint.address))
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Fault(INVALID_PARAMETERS, otherwise)
+
+
+# ---- the reader's side ----------------------------------------------------------------------------------
+
+class View:
+    """What several registries say together. Pure; not thread-safe.
+
+    Of one instance the higher incarnation wins; a tombstone beats an equal or lower one; what one registry
+    hears suffices. A registry that warms up adds to what was known of it. The last word of one that does not
+    answer counts for KEEP_S beside others, and for ever when none answers: an outage freezes the view.
+    """
+
+    def __init__(self) -> None:
+        self._said: Dict[Address, Dict[Tuple[str, str], Endpoint]] = {}
+        self._left: Dict[Address, Dict[Tuple[str, str], int]] = {}
+        self._lost_at: Dict[Address, float] = {}
+
+    def take(self, registry: Address, answer: Dict[str, Any]) -> None:
+        """Takes an answer of lookup or watch; raises KeyError, TypeError or ValueError if it is not one."""
+        endpoints = [Endpoint.from_struct(struct) for struct in answer["endpoints"]]
+        said = {(e.service, e.instance): e for e in endpoints}
+        left = {(t["service"], t["instance"]): int(t["incarnation"]) for t in answer["left"]}
+        if answer["warming"]:
+            said = {**self._said.get(registry, {}), **said}
+        self._said[registry], self._left[registry] = said, left
+        self._lost_at.pop(registry, None)
+
+    def lose(self, registry: Address, now: float) -> None:
+        """Notes that a registry does not answer."""
+        self._lost_at.setdefault(registry, now)
+
+    def endpoints(self, now: float) -> Tuple[Endpoint, ...]:
+        """All endpoints, sorted."""
+        heard = [r for r in self._said if r not in self._lost_at or now - self._lost_at[r] < KEEP_S] or list(self._said)
+        merged: Dict[Tuple[str, str], Endpoint] = {}
+        for registry in heard:
+            for key, endpoint in self._said[registry].items():
+                if key not in merged or _weight(endpoint) > _weight(merged[key]):
+                    merged[key] = endpoint
+        for registry in heard:
+            for key, incarnation in self._left[registry].items():
+                if key in merged and merged[key].incarnation <= incarnation:
+                    del merged[key]
+        return tuple(sorted(merged.values()))
+
+
+def _weight(endpoint: Endpoint) -> Tuple[int, int]:
+    """Which of two words about one instance counts: the higher. Draining is its own word, suspect only silence."""
+    return endpoint.incarnation, ("suspect", "up", "draining").index(endpoint.state)
+
+
+class Directory:
+    """Follows one service ("*": all) at several registries. Safe to share; a thread for each registry.
+
+    Parameters: `on_change()` runs on such a thread whenever `endpoints` has changed.
+    """
+
+    def __init__(self, service: str, registries: Sequence[Address],
+                 on_change: Callable[[], None] = lambda: None) -> None:
+        self.service = service
+        self.endpoints: Tuple[Endpoint, ...] = ()       # replaced whole: may be read without a lock
+        self.answered = False                           # any registry has, at any time
+        self._on_change = on_change
+        self._pool = Pool()
+        self._changed = threading.Condition()
+        self._view = View()                             # Guarded by self._changed.
+        self._untried = set(registries)                 # Guarded by self._changed.
+        self._closed = threading.Event()
+        self._threads = [threading.Thread(target=self._follow, args=(registry,), name="ponte-watch", daemon=True)
+                         for registry in registries]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Waits for the first answer; False after `timeout_s`, or when every registry has failed to give one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.answered or not self._untried, timeout_s)
+            return self.answered
+
+    def close(self) -> None:
+        self._closed.set()
+        self._pool.close()
+        for thread in self._threads:
+            if thread.is_alive() and thread is not threading.current_thread():
+                thread.join()
+
+    def _follow(self, registry: Address) -> None:
+        index, pause_s = 0, RETRY_S[0]
+        while not self._closed.is_set():
+            try:
+                answer = ask(self._pool, registry, "watch", self.service, index, WATCH_S, timeout_s=WATCH_S + 2)
+                self._take(registry, answer)
+                index, pause_s = answer["index"], RETRY_S[0]
+            except (OSError, Fault, KeyError, TypeError, ValueError) as error:
+                log.debug("no answer from the registry %s: %s", show(registry), error)
+                self._lose(registry)
+                self._closed.wait(pause_s * random.uniform(0.5, 1))
+                index, pause_s = 0, min(pause_s * 2, RETRY_S[1])
+
+    def _take(self, registry: Address, answer: Dict[str, Any]) -> None:
+        with self._changed:
+            self._view.take(registry, answer)
+        self._publish(registry, answered=True)
+
+    def _lose(self, registry: Address) -> None:
+        with self._changed:
+            self._view.lose(registry, time.monotonic())
+        self._publish(registry, answered=False)
+
+    def _publish(self, registry: Address, answered: bool) -> None:
+        with self._changed:
+            before, self.endpoints = self.endpoints, self._view.endpoints(time.monotonic())
+            changed = self.endpoints != before
+        if changed:
+            self._on_change()
+        with self._changed:         # only now: whoever waits finds the change made
+            self.answered = self.answered or answered
+            self._untried.discard(registry)
+            self._changed.notify_all()
+
+
+def ask(pool: Pool, registry: Address, method: str, *params: Any, timeout_s: float = 2.0) -> Any:
+    """One call to a registry. Raises ExchangeError, or the Fault that it answers."""
+    headers = {"Host": show(registry), "Content-Type": CONTENT_TYPE}
+    request = encode_request("POST", PATH, headers, encode_call(method, params))
+    reply = pool.exchange(registry, request, time.monotonic() + timeout_s)
+    if reply.status != 200:
+        raise ExchangeError("reply", f"HTTP {reply.status}")
+    return decode_result(reply.body)
+
+
+# ---- the process ----------------------------------------------------------------------------------------
+
+def main(arguments: Sequence[str]) -> None:
+    parser = process.options("The registry of Ponte: takes heartbeats, tells who is alive.", port=DEFAULT_PORT)
+    chosen = parser.parse_args(arguments)
+    stop = process.Stop(chosen.until_eof)
+    process.start_logging(chosen.verbose)
+    try:
+        registry = Registry(chosen.host, chosen.port, key=process.read_key(chosen.key_file))
+    except OSError as error:
+        raise process.port_error(error, chosen.host, chosen.port) from None
+    with registry:
+        print(f"registry: listening on {show(registry.address)} (UDP beats, TCP lookups) - stop with Ctrl-C",
+              flush=True)
+        stop.wait()
+    print(f"registry: stopped ({stop.reason})", flush=True)
+
+
+if __name__ == "__main__":
+    process.run(main)

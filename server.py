@@ -1,0 +1,306 @@
+"""A server: plain functions as an XML-RPC service that beats, answers repeats from memory, and drains.
+
+Wire format: XML-RPC by POST to /<service> (also / and /RPC2, where stock clients look), with the headers of rule R:
+
+    Idempotency-Key: <call id>       the same on every attempt of one call
+    Call-Idempotent: 1               the call may run twice: no need to remember it
+    Call-Timeout-Ms: <n>             what is left of the caller's patience; expired work is not begun
+    If-Match: "<incarnation>"        a repeat: only for the process that got the first attempt, else 412
+
+Replies carry Served-By: <instance>; incarnation=<n>, and Not-Executed: 1 where it is so.
+
+Threads: one for each connection, which runs the functions; one for beats; one that accepts. A function may run in
+several threads at once: whoever shares state between calls guards it.
+
+Guaranteed: a call id runs once in the life of this process, unless it is marked idempotent. Not guaranteed: memory
+of calls beyond that life. A new incarnation knows nothing of them, and says so with 412.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextvars
+import importlib.util
+import inspect
+import logging
+import os
+import sys
+import threading
+import time
+from typing import Dict, Iterable, List, Optional, Sequence, Union
+
+from heartbeat import Beat, Heartbeat, check_name, new_incarnation
+from transport import process
+from transport.message import Reply, Request, text_reply
+from transport.once import CallMemory, Forgotten
+from transport.process import Json, UsageError, show
+from transport.rpc import CONTENT_TYPE, Dispatcher, Function, idempotent
+from transport.wire import Address, Listener
+
+__all__ = ["Server", "current_instance", "idempotent"]
+
+log = logging.getLogger("ponte.server")
+
+DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
+MAX_CALLS = 128             # calls that run at once; more would only make each of them slower
+SILENCE_S = 1.5             # a registry that has not acked for this long is reported
+
+_instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
+
+
+def current_instance() -> str:
+    """The name of the server that runs the current call. For use inside a served function; else LookupError."""
+    return _instance.get()
+
+
+class _Execution:
+    """One run of a call: its reply, once there is one. Guarded by the server's lock."""
+
+    def __init__(self) -> None:
+        self.reply: Optional[Reply] = None
+
+
+class Server:
+    """Serves functions under the name of a service. A `with` block starts and closes it.
+
+    Parameters: `functions` by name, or with their own names; `port` 0 = any free one; `registries` to beat to, none
+    is allowed; `name` of the instance (default: service and port); `key` signs the beats; `advertise`, the address
+    for others. Raises OSError if the port is taken, ValueError for a bad name.
+    """
+
+    def __init__(self, service: str, functions: Union[Iterable[Function], Dict[str, Function]] = (), *,
+                 host: str = "127.0.0.1", port: int = 0, registries: Sequence[Address] = DEFAULT_REGISTRIES,
+                 name: Optional[str] = None, key: bytes = b"", advertise: Optional[Address] = None) -> None:
+        self.service = check_name(service)
+        self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
+        self._dispatcher = Dispatcher(functions)
+        self._registries, self._key, self._advertise = registries, key, advertise
+        self._listener = Listener(host, port, self._handle)
+        self.address = self._listener.address
+        self.name = check_name(name or f"{service}-{self.address[1]}")
+        self._heartbeat: Optional[Heartbeat] = None
+        self._incarnation = new_incarnation()
+        self._changed = threading.Condition()
+        # Guarded by self._changed:
+        self._memory: CallMemory[_Execution] = CallMemory()
+        self._running = 0
+        self._counts = {"calls": 0, "repeats": 0, "refused": 0}
+        self._draining = False                  # written once; a late reader serves one call more
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def register_function(self, function: Function, name: Optional[str] = None) -> None:
+        """Serves one more function; only before `start`, since beats carry the names of the idempotent ones."""
+        if self._heartbeat:
+            raise RuntimeError("register functions before the server starts")
+        self._dispatcher.register(function, name)
+
+    def start(self) -> None:
+        """Serves and beats from now on, on threads of its own."""
+        host, port = self._advertise or self.address
+        beat = Beat(self.service, self.name, self._incarnation, 0, host, port, idempotent=self._dispatcher.idempotent)
+        self._heartbeat = Heartbeat(beat, self._registries, self._key, self.superseded.set)
+        self._listener.start()
+        self._heartbeat.start()
+
+    def serve_forever(self) -> None:
+        """Blocks until Ctrl-C or SIGTERM, then drains. For the main thread; starts the server if need be."""
+        stop = process.Stop()
+        if not self._heartbeat:
+            self.start()
+        stop.wait()
+        self.drain(process.grace(stop.reason, process.GRACE_S))
+
+    def drain(self, grace_s: float = process.GRACE_S) -> bool:
+        """Leaves without losing a call, then closes; False if calls were cut off after `grace_s` seconds."""
+        if not self._heartbeat:
+            self.close()
+            return True
+        finished = process.drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
+        self.close()
+        return finished
+
+    def close(self) -> None:
+        """Stops at once, as a crash would: running calls are cut off and no goodbye is said."""
+        if self._heartbeat:
+            self._heartbeat.close()
+        self._listener.close()
+
+    @property
+    def incarnation(self) -> int:
+        """The number of this life of the instance."""
+        return self._heartbeat.beat.incarnation if self._heartbeat else self._incarnation
+
+    def silent_registries(self) -> List[Address]:
+        """The registries that have not acked a beat of late."""
+        return self._heartbeat.silent_registries(SILENCE_S) if self._heartbeat else []
+
+    def status(self) -> Dict[str, Json]:
+        """What /status shows."""
+        with self._changed:
+            return {"service": self.service, "instance": self.name, "incarnation": self.incarnation,
+                    "state": "draining" if self._draining else "up", "running": self._running,
+                    "connections": self._listener.connections, "remembered": len(self._memory),
+                    "beats_acked": self._heartbeat.acks if self._heartbeat else 0, "requests": dict(self._counts)}
+
+    # Requests: everything below runs on the threads of the listener.
+
+    def _handle(self, request: Request, received_at: float) -> Reply:
+        found = process.page(request, "server", self.status)
+        if found:
+            return found
+        if request.target not in ("/", "/RPC2", f"/{self.service}"):
+            return text_reply(404, f"this server has one service: POST /{self.service}")
+        if request.method != "POST":
+            return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
+        media_type = request.headers.get("content-type", CONTENT_TYPE).partition(";")[0].strip().lower()
+        if media_type not in (CONTENT_TYPE, "application/xml") or "content-encoding" in request.headers:
+            return text_reply(415, f"send XML-RPC as Content-Type: {CONTENT_TYPE}, without Content-Encoding")
+        reply = self._call(request, received_at)
+        served_by = f"{self.name}; incarnation={self.incarnation}"
+        return reply._replace(headers={**reply.headers, "Served-By": served_by})
+
+    def _call(self, request: Request, received_at: float) -> Reply:
+        headers = request.headers
+        expected = headers.get("if-match")
+        if expected is not None and expected != f'"{self.incarnation}"':
+            return text_reply(412, "the process that you mean is gone; this is another incarnation")
+        timeout_ms = headers.get("call-timeout-ms", "")
+        if timeout_ms and not (timeout_ms.isascii() and timeout_ms.isdigit() and len(timeout_ms) < 10):
+            return text_reply(400, "Call-Timeout-Ms is not a number of milliseconds")
+        timeout_s = int(timeout_ms) / 1000 if timeout_ms else 0.0
+        call_id = headers.get("idempotency-key")
+        if call_id is None or headers.get("call-idempotent") == "1":
+            return self._admit(received_at, timeout_s) or self._execute(request)
+        return self._call_once(request, call_id, received_at, timeout_s, repeat=expected is not None)
+
+    def _admit(self, received_at: float, timeout_s: float) -> Optional[Reply]:
+        """Counts a call in and returns None, or refuses it before anything of it has run."""
+        why = ""
+        with self._changed:
+            if self._draining:
+                why = "this server is stopping"
+            elif self._running >= MAX_CALLS:
+                why = f"{MAX_CALLS} calls are running already"
+            elif timeout_s and time.monotonic() >= received_at + timeout_s:
+                why = "its time was over before it could begin"
+            else:
+                self._running += 1
+                self._counts["calls"] += 1
+                return None
+            self._counts["refused"] += 1
+        return text_reply(503, f"not executed: {why}", Not_Executed="1")
+
+    def _execute(self, request: Request) -> Reply:
+        """Runs an admitted call."""
+        try:
+            _instance.set(self.name)
+            return Reply(200, {"Content-Type": CONTENT_TYPE}, self._dispatcher.dispatch(request.body))
+        finally:
+            with self._changed:
+                self._running -= 1
+
+    def _call_once(self, request: Request, call_id: str, received_at: float, timeout_s: float, repeat: bool) -> Reply:
+        """Runs a call that has not been here yet; a repeat gets the first run's reply, and waits for it if need be."""
+        now = time.monotonic()
+        execution = _Execution()
+        with self._changed:
+            try:
+                first = self._memory.recall(call_id, now, repeat=repeat)
+            except Forgotten:
+                return text_reply(412, "too many calls since: whether this one has run is not remembered")
+            if first is None:
+                self._memory.keep(call_id, execution, now, timeout_s=timeout_s)
+            else:
+                self._counts["repeats"] += 1
+                patience_s = received_at + timeout_s - now if timeout_s else None
+                self._changed.wait_for(lambda: first.reply is not None, patience_s)
+                return first.reply or text_reply(504, "the first attempt of this call is still running")
+        refused = self._admit(received_at, timeout_s)
+        reply = refused or self._execute(request)
+        with self._changed:
+            execution.reply = reply
+            if refused:
+                self._memory.drop(call_id)
+            else:
+                self._memory.keep(call_id, execution, now, timeout_s=timeout_s, size_bytes=len(reply.body))
+            self._changed.notify_all()
+        return reply
+
+    def _refuse(self) -> None:
+        with self._changed:
+            self._draining = True
+
+
+# ---- the process ----------------------------------------------------------------------------------------
+
+def load_functions(path: str) -> Dict[str, Function]:
+    """The public functions that a services file defines. Raises UsageError with one line if there are none."""
+    name = os.path.splitext(os.path.basename(path))[0]
+    if not os.path.isfile(path):
+        raise UsageError(f"{path}: no such file; give a file of plain functions, such as services/greeter.py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not name.isidentifier():
+        raise UsageError(f"{path}: a services file is a Python file named like its service, such as greeter.py")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        text = " ".join(str(error).split())
+        raise UsageError(f"{path} does not import: {type(error).__name__}: {text}") from None
+    functions: Dict[str, Function] = {
+        name: value for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")}
+    if not functions:
+        raise UsageError(f"{path} has no public function: define one whose name does not begin with _")
+    return functions
+
+
+def make_server(chosen: argparse.Namespace) -> Server:
+    """The server that the command line asks for; what it cannot be is a UsageError."""
+    functions = load_functions(chosen.file)
+    service = os.path.splitext(os.path.basename(chosen.file))[0]
+    try:
+        return Server(service, functions, host=chosen.host, port=chosen.port, registries=chosen.registry,
+                      name=chosen.name, key=process.read_key(chosen.key_file), advertise=chosen.advertise)
+    except OSError as error:
+        raise process.port_error(error, chosen.host, chosen.port) from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = process.options("A server of Ponte: serves the functions of a file.", port=0, beats=True)
+    parser.add_argument("file", help="a file of plain functions, such as services/greeter.py")
+    chosen = parser.parse_args(arguments)
+    stop = process.Stop(chosen.until_eof)
+    process.start_logging(chosen.verbose)
+    server = make_server(chosen)
+    report = process.RegistrationReport(server.name, server.silent_registries, chosen.registry)
+
+    def look() -> None:
+        report.look()
+        if server.superseded.is_set():
+            stop.set("superseded")
+
+    with server:
+        print(f"{server.name}: serving {server.service} at http://{show(server.address)}/{server.service}"
+              " - stop with Ctrl-C", flush=True)
+        reason = stop.wait(look)
+        if reason == "superseded":
+            print(f"{server.name}: STOPPED: a younger process beats under this name; give each its own --name",
+                  file=sys.stderr, flush=True)
+            return 1
+        finished = server.drain(process.grace(reason, chosen.grace))
+    print(f"{server.name}: stopped ({reason}){'' if finished else ', calls were cut off'}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    from server import main as main_of_module  # a services file that imports `server` must meet the same module
+    process.run(main_of_module)

@@ -1,0 +1,28 @@
+"""A service with something to lose: a deposit that runs twice is somebody's money.
+
+Accounts live in the memory of one server, and a server that stops forgets them: this is a lesson, not a bank.
+"""
+
+import threading
+from collections import Counter
+
+from server import idempotent
+
+_lock = threading.Lock()
+_cents: "Counter[str]" = Counter()      # Guarded by _lock.
+
+
+@idempotent
+def balance(account: str) -> int:
+    """The cents on an account; 0 for one that was never used."""
+    with _lock:
+        return _cents[account]
+
+
+def deposit(account: str, cents: int) -> int:
+    """Adds cents to an account and returns its new balance. Not idempotent: it must run once."""
+    if not isinstance(cents, int) or cents <= 0:
+        raise ValueError("a deposit is a positive number of cents")
+    with _lock:
+        _cents[account] += cents
+        return _cents[account]

@@ -1,0 +1,278 @@
+"""The lease table: who is alive, as far as heartbeats tell. The registry's pure core, without socket or clock.
+
+A lease goes through these states; every change that a reader can see is an `Event` and moves the index on:
+
+    (no lease) --beat--> up --half a lease without a beat--> suspect --the other half--> expired: gone
+    up --beat "draining"--> draining --beat "leaving"--> left: gone, with a tombstone
+    suspect --beat--> up
+
+An instance that expired may come back with its next sequence number (it was only cut off, or frozen). One that
+left stays gone: its tombstone beats every datagram of the same or a lower incarnation that is still on its way.
+
+C. Gray, D. Cheriton: "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency" (1989).
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections import OrderedDict
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from heartbeat import LEASE_S, Beat
+
+WARMING_S = LEASE_S         # after a start the table may lack servers that live: one lease, and all have beaten
+TOMBSTONE_S = 10.0          # how long readers are told that an instance left: longer than any lease they may hold
+REMEMBER_S = 3600.0         # how long the last sequence of a gone instance is kept, against replayed beats
+MAX_LEASES = 200_000        # leases, and likewise memories of gone ones: bounds memory to some 200 MB
+MAX_STEP_S = 0.25           # a longer silence of our own clock is our lateness, not that of the servers
+ALL = "*"
+
+Key = Tuple[str, str]       # service, instance
+
+
+class Endpoint(NamedTuple):
+    """A server or proxy as readers see it; `state` is "up", "suspect" or "draining"."""
+
+    service: str
+    instance: str
+    incarnation: int
+    host: str
+    port: int
+    state: str
+    idempotent: Tuple[str, ...]
+
+    @property
+    def address(self) -> Tuple[str, int]:
+        return self.host, self.port
+
+    def to_struct(self) -> Dict[str, Any]:
+        """For XML-RPC, whose integers have 32 bits: the incarnation goes as a string."""
+        return {**self._asdict(), "incarnation": str(self.incarnation), "idempotent": list(self.idempotent)}
+
+    @classmethod
+    def from_struct(cls, struct: Dict[str, Any]) -> Endpoint:
+        """The reverse of `to_struct`; raises KeyError, TypeError or ValueError for anything else."""
+        return cls(str(struct["service"]), str(struct["instance"]), int(struct["incarnation"]), str(struct["host"]),
+                   int(struct["port"]), str(struct["state"]), tuple(struct["idempotent"]))
+
+
+class Verdict(enum.Enum):
+    """What became of a beat."""
+
+    APPLIED = "ack"
+    OTHER_EPOCH = "epoch"
+    SUPERSEDED = "superseded"
+    OLD = "old"             # a sequence that was there before: dropped
+    FULL = "full"           # no room for another lease: dropped
+
+
+class Event(NamedTuple):
+    """A change that readers can see: `what` is up, back, suspect, expired, draining, left or changed."""
+
+    what: str
+    endpoint: Endpoint
+
+
+class _Lease:
+    """The latest beat of an instance, and when it came."""
+
+    __slots__ = ("beat", "beaten_at", "suspect")
+
+    def __init__(self, beat: Beat, now: float) -> None:
+        self.beat = beat
+        self.beaten_at = now
+        self.suspect = False
+
+    def endpoint(self) -> Endpoint:
+        beat = self.beat
+        state = "suspect" if self.suspect and beat.state == "up" else beat.state
+        return Endpoint(beat.service, beat.instance, beat.incarnation, beat.host, beat.port, state, beat.idempotent)
+
+
+class _Memory(NamedTuple):
+    """What is kept of an instance that has gone. `left`: it said so itself, and stays gone (a tombstone)."""
+
+    incarnation: int
+    seq: int
+    left: bool
+    gone_at: float
+
+
+class LeaseTable:
+    """The leases and who may see them. Pure; not thread-safe. `now` must not run backwards.
+
+    Leases of equal length expire in the order of their last beats, so that they stand in a queue for each
+    length: a beat moves its lease to the end, and expiry looks at the heads alone. It costs what expires,
+    not what lives.
+    """
+
+    def __init__(self, epoch: str, now: float) -> None:
+        self.epoch = epoch
+        self.index = 1                  # grows with every change that a reader can see
+        self.events: List[Event] = []   # for the caller to take away
+        self._warm_at = now + WARMING_S
+        self._services: Dict[str, Dict[str, _Lease]] = {}
+        self._changed_at: Dict[str, int] = {}           # service -> index of its last change
+        self._floor = 0                                 # the index of services that are not in there
+        self._fresh: Dict[float, OrderedDict[Key, _Lease]] = {}         # lease_s -> queue
+        self._suspect: Dict[float, OrderedDict[Key, _Lease]] = {}
+        self._gone: OrderedDict[Key, _Memory] = OrderedDict()           # in the order of going
+        self._tombstones: OrderedDict[Key, _Memory] = OrderedDict()     # those of them that left just now
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def apply(self, beat: Beat, now: float) -> Verdict:
+        """Takes an authentic beat."""
+        if beat.epoch != self.epoch:
+            return Verdict.OTHER_EPOCH
+        key = (beat.service, beat.instance)
+        lease = self._services.get(beat.service, {}).get(beat.instance)
+        gone = self._gone.get(key)
+        known = lease.beat if lease else gone
+        if known:
+            if beat.incarnation < known.incarnation:
+                return Verdict.SUPERSEDED
+            if beat.incarnation == known.incarnation and (beat.seq <= known.seq or (gone and gone.left)):
+                return Verdict.OLD
+        if beat.state == "leaving":
+            self._leave(key, lease, beat, now)
+        elif lease:
+            self._refresh(key, lease, beat, now)
+        elif self._count >= MAX_LEASES:
+            return Verdict.FULL
+        else:
+            self._add(key, beat, now)
+        return Verdict.APPLIED
+
+    def newest(self, beat: Beat) -> int:
+        """The highest incarnation known of the instance that sent `beat`."""
+        lease = self._services.get(beat.service, {}).get(beat.instance)
+        gone = self._gone.get((beat.service, beat.instance))
+        return max(beat.incarnation, lease.beat.incarnation if lease else 0, gone.incarnation if gone else 0)
+
+    def expire(self, now: float) -> None:
+        """Makes leases suspect, and then gone, whose time has come."""
+        if self._warm_at <= now:
+            self._warm_at = math.inf
+            self.index += 1
+            self._floor = self.index    # wakes all readers who wait: now they may forget what they knew
+        for lease_s, queue in list(self._fresh.items()):
+            for key, lease in _take_older(queue, now - lease_s / 2):
+                self._suspect.setdefault(lease_s, OrderedDict())[key] = lease
+                lease.suspect = True
+                self._note("suspect", lease)
+            if not queue:
+                del self._fresh[lease_s]
+        for lease_s, queue in list(self._suspect.items()):
+            for key, lease in _take_older(queue, now - lease_s):
+                self._remove(key, lease, now, left=False)
+                self._note("expired", lease)
+            if not queue:
+                del self._suspect[lease_s]
+        for memories, keep_s in ((self._gone, REMEMBER_S), (self._tombstones, TOMBSTONE_S)):
+            while memories and next(iter(memories.values())).gone_at < now - keep_s:
+                memories.popitem(last=False)
+
+    def lookup(self, service: str) -> Dict[str, Any]:
+        """The answer to a reader, of what XML-RPC can carry: index, epoch, warming, endpoints, left (tombstones)."""
+        services = list(self._services) if service == ALL else [service]
+        endpoints = [lease.endpoint() for name in services for lease in self._services.get(name, {}).values()]
+        return {"index": self.index_of(service), "epoch": self.epoch, "warming": self._warm_at != math.inf,
+                "endpoints": [endpoint.to_struct() for endpoint in sorted(endpoints)],
+                "left": [{"service": key[0], "instance": key[1], "incarnation": str(memory.incarnation)}
+                         for key, memory in self._tombstones.items() if service in (ALL, key[0])]}
+
+    def index_of(self, service: str) -> int:
+        """The index of the last change to `service`; for "*", that of the table."""
+        return self.index if service == ALL else max(self._changed_at.get(service, 0), self._floor)
+
+    def services(self) -> List[str]:
+        return sorted(self._services)
+
+    def _add(self, key: Key, beat: Beat, now: float) -> None:
+        lease = _Lease(beat, now)
+        self._services.setdefault(beat.service, {})[beat.instance] = lease
+        self._fresh.setdefault(beat.lease_s, OrderedDict())[key] = lease
+        self._gone.pop(key, None)
+        self._tombstones.pop(key, None)
+        self._count += 1
+        self._note("up" if beat.state == "up" else beat.state, lease)
+
+    def _refresh(self, key: Key, lease: _Lease, beat: Beat, now: float) -> None:
+        before = lease.endpoint()
+        self._unqueue(key, lease)
+        lease.beat, lease.beaten_at, lease.suspect = beat, now, False
+        self._fresh.setdefault(beat.lease_s, OrderedDict())[key] = lease
+        after = lease.endpoint()
+        if after != before:
+            self._note("back" if before.state == "suspect" else "draining" if beat.state == "draining" else "changed",
+                       lease)
+
+    def _leave(self, key: Key, lease: Optional[_Lease], beat: Beat, now: float) -> None:
+        if lease:
+            lease.beat = lease.beat._replace(incarnation=beat.incarnation, seq=beat.seq)
+            self._unqueue(key, lease)
+            self._remove(key, lease, now, left=True)
+            self._note("left", lease)
+        else:
+            self._remember(key, _Memory(beat.incarnation, beat.seq, True, now))
+
+    def _unqueue(self, key: Key, lease: _Lease) -> None:
+        queues = self._suspect if lease.suspect else self._fresh
+        del queues[lease.beat.lease_s][key]
+
+    def _remove(self, key: Key, lease: _Lease, now: float, left: bool) -> None:
+        service, instance = key
+        del self._services[service][instance]
+        if not self._services[service]:
+            del self._services[service]
+        self._count -= 1
+        self._remember(key, _Memory(lease.beat.incarnation, lease.beat.seq, left, now))
+
+    def _remember(self, key: Key, memory: _Memory) -> None:
+        for memories in (self._gone, self._tombstones) if memory.left else (self._gone,):
+            memories[key] = memory
+            memories.move_to_end(key)
+            if len(memories) > MAX_LEASES:
+                memories.popitem(last=False)
+
+    def _note(self, what: str, lease: _Lease) -> None:
+        self.index += 1
+        if len(self._changed_at) > MAX_LEASES:
+            self._changed_at.clear()
+            self._floor = self.index
+        self._changed_at[lease.beat.service] = self.index
+        self.events.append(Event(what, lease.endpoint()))
+
+
+def _take_older(queue: OrderedDict[Key, _Lease], beaten_before: float) -> Iterator[Tuple[Key, _Lease]]:
+    """Takes the leases off the head of `queue` whose last beat came before that time."""
+    while queue:
+        key, lease = next(iter(queue.items()))
+        if lease.beaten_at >= beaten_before:
+            return
+        del queue[key]
+        yield key, lease
+
+
+class PatientClock:
+    """A clock that stands still while its own process was stopped, so that nobody expires for our lateness.
+
+    Read it at least every MAX_STEP_S: any longer step is taken for a pause of ours and counts as MAX_STEP_S.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.time = 0.0
+        self.lateness = 0.0         # seconds passed over so far
+        self._last = now
+
+    def read(self, now: float) -> float:
+        """The patient time at the monotonic time `now`."""
+        step = now - self._last
+        self._last = now
+        self.lateness += max(step - MAX_STEP_S, 0.0)
+        self.time += min(step, MAX_STEP_S)
+        return self.time

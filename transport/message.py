@@ -1,0 +1,361 @@
+"""HTTP/1.1 messages as bytes: parsing and encoding, without a socket.
+
+Wire format: RFC 9110 and RFC 9112, the strict part of it. A message comes out whole or not at all: nobody
+sees a request or a reply before its last byte has arrived. Rule R (transport/fallback.py) rests on that.
+
+Bytes are fed in and messages taken out (sans-IO), so that one parser serves blocking threads and event loops.
+
+Not here, on purpose: HTTP/2, compression, HEAD, and replies that end with the stream. A reply without a
+length cannot be told from a truncated one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, Generic, NamedTuple, Optional, Tuple, TypeVar
+
+MAX_HEAD_BYTES = 16 * 1024      # start line and headers; nginx and HAProxy stop at 16 to 32 KiB too
+MAX_TARGET_BYTES = 8 * 1024     # RFC 9110 section 4.1 asks for 8,000 at least
+MAX_HEADERS = 100
+MAX_BODY_BYTES = 1024 * 1024    # nginx's default; each connection may hold this much memory
+
+
+# ---- messages -------------------------------------------------------------------------------------------
+
+class Request(NamedTuple):
+    """A whole request. Header names are in lower case; `body` is already free of chunking."""
+
+    method: str
+    target: str
+    headers: Dict[str, str]
+    body: bytes
+    keep_alive: bool = True
+
+
+class Reply(NamedTuple):
+    """A whole reply. Header names are in lower case; `keep_alive` says whether its connection may be used on."""
+
+    status: int
+    headers: Dict[str, str]
+    body: bytes
+    keep_alive: bool = True
+
+
+class ProtocolError(Exception):
+    """The other side broke HTTP. `status` is what a server answers to it (RFC 9110 section 15)."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+REASONS = {
+    100: "Continue", 200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed",
+    408: "Request Timeout", 411: "Length Required", 412: "Precondition Failed", 413: "Content Too Large",
+    414: "URI Too Long", 415: "Unsupported Media Type", 417: "Expectation Failed",
+    431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
+    502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
+    508: "Loop Detected",
+}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+def encode_request(method: str, target: str, headers: Dict[str, str], body: bytes) -> bytes:
+    """The bytes of a request; `headers` come without Content-Length."""
+    lines = [f"{method} {target} HTTP/1.1\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "".join(lines).encode("latin-1") + body
+
+
+def encode_reply(reply: Reply) -> bytes:
+    """The bytes of a reply; its headers come without Content-Length and Connection."""
+    lines = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Status')}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in reply.headers.items()]
+    if not reply.keep_alive:
+        lines.append("Connection: close\r\n")
+    lines.append(f"Content-Length: {len(reply.body)}\r\n\r\n")
+    return "".join(lines).encode("latin-1") + reply.body
+
+
+def text_reply(status: int, text: str, **headers: str) -> Reply:
+    """A short reply for people: one line of plain text. `Not_Executed="1"` becomes the header Not-Executed."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(status, {"Content-Type": "text/plain; charset=utf-8", **named}, (text + "\n").encode())
+
+
+# ---- parsing: pure, no socket ---------------------------------------------------------------------------
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"                                    # RFC 9110 section 5.6.2
+_TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"                                      # field values: no control characters
+_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\r\n")
+_STATUS_LINE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: {_TEXT})?\r\n")
+_FIELD = re.compile(rf"^({_TOKEN}):({_TEXT})\r\n", re.MULTILINE)
+_LENGTH = re.compile(r"[0-9]{1,15}")                                       # int() alone would take "+5" and "1_0"
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+_HOST = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=-]*(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+_ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key", "if-match",
+                        "call-idempotent", "call-timeout-ms", "call-attempt"))
+_CHUNKED = -1
+
+
+class _Head(NamedTuple):
+    """A parsed head: the words of its first line, its headers, and how long the body is (or _CHUNKED)."""
+
+    words: Tuple[str, ...]
+    headers: Dict[str, str]
+    length: int
+    keep_alive: bool
+
+
+def _parse_fields(text: str, start: int) -> Dict[str, str]:
+    """The header lines of `text` from `start` on; raises ProtocolError on any line that is not one."""
+    fields = _FIELD.findall(text, start)
+    if len(fields) != text.count("\n", start):      # a line was skipped: bare LF, folding, control character...
+        raise ProtocolError(400, "malformed header line")
+    if len(fields) > MAX_HEADERS:
+        raise ProtocolError(431, f"more than {MAX_HEADERS} headers")
+    headers: Dict[str, str] = {}
+    for field, text_of_value in fields:
+        name, value = field.lower(), text_of_value.strip(" \t")
+        if name not in headers:
+            headers[name] = value
+        elif name in _ONLY_ONCE:
+            raise ProtocolError(400, f"two headers {name}")
+        else:
+            headers[name] += f", {value}"
+    return headers
+
+
+def _body_length(headers: Dict[str, str], minor: str) -> Optional[int]:
+    """How the body is framed (RFC 9112 section 6): its length, _CHUNKED, or None where no header says."""
+    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
+    if coding is not None:
+        if length is not None:
+            raise ProtocolError(400, "both Content-Length and Transfer-Encoding")
+        if minor == "0":
+            raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
+        if coding.lower() != "chunked":
+            raise ProtocolError(501, "Transfer-Encoding other than chunked")
+        return _CHUNKED
+    if length is None:
+        return None
+    if not _LENGTH.fullmatch(length):
+        raise ProtocolError(400, "Content-Length is not a number")
+    if int(length) > MAX_BODY_BYTES:
+        raise ProtocolError(413, f"a body of more than {MAX_BODY_BYTES} bytes")
+    return int(length)
+
+
+def _keeps_alive(headers: Dict[str, str], minor: str) -> bool:
+    """HTTP/1.0 always closes; HTTP/1.1 closes where it says so (RFC 9112 section 9.3)."""
+    if minor == "0":
+        return False
+    connection = headers.get("connection")
+    return connection is None or "close" not in connection.lower()
+
+
+M = TypeVar("M", Request, Reply)
+
+
+class Parser(Generic[M]):
+    """Bytes in, whole messages out. Pipelined bytes wait inside for the next `next_message`.
+
+    Not thread-safe. After a ProtocolError the connection has lost its framing: close it.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._head: Optional[_Head] = None
+        self._chunks: Optional[_Chunks] = None
+
+    @property
+    def in_message(self) -> bool:
+        """Whether bytes have come that no message has used yet."""
+        return bool(self._buffer) or self._head is not None
+
+    def feed(self, data: bytes) -> None:
+        self._buffer += data
+
+    def next_message(self) -> Optional[M]:
+        """The next whole message, or None while it is not all there. Raises ProtocolError."""
+        if self._head is None:
+            self._head = self._take_head()
+            if self._head is None:
+                return None
+            self._chunks = _Chunks() if self._head.length == _CHUNKED else None
+        body = self._chunks.take(self._buffer) if self._chunks else self._take(self._head.length)
+        if body is None:
+            return None
+        head, self._head = self._head, None
+        return self._message(head, body)
+
+    def take_interim(self) -> bytes:
+        """What must be sent now so that the other side goes on with its message; mostly nothing."""
+        return b""
+
+    def _take_head(self) -> Optional[_Head]:
+        end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
+        if end < 0:
+            self._judge_part(self._buffer)
+            return None
+        text = self._buffer[:end + 2].decode("latin-1")
+        del self._buffer[:end + 4]
+        return self._parse_head(text)
+
+    def _take(self, length: int) -> Optional[bytes]:
+        if len(self._buffer) < length:
+            return None
+        body = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        return body
+
+    def _judge_part(self, part: bytearray) -> None:
+        """Raises ProtocolError as soon as an unfinished head cannot become a good one."""
+        raise NotImplementedError
+
+    def _parse_head(self, text: str) -> Optional[_Head]:
+        raise NotImplementedError
+
+    def _message(self, head: _Head, body: bytes) -> M:
+        raise NotImplementedError
+
+
+class RequestParser(Parser[Request]):
+    """The server's side."""
+
+    def take_interim(self) -> bytes:
+        """"100 Continue", once, while a client waits for it before it sends the body (RFC 9110 section 10.1.1)."""
+        waits = self._head is not None and not self._buffer and self._head.headers.pop("expect", None) is not None
+        return CONTINUE if waits else b""
+
+    def _judge_part(self, part: bytearray) -> None:
+        line_end = part.find(b"\r\n")
+        if line_end < 0 and len(part) > MAX_TARGET_BYTES:
+            raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
+        if line_end >= 0:
+            self._parse_request_line(part[:line_end + 2].decode("latin-1"))
+        elif part and not re.match(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |$)", part):
+            raise ProtocolError(400, "not an HTTP request")
+        if len(part) > MAX_HEAD_BYTES:
+            raise ProtocolError(431, f"headers of more than {MAX_HEAD_BYTES} bytes")
+
+    def _parse_request_line(self, text: str) -> re.Match[str]:
+        line = _REQUEST_LINE.match(text)
+        if not line:
+            raise ProtocolError(400, "malformed request line")
+        if line[3] != "1":
+            raise ProtocolError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        if len(line[2]) > MAX_TARGET_BYTES:
+            raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
+        return line
+
+    def _parse_head(self, text: str) -> _Head:
+        line = self._parse_request_line(text)
+        method, target, minor = line[1], line[2], line[4]
+        headers = _parse_fields(text, line.end())
+        if minor != "0" and not _HOST.fullmatch(headers.get("host", "?")):
+            raise ProtocolError(400, "no valid Host header")
+        if minor == "0":
+            headers.pop("expect", None)     # RFC 9110 section 10.1.1: not for HTTP/1.0
+        if headers.get("expect", "100-continue").lower() != "100-continue":
+            raise ProtocolError(417, "unknown Expect header")
+        length = _body_length(headers, minor)
+        if length is None:
+            if method in ("POST", "PUT", "PATCH"):
+                raise ProtocolError(411, f"{method} without Content-Length")
+            length = 0
+        return _Head((method, target), headers, length, _keeps_alive(headers, minor))
+
+    def _message(self, head: _Head, body: bytes) -> Request:
+        return Request(head.words[0], head.words[1], head.headers, body, head.keep_alive)
+
+
+class ReplyParser(Parser[Reply]):
+    """The client's side. Interim replies (1xx) are passed over."""
+
+    def _judge_part(self, part: bytearray) -> None:
+        if not part.startswith(b"HTTP/1."[:len(part)]):
+            raise ProtocolError(502, "not an HTTP reply")
+        if len(part) > MAX_HEAD_BYTES:
+            raise ProtocolError(502, f"headers of more than {MAX_HEAD_BYTES} bytes")
+
+    def _parse_head(self, text: str) -> Optional[_Head]:
+        line = _STATUS_LINE.match(text)
+        if not line:
+            raise ProtocolError(502, "malformed status line")
+        minor, status = line[1], line[2]
+        headers = _parse_fields(text, line.end())
+        if status[0] == "1":
+            return self._take_head()
+        length = 0 if status in ("204", "304") else _body_length(headers, minor)
+        if length is None:
+            raise ProtocolError(502, "a reply without a length cannot be told from a truncated one")
+        return _Head((status,), headers, length, _keeps_alive(headers, minor))
+
+    def _message(self, head: _Head, body: bytes) -> Reply:
+        return Reply(int(head.words[0]), head.headers, body, head.keep_alive)
+
+
+class _Chunks:
+    """A chunked body on its way (RFC 9112 section 7.1). Extensions and trailers are checked and dropped."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+        self._size: Optional[int] = None            # of the chunk that is being read; 0 from the last one on
+        self._trailers = 0
+
+    def take(self, buffer: bytearray) -> Optional[bytes]:
+        """Moves what it can out of `buffer`; the whole body once its last line is there."""
+        while True:
+            if self._size is None or self._size == 0:
+                line = _take_line(buffer)
+                if line is None:
+                    return None
+                if self._size == 0:
+                    if not line:
+                        return bytes(self._body)
+                    self._check_trailer(line)
+                else:
+                    self._start_chunk(line)
+            elif not self._take_data(buffer, self._size):
+                return None
+
+    def _start_chunk(self, line: bytes) -> None:
+        match = _CHUNK_SIZE.fullmatch(line)
+        if not match:
+            raise ProtocolError(400, "malformed chunk size")
+        self._size = int(match[1], 16)
+        if len(self._body) + self._size > MAX_BODY_BYTES:
+            raise ProtocolError(413, f"a body of more than {MAX_BODY_BYTES} bytes")
+
+    def _take_data(self, buffer: bytearray, size: int) -> bool:
+        if len(buffer) < size + 2:
+            return False
+        if buffer[size:size + 2] != b"\r\n":
+            raise ProtocolError(400, "a chunk longer than its size")
+        self._body += buffer[:size]
+        del buffer[:size + 2]
+        self._size = None
+        return True
+
+    def _check_trailer(self, line: bytes) -> None:
+        self._trailers += 1
+        if self._trailers > MAX_HEADERS:
+            raise ProtocolError(431, f"more than {MAX_HEADERS} trailers")
+        _parse_fields(line.decode("latin-1") + "\r\n", 0)
+
+
+def _take_line(buffer: bytearray) -> Optional[bytes]:
+    """One line of chunked framing, without its CRLF; None while it is not all there."""
+    end = buffer.find(b"\n", 0, MAX_TARGET_BYTES)
+    if end < 0:
+        if len(buffer) >= MAX_TARGET_BYTES:
+            raise ProtocolError(400, "an endless line in a chunked body")
+        return None
+    line = bytes(buffer[:end + 1])
+    if not line.endswith(b"\r\n"):
+        raise ProtocolError(400, "a line that ends in a bare LF")
+    del buffer[:end + 1]
+    return line[:-2]

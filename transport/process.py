@@ -1,0 +1,287 @@
+"""What every process of Ponte does alike: options, one-line errors, log lines, stopping, and its status pages.
+
+A user's mistake ends a process with one line on standard error and exit code 2; never with a traceback.
+
+Log lines go through a queue to a thread of their own: a click in a Windows console blocks whoever prints,
+and neither a beat nor a call may wait for that. Lines that do not fit into the queue are lost.
+
+Stopping: SIGTERM and Ctrl-C end a process in order; a second one ends it at once. With --until-eof it also
+stops when its standard input ends, which happens when its parent dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import logging.handlers
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence, Union
+
+from transport.message import Reply, Request, text_reply
+from transport.wire import Address, Listener
+
+log = logging.getLogger("ponte.process")
+
+EXIT_USAGE = 2
+DEFAULT_REGISTRY = "127.0.0.1:4100"
+LOG_LINES = 10_000          # how many may wait while the console is blocked
+GRACE_S = 10.0              # what running calls get after SIGTERM
+CTRL_C_GRACE_S = 1.0        # and after Ctrl-C: a person is waiting
+SEEN_S = 0.5                # how long a draining process serves on while its peers read that it drains
+WAKE_S = 0.25               # an untimed wait may ignore Ctrl-C on Windows; this is how often we look
+
+Json = Union[str, int, float, None, List[Any], Dict[str, Any]]
+
+
+class UsageError(Exception):
+    """Something only the user can put right; its text says what is wrong and what to do, in one line."""
+
+
+# ---- options --------------------------------------------------------------------------------------------
+
+def options(description: str, *, port: Optional[int] = None, beats: bool = False) -> argparse.ArgumentParser:
+    """A parser with the options that all processes share.
+
+    `port` is the default of --port, None for a process that does not listen; `beats`: it beats to registries.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    if port is not None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument("--port", type=_port, default=port,
+                            help="port to listen on, 0 = any (default: %(default)s)")
+        parser.add_argument("--until-eof", action="store_true", help="also stop when standard input ends")
+    if beats:
+        parser.add_argument("--name", help="the instance's name (default: made of service and port)")
+        parser.add_argument("--advertise", type=parse_address, metavar="HOST:PORT",
+                            help="the address that others shall use (default: the one listened on)")
+        parser.add_argument("--grace", type=seconds, default=GRACE_S, metavar="SECONDS",
+                            help="how long running calls may go on after SIGTERM (default: %(default)s)")
+    parser.add_argument("--registry", type=parse_addresses, default=DEFAULT_REGISTRY, metavar="HOST:PORT[,HOST:PORT]",
+                        help="where the registries are (default: %(default)s)")
+    parser.add_argument("--key-file", metavar="FILE", help="the key that signs heartbeats, the same everywhere")
+    parser.add_argument("--verbose", action="store_true", help="log every call")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: take a number from 0 to 65535")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: take a positive number of seconds")
+    return value
+
+
+def parse_address(text: str) -> Address:
+    """HOST:PORT, with an IPv6 host in brackets."""
+    host, colon, port = text.strip().rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not host or _port(port) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in 127.0.0.1:4100")
+    return host, int(port)
+
+
+def parse_addresses(text: str) -> List[Address]:
+    """HOST:PORT[,HOST:PORT...]."""
+    addresses = [parse_address(part) for part in text.split(",")]
+    for host, port in addresses:
+        try:
+            socket.getaddrinfo(host, port)
+        except OSError:
+            raise argparse.ArgumentTypeError(f"{host!r} is not the name or address of a host") from None
+    return addresses
+
+
+def show(address: Address) -> str:
+    """HOST:PORT, as `parse_address` reads it."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def read_key(path: Optional[str]) -> bytes:
+    """The key in a file, without white space around it; empty where no file is named."""
+    if path is None:
+        return b""
+    try:
+        with open(path, "rb") as file:
+            key = file.read().strip()
+    except OSError as error:
+        raise UsageError(f"--key-file {path}: {error.strerror}") from None
+    if len(key) < 16:
+        raise UsageError(f"--key-file {path}: a key needs 16 bytes at least, this one has {len(key)}")
+    return key
+
+
+def port_error(error: OSError, host: str, port: int) -> UsageError:
+    """The line for a port that cannot be listened on."""
+    if isinstance(error, socket.gaierror):
+        return UsageError(f"--host {host}: {error.strerror}")
+    return UsageError(f"cannot listen on {show((host, port))}: {error.strerror or error} - "
+                      "choose another port with --port (0 = any free one), or stop whoever has this one")
+
+
+# ---- running --------------------------------------------------------------------------------------------
+
+def run(main: Callable[[Sequence[str]], Optional[int]], arguments: Optional[Sequence[str]] = None) -> NoReturn:
+    """Runs `main(arguments)` and exits with its code; a UsageError becomes one line and exit code 2."""
+    try:
+        code = main(sys.argv[1:] if arguments is None else arguments) or 0
+        sys.stdout.flush()
+    except UsageError as error:
+        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+        code = EXIT_USAGE
+    except BrokenPipeError:         # whoever read our output has gone: nothing left to say, and nobody to hear it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    sys.exit(code)
+
+
+def start_logging(verbose: bool) -> None:
+    """Sends log lines to standard error without ever waiting for it; `verbose` adds every call."""
+    console = logging.StreamHandler()
+    console.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(message)s", "%H:%M:%S"))
+    lines: queue.Queue[logging.LogRecord] = queue.Queue(LOG_LINES)
+    logging.raiseExceptions = False     # a full queue loses lines, and says nothing
+    logging.handlers.QueueListener(lines, console).start()
+    root = logging.getLogger("ponte")
+    root.addHandler(logging.handlers.QueueHandler(lines))
+    root.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+class Stop:
+    """Waits for the end. Make it on the main thread, before anything is announced.
+
+    Attributes: `reason`, once it has come: "Ctrl-C", "SIGTERM", or what `set` was given.
+    """
+
+    def __init__(self, until_eof: bool = False) -> None:
+        self.reason = ""
+        self._event = threading.Event()
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        if until_eof:
+            if hasattr(os, "setpgrp"):      # a stopped orphan is then sent SIGHUP and SIGCONT by the kernel
+                os.setpgrp()
+            threading.Thread(target=self._watch_stdin, name="ponte-stdin", daemon=True).start()
+
+    def set(self, reason: str) -> None:
+        """Ends the wait; from any thread."""
+        if not self._event.is_set():
+            self.reason = reason
+            self._event.set()
+
+    def wait(self, look: Callable[[], None] = lambda: None) -> str:
+        """Blocks until the end; returns the reason. After it a further signal ends the process at once.
+
+        `look()` runs a few times a second meanwhile: the place for what may block, such as printing.
+        """
+        while not self._event.wait(WAKE_S):
+            look()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return self.reason
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self.set("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
+
+    def _watch_stdin(self) -> None:
+        try:
+            while os.read(0, 1024):
+                pass
+        except OSError:
+            pass        # a closed standard input has ended too
+        self.set("end of standard input")
+
+
+def drain(listener: Listener, announce: Callable[[str, float], bool], refuse: Callable[[], None],
+          grace_s: float) -> bool:
+    """Leaves without losing a call; returns whether all running calls could finish within `grace_s` seconds.
+
+    Others are told first, and served until they have left, so that no call is on its way to a closed door. Then
+    `refuse` makes new calls get 503 with Not-Executed, which any caller may try elsewhere.
+    """
+    deadline = time.monotonic() + grace_s
+    announce("draining", min(SEEN_S, grace_s))
+    listener.retire()
+    listener.wait_until_quiet(min(SEEN_S, grace_s), idle_too=True)
+    refuse()
+    finished = listener.wait_until_quiet(max(deadline - time.monotonic(), 0.0))
+    announce("leaving", SEEN_S)
+    listener.close()
+    return finished
+
+
+def grace(reason: str, grace_s: float) -> float:
+    """How long running calls may go on after a stop for `reason`: on Ctrl-C a person is waiting."""
+    return grace_s if reason == "SIGTERM" else min(grace_s, CTRL_C_GRACE_S)
+
+
+class RegistrationReport:
+    """Says when registries stop answering beats, and when they answer again. `look` runs on the main thread."""
+
+    def __init__(self, name: str, silent: Callable[[], List[Address]], registries: Sequence[Address]) -> None:
+        self._name = name
+        self._silent = silent
+        self._reported: List[Address] = []
+        self._patience = int(1 / WAKE_S)        # looks before the first report: an ack takes a moment
+        self._registries = registries
+
+    def look(self) -> None:
+        silent = self._silent()
+        if self._patience > 0 and silent:
+            self._patience -= 1
+            return
+        if silent != self._reported or self._patience > 0:
+            self._patience, self._reported = 0, silent
+            if silent:
+                where = ", ".join(show(address) for address in silent)
+                log.warning("%s: no registry answers at %s: is it running, with the same key? Serving meanwhile",
+                            self._name, where)
+            elif self._registries:
+                log.info("%s: registered", self._name)
+
+
+# ---- pages ----------------------------------------------------------------------------------------------
+
+def page(request: Request, role: str, status: Callable[[], Dict[str, Json]]) -> Optional[Reply]:
+    """The reply to GET /health, /status (JSON) and /metrics (Prometheus text format 0.0.4); None for all else."""
+    if request.target == "/health":
+        content, body = "text/plain", "ok\n"
+    elif request.target == "/status":
+        content, body = "application/json", json.dumps(status(), indent=2) + "\n"
+    elif request.target == "/metrics":
+        content, body = "text/plain; version=0.0.4", "\n".join(_metrics(f"ponte_{role}", status())) + "\n"
+    else:
+        return None
+    if request.method != "GET":
+        return text_reply(405, f"{request.target} is read with GET", Allow="GET")
+    return Reply(200, {"Content-Type": content}, body.encode())
+
+
+def _metrics(prefix: str, status: Dict[str, Json]) -> List[str]:
+    """The numbers of a status page: {"a": 1, "b": {"c": 2}} gives `prefix_a 1` and `prefix_b{name="c"} 2`."""
+    lines = []
+    for name, value in status.items():
+        if isinstance(value, (int, float)):
+            lines.append(f"{prefix}_{name} {value}")
+        elif isinstance(value, dict):
+            lines += [f'{prefix}_{name}{{name="{label}"}} {number}' for label, number in value.items()
+                      if isinstance(number, (int, float))]
+    return lines

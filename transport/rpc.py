@@ -1,0 +1,234 @@
+"""XML-RPC on top of HTTP: calls and results as XML, and a dispatcher from method names to functions.
+
+Wire format: the XML-RPC specification (xmlrpc.com/spec.md), marshalled by `xmlrpc.client`, with `None` as
+<nil/>, and the fault codes of the "specification for fault code interoperability".
+
+A document with a DOCTYPE is refused before anything of it is expanded: no entity, no entity bomb.
+An exception in a function becomes a fault with its type and message, never with a traceback.
+
+Threads: `Dispatcher.dispatch` may run in any number of them; whether the functions can stand that is
+their author's business.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import logging
+import re
+import xmlrpc.client
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from xml.parsers import expat
+from xmlrpc.client import Fault
+
+log = logging.getLogger("ponte.rpc")
+
+NOT_WELL_FORMED = -32700
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMETERS = -32602
+APPLICATION_ERROR = -32500
+TRANSPORT_ERROR = -32300
+
+CONTENT_TYPE = "text/xml"
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")      # XML 1.0 section 2.2
+_SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array", dict: "struct",
+                    bytes: "base64", None: "nil", type(None): "nil"}
+
+Function = Callable[..., Any]
+
+
+def idempotent(function: Function) -> Function:
+    """Marks a function that may run twice without harm, so that a call whose fate is unknown may be tried again.
+
+    The mark is the author's promise. Without it a call is never run a second time.
+    """
+    function.idempotent = True  # type: ignore[attr-defined]
+    return function
+
+
+# ---- marshalling ----------------------------------------------------------------------------------------
+
+def encode_call(method: str, params: Sequence[Any]) -> bytes:
+    """A <methodCall>. Raises TypeError, OverflowError or ValueError for what XML-RPC cannot carry."""
+    return _xml(xmlrpc.client.dumps(tuple(params), method, allow_none=True))
+
+
+def decode_call(body: bytes) -> Tuple[str, Tuple[Any, ...]]:
+    """The method name and parameters of a <methodCall>. Raises a Fault for anything else."""
+    params, method = _decode(body)
+    if not isinstance(method, str) or not method:
+        raise Fault(NOT_WELL_FORMED, "not a <methodCall>")
+    return method, params
+
+
+def encode_result(value: Any) -> bytes:
+    """A <methodResponse> with a value. Raises TypeError, OverflowError or ValueError for what XML-RPC cannot carry."""
+    return _xml(xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True))
+
+
+def encode_fault(fault: Fault) -> bytes:
+    """A <methodResponse> with a fault."""
+    text = _FORBIDDEN.sub("?", fault.faultString)
+    return _xml(xmlrpc.client.dumps(Fault(fault.faultCode, text), methodresponse=True))
+
+
+def decode_result(body: bytes) -> Any:
+    """The value of a <methodResponse>. Raises the Fault that it holds, or one with code -32700."""
+    values, _ = _decode(body)
+    if len(values) != 1:
+        raise Fault(NOT_WELL_FORMED, "not a <methodResponse> with one value")
+    return values[0]
+
+
+def _xml(text: str) -> bytes:
+    """`text` as a UTF-8 document; raises ValueError where `dumps` let through what XML forbids."""
+    if _FORBIDDEN.search(text):
+        raise ValueError("XML has no way to write control characters; send bytes instead of str")
+    return text.replace("\r", "&#13;").encode()        # a bare CR would arrive as LF (XML 1.0 section 2.11)
+
+
+def _decode(body: bytes) -> Tuple[Tuple[Any, ...], Optional[str]]:
+    unmarshaller = xmlrpc.client.Unmarshaller(use_builtin_types=True)
+    unmarshaller.xml(None, None)  # type: ignore[arg-type]    # no encoding: expat hands over text already
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartElementHandler = unmarshaller.start
+    parser.EndElementHandler = unmarshaller.end
+    parser.CharacterDataHandler = unmarshaller.data
+    try:
+        parser.Parse(body, True)
+        return unmarshaller.close(), unmarshaller.getmethodname()
+    except Fault:
+        raise
+    except xmlrpc.client.ResponseError:
+        raise Fault(NOT_WELL_FORMED, "not an XML-RPC message") from None
+    except Exception as error:      # expat, the unmarshaller and int() all have errors of their own for bad XML
+        raise Fault(NOT_WELL_FORMED, f"not well formed: {error or type(error).__name__}") from None
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise ValueError("a DOCTYPE is not allowed")
+
+
+# ---- dispatching ----------------------------------------------------------------------------------------
+
+class Dispatcher:
+    """Maps method names to functions. Introspection (system.listMethods and its kin) is built in.
+
+    Register before serving; `dispatch` may then run in any number of threads.
+    """
+
+    def __init__(self, functions: Union[Iterable[Function], Dict[str, Function]] = ()) -> None:
+        self._methods: Dict[str, _Method] = {}
+        named = functions.items() if isinstance(functions, dict) else ((f.__name__, f) for f in functions)
+        for name, function in named:
+            self.register(function, name)
+        self.register(self._list_methods, "system.listMethods")
+        self.register(self._method_help, "system.methodHelp")
+        self.register(self._method_signature, "system.methodSignature")
+
+    @property
+    def idempotent(self) -> Tuple[str, ...]:
+        """The names of the user's functions that are marked @idempotent, sorted."""
+        return tuple(sorted(name for name, method in self._methods.items()
+                            if getattr(method.function, "idempotent", False)))
+
+    def register(self, function: Function, name: Optional[str] = None) -> None:
+        """Serves `function` under `name` (default: its own). Raises ValueError for a private name."""
+        name = name or function.__name__
+        if name.startswith("_"):
+            raise ValueError(f"{name}: a name that starts with _ is private and cannot be called")
+        self._methods[name] = _Method.of(function)
+
+    def dispatch(self, body: bytes) -> bytes:
+        """Runs the call in `body` and returns its <methodResponse>. Never raises: what goes wrong is a fault."""
+        try:
+            name, params = decode_call(body)
+            return self._encode(name, self._run(name, params))
+        except Fault as fault:
+            return encode_fault(fault)
+
+    def _run(self, name: str, params: Tuple[Any, ...]) -> Any:
+        method = self._methods.get(name)
+        if method is None:
+            raise Fault(METHOD_NOT_FOUND, f"no method {name!r}; there are: {', '.join(self._public())}")
+        if not method.takes(len(params)):
+            raise Fault(INVALID_PARAMETERS, f"{name} takes {method.usage()}, not {len(params)} parameters")
+        try:
+            return method.function(*params)
+        except Fault:
+            raise
+        except Exception as error:
+            log.info("%s raised %s: %s", name, type(error).__name__, error)
+            raise Fault(APPLICATION_ERROR, f"{type(error).__name__}: {error}") from None
+
+    def _encode(self, name: str, value: Any) -> bytes:
+        try:
+            return encode_result(value)
+        except Exception as error:
+            raise Fault(APPLICATION_ERROR, f"{name} did run, but XML-RPC cannot carry its result: "
+                                           f"{type(error).__name__}: {error}") from None
+
+    def _public(self) -> List[str]:
+        return sorted(name for name in self._methods if not name.startswith("system."))
+
+    def _list_methods(self) -> List[str]:
+        """The names of all methods."""
+        return sorted(self._methods)
+
+    def _method_help(self, name: str) -> str:
+        """The documentation of a method; an empty string where it has none."""
+        return inspect.getdoc(self._known(name).function) or ""
+
+    def _method_signature(self, name: str) -> Union[List[List[str]], str]:
+        """The types of a method's result and parameters; "undef" where its annotations do not tell."""
+        return self._known(name).types() or "undef"
+
+    def _known(self, name: str) -> _Method:
+        method = self._methods.get(name)
+        if method is None:
+            raise Fault(METHOD_NOT_FOUND, f"no method {name!r}")
+        return method
+
+
+class _Method(NamedTuple):
+    """A function and how many positional parameters it takes."""
+
+    function: Function
+    least: int
+    most: float     # infinite for *args
+
+    @classmethod
+    def of(cls, function: Function) -> _Method:
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except ValueError:      # some built-in functions keep their signature to themselves
+            return cls(function, 0, float("inf"))
+        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+            raise ValueError(f"{function.__name__} needs a keyword argument, which XML-RPC does not have")
+        has_rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        return cls(function, sum(p.default is p.empty for p in positional),
+                   float("inf") if has_rest else len(positional))
+
+    def takes(self, count: int) -> bool:
+        return self.least <= count <= self.most
+
+    def usage(self) -> str:
+        if self.most == self.least:
+            return str(self.least)
+        return f"{self.least} or more" if self.most == float("inf") else f"{self.least} to {self.most}"
+
+    def types(self) -> Optional[List[List[str]]]:
+        """[[result, parameter, ...]] in XML-RPC's words, or None where an annotation is missing or foreign."""
+        try:
+            signature = inspect.signature(self.function)
+        except ValueError:
+            return None
+        annotations = itertools.chain([signature.return_annotation],
+                                      (p.annotation for p in signature.parameters.values()))
+        by_name = {getattr(kind, "__name__", "None"): word for kind, word in _SIGNATURE_TYPES.items()}
+        words = [by_name.get(a if isinstance(a, str) else getattr(a, "__name__", str(a))) for a in annotations]
+        known = [word for word in words if word is not None]
+        return [known] if len(known) == len(words) else None

@@ -1,0 +1,403 @@
+"""Sockets that carry HTTP/1.1 messages: one connection, a threaded listener, a connection pool.
+
+The messages themselves are transport/message.py. Everything here blocks, with a deadline: an absolute
+`time.monotonic()` value, so that a peer that drips bytes gains no time. Threads: a `Listener` has one for
+accepting and one for each connection; a `Pool` has none and serves any number.
+
+Not here, on purpose: reverse DNS (it can take half a minute) and any waiting without a limit.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from typing import Callable, Deque, Dict, Generic, Optional, Set, Tuple
+
+from transport.message import (
+    M,
+    Parser,
+    ProtocolError,
+    Reply,
+    ReplyParser,
+    Request,
+    RequestParser,
+    encode_reply,
+    text_reply,
+)
+
+log = logging.getLogger("ponte.wire")
+
+MAX_CONNECTIONS = 512           # threads of one listener; further connections get a 503 at once
+MESSAGE_TIMEOUT_S = 10.0        # from the first byte of a message to its last, however it drips
+IDLE_TIMEOUT_S = 75.0           # a kept connection without a request; longer than POOL_IDLE_S on purpose
+POOL_IDLE_S = 30.0              # a pooled connection unused for this long is not trusted any more
+POOL_PER_ADDRESS = 256          # idle connections kept for one address
+LINGER_S = 0.5                  # how long a closing side waits for the other, so that no reset eats its reply
+ACCEPT_TICK_S = 0.2             # how late an idle listener notices that it was closed
+RECEIVE_BYTES = 64 * 1024
+
+Address = Tuple[str, int]
+
+
+class ExchangeError(OSError):
+    """A request got no reply. `sent` tells which of rule R's outcomes that is: False is definite.
+
+    Attributes: `sent` (the last byte of the request may have left), `timed_out`, and `phase`, one of
+    "connect", "send" and "reply".
+    """
+
+    def __init__(self, phase: str, reason: object, *, timed_out: bool = False) -> None:
+        super().__init__(f"{phase}: {reason}")
+        self.phase = phase
+        self.sent = phase == "reply"
+        self.timed_out = timed_out
+
+
+# ---- one socket -----------------------------------------------------------------------------------------
+
+class Connection(Generic[M]):
+    """A socket and the parser of what arrives on it. One thread at a time; `close` may come from any."""
+
+    def __init__(self, sock: socket.socket, parser: Parser[M]) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = sock
+        self.parser: Parser[M] = parser
+        self.received_at = 0.0          # time.monotonic() of the last bytes; a message was whole by then
+        self.idle_since = 0.0           # Pool's note
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Sends all of `data`; OSError (socket.timeout at `deadline`) means that its last byte did not leave."""
+        self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
+        self.socket.sendall(data)
+
+    def read(self, deadline: float, message_s: Optional[float] = None) -> Optional[M]:
+        """The next message; None if the stream ended before it began.
+
+        `deadline` (monotonic) is for the whole message, or with `message_s` for its first byte only: the rest
+        then has `message_s` seconds. Raises ProtocolError, socket.timeout, or OSError for a broken stream.
+        """
+        message: Optional[M]
+        started = self.parser.in_message
+        if started and message_s is not None:
+            deadline = time.monotonic() + message_s
+        while True:
+            message = self.parser.next_message()
+            if message is not None:
+                return message
+            interim = self.parser.take_interim()
+            if interim:
+                self.send(interim, deadline)
+            self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            data = self.socket.recv(RECEIVE_BYTES)
+            if not data:
+                if self.parser.in_message:
+                    raise ConnectionResetError("the stream ended in the middle of a message")
+                return None
+            self.received_at = time.monotonic()
+            if not started and message_s is not None:
+                started, deadline = True, self.received_at + message_s
+            self.parser.feed(data)
+
+    def is_silent(self) -> bool:
+        """Whether nothing has arrived and the stream has not ended: a kept connection must be so."""
+        self.socket.settimeout(0)
+        try:
+            self.socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return not self.parser.in_message
+        except OSError:
+            return False
+        return False
+
+    def finish(self) -> None:
+        """Closes so that the peer can still read the last reply: a close with unread input would reset it."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+            deadline = time.monotonic() + LINGER_S
+            while time.monotonic() < deadline:
+                self.socket.settimeout(LINGER_S)
+                if not self.socket.recv(RECEIVE_BYTES):
+                    break
+        except OSError:
+            pass        # the peer was faster; nothing is left to save
+        self.close()
+
+    def interrupt(self) -> None:
+        """Ends the stream in both directions, so that a thread blocked on it wakes up."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass        # already closed by the peer
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+# ---- listening ------------------------------------------------------------------------------------------
+
+Handler = Callable[[Request, float], Reply]
+
+
+def listen(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A bound socket (TCP sockets listen) that no other process can share. OSError if the port is taken."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
+    try:
+        if sys.platform == "win32":         # there, SO_REUSEADDR would let a second process steal the port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        elif kind == socket.SOCK_STREAM:    # here, it only lets us in beside connections in TIME_WAIT
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        if kind == socket.SOCK_STREAM:
+            sock.listen(1024)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class Listener:
+    """Accepts connections and serves each in a thread of its own, request after request.
+
+    Parameters: `handler(request, received_at)` runs on the connection's thread and returns the reply;
+    `received_at` is the monotonic time at which the request was complete. It may raise: that is a 500.
+    """
+
+    def __init__(self, host: str, port: int, handler: Handler, *, max_connections: int = MAX_CONNECTIONS) -> None:
+        self._handler = handler
+        self._max_connections = max_connections
+        self._socket = listen(host, port)
+        self._socket.settimeout(ACCEPT_TICK_S)
+        self.address: Address = self._socket.getsockname()[:2]
+        self._changed = threading.Condition()
+        # Guarded by self._changed: the open connections, and those of them that are inside the handler.
+        self._open: Set[Connection[Request]] = set()
+        self._busy: Set[Connection[Request]] = set()
+        self._retiring = False          # written once, read without the lock: a late reader costs one reply more
+        self._closed = False
+        self._thread = threading.Thread(target=self._accept_forever, name="ponte-accept", daemon=True)
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._open)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def retire(self) -> None:
+        """From now on every reply ends its connection, so that nobody is cut off between two calls."""
+        self._retiring = True
+
+    def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
+        """Blocks until no request is running (`idle_too`: until no connection is open); False after `timeout_s`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not (self._open if idle_too else self._busy), timeout_s)
+
+    def close(self, grace_s: float = 0.0) -> None:
+        """Stops accepting, ends idle connections, gives running requests `grace_s`, then cuts them off."""
+        self._retiring = self._closed = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._socket.close()
+        with self._changed:
+            idle = self._open - self._busy
+        for connection in idle:
+            connection.interrupt()
+        self.wait_until_quiet(grace_s)
+        with self._changed:
+            remaining = list(self._open)
+        for connection in remaining:
+            connection.interrupt()
+
+    def _accept_forever(self) -> None:
+        while not self._closed:
+            try:
+                sock, _ = self._socket.accept()
+            except socket.timeout:
+                continue
+            except OSError as error:        # out of file descriptors, or the peer left already
+                log.warning("accept failed: %s", error)
+                time.sleep(0.01)
+                continue
+            self._welcome(sock)
+
+    def _welcome(self, sock: socket.socket) -> None:
+        connection = Connection(sock, RequestParser())
+        with self._changed:
+            full = len(self._open) >= self._max_connections
+            if not full:
+                self._open.add(connection)
+        if full:
+            self._turn_away(connection)
+        else:
+            threading.Thread(target=self._serve, args=(connection,), name="ponte-connection", daemon=True).start()
+
+    def _turn_away(self, connection: Connection[Request]) -> None:
+        reply = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
+        try:
+            connection.send(encode_reply(reply), time.monotonic())
+        except OSError:
+            pass        # the peer left without waiting to be turned away
+        connection.close()
+
+    def _serve(self, connection: Connection[Request]) -> None:
+        try:
+            while not self._closed and self._serve_one(connection):
+                pass
+        except (OSError, ValueError) as error:      # ValueError: the socket was closed under us
+            log.debug("connection ended: %s", error)
+        finally:
+            connection.close()
+            with self._changed:
+                self._open.discard(connection)
+                self._changed.notify_all()
+
+    def _serve_one(self, connection: Connection[Request]) -> bool:
+        """Reads one request and answers it; whether the connection may go on."""
+        try:
+            request = connection.read(time.monotonic() + IDLE_TIMEOUT_S, MESSAGE_TIMEOUT_S)
+        except ProtocolError as error:
+            return self._refuse(connection, error.status, error.reason)
+        except socket.timeout:
+            if not connection.parser.in_message:
+                return False
+            return self._refuse(connection, 408, "the request took too long to arrive")
+        if request is None:
+            return False
+        with self._changed:
+            self._busy.add(connection)
+        try:
+            reply = self._handle(request, connection.received_at)
+            if not request.keep_alive or reply.status >= 400 or self._retiring:
+                reply = reply._replace(keep_alive=False)
+            connection.send(encode_reply(reply), time.monotonic() + MESSAGE_TIMEOUT_S)
+        finally:
+            with self._changed:
+                self._busy.discard(connection)
+                self._changed.notify_all()
+        if not reply.keep_alive:
+            connection.finish()
+        return reply.keep_alive
+
+    def _handle(self, request: Request, received_at: float) -> Reply:
+        try:
+            return self._handler(request, received_at)
+        except Exception:
+            log.exception("the handler of %s %s failed", request.method, request.target)
+            return text_reply(500, "internal error")
+
+    def _refuse(self, connection: Connection[Request], status: int, reason: str) -> bool:
+        log.info("refused a request: %d %s", status, reason)
+        reply = text_reply(status, reason)._replace(keep_alive=False)
+        connection.send(encode_reply(reply), time.monotonic() + LINGER_S)
+        connection.finish()
+        return False
+
+
+# ---- calling out ----------------------------------------------------------------------------------------
+
+class Pool:
+    """Connections kept open for the next request, by address. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Guarded by self._lock: idle connections, the last used at the right; and those inside an exchange.
+        self._idle: Dict[Address, Deque[Connection[Reply]]] = {}
+        self._in_use: Set[Connection[Reply]] = set()
+        self._closed = False
+
+    def exchange(self, address: Address, request: bytes, deadline: float) -> Reply:
+        """Sends one request and reads its whole reply, by `deadline` (monotonic). Raises ExchangeError.
+
+        A kept connection on which the send fails is replaced by a fresh one: the request's last byte did
+        not leave, so nobody can have run it.
+        """
+        while True:
+            kept = self._take(address)
+            connection = kept or self._connect(address, deadline)
+            try:
+                connection.send(request, deadline)
+            except OSError as error:
+                self._discard(connection)
+                if kept and not isinstance(error, socket.timeout):
+                    continue
+                raise ExchangeError("send", error, timed_out=isinstance(error, socket.timeout)) from error
+            return self._read_reply(address, connection, deadline)
+
+    def forget(self, address: Address) -> None:
+        """Closes the idle connections to `address`."""
+        with self._lock:
+            connections = self._idle.pop(address, deque())
+        for connection in connections:
+            connection.close()
+
+    def close(self) -> None:
+        """Closes every connection; an exchange that is under way ends with an ExchangeError."""
+        with self._lock:
+            self._closed = True
+            addresses, in_use = list(self._idle), list(self._in_use)
+        for address in addresses:
+            self.forget(address)
+        for connection in in_use:
+            connection.interrupt()
+
+    def _read_reply(self, address: Address, connection: Connection[Reply], deadline: float) -> Reply:
+        try:
+            reply = connection.read(deadline)
+            if reply is None:
+                raise ConnectionResetError("the stream ended before a reply")
+            if connection.parser.in_message:
+                raise ProtocolError(502, "more bytes than one reply")
+        except (OSError, ProtocolError) as error:
+            self._discard(connection)
+            timed_out = isinstance(error, socket.timeout)
+            raise ExchangeError("reply", "timed out" if timed_out else error, timed_out=timed_out) from error
+        if reply.keep_alive:
+            self._give_back(address, connection)
+        else:
+            self._discard(connection)
+        return reply
+
+    def _take(self, address: Address) -> Optional[Connection[Reply]]:
+        while True:
+            with self._lock:
+                idle = self._idle.get(address)
+                if not idle:
+                    return None
+                connection = idle.pop()
+                self._in_use.add(connection)
+            if time.monotonic() - connection.idle_since < POOL_IDLE_S and connection.is_silent():
+                return connection
+            self._discard(connection)
+
+    def _give_back(self, address: Address, connection: Connection[Reply]) -> None:
+        connection.idle_since = time.monotonic()
+        with self._lock:
+            idle = self._idle.setdefault(address, deque())
+            if not self._closed and len(idle) < POOL_PER_ADDRESS:
+                self._in_use.discard(connection)
+                idle.append(connection)
+                return
+        self._discard(connection)
+
+    def _discard(self, connection: Connection[Reply]) -> None:
+        with self._lock:
+            self._in_use.discard(connection)
+        connection.close()
+
+    def _connect(self, address: Address, deadline: float) -> Connection[Reply]:
+        try:
+            sock = socket.create_connection(address, max(deadline - time.monotonic(), 0.001))
+        except OSError as error:
+            timed_out = isinstance(error, socket.timeout)
+            raise ExchangeError("connect", "timed out" if timed_out else error, timed_out=timed_out) from error
+        connection = Connection(sock, ReplyParser())
+        with self._lock:
+            self._in_use.add(connection)
+            if self._closed:
+                connection.interrupt()
+        return connection
