@@ -131,12 +131,13 @@ class Client:
         return decode_result(reply.body)
 
     def _on_change(self) -> None:
-        proxies, servers = (directory.endpoints for directory in self._directories)
-        promises = [frozenset(server.idempotent) for server in servers]
-        with self._lock:
+        with self._lock:        # read inside it: of two threads here, the later one must see the later view
+            proxies, servers = (directory.endpoints for directory in self._directories)
+            promises = [frozenset(server.idempotent) for server in servers]
             if promises:        # two versions of a service: only what every server promises
                 self._idempotent = frozenset.intersection(*promises)
             self._balancer.update(proxies, servers)
+        self._pool.keep_only({e.address for e in proxies + servers if e.state != "draining"})
 
     def _drive(self, told: str, body: bytes, idempotent: bool, deadline: float) -> Reply:
         """The loop of rule R: decide under the lock, act outside of it."""

@@ -43,6 +43,7 @@ Address = Tuple[str, int]
 STATES = ("up", "draining", "leaving")
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
+_METHOD = re.compile(rf"\w[\w.]{{0,{MAX_NAME - 1}}}")        # any identifier, also one like "saudação"
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 
 
@@ -155,9 +156,12 @@ def _open(datagram: bytes, key: bytes) -> Dict[str, Any]:
 
 
 def _check_beat(beat: Beat) -> None:
-    for field in (beat.service, beat.instance, *beat.idempotent):
-        if not isinstance(field, str) or not _NAME.fullmatch(field):
+    for name in (beat.service, beat.instance):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise BadDatagram("name")
+    for name in beat.idempotent:
+        if not isinstance(name, str) or not _METHOD.fullmatch(name):
+            raise BadDatagram("method")
     for number in (beat.incarnation, beat.seq, beat.port):
         if type(number) is not int or not 0 < number <= MAX_INTEGER:
             raise BadDatagram("number")
@@ -276,12 +280,12 @@ class Heartbeat:
 
     Parameters: `beat` as the server wants to be seen (seq 0); `registries` to beat to, all of one address
     family; `key` signs; `on_superseded()` runs once, on the beat thread, when a younger process has the name.
-    Raises ValueError if the beat does not fit into a datagram, OSError if a registry's name does not resolve.
+    Raises ValueError if no registry would take the beat, OSError if a registry's name does not resolve.
     """
 
     def __init__(self, beat: Beat, registries: Sequence[Address], key: bytes = b"",
                  on_superseded: Callable[[], None] = lambda: None) -> None:
-        encode_beat(beat._replace(seq=MAX_INTEGER, epoch="0" * 16, state="draining"), key)
+        _check_own(beat, key)
         self._key = key
         self._on_superseded = on_superseded
         family, resolved = _resolve(registries)
@@ -352,6 +356,17 @@ class Heartbeat:
         with self._changed:
             self._schedule.take(address[:2], answer, time.monotonic())
             self._changed.notify_all()
+
+
+def _check_own(beat: Beat, key: bytes) -> None:
+    """Raises ValueError for a beat that every registry would drop without a word."""
+    try:
+        decode_beat(encode_beat(beat._replace(seq=MAX_INTEGER, epoch="0" * 16, state="draining"), key), key)
+    except BadDatagram as error:
+        if error.reason == "address":
+            raise ValueError(f"nobody can call {beat.host}:{beat.port}: say with --advertise HOST:PORT "
+                             "where others reach this process") from None
+        raise ValueError(f"no registry would take a beat with this {error.reason}: {beat}") from None
 
 
 def _resolve(registries: Sequence[Address]) -> Tuple[socket.AddressFamily, List[Address]]:

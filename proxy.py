@@ -18,19 +18,20 @@ repeat of it, told by If-Match with this proxy's incarnation, goes where the fir
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import threading
 import time
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from heartbeat import Beat, Heartbeat, check_name, new_incarnation
 from registry import Directory
 from transport import process
 from transport.fallback import POLICIES, Balancer, Call, Endpoint, Outcome
-from transport.hop import Result, attempt_headers, exchange
+from transport.hop import CallHeaders, Result, attempt_headers, exchange
 from transport.leases import ALL
-from transport.message import Reply, Request, encode_request, text_reply
+from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
 from transport.once import CallMemory, Forgotten
 from transport.process import Json, UsageError, show
 from transport.wire import Address, Listener, Pool
@@ -81,7 +82,6 @@ class Proxy:
         self._balancers: Dict[str, Balancer] = {}
         self._routes: CallMemory[_Route] = CallMemory()
         self._counts = {"calls": 0, "retries": 0, "not_sent": 0, "unknown": 0}
-        self._known: Set[Address] = set()       # of the watching threads alone
         self._draining = False                  # written once; a late reader serves one call more
 
     def __enter__(self) -> Proxy:
@@ -137,18 +137,15 @@ class Proxy:
     # The view: the threads of the directory.
 
     def _on_change(self) -> None:
-        endpoints = [e for e in self._directory.endpoints if e.service != SERVICE]
-        by_service: Dict[str, List[Endpoint]] = {}
-        for endpoint in endpoints:
-            by_service.setdefault(endpoint.service, []).append(endpoint)
-        with self._lock:
+        with self._lock:        # read inside it: of two threads here, the later one must see the later view
+            endpoints = [e for e in self._directory.endpoints if e.service != SERVICE]
+            by_service: Dict[str, List[Endpoint]] = {}
+            for endpoint in endpoints:
+                by_service.setdefault(endpoint.service, []).append(endpoint)
             for service in by_service.keys() | self._balancers.keys():
                 balancer = self._balancers.setdefault(service, Balancer(self._policy))
                 balancer.update(by_service.get(service, ()))
-            usable = {e.address for e in endpoints if e.state != "draining"}
-            gone, self._known = self._known - usable, usable
-        for address in gone:        # a draining server waits for its peers to hang up
-            self._pool.forget(address)
+        self._pool.keep_only({e.address for e in endpoints if e.state != "draining"})
 
     # Calls: everything below runs on the threads of the listener.
 
@@ -173,44 +170,40 @@ class Proxy:
         with self._lock:
             known = sorted(self._balancers)
         if service not in known:
-            if not self._directory.answered:
-                return text_reply(503, "not executed: no registry has answered yet", Not_Executed="1")
-            return text_reply(404, f"no service {service!r}; there are: {', '.join(known) or 'none'}")
+            if not self._directory.is_complete():
+                return text_reply(503, "not executed: this proxy does not know all services yet", Not_Executed="1")
+            raise ProtocolError(404, f"no service {service!r}; there are: {', '.join(known) or 'none'}")
         if request.method != "POST":
             return text_reply(405, f"/{service} takes XML-RPC by POST", Allow="POST")
-        return _refuse_numbers(request.headers)
+        return None
 
     def _relay(self, request: Request, received_at: float) -> Reply:
         """Sends a call to servers by rule R until it has its outcome."""
-        headers = request.headers
-        idempotent = headers.get("call-idempotent") == "1"
+        said = CallHeaders.parse(request.headers)
+        if said.repeat_for not in (None, str(self.incarnation)):
+            raise ProtocolError(412, "the proxy that you mean is gone; this is another incarnation")
         service = request.target.strip("/")
-        timeout_s = min(int(headers.get("call-timeout-ms", "0")) / 1000 or self._timeout_s, MAX_TIMEOUT_S)
-        call_id = headers.get("idempotency-key") or os.urandom(16).hex()
-        try:
-            route = None if idempotent else self._route(headers, call_id, timeout_s)
-        except Forgotten as error:
-            return text_reply(412, str(error))
+        timeout_s = min(self._timeout_s if said.timeout_s is None else said.timeout_s, MAX_TIMEOUT_S)
+        call_id = said.call_id or os.urandom(16).hex()
         with self._lock:
             self._counts["calls"] += 1
-            call = self._balancers[service].call(
-                idempotent, received_at + timeout_s, first=max(int(headers.get("call-attempt", "1")), 1),
-                again=route.endpoint if route else None)
+            route = None if said.idempotent else self._route(call_id, timeout_s, said.repeat_for is not None)
+            call = self._balancers[service].call(said.idempotent, received_at + timeout_s, first=said.attempt,
+                                                 again=route.endpoint if route else None)
         return self._drive(call, request, call_id, route)
 
-    def _route(self, headers: Dict[str, str], call_id: str, timeout_s: float) -> _Route:
-        """The route of a call: a new one, or for a repeat that of its first attempt. Raises Forgotten."""
-        repeat = "if-match" in headers
-        if repeat and headers["if-match"] != f'"{self.incarnation}"':
-            raise Forgotten("the proxy that you mean is gone; this is another incarnation")
+    def _route(self, call_id: str, timeout_s: float, repeat: bool) -> _Route:
+        """The route of a call: a new one, or for a repeat that of its first attempt. Caller holds self._lock."""
         now = time.monotonic()
-        with self._lock:
+        try:
             first = self._routes.recall(call_id, now, repeat=repeat)
-            route = _Route()
-            if first:
-                first.taken_over = True
-                route.endpoint = first.endpoint
-            self._routes.keep(call_id, route, now, timeout_s=timeout_s)
+        except Forgotten:
+            raise ProtocolError(412, "where this call was sent is not remembered: too many came since") from None
+        route = _Route()
+        if first:
+            first.taken_over = True
+            route.endpoint = first.endpoint
+        self._routes.keep(call_id, route, now, timeout_s=timeout_s)
         return route
 
     def _drive(self, call: Call, request: Request, call_id: str, route: Optional[_Route]) -> Reply:
@@ -258,14 +251,6 @@ class Proxy:
         return Reply(reply.status, headers, reply.body)
 
 
-def _refuse_numbers(headers: Dict[str, str]) -> Optional[Reply]:
-    for name in ("call-timeout-ms", "call-attempt"):
-        number = headers.get(name, "1")
-        if not (number.isascii() and number.isdigit() and len(number) < 10):
-            return text_reply(400, f"{name} is not a number")
-    return None
-
-
 def _end_to_end(headers: Dict[str, str]) -> Dict[str, str]:
     """The headers that are for the far end, without those of this hop (RFC 9110 section 7.6.1)."""
     named: Tuple[str, ...] = tuple(name.strip().lower() for name in headers.get("connection", "").split(","))
@@ -274,11 +259,13 @@ def _end_to_end(headers: Dict[str, str]) -> Dict[str, str]:
 
 # ---- the process ----------------------------------------------------------------------------------------
 
-def make_proxy(chosen: argparse.Namespace) -> Proxy:
-    """The proxy that the command line asks for; what it cannot be is a UsageError."""
+def start_proxy(chosen: argparse.Namespace) -> Proxy:
+    """The proxy that the command line asks for, started; what it cannot be is a UsageError."""
     try:
-        return Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry, name=chosen.name,
+        proxy = Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry, name=chosen.name,
                      key=process.read_key(chosen.key_file), advertise=chosen.advertise, timeout_s=chosen.timeout)
+        proxy.start()
+        return proxy
     except OSError as error:
         raise process.port_error(error, chosen.host, chosen.port) from None
     except ValueError as error:
@@ -294,7 +281,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
-    proxy = make_proxy(chosen)
+    proxy = start_proxy(chosen)
     report = process.RegistrationReport(proxy.name, proxy.silent_registries, chosen.registry)
 
     def look() -> None:
@@ -302,7 +289,7 @@ def main(arguments: Sequence[str]) -> int:
         if proxy.superseded.is_set():
             stop.set("superseded")
 
-    with proxy:
+    with contextlib.closing(proxy):
         print(f"{proxy.name}: relaying http://{show(proxy.address)}/<service> - stop with Ctrl-C", flush=True)
         reason = stop.wait(look)
         if reason == "superseded":

@@ -239,6 +239,7 @@ class View:
         self._said: Dict[Address, Dict[Tuple[str, str], Endpoint]] = {}
         self._left: Dict[Address, Dict[Tuple[str, str], int]] = {}
         self._lost_at: Dict[Address, float] = {}
+        self._warming: Dict[Address, bool] = {}
 
     def take(self, registry: Address, answer: Dict[str, Any]) -> None:
         """Takes an answer of lookup or watch; raises KeyError, TypeError or ValueError if it is not one."""
@@ -247,12 +248,16 @@ class View:
         left = {(t["service"], t["instance"]): int(t["incarnation"]) for t in answer["left"]}
         if answer["warming"]:
             said = {**self._said.get(registry, {}), **said}
-        self._said[registry], self._left[registry] = said, left
+        self._said[registry], self._left[registry], self._warming[registry] = said, left, answer["warming"]
         self._lost_at.pop(registry, None)
 
     def lose(self, registry: Address, now: float) -> None:
         """Notes that a registry does not answer."""
         self._lost_at.setdefault(registry, now)
+
+    def is_complete(self) -> bool:
+        """Whether some registry has answered that was not warming up: what it did not name is not there."""
+        return not all(self._warming.values())
 
     def endpoints(self, now: float) -> Tuple[Endpoint, ...]:
         """All endpoints, sorted."""
@@ -304,12 +309,15 @@ class Directory:
             self._changed.wait_for(lambda: self.answered or not self._untried, timeout_s)
             return self.answered
 
+    def is_complete(self) -> bool:
+        """Whether a service that has no endpoint here does not exist, as far as any registry knows."""
+        with self._changed:
+            return self._view.is_complete()
+
     def close(self) -> None:
+        """Stops following. Threads end on their own once their last request has failed."""
         self._closed.set()
         self._pool.close()
-        for thread in self._threads:
-            if thread.is_alive() and thread is not threading.current_thread():
-                thread.join()
 
     def _follow(self, registry: Address) -> None:
         index, pause_s = 0, RETRY_S[0]

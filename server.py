@@ -1,13 +1,7 @@
 """A server: plain functions as an XML-RPC service that beats, answers repeats from memory, and drains.
 
-Wire format: XML-RPC by POST to /<service> (also / and /RPC2, where stock clients look), with the headers of rule R:
-
-    Idempotency-Key: <call id>       the same on every attempt of one call
-    Call-Idempotent: 1               the call may run twice: no need to remember it
-    Call-Timeout-Ms: <n>             what is left of the caller's patience; expired work is not begun
-    If-Match: "<incarnation>"        a repeat: only for the process that got the first attempt, else 412
-
-Replies carry Served-By: <instance>; incarnation=<n>, and Not-Executed: 1 where it is so.
+Wire format: XML-RPC by POST to /<service> (also / and /RPC2, where stock clients look), with the headers of
+transport/hop.py. Replies carry Served-By: <instance>; incarnation=<n>, and Not-Executed: 1 where it is so.
 
 Threads: one for each connection, which runs the functions; one for beats; one that accepts. A function may run in
 several threads at once: whoever shares state between calls guards it.
@@ -19,10 +13,12 @@ of calls beyond that life. A new incarnation knows nothing of them, and says so 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import contextvars
 import importlib.util
 import inspect
 import logging
+import math
 import os
 import sys
 import threading
@@ -31,7 +27,8 @@ from typing import Dict, Iterable, List, Optional, Sequence, Union
 
 from heartbeat import Beat, Heartbeat, check_name, new_incarnation
 from transport import process
-from transport.message import Reply, Request, text_reply
+from transport.hop import CallHeaders
+from transport.message import ProtocolError, Reply, Request, text_reply
 from transport.once import CallMemory, Forgotten
 from transport.process import Json, UsageError, show
 from transport.rpc import CONTENT_TYPE, Dispatcher, Function, idempotent
@@ -42,6 +39,7 @@ __all__ = ["Server", "current_instance", "idempotent"]
 log = logging.getLogger("ponte.server")
 
 DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
+MAX_WAIT_S = 3600.0         # a repeat that does not say how long it waits for the first run, waits this long
 MAX_CALLS = 128             # calls that run at once; more would only make each of them slower
 SILENCE_S = 1.5             # a registry that has not acked for this long is reported
 
@@ -155,31 +153,26 @@ class Server:
         if found:
             return found
         if request.target not in ("/", "/RPC2", f"/{self.service}"):
-            return text_reply(404, f"this server has one service: POST /{self.service}")
+            raise ProtocolError(404, f"this server has one service: POST /{self.service}")
         if request.method != "POST":
             return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
         media_type = request.headers.get("content-type", CONTENT_TYPE).partition(";")[0].strip().lower()
         if media_type not in (CONTENT_TYPE, "application/xml") or "content-encoding" in request.headers:
-            return text_reply(415, f"send XML-RPC as Content-Type: {CONTENT_TYPE}, without Content-Encoding")
+            raise ProtocolError(415, f"send XML-RPC as Content-Type: {CONTENT_TYPE}, without Content-Encoding")
         reply = self._call(request, received_at)
         served_by = f"{self.name}; incarnation={self.incarnation}"
         return reply._replace(headers={**reply.headers, "Served-By": served_by})
 
     def _call(self, request: Request, received_at: float) -> Reply:
-        headers = request.headers
-        expected = headers.get("if-match")
-        if expected is not None and expected != f'"{self.incarnation}"':
-            return text_reply(412, "the process that you mean is gone; this is another incarnation")
-        timeout_ms = headers.get("call-timeout-ms", "")
-        if timeout_ms and not (timeout_ms.isascii() and timeout_ms.isdigit() and len(timeout_ms) < 10):
-            return text_reply(400, "Call-Timeout-Ms is not a number of milliseconds")
-        timeout_s = int(timeout_ms) / 1000 if timeout_ms else 0.0
-        call_id = headers.get("idempotency-key")
-        if call_id is None or headers.get("call-idempotent") == "1":
-            return self._admit(received_at, timeout_s) or self._execute(request)
-        return self._call_once(request, call_id, received_at, timeout_s, repeat=expected is not None)
+        call = CallHeaders.parse(request.headers)
+        if call.repeat_for not in (None, str(self.incarnation)):
+            raise ProtocolError(412, "the process that you mean is gone; this is another incarnation")
+        expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
+        if call.call_id is None or call.idempotent:
+            return self._admit(expires_at) or self._execute(request)
+        return self._call_once(request, call, expires_at)
 
-    def _admit(self, received_at: float, timeout_s: float) -> Optional[Reply]:
+    def _admit(self, expires_at: float) -> Optional[Reply]:
         """Counts a call in and returns None, or refuses it before anything of it has run."""
         why = ""
         with self._changed:
@@ -187,7 +180,7 @@ class Server:
                 why = "this server is stopping"
             elif self._running >= MAX_CALLS:
                 why = f"{MAX_CALLS} calls are running already"
-            elif timeout_s and time.monotonic() >= received_at + timeout_s:
+            elif time.monotonic() >= expires_at:
                 why = "its time was over before it could begin"
             else:
                 self._running += 1
@@ -205,23 +198,22 @@ class Server:
             with self._changed:
                 self._running -= 1
 
-    def _call_once(self, request: Request, call_id: str, received_at: float, timeout_s: float, repeat: bool) -> Reply:
+    def _call_once(self, request: Request, call: CallHeaders, expires_at: float) -> Reply:
         """Runs a call that has not been here yet; a repeat gets the first run's reply, and waits for it if need be."""
         now = time.monotonic()
+        call_id, timeout_s = call.call_id or "", call.timeout_s or 0.0
         execution = _Execution()
         with self._changed:
             try:
-                first = self._memory.recall(call_id, now, repeat=repeat)
+                first = self._memory.recall(call_id, now, repeat=call.repeat_for is not None)
             except Forgotten:
-                return text_reply(412, "too many calls since: whether this one has run is not remembered")
-            if first is None:
-                self._memory.keep(call_id, execution, now, timeout_s=timeout_s)
-            else:
+                raise ProtocolError(412, "whether this call has run is not remembered: too many came since") from None
+            if first is not None:
                 self._counts["repeats"] += 1
-                patience_s = received_at + timeout_s - now if timeout_s else None
-                self._changed.wait_for(lambda: first.reply is not None, patience_s)
+                self._changed.wait_for(lambda: first.reply is not None, min(expires_at - now, MAX_WAIT_S))
                 return first.reply or text_reply(504, "the first attempt of this call is still running")
-        refused = self._admit(received_at, timeout_s)
+            self._memory.keep(call_id, execution, now, timeout_s=timeout_s)
+        refused = self._admit(expires_at)
         reply = refused or self._execute(request)
         with self._changed:
             execution.reply = reply
@@ -261,13 +253,15 @@ def load_functions(path: str) -> Dict[str, Function]:
     return functions
 
 
-def make_server(chosen: argparse.Namespace) -> Server:
-    """The server that the command line asks for; what it cannot be is a UsageError."""
+def start_server(chosen: argparse.Namespace) -> Server:
+    """The server that the command line asks for, started; what it cannot be is a UsageError."""
     functions = load_functions(chosen.file)
     service = os.path.splitext(os.path.basename(chosen.file))[0]
     try:
-        return Server(service, functions, host=chosen.host, port=chosen.port, registries=chosen.registry,
-                      name=chosen.name, key=process.read_key(chosen.key_file), advertise=chosen.advertise)
+        server = Server(service, functions, host=chosen.host, port=chosen.port, registries=chosen.registry,
+                        name=chosen.name, key=process.read_key(chosen.key_file), advertise=chosen.advertise)
+        server.start()
+        return server
     except OSError as error:
         raise process.port_error(error, chosen.host, chosen.port) from None
     except ValueError as error:
@@ -280,7 +274,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
-    server = make_server(chosen)
+    server = start_server(chosen)
     report = process.RegistrationReport(server.name, server.silent_registries, chosen.registry)
 
     def look() -> None:
@@ -288,7 +282,7 @@ def main(arguments: Sequence[str]) -> int:
         if server.superseded.is_set():
             stop.set("superseded")
 
-    with server:
+    with contextlib.closing(server):
         print(f"{server.name}: serving {server.service} at http://{show(server.address)}/{server.service}"
               " - stop with Ctrl-C", flush=True)
         reason = stop.wait(look)

@@ -1,7 +1,15 @@
-"""One hop of a call: what goes to an endpoint with an attempt, and which outcome came back.
+"""One hop of a call: the headers that go with an attempt, and the outcome that comes back.
 
-The stub makes one hop (to a proxy, or to a server), the proxy the next. Both use this, and both let
-transport/fallback.py decide.
+Wire format, beside those of any HTTP request:
+
+    Idempotency-Key: <call id>       the same on every attempt of one call
+    Call-Idempotent: 1               the call may run twice: nobody needs to remember it
+    Call-Timeout-Ms: <n>             what this attempt may take; shrinks at every hop
+    Call-Attempt: <n>                1 plus the attempts that may have run before; in a reply, how many did
+    If-Match: "<incarnation>"        a repeat: only for the process that got the first attempt, else 412
+
+Who sends none of them, like a stock XML-RPC client, gets the safe defaults. The stub makes one hop (to a proxy, or to
+a server), the proxy the next; both let transport/fallback.py decide.
 """
 
 from __future__ import annotations
@@ -9,9 +17,11 @@ from __future__ import annotations
 from typing import Dict, NamedTuple, Optional
 
 from transport.fallback import Attempt, Outcome, outcome_of_failure, outcome_of_reply
-from transport.message import Reply
+from transport.message import ProtocolError, Reply
 from transport.process import show
 from transport.wire import ExchangeError, Pool
+
+MAX_CALL_ID = 128       # characters; ours have 32
 
 
 class Result(NamedTuple):
@@ -26,6 +36,38 @@ class Result(NamedTuple):
     what: str
     timed_out: bool = False
     number: int = 0
+
+
+class CallHeaders(NamedTuple):
+    """What a request says of the call that it is an attempt of."""
+
+    call_id: Optional[str]
+    idempotent: bool
+    timeout_s: Optional[float]
+    attempt: int
+    repeat_for: Optional[str]       # the incarnation that a repeat is for
+
+    @classmethod
+    def parse(cls, headers: Dict[str, str]) -> CallHeaders:
+        """Reads them; raises ProtocolError for one that cannot be meant."""
+        call_id = headers.get("idempotency-key")
+        if call_id is not None and not 0 < len(call_id) <= MAX_CALL_ID:
+            raise ProtocolError(400, f"Idempotency-Key has 1 to {MAX_CALL_ID} characters")
+        timeout_ms = _number(headers, "call-timeout-ms")
+        expected = headers.get("if-match")
+        return cls(call_id, headers.get("call-idempotent") == "1",
+                   timeout_ms / 1000 if timeout_ms is not None else None,
+                   max(_number(headers, "call-attempt") or 1, 1),
+                   expected.strip('"') if expected is not None else None)
+
+
+def _number(headers: Dict[str, str], name: str) -> Optional[int]:
+    text = headers.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ProtocolError(400, f"{name} is not a number")
+    return int(text)
 
 
 def attempt_headers(attempt: Attempt, call_id: str, idempotent: bool) -> Dict[str, str]:

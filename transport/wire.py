@@ -163,7 +163,8 @@ class Listener:
     """Accepts connections and serves each in a thread of its own, request after request.
 
     Parameters: `handler(request, received_at)` runs on the connection's thread and returns the reply;
-    `received_at` is the monotonic time at which the request was complete. It may raise: that is a 500.
+    `received_at` is the monotonic time at which the request was complete. It may raise ProtocolError, which is
+    answered with its status; anything else that it raises is a 500.
     """
 
     def __init__(self, host: str, port: int, handler: Handler, *, max_connections: int = MAX_CONNECTIONS) -> None:
@@ -233,8 +234,15 @@ class Listener:
                 self._open.add(connection)
         if full:
             self._turn_away(connection)
-        else:
-            threading.Thread(target=self._serve, args=(connection,), name="ponte-connection", daemon=True).start()
+            return
+        thread = threading.Thread(target=self._serve, args=(connection,), name="ponte-connection", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:       # the system has no thread left for us
+            log.warning("no thread for a connection: %s", error)
+            self._turn_away(connection)
+            with self._changed:
+                self._open.discard(connection)
 
     def _turn_away(self, connection: Connection[Request]) -> None:
         reply = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
@@ -286,6 +294,8 @@ class Listener:
     def _handle(self, request: Request, received_at: float) -> Reply:
         try:
             return self._handler(request, received_at)
+        except ProtocolError as error:
+            return text_reply(error.status, error.reason)
         except Exception:
             log.exception("the handler of %s %s failed", request.method, request.target)
             return text_reply(500, "internal error")
@@ -328,20 +338,20 @@ class Pool:
                 raise ExchangeError("send", error, timed_out=isinstance(error, socket.timeout)) from error
             return self._read_reply(address, connection, deadline)
 
-    def forget(self, address: Address) -> None:
-        """Closes the idle connections to `address`."""
+    def keep_only(self, addresses: Set[Address]) -> None:
+        """Closes the idle connections to all other addresses: who drains waits for us to hang up."""
         with self._lock:
-            connections = self._idle.pop(address, deque())
-        for connection in connections:
-            connection.close()
+            gone = [self._idle.pop(address) for address in self._idle.keys() - addresses]
+        for connections in gone:
+            for connection in connections:
+                connection.close()
 
     def close(self) -> None:
         """Closes every connection; an exchange that is under way ends with an ExchangeError."""
         with self._lock:
             self._closed = True
-            addresses, in_use = list(self._idle), list(self._in_use)
-        for address in addresses:
-            self.forget(address)
+            in_use = list(self._in_use)
+        self.keep_only(set())
         for connection in in_use:
             connection.interrupt()
 
