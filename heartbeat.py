@@ -208,10 +208,12 @@ class BeatSchedule:
         self.superseded_by: Optional[int] = None
         self.acks = 0
         self._rng = rng or random.Random()
+        self._began_at: Optional[float] = None
         self._links = {address: _Link() for address in registries}
 
     def due(self, now: float) -> List[Tuple[Address, Beat]]:
         """The beats to send at `now`."""
+        self._began_at = now if self._began_at is None else self._began_at
         return [(address, self._next(link, now)) for address, link in self._links.items() if link.next_at <= now]
 
     def next_at(self) -> float:
@@ -248,7 +250,7 @@ class BeatSchedule:
     def silent(self, now: float, patience_s: float) -> List[Address]:
         """The registries that have not acked a beat for `patience_s`."""
         return [address for address, link in self._links.items()
-                if link.acked_at is None or now - link.acked_at > patience_s]
+                if now - (link.acked_at or self._began_at or now) > patience_s]
 
     def _next(self, link: _Link, now: float) -> Beat:
         self.beat = self.beat._replace(seq=self.beat.seq + 1)

@@ -282,7 +282,7 @@ def main(arguments: Sequence[str]) -> int:
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
     proxy = start_proxy(chosen)
-    report = process.RegistrationReport(proxy.name, proxy.silent_registries, chosen.registry)
+    report = process.RegistrationReport(proxy.name, proxy.silent_registries)
 
     def look() -> None:
         report.look()

@@ -236,10 +236,11 @@ def load_functions(path: str) -> Dict[str, Function]:
     name = os.path.splitext(os.path.basename(path))[0]
     if not os.path.isfile(path):
         raise UsageError(f"{path}: no such file; give a file of plain functions, such as services/greeter.py")
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(f"service_{name}", path)
     if spec is None or spec.loader is None or not name.isidentifier():
         raise UsageError(f"{path}: a services file is a Python file named like its service, such as greeter.py")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    sys.path.append(os.path.dirname(os.path.abspath(path)))     # so that it can import its neighbours
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
@@ -275,7 +276,7 @@ def main(arguments: Sequence[str]) -> int:
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
     server = start_server(chosen)
-    report = process.RegistrationReport(server.name, server.silent_registries, chosen.registry)
+    report = process.RegistrationReport(server.name, server.silent_registries)
 
     def look() -> None:
         report.look()

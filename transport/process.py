@@ -236,26 +236,21 @@ def grace(reason: str, grace_s: float) -> float:
 class RegistrationReport:
     """Says when registries stop answering beats, and when they answer again. `look` runs on the main thread."""
 
-    def __init__(self, name: str, silent: Callable[[], List[Address]], registries: Sequence[Address]) -> None:
+    def __init__(self, name: str, silent: Callable[[], List[Address]]) -> None:
         self._name = name
         self._silent = silent
         self._reported: List[Address] = []
-        self._patience = int(1 / WAKE_S)        # looks before the first report: an ack takes a moment
-        self._registries = registries
 
     def look(self) -> None:
         silent = self._silent()
-        if self._patience > 0 and silent:
-            self._patience -= 1
+        if silent == self._reported:
             return
-        if silent != self._reported or self._patience > 0:
-            self._patience, self._reported = 0, silent
-            if silent:
-                where = ", ".join(show(address) for address in silent)
-                log.warning("%s: no registry answers at %s: is it running, with the same key? Serving meanwhile",
-                            self._name, where)
-            elif self._registries:
-                log.info("%s: registered", self._name)
+        self._reported = silent
+        if silent:
+            log.warning("%s: no registry answers at %s: is it running, with the same key? Serving meanwhile",
+                        self._name, ", ".join(map(show, silent)))
+        else:
+            log.info("%s: every registry answers again", self._name)
 
 
 # ---- pages ----------------------------------------------------------------------------------------------
