@@ -1,0 +1,116 @@
+"""System tests: whoever is told to stop (SIGTERM) leaves without losing a call."""
+
+from __future__ import annotations
+
+import os
+import signal
+import unittest
+import xmlrpc.client
+from typing import Iterator, List
+
+from tests.system import Journal, Load, Process, SystemTest
+
+CALLERS = 4             # of each kind; eight together
+ENDS_S = 5.0            # SIGTERM to exit: the running calls are short, the grace (10 s) is not needed
+
+
+@unittest.skipUnless(os.name == "posix", "needs SIGTERM")
+class Drain(SystemTest):
+    """Two servers whose journal tells every execution; the calls of half of the callers are not idempotent."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cluster.start_registry()
+        self.journal = Journal(self.cluster)
+        self.servers = self.cluster.start_servers(self.journal.file, "one", "two")
+
+    def start_loads(self) -> Iterator[Load]:
+        """Eight callers of one stub: half of them make calls that take a while and may not run twice."""
+        stub = self.cluster.client("journal")
+        for method, call in (("echo", stub.echo), ("linger", stub.linger)):
+            load = Load(call, CALLERS, method)
+            self.addCleanup(load.__exit__)
+            yield load.__enter__()
+
+    def stop(self, process: Process) -> None:
+        """SIGTERM; it must say goodbye and end in order."""
+        process.signal(signal.SIGTERM)
+        self.assertEqual(process.wait(ENDS_S), 0, process.log)
+        self.assertIn("stopped (SIGTERM)\n", process.out)
+
+    def assert_no_call_was_lost(self, loads: List[Load]) -> None:
+        """Each was answered, also those that may not run twice, and these ran once."""
+        for load in loads:
+            load.__exit__()
+        runs = self.journal.executions()
+        for load in loads:
+            self.assertEqual(load.failed[:3], [])
+            self.assertEqual(load.mixed_up[:3], [])
+        for told in loads[-1].told:
+            self.assertEqual(runs[told.token], 1, told)
+
+    def wait_for_calls(self, loads: List[Load]) -> None:
+        for load in loads:
+            load.wait_for_calls(10)
+
+    def test_a_rolling_restart_of_servers_behind_a_proxy_loses_no_call(self) -> None:
+        """Each is replaced by a younger process of the same name, one after the other, under load."""
+        self.cluster.start_proxy()
+        loads = list(self.start_loads())
+        for server in self.servers:
+            self.stop(server)
+            self.cluster.start_servers(self.journal.file, server.arguments[3])
+            self.wait_for_calls(loads)
+        self.assert_no_call_was_lost(loads)
+
+    def test_a_rolling_restart_of_servers_that_stubs_call_directly_loses_no_call(self) -> None:
+        """Without a proxy it is the stub that must see that a server drains, and hang up."""
+        loads = list(self.start_loads())
+        for server in self.servers:
+            self.stop(server)
+            self.cluster.start_servers(self.journal.file, server.arguments[3])
+            self.wait_for_calls(loads)
+        self.assert_no_call_was_lost(loads)
+
+    def test_a_rolling_restart_of_proxies_loses_no_call(self) -> None:
+        """With two of them there is always one; the stub's calls move over."""
+        proxies = [self.cluster.start_proxy("left"), self.cluster.start_proxy("right")]
+        loads = list(self.start_loads())
+        for proxy in proxies:
+            self.stop(proxy)
+            self.cluster.start_proxy(proxy.arguments[4])
+            self.wait_for_calls(loads)
+        self.assert_no_call_was_lost(loads)
+
+    def test_a_stock_client_on_a_kept_connection_loses_no_call(self) -> None:
+        """It knows nothing of draining and repeats what fails: a call is refused as a whole, or answered."""
+        host, port = self.cluster.start_proxy().address
+
+        stub = xmlrpc.client.ServerProxy(f"http://{host}:{port}/journal")
+        load = Load(stub.once, 1, "stock")
+        self.addCleanup(stub("close"))
+        self.addCleanup(load.__exit__)
+        load.__enter__()
+        self.stop(self.servers[0])
+        load.wait_for_calls(10)
+        self.assert_no_call_was_lost([load])
+
+
+@unittest.skipUnless(os.name == "posix", "needs SIGTERM")
+class Grace(SystemTest):
+    def test_a_call_that_does_not_end_in_time_is_cut_off_and_both_sides_say_so(self) -> None:
+        """SIGTERM gives running calls --grace seconds. Whoever waits for one that took longer is told: unknown."""
+        self.cluster.start_registry()
+        journal = Journal(self.cluster)
+        server = self.cluster.start_server(journal.file, "slow", "--grace", "0.7")
+        self.cluster.wait_until(lambda: self.cluster.names("journal") == ["slow"], 3, "the server is in lookup")
+        caller = self.cluster.start_client("journal", "hold", "token")
+        self.cluster.wait_until(lambda: journal.executions()["token"], 10, "the call runs")
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait(ENDS_S), 0, server.log)
+        self.assertIn("calls were cut off", server.out)
+        self.assertEqual(caller.wait(ENDS_S), 5, caller.log)
+
+
+if __name__ == "__main__":
+    unittest.main()
