@@ -1,0 +1,22 @@
+"""What several test files play with: endpoints out of nowhere, and a clock that a test winds by hand."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from transport.leases import Endpoint
+
+
+def endpoint(instance: str, incarnation: int = 1, state: str = "up", *, service: str = "greeter", port: int = 4242,
+             idempotent: Sequence[str] = ()) -> Endpoint:
+    return Endpoint(service, instance, incarnation, "127.0.0.1", port, state, tuple(idempotent))
+
+
+class Clock:
+    """Stands in for the module `time` of a module under test: `monotonic` is what the test says it is."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def monotonic(self) -> float:
+        return self.now
