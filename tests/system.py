@@ -41,6 +41,7 @@ from transport.wire import Address, Pool
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START_S = 15.0          # for a process to print its banner; only a machine in trouble takes longer than one second
 POLL_S = 0.01           # how often a condition is looked at
+PAUSE_S = 0.005         # between two calls of a caller: the machine must have time for what the test is about
 FIXED_PORTS = range(20_000, 30_000)     # below what systems give to outgoing connections: nobody takes it meanwhile
 
 _BANNER = re.compile(r"(?:http://|listening on )([\w.]+):(\d+)")
@@ -219,7 +220,7 @@ class Cluster:
 
     def start_servers(self, file: str, *names: str) -> List[Process]:
         """Several at once; waits until all of them are in lookup."""
-        servers = self._at_once([functools.partial(self.start_server, file, name) for name in names])
+        servers = self.at_once([functools.partial(self.start_server, file, name) for name in names])
         service = os.path.splitext(os.path.basename(file))[0]
         self.wait_until(lambda: set(names) <= set(self.names(service)), 3, f"{names} are in lookup")
         return servers
@@ -284,7 +285,8 @@ class Cluster:
         return [endpoint["instance"] for endpoint in self.lookup(service)["endpoints"]
                 if not state or endpoint["state"] == state]
 
-    def _at_once(self, starts: Sequence[Callable[[], Process]]) -> List[Process]:
+    def at_once(self, starts: Sequence[Callable[[], Process]]) -> List[Process]:
+        """Starts several processes at the same time."""
         started: Dict[int, Process] = {}
         threads = [threading.Thread(target=lambda i=i, start=start: started.update({i: start()}))
                    for i, start in enumerate(starts)]
@@ -421,7 +423,7 @@ class Told(NamedTuple):
 
 
 class Load:
-    """Callers that call one method without a pause, each call with a token of its own. For a `with` block."""
+    """Callers that call one method, again and again, each call with a token of its own. For a `with` block."""
 
     _numbers = itertools.count(1)
 
@@ -468,7 +470,7 @@ class Load:
         wait_until(lambda: len(self.told) >= goal, within_s, f"{more} more calls of {self._name}")
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopped.wait(PAUSE_S):
             token = f"{self._name}-{next(self._numbers)}"
             started = time.monotonic()
             value: Union[Any, Exception]

@@ -134,7 +134,7 @@ class AnyClient(SystemTest):
                 for line in metrics.body.decode().splitlines():
                     self.assertRegex(line, r'^ponte_\w+(\{name="[^"\\]*"\})? -?[0-9.e+-]+$')
 
-    def test_a_service_that_nobody_knows_is_a_404_that_names_the_known_ones(self) -> None:
+    def test_unknown_services_get_a_404_that_names_the_known_ones(self) -> None:
         """Not an XML-RPC fault: it is the path that is wrong. While the registry warms up, nobody can say so."""
         self.cluster.wait_until(lambda: not self.cluster.lookup("*")["warming"], 5, "the registry is warm")
         data = encode_request("POST", "/greter", HEADERS, encode_call("hello", ()))
