@@ -1,0 +1,371 @@
+"""Heartbeats: which datagrams are believed, and when which beat goes to whom. No socket, no clock."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import unittest
+from typing import Any, Dict, List, Optional, Tuple
+
+from heartbeat import (
+    BEAT_JITTER,
+    BEAT_S,
+    LEASE_S,
+    MAX_DATAGRAM_BYTES,
+    MAX_INTEGER,
+    MAX_NAME,
+    RESEND_S,
+    Answer,
+    BadDatagram,
+    Beat,
+    BeatSchedule,
+    Heartbeat,
+    check_name,
+    decode_answer,
+    decode_beat,
+    encode_answer,
+    encode_beat,
+    new_incarnation,
+)
+
+BEAT = Beat("greeter", "server-1", 1_700_000_000_000, 7, "127.0.0.1", 41234, "up", 2.0, ("hello", "whoami"), "9f86d081")
+ANSWER = Answer("ack", "server-1", 1_700_000_000_000, 7, "9f86d081", 1_700_000_000_000)
+KEY = b"a key of 16 bytes"
+A, B = ("10.0.0.1", 4100), ("10.0.0.2", 4100)
+
+
+def reason(datagram: bytes, key: bytes = b"") -> str:
+    """Why a datagram is dropped; "" if it is taken for a beat."""
+    try:
+        decode_beat(datagram, key)
+    except BadDatagram as error:
+        return error.reason
+    return ""
+
+
+def beat_with(**fields: Any) -> bytes:
+    """An unsigned beat with some fields replaced, right or wrong."""
+    return b"\n" + json.dumps({"v": 1, "type": "beat", **BEAT._asdict(), **fields}).encode()
+
+
+class BeatDatagrams(unittest.TestCase):
+    """One datagram: a line with the signature, a line of JSON."""
+
+    def test_a_beat_survives_the_wire(self) -> None:
+        """Signed and unsigned; addresses of both families, names of hosts, methods in any language."""
+        for beat in (BEAT, BEAT._replace(host="::1", state="draining"), BEAT._replace(host="server.example", epoch=""),
+                     BEAT._replace(idempotent=()), BEAT._replace(idempotent=("sauda\u00e7\u00e3o", "a.b"))):
+            for key in (b"", KEY):
+                with self.subTest(beat=beat, key=key):
+                    self.assertEqual(decode_beat(encode_beat(beat, key), key), beat)
+
+    def test_it_can_be_read_in_a_packet_dump(self) -> None:
+        """The signature in hexadecimal, empty without a key; then one line of JSON."""
+        signature, line = encode_beat(BEAT).split(b"\n")
+        self.assertEqual((signature, json.loads(line)["instance"]), (b"", "server-1"))
+        self.assertRegex(encode_beat(BEAT, KEY).split(b"\n")[0], b"^[0-9a-f]{64}$")
+
+    def test_a_beat_never_exceeds_the_datagram(self) -> None:
+        """Too many idempotent names are a ValueError at the sender, not a beat that nobody takes."""
+        names = tuple(f"method_number_{number}" for number in range(100))
+        with self.assertRaises(ValueError):
+            encode_beat(BEAT._replace(idempotent=names))
+        for count in range(100):
+            try:
+                datagram = encode_beat(BEAT._replace(idempotent=names[:count]))
+            except ValueError:
+                break
+            self.assertLessEqual(len(datagram), MAX_DATAGRAM_BYTES)
+        self.assertGreater(count, 30)
+
+    def test_what_is_no_valid_beat_is_dropped_with_a_reason(self) -> None:
+        """Each row, and the word under which it is counted."""
+        without_port = {key: value for key, value in BEAT._asdict().items() if key != "port"}
+        for datagram, why in (
+                (b"", "not JSON"), (b"garbage", "signature"), (b"x" * (MAX_DATAGRAM_BYTES + 1), "too long"),
+                (b"\n", "not JSON"), (b"\n{", "not JSON"), (b"\n\xff\xfe\xfa", "not JSON"),
+                (b"\n" + b"[" * 1100, "not JSON"), (b"\n[]", "fields"), (b"\n7", "fields"), (b"\n{}", "fields"),
+                (b"\n" + json.dumps({"v": 1, "type": "beat", **without_port}).encode(), "fields"),
+                (beat_with(more=1), "fields"), (beat_with(type="ack"), "fields"), (beat_with(type=None), "fields"),
+                (beat_with(v=2), "version"), (beat_with(v=None), "version"), (beat_with(v="1"), "version"),
+                (beat_with(idempotent="hello"), "types"), (beat_with(idempotent=None), "types"),
+                (beat_with(idempotent={}), "types"),
+                *[(beat_with(**{field: name}), "name") for field in ("service", "instance")
+                  for name in ("", "a" * (MAX_NAME + 1), "a\n", "a b", "a/b", ".a", "\u00e9", 7, None, ["a"])],
+                *[(beat_with(idempotent=[name]), "method")
+                  for name in ("", "a" * (MAX_NAME + 1), "a b", "a\0", "a-b", 7, None, ["a"])],
+                *[(beat_with(**{field: number}), "number") for field in ("incarnation", "seq", "port")
+                  for number in (0, -1, 1.0, "1", True, None, MAX_INTEGER + 1, math.nan)],
+                (beat_with(port=65536), "address"), (beat_with(port=70_000), "address"),
+                *[(beat_with(host=host), "address")
+                  for host in ("", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "a b", "a\n", "a" * 254, 7, None, ["::1"])],
+                (beat_with(state="asleep"), "state"), (beat_with(state=["up"]), "state"), (beat_with(epoch=7), "state"),
+                *[(beat_with(lease_s=lease_s), "lease")
+                  for lease_s in (0, -1, 0.05, 61, 1e6, math.nan, math.inf, "2", None, True, 10 ** 400)]):
+            with self.subTest(datagram=datagram[:200]):
+                self.assertEqual(reason(datagram), why)
+
+    def test_a_host_that_cannot_be_looked_up_is_no_address(self) -> None:
+        """An empty or overlong label makes the resolver raise UnicodeError at every call to that endpoint."""
+        for host in ("a..b", ".a", "a" * 64):
+            with self.subTest(host):
+                self.assertEqual(reason(beat_with(host=host)), "address")
+
+    def test_only_utf_8_is_read(self) -> None:
+        """The JSON module would take UTF-16 and UTF-32 too."""
+        line = beat_with()[1:].decode()
+        for encoding in ("utf-16", "utf-16-be", "utf-32"):
+            with self.subTest(encoding):
+                self.assertEqual(reason(b"\n" + line.replace(" ", "").encode(encoding)), "not JSON")
+
+    def test_only_the_key_opens(self) -> None:
+        """Unsigned, signed with another key, cut, or changed in one byte: all dropped before they are parsed."""
+        signed = encode_beat(BEAT, KEY)
+        for name, datagram, key in (("unsigned", encode_beat(BEAT), KEY), ("another key", signed, KEY[:-1] + b"?"),
+                                    ("a key where none is set", signed, b""), ("cut", signed[:-1], KEY),
+                                    ("no signature", signed[64:], KEY),
+                                    ("in capitals", signed[:64].upper() + signed[64:], KEY),
+                                    ("a wrong one", b"0" * 64 + signed[64:], KEY)):
+            with self.subTest(name):
+                self.assertEqual(reason(datagram, key), "signature")
+        for position in range(len(signed)):
+            changed = signed[:position] + bytes([signed[position] ^ 1]) + signed[position + 1:]
+            self.assertEqual(reason(changed, KEY), "signature", position)
+
+    def test_the_signature_is_hmac_sha256_of_the_line(self) -> None:
+        """Checked against a vector made by openssl: others must be able to write the same beats."""
+        signature, line = encode_answer(Answer("ack", "a", 1, 2, "e", 3), b"k" * 16).split(b"\n")
+        self.assertEqual(line, b'{"v":1,"type":"ack","instance":"a","incarnation":1,"seq":2,"epoch":"e","newest":3}')
+        self.assertEqual(signature, b"ab40015022eb2d300f7fe088da16ee086e2f7bebcee9517ba7d8dede2f5a5be0")
+
+    def test_mutations_of_a_good_beat_are_taken_or_dropped_and_nothing_else(self) -> None:
+        """Seeded fuzzing: nothing but BadDatagram comes out."""
+        rng = random.Random(5)
+        good = encode_beat(BEAT)
+        for _ in range(3000):
+            mutant = bytearray(good)
+            for _ in range(rng.randrange(1, 6)):
+                position = rng.randrange(len(mutant))
+                junk = bytes(rng.choices(b'\0"{}[]:,0-9.eE\n\xff', k=rng.randrange(3)))
+                mutant[position:position + rng.randrange(3)] = junk
+            reason(bytes(mutant))
+
+
+class AnswerDatagrams(unittest.TestCase):
+    """What a registry says to a beat."""
+
+    def test_an_answer_survives_the_wire(self) -> None:
+        """Of all three types, signed and unsigned."""
+        for kind in ("ack", "epoch", "superseded"):
+            for key in (b"", KEY):
+                answer = ANSWER._replace(type=kind)
+                self.assertEqual(decode_answer(encode_answer(answer, key), key), answer)
+
+    def test_an_answer_is_shorter_than_its_beat(self) -> None:
+        """Nobody can use a registry to amplify a flood: also with the shortest beat and the longest answer."""
+        for incarnation in (1, MAX_INTEGER):
+            beat = Beat("a", "a", incarnation, 1, "a", 1, "up", 1)
+            for key in (b"", KEY):
+                answer = Answer("superseded", "a", incarnation, 1, "0" * 16, MAX_INTEGER)
+                self.assertLess(len(encode_answer(answer, key)), len(encode_beat(beat, key)))
+
+    def test_what_is_no_answer_is_dropped(self) -> None:
+        """One wrong datagram must not stop the beats: types are checked here, since the thread trusts them."""
+        rows: List[Dict[str, Any]] = [
+            {"v": 2}, {"more": 1}, {"seq": "7"}, {"seq": None}, {"incarnation": "x"}, {"newest": "x"}, {"newest": None},
+            {"newest": -1}, {"newest": MAX_INTEGER + 1}, {"epoch": 7}, {"epoch": None}, {"epoch": "e" * 1000},
+            {"type": 7}, {"instance": []}]
+        for row in rows:
+            with self.subTest(row=row), self.assertRaises(BadDatagram):
+                decode_answer(b"\n" + json.dumps({"v": 1, **ANSWER._asdict(), **row}).encode())
+        for datagram in (b"", b"garbage", encode_beat(BEAT), encode_answer(ANSWER, KEY)):
+            with self.subTest(datagram=datagram), self.assertRaises(BadDatagram):
+                decode_answer(datagram)
+
+
+class Names(unittest.TestCase):
+    """Names of services and instances; incarnations."""
+
+    def test_names_are_checked(self) -> None:
+        """A good one comes back; a bad one is a ValueError that says what is allowed."""
+        for name in ("a", "_", "server-1", "a.b_c", "7", "a" * MAX_NAME):
+            self.assertEqual(check_name(name), name)
+        for name in ("", "-a", ".a", "a b", "a/b", "a\n", "\u00e9", "a" * (MAX_NAME + 1)):
+            with self.subTest(name), self.assertRaisesRegex(ValueError, "letters, digits"):
+                check_name(name)
+
+    def test_a_later_life_has_a_higher_incarnation(self) -> None:
+        """And one that JSON can hold exactly."""
+        self.assertLess(0, new_incarnation())
+        self.assertLess(new_incarnation(), MAX_INTEGER)
+
+    def test_a_beat_that_no_registry_would_take_is_refused_at_the_start(self) -> None:
+        """Better a line for the user than a server that never appears."""
+        for beat, told in ((BEAT._replace(host="0.0.0.0"), "--advertise"), (BEAT._replace(port=0), "number"),
+                           (BEAT._replace(idempotent=("a" * (MAX_NAME + 1),)), "method"),
+                           (BEAT._replace(idempotent=tuple(f"method_{n}" for n in range(200))), "shorter names")):
+            with self.subTest(told), self.assertRaisesRegex(ValueError, told):
+                Heartbeat(beat, [])
+
+
+class Sender:
+    """Drives a BeatSchedule: keeps the time, and answers beats in a registry's name."""
+
+    def __init__(self, *registries: Tuple[str, int], seed: int = 1) -> None:
+        self.schedule = BeatSchedule(BEAT._replace(seq=0, epoch=""), registries, random.Random(seed))
+        self.now = 100.0
+
+    def send(self) -> Dict[Tuple[str, int], Beat]:
+        """What goes out now."""
+        return dict(self.schedule.due(self.now))
+
+    def answer(self, registry: Tuple[str, int], beat: Beat, kind: str = "ack", *, epoch: str = "",
+               newest: Optional[int] = None) -> None:
+        self.schedule.take(registry, Answer(kind, beat.instance, beat.incarnation, beat.seq, epoch or beat.epoch,
+                                            newest or beat.incarnation), self.now)
+
+
+class Schedule(unittest.TestCase):
+    """Which beat goes to which registry when."""
+
+    def test_the_first_beat_goes_out_at_once_to_all(self) -> None:
+        """With growing sequence numbers, and no epoch yet."""
+        sent = Sender(A, B).send()
+        self.assertEqual({address: (beat.seq, beat.epoch) for address, beat in sent.items()}, {A: (1, ""), B: (2, "")})
+
+    def test_without_a_registry_nothing_is_ever_due(self) -> None:
+        """A server may live without."""
+        sender = Sender()
+        self.assertEqual((sender.send(), sender.schedule.next_at()), ({}, math.inf))
+
+    def test_an_unacked_beat_is_sent_again_every_100_ms(self) -> None:
+        """As a new one, with the next sequence number."""
+        sender = Sender(A)
+        sent = [sender.send()[A]]
+        for _ in range(3):
+            sender.now += RESEND_S - 0.001
+            self.assertEqual(sender.send(), {})
+            sender.now += 0.001
+            self.assertAlmostEqual(sender.schedule.next_at(), sender.now)
+            sent.append(sender.send()[A])
+        self.assertEqual([beat.seq for beat in sent], [1, 2, 3, 4])
+
+    def test_an_acked_beat_is_followed_by_the_next_after_half_a_second(self) -> None:
+        """+- 10 %, so that servers started together do not beat together."""
+        pauses = []
+        for seed in range(200):
+            sender = Sender(A, seed=seed)
+            sender.answer(A, sender.send()[A])
+            pauses.append(sender.schedule.next_at() - sender.now)
+        low, high = BEAT_S * (1 - BEAT_JITTER), BEAT_S * (1 + BEAT_JITTER)
+        self.assertTrue(all(low - 1e-9 <= pause <= high + 1e-9 for pause in pauses))
+        self.assertLess(min(pauses), low + 0.01)
+        self.assertGreater(max(pauses), high - 0.01)
+        self.assertLess(high * 3, LEASE_S, "three beats may be lost")
+
+    def test_the_epoch_answer_is_obeyed_at_once(self) -> None:
+        """The next beat carries it; each registry has its own; an epoch that is known already changes nothing."""
+        sender = Sender(A, B)
+        first = sender.send()
+        sender.answer(A, first[A], "epoch", epoch="e1")
+        again = sender.send()
+        self.assertEqual({address: beat.epoch for address, beat in again.items()}, {A: "e1"})
+        sender.answer(A, again[A], "epoch", epoch="e1")
+        self.assertEqual(sender.send(), {})
+        sender.now += RESEND_S
+        self.assertEqual({address: beat.epoch for address, beat in sender.send().items()}, {A: "e1", B: ""})
+
+    def test_a_state_is_announced_at_once_and_until_it_is_acked(self) -> None:
+        """The ack of a beat from before does not count; each registry must ack for itself."""
+        sender = Sender(A, B)
+        for address, beat in sender.send().items():
+            sender.answer(address, beat)
+        before = sender.schedule.beat
+        sender.schedule.set_state("draining")
+        sender.answer(A, before)
+        self.assertFalse(sender.schedule.acked("draining"))
+        told = sender.send()
+        self.assertEqual({beat.state for beat in told.values()}, {"draining"})
+        sender.answer(A, told[A])
+        self.assertFalse(sender.schedule.acked("draining"))
+        sender.answer(B, told[B])
+        self.assertTrue(sender.schedule.acked("draining"))
+
+    def test_nobody_waits_for_a_registry_that_never_answered(self) -> None:
+        """A goodbye is for those who knew us."""
+        sender = Sender(A, B)
+        sender.answer(A, sender.send()[A])
+        sender.schedule.set_state("leaving")
+        sender.answer(A, sender.send()[A])
+        self.assertTrue(sender.schedule.acked("leaving"))
+
+    def test_stale_and_strange_answers_are_passed_over(self) -> None:
+        """Of another instance or life, for a beat not sent or acked before, or from elsewhere."""
+        sender = Sender(A)
+        beat = sender.send()[A]
+        sender.answer(A, beat._replace(instance="server-2"))
+        sender.answer(A, beat._replace(incarnation=1))
+        sender.answer(A, beat._replace(seq=2))
+        sender.answer(A, beat._replace(seq=0))
+        sender.answer(B, beat)
+        self.assertEqual(sender.schedule.acks, 0)
+        sender.answer(A, beat)
+        due = sender.schedule.next_at()
+        sender.now += 0.05
+        sender.answer(A, beat)
+        self.assertEqual((sender.schedule.acks, sender.schedule.next_at()), (1, due))
+
+    def test_a_late_ack_of_an_earlier_try_counts(self) -> None:
+        """A round trip longer than the resend time is no reason to go on resending."""
+        sender = Sender(A)
+        first = sender.send()[A]
+        sender.now += RESEND_S
+        sender.send()
+        sender.answer(A, first)
+        self.assertGreater(sender.schedule.next_at(), sender.now + RESEND_S)
+
+    def test_the_elder_gives_way_where_it_was_accepted_before(self) -> None:
+        """A younger process beats under its name."""
+        sender = Sender(A)
+        beat = sender.send()[A]
+        sender.answer(A, beat)
+        sender.now += 1.0
+        sender.answer(A, sender.send()[A], "superseded", newest=beat.incarnation + 5)
+        self.assertEqual(sender.schedule.superseded_by, beat.incarnation + 5)
+
+    def test_a_clock_that_was_set_back_is_no_younger_process(self) -> None:
+        """Where it was never accepted it takes the next number, and beats with it at once."""
+        sender = Sender(A, B)
+        first = sender.send()
+        sender.answer(B, first[B])
+        sender.answer(A, first[A], "superseded", newest=first[A].incarnation + 5)
+        self.assertIsNone(sender.schedule.superseded_by)
+        self.assertEqual(sender.send()[A].incarnation, first[A].incarnation + 6)
+
+    def test_silent_registries_are_known(self) -> None:
+        """Those that have not acked for a while, counted from the start for those that never did."""
+        sender = Sender(A, B)
+        self.assertEqual(sender.schedule.silent(sender.now, 1.5), [])
+        sender.answer(A, sender.send()[A])
+        sender.now += 1.4
+        self.assertEqual(sender.schedule.silent(sender.now, 1.5), [])
+        sender.answer(A, sender.send()[A])
+        sender.now += 0.2
+        self.assertEqual(sender.schedule.silent(sender.now, 1.5), [B])
+
+    def test_a_sequence_is_never_used_twice(self) -> None:
+        """Over all registries, resends, epochs and states: (incarnation, seq) grows with every datagram."""
+        sender, rng, sent = Sender(A, B), random.Random(3), []
+        for _ in range(500):
+            sender.now += rng.random() * 0.2
+            for address, beat in sender.send().items():
+                sent.append((beat.incarnation, beat.seq))
+                if rng.random() < 0.7:
+                    sender.answer(address, beat, rng.choice(("ack", "epoch")), epoch=rng.choice(("e1", "e2")))
+        self.assertEqual(sent, sorted(set(sent)))
+        self.assertGreater(len(sent), 300)
+
+
+if __name__ == "__main__":
+    unittest.main()
