@@ -1,0 +1,86 @@
+"""A terminal for one role: its lines scroll, and below them one line of counters is rewritten in place.
+
+Where standard output is not a terminal, the counters come as a line of their own, now and then.
+
+Threads: any may write. A console that blocks its writers (a click in a Windows console) blocks only those.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import Callable, TextIO, cast
+
+from classroom.screen import plain
+
+
+class Console:
+    """Wraps both output streams. `on_line(line)` hears each whole line of standard output, after it was written.
+
+    Attributes: `out` and `err`, to take the place of sys.stdout and sys.stderr; `rewrites`, whether `show` can.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, on_line: Callable[[str], None], *, rewrites: bool) -> None:
+        self.rewrites = rewrites
+        self.out = cast(TextIO, _Stream(self, out, on_line))
+        self.err = cast(TextIO, _Stream(self, err, lambda line: None))
+        self._terminal = out
+        # Guards the streams and the counters, so that no two writers mix.
+        self._lock = threading.RLock()
+        self._counters = ""
+        self._drawn = False         # the cursor stands behind the counters
+
+    def show(self, counters: str) -> None:
+        """Puts the counters below all lines; an empty text takes them away."""
+        with self._lock:
+            if self.rewrites:
+                self._terminal.write("\r\x1b[K" + counters)
+            elif counters:
+                self._terminal.write(counters + "\n")
+            self._terminal.flush()
+            self._counters, self._drawn = counters, self.rewrites and bool(counters)
+
+    def write(self, stream: TextIO, text: str) -> None:
+        """Writes text where the counters stand, and the counters below it once a line is complete."""
+        with self._lock:
+            if self._drawn:
+                self._terminal.write("\r\x1b[K")
+                self._terminal.flush()
+            stream.write(plain(text, stream.encoding or "ascii"))
+            stream.flush()
+            self._drawn = self.rewrites and bool(self._counters) and text.endswith("\n")
+            if self._drawn:
+                self._terminal.write(self._counters)
+                self._terminal.flush()
+
+
+class _Stream(io.TextIOBase):
+    """One of the two streams: hands what is written to the console, and whole lines to `on_line`."""
+
+    def __init__(self, console: Console, stream: TextIO, on_line: Callable[[str], None]) -> None:
+        super().__init__()
+        self._console, self._stream, self._on_line = console, stream, on_line
+        self._line = ""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]     # read-only here as in the base class, whatever its stub says
+        return self._stream.encoding or "ascii"
+
+    def write(self, text: str) -> int:
+        self._console.write(self._stream, text)
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            self._on_line(line)
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        return True

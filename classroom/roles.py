@@ -1,0 +1,186 @@
+"""One role in a terminal of its own: the real process, with the next command to type and a line of counters.
+
+    python3 demo.py registry
+    python3 demo.py server                  server-1, then server-2, ...: the first name that is free
+    python3 demo.py server blue             a server named blue
+    python3 demo.py server services/bank.py another service; NAME and FILE may both be given
+    python3 demo.py proxy
+    python3 demo.py client                  asks again and again (classroom/caller.py)
+    python3 demo.py client greeter hello Hello --trace
+
+All else on the line goes to the role as it is. The role's own main() runs, unchanged: the counters are read from its
+/status page, as anybody could.
+
+Threads: the role's; and one that reads the counters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import threading
+import time
+from typing import Any, Dict, List, Optional, Sequence
+from xmlrpc.client import Fault
+
+from classroom import caller
+from classroom.cast import BANNER, ROOT, read_status
+from classroom.console import Console
+from classroom.screen import Screen
+from classroom.texts import Words
+from registry import DEFAULT_PORT, ask
+from transport import process
+from transport.wire import Address, Pool
+
+ROLES = ("registry", "server", "proxy", "client")
+CLASS_SIZE = 3                  # servers, before the proxy is next
+TERMINAL_S, FILE_S = 1.0, 10.0  # between two looks at the counters: on a terminal, and in a file
+ASK_S = 0.5                     # how long we wait to hear which names are taken
+CARRIED = ("--registry", "--key-file")      # options that the next terminal needs too
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}     # listened on -> asked at
+
+
+def run(role: str, arguments: Sequence[str], words: Words) -> int:
+    """Runs a role until it ends; returns its exit code."""
+    program = sys.argv[0]
+    sys.argv[0] = f"{os.path.basename(program)} {role}"         # what the role calls itself in its messages
+    if role == "client":
+        return _run_client(list(arguments), words)
+    arguments = _complete_server(list(arguments)) if role == "server" else list(arguments)
+    terminal = _Terminal(role, arguments, words, program)
+    try:
+        return terminal.run()
+    finally:
+        terminal.close()
+
+
+def _run_client(arguments: List[str], words: Words) -> int:
+    if arguments and not arguments[0].startswith("-"):
+        return int(importlib.import_module("client").main(arguments))
+    return caller.main(arguments, words)
+
+
+class _Terminal:
+    """A role's main() with its streams wrapped."""
+
+    def __init__(self, role: str, arguments: List[str], words: Words, program: str) -> None:
+        self._role, self._arguments, self._words, self._program = role, arguments, words, program
+        self._streams = sys.stdout, sys.stderr
+        screen = Screen(sys.stdout)
+        self._console = Console(sys.stdout, sys.stderr, self._hear, rewrites=screen.can_rewrite)
+        self._screen = Screen(self._console.out)
+        self._counts = threading.Thread(target=self._count, name="counters", daemon=True)
+        self._closed = threading.Event()
+        self._address: Optional[Address] = None
+
+    def run(self) -> int:
+        # Found by its name, so that a services file which imports `server` meets the same module.
+        module = importlib.import_module(self._role)
+        sys.stdout, sys.stderr = self._console.out, self._console.err
+        return module.main(self._arguments) or 0
+
+    def close(self) -> None:
+        self._closed.set()
+        self._console.show("")
+        sys.stdout, sys.stderr = self._streams
+
+    def _hear(self, line: str) -> None:
+        """Waits for the role's banner; then says what comes next, and counts."""
+        banner = BANNER.search(line)
+        if banner and self._address is None:
+            host, port = process.parse_address(banner.group(1))
+            self._address = (EVERYWHERE.get(host, host), port)
+            self._screen.line(next_command(self._role, self._arguments, self._address, self._program),
+                              style="strong", lead=f"{self._words('role.next')}: ", lead_style="predict")
+            self._counts.start()
+
+    def _count(self) -> None:
+        pool, before = Pool(), (time.monotonic(), 0)
+        assert self._address
+        while not self._closed.wait(TERMINAL_S if self._console.rewrites else FILE_S):
+            try:
+                status = read_status(pool, self._address)
+                now = (time.monotonic(), beats_taken(status))
+                per_s = (now[1] - before[1]) / (now[0] - before[0]) if before[1] else 0.0
+                before = now
+                self._console.show(self._screen.fit(counters(self._role, status, per_s, self._words)))
+            except (OSError, ValueError):
+                continue        # it is stopping, or nobody reads us any more
+
+
+# ---- what comes next ------------------------------------------------------------------------------------
+
+def next_command(role: str, arguments: Sequence[str], address: Address, program: str) -> str:
+    """What to type in the next terminal."""
+    python = "python" if sys.platform == "win32" else "python3"
+    carried = [f"{option} {value}" for option, value in _options(arguments).items() if option in CARRIED]
+    if role == "registry" and address != ("127.0.0.1", DEFAULT_PORT):
+        carried.append(f"--registry {process.show(address)}")
+    after = {"registry": "server", "server": "proxy", "proxy": "client"}[role]
+    if role == "server" and _options(arguments).get("--name") in {f"server-{n}" for n in range(1, CLASS_SIZE)}:
+        after = "server"
+    return " ".join([python, program, after, *carried])
+
+
+def _options(arguments: Sequence[str]) -> Dict[str, str]:
+    """The options that have a value, written as `--a b` or `--a=b`."""
+    found = {}
+    for argument, following in zip(arguments, [*arguments[1:], ""]):
+        name, equals, value = argument.partition("=")
+        if name.startswith("--"):
+            found[name] = value if equals else following
+    return found
+
+
+# ---- a server's name and file ---------------------------------------------------------------------------
+
+def _complete_server(arguments: List[str]) -> List[str]:
+    """[NAME] [FILE] options: as server.py takes them, with the defaults of a lesson."""
+    words: List[str] = []
+    while arguments and not arguments[0].startswith("-") and len(words) < 2:
+        words.append(arguments.pop(0))
+    if {"-h", "--help"} & set(arguments):
+        return arguments
+    files = [word for word in words if word.endswith(".py") or os.sep in word]
+    names = [word for word in words if word not in files]
+    if len(files) > 1 or len(names) > 1:
+        raise process.UsageError(f"give one NAME and one FILE at most, as in: {sys.argv[0]} blue services/bank.py")
+    file = files[0] if files else os.path.join(ROOT, "services", "greeter.py")
+    if not names and "--name" not in _options(arguments):
+        names = [_free_name(os.path.splitext(os.path.basename(file))[0], _options(arguments).get("--registry", ""))]
+    return [file, *(["--name", names[0]] if names else []), *arguments]
+
+
+def _free_name(service: str, registries: str) -> str:
+    """The first of server-1, server-2, ... that no live server of `service` has."""
+    taken = set()
+    try:
+        for registry in process.parse_addresses(registries or process.DEFAULT_REGISTRY):
+            answer = ask(Pool(), registry, "lookup", service, timeout_s=ASK_S)
+            taken |= {endpoint["instance"] for endpoint in answer["endpoints"]}
+    except (OSError, Fault, ValueError, argparse.ArgumentTypeError):
+        pass        # the role itself will say what is wrong
+    return next(name for name in (f"server-{number}" for number in range(1, len(taken) + 2)) if name not in taken)
+
+
+# ---- the counters ---------------------------------------------------------------------------------------
+
+def beats_taken(status: Dict[str, Any]) -> int:
+    """The heartbeats that a registry accepted; 0 for other roles."""
+    return int(status.get("datagrams", {}).get("ack", 0))
+
+
+def counters(role: str, status: Dict[str, Any], per_s: float, words: Words) -> str:
+    """The line of counters, from a role's /status page."""
+    if role == "registry":
+        states = [endpoint["state"] for endpoint in status["endpoints"]]
+        return words("count.registry", beats=beats_taken(status), per_s=per_s, up=states.count("up"),
+                     other=len(states) - states.count("up"))
+    requests = status["requests"]
+    if role == "server":
+        return words("count.server", calls=requests["calls"], repeats=requests["repeats"],
+                     beats=status["beats_acked"])
+    live = ", ".join(f"{service} {len(members)}" for service, members in sorted(status["services"].items()))
+    return words("count.proxy", calls=requests["calls"], retries=requests["retries"], live=live or "-")
