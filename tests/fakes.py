@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import unittest
 from typing import Sequence
+from unittest import mock
 
+from transport import wire
 from transport.leases import Endpoint
+
+QUICK_TICK_S = 0.01
+
+
+def hurry_listeners() -> None:
+    """For `setUpModule`: listeners notice that they were closed at once, and not at their next tick."""
+    patch = mock.patch.object(wire, "ACCEPT_TICK_S", QUICK_TICK_S)
+    patch.start()
+    unittest.addModuleCleanup(patch.stop)
 
 
 def endpoint(instance: str, incarnation: int = 1, state: str = "up", *, service: str = "greeter", port: int = 4242,
