@@ -102,6 +102,8 @@ class Actor:
         """kill -9: no goodbye."""
         self._process.kill()
         self._process.wait()
+        assert self._process.stdin
+        self._process.stdin.close()
 
     def freeze(self) -> None:
         """SIGSTOP: alive, connected, and deaf. Returns when its last thread stands still."""
@@ -114,8 +116,9 @@ class Actor:
 
     def _read(self) -> None:
         assert self._process.stdout
-        for line in self._process.stdout:
-            self._hear(line.rstrip(), time.monotonic())
+        with self._process.stdout as printed:
+            for line in printed:
+                self._hear(line.rstrip(), time.monotonic())
         with self._printed:
             self._ended = True
             self._printed.notify_all()
