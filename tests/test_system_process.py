@@ -308,8 +308,10 @@ class Parent(SystemTest):
         self.assertEqual(len(pids), 3)
         for pid in pids:
             self.addCleanup(kill_if_ours, pid)
+        if arguments:       # a stop takes effect thread by thread; who stops only after the runner's end stays so
+            wait_until(lambda: state(pids[-1]) == "T", 4, "the last one is frozen")
         runner.kill()
-        wait_until(lambda: not any(map(is_alive, pids)), 4, "all processes have ended")
+        wait_until(lambda: not any(map(is_alive, pids)), 6, "all processes have ended")
 
 
 def is_alive(pid: int) -> bool:
@@ -318,11 +320,16 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    return state(pid) not in ("Z", "X", "")
+
+
+def state(pid: int) -> str:
+    """The letter of proc(5): T is stopped, Z has ended. Empty for no such process, "?" where there is no /proc."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:         # it has just ended, or this system has no /proc
-        return not os.path.isdir("/proc/self")
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "" if os.path.isdir("/proc/self") else "?"
 
 
 def kill_if_ours(pid: int) -> None:
