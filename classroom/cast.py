@@ -173,6 +173,11 @@ class Cast:
         for actor in actors:
             actor.kill()
 
+    def close(self) -> None:
+        """Kills everybody, and closes the connections to them."""
+        self.kill_all()
+        self._pool.close()
+
     def _start(self, name: str, *arguments: str) -> Actor:
         self._actors[name] = Actor(name, list(arguments), self._pool)
         return self._actors[name]

@@ -65,7 +65,7 @@ def _interrupt(number: int, frame: object) -> None:
 def _end(cast: Cast) -> None:
     """Ends all processes; a further Ctrl-C must not get in between."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cast.kill_all()
+    cast.close()
 
 
 def _tell_steps(stage: Stage, auto: bool) -> int:
