@@ -165,10 +165,10 @@ class ReplyMemory(ServerTest):
             self.in_thread(self.post)
             self.till.entered.acquire(timeout=PATIENCE_S)
             clock.now += KEEP_S + 1
-            self.till.gate.set()        # what comes now is not held up
-            with mock.patch.object(self.till, "gate"):
-                self.post("id-2", body=encode_call("system.listMethods", ()), received_at=clock.now)
-                self.assertIsNotNone(self.server._memory.recall("id-1", clock.now, repeat=False))
+            with mock.patch.object(self.till, "gate"):      # what comes now is not held up
+                self.post("id-2", received_at=clock.now)
+                repeat = self.post(If_Match=self.same(), Call_Timeout_Ms="10", received_at=clock.now)
+        self.assertEqual((repeat.status, self.till.total), (504, 100), "id-2 has run, the repeat has not")
 
     def test_a_reply_is_kept_from_its_end_on(self) -> None:
         """Its repeat comes when it is done, not when it began."""
@@ -176,14 +176,15 @@ class ReplyMemory(ServerTest):
 
         def slow(cents: int) -> int:
             clock.now += KEEP_S + 1
-            return cents
+            return self.till.deposit(cents)
 
         self.server.register_function(slow)
+        body = encode_call("slow", (1,))
         with mock.patch.object(server_module, "time", clock):
-            self.post(body=encode_call("slow", (1,)), received_at=clock.now)
+            first = self.post(body=body, received_at=clock.now)
             self.post("id-2", received_at=clock.now)
-            self.post("id-3", received_at=clock.now)
-            self.assertIsNotNone(self.server._memory.recall("id-1", clock.now, repeat=False))
+            self.assertEqual(self.post(body=body, received_at=clock.now), first)
+        self.assertEqual(self.till.total, 101)
 
     def test_an_exit_inside_a_function_leaves_no_repeat_waiting(self) -> None:
         """Whatever a function raises, its repeat gets an answer."""

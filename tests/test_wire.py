@@ -289,6 +289,7 @@ class Peer:
         self.address: Address = self._socket.getsockname()
         self.accepted = 0
         self._scripts = scripts
+        self._socket.settimeout(PATIENCE_S)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -296,13 +297,14 @@ class Peer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)     # wakes the thread, where the system can do that
         self._thread.join(PATIENCE_S)
+        self._socket.close()
 
     def _run(self) -> None:
         """A new connection for every script; one that says "stay" goes on with the next."""
         scripts = list(self._scripts)
-        self._socket.settimeout(PATIENCE_S)
         while scripts:
             try:
                 sock, _ = self._socket.accept()
