@@ -306,6 +306,13 @@ class CommandLine(unittest.TestCase):
         self.run_main("greeter", "hello", "[" * 100_000)
         self.assertEqual(self.calls[0][2], "[" * 100_000)
 
+    def test_the_timeout_is_for_the_whole_call(self) -> None:
+        """Five seconds, if nothing else is said."""
+        with mock.patch.object(FakeClient, "call", return_value=1) as call:
+            self.run_main("greeter", "hello")
+            self.run_main("greeter", "hello", "--timeout", "0.5")
+        self.assertEqual([each.kwargs["timeout_s"] for each in call.call_args_list], [5.0, 0.5])
+
     def test_repeat_and_every(self) -> None:
         """N calls, a pause between them and none after the last."""
         code, out, _ = self.run_main("greeter", "hello", "--repeat", "3", "--every", "0.5")

@@ -281,9 +281,11 @@ class Schedule(unittest.TestCase):
         sender = Sender(A, B)
         for address, beat in sender.send().items():
             sender.answer(address, beat)
-        before = sender.schedule.beat
+        sender.now += 1.0
+        before = sender.send()
         sender.schedule.set_state("draining")
-        sender.answer(A, before)
+        for address, beat in before.items():
+            sender.answer(address, beat)
         self.assertFalse(sender.schedule.acked("draining"))
         told = sender.send()
         self.assertEqual({beat.state for beat in told.values()}, {"draining"})

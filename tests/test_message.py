@@ -306,6 +306,7 @@ class Replies(unittest.TestCase):
     def test_what_cannot_be_told_from_a_truncated_reply_is_refused(self) -> None:
         """Each of these would let a half reply pass for a whole one, or is no HTTP/1.1 at all."""
         for name, data in (("no length", b"HTTP/1.1 200 OK\r\n\r\nx"),
+                           ("no length, no body", b"HTTP/1.1 200 OK\r\n\r\n"),
                            ("no length, closes", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nx"),
                            ("two lengths", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx"),
                            ("both framings",

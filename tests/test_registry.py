@@ -161,7 +161,9 @@ class Beater:
         self.beat = Beat("greeter", "server-1", 5, 0, "127.0.0.1", 4242, idempotent=("hello",))
         self._registry, self._key = registry, key
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(PATIENCE_S)
+        self.address = self._socket.getsockname()
 
     def __enter__(self) -> Beater:
         return self
@@ -235,6 +237,13 @@ class Registries(unittest.TestCase):
             beater.join()
             counts = json.loads(json.dumps(registry.status()["datagrams"]))
             self.assertEqual(sum(counts.values()), 3, counts)
+
+    def test_an_answer_longer_than_its_question_is_not_sent(self) -> None:
+        """Nobody can use a registry to amplify a flood; the next answer is the first that comes."""
+        with running() as registry, Beater(registry) as beater:
+            registry._answer(b"x" * 10, 9, beater.address)
+            self.assertEqual(beater.ask().type, "epoch")
+            self.assertEqual(registry._counts["too short to answer"], 1)
 
     def test_a_long_poll_returns_with_the_change(self) -> None:
         """At once where the index is another already, else as soon as it moves on."""

@@ -346,6 +346,16 @@ class Pools(unittest.TestCase):
             bodies = [self.pool.exchange(peer.address, POST, soon()).body for _ in range(2)]
             self.assertEqual((bodies, peer.accepted), ([b"bye", b"ok"], 2))
 
+    def test_a_connection_that_has_ended_meanwhile_is_not_used_again(self) -> None:
+        """A request that went out on it would have an unknown outcome, for nothing."""
+        leaving = encode_reply(Reply(200, {"Note": "the peer hangs up without saying so"}, b"bye"))
+        with Peer(leaving, OK) as peer:
+            self.pool.exchange(peer.address, POST, soon())
+            kept = self.pool._idle[peer.address][0].socket
+            kept.settimeout(PATIENCE_S)
+            self.assertEqual(kept.recv(1, socket.MSG_PEEK), b"", "its end has come")
+            self.assertEqual(self.pool.exchange(peer.address, POST, soon()).body, b"ok")
+
     def test_a_refused_connection_was_not_sent(self) -> None:
         """Phase connect: definite."""
         with contextlib.closing(listen("127.0.0.1", 0)) as sock:
