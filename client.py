@@ -14,6 +14,7 @@ Threads: two for each registry, which follow it. Calls run on their callers' thr
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -22,6 +23,7 @@ import time
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 from xmlrpc.client import Fault
 
+from heartbeat import check_name
 from registry import Directory
 from transport import process
 from transport.fallback import Balancer, Endpoint, Outcome
@@ -77,11 +79,12 @@ class Client:
 
     Parameters: `registries` to find endpoints; `timeout_s` for a whole call with all its attempts; `on_attempt(trace)`
     runs after each attempt on the caller's thread. Close it, or use it in a `with` block, to end its threads.
+    Raises ValueError for what cannot be the name of a service.
     """
 
     def __init__(self, service: str, *, registries: Sequence[Address] = DEFAULT_REGISTRIES,
                  timeout_s: float = CALL_TIMEOUT_S, on_attempt: Callable[[Trace], None] = lambda trace: None) -> None:
-        self._service = service
+        self._service = check_name(service)
         self._timeout_s = timeout_s
         self._on_attempt = on_attempt
         self._registries = registries
@@ -178,15 +181,20 @@ def _parse_value(text: str) -> Any:
     """JSON where it parses, else the text itself: Hello, 42, true, [1, 2] and '"42"' are what they look like."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of calls: take 0 or more")
+    return int(text)
 
 
 def _call_once(client: Client, method: str, params: List[Any], timeout_s: float) -> int:
     """Calls, prints the value or one line of error, and returns the exit code."""
     try:
-        print(client.call(method, *params, timeout_s=timeout_s), flush=True)
-        return 0
+        value = client.call(method, *params, timeout_s=timeout_s)
     except Fault as fault:
         code, line = EXIT_FAULT, f"fault {fault.faultCode}: {fault.faultString}"
     except NotSent as error:
@@ -195,6 +203,9 @@ def _call_once(client: Client, method: str, params: List[Any], timeout_s: float)
         code, line = EXIT_UNKNOWN, str(error)
     except (TypeError, OverflowError, ValueError) as error:
         code, line = process.EXIT_USAGE, f"XML-RPC cannot carry these arguments: {error}"
+    else:
+        print(value, flush=True)
+        return 0
     print(f"client: {line}", file=sys.stderr, flush=True)
     return code
 
@@ -207,7 +218,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("params", nargs="*", help="JSON where it parses, else text")
     parser.add_argument("--timeout", type=process.seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for the whole call with its attempts (default: %(default)s)")
-    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="call N times (0 = until Ctrl-C)")
+    parser.add_argument("--repeat", type=_count, default=1, metavar="N", help="call N times (0 = until Ctrl-C)")
     parser.add_argument("--every", type=process.seconds, default=1.0, metavar="SECONDS",
                         help="pause between calls (default: %(default)s)")
     parser.add_argument("--trace", action="store_true", help="print every attempt")
@@ -219,7 +230,11 @@ def main(arguments: Sequence[str]) -> int:
             print(f"  attempt: {trace}", file=sys.stderr, flush=True)
 
     code = 0
-    with Client(chosen.service, registries=chosen.registry, on_attempt=show_attempt) as client:
+    try:
+        client = Client(chosen.service, registries=chosen.registry, on_attempt=show_attempt)
+    except ValueError as error:
+        raise process.UsageError(str(error)) from None
+    with client:
         done = 0
         params = [_parse_value(text) for text in chosen.params]
         while True:

@@ -44,7 +44,7 @@ STATES = ("up", "draining", "leaving")
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
 _METHOD = re.compile(rf"\w[\w.]{{0,{MAX_NAME - 1}}}")        # any identifier, also one like "saudação"
-_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_:-]{1,63}(?:\.[A-Za-z0-9_:-]{1,63})*\.?")       # labels: RFC 1035
 
 
 # ---- messages -------------------------------------------------------------------------------------------
@@ -118,7 +118,14 @@ def decode_answer(datagram: bytes, key: bytes = b"") -> Answer:
     fields = _open(datagram, key)
     if set(fields) != set(Answer._fields):
         raise BadDatagram("fields")
-    return Answer(**fields)
+    answer = Answer(**fields)
+    for text in (answer.type, answer.instance, answer.epoch):
+        if not isinstance(text, str) or len(text) > MAX_NAME:
+            raise BadDatagram("types")
+    for number in (answer.incarnation, answer.seq, answer.newest):
+        if not _is_count(number):
+            raise BadDatagram("number")
+    return answer
 
 
 def check_name(name: str) -> str:
@@ -145,7 +152,7 @@ def _open(datagram: bytes, key: bytes) -> Dict[str, Any]:
     if not hmac.compare_digest(signature, _signature(line, key)):
         raise BadDatagram("signature")
     try:
-        fields = json.loads(line)
+        fields = json.loads(line.decode("utf-8"))       # bytes could be UTF-16 to it
     except (ValueError, RecursionError):
         raise BadDatagram("not JSON") from None
     if not isinstance(fields, dict) or "type" not in fields:
@@ -163,7 +170,7 @@ def _check_beat(beat: Beat) -> None:
         if not isinstance(name, str) or not _METHOD.fullmatch(name):
             raise BadDatagram("method")
     for number in (beat.incarnation, beat.seq, beat.port):
-        if type(number) is not int or not 0 < number <= MAX_INTEGER:
+        if not _is_count(number):
             raise BadDatagram("number")
     if beat.port > 65535 or not _is_host(beat.host):
         raise BadDatagram("address")
@@ -171,6 +178,10 @@ def _check_beat(beat: Beat) -> None:
         raise BadDatagram("state")
     if type(beat.lease_s) not in (int, float) or not LEASE_RANGE_S[0] <= beat.lease_s <= LEASE_RANGE_S[1]:
         raise BadDatagram("lease")      # NaN fails both comparisons
+
+
+def _is_count(number: object) -> bool:
+    return type(number) is int and 0 < number <= MAX_INTEGER
 
 
 def _is_host(host: object) -> bool:

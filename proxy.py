@@ -66,15 +66,19 @@ class Proxy:
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, balance: str = "round_robin",
                  registries: Sequence[Address] = DEFAULT_REGISTRIES, name: Optional[str] = None, key: bytes = b"",
                  advertise: Optional[Address] = None, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        check_name(name or SERVICE)             # before a port is taken
         self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
         self._policy = POLICIES[balance]
         self._timeout_s = timeout_s
         self._listener = Listener(host, port, self._handle)
         self.address = self._listener.address
-        self.name = check_name(name or f"proxy-{self.address[1]}")
-        advertised = advertise or self.address
-        beat = Beat(SERVICE, self.name, new_incarnation(), 0, advertised[0], advertised[1])
-        self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set)
+        self.name = name or f"{SERVICE}-{self.address[1]}"
+        beat = Beat(SERVICE, self.name, new_incarnation(), 0, *(advertise or self.address))
+        try:
+            self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set)
+        except (OSError, ValueError):
+            self._listener.close()
+            raise
         self._directory = Directory(ALL, registries, self._on_change)
         self._pool = Pool()
         self._lock = threading.Lock()
@@ -246,8 +250,8 @@ class Proxy:
 
     def _pass_on(self, reply: Reply, number: int) -> Reply:
         headers = _end_to_end(reply.headers)
-        headers["Via"] = f"1.1 {self.name}"
-        headers["Call-Attempt"] = str(number)
+        headers["via"] = f"1.1 {self.name}"
+        headers["call-attempt"] = str(number)
         return Reply(reply.status, headers, reply.body)
 
 

@@ -28,13 +28,13 @@ import socket
 import threading
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from xmlrpc.client import Fault
 
 from heartbeat import MAX_DATAGRAM_BYTES, Answer, BadDatagram, decode_beat, encode_answer
 from transport import process
 from transport.leases import ALL, Endpoint, Event, LeaseTable, PatientClock, Verdict
-from transport.message import Reply, Request, encode_request, text_reply
+from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
 from transport.process import Json, show
 from transport.rpc import CONTENT_TYPE, INVALID_PARAMETERS, Dispatcher, decode_result, encode_call
 from transport.wire import Address, ExchangeError, Listener, Pool, listen
@@ -124,13 +124,14 @@ class Registry:
     def _take_beats(self) -> None:
         self._socket.settimeout(TICK_S)
         ticked_at = 0.0
+        datagram: Optional[bytes]
         while not self._closed:
             try:
                 datagram, sender = self._socket.recvfrom(MAX_DATAGRAM_BYTES + 1)
             except OSError:         # nothing came; Windows also reports here that an earlier answer was not taken
-                datagram = b""
+                datagram = None
             now = self._clock.read(time.monotonic())
-            if datagram:
+            if datagram is not None:
                 self._take_beat(datagram, sender, now)
             if now - ticked_at >= TICK_S:
                 ticked_at = now
@@ -360,7 +361,7 @@ def ask(pool: Pool, registry: Address, method: str, *params: Any, timeout_s: flo
     request = encode_request("POST", PATH, headers, encode_call(method, params))
     reply = pool.exchange(registry, request, time.monotonic() + timeout_s)
     if reply.status != 200:
-        raise ExchangeError("reply", f"HTTP {reply.status}")
+        raise ExchangeError("reply", ProtocolError(reply.status, f"HTTP {reply.status}"))
     return decode_result(reply.body)
 
 

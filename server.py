@@ -52,7 +52,7 @@ def current_instance() -> str:
 
 
 class _Execution:
-    """One run of a call: its reply, once there is one. Guarded by the server's lock."""
+    """One run of a call, for which its repeats wait: its reply, once there is one. Guarded by the server's lock."""
 
     def __init__(self) -> None:
         self.reply: Optional[Reply] = None
@@ -70,17 +70,19 @@ class Server:
                  host: str = "127.0.0.1", port: int = 0, registries: Sequence[Address] = DEFAULT_REGISTRIES,
                  name: Optional[str] = None, key: bytes = b"", advertise: Optional[Address] = None) -> None:
         self.service = check_name(service)
+        check_name(name or service)             # before a port is taken
         self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
         self._dispatcher = Dispatcher(functions)
         self._registries, self._key, self._advertise = registries, key, advertise
         self._listener = Listener(host, port, self._handle)
         self.address = self._listener.address
-        self.name = check_name(name or f"{service}-{self.address[1]}")
+        self.name = name or f"{service}-{self.address[1]}"
         self._heartbeat: Optional[Heartbeat] = None
         self._incarnation = new_incarnation()
         self._changed = threading.Condition()
         # Guarded by self._changed:
-        self._memory: CallMemory[_Execution] = CallMemory()
+        self._memory: CallMemory[Reply] = CallMemory()
+        self._executions: Dict[str, _Execution] = {}        # by call id, while they run
         self._running = 0
         self._counts = {"calls": 0, "repeats": 0, "refused": 0}
         self._draining = False                  # written once; a late reader serves one call more
@@ -200,28 +202,37 @@ class Server:
 
     def _call_once(self, request: Request, call: CallHeaders, expires_at: float) -> Reply:
         """Runs a call that has not been here yet; a repeat gets the first run's reply, and waits for it if need be."""
-        now = time.monotonic()
-        call_id, timeout_s = call.call_id or "", call.timeout_s or 0.0
+        call_id = call.call_id or ""
         execution = _Execution()
         with self._changed:
-            try:
-                first = self._memory.recall(call_id, now, repeat=call.repeat_for is not None)
-            except Forgotten:
-                raise ProtocolError(412, "whether this call has run is not remembered: too many came since") from None
+            first = self._first_reply(call_id, call.repeat_for is not None, expires_at)
             if first is not None:
-                self._counts["repeats"] += 1
-                self._changed.wait_for(lambda: first.reply is not None, min(expires_at - now, MAX_WAIT_S))
-                return first.reply or text_reply(504, "the first attempt of this call is still running")
-            self._memory.keep(call_id, execution, now, timeout_s=timeout_s)
+                return first
+            self._executions[call_id] = execution
         refused = self._admit(expires_at)
         reply = refused or self._execute(request)
         with self._changed:
             execution.reply = reply
-            if refused:
-                self._memory.drop(call_id)
-            else:
-                self._memory.keep(call_id, execution, now, timeout_s=timeout_s, size_bytes=len(reply.body))
+            del self._executions[call_id]
+            if not refused:
+                self._memory.keep(call_id, reply, time.monotonic(), timeout_s=call.timeout_s or 0.0,
+                                  size_bytes=len(reply.body))
             self._changed.notify_all()
+        return reply
+
+    def _first_reply(self, call_id: str, repeat: bool, expires_at: float) -> Optional[Reply]:
+        """The reply of a call's first run, once that has ended; None for a new call. Caller holds self._changed."""
+        now = time.monotonic()
+        first = self._executions.get(call_id)
+        if first is not None:
+            self._counts["repeats"] += 1
+            self._changed.wait_for(lambda: first.reply is not None, min(expires_at - now, MAX_WAIT_S))
+            return first.reply or text_reply(504, "the first attempt of this call is still running")
+        try:
+            reply = self._memory.recall(call_id, now, repeat=repeat)
+        except Forgotten:
+            raise ProtocolError(412, "whether this call has run is not remembered: too many came since") from None
+        self._counts["repeats"] += reply is not None
         return reply
 
     def _refuse(self) -> None:

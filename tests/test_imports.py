@@ -29,7 +29,7 @@ ARROWS: Dict[str, Set[str]] = {
                "transport.rpc", "transport.wire"},
     "proxy": {"heartbeat", "registry", "transport.fallback", "transport.hop", "transport.leases",
               "transport.message", "transport.once", "transport.process", "transport.wire"},
-    "client": {"registry", "transport.fallback", "transport.hop", "transport.message", "transport.process",
+    "client": {"heartbeat", "registry", "transport.fallback", "transport.hop", "transport.message", "transport.process",
                "transport.rpc", "transport.wire"},
 }
 PURE = ("transport.message", "transport.once", "transport.fallback", "transport.leases")

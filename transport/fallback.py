@@ -176,6 +176,11 @@ class Member:
         self.trial_at: Optional[float] = None       # set while in quarantine: when one call may try it again
         self.on_trial = False                       # that call is on its way
 
+    @property
+    def key(self) -> Tuple[str, int]:
+        """What makes two records one: the same incarnation of the same instance."""
+        return self.endpoint.instance, self.endpoint.incarnation
+
     def __repr__(self) -> str:
         ill = f", {self.failures} failures" if self.trial_at is not None else ""
         return f"<Member {self.endpoint.instance}: {self.calls} calls{ill}>"
@@ -257,10 +262,10 @@ class Balancer:
 
     def candidates(self, now: float) -> Iterator[Member]:
         """The members in the order in which to try them, each once."""
-        tried = []
+        tried = set()
         for member in self._in_order(now):
-            if member not in tried:         # its quarantine may have begun or ended on the way
-                tried.append(member)
+            if member.key not in tried:     # its quarantine, or a new view, may have come on the way
+                tried.add(member.key)
                 yield member
 
     def settle(self, member: Member, outcome: Outcome, now: float, blame: bool) -> None:
@@ -269,7 +274,9 @@ class Balancer:
         in_quarantine = member.trial_at is not None
         if outcome is Outcome.ANSWERED:
             member.failures, member.trial_at, member.on_trial = 0, None, False
-        elif member.on_trial or (blame and not in_quarantine):
+        elif not blame:
+            member.on_trial = False         # the next call is the trial
+        elif member.on_trial or not in_quarantine:
             member.failures += 1
             span = min(QUARANTINE_S * 2 ** (member.failures - 1), QUARANTINE_MAX_S)
             member.trial_at = now + self.rng.uniform(span / 2, span)        # jitter: no trials in step
@@ -302,12 +309,14 @@ class Balancer:
             first = self._policy(self, tier)
             for turn in range(first, first + len(tier)):
                 yield tier[turn % len(tier)]
-        yield from self._quarantined
+        for tier in self._all_tiers:        # those in quarantine, and those cured or come meanwhile
+            yield from tier
 
     def _begin_trial(self, now: float) -> Optional[Member]:
         """A member whose quarantine is over; until its trial is settled no other call gets it first."""
         for member in self._quarantined:
-            if not member.on_trial and member.trial_at is not None and member.trial_at <= now:
+            is_due = member.trial_at is not None and member.trial_at <= now
+            if is_due and not member.on_trial and member.endpoint.state == "up":
                 member.on_trial = True
                 return member
         return None

@@ -27,6 +27,7 @@ REMEMBER_S = 3600.0         # how long the last sequence of a gone instance is k
 MAX_LEASES = 200_000        # leases, and likewise memories of gone ones: bounds memory to some 200 MB
 MAX_STEP_S = 0.25           # a longer silence of our own clock is our lateness, not that of the servers
 ALL = "*"
+READER_STATES = ("up", "suspect", "draining")
 
 Key = Tuple[str, str]       # service, instance
 
@@ -53,8 +54,11 @@ class Endpoint(NamedTuple):
     @classmethod
     def from_struct(cls, struct: Dict[str, Any]) -> Endpoint:
         """The reverse of `to_struct`; raises KeyError, TypeError or ValueError for anything else."""
-        return cls(str(struct["service"]), str(struct["instance"]), int(struct["incarnation"]), str(struct["host"]),
-                   int(struct["port"]), str(struct["state"]), tuple(struct["idempotent"]))
+        endpoint = cls(str(struct["service"]), str(struct["instance"]), int(struct["incarnation"]),
+                       str(struct["host"]), struct["port"], str(struct["state"]), tuple(map(str, struct["idempotent"])))
+        if endpoint.state not in READER_STATES or endpoint.port not in range(1, 65536):
+            raise ValueError(f"not an endpoint: {struct}")
+        return endpoint
 
 
 class Verdict(enum.Enum):
@@ -83,6 +87,11 @@ class _Lease:
         self.beat = beat
         self.beaten_at = now
         self.suspect = False
+
+    @property
+    def length_s(self) -> float:
+        """How long it lasts, in whole tenths of a second, so that there are few queues."""
+        return math.ceil(self.beat.lease_s * 10) / 10
 
     def endpoint(self) -> Endpoint:
         beat = self.beat
@@ -114,7 +123,7 @@ class LeaseTable:
         self._warm_at = now + WARMING_S
         self._services: Dict[str, Dict[str, _Lease]] = {}
         self._changed_at: Dict[str, int] = {}           # service -> index of its last change
-        self._floor = 0                                 # the index of services that are not in there
+        self._floor = 1                                 # of the others; not 0, with which readers begin
         self._fresh: Dict[float, OrderedDict[Key, _Lease]] = {}         # lease_s -> queue
         self._suspect: Dict[float, OrderedDict[Key, _Lease]] = {}
         self._gone: OrderedDict[Key, _Memory] = OrderedDict()           # in the order of going
@@ -195,7 +204,7 @@ class LeaseTable:
     def _add(self, key: Key, beat: Beat, now: float) -> None:
         lease = _Lease(beat, now)
         self._services.setdefault(beat.service, {})[beat.instance] = lease
-        self._fresh.setdefault(beat.lease_s, OrderedDict())[key] = lease
+        self._fresh.setdefault(lease.length_s, OrderedDict())[key] = lease
         self._gone.pop(key, None)
         self._tombstones.pop(key, None)
         self._count += 1
@@ -205,7 +214,7 @@ class LeaseTable:
         before = lease.endpoint()
         self._unqueue(key, lease)
         lease.beat, lease.beaten_at, lease.suspect = beat, now, False
-        self._fresh.setdefault(beat.lease_s, OrderedDict())[key] = lease
+        self._fresh.setdefault(lease.length_s, OrderedDict())[key] = lease
         after = lease.endpoint()
         if after != before:
             self._note("back" if before.state == "suspect" else "draining" if beat.state == "draining" else "changed",
@@ -222,7 +231,7 @@ class LeaseTable:
 
     def _unqueue(self, key: Key, lease: _Lease) -> None:
         queues = self._suspect if lease.suspect else self._fresh
-        del queues[lease.beat.lease_s][key]
+        del queues[lease.length_s][key]
 
     def _remove(self, key: Key, lease: _Lease, now: float, left: bool) -> None:
         service, instance = key

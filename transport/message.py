@@ -95,6 +95,8 @@ _FIELD = re.compile(rf"^({_TOKEN}):({_TEXT})\r\n", re.MULTILINE)
 _LENGTH = re.compile(r"[0-9]{1,15}")                                       # int() alone would take "+5" and "1_0"
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _HOST = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=-]*(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+_BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |\Z)")          # of a request, however little of it is there
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 _ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key", "if-match",
                         "call-idempotent", "call-timeout-ms", "call-attempt"))
 _CHUNKED = -1
@@ -196,13 +198,16 @@ class Parser(Generic[M]):
         return b""
 
     def _take_head(self) -> Optional[_Head]:
-        end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
-        if end < 0:
-            self._judge_part(self._buffer)
-            return None
-        text = self._buffer[:end + 2].decode("latin-1")
-        del self._buffer[:end + 4]
-        return self._parse_head(text)
+        head = None
+        while head is None:         # more than once only for interim replies
+            end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
+            if end < 0:
+                self._judge_part(self._buffer)
+                return None
+            text = self._buffer[:end + 2].decode("latin-1")
+            del self._buffer[:end + 4]
+            head = self._parse_head(text)
+        return head
 
     def _take(self, length: int) -> Optional[bytes]:
         if len(self._buffer) < length:
@@ -216,6 +221,7 @@ class Parser(Generic[M]):
         raise NotImplementedError
 
     def _parse_head(self, text: str) -> Optional[_Head]:
+        """None for a head that is to be passed over."""
         raise NotImplementedError
 
     def _message(self, head: _Head, body: bytes) -> M:
@@ -231,13 +237,15 @@ class RequestParser(Parser[Request]):
         return CONTINUE if waits else b""
 
     def _judge_part(self, part: bytearray) -> None:
+        if part and not _BEGINNING.match(part):
+            raise ProtocolError(400, "not an HTTP request")
         line_end = part.find(b"\r\n")
         if line_end < 0 and len(part) > MAX_TARGET_BYTES:
             raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
         if line_end >= 0:
             self._parse_request_line(part[:line_end + 2].decode("latin-1"))
-        elif part and not re.match(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |$)", part):
-            raise ProtocolError(400, "not an HTTP request")
+        if _BARE_LF.search(part):
+            raise ProtocolError(400, "a line that ends in a bare LF")
         if len(part) > MAX_HEAD_BYTES:
             raise ProtocolError(431, f"headers of more than {MAX_HEAD_BYTES} bytes")
 
@@ -255,7 +263,7 @@ class RequestParser(Parser[Request]):
         line = self._parse_request_line(text)
         method, target, minor = line[1], line[2], line[4]
         headers = _parse_fields(text, line.end())
-        if minor != "0" and not _HOST.fullmatch(headers.get("host", "?")):
+        if not _HOST.fullmatch(headers.get("host", "?" if minor != "0" else "")):
             raise ProtocolError(400, "no valid Host header")
         if minor == "0":
             headers.pop("expect", None)     # RFC 9110 section 10.1.1: not for HTTP/1.0
@@ -288,7 +296,7 @@ class ReplyParser(Parser[Reply]):
         minor, status = line[1], line[2]
         headers = _parse_fields(text, line.end())
         if status[0] == "1":
-            return self._take_head()
+            return None             # the real one comes after it
         length = 0 if status in ("204", "304") else _body_length(headers, minor)
         if length is None:
             raise ProtocolError(502, "a reply without a length cannot be told from a truncated one")

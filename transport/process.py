@@ -12,6 +12,7 @@ stops when its standard input ends, which happens when its parent dies, however 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import logging.handlers
@@ -139,6 +140,9 @@ def port_error(error: OSError, host: str, port: int) -> UsageError:
 
 def run(main: Callable[[Sequence[str]], Optional[int]], arguments: Optional[Sequence[str]] = None) -> NoReturn:
     """Runs `main(arguments)` and exits with its code; a UsageError becomes one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")        # a console that lacks a letter is no reason to fail
     try:
         code = main(sys.argv[1:] if arguments is None else arguments) or 0
         sys.stdout.flush()

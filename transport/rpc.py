@@ -30,7 +30,9 @@ APPLICATION_ERROR = -32500
 TRANSPORT_ERROR = -32300
 
 CONTENT_TYPE = "text/xml"
+MAX_DEPTH = 500         # nested elements; a list in a list takes four, and Python's own recursion ends near 1,000
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")      # XML 1.0 section 2.2
+_MARKUP = re.compile(r"[<>&\s]")
 _SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array", dict: "struct",
                     bytes: "base64", None: "nil", type(None): "nil"}
 
@@ -50,12 +52,14 @@ def idempotent(function: Function) -> Function:
 
 def encode_call(method: str, params: Sequence[Any]) -> bytes:
     """A <methodCall>. Raises TypeError, OverflowError or ValueError for what XML-RPC cannot carry."""
+    if not method or _MARKUP.search(method):
+        raise ValueError(f"{method!r} is no method name")
     return _xml(xmlrpc.client.dumps(tuple(params), method, allow_none=True))
 
 
 def decode_call(body: bytes) -> Tuple[str, Tuple[Any, ...]]:
     """The method name and parameters of a <methodCall>. Raises a Fault for anything else."""
-    params, method = _decode(body)
+    params, method = _decode(body, "methodCall")
     if not isinstance(method, str) or not method:
         raise Fault(NOT_WELL_FORMED, "not a <methodCall>")
     return method, params
@@ -68,13 +72,14 @@ def encode_result(value: Any) -> bytes:
 
 def encode_fault(fault: Fault) -> bytes:
     """A <methodResponse> with a fault."""
-    text = _FORBIDDEN.sub("?", fault.faultString)
-    return _xml(xmlrpc.client.dumps(Fault(fault.faultCode, text), methodresponse=True))
+    text = _FORBIDDEN.sub("?", str(fault.faultString))
+    code = fault.faultCode if type(fault.faultCode) is int and abs(fault.faultCode) < 2 ** 31 else APPLICATION_ERROR
+    return _xml(xmlrpc.client.dumps(Fault(code, text), methodresponse=True))
 
 
 def decode_result(body: bytes) -> Any:
     """The value of a <methodResponse>. Raises the Fault that it holds, or one with code -32700."""
-    values, _ = _decode(body)
+    values, _ = _decode(body, "methodResponse")
     if len(values) != 1:
         raise Fault(NOT_WELL_FORMED, "not a <methodResponse> with one value")
     return values[0]
@@ -87,20 +92,35 @@ def _xml(text: str) -> bytes:
     return text.replace("\r", "&#13;").encode()        # a bare CR would arrive as LF (XML 1.0 section 2.11)
 
 
-def _decode(body: bytes) -> Tuple[Tuple[Any, ...], Optional[str]]:
+def _decode(body: bytes, root: str) -> Tuple[Tuple[Any, ...], Optional[str]]:
+    """Parameters and method name of the document whose outermost element is <root>."""
     unmarshaller = xmlrpc.client.Unmarshaller(use_builtin_types=True)
+    path: List[str] = []
+
+    def start(tag: str, attributes: Dict[str, str]) -> None:
+        if len(path) >= MAX_DEPTH or (not path and tag != root):
+            raise ValueError(f"not a <{root}>" if not path else f"more than {MAX_DEPTH} levels")
+        path.append(tag)
+        unmarshaller.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        path.pop()
+        unmarshaller.end(tag)
+
     unmarshaller.xml(None, None)  # type: ignore[arg-type]    # no encoding: expat hands over text already
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.StartElementHandler = unmarshaller.start
-    parser.EndElementHandler = unmarshaller.end
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
     parser.CharacterDataHandler = unmarshaller.data
     try:
         parser.Parse(body, True)
         return unmarshaller.close(), unmarshaller.getmethodname()
-    except Fault:
-        raise
+    except Fault as fault:
+        if root == "methodResponse" and type(fault.faultCode) is int and isinstance(fault.faultString, str):
+            raise
+        raise Fault(NOT_WELL_FORMED, f"not a <{root}>") from None
     except xmlrpc.client.ResponseError:
         raise Fault(NOT_WELL_FORMED, "not an XML-RPC message") from None
     except Exception as error:      # expat, the unmarshaller and int() all have errors of their own for bad XML
@@ -159,16 +179,16 @@ class Dispatcher:
             return method.function(*params)
         except Fault:
             raise
-        except Exception as error:
-            log.info("%s raised %s: %s", name, type(error).__name__, error)
-            raise Fault(APPLICATION_ERROR, f"{type(error).__name__}: {error}") from None
+        except BaseException as error:      # also SystemExit: a function does not end the server
+            log.info("%s raised %s", name, _describe(error))
+            raise Fault(APPLICATION_ERROR, _describe(error)) from None
 
     def _encode(self, name: str, value: Any) -> bytes:
         try:
             return encode_result(value)
         except Exception as error:
             raise Fault(APPLICATION_ERROR, f"{name} did run, but XML-RPC cannot carry its result: "
-                                           f"{type(error).__name__}: {error}") from None
+                                           f"{_describe(error)}") from None
 
     def _public(self) -> List[str]:
         return sorted(name for name in self._methods if not name.startswith("system."))
@@ -190,6 +210,14 @@ class Dispatcher:
         if method is None:
             raise Fault(METHOD_NOT_FOUND, f"no method {name!r}")
         return method
+
+
+def _describe(error: BaseException) -> str:
+    """Type and message of an exception, even of one that cannot tell its message."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
 
 
 class _Method(NamedTuple):

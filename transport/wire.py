@@ -50,11 +50,12 @@ class ExchangeError(OSError):
     "connect", "send" and "reply".
     """
 
-    def __init__(self, phase: str, reason: object, *, timed_out: bool = False) -> None:
-        super().__init__(f"{phase}: {reason}")
+    def __init__(self, phase: str, cause: Exception) -> None:
         self.phase = phase
         self.sent = phase == "reply"
-        self.timed_out = timed_out
+        self.timed_out = isinstance(cause, socket.timeout)
+        reason = "timed out" if self.timed_out else getattr(cause, "strerror", None) or str(cause)
+        super().__init__(f"{phase}: {reason}")
 
 
 # ---- one socket -----------------------------------------------------------------------------------------
@@ -91,7 +92,10 @@ class Connection(Generic[M]):
             interim = self.parser.take_interim()
             if interim:
                 self.send(interim, deadline)
-            self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:         # also where every read finds a byte: dripping gains no time
+                raise socket.timeout("timed out")
+            self.socket.settimeout(left_s)
             data = self.socket.recv(RECEIVE_BYTES)
             if not data:
                 if self.parser.in_message:
@@ -227,7 +231,11 @@ class Listener:
             self._welcome(sock)
 
     def _welcome(self, sock: socket.socket) -> None:
-        connection = Connection(sock, RequestParser())
+        try:
+            connection = Connection(sock, RequestParser())
+        except OSError:             # it broke before we could greet it
+            sock.close()
+            return
         with self._changed:
             full = len(self._open) >= self._max_connections
             if not full:
@@ -335,7 +343,7 @@ class Pool:
                 self._discard(connection)
                 if kept and not isinstance(error, socket.timeout):
                     continue
-                raise ExchangeError("send", error, timed_out=isinstance(error, socket.timeout)) from error
+                raise ExchangeError("send", error) from error
             return self._read_reply(address, connection, deadline)
 
     def keep_only(self, addresses: Set[Address]) -> None:
@@ -364,8 +372,7 @@ class Pool:
                 raise ProtocolError(502, "more bytes than one reply")
         except (OSError, ProtocolError) as error:
             self._discard(connection)
-            timed_out = isinstance(error, socket.timeout)
-            raise ExchangeError("reply", "timed out" if timed_out else error, timed_out=timed_out) from error
+            raise ExchangeError("reply", error) from error
         if reply.keep_alive:
             self._give_back(address, connection)
         else:
@@ -402,9 +409,8 @@ class Pool:
     def _connect(self, address: Address, deadline: float) -> Connection[Reply]:
         try:
             sock = socket.create_connection(address, max(deadline - time.monotonic(), 0.001))
-        except OSError as error:
-            timed_out = isinstance(error, socket.timeout)
-            raise ExchangeError("connect", "timed out" if timed_out else error, timed_out=timed_out) from error
+        except (OSError, UnicodeError, ValueError) as error:    # UnicodeError: a name that DNS cannot have
+            raise ExchangeError("connect", error) from error
         connection = Connection(sock, ReplyParser())
         with self._lock:
             self._in_use.add(connection)
