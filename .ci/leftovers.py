@@ -1,0 +1,67 @@
+"""Finds processes that a CI run started and left behind; ends them, and fails if there were any.
+
+They are known by PONTE_CI_RUN in their environment, which children inherit however they detach themselves. Only
+Linux shows environments, in /proc; elsewhere nothing is looked at, and the output says so.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import Dict, Set
+
+PATIENCE_S = 5.0        # for those that end by themselves when their parent has died
+
+
+def ancestors() -> Set[int]:
+    """This process, its parent, and so on."""
+    found: Set[int] = set()
+    pid = os.getpid()
+    while pid > 1 and pid not in found:
+        found.add(pid)
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            pid = int(file.read().rpartition(")")[2].split()[1])
+    return found
+
+
+def leftovers(mark: bytes) -> Dict[int, str]:
+    """The processes with `mark` in their environment: process id and command line."""
+    ours = ancestors()
+    found: Dict[int, str] = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) in ours:
+            continue
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                marked = mark in file.read().split(b"\0")
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                command = file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        except OSError:
+            continue        # it has ended meanwhile, or belongs to somebody else
+        if marked and command:      # without a command line: a zombie, which has ended
+            found[int(name)] = command
+    return found
+
+
+def main() -> int:
+    run = os.environ.get("PONTE_CI_RUN")
+    if not run or not os.path.isdir("/proc/self"):
+        print("not looked at: this needs PONTE_CI_RUN and /proc")
+        return 0
+    mark = f"PONTE_CI_RUN={run}".encode()
+    deadline = time.monotonic() + PATIENCE_S
+    while leftovers(mark) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    left = leftovers(mark)
+    for pid, command in left.items():
+        print(f"left behind: {pid}  {command}")
+        os.kill(pid, signal.SIGKILL)
+    if not left:
+        print("none")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
