@@ -293,7 +293,7 @@ class Heartbeat:
 
     Parameters: `beat` as the server wants to be seen (seq 0); `registries` to beat to, all of one address
     family; `key` signs; `on_superseded()` runs once, on the beat thread, when a younger process has the name.
-    Raises ValueError if no registry would take the beat, OSError if a registry's name does not resolve.
+    Raises ValueError if no registry would take the beat, or if a registry has no address of that family.
     """
 
     def __init__(self, beat: Beat, registries: Sequence[Address], key: bytes = b"",
@@ -387,7 +387,11 @@ def _resolve(registries: Sequence[Address]) -> Tuple[socket.AddressFamily, List[
     family = socket.AF_UNSPEC
     resolved: List[Address] = []
     for host, port in registries:
-        found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM)[0]
+        try:
+            found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM)[0]
+        except (OSError, UnicodeError):
+            raise ValueError(f"--registry: no address for {host}: name hosts that exist, and all of them by IPv4, "
+                             "or all by IPv6") from None
         family = found[0]
         resolved.append((str(found[4][0]), port))
     return family or socket.AF_INET, resolved
