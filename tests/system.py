@@ -369,6 +369,12 @@ class Journal:
             return once(token)
 
 
+        @idempotent
+        def dwell(token):
+            """The same, but it may run twice."""
+            return linger(token)
+
+
         def hold(token):
             once(token)
             threading.Event().wait(60)

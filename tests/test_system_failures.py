@@ -155,6 +155,17 @@ class ProxyKilled(Failures):
         self.assert_ran_as_told(once)
 
 
+    def test_all_calls_that_a_dying_proxy_held_are_made_again(self) -> None:
+        """Sixteen callers of one stub are inside the only proxy when it dies: each gets its answer from a server.
+
+        A retry budget is against storms; one retry for each call in flight, once, is none.
+        """
+        with Load(self.stub.dwell, 16, "dwell") as dwell:
+            self.cluster.kill(self.proxy)
+            dwell.wait_for_calls(32)
+        self.assert_no_failure(dwell)
+
+
 class SharedClient(Failures):
     def test_sixteen_threads_share_one_client_for_10000_calls(self) -> None:
         """No error, and everybody gets the reply to his own call."""
