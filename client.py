@@ -127,11 +127,21 @@ class Client:
         told = f"{self._service}.{method}"
         for directory in self._directories:
             directory.wait(deadline - time.monotonic())
-        reply = self._drive(told, body, method in self._idempotent or method.startswith("system."), deadline)
+        reply = self._drive(told, body, self._is_idempotent(method), deadline)
         if reply.status != 200:
             text = reply.body.decode("utf-8", "replace").strip()
             raise Fault(TRANSPORT_ERROR, f"{told}: HTTP {reply.status}: {text}")
         return decode_result(reply.body)
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """The proxies and servers that are known now."""
+        with self._lock:
+            return [member.endpoint for member in self._balancer.members]
+
+    def _is_idempotent(self, method: str) -> bool:
+        """Whether the servers promise so; nothing guesses."""
+        return method in self._idempotent or method.startswith("system.")
 
     def _on_change(self) -> None:
         with self._lock:        # read inside it: of two threads here, the later one must see the later view

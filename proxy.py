@@ -169,7 +169,7 @@ class Proxy:
         if self._draining:
             return text_reply(503, "not executed: this proxy is stopping", Not_Executed="1")
         if self.name in request.headers.get("via", "").replace(",", " ").split():
-            return text_reply(508, f"not executed: {self.name} has relayed this request before")
+            return text_reply(508, f"not executed: {self.name} has relayed it before", Not_Executed="1")
         service = request.target.strip("/")
         with self._lock:
             known = sorted(self._balancers)

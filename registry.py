@@ -67,7 +67,8 @@ class Registry:
         self.address = self._listener.address
         self._clock = PatientClock(time.monotonic())        # read by the beat thread alone
         self._changed = threading.Condition()
-        self._table = LeaseTable(secrets.token_hex(8), 0.0)  # Guarded by self._changed.
+        # Guarded by self._changed. It begins at any index: a reader must not mistake it for that of an earlier life.
+        self._table = LeaseTable(secrets.token_hex(8), 0.0, index=1 + secrets.randbelow(2 ** 24))
         self._closed = False
         self._counts: Counter[str] = Counter()              # written by the beat thread alone
         self._thread = threading.Thread(target=self._take_beats, name="ponte-beats", daemon=True)
@@ -262,7 +263,9 @@ class View:
 
     def endpoints(self, now: float) -> Tuple[Endpoint, ...]:
         """All endpoints, sorted."""
-        heard = [r for r in self._said if r not in self._lost_at or now - self._lost_at[r] < KEEP_S] or list(self._said)
+        if self._said.keys() <= self._lost_at.keys():
+            now = max(self._lost_at.values(), default=now)      # time stands still when nobody answers
+        heard = [r for r in self._said if r not in self._lost_at or now - self._lost_at[r] < KEEP_S]
         merged: Dict[Tuple[str, str], Endpoint] = {}
         for registry in heard:
             for key, endpoint in self._said[registry].items():

@@ -205,6 +205,40 @@ class CtrlC(SystemTest):
         self.assertEqual(self.cluster.names("greeter"), [])
 
 
+@on_posix
+class SignalAtAnyMoment(SystemTest):
+    """A signal handler runs between any two steps of the main thread, also while that one holds a lock."""
+
+    PROGRAM = """
+        import faulthandler, os, signal, sys
+        from transport import process
+
+        process.WAKE_S = 0.001
+        faulthandler.dump_traceback_later(8, exit=True)
+
+        def signal_at(step):
+            def trace(frame, event, argument):
+                nonlocal step
+                step -= 1
+                if step == 0:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return trace
+            return trace
+
+        for step in range(1, 120):
+            stop = process.Stop()
+            sys.settrace(signal_at(step))
+            reason = stop.wait()
+            sys.settrace(None)
+            assert reason == "SIGTERM", reason
+    """
+
+    def test_it_stops_the_process(self) -> None:
+        """SIGTERM comes at the first, second, third... line that waiting runs through, here and in the library."""
+        program = self.cluster.start("-c", textwrap.dedent(self.PROGRAM))
+        self.assertEqual(program.wait(START_S), 0, program.log)
+
+
 class Registration(SystemTest):
     """One registry with a key; servers with the same key, another one, or none; and one whose registry is missing."""
 

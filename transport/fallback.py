@@ -30,9 +30,10 @@ from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optiona
 
 MAX_ATTEMPTS = 3            # attempts of one call that may have run; more only adds load to what is ill
 BUDGET_SHARE = 0.1          # retries allowed per call, over time (as in gRPC's and Finagle's retry throttling)
-BUDGET_BURST = 10.0         # retries allowed at once, after a quiet time
-QUARANTINE_S = 1.0          # the first quarantine of an endpoint; doubles with every failed trial
+BUDGET_BURST = 100.0        # retries allowed at once: all callers that a dying server leaves behind
+QUARANTINE_S = 1.0          # the first quarantine lasts up to this; doubles with every failed trial
 QUARANTINE_MAX_S = 30.0     # the longest one: how late a cured endpoint may be found out
+PENALTY = 4.0               # calls in flight that a failure weighs as much as; halves with every answer
 FAIR_TIMEOUT_S = 0.2        # an endpoint is not blamed for missing a deadline shorter than this
 
 
@@ -48,7 +49,7 @@ class Outcome(enum.Enum):
 
 def outcome_of_reply(status: int, not_executed: bool) -> Outcome:
     """The outcome of an attempt that got a whole reply: its HTTP status, and whether it says Not-Executed: 1."""
-    if status == 412 or (status == 503 and not_executed):   # 412: no longer the incarnation that was asked for
+    if status == 412 or (status in (503, 508) and not_executed):    # 412: another incarnation than asked for
         return Outcome.NOT_SENT
     if status == 200 or 400 <= status <= 500:
         return Outcome.ANSWERED
@@ -173,6 +174,7 @@ class Member:
         self.endpoint = endpoint
         self.calls = 0
         self.failures = 0
+        self.penalty = 0.0          # for failures of late; a policy takes it for calls in flight
         self.trial_at: Optional[float] = None       # set while in quarantine: when one call may try it again
         self.on_trial = False                       # that call is on its way
 
@@ -180,6 +182,11 @@ class Member:
     def key(self) -> Tuple[str, int]:
         """What makes two records one: the same incarnation of the same instance."""
         return self.endpoint.instance, self.endpoint.incarnation
+
+    @property
+    def load(self) -> float:
+        """What a policy compares. Without the penalty, a server that fails fast looks idle and gets every call."""
+        return self.calls + self.penalty
 
     def __repr__(self) -> str:
         ill = f", {self.failures} failures" if self.trial_at is not None else ""
@@ -197,19 +204,19 @@ def round_robin(balancer: Balancer, members: Sequence[Member]) -> int:
 
 
 def least_calls(balancer: Balancer, members: Sequence[Member]) -> int:
-    """The one with the fewest calls in flight, in turn among equals. Looks at all of them."""
+    """The one with the least load, in turn among equals. Looks at all of them."""
     start = round_robin(balancer, members)
     turns = range(start, start + len(members))
-    return min(turns, key=lambda turn: members[turn % len(members)].calls) % len(members)
+    return min(turns, key=lambda turn: members[turn % len(members)].load) % len(members)
 
 
 def two_choices(balancer: Balancer, members: Sequence[Member]) -> int:
-    """The less busy of two drawn at random: nearly as even as least_calls, at a cost that never grows.
+    """The less loaded of two drawn at random: nearly as even as least_calls, at a cost that never grows.
 
     Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001).
     """
     one, two = (balancer.rng.randrange(len(members)) for _ in range(2))
-    return one if members[one].calls <= members[two].calls else two
+    return one if members[one].load <= members[two].load else two
 
 
 POLICIES: Dict[str, Policy] = {"round_robin": round_robin, "least_calls": least_calls, "two_choices": two_choices}
@@ -274,12 +281,14 @@ class Balancer:
         in_quarantine = member.trial_at is not None
         if outcome is Outcome.ANSWERED:
             member.failures, member.trial_at, member.on_trial = 0, None, False
+            member.penalty /= 2
         elif not blame:
             member.on_trial = False         # the next call is the trial
         elif member.on_trial or not in_quarantine:
             member.failures += 1
-            span = min(QUARANTINE_S * 2 ** (member.failures - 1), QUARANTINE_MAX_S)
-            member.trial_at = now + self.rng.uniform(span / 2, span)        # jitter: no trials in step
+            member.penalty += PENALTY
+            span_s = min(QUARANTINE_S * 2 ** (member.failures - 1), QUARANTINE_MAX_S)
+            member.trial_at = now + self.rng.uniform(0, span_s)     # full jitter: no trials in step
             member.on_trial = False
         if in_quarantine != (member.trial_at is not None):
             self._sort_out()

@@ -116,14 +116,14 @@ class LeaseTable:
     not what lives.
     """
 
-    def __init__(self, epoch: str, now: float) -> None:
+    def __init__(self, epoch: str, now: float, index: int = 1) -> None:
         self.epoch = epoch
-        self.index = 1                  # grows with every change that a reader can see
+        self.index = index              # grows with every change that a reader can see
         self.events: List[Event] = []   # for the caller to take away
         self._warm_at = now + WARMING_S
         self._services: Dict[str, Dict[str, _Lease]] = {}
         self._changed_at: Dict[str, int] = {}           # service -> index of its last change
-        self._floor = 1                                 # of the others; not 0, with which readers begin
+        self._floor = index                             # of the others; not 0, with which readers begin
         self._fresh: Dict[float, OrderedDict[Key, _Lease]] = {}         # lease_s -> queue
         self._suspect: Dict[float, OrderedDict[Key, _Lease]] = {}
         self._gone: OrderedDict[Key, _Memory] = OrderedDict()           # in the order of going
@@ -144,7 +144,8 @@ class LeaseTable:
         if known:
             if beat.incarnation < known.incarnation:
                 return Verdict.SUPERSEDED
-            if beat.incarnation == known.incarnation and (beat.seq <= known.seq or (gone and gone.left)):
+            stays_gone = gone is not None and gone.left and beat.state != "leaving"
+            if beat.incarnation == known.incarnation and (beat.seq <= known.seq or stays_gone):
                 return Verdict.OLD
         if beat.state == "leaving":
             self._leave(key, lease, beat, now)

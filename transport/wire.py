@@ -407,11 +407,14 @@ class Pool:
         connection.close()
 
     def _connect(self, address: Address, deadline: float) -> Connection[Reply]:
+        sock = None
         try:
             sock = socket.create_connection(address, max(deadline - time.monotonic(), 0.001))
+            connection = Connection(sock, ReplyParser())
         except (OSError, UnicodeError, ValueError) as error:    # UnicodeError: a name that DNS cannot have
+            if sock:
+                sock.close()
             raise ExchangeError("connect", error) from error
-        connection = Connection(sock, ReplyParser())
         with self._lock:
             self._in_use.add(connection)
             if self._closed:

@@ -1,0 +1,277 @@
+"""One chaos run: a whole system, callers that never rest, and faults drawn from a seed.
+
+    2 registries  <--beats, through lossy relays--  5 servers, each behind a relay that breaks connections
+    16 callers --> 2 proxies, each behind such a relay --> the servers
+
+A run is a sequence of rounds. A round draws its faults, lets them act for a while, ends them, and waits until the
+system is whole again. In any round one registry, one proxy and all but two of the servers are sound; and at most
+two of the processes that calls go through are not, so that with three attempts every idempotent call must be answered.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import random
+import signal
+import threading
+import time
+from typing import Any, Callable, Counter, List, NamedTuple, Optional, Sequence
+
+from client import Client, NotSent, OutcomeUnknown
+from tests.chaos.checker import FAILED, NOT_SENT, UNKNOWN, VALUE, Call, Verdict, judge
+from tests.chaos.relay import TcpRelay, UdpRelay, healthy, random_fates
+from tests.system import Cluster, Journal, Process, free_port
+from transport.process import show
+from transport.wire import Address
+
+SERVERS = 5
+CALLERS = 16
+CALL_TIMEOUT_S = 5.0
+ROUND_S = (0.5, 3.0)        # how long the faults of a round act
+WHOLE_S = 10.0              # within which a system without faults must be whole again
+
+
+class Node:
+    """A process of the system, the relay before it, and the relays that its beats go through."""
+
+    def __init__(self, name: str, start: Callable[[], Process], relay: Optional[TcpRelay] = None,
+                 beats: Sequence[UdpRelay] = ()) -> None:
+        self.name = name
+        self.relay = relay
+        self.beats = beats
+        self._start = start
+        self.restart()
+
+    def restart(self) -> None:
+        self.process = self._start()
+        if self.relay:
+            self.relay.target = self.process.address
+
+
+class System:
+    """Everything that a run needs. `close` ends all of it."""
+
+    def __init__(self, rng: random.Random, servers: int = SERVERS) -> None:
+        self.rng = rng
+        self.cluster = Cluster()
+        self.journal = Journal(self.cluster)
+        self._relays: List[Any] = []
+        self.registries = [self._registry(f"registry-{i}") for i in (1, 2)]
+        self.servers = [self._server(f"server-{i}") for i in range(1, servers + 1)]
+        self.proxies = [self._proxy(f"proxy-{i}") for i in (1, 2)]
+        self.wait_until_whole()
+
+    def close(self) -> None:
+        self.cluster.close()
+        for relay in self._relays:
+            relay.close()
+
+    def wait_until_whole(self) -> None:
+        """Every registry names every server and proxy as up; fails if that takes longer than WHOLE_S."""
+        everyone = {node.name for node in self.servers + self.proxies}
+
+        def is_whole(registry: Node) -> bool:
+            try:
+                endpoints = self.cluster.lookup("*", registry.process.address)["endpoints"]
+            except OSError:
+                return False
+            return {e["instance"] for e in endpoints if e["state"] == "up"} == everyone
+
+        self.cluster.wait_until(lambda: all(map(is_whole, self.registries)), WHOLE_S, "the system is whole again")
+
+    def _registry(self, name: str) -> Node:
+        port = str(free_port())
+        node = Node(name, lambda: self.cluster.start_role("registry.py", "--port", port))
+        self.cluster.registries.append(node.process.address)
+        return node
+
+    def _server(self, name: str) -> Node:
+        relay = self._keep(TcpRelay())
+        beats = [self._keep(UdpRelay(registry.process.address, self._rng())) for registry in self.registries]
+        return Node(name, lambda: self._start("server.py", self.journal.file, name, relay.address,
+                                              [beat.address for beat in beats]), relay, beats)
+
+    def _proxy(self, name: str) -> Node:
+        relay = self._keep(TcpRelay())
+        return Node(name, lambda: self._start("proxy.py", "", name, relay.address, self.cluster.registries), relay)
+
+    def _start(self, script: str, file: str, name: str, advertised: Address, registries: Sequence[Address]) -> Process:
+        return self.cluster.start_role(script, *([file] if file else []), "--port", "0", "--name", name,
+                                       "--advertise", show(advertised), "--registry", ",".join(map(show, registries)))
+
+    def _keep(self, relay: Any) -> Any:
+        self._relays.append(relay)
+        return relay
+
+    def _rng(self) -> random.Random:
+        return random.Random(self.rng.getrandbits(64))
+
+
+# ---- faults ---------------------------------------------------------------------------------------------
+
+class Fault(NamedTuple):
+    """Something that befalls a node: how it begins and how it ends."""
+
+    name: str
+    begin: Callable[[Node, random.Random], None]
+    end: Callable[[Node], None]
+
+
+def _kill(node: Node, rng: random.Random) -> None:
+    node.process.close()
+
+
+def _stop(node: Node, rng: random.Random) -> None:
+    node.process.signal(signal.SIGTERM)
+
+
+def _wait_and_restart(node: Node) -> None:
+    node.process.wait(WHOLE_S)
+    node.restart()
+
+
+def _freeze(node: Node, rng: random.Random) -> None:
+    node.process.signal(signal.SIGSTOP)
+
+
+def _break_connections(node: Node, rng: random.Random) -> None:
+    assert node.relay
+    node.relay.fates = random_fates(random.Random(rng.getrandbits(64)))
+    node.relay.hang_up()
+
+
+def _heal_connections(node: Node) -> None:
+    assert node.relay
+    node.relay.fates = healthy
+    node.relay.hang_up()
+
+
+def _lose_beats(node: Node, rng: random.Random) -> None:
+    loss = rng.choice([0.1, 0.3, 0.5])
+    for relay in node.beats:
+        relay.loss, relay.answer_loss, relay.duplication, relay.reordering = loss, loss, loss, loss
+
+
+def _cut_off(node: Node, rng: random.Random) -> None:
+    rng.choice(node.beats).loss = 1.0       # one registry does not hear it at all; the other one does
+
+
+def _heal_beats(node: Node) -> None:
+    for relay in node.beats:
+        relay.calm()
+
+
+KILL = Fault("kill -9", _kill, Node.restart)
+DRAIN = Fault("drain", _stop, _wait_and_restart)
+FREEZE = Fault("freeze", _freeze, lambda node: node.process.signal(signal.SIGCONT))
+BREAK = Fault("break connections", _break_connections, _heal_connections)
+LOSE = Fault("lose beats", _lose_beats, _heal_beats)
+CUT_OFF = Fault("cut off from a registry", _cut_off, _heal_beats)
+
+IN_THE_PATH = (KILL, DRAIN, FREEZE, BREAK)      # of calls
+OF_REGISTRIES = (KILL, FREEZE)
+OF_BEATS = (LOSE, CUT_OFF)
+
+
+def draw_round(system: System) -> List[tuple[Fault, Node]]:
+    """The faults of one round: up to two nodes in the path of calls, of which one proxy; a registry; some beats."""
+    rng = system.rng
+    path = rng.sample(system.servers, rng.randint(0, 2))
+    if len(path) < 2 and rng.random() < 0.4:
+        path.append(rng.choice(system.proxies))
+    faults = [(rng.choice(IN_THE_PATH), node) for node in path]
+    if rng.random() < 0.3:
+        faults.append((rng.choice(OF_REGISTRIES), rng.choice(system.registries)))
+    elif rng.random() < 0.4:        # not with the above: who is cut off from one must reach the other
+        faults += [(rng.choice(OF_BEATS), node) for node in rng.sample(system.servers, 2) if node not in path]
+    return faults
+
+
+# ---- callers --------------------------------------------------------------------------------------------
+
+class Callers:
+    """Threads that call without a pause, each call with an id of its own, and write down what they were told."""
+
+    def __init__(self, clients: Sequence[Client], count: int, pace_s: float = 0.0) -> None:
+        self.attempts: Counter[int] = collections.Counter()         # of idempotent calls: how many needed so many
+        self._clients = clients
+        self._pace_s = pace_s
+        self._ids = itertools.count(1)
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._calls: List[Call] = []            # Guarded by self._lock.
+        self._threads = [threading.Thread(target=self._run, args=(clients[i % len(clients)], i), daemon=True)
+                         for i in range(count)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> List[Call]:
+        """Waits for the calls that are under way; returns all."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+        return self._calls
+
+    def _run(self, client: Client, caller: int) -> None:
+        for number in itertools.count(1):
+            if self._stopped.wait(self._pace_s):
+                return
+            call_id = f"c{caller}-{number}"
+            call = self._call(client, call_id, idempotent=number % 2 == 0)
+            with self._lock:
+                self._calls.append(call)
+
+    def _call(self, client: Client, call_id: str, idempotent: bool) -> Call:
+        started = time.monotonic()
+        value, told, why = None, VALUE, ""
+        try:
+            value = client.call("echo" if idempotent else "once", call_id)
+        except NotSent as error:
+            told, why = NOT_SENT, str(error)
+        except OutcomeUnknown as error:
+            told, why = UNKNOWN, str(error)
+        except Exception as error:      # a caller must see nothing else: the checker counts it as wrong
+            told, why = FAILED, repr(error)
+        return Call(call_id, idempotent, told, value == call_id, time.monotonic() - started, why)
+
+
+# ---- the run --------------------------------------------------------------------------------------------
+
+class Report(NamedTuple):
+    """What a run came to."""
+
+    verdict: Verdict
+    rounds: int
+    faults: Counter[str]
+
+
+def run(seed: int, seconds: float, *, servers: int = SERVERS, callers: int = CALLERS, pace_s: float = 0.0,
+        say: Callable[[str], None] = lambda line: None) -> Report:
+    """Runs chaos for `seconds` (and the round that has begun by then) and judges it."""
+    rng = random.Random(seed)
+    system = System(rng, servers)
+    try:
+        clients = [system.cluster.client("journal", timeout_s=CALL_TIMEOUT_S) for _ in range(2)]
+        crowd = Callers(clients, callers, pace_s)
+        crowd.start()
+        faults: Counter[str] = collections.Counter()
+        end = time.monotonic() + seconds
+        rounds = 0
+        while time.monotonic() < end:
+            rounds += 1
+            drawn = draw_round(system)
+            say(f"round {rounds}: " + (", ".join(f"{fault.name} {node.name}" for fault, node in drawn) or "calm"))
+            for fault, node in drawn:
+                faults[fault.name] += 1
+                fault.begin(node, rng)
+            threading.Event().wait(rng.uniform(*ROUND_S))
+            for fault, node in drawn:
+                fault.end(node)
+            system.wait_until_whole()
+        calls = crowd.stop()
+        return Report(judge(calls, system.journal.executions()), rounds, faults)
+    finally:
+        system.close()
