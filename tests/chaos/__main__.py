@@ -1,4 +1,7 @@
-"""python3 -m tests.chaos --minutes N --seed S: a chaos run with its table; exit code 1 if the record is violated."""
+"""python3 -m tests.chaos --minutes N --seed S: a chaos run with its table; exit code 1 if the record is violated.
+
+Instead of a run: --kills N, --rolling N and --leases measure one thing each.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,31 @@ import argparse
 import random
 import sys
 
+from tests.chaos import measure
 from tests.chaos.run import run
+
+
+def say(line: str) -> None:
+    print(f"  {line}", flush=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0, help="how long (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="repeats the faults of an earlier run")
+    parser.add_argument("--seed", type=int, help="repeats the faults of an earlier run")
+    parser.add_argument("--kills", type=int, metavar="N", help="kill servers N times: when is it seen, who feels it")
+    parser.add_argument("--rolling", type=int, metavar="N", help="N rounds of rolling restarts under load")
+    parser.add_argument("--leases", action="store_true", help="simulate ten minutes of lost beats")
     chosen = parser.parse_args()
+    if chosen.kills:
+        return 0 if measure.kills(chosen.kills, say) else 1
+    if chosen.rolling:
+        return 0 if measure.rolling(chosen.rolling, say) else 1
+    if chosen.leases:
+        return 0 if measure.leases(say) else 1
     seed = random.randrange(10 ** 6) if chosen.seed is None else chosen.seed
     print(f"chaos: {chosen.minutes:g} minutes, seed {seed}", flush=True)
-    report = run(seed, chosen.minutes * 60, say=lambda line: print(f"  {line}", flush=True))
+    report = run(seed, chosen.minutes * 60, say=say)
     print(f"chaos: seed {seed}, {report.rounds} rounds, "
           + ", ".join(f"{count} x {name}" for name, count in sorted(report.faults.items())))
     print(report.verdict.table())

@@ -1,0 +1,121 @@
+"""Measurements beside the chaos run: how soon a death is seen and felt, rolling restarts, and lost beats."""
+
+from __future__ import annotations
+
+import collections
+import math
+import signal
+import threading
+import time
+from typing import Callable, Counter, List
+
+from client import Client
+from tests.chaos.checker import judge, percentile
+from tests.chaos.run import WHOLE_S, Callers
+from tests.system import Cluster, Journal, Process
+from tests.test_simulation import expiries, predicted_expiries
+
+SERVERS = 3
+CALLERS = 8
+
+
+def kills(count: int, say: Callable[[str], None]) -> bool:
+    """Kills a server `count` times under load; tells when readers saw it, and what idempotent callers felt.
+
+    Without a proxy, so that the stub's own attempts show. Whether the p99 is within 2.5 s, with one extra attempt.
+    """
+    cluster = Cluster()
+    attempts: Counter[int] = collections.Counter()
+    mine = threading.local()
+
+    def note(_: object) -> None:
+        mine.made = getattr(mine, "made", 0) + 1
+
+    def call(client: Client, token: str) -> None:
+        mine.made = 0
+        client.call("echo", token)
+        attempts[mine.made] += 1
+
+    try:
+        journal = Journal(cluster)
+        cluster.start_registry()
+        servers = cluster.start_servers(journal.file, *(f"server-{i}" for i in range(SERVERS)))
+        client = cluster.client("journal", on_attempt=note)
+        stopped = threading.Event()
+        failed: List[Exception] = []
+
+        def load(caller: int) -> None:
+            number = 0
+            while not stopped.is_set():
+                number += 1
+                try:
+                    call(client, f"{caller}-{number}")
+                except Exception as error:      # each is a failed idempotent call: none may come
+                    failed.append(error)
+
+        threads = [threading.Thread(target=load, args=(caller,)) for caller in range(CALLERS)]
+        for thread in threads:
+            thread.start()
+        seen_s = []
+        for number in range(count):
+            victim = number % SERVERS
+            servers[victim].close()
+            killed_at = time.monotonic()
+            _wait_until_gone(cluster, f"server-{victim}")
+            seen_s.append(time.monotonic() - killed_at)
+            servers[victim] = cluster.start_servers(journal.file, f"server-{victim}")[0]
+        stopped.set()
+        for thread in threads:
+            thread.join()
+    finally:
+        cluster.close()
+    ordered = sorted(seen_s)
+    p99 = percentile(ordered, 0.99)
+    say(f"{count} x kill -9: out of lookup after {percentile(ordered, 0.5):.2f} s at the median, {p99:.2f} s at p99")
+    say(f"{sum(attempts.values())} idempotent calls, {len(failed)} failed; by number of attempts: "
+        + ", ".join(f"{made}: {times}" for made, times in sorted(attempts.items())))
+    return p99 <= 2.5 and not failed and max(attempts) <= 2
+
+
+def rolling(rounds: int, say: Callable[[str], None]) -> bool:
+    """Restarts all servers, and both proxies, one at a time, in so many rounds under load; no call may fail."""
+    cluster = Cluster()
+    try:
+        journal = Journal(cluster)
+        cluster.start_registry()
+        names = [f"server-{i}" for i in range(SERVERS)]
+        servers = dict(zip(names, cluster.start_servers(journal.file, *names)))
+        proxies = {name: cluster.start_proxy(name) for name in ("proxy-1", "proxy-2")}
+        crowd = Callers([cluster.client("journal")], CALLERS, pace_s=0.001)
+        crowd.start()
+        for _ in range(rounds):
+            for name in names:
+                _stop(servers[name])
+                servers[name] = cluster.start_servers(journal.file, name)[0]
+            for name in list(proxies):
+                _stop(proxies[name])
+                proxies[name] = cluster.start_proxy(name)
+        verdict = judge(crowd.stop(), journal.executions())
+    finally:
+        cluster.close()
+    say(f"{rounds} rounds of {SERVERS} servers and 2 proxies, each stopped by SIGTERM and started again")
+    say(verdict.table().lstrip())
+    return verdict.ok and verdict.answered == verdict.calls
+
+
+def leases(say: Callable[[str], None], *, servers: int = 2000, seconds: float = 600.0, loss: float = 0.5) -> bool:
+    """Simulates lost beats, and puts the arithmetic beside the result."""
+    observed, sent = expiries(seed=1, servers=servers, seconds=seconds, loss=loss)
+    predicted = predicted_expiries(servers, seconds, loss)
+    say(f"{servers} leases, {seconds / 60:g} minutes, {loss:.0%} of {sent:,} datagrams and their answers lost")
+    say(f"false expiries: {observed} observed, {predicted:.1f} predicted")
+    return observed <= predicted + 4 * math.sqrt(predicted)
+
+
+def _wait_until_gone(cluster: Cluster, name: str) -> None:
+    cluster.wait_until(lambda: name not in cluster.names("journal"), WHOLE_S, f"{name} is out of lookup")
+
+
+def _stop(process: Process) -> None:
+    process.signal(signal.SIGTERM)
+    process.wait(WHOLE_S)
