@@ -93,6 +93,7 @@ _MAY_DIFFER = (
     (re.compile(r"\s+"), " "),
 )
 _SHAPE = re.compile(r"\d/8 |PRO(OF|VA):|  [✓✗\u2013] |\d of \d|\d de \d")
+_COUNTERS = re.compile("[♥●] ")         # a terminal shows them in one place, and below everything
 _NUMBER = re.compile(r"\d+([.,]\d+)?")
 _SERVERS = re.compile(r"server-N(, server-N)*")
 
@@ -113,7 +114,7 @@ def shape(lines: Sequence[str]) -> List[str]:
 def difference(shown: Sequence[str], printed: Sequence[str], *, to_be_continued: bool = False) -> str:
     """What is wrong with `printed`, in one line; empty if nothing is."""
     wanted = [same(line) for line in shown if line.strip()]
-    have = [same(line) for line in printed if line.strip()]
+    have = [same(line) for line in printed if line.strip() and not _COUNTERS.match(line)]
     at, gap = 0, False
     for line in wanted:
         if line == "...":

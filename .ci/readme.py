@@ -11,7 +11,7 @@ A README is read from top to bottom. What is in it for readers is also what is r
 Comments that a reader does not see say the rest, each on a line of its own before a block or between paragraphs:
 
     <!-- terminal 2 -->                 the block is typed in a terminal of its own, where its command stays
-    <!-- terminal 2 prints -->          the block is what that terminal has printed since
+    <!-- terminal 2 prints -->          the block is what that terminal has printed since, or the end of it
     <!-- Ctrl-C in terminal 2 -->       also Ctrl-\\ (a crash), Ctrl-Z (a freeze) and fg
     <!-- close all terminals -->        ends all that still runs
     <!-- exit code 3 -->                of the block's last command; 0 where nothing is said
@@ -193,7 +193,8 @@ class Reader:
             elif key and key.group(1) in KEYS:
                 self._terminal(key.group(2)).press(key.group(1))
             elif prints:
-                self._check(f"terminal {prints.group(1)} prints", self._terminal(prints.group(1)).expect(block.lines))
+                wrong = self._terminal(prints.group(1)).expect(["...", *block.lines])
+                self._check(f"terminal {prints.group(1)} prints", wrong)
             elif not re.fullmatch(r"terminal \d+|exit code \d+|shape", note):
                 raise Wrong(f"nobody knows what <!-- {note} --> means")
 
