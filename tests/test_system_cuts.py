@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import random
+import socket
 import threading
+import time
 import unittest
-from typing import Callable, Counter, Protocol, TypeVar
+from typing import Callable, Counter, List, Protocol, TypeVar
 
-from client import Client
+from client import Client, NotSent, OutcomeUnknown
 from proxy import Proxy
 from registry import Registry
 from server import Server, idempotent
@@ -39,7 +42,7 @@ class _NoDelay(random.Random):
         return 0.0
 
 
-class CutEveryByte(unittest.TestCase):
+class Relayed(unittest.TestCase):
     """stub -> (relay) -> proxy -> (relay) -> server, or stub -> (relay) -> server."""
 
     def setUp(self) -> None:
@@ -66,8 +69,8 @@ class CutEveryByte(unittest.TestCase):
         self.addCleanup(thing.close)
         return thing
 
-    def _client(self, wait_for: str) -> Client:
-        client = self._keep(Client("cuts", registries=[self.registry.address], timeout_s=10))
+    def _client(self, wait_for: str, timeout_s: float = 10.0) -> Client:
+        client = self._keep(Client("cuts", registries=[self.registry.address], timeout_s=timeout_s))
         client._balancer.budget, client._balancer.rng = _Endless(), _NoDelay()
         wait_until(lambda: wait_for in [m.endpoint.instance for m in client._balancer.members], 5, "the client sees")
         return client
@@ -80,6 +83,10 @@ class CutEveryByte(unittest.TestCase):
         wait_until(lambda: "cuts" in proxy._balancers, 5, "the proxy sees the server")
         proxy._balancers["cuts"].budget = _Endless()
         return relay
+
+
+class CutEveryByte(Relayed):
+    """Whatever byte was the last one to arrive, the caller gets his value, and what must run once has run once."""
 
     def _cut_everywhere(self, client: Client, relay: TcpRelay, fate: Callable[[int], Fate]) -> None:
         for method in ("any", "once"):
@@ -116,3 +123,56 @@ class CutEveryByte(unittest.TestCase):
     def test_reply_of_the_server_to_the_proxy(self) -> None:
         self._start_proxy()
         self._cut_everywhere(self._client("proxy"), self.server_relay, lambda at: Fate(cut_reply_at=at))
+
+
+class InTime(Relayed):
+    """A stub returns within its timeout and 50 ms, whatever the network does."""
+
+    TIMEOUT_S = 0.4
+    MORE_S = 0.05
+    TRIES = 5           # the best of them counts: another process may have had the processor
+
+    def _assert_in_time(self, client: Client) -> None:
+        for method in ("any", "once"):
+            took_s: List[float] = []
+            while len(took_s) < self.TRIES and min(took_s, default=9.0) > self.TIMEOUT_S + self.MORE_S:
+                started = time.monotonic()
+                with contextlib.suppress(NotSent, OutcomeUnknown):
+                    client.call(method, "token")
+                took_s.append(time.monotonic() - started)
+            self.assertLessEqual(min(took_s), self.TIMEOUT_S + self.MORE_S, method)
+
+    def test_when_replies_are_swallowed(self) -> None:
+        client = self._client("server", self.TIMEOUT_S)
+        self.server_relay.fates = lambda: Fate(swallow_replies=True)
+        self._assert_in_time(client)
+
+    def test_when_the_path_freezes(self) -> None:
+        client = self._client("server", self.TIMEOUT_S)
+        self.server_relay.freeze()
+        self._assert_in_time(client)
+
+    def test_when_a_reply_drips(self) -> None:
+        """A byte now and then is no reason to wait on."""
+        client = self._client("server", self.TIMEOUT_S)
+        self.server_relay.fates = lambda: Fate(drip_reply_s=0.05)
+        self._assert_in_time(client)
+
+    def test_when_the_proxy_freezes_and_the_server_too(self) -> None:
+        relay = self._start_proxy()
+        client = self._client("proxy", self.TIMEOUT_S)
+        relay.freeze()
+        self.server_relay.freeze()
+        self._assert_in_time(client)
+
+    def test_when_nobody_accepts(self) -> None:
+        """A full backlog swallows connection requests, as a host that is gone does."""
+        client = self._client("server", self.TIMEOUT_S)
+        full = self._keep(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            filler = self._keep(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        endpoints = [endpoint._replace(port=full.getsockname()[1]) for endpoint in client._directories[1].endpoints]
+        client._balancer.update([], endpoints)
+        self._assert_in_time(client)

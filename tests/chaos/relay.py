@@ -27,6 +27,8 @@ class Fate(NamedTuple):
     cut_request_at: Optional[int] = None    # hang up once so many bytes have gone to the target
     cut_reply_at: Optional[int] = None      # hang up once so many bytes have come back
     swallow_replies: bool = False           # pass on requests, and nothing that comes back
+    drip_reply_s: float = 0.0               # pass replies on byte by byte, with this pause before each
+    refuse: bool = False                    # hang up before anything has passed
 
 
 HEALTHY = Fate()
@@ -39,11 +41,11 @@ def healthy() -> Fate:
 
 
 def random_fates(rng: random.Random, typical_bytes: int = 3000) -> Fates:
-    """Connections that mostly break: cut at a random byte of either direction, mute, or slow."""
+    """Connections that mostly break: refused, cut at a random byte of either direction, mute, or slow."""
     def draw() -> Fate:
         at = rng.randrange(typical_bytes)
-        return rng.choice([Fate(cut_request_at=at), Fate(cut_reply_at=at), Fate(swallow_replies=True),
-                           Fate(delay_s=0.02), HEALTHY])
+        return rng.choice([Fate(refuse=True), Fate(cut_request_at=at), Fate(cut_reply_at=at),
+                           Fate(swallow_replies=True), Fate(delay_s=0.02), HEALTHY])
     return draw
 
 
@@ -90,10 +92,10 @@ class TcpRelay:
     def close(self) -> None:
         with self._lock:
             self._closed = True
+        self.thaw()
         _end(self._listener)
         self._accepter.join()
         self._listener.close()
-        self.thaw()
         self.hang_up()
 
     def _count_cut(self) -> None:
@@ -175,7 +177,12 @@ class _Pair:
             threading.Event().wait(fate.delay_s)
         if is_reply and fate.swallow_replies:
             return True
-        limit = fate.cut_reply_at if is_reply else fate.cut_request_at
+        if is_reply and fate.drip_reply_s:
+            for position in range(len(data)):
+                threading.Event().wait(fate.drip_reply_s)
+                sink.sendall(data[position:position + 1])
+            return True
+        limit = 0 if fate.refuse else fate.cut_reply_at if is_reply else fate.cut_request_at
         left = len(data) if limit is None else limit - self._passed[is_reply]
         sink.sendall(data[:left])
         self._passed[is_reply] += len(data)

@@ -149,8 +149,9 @@ def _heal_connections(node: Node) -> None:
 
 def _lose_beats(node: Node, rng: random.Random) -> None:
     loss = rng.choice([0.1, 0.3, 0.5])
+    there, back = rng.choice([(loss, loss), (loss, 0.0), (0.0, loss)])      # both ways, or one way only
     for relay in node.beats:
-        relay.loss, relay.answer_loss, relay.duplication, relay.reordering = loss, loss, loss, loss
+        relay.loss, relay.answer_loss, relay.duplication, relay.reordering = there, back, loss, loss
 
 
 def _cut_off(node: Node, rng: random.Random) -> None:
