@@ -34,7 +34,7 @@ EXIT_USAGE = 2
 DEFAULT_REGISTRY = "127.0.0.1:4100"
 LOG_LINES = 10_000          # how many may wait while the console is blocked
 GRACE_S = 10.0              # what running calls get after SIGTERM
-CTRL_C_GRACE_S = 1.0        # and after Ctrl-C: a person is waiting
+CTRL_C_GRACE_S = 0.8        # and after Ctrl-C: a person is waiting
 SEEN_S = 0.5                # how long a draining process serves on while its peers read that it drains
 WAKE_S = 0.25               # an untimed wait may ignore Ctrl-C on Windows; this is how often we look
 
@@ -177,7 +177,8 @@ class Stop:
 
     def __init__(self, until_eof: bool = False) -> None:
         self.reason = ""
-        self._event = threading.Event()
+        # A signal handler may interrupt the main thread anywhere, also inside a lock: this queue's put needs none.
+        self._reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         if until_eof:
@@ -187,17 +188,18 @@ class Stop:
 
     def set(self, reason: str) -> None:
         """Ends the wait; from any thread."""
-        if not self._event.is_set():
-            self.reason = reason
-            self._event.set()
+        self._reasons.put(reason)
 
     def wait(self, look: Callable[[], None] = lambda: None) -> str:
         """Blocks until the end; returns the reason. After it a further signal ends the process at once.
 
         `look()` runs a few times a second meanwhile: the place for what may block, such as printing.
         """
-        while not self._event.wait(WAKE_S):
-            look()
+        while not self.reason:
+            try:
+                self.reason = self._reasons.get(timeout=WAKE_S)
+            except queue.Empty:
+                look()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         return self.reason
@@ -222,12 +224,13 @@ def drain(listener: Listener, announce: Callable[[str, float], bool], refuse: Ca
     `refuse` makes new calls get 503 with Not-Executed, which any caller may try elsewhere.
     """
     deadline = time.monotonic() + grace_s
-    announce("draining", min(SEEN_S, grace_s))
+    step_s = min(SEEN_S, grace_s / 4)       # an impatient person also wants the goodbyes to be short
+    announce("draining", step_s)
     listener.retire()
-    listener.wait_until_quiet(min(SEEN_S, grace_s), idle_too=True)
+    listener.wait_until_quiet(step_s, idle_too=True)
     refuse()
     finished = listener.wait_until_quiet(max(deadline - time.monotonic(), 0.0))
-    announce("leaving", SEEN_S)
+    announce("leaving", step_s)
     listener.close()
     return finished
 
