@@ -131,8 +131,10 @@ class Screen:
 
 def _forget_typed_ahead() -> None:
     """Drops key presses from before the question: an impatient Enter must not skip the next one."""
+    if sys.platform == "win32":
+        return
     try:
         import termios  # noqa: PLC0415     not on Windows
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
     except (ImportError, OSError, ValueError):
-        pass        # Windows, or not a terminal: then nothing is dropped
+        pass        # not a terminal: then nothing is dropped

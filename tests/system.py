@@ -265,9 +265,11 @@ class Cluster:
 
     def freeze(self, process: Process) -> None:
         """SIGSTOP: it lives, its sockets accept, and nothing answers."""
+        assert sys.platform != "win32"
         process.signal(signal.SIGSTOP)
 
     def thaw(self, process: Process) -> None:
+        assert sys.platform != "win32"
         process.signal(signal.SIGCONT)
 
     # Seeing.

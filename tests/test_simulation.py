@@ -114,8 +114,8 @@ class LeasesOverALossyNetwork(unittest.TestCase):
         self.assertEqual(expired, 0)
 
     def test_heavy_loss_expires_as_many_as_the_arithmetic_predicts(self) -> None:
-        predicted = predicted_expiries(300, 120, 0.7)
-        expired, _ = expiries(seed=3, servers=300, seconds=120, loss=0.7)
+        predicted = predicted_expiries(300, 60, 0.7)
+        expired, _ = expiries(seed=3, servers=300, seconds=60, loss=0.7)
         self.assertGreater(expired, predicted * 0.7 - 5)        # a datagram less fits in: the factor of loss
         self.assertLess(expired, predicted / 0.7 + 5)
 

@@ -367,7 +367,7 @@ def kill_if_ours(pid: int) -> None:
             ours = "--until-eof" in file.read()
     except OSError:
         ours = False
-    if ours:
+    if ours and sys.platform != "win32":
         os.kill(pid, signal.SIGKILL)
 
 

@@ -14,6 +14,7 @@ import collections
 import itertools
 import random
 import signal
+import sys
 import threading
 import time
 from typing import Any, Callable, Counter, List, NamedTuple, Optional, Sequence
@@ -132,7 +133,13 @@ def _wait_and_restart(node: Node) -> None:
 
 
 def _freeze(node: Node, rng: random.Random) -> None:
+    assert sys.platform != "win32"
     node.process.signal(signal.SIGSTOP)
+
+
+def _thaw(node: Node) -> None:
+    assert sys.platform != "win32"
+    node.process.signal(signal.SIGCONT)
 
 
 def _break_connections(node: Node, rng: random.Random) -> None:
@@ -165,7 +172,7 @@ def _heal_beats(node: Node) -> None:
 
 KILL = Fault("kill -9", _kill, Node.restart)
 DRAIN = Fault("drain", _stop, _wait_and_restart)
-FREEZE = Fault("freeze", _freeze, lambda node: node.process.signal(signal.SIGCONT))
+FREEZE = Fault("freeze", _freeze, _thaw)
 BREAK = Fault("break connections", _break_connections, _heal_connections)
 LOSE = Fault("lose beats", _lose_beats, _heal_beats)
 CUT_OFF = Fault("cut off from a registry", _cut_off, _heal_beats)
