@@ -231,9 +231,9 @@ class BeatSchedule:
         """When `due` will have something again."""
         return min((link.next_at for link in self._links.values()), default=math.inf)
 
-    def set_state(self, state: str) -> None:
-        """Announces a state, at once and to all."""
-        self.beat = self.beat._replace(state=state)
+    def change(self, **fields: Any) -> None:
+        """Changes what the beats say (such as state="draining"), and announces it at once and to all."""
+        self.beat = self.beat._replace(**fields)
         for link in self._links.values():
             link.next_at, link.first_seq = -math.inf, self.beat.seq + 1
 
@@ -323,13 +323,24 @@ class Heartbeat:
         with self._changed:
             return self._schedule.silent(time.monotonic(), patience_s)
 
-    def start(self) -> None:
+    def start(self, timeout_s: float = 0.0) -> None:
+        """Begins to beat, and waits for the first ack of any registry, or `timeout_s`."""
         self._thread.start()
+        with self._changed:
+            nobody = self._schedule.next_at() == math.inf
+            self._changed.wait_for(lambda: nobody or self._schedule.acks > 0, timeout_s)
+
+    def set_idempotent(self, names: Sequence[str]) -> None:
+        """Announces other names. Raises ValueError if no registry would take such a beat."""
+        _check_own(self.beat._replace(idempotent=tuple(names)), self._key)
+        with self._changed:
+            self._schedule.change(idempotent=tuple(names))
+        self._send_due()
 
     def announce(self, state: str, timeout_s: float) -> bool:
         """Beats `state` at once, and waits until every registry that ever answered has acked it, or `timeout_s`."""
         with self._changed:
-            self._schedule.set_state(state)
+            self._schedule.change(state=state)
         self._send_due()
         with self._changed:
             return self._changed.wait_for(lambda: self._schedule.acked(state), timeout_s)

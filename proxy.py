@@ -41,6 +41,7 @@ DEFAULT_PORT = 4180
 DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
 CALL_TIMEOUT_S = 5.0        # for callers that do not say how long they wait
 MAX_TIMEOUT_S = 3600.0      # what a caller may ask for at most
+FIRST_ACK_S = 0.3           # how long `start` waits to be registered, so that a client started next finds us
 SILENCE_S = 1.5             # a registry that has not acked for this long is reported
 HOP_BY_HOP = frozenset(("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
                         "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
@@ -100,7 +101,7 @@ class Proxy:
         self._directory.start()
         self._directory.wait(1.0)
         self._listener.start()
-        self._heartbeat.start()
+        self._heartbeat.start(FIRST_ACK_S)
 
     def drain(self, grace_s: float = process.GRACE_S) -> bool:
         """Leaves without losing a call, then closes; False if calls were cut off after `grace_s` seconds."""

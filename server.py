@@ -41,6 +41,7 @@ log = logging.getLogger("ponte.server")
 DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
 MAX_WAIT_S = 3600.0         # a repeat that does not say how long it waits for the first run, waits this long
 MAX_CALLS = 128             # calls that run at once; more would only make each of them slower
+FIRST_ACK_S = 0.3           # how long `start` waits to be registered, so that a client started next finds us
 SILENCE_S = 1.5             # a registry that has not acked for this long is reported
 
 _instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
@@ -94,19 +95,23 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def register_function(self, function: Function, name: Optional[str] = None) -> None:
-        """Serves one more function; only before `start`, since beats carry the names of the idempotent ones."""
-        if self._heartbeat:
-            raise RuntimeError("register functions before the server starts")
+    def register_function(self, function: Function, name: Optional[str] = None) -> Function:
+        """Serves one more function, and returns it, so that it can be used as a decorator; from any thread.
+
+        Raises ValueError for a private name, or one too many for a beat.
+        """
         self._dispatcher.register(function, name)
+        if self._heartbeat:
+            self._heartbeat.set_idempotent(self._dispatcher.idempotent)
+        return function
 
     def start(self) -> None:
-        """Serves and beats from now on, on threads of its own."""
+        """Serves and beats from now on, on threads of its own; waits a moment for the first ack of a registry."""
         host, port = self._advertise or self.address
         beat = Beat(self.service, self.name, self._incarnation, 0, host, port, idempotent=self._dispatcher.idempotent)
         self._heartbeat = Heartbeat(beat, self._registries, self._key, self.superseded.set)
         self._listener.start()
-        self._heartbeat.start()
+        self._heartbeat.start(FIRST_ACK_S)
 
     def serve_forever(self) -> None:
         """Blocks until Ctrl-C or SIGTERM, then drains. For the main thread; starts the server if need be."""

@@ -283,7 +283,7 @@ class Schedule(unittest.TestCase):
             sender.answer(address, beat)
         sender.now += 1.0
         before = sender.send()
-        sender.schedule.set_state("draining")
+        sender.schedule.change(state="draining")
         for address, beat in before.items():
             sender.answer(address, beat)
         self.assertFalse(sender.schedule.acked("draining"))
@@ -298,7 +298,7 @@ class Schedule(unittest.TestCase):
         """A goodbye is for those who knew us."""
         sender = Sender(A, B)
         sender.answer(A, sender.send()[A])
-        sender.schedule.set_state("leaving")
+        sender.schedule.change(state="leaving")
         sender.answer(A, sender.send()[A])
         self.assertTrue(sender.schedule.acked("leaving"))
 

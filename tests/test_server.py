@@ -305,10 +305,18 @@ class Making(unittest.TestCase):
                     Server(service, name=name, registries=())
                 self.assertEqual(listener.call_count, listener.return_value.close.call_count)
 
-    def test_functions_are_registered_before_the_start(self) -> None:
-        """Beats carry the names of the idempotent ones."""
-        with Server("bank", registries=()) as server, self.assertRaises(RuntimeError):
-            server.register_function(len)
+    def test_a_running_server_takes_more_functions(self) -> None:
+        """As in the standard library, also as a decorator; what is idempotent is in its beats."""
+        with Server("bank", registries=()) as server:
+            @server.register_function
+            @idempotent
+            def limit() -> int:
+                return 5
+
+            self.assertEqual(limit(), 5)
+            self.assertIn(b"limit", server._dispatcher.dispatch(encode_call("system.listMethods", ())))
+            assert server._heartbeat
+            self.assertEqual(server._heartbeat.beat.idempotent, ("limit",))
 
     def test_a_server_that_was_never_started_can_drain_and_close(self) -> None:
         """At once."""

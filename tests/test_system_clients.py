@@ -11,6 +11,9 @@ import unittest
 import xmlrpc.client
 from typing import List
 
+from client import Client
+from registry import Registry
+from server import Server
 from tests.system import Journal, Process, SystemTest
 from transport.message import Reply, ReplyParser, encode_request
 from transport.rpc import decode_result, encode_call
@@ -227,6 +230,16 @@ class UnusualServices(SystemTest):
         """)
         self.cluster.start_servers(file, "shop-1")
         self.assertEqual(self.cluster.client("shop").price_of_tea(), 3)
+
+
+class Library(unittest.TestCase):
+    def test_a_client_made_right_after_its_server_finds_it(self) -> None:
+        """The first lines that anybody writes: no pause between them, and no retry by hand."""
+        for _ in range(5):
+            with Registry(port=0) as registry, \
+                    Server("notes", {"echo": lambda text: text}, registries=[registry.address]), \
+                    Client("notes", registries=[registry.address]) as notes:
+                self.assertEqual(notes.echo("Hello"), "Hello")
 
 
 class FirstCall(SystemTest):

@@ -143,9 +143,9 @@ class EndTest(unittest.TestCase):
         self.assertTrue(until(lambda: not left & set(processes()), 5.0), "a process has outlived the demo")
 
     def _kill(self, pids: Set[int]) -> None:
-        assert sys.platform != "win32"
-        for pid in pids & set(processes()):
-            os.kill(pid, signal.SIGKILL)
+        if sys.platform != "win32":      # which has no such signals
+            for pid in pids & set(processes()):
+                os.kill(pid, signal.SIGKILL)
 
 
 class RoleTest(unittest.TestCase):

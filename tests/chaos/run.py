@@ -133,13 +133,13 @@ def _wait_and_restart(node: Node) -> None:
 
 
 def _freeze(node: Node, rng: random.Random) -> None:
-    assert sys.platform != "win32"
-    node.process.signal(signal.SIGSTOP)
+    if sys.platform != "win32":      # which has no such signals
+        node.process.signal(signal.SIGSTOP)
 
 
 def _thaw(node: Node) -> None:
-    assert sys.platform != "win32"
-    node.process.signal(signal.SIGCONT)
+    if sys.platform != "win32":      # which has no such signals
+        node.process.signal(signal.SIGCONT)
 
 
 def _break_connections(node: Node, rng: random.Random) -> None:
