@@ -105,17 +105,17 @@ class LeasesOverALossyNetwork(unittest.TestCase):
     """Beats, resends, acks, epochs and leases together. `python3 -m tests.chaos --leases` runs ten minutes of it."""
 
     def test_no_loss_expires_nobody(self) -> None:
-        expired, _ = expiries(seed=1, servers=100, seconds=60, loss=0.0)
+        expired, _ = expiries(seed=1, servers=100, seconds=30, loss=0.0)
         self.assertEqual(expired, 0)
 
-    def test_thirty_percent_loss_expires_nobody_in_a_simulated_minute(self) -> None:
-        self.assertLess(predicted_expiries(200, 60, 0.3), 1e-3)
-        expired, _ = expiries(seed=2, servers=200, seconds=60, loss=0.3)
+    def test_thirty_percent_loss_expires_nobody_in_half_a_simulated_minute(self) -> None:
+        self.assertLess(predicted_expiries(200, 30, 0.3), 1e-3)
+        expired, _ = expiries(seed=2, servers=200, seconds=30, loss=0.3)
         self.assertEqual(expired, 0)
 
     def test_heavy_loss_expires_as_many_as_the_arithmetic_predicts(self) -> None:
-        predicted = predicted_expiries(300, 60, 0.7)
-        expired, _ = expiries(seed=3, servers=300, seconds=60, loss=0.7)
+        predicted = predicted_expiries(300, 40, 0.7)
+        expired, _ = expiries(seed=3, servers=300, seconds=40, loss=0.7)
         self.assertGreater(expired, predicted * 0.7 - 5)        # a datagram less fits in: the factor of loss
         self.assertLess(expired, predicted / 0.7 + 5)
 

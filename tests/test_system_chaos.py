@@ -26,7 +26,7 @@ class ShortChaos(unittest.TestCase):
 
     def test_no_call_is_lost_and_none_runs_twice(self) -> None:
         """Servers and a proxy are killed, frozen, drained and cut off, and beats are lost, under load."""
-        report = run(SEED, seconds=3, servers=4, callers=8, pace_s=0.002)
+        report = run(SEED, seconds=2, servers=4, callers=8, pace_s=0.002)
         self.assertTrue(report.verdict.ok, f"seed {SEED}\n{report.verdict.table()}")
         self.assertEqual(report.verdict.idempotent_failed, 0, f"seed {SEED}\n{report.verdict.table()}")
         self.assertGreater(report.verdict.answered, 100)

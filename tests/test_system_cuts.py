@@ -128,7 +128,7 @@ class CutEveryByte(Relayed):
 class InTime(Relayed):
     """A stub returns within its timeout and 50 ms, whatever the network does."""
 
-    TIMEOUT_S = 0.25
+    TIMEOUT_S = 0.15
     MORE_S = 0.05
     TRIES = 5           # the best of them counts: another process may have had the processor
 
@@ -155,7 +155,7 @@ class InTime(Relayed):
     def test_when_a_reply_drips(self) -> None:
         """A byte now and then is no reason to wait on."""
         client = self._client("server", self.TIMEOUT_S)
-        self.server_relay.fates = lambda: Fate(drip_reply_s=0.05)
+        self.server_relay.fates = lambda: Fate(drip_reply_s=0.02)
         self._assert_in_time(client)
 
     def test_when_the_proxy_freezes_and_the_server_too(self) -> None:

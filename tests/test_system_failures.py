@@ -166,7 +166,16 @@ class ProxyKilled(Failures):
         self.assert_no_failure(dwell)
 
 
-class SharedClient(Failures):
+class SharedClient(SystemTest):
+    """Sixteen threads, one stub, and its connections to three servers: no proxy, whose business it is not."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cluster.start_registry()
+        self.journal = Journal(self.cluster)
+        self.cluster.start_servers(self.journal.file, *NAMES)
+        self.stub = self.cluster.client("journal")
+
     def test_sixteen_threads_share_one_client_for_10000_calls(self) -> None:
         """No error, and everybody gets the reply to his own call."""
         calls = 10_000
