@@ -18,9 +18,7 @@ repeat of it, told by If-Match with this proxy's incarnation, goes where the fir
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import sys
 import threading
 import time
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -287,23 +285,7 @@ def main(arguments: Sequence[str]) -> int:
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
     proxy = start_proxy(chosen)
-    report = process.RegistrationReport(proxy.name, proxy.silent_registries)
-
-    def look() -> None:
-        report.look()
-        if proxy.superseded.is_set():
-            stop.set("superseded")
-
-    with contextlib.closing(proxy):
-        print(f"{proxy.name}: relaying http://{show(proxy.address)}/<service> - stop with Ctrl-C", flush=True)
-        reason = stop.wait(look)
-        if reason == "superseded":
-            print(f"{proxy.name}: STOPPED: a younger process beats under this name; give each its own --name",
-                  file=sys.stderr, flush=True)
-            return 1
-        finished = proxy.drain(process.grace(reason, chosen.grace))
-    print(f"{proxy.name}: stopped ({reason}){'' if finished else ', calls were cut off'}", flush=True)
-    return 0
+    return process.serve(proxy, stop, f"relaying http://{show(proxy.address)}/<service>", chosen.grace)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ of calls beyond that life. A new incarnation knows nothing of them, and says so 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import contextvars
 import importlib.util
 import inspect
@@ -292,24 +291,8 @@ def main(arguments: Sequence[str]) -> int:
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
     server = start_server(chosen)
-    report = process.RegistrationReport(server.name, server.silent_registries)
-
-    def look() -> None:
-        report.look()
-        if server.superseded.is_set():
-            stop.set("superseded")
-
-    with contextlib.closing(server):
-        print(f"{server.name}: serving {server.service} at http://{show(server.address)}/{server.service}"
-              " - stop with Ctrl-C", flush=True)
-        reason = stop.wait(look)
-        if reason == "superseded":
-            print(f"{server.name}: STOPPED: a younger process beats under this name; give each its own --name",
-                  file=sys.stderr, flush=True)
-            return 1
-        finished = server.drain(process.grace(reason, chosen.grace))
-    print(f"{server.name}: stopped ({reason}){'' if finished else ', calls were cut off'}", flush=True)
-    return 0
+    banner = f"serving {server.service} at http://{show(server.address)}/{server.service}"
+    return process.serve(server, stop, banner, chosen.grace)
 
 
 if __name__ == "__main__":

@@ -174,6 +174,13 @@ class Process:
             return "".join(self._lines[name])
 
 
+def with_ctrl_c(test: unittest.TestCase) -> None:
+    """Processes of this test can get SIGINT, also if the test runner itself was told to ignore it (`... &`)."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        test.addCleanup(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Cluster:
     """The processes of one scenario, and a directory for its files. `close` ends all of them."""
 

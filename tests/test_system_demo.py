@@ -9,7 +9,8 @@ import time
 import unittest
 from typing import Callable, ClassVar, Dict, List, Set
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from tests.system import ROOT, with_ctrl_c
+
 STORY_S = 120.0         # for a whole story, on a machine that is busy with other things
 STEPS = 8
 
@@ -52,12 +53,6 @@ def children(pid: int) -> Set[int]:
     return {child for child, parent in processes().items() if parent == pid}
 
 
-def setUpModule() -> None:
-    """Both stories begin here, and run while the other tests do: they come last in their alphabet."""
-    for language in ("en", "pt"):
-        StoryTest.stories[language] = start("demo.py", "--auto", "--lang", language)
-
-
 def tearDownModule() -> None:
     for story in StoryTest.stories.values():
         story.kill()
@@ -69,12 +64,18 @@ class StoryTest(unittest.TestCase):
 
     stories: ClassVar[Dict[str, "subprocess.Popen[str]"]] = {}
 
+    @classmethod
+    def begin(cls) -> None:
+        for language in {"en", "pt"} - cls.stories.keys():
+            cls.stories[language] = start("demo.py", "--auto", "--lang", language)
+
     output: Dict[str, List[str]]
     errors: Dict[str, str]
     codes: Dict[str, int]
 
     @classmethod
     def setUpClass(cls) -> None:
+        cls.begin()
         cls.output, cls.errors, cls.codes = {}, {}, {}
         for language, story in cls.stories.items():
             try:
@@ -115,6 +116,7 @@ class EndTest(unittest.TestCase):
 
     @unittest.skipUnless(hasattr(os, "setpgrp"), "there are no process groups here")
     def test_ctrl_c_ends_everything_within_two_seconds(self) -> None:
+        with_ctrl_c(self)
         demo = start("demo.py", "--auto", "--lang", "en")
         assert demo.stdout
         self.addCleanup(demo.kill)
@@ -149,6 +151,11 @@ class EndTest(unittest.TestCase):
 
 
 class RoleTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Both stories begin here, and run while these tests do; `StoryTest` comes next in the alphabet."""
+        StoryTest.begin()
+
     def test_a_registry_names_the_next_command_and_ends_with_its_input(self) -> None:
         role = start("demo.py", "registry", "--port", "0", "--until-eof", "--lang", "en")
         out, error = role.communicate("", timeout=STORY_S)

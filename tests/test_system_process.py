@@ -14,7 +14,7 @@ import unittest
 import xmlrpc.client
 from typing import Callable, List
 
-from tests.system import ROOT, START_S, Journal, Process, SystemTest, free_port, wait_until
+from tests.system import ROOT, START_S, Journal, Process, SystemTest, free_port, wait_until, with_ctrl_c
 from transport.wire import Address
 
 GREETER, BANK = "services/greeter.py", "services/bank.py"
@@ -163,13 +163,6 @@ class ClientCommand(SystemTest):
         client.signal(signal.SIGINT)
         self.assertIn(client.wait(CTRL_C_S), (0, 130))
         self.assertEqual(client.err.strip(), "")
-
-
-def with_ctrl_c(test: unittest.TestCase) -> None:
-    """Processes of this test can get SIGINT, also if the test runner itself was told to ignore it (`... &`)."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        test.addCleanup(signal.signal, signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @on_posix

@@ -12,6 +12,7 @@ stops when its standard input ends, which happens when its parent dies, however 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import logging
@@ -23,7 +24,7 @@ import socket
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Protocol, Sequence, Union
 
 from transport.message import Reply, Request, text_reply
 from transport.wire import Address, Listener
@@ -258,6 +259,38 @@ class RegistrationReport:
                         self._name, ", ".join(map(show, silent)))
         else:
             log.info("%s: every registry answers again", self._name)
+
+
+class Member(Protocol):
+    """A server or a proxy, as far as its process is concerned."""
+
+    name: str
+    superseded: threading.Event
+
+    def silent_registries(self) -> List[Address]: ...
+    def drain(self, grace_s: float) -> bool: ...
+    def close(self) -> None: ...
+
+
+def serve(member: Member, stop: Stop, banner: str, grace_s: float) -> int:
+    """Shows the banner of a started server or proxy, waits for `stop`, and drains it; returns the exit code."""
+    report = RegistrationReport(member.name, member.silent_registries)
+
+    def look() -> None:
+        report.look()
+        if member.superseded.is_set():
+            stop.set("superseded")
+
+    with contextlib.closing(member):
+        print(f"{member.name}: {banner} - stop with Ctrl-C", flush=True)
+        reason = stop.wait(look)
+        if reason == "superseded":
+            print(f"{member.name}: STOPPED: a younger process beats under this name; give each its own --name",
+                  file=sys.stderr, flush=True)
+            return 1
+        finished = member.drain(grace(reason, grace_s))
+    print(f"{member.name}: stopped ({reason}){'' if finished else ', calls were cut off'}", flush=True)
+    return 0
 
 
 # ---- pages ----------------------------------------------------------------------------------------------
