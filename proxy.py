@@ -8,8 +8,10 @@ on unread. A reply is passed on only when it is whole. When no whole reply can b
 
 and 404 for a service that no registry knows. Its own number of attempts goes back in Call-Attempt.
 
-Threads: one for each connection; one for each registry, which follows it; one for beats. The proxy registers itself
-as a service named "proxy", and drains like a server.
+Threads: those of its engine, which owns the sockets (transport/threads.py: one for each connection; or
+transport/events.py: loops that serve many); one for each registry, which follows it; one for beats. Both engines ask
+the same `RelayedCall` what to send where. The proxy registers itself as a service named "proxy", and drains like a
+server.
 
 Guaranteed: a call that is not idempotent is never sent to a second server once the first may have run it; and a
 repeat of it, told by If-Match with this proxy's incarnation, goes where the first attempt went.
@@ -21,18 +23,20 @@ import argparse
 import os
 import threading
 import time
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from heartbeat import Beat, Heartbeat, check_name, new_incarnation
 from registry import Directory
-from transport import process
-from transport.fallback import POLICIES, Balancer, Call, Endpoint, Outcome
-from transport.hop import CallHeaders, Result, attempt_headers, exchange
+from transport import events, process, wire
+from transport.events import EventEngine
+from transport.fallback import POLICIES, Attempt, Balancer, Call, Endpoint, Outcome
+from transport.hop import CallHeaders, Result, attempt_headers
 from transport.leases import ALL
 from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
 from transport.once import CallMemory, Forgotten
 from transport.process import Json, UsageError, show
-from transport.wire import Address, Listener, Pool
+from transport.threads import ThreadEngine
+from transport.wire import Address
 
 SERVICE = "proxy"
 DEFAULT_PORT = 4180
@@ -47,6 +51,10 @@ OURS = frozenset(("host", "via", "idempotency-key", "call-timeout-ms", "call-att
                   "call-idempotent"))
 
 
+Engine = Union[ThreadEngine, EventEngine]
+ENGINES: Dict[str, Callable[..., Engine]] = {"threads": ThreadEngine, "events": EventEngine}
+
+
 class _Route:
     """Where a call that is not idempotent was sent. Guarded by the proxy's lock."""
 
@@ -58,28 +66,30 @@ class _Route:
 class Proxy:
     """Relays calls to the servers that the registries name. A `with` block starts and closes it.
 
-    Parameters: `balance`, a name in `transport.fallback.POLICIES`; `timeout_s` for callers that do not say how long
-    they wait; `name`, `key` and `advertise` as for a Server. Raises OSError if the port is taken.
+    Parameters: `balance`, a name in `transport.fallback.POLICIES`; `engine`, one in `ENGINES`, which takes up to
+    `max_connections` (default: its own); `timeout_s` for callers that do not say how long they wait; `name`, `key` and
+    `advertise` as for a Server. Raises OSError if the port is taken.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, balance: str = "round_robin",
+                 engine: str = "threads", max_connections: Optional[int] = None,
                  registries: Sequence[Address] = DEFAULT_REGISTRIES, name: Optional[str] = None, key: bytes = b"",
                  advertise: Optional[Address] = None, timeout_s: float = CALL_TIMEOUT_S) -> None:
         check_name(name or SERVICE)             # before a port is taken
         self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
         self._policy = POLICIES[balance]
         self._timeout_s = timeout_s
-        self._listener = Listener(host, port, self._handle)
-        self.address = self._listener.address
+        limit = {} if max_connections is None else {"max_connections": max_connections}
+        self._engine = ENGINES[engine](host, port, self._begin, **limit)
+        self.address = self._engine.address
         self.name = name or f"{SERVICE}-{self.address[1]}"
         beat = Beat(SERVICE, self.name, new_incarnation(), 0, *(advertise or self.address))
         try:
             self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set)
         except (OSError, ValueError):
-            self._listener.close()
+            self._engine.close()
             raise
         self._directory = Directory(ALL, registries, self._on_change)
-        self._pool = Pool()
         self._lock = threading.Lock()
         # Guarded by self._lock:
         self._balancers: Dict[str, Balancer] = {}
@@ -98,12 +108,12 @@ class Proxy:
         """Follows the registries, then serves and beats, on threads of its own."""
         self._directory.start()
         self._directory.wait(1.0)
-        self._listener.start()
+        self._engine.start()
         self._heartbeat.start(FIRST_ACK_S)
 
     def drain(self, grace_s: float = process.GRACE_S) -> bool:
         """Leaves without losing a call, then closes; False if calls were cut off after `grace_s` seconds."""
-        finished = process.drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
+        finished = process.drain(self._engine, self._heartbeat.announce, self._refuse, grace_s)
         self.close()
         return finished
 
@@ -111,13 +121,17 @@ class Proxy:
         """Stops at once: running calls are cut off and no goodbye is said."""
         self._heartbeat.close()
         self._directory.close()
-        self._listener.close()
-        self._pool.close()
+        self._engine.close()
 
     @property
     def incarnation(self) -> int:
         """The number of this life of the instance."""
         return self._heartbeat.beat.incarnation
+
+    @property
+    def served_by(self) -> str:
+        """The header of replies that are our own."""
+        return f"{self.name}; incarnation={self.incarnation}"
 
     def silent_registries(self) -> List[Address]:
         """The registries that have not acked a beat of late."""
@@ -131,7 +145,7 @@ class Proxy:
                         "failures": m.failures, "quarantined": m.trial_at is not None} for m in balancer.members]
                 for name, balancer in self._balancers.items()}
             return {"instance": self.name, "incarnation": self.incarnation,
-                    "state": "draining" if self._draining else "up", "connections": self._listener.connections,
+                    "state": "draining" if self._draining else "up", "connections": self._engine.connections,
                     "requests": dict(self._counts), "services": services}
 
     def _refuse(self) -> None:
@@ -148,40 +162,15 @@ class Proxy:
             for service in by_service.keys() | self._balancers.keys():
                 balancer = self._balancers.setdefault(service, Balancer(self._policy))
                 balancer.update(by_service.get(service, ()))
-        self._pool.keep_only({e.address for e in endpoints if e.state != "draining"})
+        self._engine.keep_only({e.address for e in endpoints if e.state != "draining"})
 
-    # Calls: everything below runs on the threads of the listener.
+    # Calls: everything below runs on the threads of the engine.
 
-    def _handle(self, request: Request, received_at: float) -> Reply:
-        found = process.page(request, "proxy", self.status)
+    def _begin(self, request: Request, received_at: float) -> Union[Reply, RelayedCall]:
+        found = process.page(request, "proxy", self.status) or self._refusal(request)
         if found:
+            found.headers["Served-By"] = self.served_by
             return found
-        reply = self._refusal(request)
-        if reply is None:
-            reply = self._relay(request, received_at)
-        if "served-by" not in reply.headers:
-            reply.headers["Served-By"] = f"{self.name}; incarnation={self.incarnation}"
-        return reply
-
-    def _refusal(self, request: Request) -> Optional[Reply]:
-        """The reply to a request that cannot be relayed; None for one that can."""
-        if self._draining:
-            return text_reply(503, "not executed: this proxy is stopping", Not_Executed="1")
-        if self.name in request.headers.get("via", "").replace(",", " ").split():
-            return text_reply(508, f"not executed: {self.name} has relayed it before", Not_Executed="1")
-        service = request.target.strip("/")
-        with self._lock:
-            known = sorted(self._balancers)
-        if service not in known:
-            if not self._directory.is_complete():
-                return text_reply(503, "not executed: this proxy does not know all services yet", Not_Executed="1")
-            raise ProtocolError(404, f"no service {service!r}; there are: {', '.join(known) or 'none'}")
-        if request.method != "POST":
-            return text_reply(405, f"/{service} takes XML-RPC by POST", Allow="POST")
-        return None
-
-    def _relay(self, request: Request, received_at: float) -> Reply:
-        """Sends a call to servers by rule R until it has its outcome."""
         said = CallHeaders.parse(request.headers)
         if said.repeat_for not in (None, str(self.incarnation)):
             raise ProtocolError(412, "the proxy that you mean is gone; this is another incarnation")
@@ -193,7 +182,27 @@ class Proxy:
             route = None if said.idempotent else self._route(call_id, timeout_s, said.repeat_for is not None)
             call = self._balancers[service].call(said.idempotent, received_at + timeout_s, first=said.attempt,
                                                  again=route.endpoint if route else None)
-        return self._drive(call, request, call_id, route)
+        return RelayedCall(self, request, call_id, call, route)
+
+    def _refusal(self, request: Request) -> Optional[Reply]:
+        """The reply to a request that cannot be relayed; None for one that can."""
+        if self._draining:
+            return text_reply(503, "not executed: this proxy is stopping", Not_Executed="1")
+        if self.name in request.headers.get("via", "").replace(",", " ").split():
+            return text_reply(508, f"not executed: {self.name} has relayed it before", Not_Executed="1")
+        service = request.target.strip("/")
+        if service not in self._balancers:
+            return self._unknown(service)
+        if request.method != "POST":
+            return text_reply(405, f"/{service} takes XML-RPC by POST", Allow="POST")
+        return None
+
+    def _unknown(self, service: str) -> Reply:
+        if not self._directory.is_complete():
+            return text_reply(503, "not executed: this proxy does not know all services yet", Not_Executed="1")
+        with self._lock:
+            known = ", ".join(sorted(self._balancers))
+        return text_reply(404, f"no service {service!r}; there are: {known or 'none'}")
 
     def _route(self, call_id: str, timeout_s: float, repeat: bool) -> _Route:
         """The route of a call: a new one, or for a repeat that of its first attempt. Caller holds self._lock."""
@@ -209,49 +218,72 @@ class Proxy:
         self._routes.keep(call_id, route, now, timeout_s=timeout_s)
         return route
 
-    def _drive(self, call: Call, request: Request, call_id: str, route: Optional[_Route]) -> Reply:
-        """The loop of rule R: decide under the lock, act outside of it."""
-        last = Result(Outcome.NOT_SENT, None, "no live server")
-        while True:
-            now = time.monotonic()
-            with self._lock:
-                attempt = None if route and route.taken_over else call.next_attempt(now)
-                if route and attempt:
-                    route.endpoint = attempt.endpoint
-            if attempt is None:
-                return self._give_up(call, last)
-            headers = attempt_headers(attempt, call_id, idempotent=route is None)
-            last = exchange(self._pool, attempt, self._encode(request, headers), now)
-            with self._lock:
-                call.settle(last.outcome, time.monotonic(), timed_out=last.timed_out)
-                if route and call.outcome is Outcome.NOT_SENT:
-                    route.endpoint = None
-                self._counts["retries"] += last.outcome is not Outcome.ANSWERED
-            if last.reply and last.outcome is Outcome.ANSWERED:
-                return self._pass_on(last.reply, attempt.number)
 
-    def _give_up(self, call: Call, last: Result) -> Reply:
-        not_sent = call.outcome is Outcome.NOT_SENT
-        with self._lock:
-            self._counts["not_sent" if not_sent else "unknown"] += 1
+class RelayedCall:
+    """A call on its way through the proxy: rule R decides, an engine acts. A `transport.threads.Relay`."""
+
+    def __init__(self, proxy: Proxy, request: Request, call_id: str, call: Call, route: Optional[_Route]) -> None:
+        self._proxy = proxy
+        self._request = request
+        self._call_id = call_id
+        self._call = call               # Guarded by the proxy's lock, as is the route
+        self._route = route             # None for a call that is idempotent
+        self._number = 0                # of the latest attempt
+        self._last = Result(Outcome.NOT_SENT, None, "no live server")
+
+    def next_attempt(self, now: float) -> Optional[Tuple[Attempt, bytes]]:
+        """Whom to send which bytes now; None when `reply` is there."""
+        with self._proxy._lock:
+            attempt = None if self._route and self._route.taken_over else self._call.next_attempt(now)
+            if self._route and attempt:
+                self._route.endpoint = attempt.endpoint
+        if attempt is None:
+            return None
+        self._number = attempt.number
+        return attempt, self._encode(attempt_headers(attempt, self._call_id, idempotent=self._route is None))
+
+    def settle(self, result: Result, now: float) -> None:
+        """Tells what the latest attempt came to."""
+        self._last = result
+        with self._proxy._lock:
+            self._call.settle(result.outcome, now, timed_out=result.timed_out)
+            if self._route and self._call.outcome is Outcome.NOT_SENT:
+                self._route.endpoint = None
+            if result.outcome is not Outcome.ANSWERED:
+                self._proxy._counts["retries"] += 1
+
+    @property
+    def reply(self) -> Reply:
+        """The server's, as it came; or what became of the call."""
+        came = self._last.reply
+        answered = came if self._last.outcome is Outcome.ANSWERED else None
+        reply = self._pass_on(answered) if answered else self._give_up()
+        if "served-by" not in reply.headers:
+            reply.headers["Served-By"] = self._proxy.served_by
+        return reply
+
+    def _pass_on(self, reply: Reply) -> Reply:
+        headers = _end_to_end(reply.headers)
+        headers["via"] = f"1.1 {self._proxy.name}"
+        headers["call-attempt"] = str(self._number)
+        return Reply(reply.status, headers, reply.body)
+
+    def _give_up(self) -> Reply:
+        not_sent = self._call.outcome is Outcome.NOT_SENT
+        with self._proxy._lock:
+            self._proxy._counts["not_sent" if not_sent else "unknown"] += 1
         if not_sent:
-            return text_reply(503, f"not executed: {last.what}", Not_Executed="1")
-        status = 504 if last.timed_out else 502
-        return text_reply(status, f"unknown outcome: {last.what}", Call_Attempt=str(call.may_have_run))
+            return text_reply(503, f"not executed: {self._last.what}", Not_Executed="1")
+        status = 504 if self._last.timed_out else 502
+        return text_reply(status, f"unknown outcome: {self._last.what}", Call_Attempt=str(self._call.may_have_run))
 
-    def _encode(self, request: Request, ours: Dict[str, str]) -> bytes:
+    def _encode(self, ours: Dict[str, str]) -> bytes:
         """The request as it goes on: the caller's end-to-end headers, and those of this hop."""
+        request, via = self._request, self._request.headers.get("via")
         headers = {name: value for name, value in _end_to_end(request.headers).items() if name not in OURS}
-        via = request.headers.get("via")
-        headers["Via"] = f"{via}, 1.1 {self.name}" if via else f"1.1 {self.name}"
+        headers["Via"] = f"{via}, 1.1 {self._proxy.name}" if via else f"1.1 {self._proxy.name}"
         headers.update(ours)
         return encode_request(request.method, request.target, headers, request.body)
-
-    def _pass_on(self, reply: Reply, number: int) -> Reply:
-        headers = _end_to_end(reply.headers)
-        headers["via"] = f"1.1 {self.name}"
-        headers["call-attempt"] = str(number)
-        return Reply(reply.status, headers, reply.body)
 
 
 def _end_to_end(headers: Dict[str, str]) -> Dict[str, str]:
@@ -266,7 +298,8 @@ def start_proxy(chosen: argparse.Namespace) -> Proxy:
     """The proxy that the command line asks for, started; what it cannot be is a UsageError."""
     try:
         proxy = Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry, name=chosen.name,
-                     key=process.read_key(chosen.key_file), advertise=chosen.advertise, timeout_s=chosen.timeout)
+                     key=process.read_key(chosen.key_file), advertise=chosen.advertise, timeout_s=chosen.timeout,
+                     engine=chosen.engine, max_connections=chosen.max_connections)
         proxy.start()
         return proxy
     except OSError as error:
@@ -279,11 +312,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = process.options("The reverse proxy of Ponte: balances calls over live servers.", port=DEFAULT_PORT,
                              beats=True)
     parser.add_argument("--balance", choices=sorted(POLICIES), default="round_robin", help="default: %(default)s")
+    parser.add_argument("--engine", choices=sorted(ENGINES), default="threads",
+                        help="a thread for each connection, or loops that serve many (default: %(default)s)")
+    parser.add_argument("--max-connections", type=process.count, metavar="N",
+                        help=f"further ones get a 503 (default: {wire.MAX_CONNECTIONS} with threads, "
+                             f"{events.MAX_CONNECTIONS} with events)")
     parser.add_argument("--timeout", type=process.seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for callers that do not say how long they wait (default: %(default)s)")
     chosen = parser.parse_args(arguments)
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
+    process.allow_open_files()
     proxy = start_proxy(chosen)
     return process.serve(proxy, stop, f"relaying http://{show(proxy.address)}/<service>", chosen.grace)
 

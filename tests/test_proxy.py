@@ -1,4 +1,4 @@
-"""The proxy: what it passes on, what it answers itself, and where it sends a repeat. The exchange is a fake."""
+"""The proxy: what it passes on, what it answers itself, and where it sends a repeat. The test is its engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from unittest import mock
 
 import proxy as proxy_module
-from proxy import Proxy
+from proxy import Proxy, RelayedCall
 from tests.fakes import endpoint, hurry_listeners
 from transport.fallback import POLICIES, Attempt, Outcome
 from transport.hop import Result, judge
@@ -44,9 +44,6 @@ class ProxyTest(unittest.TestCase):
         self.attempts: List[Attempt] = []
         self.passed_on: List[Request] = []
         self.results: List[Any] = [OK]
-        patch = mock.patch.object(proxy_module, "exchange", self.exchange)
-        patch.start()
-        self.addCleanup(patch.stop)
         self.know(*SERVERS)
 
     def make(self, **options: Any) -> Proxy:
@@ -59,7 +56,15 @@ class ProxyTest(unittest.TestCase):
         self.proxy._directory.endpoints = endpoints
         self.proxy._on_change()
 
-    def exchange(self, pool: Any, attempt: Attempt, request: bytes, now: float) -> Result:
+    def carry_out(self, call: RelayedCall) -> Reply:
+        """What an engine does, without a socket."""
+        while True:
+            order = call.next_attempt(time.monotonic())
+            if order is None:
+                return call.reply
+            call.settle(self.exchange(*order), time.monotonic())
+
+    def exchange(self, attempt: Attempt, request: bytes) -> Result:
         """Gives out the results in turn, the last again and again; one that can be called is called first."""
         parser = RequestParser()
         parser.feed(request)
@@ -80,7 +85,8 @@ class ProxyTest(unittest.TestCase):
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         request = Request(method, target, {"host": "here", **named}, b"<call/>")
         try:
-            reply = self.proxy._handle(request, time.monotonic() if received_at is None else received_at)
+            begun = self.proxy._begin(request, time.monotonic() if received_at is None else received_at)
+            reply = begun if isinstance(begun, Reply) else self.carry_out(begun)
         except ProtocolError as error:
             reply = Reply(error.status, {}, error.reason.encode())
         return reply._replace(headers=lower(reply.headers))
@@ -147,7 +153,9 @@ class PassingOn(ProxyTest):
     def test_a_reply_with_an_attempt_number_of_its_own_stays_readable(self) -> None:
         """A strict parser refuses two headers of that name: there must be one."""
         self.results = [Result(Outcome.ANSWERED, Reply(200, {"call-attempt": "1", "via": "1.1 x"}, b""), "answered")]
-        reply = self.proxy._handle(Request("POST", "/greeter", {"host": "a"}, b""), time.monotonic())
+        begun = self.proxy._begin(Request("POST", "/greeter", {"host": "a"}, b""), time.monotonic())
+        assert isinstance(begun, RelayedCall)
+        reply = self.carry_out(begun)
         parser = ReplyParser()
         parser.feed(encode_reply(reply))
         try:
@@ -353,7 +361,8 @@ class Making(unittest.TestCase):
         """A bad name, or an address that nobody could call: ValueError, and the port is free again."""
         rows: Sequence[Dict[str, Any]] = ({"name": "a/b"}, {"advertise": ("0.0.0.0", 1)})
         for options in rows:
-            with self.subTest(options), mock.patch.object(proxy_module, "Listener") as listener:
+            with self.subTest(options), mock.patch.dict(proxy_module.ENGINES, threads=mock.Mock()) as engines:
+                listener = engines["threads"]
                 listener.return_value.address = ("127.0.0.1", 4242)
                 with self.assertRaises(ValueError):
                     self.make(**options)()
@@ -370,7 +379,8 @@ class Making(unittest.TestCase):
         """With the port that is taken, and the flag."""
         with self.make()() as running:
             chosen = argparse.Namespace(host="127.0.0.1", port=running.address[1], balance="round_robin", registry=[],
-                                        name=None, key_file=None, advertise=None, timeout=1.0)
+                                        name=None, key_file=None, advertise=None, timeout=1.0, engine="threads",
+                                        max_connections=None)
             with self.assertRaisesRegex(UsageError, f"{running.address[1]}.*--port"):
                 proxy_module.start_proxy(chosen)
 

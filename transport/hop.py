@@ -90,7 +90,12 @@ def exchange(pool: Pool, attempt: Attempt, request: bytes, now: float) -> Result
     try:
         return judge(pool.exchange(attempt.endpoint.address, request, now + attempt.timeout_s))
     except ExchangeError as error:
-        return Result(outcome_of_failure(error.sent), None, str(error), error.timed_out)
+        return failure(error)
+
+
+def failure(error: ExchangeError) -> Result:
+    """The result of an attempt that got no whole reply."""
+    return Result(outcome_of_failure(error.sent), None, str(error), error.timed_out)
 
 
 def judge(reply: Reply) -> Result:

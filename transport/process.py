@@ -27,7 +27,10 @@ import time
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Protocol, Sequence, Union
 
 from transport.message import Reply, Request, text_reply
-from transport.wire import Address, Listener
+from transport.wire import Address
+
+if sys.platform != "win32":
+    import resource
 
 log = logging.getLogger("ponte.process")
 
@@ -87,6 +90,13 @@ def seconds(text: str) -> float:
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time: take a positive number of seconds")
     return value
+
+
+def count(text: str) -> int:
+    """A positive whole number."""
+    if not text.isascii() or not text.isdigit() or not 0 < len(text) < 10 or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of things: take 1 or more")
+    return int(text)
 
 
 def parse_address(text: str) -> Address:
@@ -170,6 +180,14 @@ def start_logging(verbose: bool) -> None:
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
+def allow_open_files() -> None:
+    """Raises this process's limit of file descriptors as far as it may: each connection takes one or two."""
+    if sys.platform != "win32":         # there is no such limit there
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):      # macOS may call it infinite, and not mean it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 class Stop:
     """Waits for the end. Make it on the main thread, before anything is announced.
 
@@ -217,7 +235,15 @@ class Stop:
         self.set("end of standard input")
 
 
-def drain(listener: Listener, announce: Callable[[str, float], bool], refuse: Callable[[], None],
+class Drainable(Protocol):
+    """What accepts connections: a `transport.wire.Listener`, or an engine of the proxy."""
+
+    def retire(self) -> None: ...
+    def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool: ...
+    def close(self) -> None: ...
+
+
+def drain(listener: Drainable, announce: Callable[[str, float], bool], refuse: Callable[[], None],
           grace_s: float) -> bool:
     """Leaves without losing a call; returns whether all running calls could finish within `grace_s` seconds.
 

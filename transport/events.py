@@ -1,0 +1,731 @@
+"""The proxy's engine of events: a few threads, each of which serves many connections without ever waiting for one.
+
+A loop asks the system which of its sockets can be read or written now (`selectors`: epoll, kqueue, select), does what
+can be done at once on each of them, notes what is due later, and asks again. So a connection that says nothing costs
+its memory and nothing else; and what a thread would keep in its stack - what has arrived so far, whom it waits for,
+until when - stands in objects here:
+
+    Caller     one connection of a caller    READING -> CALLING -> REPLYING -> READING ... -> LINGERING
+    Upstream   one connection to a server    CONNECTING -> SENDING -> AWAITING -> idle in the pool -> SENDING ...
+
+Threads: every loop has one. A connection belongs to the loop that accepted or made it, for life; so does the pool of
+connections to servers: no lock is needed for any of it. Relays (transport/threads.py) are asked by all loops.
+
+Never blocks: every socket is non-blocking, and a server's name, where it is not an address, is looked up and connected
+to on a short-lived thread of its own. On Windows `select` limits a loop to 512 sockets.
+
+The C10K problem, by Dan Kegel (http://www.kegel.com/c10k.html), is where this shape was first laid out in full.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import errno
+import functools
+import heapq
+import itertools
+import logging
+import math
+import os
+import selectors
+import socket
+import threading
+import time
+from typing import Callable, Deque, Dict, Generic, List, Optional, Set, Tuple
+
+from transport.hop import Result, failure, judge
+from transport.message import (
+    M,
+    Parser,
+    ProtocolError,
+    Reply,
+    ReplyParser,
+    Request,
+    RequestParser,
+    encode_reply,
+    text_reply,
+)
+from transport.threads import Begin, Relay
+from transport.wire import (
+    IDLE_TIMEOUT_S,
+    LINGER_S,
+    MESSAGE_TIMEOUT_S,
+    POOL_IDLE_S,
+    POOL_PER_ADDRESS,
+    RECEIVE_BYTES,
+    Address,
+    ExchangeError,
+    listen,
+)
+
+log = logging.getLogger("ponte.events")
+
+MAX_CONNECTIONS = 4096          # of callers; each costs a few KiB, and two file descriptors while its call is under way
+LOOPS = 1                       # threads; one interpreter runs one of them at a time, so more pay only without a GIL
+ACCEPTS_PER_TURN = 64           # so that a flood of new connections does not hold up the old ones
+ACCEPT_PAUSE_S = 0.1            # after the system had no file descriptor left for us
+READ, WRITE, NOTHING = selectors.EVENT_READ, selectors.EVENT_WRITE, 0
+CONNECTING = frozenset((0, errno.EINPROGRESS, errno.EWOULDBLOCK))
+EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+
+class Watched:
+    """Something that a loop looks after: a socket, the events it waits for, and the time until which it waits."""
+
+    def __init__(self, loop: Loop, sock: socket.socket) -> None:
+        self.loop = loop
+        self.socket = sock
+        self.closed = False
+        self.deadline = math.inf        # monotonic; set by Loop.wake_at
+        self.alarm = math.inf           # when the loop will next look at the deadline
+        self._events = NOTHING
+
+    def on_ready(self) -> None:
+        """The socket can be read or written, whichever was watched for."""
+        raise NotImplementedError
+
+    def on_deadline(self) -> None:
+        """The deadline has passed."""
+        raise NotImplementedError
+
+    def watch(self, events: int) -> None:
+        """Waits for these events from now on, instead of those before."""
+        if events == self._events:
+            return
+        if not self._events:
+            self.loop.selector.register(self.socket, events, self)
+        elif events:
+            self.loop.selector.modify(self.socket, events, self)
+        else:
+            self.loop.selector.unregister(self.socket)
+        self._events = events
+
+    def close(self) -> None:
+        if not self.closed:
+            self.watch(NOTHING)
+            self.closed = True
+            self.socket.close()
+            self.loop.forget_alarm(self)
+
+
+class Stream(Watched, Generic[M]):
+    """A connection: the parser of what arrives, and what is still to be sent."""
+
+    def __init__(self, loop: Loop, sock: socket.socket, parser: Parser[M]) -> None:
+        super().__init__(loop, sock)
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.parser: Parser[M] = parser
+        self.unsent = memoryview(b"")
+
+    def receive(self) -> Optional[bytes]:
+        """What has arrived: b"" at the end of the stream, None if it was a false alarm. Raises OSError."""
+        try:
+            return self.socket.recv(RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    def flush(self) -> bool:
+        """Sends what the system takes of `unsent`; whether that was all. Raises OSError."""
+        try:
+            self.unsent = self.unsent[self.socket.send(self.unsent):]
+        except (BlockingIOError, InterruptedError):
+            pass
+        self.watch(WRITE if self.unsent else READ)
+        return not self.unsent
+
+
+# ---- callers --------------------------------------------------------------------------------------------
+
+class Asks(enum.Enum):
+    """Where the connection of a caller stands."""
+
+    READING = "reading a request"           # -> CALLING, or REPLYING to what is no request
+    CALLING = "its call is on its way"      # -> REPLYING
+    REPLYING = "sending the reply"          # -> READING, or LINGERING after the last reply
+    LINGERING = "waiting for its end"       # so that no reset eats the reply
+
+
+class Caller(Stream[Request]):
+    """A caller's connection. It may end while its call is on its way: the call goes on, and its reply is dropped."""
+
+    def __init__(self, loop: Loop, sock: socket.socket) -> None:
+        super().__init__(loop, sock, RequestParser())
+        self._state = Asks.READING
+        self._relay: Optional[Relay] = None
+        self._received_at = 0.0
+        self._in_message = False        # the time of the message that is arriving has begun
+        self._ended = False             # nothing more will come; a reply can still be sent
+        self._keep_alive = True
+        loop.callers.add(self)
+        loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
+        self.watch(READ)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no call, and no reply on its way."""
+        return self._state is Asks.READING
+
+    def on_ready(self) -> None:
+        try:
+            if self._state is Asks.REPLYING:
+                self._send()
+            else:
+                self._read()
+        except OSError as error:
+            log.debug("connection ended: %s", error)
+            self.close()
+
+    def on_deadline(self) -> None:
+        if self._state is Asks.READING and self.parser.in_message:
+            self._refuse(408, "the request took too long to arrive")
+        else:
+            self.close()
+
+    def proceed(self) -> None:
+        """Begins the next call if its request is whole."""
+        if self.closed or self._state is not Asks.READING:
+            return
+        try:
+            request = self.parser.next_message()
+        except ProtocolError as error:
+            self._refuse(error.status, error.reason)
+            return
+        if request is not None:
+            self._begin(request)
+        elif self._ended:
+            self.close()
+        else:
+            self._wait_for_more()
+
+    def carry_on(self) -> None:
+        """Makes the next attempt of its call; when there is none, sends the reply."""
+        assert self._relay
+        now = time.monotonic()
+        order = self._relay.next_attempt(now)
+        if order is None:
+            self._answer(self._relay.reply)
+        else:
+            attempt, message = order
+            self.loop.send(self, attempt.endpoint.address, message, now + attempt.timeout_s)
+
+    def settle(self, result: Result) -> None:
+        """Takes what the attempt came to."""
+        assert self._relay
+        self._relay.settle(result, time.monotonic())
+        self.carry_on()
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self.loop.callers.discard(self)
+            if self._state is Asks.REPLYING:
+                self.loop.end_call()
+            self.loop.engine.notice_change()
+
+    def _read(self) -> None:
+        data = self.receive()
+        if data is None:
+            return
+        self._received_at = time.monotonic()
+        self._ended = not data
+        if self._state is Asks.LINGERING:
+            if self._ended:
+                self.close()
+            return
+        self.parser.feed(data)
+        if self._state is Asks.READING:
+            self.proceed()
+        else:
+            self.watch(NOTHING)         # whoever sends ahead waits for the reply; one who hung up has no more to say
+
+    def _wait_for_more(self) -> None:
+        interim = self.parser.take_interim()
+        if interim:
+            self.socket.send(interim)   # a caller without room for 25 bytes is closed for it
+        if not self.parser.in_message:
+            self.loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
+        elif not self._in_message:
+            self._in_message = True     # from its first byte to its last, however it drips
+            self.loop.wake_at(self, time.monotonic() + MESSAGE_TIMEOUT_S)
+
+    def _begin(self, request: Request) -> None:
+        self._state, self._in_message, self._keep_alive = Asks.CALLING, False, request.keep_alive
+        self.loop.begin_call()
+        self.loop.wake_at(self, math.inf)       # the call has deadlines of its own
+        try:
+            begun = self.loop.engine.begin(request, self._received_at)
+        except ProtocolError as error:
+            begun = text_reply(error.status, error.reason)
+        except Exception:
+            log.exception("the handler of %s %s failed", request.method, request.target)
+            begun = text_reply(500, "internal error")
+        if isinstance(begun, Reply):
+            self._answer(begun)
+        else:
+            self._relay = begun
+            self.carry_on()
+
+    def _answer(self, reply: Reply) -> None:
+        self._relay = None
+        if self.closed:
+            self.loop.end_call()
+            return
+        if not self._keep_alive or reply.status >= 400 or self.loop.engine.retiring:
+            reply = reply._replace(keep_alive=False)
+        self._keep_alive = reply.keep_alive
+        self._state = Asks.REPLYING
+        self.unsent = memoryview(encode_reply(reply))
+        try:
+            self._send()
+        except OSError as error:
+            log.debug("connection ended before its reply: %s", error)
+            self.close()
+
+    def _send(self) -> None:
+        now = time.monotonic()
+        if not self.flush():
+            self.loop.wake_at(self, now + MESSAGE_TIMEOUT_S)
+            return
+        self.loop.end_call()
+        if self._keep_alive:
+            self._state = Asks.READING
+            self.loop.wake_at(self, now + IDLE_TIMEOUT_S)
+            if self.parser.in_message or self._ended:
+                self.loop.soon.append(self.proceed)     # in its turn: others may have waited for longer
+            return
+        self._state = Asks.LINGERING
+        self.loop.wake_at(self, now + LINGER_S)
+        self.socket.shutdown(socket.SHUT_WR)
+        if self._ended:
+            self.close()
+
+    def _refuse(self, status: int, reason: str) -> None:
+        log.info("refused a request: %d %s", status, reason)
+        self.loop.begin_call()
+        self._answer(text_reply(status, reason))
+
+
+# ---- servers --------------------------------------------------------------------------------------------
+
+class Serves(enum.Enum):
+    """Where a connection to a server stands. Values are the phases of an ExchangeError."""
+
+    CONNECTING = "connect"      # -> SENDING
+    SENDING = "send"            # -> AWAITING
+    AWAITING = "reply"          # -> IDLE, or closed
+    IDLE = "idle"               # -> SENDING; whatever arrives now ends it
+
+
+class Upstream(Stream[Reply]):
+    """A connection to a server: one exchange at a time, and between two of them it waits in the loop's pool."""
+
+    def __init__(self, loop: Loop, sock: socket.socket, address: Address, state: Serves) -> None:
+        super().__init__(loop, sock, ReplyParser())
+        self.address = address
+        self._state = state
+        self._kept = False              # it has been in the pool: the server may have left it meanwhile
+        self._caller: Optional[Caller] = None
+        self._message = b""
+
+    def start(self, caller: Caller, message: bytes, deadline: float) -> None:
+        """Sends a request of `caller`, who is told by `settle` what came of it, at `deadline` at the latest."""
+        self._caller, self._message, self.unsent = caller, message, memoryview(message)
+        self.loop.wake_at(self, deadline)
+        if self._state is Serves.CONNECTING:
+            self.watch(WRITE)
+        else:
+            self._state = Serves.SENDING
+            self.on_ready()
+
+    def is_silent(self) -> bool:
+        """Whether nothing has arrived and the stream has not ended: a kept connection must be so."""
+        try:
+            self.socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            pass
+        return False
+
+    def on_ready(self) -> None:
+        try:
+            if self._state is Serves.AWAITING:
+                self._read()
+            elif self._state is Serves.IDLE:
+                self.close()
+            else:
+                self._send()
+        except (OSError, ProtocolError) as error:
+            self._fail(error)
+
+    def on_deadline(self) -> None:
+        if self._state is Serves.IDLE:
+            self.close()
+        else:
+            self._fail(socket.timeout("timed out"))
+
+    def close(self) -> None:
+        super().close()
+        self.loop.drop(self)
+
+    def _send(self) -> None:
+        if self._state is Serves.CONNECTING:
+            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if error:
+                raise OSError(error, os.strerror(error))
+            self._state = Serves.SENDING
+        if self.flush():
+            self._state = Serves.AWAITING
+
+    def _read(self) -> None:
+        data = self.receive()
+        if data is None:
+            return
+        if not data:
+            raise ConnectionResetError("the stream ended in the middle of a message" if self.parser.in_message else
+                                       "the stream ended before a reply")
+        self.parser.feed(data)
+        reply = self.parser.next_message()
+        if reply is None:
+            return
+        if self.parser.in_message:
+            raise ProtocolError(502, "more bytes than one reply")
+        caller, self._caller, self._message = self._caller, None, b""
+        assert caller
+        if reply.keep_alive:
+            self._state, self._kept = Serves.IDLE, True
+            self.loop.keep(self)
+        else:
+            self.close()
+        caller.settle(judge(reply))
+
+    def _fail(self, cause: Exception) -> None:
+        """Ends the exchange without a reply. What follows is done in its turn: it may fail at once, too."""
+        self.close()
+        caller, self._caller = self._caller, None
+        assert caller
+        if self._kept and self._state is Serves.SENDING and not isinstance(cause, socket.timeout):
+            # The last byte did not leave, so nobody can have run it: once more, on another connection.
+            self.loop.soon.append(functools.partial(self.loop.send, caller, self.address, self._message, self.deadline))
+        else:
+            result = failure(ExchangeError(self._state.value, cause))
+            self.loop.soon.append(functools.partial(caller.settle, result))
+
+
+# ---- the loop -------------------------------------------------------------------------------------------
+
+class Acceptor(Watched):
+    """The listening socket, which all loops share: who is first gets the connection."""
+
+    def __init__(self, loop: Loop, sock: socket.socket) -> None:
+        super().__init__(loop, sock)
+        self.watch(READ)
+
+    def on_ready(self) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                sock, _ = self.socket.accept()
+                self._welcome(sock)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:        # out of file descriptors, or the peer has left already
+                log.warning("accept failed: %s", error)
+                if error.errno in EXHAUSTED:
+                    self.watch(NOTHING)
+                    self.loop.wake_at(self, time.monotonic() + ACCEPT_PAUSE_S)
+                    return
+
+    def on_deadline(self) -> None:
+        self.loop.wake_at(self, math.inf)
+        self.watch(READ)
+
+    def _welcome(self, sock: socket.socket) -> None:
+        engine = self.loop.engine
+        try:
+            if engine.connections < engine.max_connections:
+                Caller(self.loop, sock)
+                return
+            sock.setblocking(False)
+            reply = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
+            sock.send(encode_reply(reply))
+        except OSError as error:
+            log.debug("a connection ended before it began: %s", error)
+        sock.close()
+
+
+class Loop:
+    """One thread, its connections, and what is due. All of it belongs to that thread, but for `post`."""
+
+    def __init__(self, engine: EventEngine, listening: socket.socket) -> None:
+        self.engine = engine
+        self.selector = selectors.DefaultSelector()
+        self.callers: Set[Caller] = set()
+        self.calls = 0                                              # under way; written by this thread only
+        self.soon: Deque[Callable[[], None]] = collections.deque()  # to be done once the others have had their turn
+        self._pool: Dict[Address, Dict[Upstream, None]] = {}        # idle connections, the last used at the end
+        self._alarms: List[Tuple[float, int, Watched]] = []         # a heap; the number only tells equals apart
+        self._numbers = itertools.count()
+        self._forgotten = 0                                         # alarms of what has been closed
+        self._running = True
+        self._bell = Bell(self)
+        self._acceptor = Acceptor(self, listening.dup())
+        self.thread = threading.Thread(target=self._run, name="ponte-events", daemon=True)
+
+    def post(self, job: Callable[[], None]) -> None:
+        """Has `job` done on this loop's thread; from any thread."""
+        self.soon.append(job)
+        self._bell.ring()
+
+    # For connections: what they wait for.
+
+    def wake_at(self, watched: Watched, deadline: float) -> None:
+        """Sets a deadline in place of the one before. A later one costs nothing: the alarm looks again then."""
+        watched.deadline = deadline
+        if deadline < watched.alarm:
+            watched.alarm = deadline
+            heapq.heappush(self._alarms, (deadline, next(self._numbers), watched))
+
+    def forget_alarm(self, watched: Watched) -> None:
+        """Called once for what is closed; when these alarms are most of the heap, they are taken out."""
+        self._forgotten += watched.alarm < math.inf
+        if self._forgotten > len(self._alarms) // 2:
+            self._alarms = [alarm for alarm in self._alarms if not alarm[2].closed]
+            heapq.heapify(self._alarms)
+            self._forgotten = 0
+
+    def begin_call(self) -> None:
+        self.calls += 1
+
+    def end_call(self) -> None:
+        self.calls -= 1
+        self.engine.notice_change()
+
+    # For connections: servers.
+
+    def send(self, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
+        """Sends a request on a connection from the pool, or on a new one."""
+        upstream = self._take(address)
+        if upstream:
+            upstream.start(caller, message, deadline)
+        elif _is_numeric(address[0]):
+            self._connect(caller, address, message, deadline)
+        else:
+            threading.Thread(target=self._look_up, args=(caller, address, message, deadline), daemon=True).start()
+
+    def keep(self, upstream: Upstream) -> None:
+        """Puts a connection into the pool."""
+        idle = self._pool.setdefault(upstream.address, {})
+        if len(idle) < POOL_PER_ADDRESS:
+            idle[upstream] = None
+            self.wake_at(upstream, time.monotonic() + POOL_IDLE_S)
+        else:
+            upstream.close()
+
+    def drop(self, upstream: Upstream) -> None:
+        """Takes a connection out of the pool, if it is there."""
+        self._pool.get(upstream.address, {}).pop(upstream, None)
+
+    def keep_only(self, addresses: Set[Address]) -> None:
+        """Closes idle connections to all other servers."""
+        for address in self._pool.keys() - addresses:
+            for upstream in list(self._pool.pop(address)):
+                upstream.close()
+
+    def _take(self, address: Address) -> Optional[Upstream]:
+        idle = self._pool.get(address)
+        while idle:
+            upstream, _ = idle.popitem()
+            if upstream.is_silent():
+                return upstream
+            upstream.close()
+        return None
+
+    def _connect(self, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
+        try:
+            sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+        except OSError as error:        # no file descriptor is left for us
+            self._cannot_connect(caller, error)
+            return
+        upstream = Upstream(self, sock, address, Serves.CONNECTING)
+        error_number = sock.connect_ex(address)
+        if error_number in CONNECTING:
+            upstream.start(caller, message, deadline)
+        else:
+            upstream.close()
+            self._cannot_connect(caller, OSError(error_number, os.strerror(error_number)))
+
+    def _cannot_connect(self, caller: Caller, error: Exception) -> None:
+        self.post(functools.partial(caller.settle, failure(ExchangeError("connect", error))))
+
+    def _look_up(self, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
+        """Connects to a server that is known by name. Runs on a thread of its own."""
+        try:
+            sock = socket.create_connection(address, max(deadline - time.monotonic(), 0.001))
+        except (OSError, UnicodeError) as error:        # UnicodeError: a name that DNS cannot have
+            self._cannot_connect(caller, error)
+            return
+        self.post(lambda: Upstream(self, sock, address, Serves.SENDING).start(caller, message, deadline))
+
+    # The turns of the loop.
+
+    def _run(self) -> None:
+        while self._running:
+            for key, _ in self.selector.select(self._wait_s()):
+                if not key.data.closed:         # by another event of this turn
+                    self._guard(key.data.on_ready, key.data)
+            self._sound_alarms(time.monotonic())
+            for _ in range(len(self.soon)):
+                self._guard(self.soon.popleft())
+        self.release()
+
+    def _wait_s(self) -> Optional[float]:
+        if self.soon:
+            return 0.0
+        return max(self._alarms[0][0] - time.monotonic(), 0.0) if self._alarms else None
+
+    def _sound_alarms(self, now: float) -> None:
+        while self._alarms and self._alarms[0][0] <= now:
+            _, _, watched = heapq.heappop(self._alarms)
+            if watched.closed:
+                self._forgotten -= 1
+                continue
+            watched.alarm = math.inf
+            if watched.deadline <= now:
+                self._guard(watched.on_deadline, watched)
+            else:
+                self.wake_at(watched, watched.deadline)
+
+    def _guard(self, job: Callable[[], None], watched: Optional[Watched] = None) -> None:
+        """A mistake of ours may cost one connection, never all of them."""
+        try:
+            job()
+        except Exception:
+            log.exception("a connection failed")
+            if watched:
+                watched.close()
+
+    # Closing.
+
+    def stop_accepting(self) -> None:
+        """Takes no new connections, and closes those that no call is running on."""
+        self._acceptor.close()
+        for caller in list(self.callers):
+            if caller.is_idle:
+                caller.close()
+
+    def stop(self) -> None:
+        """Cuts off what is left; the thread ends after this turn."""
+        self._running = False
+
+    def release(self) -> None:
+        """Closes all that is open. On the loop's thread, or when that has never run."""
+        if self.selector.get_map() is None:
+            return      # it has been closed already
+        for key in list(self.selector.get_map().values()):
+            key.data.close()
+        for caller in list(self.callers):       # those that nothing was watched for
+            caller.close()
+        self.selector.close()
+
+
+class Bell(Watched):
+    """Wakes a loop that waits for its sockets: a socket pair, since `select` on Windows takes nothing else."""
+
+    def __init__(self, loop: Loop) -> None:
+        listening, self._sender = socket.socketpair()
+        super().__init__(loop, listening)
+        listening.setblocking(False)
+        self._sender.setblocking(False)
+        self.watch(READ)
+
+    def ring(self) -> None:
+        try:
+            self._sender.send(b"\0")
+        except OSError:
+            pass        # it rings already, or the loop has ended
+
+    def on_ready(self) -> None:
+        self.socket.recv(RECEIVE_BYTES)
+
+    def close(self) -> None:
+        super().close()
+        self._sender.close()
+
+
+class EventEngine:
+    """Carries out every call on one of a few loops. Has the methods of a `ThreadEngine`, and means the same by them.
+
+    `loops` is the number of threads.
+    """
+
+    def __init__(self, host: str, port: int, begin: Begin, *, max_connections: int = MAX_CONNECTIONS,
+                 loops: int = LOOPS) -> None:
+        self.begin = begin
+        self.max_connections = max_connections
+        self.retiring = False       # written once; a late reader costs one reply more
+        self._changed = threading.Condition()
+        self._waiting = 0           # threads in `wait_until_quiet`. Guarded by self._changed
+        listening = listen(host, port)
+        listening.setblocking(False)
+        self.address: Address = listening.getsockname()[:2]
+        self._loops = [Loop(self, listening) for _ in range(loops)]
+        listening.close()           # each loop has its own name for it
+
+    @property
+    def connections(self) -> int:
+        """How many connections of callers are open now."""
+        return sum(len(loop.callers) for loop in self._loops)
+
+    def start(self) -> None:
+        for loop in self._loops:
+            loop.thread.start()
+
+    def retire(self) -> None:
+        """From now on every reply ends its connection, so that nobody is cut off between two calls."""
+        self.retiring = True
+
+    def keep_only(self, addresses: Set[Address]) -> None:
+        """Closes idle connections to all other servers: who drains waits for us to hang up."""
+        for loop in self._loops:
+            loop.post(functools.partial(loop.keep_only, addresses))
+
+    def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
+        """Blocks until no call is running (`idle_too`: until no connection is open); False after `timeout_s`."""
+        def is_quiet() -> bool:
+            return not (self.connections if idle_too else sum(loop.calls for loop in self._loops))
+
+        with self._changed:
+            self._waiting += 1          # before the first look, so that no change after it goes unnoticed
+            try:
+                return self._changed.wait_for(is_quiet, timeout_s)
+            finally:
+                self._waiting -= 1
+
+    def notice_change(self) -> None:
+        """Called by loops when a call has ended or a connection is closed."""
+        if self._waiting:               # a look without the lock: whoever comes later looks for himself first
+            with self._changed:
+                self._changed.notify_all()
+
+    def close(self, grace_s: float = 0.0) -> None:
+        """Stops accepting, ends idle connections, gives running calls `grace_s`, then cuts them off."""
+        self.retiring = True
+        for loop in self._loops:
+            loop.post(loop.stop_accepting)
+        self.wait_until_quiet(grace_s)
+        for loop in self._loops:
+            loop.post(loop.stop)
+            if loop.thread.is_alive():
+                loop.thread.join()
+            loop.release()
+
+
+def _is_numeric(host: str) -> bool:
+    """Whether connecting to it needs no name service, which may take its time."""
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    except OSError:
+        return False
+    return True
