@@ -20,6 +20,7 @@ The C10K problem, by Dan Kegel (http://www.kegel.com/c10k.html), is where this s
 from __future__ import annotations
 
 import collections
+import contextlib
 import enum
 import errno
 import functools
@@ -117,7 +118,7 @@ class Stream(Watched, Generic[M]):
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.parser: Parser[M] = parser
-        self.unsent = memoryview(b"")
+        self._unsent = memoryview(b"")
 
     def receive(self) -> Optional[bytes]:
         """What has arrived: b"" at the end of the stream, None if it was a false alarm. Raises OSError."""
@@ -126,14 +127,26 @@ class Stream(Watched, Generic[M]):
         except (BlockingIOError, InterruptedError):
             return None
 
-    def flush(self) -> bool:
-        """Sends what the system takes of `unsent`; whether that was all. Raises OSError."""
+    def transmit(self, data: bytes) -> bool:
+        """Sends what the system takes now; whether that was all: else `flush` goes on. Raises OSError."""
         try:
-            self.unsent = self.unsent[self.socket.send(self.unsent):]
+            sent = self.socket.send(data)
         except (BlockingIOError, InterruptedError):
-            pass
-        self.watch(WRITE if self.unsent else READ)
-        return not self.unsent
+            sent = 0
+        if sent < len(data):
+            self._unsent = memoryview(data)[sent:]
+            self.watch(WRITE)
+            return False
+        return True
+
+    def flush(self) -> bool:
+        """Sends more of what was left; whether that was all. Raises OSError."""
+        with contextlib.suppress(BlockingIOError, InterruptedError):
+            self._unsent = self._unsent[self.socket.send(self._unsent):]
+        if self._unsent:
+            return False
+        self.watch(READ)
+        return True
 
 
 # ---- callers --------------------------------------------------------------------------------------------
@@ -169,16 +182,18 @@ class Caller(Stream[Request]):
 
     def on_ready(self) -> None:
         try:
-            if self._state is Asks.REPLYING:
-                self._send()
-            else:
+            if self._state is not Asks.REPLYING:
                 self._read()
+            elif self.flush():
+                self._replied()
         except OSError as error:
             log.debug("connection ended: %s", error)
             self.close()
 
     def on_deadline(self) -> None:
-        if self._state is Asks.READING and self.parser.in_message:
+        if self._state is Asks.CALLING:         # a call has deadlines of its own
+            self.loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
+        elif self._state is Asks.READING and self.parser.in_message:
             self._refuse(408, "the request took too long to arrive")
         else:
             self.close()
@@ -221,7 +236,7 @@ class Caller(Stream[Request]):
             super().close()
             self.loop.callers.discard(self)
             if self._state is Asks.REPLYING:
-                self.loop.end_call()
+                self.loop.calls -= 1
             self.loop.engine.notice_change()
 
     def _read(self) -> None:
@@ -252,8 +267,7 @@ class Caller(Stream[Request]):
 
     def _begin(self, request: Request) -> None:
         self._state, self._in_message, self._keep_alive = Asks.CALLING, False, request.keep_alive
-        self.loop.begin_call()
-        self.loop.wake_at(self, math.inf)       # the call has deadlines of its own
+        self.loop.calls += 1
         try:
             begun = self.loop.engine.begin(request, self._received_at)
         except ProtocolError as error:
@@ -276,34 +290,35 @@ class Caller(Stream[Request]):
             reply = reply._replace(keep_alive=False)
         self._keep_alive = reply.keep_alive
         self._state = Asks.REPLYING
-        self.unsent = memoryview(encode_reply(reply))
         try:
-            self._send()
+            if self.transmit(encode_reply(reply)):
+                self._replied()
+            else:
+                self.loop.wake_at(self, time.monotonic() + MESSAGE_TIMEOUT_S)
         except OSError as error:
             log.debug("connection ended before its reply: %s", error)
             self.close()
 
-    def _send(self) -> None:
-        now = time.monotonic()
-        if not self.flush():
-            self.loop.wake_at(self, now + MESSAGE_TIMEOUT_S)
-            return
+    def _replied(self) -> None:
+        """The reply has left: on to the next request, or to the end."""
         self.loop.end_call()
         if self._keep_alive:
             self._state = Asks.READING
-            self.loop.wake_at(self, now + IDLE_TIMEOUT_S)
+            self.watch(READ)
+            self.loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
             if self.parser.in_message or self._ended:
                 self.loop.soon.append(self.proceed)     # in its turn: others may have waited for longer
             return
         self._state = Asks.LINGERING
-        self.loop.wake_at(self, now + LINGER_S)
+        self.watch(READ)
+        self.loop.wake_at(self, time.monotonic() + LINGER_S)
         self.socket.shutdown(socket.SHUT_WR)
         if self._ended:
             self.close()
 
     def _refuse(self, status: int, reason: str) -> None:
         log.info("refused a request: %d %s", status, reason)
-        self.loop.begin_call()
+        self.loop.calls += 1
         self._answer(text_reply(status, reason))
 
 
@@ -331,13 +346,15 @@ class Upstream(Stream[Reply]):
 
     def start(self, caller: Caller, message: bytes, deadline: float) -> None:
         """Sends a request of `caller`, who is told by `settle` what came of it, at `deadline` at the latest."""
-        self._caller, self._message, self.unsent = caller, message, memoryview(message)
+        self._caller, self._message = caller, message
         self.loop.wake_at(self, deadline)
         if self._state is Serves.CONNECTING:
             self.watch(WRITE)
-        else:
-            self._state = Serves.SENDING
-            self.on_ready()
+            return
+        try:
+            self._send()
+        except OSError as error:
+            self._fail(error)
 
     def is_silent(self) -> bool:
         """Whether nothing has arrived and the stream has not ended: a kept connection must be so."""
@@ -355,8 +372,11 @@ class Upstream(Stream[Reply]):
                 self._read()
             elif self._state is Serves.IDLE:
                 self.close()
-            else:
+            elif self._state is Serves.CONNECTING:
+                self._check_connect()
                 self._send()
+            elif self.flush():
+                self._state = Serves.AWAITING
         except (OSError, ProtocolError) as error:
             self._fail(error)
 
@@ -370,14 +390,16 @@ class Upstream(Stream[Reply]):
         super().close()
         self.loop.drop(self)
 
+    def _check_connect(self) -> None:
+        error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, os.strerror(error))
+
     def _send(self) -> None:
-        if self._state is Serves.CONNECTING:
-            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if error:
-                raise OSError(error, os.strerror(error))
-            self._state = Serves.SENDING
-        if self.flush():
+        self._state = Serves.SENDING
+        if self.transmit(self._message):
             self._state = Serves.AWAITING
+            self.watch(READ)
 
     def _read(self) -> None:
         data = self.receive()
@@ -495,9 +517,6 @@ class Loop:
             heapq.heapify(self._alarms)
             self._forgotten = 0
 
-    def begin_call(self) -> None:
-        self.calls += 1
-
     def end_call(self) -> None:
         self.calls -= 1
         self.engine.notice_change()
@@ -572,13 +591,19 @@ class Loop:
 
     def _run(self) -> None:
         while self._running:
-            for key, _ in self.selector.select(self._wait_s()):
-                if not key.data.closed:         # by another event of this turn
-                    self._guard(key.data.on_ready, key.data)
-            self._sound_alarms(time.monotonic())
-            for _ in range(len(self.soon)):
-                self._guard(self.soon.popleft())
+            self._turn()
         self.release()
+
+    def _turn(self) -> None:
+        """Waits until something is ready, and deals with all that is."""
+        for key, _ in self.selector.select(self._wait_s()):
+            watched: Watched = key.data
+            if not watched.closed:              # by another event of this turn
+                self._guard(watched.on_ready, watched)
+        if self._alarms and self._alarms[0][0] <= time.monotonic():
+            self._sound_alarms(time.monotonic())
+        for _ in range(len(self.soon)):
+            self._guard(self.soon.popleft())
 
     def _wait_s(self) -> Optional[float]:
         if self.soon:
