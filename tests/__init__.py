@@ -1,0 +1,14 @@
+"""All tests: `python3 -m unittest`. One module of them: `python3 -m unittest tests.test_wire`."""
+
+from __future__ import annotations
+
+import os
+import unittest
+from typing import Optional
+
+from tests.side_by_side import side_by_side
+
+
+def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite, pattern: Optional[str]) -> unittest.TestSuite:
+    """The protocol of unittest by which a package says how its tests are found and run."""
+    return side_by_side(loader.discover(os.path.dirname(__file__), pattern or "test*.py"))

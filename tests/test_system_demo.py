@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import unittest
-from typing import Callable, ClassVar, Dict, List, Set
+from typing import Callable, Dict, List, Set
 
 from tests.system import ROOT, with_ctrl_c
 
@@ -53,21 +53,8 @@ def children(pid: int) -> Set[int]:
     return {child for child, parent in processes().items() if parent == pid}
 
 
-def tearDownModule() -> None:
-    for story in StoryTest.stories.values():
-        story.kill()
-        story.communicate()
-
-
 class StoryTest(unittest.TestCase):
     """The whole story, in both languages."""
-
-    stories: ClassVar[Dict[str, "subprocess.Popen[str]"]] = {}
-
-    @classmethod
-    def begin(cls) -> None:
-        for language in {"en", "pt"} - cls.stories.keys():
-            cls.stories[language] = start("demo.py", "--auto", "--lang", language)
 
     output: Dict[str, List[str]]
     errors: Dict[str, str]
@@ -75,14 +62,16 @@ class StoryTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.begin()
         cls.output, cls.errors, cls.codes = {}, {}, {}
-        for language, story in cls.stories.items():
-            try:
+        stories = {language: start("demo.py", "--auto", "--lang", language) for language in ("en", "pt")}
+        try:
+            for language, story in stories.items():
                 out, cls.errors[language] = story.communicate(timeout=STORY_S)
-            finally:
+                cls.output[language], cls.codes[language] = out.splitlines(), story.returncode
+        finally:
+            for story in stories.values():
                 story.kill()
-            cls.output[language], cls.codes[language] = out.splitlines(), story.returncode
+                story.communicate()
 
     def test_every_proof_passes_and_the_exit_code_says_so(self) -> None:
         for language, passed in (("en", "PROOF: ✓ PASSED"), ("pt", "PROVA: ✓ PASSOU")):
@@ -151,11 +140,6 @@ class EndTest(unittest.TestCase):
 
 
 class RoleTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        """Both stories begin here, and run while these tests do; `StoryTest` comes next in the alphabet."""
-        StoryTest.begin()
-
     def test_a_registry_names_the_next_command_and_ends_with_its_input(self) -> None:
         role = start("demo.py", "registry", "--port", "0", "--until-eof", "--lang", "en")
         out, error = role.communicate("", timeout=STORY_S)

@@ -11,7 +11,7 @@ import xmlrpc.client
 from typing import List, Set, Tuple
 
 from client import Client, OutcomeUnknown
-from tests.system import Cluster, Journal, Load, Process, Relay, SystemTest, free_port
+from tests.system import Journal, Load, Process, Relay, SystemTest, free_port
 
 TIMEOUT_S = 5.0                 # of a call, the default
 SHARE_S = TIMEOUT_S / 2         # of its first attempt: a proxy that hides a failure does so within it
@@ -247,58 +247,22 @@ class ReplyLost(SystemTest):
         self.assertEqual(self.journal.executions(), {"token": 2})
 
 
-class BusyServer:
-    """A service that computes in one call, and what lookup says of it meanwhile."""
-
-    def __init__(self) -> None:
-        self.cluster = Cluster()
-        self.told: List[object] = []
-        self.seen: Set[Tuple[str, ...]] = set()         # the servers that were up, at each look
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def wait(self) -> None:
-        self._thread.join()
-
-    def close(self) -> None:
-        self.cluster.close()
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            self.cluster.start_registry()
-            self.cluster.start_servers(Journal(self.cluster).file, "busy")
-            stub = self.cluster.client("journal", timeout_s=20.0)
-            call = threading.Thread(target=lambda: self.told.append(stub.compute("token", COMPUTE_S)), daemon=True)
-            call.start()
-            while call.is_alive():
-                self.seen.add(tuple(self.cluster.names("journal", "up")))
-                call.join(0.05)
-        except Exception as error:      # the test fails by what it was told
-            self.told.append(error)
-
-
-started: List[BusyServer] = []
-
-
 class WorkingServer(SystemTest):
-    """Its scenario begins with the module: its five seconds pass while the others run, and it is a burden to them."""
-
-    def setUp(self) -> None:
-        self.cluster = started[0].cluster
-
     def test_a_service_that_computes_keeps_its_lease(self) -> None:
         """Five seconds of pure Python in one call: beats go on beside it, never late enough for a suspicion."""
-        busy = started[0]
-        busy.wait()
-        self.assertEqual(busy.told, ["busy"])
-        self.assertEqual(busy.seen, {("busy",)})
-        self.assertNotIn("suspect", busy.cluster.log)
-
-
-def setUpModule() -> None:
-    started.append(BusyServer())
-    unittest.addModuleCleanup(lambda: started.pop().close())
+        self.cluster.start_registry()
+        self.cluster.start_servers(Journal(self.cluster).file, "busy")
+        stub = self.cluster.client("journal", timeout_s=20.0)
+        told: List[object] = []
+        call = threading.Thread(target=lambda: told.append(stub.compute("token", COMPUTE_S)), daemon=True)
+        call.start()
+        seen: Set[Tuple[str, ...]] = set()      # the servers that were up, at each look
+        while call.is_alive():
+            seen.add(tuple(self.cluster.names("journal", "up")))
+            call.join(0.05)
+        self.assertEqual(told, ["busy"])
+        self.assertEqual(seen, {("busy",)})
+        self.assertNotIn("suspect", self.cluster.log)
 
 
 if __name__ == "__main__":
