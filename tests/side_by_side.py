@@ -22,7 +22,7 @@ import warnings
 from multiprocessing.connection import Connection
 from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, NamedTuple, Optional, Union
 
-WORKERS = 3         # for two processors, since they mostly wait; with one more each of them only gets slower
+WORKERS = 2         # for two processors: with more of them, tests that look at the clock come to feel each other
 
 _LISTS = ("failures", "errors", "skipped", "expectedFailures")      # of a TestResult: pairs of a test and a text
 

@@ -207,7 +207,6 @@ class SignalAtAnyMoment(SystemTest):
         from transport import process
 
         process.WAKE_S = 0.0001
-        faulthandler.dump_traceback_later(8, exit=True)
 
         def signal_at(step):
             def trace(frame, event, argument):
@@ -219,6 +218,7 @@ class SignalAtAnyMoment(SystemTest):
             return trace
 
         for step in range(1, 120):
+            faulthandler.dump_traceback_later(8, exit=True)     # instead of the one of the last step
             stop = process.Stop()
             sys.settrace(signal_at(step))
             reason = stop.wait()
@@ -229,7 +229,7 @@ class SignalAtAnyMoment(SystemTest):
     def test_it_stops_the_process(self) -> None:
         """SIGTERM comes at the first, second, third... line that waiting runs through, here and in the library."""
         program = self.cluster.start("-c", textwrap.dedent(self.PROGRAM))
-        self.assertEqual(program.wait(START_S), 0, program.log)
+        self.assertEqual(program.wait(4 * START_S), 0, program.log)
 
 
 class Registration(SystemTest):
