@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import unittest
-from typing import List, Tuple
+from typing import Any, List, Tuple
+from unittest import mock
 
 from transport.message import (
     CONTINUE,
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
     MAX_HEADERS,
+    MAX_KNOWN_HEAD_BYTES,
+    MAX_KNOWN_HEADS,
     MAX_TARGET_BYTES,
     M,
     Parser,
@@ -182,6 +185,69 @@ class StrictRequests(unittest.TestCase):
         """RFC 9112 section 3.2: any request with an invalid Host is a 400; only its absence is fine in HTTP/1.0."""
         self.assertEqual(refusal(RequestParser(), b"GET / HTTP/1.0\r\nHost: a b\r\n\r\n"), 400)
         self.assertEqual(refusal(RequestParser(), b"GET / HTTP/1.0\r\n\r\n"), 0)
+
+
+CALL_ID = "0123456789abcdef0123456789ABCDEF"
+
+
+class KnownHeads(unittest.TestCase):
+    """A head that was parsed before is known by its bytes: it comes out, or is refused, as if it were the first."""
+
+    def setUp(self) -> None:
+        nothing_known: Any = mock.patch.object(RequestParser, "_known", {})
+        nothing_known.start()
+        self.addCleanup(nothing_known.stop)
+
+    def judge(self, data: bytes) -> Tuple[int, List[Request]]:
+        """What a parser makes of it: the status of the refusal, or the requests."""
+        status = refusal(RequestParser(), data)
+        return status, [] if status else read_all(RequestParser(), data)
+
+    def test_what_was_seen_before_changes_nothing(self) -> None:
+        """Property, over seeded random heads: those that differ little, good and bad, in any order."""
+        lines = [f"Idempotency-Key: {CALL_ID}", f"Idempotency-Key: {CALL_ID[::-1]}", f"idempotency-key: {CALL_ID}",
+                 f"Idempotency-Key:  {CALL_ID}", f"Idempotency-Key: {CALL_ID[1:]}", f"Idempotency-Key: {CALL_ID}0",
+                 f"Idempotency-Key: {CALL_ID[1:]}-", f"Idempotency-Key: {CALL_ID[1:]}\0", "Idempotency-Key:", "A: b",
+                 "A: b0", "A: b\n", "Call-Attempt: 1", "Expect: 100-continue", "Connection: close"]
+        rng = random.Random(4)
+        for _ in range(3000):
+            head = post(*rng.choices(lines, k=rng.randrange(4)), "Content-Length: 0")
+            warm = self.judge(head)
+            with mock.patch.object(RequestParser, "_known", {}):
+                self.assertEqual(self.judge(head), warm, head)
+
+    def test_each_message_has_headers_of_its_own(self) -> None:
+        """Who changes them changes no other message."""
+        for data in (post("Content-Length: 0"), post("Content-Length: 0", f"Idempotency-Key: {CALL_ID}")):
+            for _ in range(3):
+                headers = read_request(data).headers
+                self.assertEqual(headers.pop("host"), "here")
+
+    def test_a_head_is_parsed_once(self) -> None:
+        """Also where every call has an id of its own; the ids are kept nowhere."""
+        with mock.patch.object(RequestParser, "_parse_head", autospec=True,
+                               side_effect=RequestParser._parse_head) as parse:
+            for number in range(5):
+                call_id = f"{number:032x}"
+                request = read_request(post(f"Idempotency-Key: {call_id}", "Content-Length: 0"))
+                self.assertEqual(request.headers["idempotency-key"], call_id)
+        self.assertEqual(parse.call_count, 1)
+        self.assertNotIn("idempotency-key", str(RequestParser._known))
+
+    def test_the_memory_of_heads_is_bounded(self) -> None:
+        """In their number and in their length."""
+        for number in range(MAX_KNOWN_HEADS + 5):
+            read_request(post(f"A: {number}", "Content-Length: 0"))
+        self.assertLessEqual(len(RequestParser._known), MAX_KNOWN_HEADS)
+        read_request(post(f"A: {'b' * MAX_KNOWN_HEAD_BYTES}", "Content-Length: 0"))
+        self.assertLessEqual(max(map(len, RequestParser._known)), MAX_KNOWN_HEAD_BYTES)
+
+    def test_a_known_head_has_room_for_a_call_id(self) -> None:
+        """Its number of lines was checked without the one of the id."""
+        lines = ["A:"] * (MAX_HEADERS - 2)
+        for more in ([], [f"Idempotency-Key: {CALL_ID}"]):
+            data = "POST / HTTP/1.0\r\nContent-Length: 0\r\n" + "".join(f"{x}\r\n" for x in lines + ["A:"] + more)
+            self.assertEqual(refusal(RequestParser(), data.encode() + b"\r\n"), 431 if more else 0)
 
 
 class Requests(unittest.TestCase):

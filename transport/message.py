@@ -12,12 +12,14 @@ length cannot be told from a truncated one.
 from __future__ import annotations
 
 import re
-from typing import Dict, Generic, NamedTuple, Optional, Tuple, TypeVar
+from typing import ClassVar, Dict, Generic, NamedTuple, Optional, Tuple, TypeVar, Union
 
 MAX_HEAD_BYTES = 16 * 1024      # start line and headers; nginx and HAProxy stop at 16 to 32 KiB too
 MAX_TARGET_BYTES = 8 * 1024     # RFC 9110 section 4.1 asks for 8,000 at least
 MAX_HEADERS = 100
 MAX_BODY_BYTES = 1024 * 1024    # nginx's default; each connection may hold this much memory
+MAX_KNOWN_HEADS = 1024          # parsed heads that are remembered, by their bytes; costs about 1 KB each
+MAX_KNOWN_HEAD_BYTES = 400      # longer ones are not; so short a head never has MAX_HEADERS lines
 
 
 # ---- messages -------------------------------------------------------------------------------------------
@@ -100,6 +102,8 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 _ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key", "if-match",
                         "call-idempotent", "call-timeout-ms", "call-attempt"))
 _CHUNKED = -1
+_CALL_ID = b"\r\nIdempotency-Key: "                # the one line that is new in every request of a stub...
+_CALL_ID_CHARS = 32                                 # ...and the length of its value
 
 
 class _Head(NamedTuple):
@@ -128,6 +132,19 @@ def _parse_fields(text: str, start: int) -> Dict[str, str]:
         else:
             headers[name] += f", {value}"
     return headers
+
+
+def _without_call_id(raw: bytes) -> Tuple[bytes, Optional[str]]:
+    """A head without the line of its call id, and the id, where they are written as a stub does."""
+    at = raw.find(_CALL_ID)
+    if at < 0:
+        return raw, None
+    start = at + len(_CALL_ID)
+    end = start + _CALL_ID_CHARS
+    call_id = raw[start:end]
+    if not call_id.isalnum() or raw[end:end + 2] != b"\r\n":
+        return raw, None
+    return raw[:at] + raw[end:], call_id.decode()
 
 
 def _body_length(headers: Dict[str, str], minor: str) -> Optional[int]:
@@ -167,8 +184,11 @@ class Parser(Generic[M]):
     Not thread-safe. After a ProtocolError the connection has lost its framing: close it.
     """
 
+    # Heads that were parsed before, by their bytes: those of one caller are all alike. Shared by all parsers of a kind.
+    _known: ClassVar[Dict[bytes, _Head]]
+
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer: Union[bytes, bytearray] = b""     # bytes as long as one read brings whole messages: no copy
         self._head: Optional[_Head] = None
         self._chunks: Optional[_Chunks] = None
 
@@ -178,7 +198,10 @@ class Parser(Generic[M]):
         return bool(self._buffer) or self._head is not None
 
     def feed(self, data: bytes) -> None:
-        self._buffer += data
+        if self._buffer:
+            self._growing_buffer().extend(data)
+        else:
+            self._buffer = data
 
     def next_message(self) -> Optional[M]:
         """The next whole message, or None while it is not all there. Raises ProtocolError."""
@@ -187,7 +210,7 @@ class Parser(Generic[M]):
             if self._head is None:
                 return None
             self._chunks = _Chunks() if self._head.length == _CHUNKED else None
-        body = self._chunks.take(self._buffer) if self._chunks else self._take(self._head.length)
+        body = self._chunks.take(self._growing_buffer()) if self._chunks else self._take(self._head.length)
         if body is None:
             return None
         head, self._head = self._head, None
@@ -197,6 +220,12 @@ class Parser(Generic[M]):
         """What must be sent now so that the other side goes on with its message; mostly nothing."""
         return b""
 
+    def _growing_buffer(self) -> bytearray:
+        """The buffer as one that can grow, and be eaten from its front, at no cost."""
+        if isinstance(self._buffer, bytes):
+            self._buffer = bytearray(self._buffer)
+        return self._buffer
+
     def _take_head(self) -> Optional[_Head]:
         head = None
         while head is None:         # more than once only for interim replies
@@ -204,19 +233,46 @@ class Parser(Generic[M]):
             if end < 0:
                 self._judge_part(self._buffer)
                 return None
-            text = self._buffer[:end + 2].decode("latin-1")
-            del self._buffer[:end + 4]
-            head = self._parse_head(text)
+            raw = self._take(end + 4)
+            assert raw is not None
+            head = self._read_head(raw)
         return head
 
     def _take(self, length: int) -> Optional[bytes]:
-        if len(self._buffer) < length:
+        """The first `length` bytes, if so many are there."""
+        buffer = self._buffer
+        if len(buffer) < length:
             return None
-        body = bytes(self._buffer[:length])
-        del self._buffer[:length]
-        return body
+        taken = bytes(buffer[:length])
+        if isinstance(buffer, bytes):
+            self._buffer = buffer[length:]
+        else:
+            del buffer[:length]
+        return taken
 
-    def _judge_part(self, part: bytearray) -> None:
+    def _read_head(self, raw: bytes) -> Optional[_Head]:
+        """The head in `raw`: parsed strictly the first time, and known by its bytes from then on."""
+        shape, call_id = _without_call_id(raw)
+        known = self._known.get(shape)
+        if known is None:
+            head = self._parse_head(raw[:-2].decode("latin-1"))
+            if head is not None and len(shape) <= MAX_KNOWN_HEAD_BYTES:
+                self._remember(shape, head, call_id)
+            return head
+        headers = known.headers.copy()
+        if call_id is not None:
+            headers["idempotency-key"] = call_id
+        return _Head(known.words, headers, known.length, known.keep_alive)
+
+    def _remember(self, shape: bytes, head: _Head, call_id: Optional[str]) -> None:
+        headers = head.headers.copy()
+        if headers.pop("idempotency-key", None) != call_id:
+            return                  # it is in there in some other way: nothing that comes twice
+        if len(self._known) >= MAX_KNOWN_HEADS:
+            self._known.clear()     # those in use are back at once
+        self._known[shape] = head._replace(headers=headers)
+
+    def _judge_part(self, part: Union[bytes, bytearray]) -> None:
         """Raises ProtocolError as soon as an unfinished head cannot become a good one."""
         raise NotImplementedError
 
@@ -231,12 +287,14 @@ class Parser(Generic[M]):
 class RequestParser(Parser[Request]):
     """The server's side."""
 
+    _known: ClassVar[Dict[bytes, _Head]] = {}
+
     def take_interim(self) -> bytes:
         """"100 Continue", once, while a client waits for it before it sends the body (RFC 9110 section 10.1.1)."""
         waits = self._head is not None and not self._buffer and self._head.headers.pop("expect", None) is not None
         return CONTINUE if waits else b""
 
-    def _judge_part(self, part: bytearray) -> None:
+    def _judge_part(self, part: Union[bytes, bytearray]) -> None:
         if part and not _BEGINNING.match(part):
             raise ProtocolError(400, "not an HTTP request")
         line_end = part.find(b"\r\n")
@@ -283,7 +341,9 @@ class RequestParser(Parser[Request]):
 class ReplyParser(Parser[Reply]):
     """The client's side. Interim replies (1xx) are passed over."""
 
-    def _judge_part(self, part: bytearray) -> None:
+    _known: ClassVar[Dict[bytes, _Head]] = {}
+
+    def _judge_part(self, part: Union[bytes, bytearray]) -> None:
         if not part.startswith(b"HTTP/1."[:len(part)]):
             raise ProtocolError(502, "not an HTTP reply")
         if len(part) > MAX_HEAD_BYTES:
