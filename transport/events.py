@@ -612,7 +612,9 @@ class Loop:
 
     def _sound_alarms(self, now: float) -> None:
         while self._alarms and self._alarms[0][0] <= now:
-            _, _, watched = heapq.heappop(self._alarms)
+            when, _, watched = heapq.heappop(self._alarms)
+            if when != watched.alarm:
+                continue        # an earlier one has taken its place; to renew both would make them ever more
             if watched.closed:
                 self._forgotten -= 1
                 continue
