@@ -23,7 +23,7 @@ import argparse
 import os
 import threading
 import time
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from heartbeat import Beat, Heartbeat, check_name, new_incarnation
 from registry import Directory
@@ -48,11 +48,15 @@ SILENCE_S = 1.5             # a registry that has not acked for this long is rep
 HOP_BY_HOP = frozenset(("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
                         "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
 OURS = frozenset(("host", "via", "idempotency-key", "call-timeout-ms", "call-attempt", "if-match",
-                  "call-idempotent"))
+                  "call-idempotent"))      # each hop writes its own
+NOT_PASSED_ON = HOP_BY_HOP | OURS
 
 
 Engine = Union[ThreadEngine, EventEngine]
 ENGINES: Dict[str, Callable[..., Engine]] = {"threads": ThreadEngine, "events": EventEngine}
+
+
+NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server")
 
 
 class _Route:
@@ -167,14 +171,15 @@ class Proxy:
     # Calls: everything below runs on the threads of the engine.
 
     def _begin(self, request: Request, received_at: float) -> Union[Reply, RelayedCall]:
-        found = process.page(request, "proxy", self.status) or self._refusal(request)
-        if found:
-            found.headers["Served-By"] = self.served_by
-            return found
+        service = request.target.strip("/")
+        if service not in self._balancers or self._draining or request.method != "POST" or "via" in request.headers:
+            own = process.page(request, "proxy", self.status) or self._refusal(request, service)
+            if own:
+                own.headers["Served-By"] = self.served_by
+                return own
         said = CallHeaders.parse(request.headers)
         if said.repeat_for not in (None, str(self.incarnation)):
             raise ProtocolError(412, "the proxy that you mean is gone; this is another incarnation")
-        service = request.target.strip("/")
         timeout_s = min(self._timeout_s if said.timeout_s is None else said.timeout_s, MAX_TIMEOUT_S)
         call_id = said.call_id or os.urandom(16).hex()
         with self._lock:
@@ -184,13 +189,12 @@ class Proxy:
                                                  again=route.endpoint if route else None)
         return RelayedCall(self, request, call_id, call, route)
 
-    def _refusal(self, request: Request) -> Optional[Reply]:
+    def _refusal(self, request: Request, service: str) -> Optional[Reply]:
         """The reply to a request that cannot be relayed; None for one that can."""
         if self._draining:
             return text_reply(503, "not executed: this proxy is stopping", Not_Executed="1")
         if self.name in request.headers.get("via", "").replace(",", " ").split():
             return text_reply(508, f"not executed: {self.name} has relayed it before", Not_Executed="1")
-        service = request.target.strip("/")
         if service not in self._balancers:
             return self._unknown(service)
         if request.method != "POST":
@@ -229,18 +233,21 @@ class RelayedCall:
         self._call = call               # Guarded by the proxy's lock, as is the route
         self._route = route             # None for a call that is idempotent
         self._number = 0                # of the latest attempt
-        self._last = Result(Outcome.NOT_SENT, None, "no live server")
+        self._last = NOT_TRIED
 
     def next_attempt(self, now: float) -> Optional[Tuple[Attempt, bytes]]:
         """Whom to send which bytes now; None when `reply` is there."""
+        if self._last.outcome is Outcome.ANSWERED:
+            return None
+        route = self._route
         with self._proxy._lock:
-            attempt = None if self._route and self._route.taken_over else self._call.next_attempt(now)
-            if self._route and attempt:
-                self._route.endpoint = attempt.endpoint
+            attempt = None if route and route.taken_over else self._call.next_attempt(now)
+            if route and attempt:
+                route.endpoint = attempt.endpoint
         if attempt is None:
             return None
         self._number = attempt.number
-        return attempt, self._encode(attempt_headers(attempt, self._call_id, idempotent=self._route is None))
+        return attempt, self._encode(attempt_headers(attempt, self._call_id, idempotent=route is None))
 
     def settle(self, result: Result, now: float) -> None:
         """Tells what the latest attempt came to."""
@@ -280,16 +287,16 @@ class RelayedCall:
     def _encode(self, ours: Dict[str, str]) -> bytes:
         """The request as it goes on: the caller's end-to-end headers, and those of this hop."""
         request, via = self._request, self._request.headers.get("via")
-        headers = {name: value for name, value in _end_to_end(request.headers).items() if name not in OURS}
-        headers["Via"] = f"{via}, 1.1 {self._proxy.name}" if via else f"1.1 {self._proxy.name}"
-        headers.update(ours)
-        return encode_request(request.method, request.target, headers, request.body)
+        ours["Via"] = f"{via}, 1.1 {self._proxy.name}" if via else f"1.1 {self._proxy.name}"
+        headers = _end_to_end(request.headers, without=NOT_PASSED_ON)
+        return encode_request(request.method, request.target, {**headers, **ours}, request.body)
 
 
-def _end_to_end(headers: Dict[str, str]) -> Dict[str, str]:
+def _end_to_end(headers: Dict[str, str], without: FrozenSet[str] = HOP_BY_HOP) -> Dict[str, str]:
     """The headers that are for the far end, without those of this hop (RFC 9110 section 7.6.1)."""
-    named: Tuple[str, ...] = tuple(name.strip().lower() for name in headers.get("connection", "").split(","))
-    return {name: value for name, value in headers.items() if name not in HOP_BY_HOP and name not in named}
+    if "connection" in headers:
+        without = without.union(name.strip().lower() for name in headers["connection"].split(","))
+    return {name: value for name, value in headers.items() if name not in without}
 
 
 # ---- the process ----------------------------------------------------------------------------------------
