@@ -41,7 +41,7 @@ from transport.wire import Address, Pool
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START_S = 15.0          # for a process to print its banner; only a machine in trouble takes longer than one second
 POLL_S = 0.01           # how often a condition is looked at
-PAUSE_S = 0.005         # between two calls of a caller: the machine must have time for what the test is about
+PAUSE_S = 0.01          # between two calls of a caller: the machine must have time for what the test is about
 FIXED_PORTS = range(20_000, 30_000)     # below what systems give to outgoing connections: nobody takes it meanwhile
 
 _BANNER = re.compile(r"(?:http://|listening on )([\w.]+):(\d+)")
@@ -390,6 +390,13 @@ class Journal:
         def hold(token):
             once(token)
             threading.Event().wait(60)
+
+
+        def work(token, seconds):
+            """Takes as long as one likes."""
+            once(token)
+            threading.Event().wait(seconds)
+            return current_instance()
 
 
         @idempotent

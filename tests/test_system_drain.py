@@ -100,7 +100,7 @@ class Grace(SystemTest):
         host, port = patient.address
         answers: List[object] = []
         with xmlrpc.client.ServerProxy(f"http://{host}:{port}/journal") as stub:
-            thread = threading.Thread(target=lambda: answers.append(stub.compute("short", SHORT_S)), daemon=True)
+            thread = threading.Thread(target=lambda: answers.append(stub.work("short", SHORT_S)), daemon=True)
             thread.start()
             self.cluster.wait_until(lambda: journal.executions()["short"], 10, "the short call runs")
             patient.signal(signal.SIGTERM)

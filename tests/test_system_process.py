@@ -20,6 +20,7 @@ from transport.wire import Address
 GREETER, BANK = "services/greeter.py", "services/bank.py"
 EXIT_USAGE, EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 2, 3, 4, 5
 CTRL_C_S = 2.0
+AT_ONCE = 3                 # processes that start; more would take the processors from other tests
 NOBODY = "127.0.0.1:9"      # the port "discard", where nothing listens
 on_posix = unittest.skipUnless(os.name == "posix", "needs POSIX signals")
 
@@ -36,7 +37,9 @@ class Mistakes(SystemTest):
             check()
 
     def expect_usage_error(self, *arguments: str, names: str) -> None:
-        """Starts a process, to be judged at the end of the test: so the processes of a test start together."""
+        """Starts a process, to be judged at the end of the test: so a few of them start at the same time."""
+        if len(self.expected) == AT_ONCE:
+            self.expected.pop(0)()
         process = self.cluster.start(*arguments)
 
         def check() -> None:
