@@ -30,9 +30,22 @@ APPLICATION_ERROR = -32500
 TRANSPORT_ERROR = -32300
 
 CONTENT_TYPE = "text/xml"
+MAX_PLAIN_BYTES = 1024  # of a document that is read by a pattern; the parser is faster with longer texts
 MAX_DEPTH = 500         # nested elements; a list in a list takes four, and Python's own recursion ends near 1,000
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")      # XML 1.0 section 2.2
 _MARKUP = re.compile(r"[<>&\s]")
+
+# What most calls look like, as xmlrpc.client writes them: plain parameters, no entities. Read by a pattern, which takes
+# a tenth of the time of a parser; any other document goes to the parser, which reads these in the same way.
+_TEXT = "[^<>&\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]*"
+_PLAIN = (rf"<param>\n<value><(?:string>{_TEXT}</string|int>-?[0-9]{{1,10}}</int|boolean>[01]</boolean)></value>\n"
+          r"</param>\n")
+_PLAIN_CALL = re.compile(r"<\?xml version='1\.0'\?>\n<methodCall>\n<methodName>([A-Za-z0-9_.]+)</methodName>\n"
+                         rf"<params>\n((?:{_PLAIN})*)</params>\n</methodCall>\n")
+_PLAIN_RESULT = re.compile(r"<\?xml version='1\.0'\?>\n<methodResponse>\n"
+                           rf"<params>\n({_PLAIN})</params>\n</methodResponse>\n")
+_PLAIN_VALUE = re.compile("<value><(string|int|boolean)>([^<]*)")
+_FROM_TEXT: Dict[str, Callable[[str], Any]] = {"string": str, "int": int, "boolean": "1".__eq__}
 _SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array", dict: "struct",
                     bytes: "base64", None: "nil", type(None): "nil"}
 
@@ -59,6 +72,9 @@ def encode_call(method: str, params: Sequence[Any]) -> bytes:
 
 def decode_call(body: bytes) -> Tuple[str, Tuple[Any, ...]]:
     """The method name and parameters of a <methodCall>. Raises a Fault for anything else."""
+    plain = _match(_PLAIN_CALL, body)
+    if plain:
+        return plain[1], _plain_values(plain[2])
     params, method = _decode(body, "methodCall")
     if not isinstance(method, str) or not method:
         raise Fault(NOT_WELL_FORMED, "not a <methodCall>")
@@ -79,6 +95,9 @@ def encode_fault(fault: Fault) -> bytes:
 
 def decode_result(body: bytes) -> Any:
     """The value of a <methodResponse>. Raises the Fault that it holds, or one with code -32700."""
+    plain = _match(_PLAIN_RESULT, body)
+    if plain:
+        return _plain_values(plain[1])[0]
     values, _ = _decode(body, "methodResponse")
     if len(values) != 1:
         raise Fault(NOT_WELL_FORMED, "not a <methodResponse> with one value")
@@ -90,6 +109,20 @@ def _xml(text: str) -> bytes:
     if _FORBIDDEN.search(text):
         raise ValueError("XML has no way to write control characters; send bytes instead of str")
     return text.replace("\r", "&#13;").encode()        # a bare CR would arrive as LF (XML 1.0 section 2.11)
+
+
+def _match(pattern: re.Pattern[str], body: bytes) -> Optional[re.Match[str]]:
+    """The whole of `body` as a document of that pattern; None if it is another."""
+    if len(body) > MAX_PLAIN_BYTES:
+        return None
+    try:
+        return pattern.fullmatch(body.decode())
+    except UnicodeDecodeError:
+        return None
+
+
+def _plain_values(params: str) -> Tuple[Any, ...]:
+    return tuple([_FROM_TEXT[kind](text) for kind, text in _PLAIN_VALUE.findall(params)])
 
 
 def _decode(body: bytes, root: str) -> Tuple[Tuple[Any, ...], Optional[str]]:
