@@ -15,6 +15,7 @@ from tests.fakes import Clock, hurry_listeners
 from transport import wire
 from transport.message import (
     CONTINUE,
+    MAX_BODY_BYTES,
     ProtocolError,
     Reply,
     ReplyParser,
@@ -57,7 +58,7 @@ class FakeSocket:
             raise AssertionError("it reads for ever")
         return self._stream
 
-    def settimeout(self, timeout_s: float) -> None:
+    def setblocking(self, blocking: bool) -> None:
         pass
 
     def setsockopt(self, *_: int) -> None:
@@ -116,6 +117,40 @@ class Connections(unittest.TestCase):
             with self.assertRaises(socket.timeout):
                 self.connection.read(time.monotonic() + 0.01)
 
+    def test_a_false_alarm_is_waited_out(self) -> None:
+        """poll(2): a socket may be called ready, and then have nothing."""
+        alarms = iter((True, True, False))
+        watch = mock.patch.object(self.connection, "_arrives", lambda timeout_s: next(alarms))
+        with watch, self.assertRaises(socket.timeout):
+            self.connection.read(soon())
+
+    def test_a_message_larger_than_the_buffers_is_sent_whole(self) -> None:
+        """The rest of it goes as the other side reads."""
+        body = bytes(MAX_BODY_BYTES) * 8
+        received = bytearray()
+
+        def receive() -> None:
+            while len(received) < len(body):
+                received.extend(self.peer.recv(1 << 20))
+
+        thread = threading.Thread(target=receive)
+        thread.start()
+        self.connection.send(body, soon())
+        thread.join(PATIENCE_S)
+        self.assertEqual(received, body)
+
+    def test_a_send_ends_at_the_deadline(self) -> None:
+        """Where the other side does not read; also if nothing of the message could leave."""
+        began = time.monotonic()
+        with self.assertRaises(socket.timeout):
+            self.connection.send(bytes(MAX_BODY_BYTES) * 8, began + 0.05)
+        with contextlib.suppress(BlockingIOError):
+            while self.connection.socket.send(b"x"):
+                pass
+        with self.assertRaises(socket.timeout):
+            self.connection.send(b"x", time.monotonic() + 0.05)
+        self.assertLess(time.monotonic() - began, PATIENCE_S)
+
     def test_a_kept_connection_must_be_silent(self) -> None:
         """One on which something has come, or which has ended, is not used again."""
         self.assertTrue(self.connection.is_silent())
@@ -135,7 +170,8 @@ class Deadlines(unittest.TestCase):
         """How many reads it took until the deadline, 5 s from now; half a second goes by with each."""
         clock = Clock()
         drip = FakeSocket(clock, stream)
-        with mock.patch.object(wire, "time", clock):
+        always = mock.patch.object(wire, "_watch", lambda sock: lambda timeout_s: True)
+        with mock.patch.object(wire, "time", clock), always:
             connection: Connection[Request] = Connection(cast(socket.socket, drip), RequestParser())
             with self.assertRaises(socket.timeout):
                 connection.read(clock.now + 5.0, message_s)

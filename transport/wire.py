@@ -10,6 +10,7 @@ Not here, on purpose: reverse DNS (it can take half a minute) and any waiting wi
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import sys
 import threading
@@ -60,20 +61,43 @@ class ExchangeError(OSError):
 
 # ---- one socket -----------------------------------------------------------------------------------------
 
+def _watch(sock: socket.socket) -> Callable[[float], bool]:
+    """A function that waits so many seconds at most until bytes, or the end of the stream, have come: have they?"""
+    if sys.platform == "win32":         # has no poll, but a select that takes any socket
+        return lambda timeout_s: bool(select.select([sock], [], [], timeout_s)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return lambda timeout_s: bool(poll.poll(timeout_s * 1000))
+
+
 class Connection(Generic[M]):
-    """A socket and the parser of what arrives on it. One thread at a time; `close` may come from any."""
+    """A socket and the parser of what arrives on it. One thread at a time; `interrupt` may come from any.
+
+    The socket does not block: a message mostly leaves at once, and to wait for one is a poll with the time that is
+    left. (A socket with a timeout would poll before it sends, too, and every new deadline would be a system call.)
+    """
 
     def __init__(self, sock: socket.socket, parser: Parser[M]) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setblocking(False)
         self.socket = sock
         self.parser: Parser[M] = parser
         self.received_at = 0.0          # time.monotonic() of the last bytes; a message was whole by then
         self.idle_since = 0.0           # Pool's note
+        self._arrives = _watch(sock)
 
     def send(self, data: bytes, deadline: float) -> None:
         """Sends all of `data`; OSError (socket.timeout at `deadline`) means that its last byte did not leave."""
-        self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
-        self.socket.sendall(data)
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):            # the system's buffer is full: wait until the other side reads
+            self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            try:
+                self.socket.sendall(memoryview(data)[sent:])
+            finally:
+                self.socket.setblocking(False)
 
     def read(self, deadline: float, message_s: Optional[float] = None) -> Optional[M]:
         """The next message; None if the stream ended before it began.
@@ -81,41 +105,43 @@ class Connection(Generic[M]):
         `deadline` (monotonic) is for the whole message, or with `message_s` for its first byte only: the rest
         then has `message_s` seconds. Raises ProtocolError, socket.timeout, or OSError for a broken stream.
         """
-        message: Optional[M]
-        started = self.parser.in_message
+        parser = self.parser
+        started = parser.in_message
         if started and message_s is not None:
             deadline = time.monotonic() + message_s
         while True:
-            message = self.parser.next_message()
-            if message is not None:
-                return message
-            interim = self.parser.take_interim()
-            if interim:
-                self.send(interim, deadline)
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:         # also where every read finds a byte: dripping gains no time
-                raise socket.timeout("timed out")
-            self.socket.settimeout(left_s)
-            data = self.socket.recv(RECEIVE_BYTES)
+            if parser.in_message:
+                message: Optional[M] = parser.next_message()
+                if message is not None:
+                    return message
+                interim = parser.take_interim()
+                if interim:
+                    self.send(interim, deadline)
+            data = self._receive(deadline)
             if not data:
-                if self.parser.in_message:
+                if parser.in_message:
                     raise ConnectionResetError("the stream ended in the middle of a message")
                 return None
-            self.received_at = time.monotonic()
             if not started and message_s is not None:
                 started, deadline = True, self.received_at + message_s
-            self.parser.feed(data)
+            parser.feed(data)
 
     def is_silent(self) -> bool:
         """Whether nothing has arrived and the stream has not ended: a kept connection must be so."""
-        self.socket.settimeout(0)
-        try:
-            self.socket.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            return not self.parser.in_message
-        except OSError:
-            return False
-        return False
+        return not self._arrives(0) and not self.parser.in_message
+
+    def _receive(self, deadline: float) -> bytes:
+        """The bytes that come next, empty at the end of the stream; socket.timeout at `deadline`."""
+        while True:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or not self._arrives(left_s):    # the former also where every read finds a byte
+                raise socket.timeout("timed out")
+            try:
+                data = self.socket.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                continue                # the system was wrong (poll(2) says that it may be)
+            self.received_at = time.monotonic()
+            return data
 
     def finish(self) -> None:
         """Closes so that the peer can still read the last reply: a close with unread input would reset it."""
