@@ -67,6 +67,7 @@ LOOPS = 1                       # threads; one interpreter runs one of them at a
 ACCEPTS_PER_TURN = 64           # so that a flood of new connections does not hold up the old ones
 ACCEPT_PAUSE_S = 0.1            # after the system had no file descriptor left for us
 READ, WRITE, NOTHING = selectors.EVENT_READ, selectors.EVENT_WRITE, 0
+ALL_SENT = memoryview(b"")
 CONNECTING = frozenset((0, errno.EINPROGRESS, errno.EWOULDBLOCK))
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
@@ -118,7 +119,7 @@ class Stream(Watched, Generic[M]):
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.parser: Parser[M] = parser
-        self._unsent = memoryview(b"")
+        self._unsent = ALL_SENT
 
     def receive(self) -> Optional[bytes]:
         """What has arrived: b"" at the end of the stream, None if it was a false alarm. Raises OSError."""
@@ -145,6 +146,7 @@ class Stream(Watched, Generic[M]):
             self._unsent = self._unsent[self.socket.send(self._unsent):]
         if self._unsent:
             return False
+        self._unsent = ALL_SENT         # a slice of nothing would keep the message while the connection is idle
         self.watch(READ)
         return True
 
