@@ -216,22 +216,9 @@ class Caller(Stream[Request]):
         else:
             self._wait_for_more()
 
-    def carry_on(self) -> None:
-        """Makes the next attempt of its call; when there is none, sends the reply."""
-        assert self._relay
-        now = time.monotonic()
-        order = self._relay.next_attempt(now)
-        if order is None:
-            self._answer(self._relay.reply)
-        else:
-            attempt, message = order
-            self.loop.send(self, attempt.endpoint.address, message, now + attempt.timeout_s)
-
     def settle(self, result: Result) -> None:
         """Takes what the attempt came to."""
-        assert self._relay
-        self._relay.settle(result, time.monotonic())
-        self.carry_on()
+        self._carry_on(result)
 
     def close(self) -> None:
         if not self.closed:
@@ -281,7 +268,28 @@ class Caller(Stream[Request]):
             self._answer(begun)
         else:
             self._relay = begun
-            self.carry_on()
+            self._carry_on()
+
+    def _carry_on(self, result: Optional[Result] = None) -> None:
+        """Makes the next attempt of its call, after one that came to `result`; when there is none, sends the reply.
+
+        Whatever goes wrong here must end the call: nothing else would, and a drain would wait for it for ever.
+        """
+        assert self._relay
+        now = time.monotonic()
+        try:
+            if result:
+                self._relay.settle(result, now)
+            order = self._relay.next_attempt(now)
+            reply = None if order else self._relay.reply
+        except Exception:
+            log.exception("a call failed on its way")
+            order, reply = None, text_reply(500, "internal error")
+        if reply:
+            self._answer(reply)
+        elif order:
+            attempt, message = order
+            self.loop.send(self, attempt.endpoint.address, message, now + attempt.timeout_s)
 
     def _answer(self, reply: Reply) -> None:
         self._relay = None
