@@ -541,7 +541,11 @@ class Loop:
         elif _is_numeric(address[0]):
             self._connect(caller, address, message, deadline)
         else:
-            threading.Thread(target=self._look_up, args=(caller, address, message, deadline), daemon=True).start()
+            thread = threading.Thread(target=self._look_up, args=(caller, address, message, deadline), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:       # the system has no thread left for us
+                self._cannot_connect(caller, error)
 
     def keep(self, upstream: Upstream) -> None:
         """Puts a connection into the pool."""
@@ -572,18 +576,19 @@ class Loop:
         return None
 
     def _connect(self, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
+        sock = None
         try:
             sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
-        except OSError as error:        # no file descriptor is left for us
+            upstream = Upstream(self, sock, address, Serves.CONNECTING)
+            error_number = sock.connect_ex(address)
+            if error_number not in CONNECTING:
+                raise OSError(error_number, os.strerror(error_number))
+        except OSError as error:        # refused at once, or no file descriptor is left for us
+            if sock:
+                sock.close()
             self._cannot_connect(caller, error)
-            return
-        upstream = Upstream(self, sock, address, Serves.CONNECTING)
-        error_number = sock.connect_ex(address)
-        if error_number in CONNECTING:
-            upstream.start(caller, message, deadline)
         else:
-            upstream.close()
-            self._cannot_connect(caller, OSError(error_number, os.strerror(error_number)))
+            upstream.start(caller, message, deadline)
 
     def _cannot_connect(self, caller: Caller, error: Exception) -> None:
         self.post(functools.partial(caller.settle, failure(ExchangeError("connect", error))))
@@ -592,10 +597,19 @@ class Loop:
         """Connects to a server that is known by name. Runs on a thread of its own."""
         try:
             sock = socket.create_connection(address, max(deadline - time.monotonic(), 0.001))
-        except (OSError, UnicodeError) as error:        # UnicodeError: a name that DNS cannot have
+        except (OSError, ValueError) as error:          # ValueError: a name that DNS cannot have
             self._cannot_connect(caller, error)
-            return
-        self.post(lambda: Upstream(self, sock, address, Serves.SENDING).start(caller, message, deadline))
+        else:
+            self.post(functools.partial(self._adopt, sock, caller, address, message, deadline))
+
+    def _adopt(self, sock: socket.socket, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
+        try:
+            upstream = Upstream(self, sock, address, Serves.SENDING)
+        except OSError as error:        # it broke before it was ours (macOS says so here)
+            sock.close()
+            self._cannot_connect(caller, error)
+        else:
+            upstream.start(caller, message, deadline)
 
     # The turns of the loop.
 
@@ -763,6 +777,6 @@ def _is_numeric(host: str) -> bool:
     """Whether connecting to it needs no name service, which may take its time."""
     try:
         socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
-    except OSError:
+    except (OSError, ValueError):       # ValueError: a name that no system call takes
         return False
     return True
