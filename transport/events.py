@@ -247,7 +247,12 @@ class Caller(Stream[Request]):
     def _wait_for_more(self) -> None:
         interim = self.parser.take_interim()
         if interim:
-            self.socket.send(interim)   # a caller without room for 25 bytes is closed for it
+            try:
+                self.socket.send(interim)
+            except OSError as error:    # also for want of room: a caller that has none for 25 bytes reads nothing
+                log.debug("connection ended: %s", error)
+                self.close()
+                return
         if not self.parser.in_message:
             self.loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
         elif not self._in_message:
