@@ -79,24 +79,26 @@ class Event(NamedTuple):
 
 
 class _Lease:
-    """The latest beat of an instance, and when it came."""
+    """What readers see of an instance, when its latest beat came, and the queue in which it waits to expire."""
 
-    __slots__ = ("beat", "beaten_at", "suspect")
+    __slots__ = ("endpoint", "seq", "lease_s", "beaten_at", "suspect", "queue")     # there may be 100,000 of them
+
+    endpoint: Endpoint
+    queue: OrderedDict[_Lease, None]
 
     def __init__(self, beat: Beat, now: float) -> None:
-        self.beat = beat
-        self.beaten_at = now
-        self.suspect = False
+        self.take(beat, now)
 
-    @property
-    def length_s(self) -> float:
-        """How long it lasts, in whole tenths of a second, so that there are few queues."""
-        return math.ceil(self.beat.lease_s * 10) / 10
+    def take(self, beat: Beat, now: float) -> None:
+        """Everything anew, as this beat has it."""
+        self.endpoint = Endpoint(*beat[:3], beat.host, beat.port, beat.state, beat.idempotent)
+        self.seq, self.lease_s, self.beaten_at, self.suspect = beat.seq, beat.lease_s, now, False
 
-    def endpoint(self) -> Endpoint:
-        beat = self.beat
-        state = "suspect" if self.suspect and beat.state == "up" else beat.state
-        return Endpoint(beat.service, beat.instance, beat.incarnation, beat.host, beat.port, state, beat.idempotent)
+    def says(self, beat: Beat) -> bool:
+        """Whether the beat has nothing new but its seq."""
+        seen = self.endpoint
+        return (beat.incarnation == seen.incarnation and beat.host == seen.host and beat.port == seen.port
+                and beat.state == seen.state and beat.idempotent == seen.idempotent and beat.lease_s == self.lease_s)
 
 
 class _Memory(NamedTuple):
@@ -124,8 +126,8 @@ class LeaseTable:
         self._services: Dict[str, Dict[str, _Lease]] = {}
         self._changed_at: Dict[str, int] = {}           # service -> index of its last change
         self._floor = index                             # of the others; not 0, with which readers begin
-        self._fresh: Dict[float, OrderedDict[Key, _Lease]] = {}         # lease_s -> queue
-        self._suspect: Dict[float, OrderedDict[Key, _Lease]] = {}
+        self._fresh: Dict[float, OrderedDict[_Lease, None]] = {}        # length -> queue
+        self._suspect: Dict[float, OrderedDict[_Lease, None]] = {}
         self._gone: OrderedDict[Key, _Memory] = OrderedDict()           # in the order of going
         self._tombstones: OrderedDict[Key, _Memory] = OrderedDict()     # those of them that left just now
         self._count = 0
@@ -137,31 +139,28 @@ class LeaseTable:
         """Takes an authentic beat."""
         if beat.epoch != self.epoch:
             return Verdict.OTHER_EPOCH
-        key = (beat.service, beat.instance)
-        lease = self._services.get(beat.service, {}).get(beat.instance)
-        gone = self._gone.get(key)
-        known = lease.beat if lease else gone
-        if known:
-            if beat.incarnation < known.incarnation:
-                return Verdict.SUPERSEDED
-            stays_gone = gone is not None and gone.left and beat.state != "leaving"
-            if beat.incarnation == known.incarnation and (beat.seq <= known.seq or stays_gone):
-                return Verdict.OLD
+        lease = self._lease(beat)
+        if lease is None:
+            return self._admit(beat, now)
+        newer = beat.incarnation - lease.endpoint.incarnation
+        if newer < 0:
+            return Verdict.SUPERSEDED
+        if newer == 0 and beat.seq <= lease.seq:
+            return Verdict.OLD
         if beat.state == "leaving":
-            self._leave(key, lease, beat, now)
-        elif lease:
-            self._refresh(key, lease, beat, now)
-        elif self._count >= MAX_LEASES:
-            return Verdict.FULL
+            self._leave(lease, beat, now)
+        elif lease.suspect or not lease.says(beat):
+            self._change(lease, beat, now)
         else:
-            self._add(key, beat, now)
+            lease.seq, lease.beaten_at = beat.seq, now
+            lease.queue.move_to_end(lease)
         return Verdict.APPLIED
 
     def newest(self, beat: Beat) -> int:
         """The highest incarnation known of the instance that sent `beat`."""
-        lease = self._services.get(beat.service, {}).get(beat.instance)
+        lease = self._lease(beat)
         gone = self._gone.get((beat.service, beat.instance))
-        return max(beat.incarnation, lease.beat.incarnation if lease else 0, gone.incarnation if gone else 0)
+        return max(beat.incarnation, lease.endpoint.incarnation if lease else 0, gone.incarnation if gone else 0)
 
     def expire(self, now: float) -> None:
         """Makes leases suspect, and then gone, whose time has come."""
@@ -169,19 +168,21 @@ class LeaseTable:
             self._warm_at = math.inf
             self.index += 1
             self._floor = self.index    # wakes all readers who wait: now they may forget what they knew
-        for lease_s, queue in list(self._fresh.items()):
-            for key, lease in _take_older(queue, now - lease_s / 2):
-                self._suspect.setdefault(lease_s, OrderedDict())[key] = lease
+        for length_s, queue in list(self._fresh.items()):
+            for lease in _take_older(queue, now - length_s / 2):
                 lease.suspect = True
+                if lease.endpoint.state == "up":
+                    lease.endpoint = lease.endpoint._replace(state="suspect")
+                _enqueue(self._suspect, lease)
                 self._note("suspect", lease)
             if not queue:
-                del self._fresh[lease_s]
-        for lease_s, queue in list(self._suspect.items()):
-            for key, lease in _take_older(queue, now - lease_s):
-                self._remove(key, lease, now, left=False)
+                del self._fresh[length_s]
+        for length_s, queue in list(self._suspect.items()):
+            for lease in _take_older(queue, now - length_s):
+                self._remove(lease, now, left=False)
                 self._note("expired", lease)
             if not queue:
-                del self._suspect[lease_s]
+                del self._suspect[length_s]
         for memories, keep_s in ((self._gone, REMEMBER_S), (self._tombstones, TOMBSTONE_S)):
             while memories and next(iter(memories.values())).gone_at < now - keep_s:
                 memories.popitem(last=False)
@@ -189,7 +190,7 @@ class LeaseTable:
     def lookup(self, service: str) -> Dict[str, Any]:
         """The answer to a reader, of what XML-RPC can carry: index, epoch, warming, endpoints, left (tombstones)."""
         services = list(self._services) if service == ALL else [service]
-        endpoints = [lease.endpoint() for name in services for lease in self._services.get(name, {}).values()]
+        endpoints = [lease.endpoint for name in services for lease in self._services.get(name, {}).values()]
         return {"index": self.index_of(service), "epoch": self.epoch, "warming": self._warm_at != math.inf,
                 "endpoints": [endpoint.to_struct() for endpoint in sorted(endpoints)],
                 "left": [{"service": key[0], "instance": key[1], "incarnation": str(memory.incarnation)}
@@ -202,45 +203,60 @@ class LeaseTable:
     def services(self) -> List[str]:
         return sorted(self._services)
 
+    def _lease(self, beat: Beat) -> Optional[_Lease]:
+        """The lease of the instance that sent `beat`."""
+        instances = self._services.get(beat.service)
+        return instances.get(beat.instance) if instances else None
+
+    def _admit(self, beat: Beat, now: float) -> Verdict:
+        """Takes a beat of an instance that has no lease, but perhaps had one."""
+        key = (beat.service, beat.instance)
+        gone = self._gone.get(key)
+        if gone:
+            if beat.incarnation < gone.incarnation:
+                return Verdict.SUPERSEDED
+            stays_gone = gone.left and beat.state != "leaving"
+            if beat.incarnation == gone.incarnation and (beat.seq <= gone.seq or stays_gone):
+                return Verdict.OLD
+        if beat.state == "leaving":
+            self._remember(key, _Memory(beat.incarnation, beat.seq, True, now))
+        elif self._count >= MAX_LEASES:
+            return Verdict.FULL
+        else:
+            self._add(key, beat, now)
+        return Verdict.APPLIED
+
     def _add(self, key: Key, beat: Beat, now: float) -> None:
         lease = _Lease(beat, now)
         self._services.setdefault(beat.service, {})[beat.instance] = lease
-        self._fresh.setdefault(lease.length_s, OrderedDict())[key] = lease
+        _enqueue(self._fresh, lease)
         self._gone.pop(key, None)
         self._tombstones.pop(key, None)
         self._count += 1
-        self._note("up" if beat.state == "up" else beat.state, lease)
+        self._note(beat.state, lease)
 
-    def _refresh(self, key: Key, lease: _Lease, beat: Beat, now: float) -> None:
-        before = lease.endpoint()
-        self._unqueue(key, lease)
-        lease.beat, lease.beaten_at, lease.suspect = beat, now, False
-        self._fresh.setdefault(lease.length_s, OrderedDict())[key] = lease
-        after = lease.endpoint()
-        if after != before:
+    def _change(self, lease: _Lease, beat: Beat, now: float) -> None:
+        before = lease.endpoint
+        del lease.queue[lease]
+        lease.take(beat, now)
+        _enqueue(self._fresh, lease)
+        if lease.endpoint != before:
             self._note("back" if before.state == "suspect" else "draining" if beat.state == "draining" else "changed",
                        lease)
 
-    def _leave(self, key: Key, lease: Optional[_Lease], beat: Beat, now: float) -> None:
-        if lease:
-            lease.beat = lease.beat._replace(incarnation=beat.incarnation, seq=beat.seq)
-            self._unqueue(key, lease)
-            self._remove(key, lease, now, left=True)
-            self._note("left", lease)
-        else:
-            self._remember(key, _Memory(beat.incarnation, beat.seq, True, now))
+    def _leave(self, lease: _Lease, beat: Beat, now: float) -> None:
+        lease.endpoint, lease.seq = lease.endpoint._replace(incarnation=beat.incarnation), beat.seq
+        del lease.queue[lease]
+        self._remove(lease, now, left=True)
+        self._note("left", lease)
 
-    def _unqueue(self, key: Key, lease: _Lease) -> None:
-        queues = self._suspect if lease.suspect else self._fresh
-        del queues[lease.length_s][key]
-
-    def _remove(self, key: Key, lease: _Lease, now: float, left: bool) -> None:
-        service, instance = key
+    def _remove(self, lease: _Lease, now: float, left: bool) -> None:
+        service, instance = key = lease.endpoint[:2]
         del self._services[service][instance]
         if not self._services[service]:
             del self._services[service]
         self._count -= 1
-        self._remember(key, _Memory(lease.beat.incarnation, lease.beat.seq, left, now))
+        self._remember(key, _Memory(lease.endpoint.incarnation, lease.seq, left, now))
 
     def _remember(self, key: Key, memory: _Memory) -> None:
         for memories in (self._gone, self._tombstones) if memory.left else (self._gone,):
@@ -254,18 +270,24 @@ class LeaseTable:
         if len(self._changed_at) > MAX_LEASES:
             self._changed_at.clear()
             self._floor = self.index
-        self._changed_at[lease.beat.service] = self.index
-        self.events.append(Event(what, lease.endpoint()))
+        self._changed_at[lease.endpoint.service] = self.index
+        self.events.append(Event(what, lease.endpoint))
 
 
-def _take_older(queue: OrderedDict[Key, _Lease], beaten_before: float) -> Iterator[Tuple[Key, _Lease]]:
+def _enqueue(queues: Dict[float, OrderedDict[_Lease, None]], lease: _Lease) -> None:
+    """Puts a lease at the end of its queue: there is one for each whole tenth of a second, so that there are few."""
+    lease.queue = queues.setdefault(math.ceil(lease.lease_s * 10) / 10, OrderedDict())
+    lease.queue[lease] = None
+
+
+def _take_older(queue: OrderedDict[_Lease, None], beaten_before: float) -> Iterator[_Lease]:
     """Takes the leases off the head of `queue` whose last beat came before that time."""
     while queue:
-        key, lease = next(iter(queue.items()))
+        lease = next(iter(queue))
         if lease.beaten_at >= beaten_before:
             return
-        del queue[key]
-        yield key, lease
+        del queue[lease]
+        yield lease
 
 
 class PatientClock:
