@@ -6,8 +6,10 @@ import json
 import math
 import random
 import unittest
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from unittest import mock
 
+import heartbeat
 from heartbeat import (
     BEAT_JITTER,
     BEAT_S,
@@ -19,6 +21,7 @@ from heartbeat import (
     Answer,
     BadDatagram,
     Beat,
+    BeatReader,
     BeatSchedule,
     Heartbeat,
     check_name,
@@ -36,12 +39,26 @@ A, B = ("10.0.0.1", 4100), ("10.0.0.2", 4100)
 
 
 def reason(datagram: bytes, key: bytes = b"") -> str:
-    """Why a datagram is dropped; "" if it is taken for a beat."""
+    """Why a datagram is dropped; "" if it is taken for a beat. A reader that knows the sender must say the same."""
+    said = verdict(lambda: decode_beat(datagram, key))
+    reader = knowing(BEAT, key)
+    assert verdict(lambda: reader.read(datagram)) == said, datagram
+    return said if isinstance(said, str) else ""
+
+
+def verdict(read: Callable[[], Beat]) -> Union[Beat, str]:
+    """The beat that is read, or the reason why it is dropped."""
     try:
-        decode_beat(datagram, key)
+        return read()
     except BadDatagram as error:
         return error.reason
-    return ""
+
+
+def knowing(beat: Beat, key: bytes = b"") -> BeatReader:
+    """A reader that has read the beat before this one."""
+    reader = BeatReader(key)
+    reader.read(encode_beat(beat._replace(seq=beat.seq - 1), key))
+    return reader
 
 
 def beat_with(**fields: Any) -> bytes:
@@ -150,6 +167,74 @@ class BeatDatagrams(unittest.TestCase):
                 junk = bytes(rng.choices(b'\0"{}[]:,0-9.eE\n\xff', k=rng.randrange(3)))
                 mutant[position:position + rng.randrange(3)] = junk
             reason(bytes(mutant))
+
+
+class Readers(unittest.TestCase):
+    """A BeatReader says what decode_beat says, of whatever comes; `reason` asks both in all tests of datagrams."""
+
+    def parsed(self, reader: BeatReader, datagram: bytes) -> bool:
+        """Whether a datagram is parsed, and not only its number read."""
+        with mock.patch.object(heartbeat, "_beat_of", wraps=heartbeat._beat_of) as parse:
+            reader.read(datagram)
+        return bool(parse.called)
+
+    def test_a_line_with_nothing_new_but_its_number_is_not_parsed(self) -> None:
+        """Any change makes it a new line: of the state, the address, the incarnation, the epoch."""
+        reader = knowing(BEAT, KEY)
+        self.assertFalse(self.parsed(reader, encode_beat(BEAT, KEY)))
+        self.assertEqual(reader.read(encode_beat(BEAT._replace(seq=MAX_INTEGER), KEY)).seq, MAX_INTEGER)
+        for change in ({"state": "draining"}, {"port": 1}, {"incarnation": 5}, {"epoch": ""}, {"instance": "b"}):
+            changed = BEAT._replace(**change)
+            with self.subTest(change):
+                self.assertTrue(self.parsed(reader, encode_beat(changed, KEY)))
+                self.assertEqual(reader.read(encode_beat(changed, KEY)), changed)
+
+    def test_it_is_no_less_strict_with_a_line_that_it_knows(self) -> None:
+        """The number must be one as JSON writes it, and as a beat may have it."""
+        line = encode_beat(BEAT)
+        for number, why in ((b"0", "number"), (b"-1", "number"), (b"8.0", "number"), (b"8e0", "number"),
+                            (b"true", "number"), (b"null", "number"), (b'"8"', "number"), (b"[8]", "number"),
+                            (b"%d" % (MAX_INTEGER + 1), "number"), (b"9" * 400, "number"), (b"08", "not JSON"),
+                            (b"+8", "not JSON"), (b"", "not JSON"), (b"8_0", "not JSON"),
+                            ("\u0668".encode(), "not JSON"), (b"8", ""), (b" 8", ""), (b"8 ", "")):
+            with self.subTest(number):
+                self.assertEqual(reason(line.replace(b'"seq":7', b'"seq":' + number)), why)
+
+    def test_a_number_in_another_place_is_another_line(self) -> None:
+        """Where taking it out would leave the same text."""
+        line = encode_beat(BEAT).replace(b'"seq":7,', b"")
+        for place in range(1, len(line)):
+            reason(line[:place] + b'"seq":7,' + line[place:])
+
+    def test_the_last_of_two_numbers_counts_whichever_way_it_is_written(self) -> None:
+        """As JSON readers have it; the first is what a hasty one would take."""
+        for name in ("seq", "\\u0073eq"):
+            with self.subTest(name):
+                reader = BeatReader()
+                for first, last in ((5, 5), (9, 5), (5, 9)):
+                    datagram = encode_beat(BEAT._replace(seq=first))[:-1] + f',"{name}":{last}}}'.encode()
+                    self.assertEqual(reader.read(datagram), BEAT._replace(seq=last))
+
+    def test_lines_that_are_not_read_again_are_forgotten(self) -> None:
+        """After one `age` they are still known, after two no longer; those that are read stay."""
+        reader, other = knowing(BEAT), BEAT._replace(instance="other")
+        reader.read(encode_beat(other))
+        reader.age()
+        self.assertFalse(self.parsed(reader, encode_beat(BEAT)))
+        reader.age()
+        self.assertFalse(self.parsed(reader, encode_beat(BEAT)))
+        self.assertTrue(self.parsed(reader, encode_beat(other)))
+
+    def test_its_memory_is_bounded(self) -> None:
+        """Beyond that, beats are read all the same."""
+        with mock.patch.object(heartbeat, "MAX_KNOWN", 3):
+            reader = BeatReader()
+            for number in range(20):
+                beat = BEAT._replace(instance=f"server-{number}", service=f"service-{number}")
+                self.assertEqual(reader.read(encode_beat(beat)), beat)
+                self.assertEqual(reader.read(encode_beat(beat)), beat)
+        self.assertEqual(len(reader._known), 3)
+        self.assertLess(len(reader._words), 10)
 
 
 class AnswerDatagrams(unittest.TestCase):

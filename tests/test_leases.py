@@ -112,14 +112,29 @@ class LeaseStates(unittest.TestCase):
         self.table.expire(LEASE_S * 0.75)
         self.assertEqual(states(self.table), {"a": "draining"})
 
-    def test_a_change_of_address_is_an_event_and_a_plain_beat_is_none(self) -> None:
+    def test_the_draining_have_a_whole_lease_again_when_they_beat(self) -> None:
+        """And delay the end of nobody who beat before them."""
+        self.table.apply(beat(state="draining"), 0.0)
+        self.table.apply(beat("b"), 1.0)
+        self.table.expire(1.5)
+        self.table.apply(beat(seq=2, state="draining"), 1.5)
+        self.table.expire(2.1)
+        self.table.expire(1.1 + LEASE_S)
+        self.assertEqual(states(self.table), {"a": "draining"})
+
+    def test_a_change_is_an_event_and_a_plain_beat_is_none(self) -> None:
         """The index moves on with every change that a reader can see, and with nothing else."""
-        self.table.apply(beat(), 0.0)
-        index = self.table.index
-        self.table.apply(beat(seq=2), 0.5)
-        self.assertEqual((self.table.index, events(self.table)), (index, ["up"]))
-        self.table.apply(beat(seq=3, port=4243), 1.0)
-        self.assertEqual((self.table.index, events(self.table)), (index + 1, ["changed"]))
+        changes: Tuple[Dict[str, Any], ...] = ({"port": 4243}, {"host": "::1"}, {"idempotent": ("f",)},
+                                               {"incarnation": 2})
+        for change in changes:
+            with self.subTest(change):
+                table = LeaseTable(EPOCH, 0.0)
+                table.apply(beat(), 0.0)
+                index = table.index
+                table.apply(beat(seq=2), 0.5)
+                self.assertEqual((table.index, events(table)), (index, ["up"]))
+                table.apply(beat(**{"seq": 3, **change}), 1.0)
+                self.assertEqual((table.index, events(table)), (index + 1, ["changed"]))
 
     def test_endpoints_come_sorted_and_by_service(self) -> None:
         """"*" is all of them."""
