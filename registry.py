@@ -24,14 +24,15 @@ from __future__ import annotations
 import logging
 import random
 import secrets
+import selectors
 import socket
 import threading
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 from xmlrpc.client import Fault
 
-from heartbeat import MAX_DATAGRAM_BYTES, Answer, BadDatagram, decode_beat, encode_answer
+from heartbeat import MAX_DATAGRAM_BYTES, Answer, BadDatagram, Beat, BeatReader, encode_answer
 from transport import process
 from transport.leases import ALL, Endpoint, Event, LeaseTable, PatientClock, Verdict
 from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
@@ -44,11 +45,14 @@ log = logging.getLogger("ponte.registry")
 DEFAULT_PORT = 4100
 PATH = "/registry"
 TICK_S = 0.05               # how late an expiry may be noticed
+BATCH = 64                  # beats under one lock: more waits less for it, and keeps answers waiting longer
+AGE_S = 60.0                # a sender that is silent for so long is read as if it were new
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024      # beats that wait while the process is stopped or busy
 MAX_WAIT_S = 30.0           # the longest long poll
 WATCH_S = 10.0              # what Directory asks for: how long a frozen registry can hold up one reader
 RETRY_S = (0.1, 1.0)        # pause of a reader whose registry does not answer: at first, and at most
 KEEP_S = 5.0                # the last word of a registry that does not answer counts this long beside others
+ANSWERED = (Verdict.APPLIED.value, Verdict.OTHER_EPOCH.value, Verdict.SUPERSEDED.value)
 
 
 # ---- the registry ---------------------------------------------------------------------------------------
@@ -62,6 +66,7 @@ class Registry:
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: bytes = b"") -> None:
         self._key = key
+        self._reader = BeatReader(key)                      # used by the beat thread alone
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot])
         self._listener, self._socket = _listen_on_both(host, port, self._handle)
         self.address = self._listener.address
@@ -123,36 +128,52 @@ class Registry:
     # Beats and expiry: the beat thread.
 
     def _take_beats(self) -> None:
-        self._socket.settimeout(TICK_S)
-        ticked_at = 0.0
-        datagram: Optional[bytes]
-        while not self._closed:
-            try:
-                datagram, sender = self._socket.recvfrom(MAX_DATAGRAM_BYTES + 1)
-            except OSError:         # nothing came; Windows also reports here that an earlier answer was not taken
-                datagram = None
-            now = self._clock.read(time.monotonic())
-            if datagram is not None:
-                self._take_beat(datagram, sender, now)
-            if now - ticked_at >= TICK_S:
-                ticked_at = now
-                self._expire(now)
+        ticked_at = aged_at = 0.0
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._socket, selectors.EVENT_READ)
+            while not self._closed:
+                ready.select(TICK_S)
+                datagrams = self._receive()
+                now = self._clock.read(time.monotonic())
+                self._take(datagrams, now)
+                if now - ticked_at >= TICK_S:
+                    ticked_at = now
+                    self._expire(now)
+                if now - aged_at >= AGE_S:
+                    aged_at = now
+                    self._reader.age()
 
-    def _take_beat(self, datagram: bytes, sender: Address, now: float) -> None:
+    def _receive(self) -> List[Tuple[bytes, Address]]:
+        """The datagrams that are there, BATCH at most."""
+        datagrams: List[Tuple[bytes, Address]] = []
         try:
-            beat = decode_beat(datagram, self._key)
-        except BadDatagram as error:
-            self._counts[error.reason] += 1
-            return
+            while len(datagrams) < BATCH:
+                datagrams.append(self._socket.recvfrom(MAX_DATAGRAM_BYTES + 1))
+        except OSError:         # no more are there; Windows also reports here that an earlier answer was not taken
+            pass
+        return datagrams
+
+    def _take(self, datagrams: List[Tuple[bytes, Address]], now: float) -> None:
+        beats = []
+        for datagram, sender in datagrams:
+            try:
+                beats.append((self._reader.read(datagram), len(datagram), sender))
+            except BadDatagram as error:
+                self._counts[error.reason] += 1
         with self._changed:
-            verdict = self._table.apply(beat, now)
-            newest = self._table.newest(beat) if verdict is Verdict.SUPERSEDED else beat.incarnation
+            answers = [self._apply(beat, now) for beat, _, _ in beats]
             events = self._take_events()
-        self._counts[verdict.value] += 1
         _tell(events)
-        if verdict in (Verdict.APPLIED, Verdict.OTHER_EPOCH, Verdict.SUPERSEDED):
-            answer = Answer(verdict.value, beat.instance, beat.incarnation, beat.seq, self._table.epoch, newest)
-            self._answer(encode_answer(answer, self._key), len(datagram), sender)
+        for answer, (_, most, sender) in zip(answers, beats):
+            self._counts[answer.type] += 1
+            if answer.type in ANSWERED:
+                self._answer(encode_answer(answer, self._key), most, sender)
+
+    def _apply(self, beat: Beat, now: float) -> Answer:
+        """What the table says to a beat. Caller holds self._changed."""
+        verdict = self._table.apply(beat, now)
+        newest = self._table.newest(beat) if verdict is Verdict.SUPERSEDED else beat.incarnation
+        return Answer(verdict.value, beat.instance, beat.incarnation, beat.seq, self._table.epoch, newest)
 
     def _answer(self, answer: bytes, most: int, sender: Address) -> None:
         if len(answer) > most:      # never more bytes than came: nobody can use us to amplify a flood
@@ -211,6 +232,7 @@ def _listen_on_both(host: str, port: int, handle: Callable[[Request, float], Rep
             if port or not tries_left:
                 raise
             continue
+        udp.setblocking(False)
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         return listener, udp
     raise AssertionError("the loop returns or raises")

@@ -13,7 +13,7 @@ from unittest import mock
 from xmlrpc.client import Fault
 
 from heartbeat import Answer, BadDatagram, Beat, decode_answer, encode_beat
-from registry import KEEP_S, Directory, Registry, View, ask
+from registry import BATCH, KEEP_S, Directory, Registry, View, ask
 from tests.fakes import endpoint, hurry_listeners
 from transport.leases import Endpoint
 from transport.message import Request
@@ -237,6 +237,33 @@ class Registries(unittest.TestCase):
             beater.join()
             counts = json.loads(json.dumps(registry.status()["datagrams"]))
             self.assertEqual(sum(counts.values()), 3, counts)
+
+    def test_beats_that_come_together_are_answered_one_by_one(self) -> None:
+        """In their order, more than fit into one batch, and whatever comes between them."""
+        with running() as registry, Beater(registry) as beater:
+            first = beater.ask()
+            seqs = list(range(2, 3 * BATCH))
+            for seq in seqs:
+                beater.send(encode_beat(beater.beat._replace(seq=seq, epoch=first.epoch)))
+                beater.send(b"garbage")
+            answers = [decode_answer(beater.receive()) for _ in seqs]
+            self.assertEqual([(answer.type, answer.seq) for answer in answers], [("ack", seq) for seq in seqs])
+
+    def test_a_batch_is_bounded(self) -> None:
+        """Under a flood, too, expiry has its turn, and readers have theirs."""
+        with contextlib.closing(Registry(port=0)) as registry, Beater(registry) as beater:
+            for _ in range(2 * BATCH + 1):
+                beater.send(b"garbage")
+            self.assertEqual([len(registry._receive()) for _ in range(4)], [BATCH, BATCH, 1, 0])
+
+    def test_senders_that_have_gone_are_forgotten(self) -> None:
+        """What the reader knows of them, too."""
+        with mock.patch("registry.AGE_S", 0.0), running() as registry, Beater(registry) as beater:
+            beater.join()
+            deadline = time.monotonic() + PATIENCE_S
+            while registry._reader._known or registry._reader._aging:
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
 
     def test_an_answer_longer_than_its_question_is_not_sent(self) -> None:
         """Nobody can use a registry to amplify a flood; the next answer is the first that comes."""
