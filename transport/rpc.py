@@ -169,10 +169,13 @@ def _refuse_doctype(*_: object) -> None:
 class Dispatcher:
     """Maps method names to functions. Introspection (system.listMethods and its kin) is built in.
 
-    Register before serving; `dispatch` may then run in any number of threads.
+    Register before serving; `dispatch` may then run in any number of threads. `encode` makes a <methodResponse>
+    of what a function returns.
     """
 
-    def __init__(self, functions: Union[Iterable[Function], Dict[str, Function]] = ()) -> None:
+    def __init__(self, functions: Union[Iterable[Function], Dict[str, Function]] = (),
+                 encode: Callable[[Any], bytes] = encode_result) -> None:
+        self._encode_result = encode
         self._methods: Dict[str, _Method] = {}
         named = functions.items() if isinstance(functions, dict) else ((f.__name__, f) for f in functions)
         for name, function in named:
@@ -218,7 +221,7 @@ class Dispatcher:
 
     def _encode(self, name: str, value: Any) -> bytes:
         try:
-            return encode_result(value)
+            return self._encode_result(value)
         except Exception as error:
             raise Fault(APPLICATION_ERROR, f"{name} did run, but XML-RPC cannot carry its result: "
                                            f"{_describe(error)}") from None
