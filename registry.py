@@ -34,10 +34,10 @@ from xmlrpc.client import Fault
 
 from heartbeat import MAX_DATAGRAM_BYTES, Answer, BadDatagram, Beat, BeatReader, encode_answer
 from transport import process
-from transport.leases import ALL, Endpoint, Event, LeaseTable, PatientClock, Verdict
+from transport.leases import ALL, Endpoint, Event, LeaseTable, PatientClock, Seen, Verdict
 from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
 from transport.process import Json, show
-from transport.rpc import CONTENT_TYPE, INVALID_PARAMETERS, Dispatcher, decode_result, encode_call
+from transport.rpc import CONTENT_TYPE, INVALID_PARAMETERS, Dispatcher, decode_result, encode_call, encode_result
 from transport.wire import Address, ExchangeError, Listener, Pool, listen
 
 log = logging.getLogger("ponte.registry")
@@ -45,6 +45,7 @@ log = logging.getLogger("ponte.registry")
 DEFAULT_PORT = 4100
 PATH = "/registry"
 TICK_S = 0.05               # how late an expiry may be noticed
+KEPT_REPLIES = 100          # services whose view is kept as XML; each takes some 700 bytes for an endpoint
 BATCH = 64                  # beats under one lock: more waits less for it, and keeps answers waiting longer
 AGE_S = 60.0                # a sender that is silent for so long is read as if it were new
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024      # beats that wait while the process is stopped or busy
@@ -67,7 +68,7 @@ class Registry:
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: bytes = b"") -> None:
         self._key = key
         self._reader = BeatReader(key)                      # used by the beat thread alone
-        self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot])
+        self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot], _Replies().encode)
         self._listener, self._socket = _listen_on_both(host, port, self._handle)
         self.address = self._listener.address
         self._clock = PatientClock(time.monotonic())        # read by the beat thread alone
@@ -101,13 +102,13 @@ class Registry:
 
     # What readers call, each on the thread of its connection.
 
-    def lookup(self, service: str) -> Dict[str, Any]:
+    def lookup(self, service: str) -> Seen:
         """The endpoints of a service, "*" for all: index, epoch, warming, endpoints, and left (tombstones)."""
         _expect(isinstance(service, str), "service must be a string")
         with self._changed:
             return self._table.lookup(service)
 
-    def watch(self, service: str, index: int, wait_s: float) -> Dict[str, Any]:
+    def watch(self, service: str, index: int, wait_s: float) -> Seen:
         """The same as lookup, as soon as the index is another than `index`, or after `wait_s` (30 s at most)."""
         _expect(isinstance(service, str), "service must be a string")
         _expect(type(index) is int, "index must be an integer")
@@ -121,7 +122,7 @@ class Registry:
         with self._changed:
             return self._table.services()
 
-    def snapshot(self) -> Dict[str, Any]:
+    def snapshot(self) -> Seen:
         """Everything, for people: lookup("*")."""
         return self.lookup(ALL)
 
@@ -216,9 +217,39 @@ class Registry:
         """What /status shows: the table, and the datagrams by what became of them."""
         with self._changed:
             seen = self._table.lookup(ALL)
-        return {"epoch": seen["epoch"], "index": seen["index"], "leases": len(self._table),
+        endpoints: List[Json] = [endpoint.to_struct() for endpoint in sorted(seen.endpoints)]
+        return {"epoch": seen.epoch, "index": seen.index, "leases": len(self._table),
                 "connections": self._listener.connections, "lateness_s": round(self._clock.lateness, 3),
-                "datagrams": dict(self._counts), "endpoints": seen["endpoints"]}
+                "datagrams": dict(self._counts), "endpoints": endpoints}
+
+
+class _Replies:
+    """What readers are told, as XML. A view is kept until it changes: all who watch it wake together for the same."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: Dict[str, _Kept] = {}       # Guarded by self._lock.
+
+    def encode(self, value: Any) -> bytes:
+        """The <methodResponse> with this value; of a view, one that is as new or newer."""
+        if not isinstance(value, Seen):
+            return encode_result(value)
+        with self._lock:
+            if value.service not in self._kept and len(self._kept) >= KEPT_REPLIES:
+                self._kept.clear()
+            kept = self._kept.setdefault(value.service, _Kept())
+        with kept.lock:         # whoever comes meanwhile wants the same, and waits for it
+            if kept.index < value.index:
+                kept.index, kept.reply = value.index, encode_result(value.to_struct())
+            return kept.reply
+
+
+class _Kept:
+    """The reply of one service. A tombstone in it may be older than those of the table, and stays true."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.index, self.reply = 0, b""         # Guarded by self.lock.
 
 
 def _listen_on_both(host: str, port: int, handle: Callable[[Request, float], Reply]) -> Tuple[Listener, socket.socket]:

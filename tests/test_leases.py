@@ -18,6 +18,7 @@ from transport.leases import (
     Endpoint,
     LeaseTable,
     PatientClock,
+    Tombstone,
     Verdict,
 )
 
@@ -32,7 +33,7 @@ def beat(instance: str = "a", incarnation: int = 1, seq: int = 1, state: str = "
 
 def states(table: LeaseTable, service: str = ALL) -> Dict[str, str]:
     """Instance -> state, as readers see it."""
-    return {struct["instance"]: struct["state"] for struct in table.lookup(service)["endpoints"]}
+    return {endpoint.instance: endpoint.state for endpoint in table.lookup(service).endpoints}
 
 
 def events(table: LeaseTable) -> List[str]:
@@ -52,9 +53,8 @@ class LeaseStates(unittest.TestCase):
         """(no lease) --beat--> up."""
         self.assertIs(self.table.apply(beat(idempotent=("hello",)), 0.0), APPLIED)
         self.assertEqual((states(self.table), events(self.table), len(self.table)), ({"a": "up"}, ["up"], 1))
-        struct, = self.table.lookup("greeter")["endpoints"]
-        self.assertEqual(Endpoint.from_struct(struct),
-                         Endpoint("greeter", "a", 1, "127.0.0.1", 4242, "up", ("hello",)))
+        self.assertEqual(self.table.lookup("greeter").endpoints,
+                         [Endpoint("greeter", "a", 1, "127.0.0.1", 4242, "up", ("hello",))])
 
     def test_silence_makes_it_suspect_and_then_gone(self) -> None:
         """up --half a lease--> suspect --the other half--> expired."""
@@ -103,8 +103,7 @@ class LeaseStates(unittest.TestCase):
         self.assertEqual(states(self.table), {"a": "draining"})
         self.assertIs(self.table.apply(beat(seq=3, state="leaving"), 0.2), APPLIED)
         self.assertEqual((states(self.table), events(self.table)), ({}, ["up", "draining", "left"]))
-        self.assertEqual(self.table.lookup("greeter")["left"],
-                         [{"service": "greeter", "instance": "a", "incarnation": "1"}])
+        self.assertEqual(self.table.lookup("greeter").left, [Tombstone("greeter", "a", 1)])
 
     def test_the_draining_stay_draining_when_they_fall_silent(self) -> None:
         """A suspect may be tried; who drains takes no new calls."""
@@ -136,12 +135,13 @@ class LeaseStates(unittest.TestCase):
                 table.apply(beat(**{"seq": 3, **change}), 1.0)
                 self.assertEqual((table.index, events(table)), (index + 1, ["changed"]))
 
-    def test_endpoints_come_sorted_and_by_service(self) -> None:
-        """"*" is all of them."""
+    def test_endpoints_come_by_service(self) -> None:
+        """"*" is all of them; a reader gets them sorted."""
         for service, instance in (("greeter", "b"), ("bank", "c"), ("greeter", "a")):
             self.table.apply(beat(instance, service=service), 0.0)
-        self.assertEqual(list(states(self.table, "greeter")), ["a", "b"])
-        self.assertEqual(list(states(self.table)), ["c", "a", "b"])
+        self.assertEqual(set(states(self.table, "greeter")), {"a", "b"})
+        self.assertEqual([struct["instance"] for struct in self.table.lookup(ALL).to_struct()["endpoints"]],
+                         ["c", "a", "b"])
         self.assertEqual(self.table.services(), ["bank", "greeter"])
 
 
@@ -189,8 +189,8 @@ class WhichBeatsCount(unittest.TestCase):
         """Readers see its incarnation and address at once; the elder's beats change nothing."""
         table = self.after((beat(incarnation=1), 0.0), (beat(incarnation=2, port=4243), 0.1))
         table.apply(beat(incarnation=1, seq=9), 0.2)
-        struct, = table.lookup("greeter")["endpoints"]
-        self.assertEqual((struct["incarnation"], struct["port"]), ("2", 4243))
+        seen, = table.lookup("greeter").endpoints
+        self.assertEqual((seen.incarnation, seen.port), (2, 4243))
 
     def test_the_superseded_can_be_told_the_newest_incarnation(self) -> None:
         """Known from the lease, or from the memory of who has gone."""
@@ -204,9 +204,9 @@ class WhichBeatsCount(unittest.TestCase):
         """Readers need it only as long as they may hold an older word; replays are refused for an hour."""
         table = self.after((beat(), 0.0), (beat(seq=2, state="leaving"), 1.0))
         table.expire(1.0 + TOMBSTONE_S)
-        self.assertEqual(len(table.lookup("greeter")["left"]), 1)
+        self.assertEqual(len(table.lookup("greeter").left), 1)
         table.expire(1.1 + TOMBSTONE_S)
-        self.assertEqual(table.lookup("greeter")["left"], [])
+        self.assertEqual(table.lookup("greeter").left, [])
         table.expire(1.0 + REMEMBER_S)
         self.assertIs(table.apply(beat(seq=3), 1.0 + REMEMBER_S), OLD)
         table.expire(1.1 + REMEMBER_S)
@@ -215,19 +215,19 @@ class WhichBeatsCount(unittest.TestCase):
     def test_a_tombstone_goes_when_a_new_life_comes(self) -> None:
         """Or readers would bury the living."""
         table = self.after((beat(), 0.0), (beat(seq=2, state="leaving"), 0.1), (beat(incarnation=2), 0.2))
-        self.assertEqual(table.lookup("greeter")["left"], [])
+        self.assertEqual(table.lookup("greeter").left, [])
         self.assertEqual(states(table), {"a": "up"})
 
     def test_expiry_leaves_no_tombstone(self) -> None:
         """It may only be cut off from us: another registry that hears it suffices."""
         table = self.after((beat(), 0.0))
         table.expire(LEASE_S * 2)
-        self.assertEqual((states(table), table.lookup("greeter")["left"]), ({}, []))
+        self.assertEqual((states(table), table.lookup("greeter").left), ({}, []))
 
     def test_tombstones_are_of_their_service(self) -> None:
         """A reader of another service is not told."""
         table = self.after((beat(), 0.0), (beat(seq=2, state="leaving"), 0.1))
-        self.assertEqual((len(table.lookup("bank")["left"]), len(table.lookup(ALL)["left"])), (0, 1))
+        self.assertEqual((len(table.lookup("bank").left), len(table.lookup(ALL).left)), (0, 1))
 
 
 class Readers(unittest.TestCase):
@@ -242,7 +242,8 @@ class Readers(unittest.TestCase):
         self.assertEqual(table.index_of("greeter"), before)
         self.assertGreater(table.index_of("bank"), before)
         self.assertGreater(table.index_of(ALL), all_before)
-        self.assertEqual(table.lookup("bank")["index"], table.index_of("bank"))
+        self.assertEqual(table.lookup("bank").index, table.index_of("bank"))
+        self.assertEqual(table.lookup("greeter").index, before)
 
     def test_who_knows_nothing_need_not_wait(self) -> None:
         """A first `watch` asks with index 0: no service has that index, not even one without an endpoint."""
@@ -255,15 +256,37 @@ class Readers(unittest.TestCase):
         table.apply(beat(), 100.0)
         table.expire(100.0 + WARMING_S - 0.01)
         before = table.index_of("greeter"), table.index_of("nobody")
-        self.assertIs(table.lookup("greeter")["warming"], True)
+        self.assertIs(table.lookup("greeter").warming, True)
         table.expire(100.0 + WARMING_S)
         after = table.index_of("greeter"), table.index_of("nobody")
-        self.assertIs(table.lookup("greeter")["warming"], False)
+        self.assertIs(table.lookup("greeter").warming, False)
         self.assertTrue(all(new > old for old, new in zip(before, after)), (before, after))
+
+    def test_an_answer_stays_what_it_was(self) -> None:
+        """Whoever marshals it needs no lock: beats that come meanwhile do not show in it."""
+        table = LeaseTable(EPOCH, 0.0)
+        table.apply(beat(), 0.0)
+        seen = table.lookup("greeter")
+        before = seen.to_struct()
+        table.apply(beat(seq=2, state="draining"), 0.1)
+        table.apply(beat("b"), 0.1)
+        table.apply(beat(seq=3, state="leaving"), 0.2)
+        self.assertEqual(seen.to_struct(), before)
+
+    def test_an_answer_is_what_xml_rpc_can_carry(self) -> None:
+        """Integers beyond 32 bits go as strings."""
+        table = LeaseTable(EPOCH, 0.0)
+        table.apply(beat(incarnation=2 ** 52), 0.0)
+        table.apply(beat("b", incarnation=2 ** 51, state="leaving"), 0.0)
+        seen = table.lookup("greeter")
+        self.assertEqual(seen.to_struct(), {
+            "index": table.index_of("greeter"), "epoch": EPOCH, "warming": True,
+            "endpoints": [seen.endpoints[0].to_struct()],
+            "left": [{"service": "greeter", "instance": "b", "incarnation": str(2 ** 51)}]})
 
     def test_the_answer_names_its_epoch(self) -> None:
         """So that a reader can tell one life of the registry from the next."""
-        self.assertEqual(LeaseTable(EPOCH, 0.0).lookup("greeter")["epoch"], EPOCH)
+        self.assertEqual(LeaseTable(EPOCH, 0.0).lookup("greeter").epoch, EPOCH)
 
     def test_an_endpoint_survives_the_wire(self) -> None:
         """As a struct whose integers fit into 32 bits."""
@@ -304,7 +327,7 @@ class Costs(unittest.TestCase):
         with mock.patch.object(leases, "MAX_LEASES", 2):
             for number, instance in enumerate("abc"):
                 table.apply(beat(instance, state="leaving"), float(number))
-        self.assertEqual([tomb["instance"] for tomb in table.lookup(ALL)["left"]], ["b", "c"])
+        self.assertEqual([tomb.instance for tomb in table.lookup(ALL).left], ["b", "c"])
         self.assertIs(table.apply(beat("a"), 3.0), APPLIED)
         self.assertIs(table.apply(beat("b", seq=2), 3.0), OLD)
 

@@ -13,11 +13,11 @@ from unittest import mock
 from xmlrpc.client import Fault
 
 from heartbeat import Answer, BadDatagram, Beat, decode_answer, encode_beat
-from registry import BATCH, KEEP_S, Directory, Registry, View, ask
+from registry import BATCH, KEEP_S, Directory, Registry, View, _Replies, ask
 from tests.fakes import endpoint, hurry_listeners
-from transport.leases import Endpoint
+from transport.leases import Endpoint, Seen
 from transport.message import Request
-from transport.rpc import INVALID_PARAMETERS, encode_call
+from transport.rpc import INVALID_PARAMETERS, decode_result, encode_call, encode_result
 from transport.wire import Pool
 
 A, B, C = ("10.0.0.1", 4100), ("10.0.0.2", 4100), ("10.0.0.3", 4100)
@@ -195,10 +195,10 @@ class Registries(unittest.TestCase):
         """A beat with another epoch is not applied."""
         with running() as registry, Beater(registry) as beater:
             first = beater.ask()
-            self.assertEqual((first.type, registry.lookup("greeter")["endpoints"]), ("epoch", []))
+            self.assertEqual((first.type, registry.lookup("greeter").endpoints), ("epoch", []))
             second = beater.ask(epoch=first.epoch)
             self.assertEqual((second.type, second.seq), ("ack", 2))
-            self.assertEqual([e["instance"] for e in registry.lookup("greeter")["endpoints"]], ["server-1"])
+            self.assertEqual([e.instance for e in registry.lookup("greeter").endpoints], ["server-1"])
             self.assertEqual(registry.services(), ["greeter"])
 
     def test_the_elder_is_told_the_younger_incarnation(self) -> None:
@@ -275,20 +275,20 @@ class Registries(unittest.TestCase):
     def test_a_long_poll_returns_with_the_change(self) -> None:
         """At once where the index is another already, else as soon as it moves on."""
         with running() as registry, Beater(registry) as beater:
-            index = registry.lookup("greeter")["index"]
-            found: List[Dict[str, Any]] = []
+            index = registry.lookup("greeter").index
+            found: List[Seen] = []
             thread = threading.Thread(target=lambda: found.append(registry.watch("greeter", index, 30)))
             thread.start()
             beater.join()
             thread.join(PATIENCE_S)
-            self.assertEqual([e["instance"] for e in found[0]["endpoints"]], ["server-1"])
-            self.assertEqual(registry.watch("greeter", index, 30)["index"], found[0]["index"])
-            self.assertEqual(registry.watch("greeter", found[0]["index"], 0)["index"], found[0]["index"])
+            self.assertEqual([e.instance for e in found[0].endpoints], ["server-1"])
+            self.assertEqual(registry.watch("greeter", index, 30).index, found[0].index)
+            self.assertEqual(registry.watch("greeter", found[0].index, 0).index, found[0].index)
 
     def test_closing_ends_long_polls(self) -> None:
         """Or a registry would take half a minute to stop."""
         with running() as registry:
-            index = registry.lookup("greeter")["index"]
+            index = registry.lookup("greeter").index
             thread = threading.Thread(target=registry.watch, args=("greeter", index, 30))
             thread.start()
             registry.close()
@@ -320,6 +320,56 @@ class Registries(unittest.TestCase):
             beater.join()
             self.assertEqual(ask(pool, registry.address, "services"), ["greeter"])
             self.assertEqual(len(ask(pool, registry.address, "snapshot")["endpoints"]), 1)
+
+
+class KeptReplies(unittest.TestCase):
+    """A view is marshalled once for all who ask for it."""
+
+    def setUp(self) -> None:
+        self.replies = _Replies()
+        patch = mock.patch("registry.encode_result", wraps=encode_result)
+        self.marshal = patch.start()
+        self.addCleanup(patch.stop)
+
+    def seen(self, index: int, *instances: str, service: str = "greeter") -> Seen:
+        return Seen(service, index, "e", False, [endpoint(instance) for instance in instances], [])
+
+    def told(self, seen: Seen) -> List[str]:
+        """The instances in the reply."""
+        return [struct["instance"] for struct in decode_result(self.replies.encode(seen))["endpoints"]]
+
+    def test_the_same_view_is_marshalled_once(self) -> None:
+        """And another index, or another service, is another view."""
+        for seen, times in ((self.seen(1, "a"), 1), (self.seen(1, "a"), 1), (self.seen(1, "c", service="bank"), 2),
+                            (self.seen(2, "b"), 3), (self.seen(2, "b"), 3), (self.seen(1, "c", service="bank"), 3)):
+            self.assertEqual(self.told(seen), [e.instance for e in seen.endpoints])
+            self.assertEqual(self.marshal.call_count, times)
+
+    def test_who_comes_late_with_an_older_view_is_told_the_newer(self) -> None:
+        """Two threads may overtake one another on their way from the table."""
+        self.told(self.seen(2, "new"))
+        self.assertEqual(self.told(self.seen(1, "old")), ["new"])
+
+    def test_few_are_kept(self) -> None:
+        """Whoever asks for many services, existing or not, fills no memory."""
+        with mock.patch("registry.KEPT_REPLIES", 3):
+            for number in range(10):
+                self.assertEqual(self.told(self.seen(1, "a", service=f"s{number}")), ["a"])
+        self.assertLessEqual(len(self.replies._kept), 3)
+
+    def test_other_values_are_marshalled_as_ever(self) -> None:
+        """Such as the names of the services."""
+        self.assertEqual(decode_result(self.replies.encode(["greeter"])), ["greeter"])
+
+    def test_readers_of_a_registry_get_kept_replies(self) -> None:
+        """Until the view changes."""
+        with running() as registry, Beater(registry) as beater, contextlib.closing(Pool()) as pool:
+            for state in ("up", "up", "draining"):
+                beater.join(state=state)
+                for _ in range(3):
+                    found, = ask(pool, registry.address, "lookup", "greeter")["endpoints"]
+                    self.assertEqual(found["state"], state)
+        self.assertEqual(self.marshal.call_count, 2)
 
 
 class Directories(unittest.TestCase):

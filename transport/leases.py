@@ -17,6 +17,7 @@ from __future__ import annotations
 import enum
 import math
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from heartbeat import LEASE_S, Beat
@@ -59,6 +60,32 @@ class Endpoint(NamedTuple):
         if endpoint.state not in READER_STATES or endpoint.port not in range(1, 65536):
             raise ValueError(f"not an endpoint: {struct}")
         return endpoint
+
+
+class Tombstone(NamedTuple):
+    """An instance that said goodbye, and the incarnation that did."""
+
+    service: str
+    instance: str
+    incarnation: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The answer to a reader of a service, as of one moment."""
+
+    service: str
+    index: int
+    epoch: str
+    warming: bool
+    endpoints: List[Endpoint]
+    left: List[Tombstone]
+
+    def to_struct(self) -> Dict[str, Any]:
+        """For XML-RPC, with the endpoints sorted."""
+        return {"index": self.index, "epoch": self.epoch, "warming": self.warming,
+                "endpoints": [endpoint.to_struct() for endpoint in sorted(self.endpoints)],
+                "left": [{**tomb._asdict(), "incarnation": str(tomb.incarnation)} for tomb in self.left]}
 
 
 class Verdict(enum.Enum):
@@ -187,14 +214,13 @@ class LeaseTable:
             while memories and next(iter(memories.values())).gone_at < now - keep_s:
                 memories.popitem(last=False)
 
-    def lookup(self, service: str) -> Dict[str, Any]:
-        """The answer to a reader, of what XML-RPC can carry: index, epoch, warming, endpoints, left (tombstones)."""
+    def lookup(self, service: str) -> Seen:
+        """The answer to a reader: quick, since nobody beats meanwhile, and true for ever, since it is a copy."""
         services = list(self._services) if service == ALL else [service]
         endpoints = [lease.endpoint for name in services for lease in self._services.get(name, {}).values()]
-        return {"index": self.index_of(service), "epoch": self.epoch, "warming": self._warm_at != math.inf,
-                "endpoints": [endpoint.to_struct() for endpoint in sorted(endpoints)],
-                "left": [{"service": key[0], "instance": key[1], "incarnation": str(memory.incarnation)}
-                         for key, memory in self._tombstones.items() if service in (ALL, key[0])]}
+        left = [Tombstone(*key, memory.incarnation) for key, memory in self._tombstones.items()
+                if service in (ALL, key[0])]
+        return Seen(service, self.index_of(service), self.epoch, self._warm_at != math.inf, endpoints, left)
 
     def index_of(self, service: str) -> int:
         """The index of the last change to `service`; for "*", that of the table."""
