@@ -1,0 +1,1 @@
+"""Measurements, side by side with peers: python3 -m bench"""

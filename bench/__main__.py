@@ -1,0 +1,94 @@
+"""python3 -m bench [SECTION...]: measures Ponte beside its peers, and prints tables with medians and ratios.
+
+Without sections, all. Rounds are interleaved (A B A B), every process is a real one, and the load comes from a process
+of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+import time
+from typing import NoReturn, Optional, Sequence
+
+from bench import processes
+from bench.report import Report
+from bench.rounds import Plan
+
+SECTIONS = ("registry",)
+ROUNDS, SECONDS = 3, 2.0
+QUICK_ROUNDS, QUICK_SECONDS = 1, 0.5
+MOST_ROUNDS, MOST_SECONDS = 100, 600.0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"bench: {message}\n")
+
+
+def _rounds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ROUNDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rounds: take 1 to {MOST_ROUNDS}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time for a round: take 0.1 to {MOST_SECONDS:.0f} seconds")
+    return value
+
+
+def _section(text: str) -> str:
+    if text not in SECTIONS:
+        raise argparse.ArgumentTypeError(f"no section {text!r}; there are: {', '.join(SECTIONS)}")
+    return text
+
+
+def _say(line: str) -> None:
+    """Progress, which is not part of the result."""
+    print(f"  {line}", file=sys.stderr, flush=True)
+
+
+def parse(arguments: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    parser = _Parser(prog="python3 -m bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", type=_section, metavar="SECTION",
+                        help=f"of {', '.join(SECTIONS)} (default: all)")
+    parser.add_argument("--rounds", type=_rounds, metavar="N", help=f"of each measure (default: {ROUNDS})")
+    parser.add_argument("--seconds", type=_seconds, metavar="S", help=f"of each round (default: {SECONDS:g})")
+    parser.add_argument("--quick", action="store_true", help="the least of everything: shows that it works, no more")
+    chosen = parser.parse_args(arguments)
+    chosen.sections = chosen.sections or list(SECTIONS)
+    chosen.rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
+    chosen.seconds = chosen.seconds or (QUICK_SECONDS if chosen.quick else SECONDS)
+    return chosen
+
+
+def main() -> int:
+    chosen = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))      # so that `with` blocks end
+    processes.allow_open_files()
+    plan = Plan(chosen.rounds, chosen.seconds, chosen.quick, _say)
+    everything = Report()
+    for name in chosen.sections:
+        began = time.monotonic()
+        _say(f"section {name}")
+        report: Report = importlib.import_module(f"bench.{name}").run(plan)
+        _say(f"section {name} took {time.monotonic() - began:.0f} s")
+        print(f"\n{report.text()}", flush=True)
+        everything.take(report)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

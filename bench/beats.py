@@ -1,0 +1,141 @@
+"""Signed beats for one registry, as fast as it acks them: python3 -m bench.beats (run by bench.registry).
+
+A closed loop: WINDOW beats are on their way, and each ack lets the next one go. Every lease beats in its turn. First
+each beats once ("filled" is printed), then a line on standard input starts the measured time; the result is JSON.
+
+A beat is signed when it is sent, from a text made before, so that the registry is the slower of the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hmac
+import json
+import socket
+import sys
+import time
+from typing import Iterator, List, Tuple
+
+from heartbeat import MAX_DATAGRAM_BYTES, Beat, decode_answer, encode_beat
+from transport.process import parse_address, read_key
+
+WINDOW = 64                 # datagrams on their way: more only waits in the registry's buffer
+SILENCE_S = 0.5             # no ack for so long: what is on its way is lost
+LEASE_S = 60.0              # long, so that no lease expires while others have their turn
+INSTANCES = 10              # of each service: what one lookup finds
+CLOCK_EVERY = 100           # acks between two looks at the clock
+
+
+def beat_of(number: int) -> Beat:
+    """The first beat of one lease."""
+    return Beat(service_of(number), f"server-{number:06}", 1_700_000_000_000, 0, "127.0.0.1", 1 + number % 65_000,
+                lease_s=LEASE_S, idempotent=("balance", "hello"))
+
+
+def service_of(number: int) -> str:
+    return f"service-{number // INSTANCES:05}"
+
+
+class Beats:
+    """The next beat of each lease in turn."""
+
+    def __init__(self, leases: int, epoch: str, key: bytes) -> None:
+        self._key = key
+        lines = (encode_beat(beat_of(number)._replace(epoch=epoch))[1:] for number in range(leases))
+        self._texts: List[Tuple[bytes, bytes, bytes]] = [line.partition(b'"seq":0') for line in lines]
+
+    def __iter__(self) -> Iterator[bytes]:
+        seq = 0
+        while True:
+            seq += 1
+            middle = b'"seq":%d' % seq
+            for before, _, after in self._texts:
+                line = before + middle + after
+                yield hmac.digest(self._key, line, "sha256").hex().encode() + b"\n" + line
+
+
+class Sender:
+    """The closed loop over one socket."""
+
+    def __init__(self, sock: socket.socket, beats: Iterator[bytes]) -> None:
+        self._socket = sock
+        self._beats = beats
+        self.acks = 0
+        self.others = 0         # answers that are no acks: there should be none
+        self.lost = 0
+
+    def fill(self, leases: int) -> None:
+        """One beat for each lease."""
+        self._open(min(WINDOW, leases))
+        for _ in range(leases - WINDOW):
+            self._turn()
+        self._close(min(WINDOW, leases))
+
+    def run(self, seconds: float) -> float:
+        """Beats for so many seconds; returns how long it took until the last ack."""
+        began = time.perf_counter()
+        self._open(WINDOW)
+        while time.perf_counter() < began + seconds:
+            for _ in range(CLOCK_EVERY):
+                self._turn()
+        self._close(WINDOW)
+        return time.perf_counter() - began
+
+    def _open(self, count: int) -> None:
+        for _ in range(count):
+            self._socket.send(next(self._beats))
+
+    def _turn(self) -> None:
+        if self._receive():
+            self._socket.send(next(self._beats))
+        else:
+            self.lost += WINDOW
+            self._open(WINDOW)
+
+    def _close(self, count: int) -> None:
+        for _ in range(count):
+            if not self._receive():
+                return
+
+    def _receive(self) -> bool:
+        try:
+            answer = self._socket.recv(MAX_DATAGRAM_BYTES)
+        except OSError:
+            return False
+        if b'"type":"ack"' in answer:
+            self.acks += 1
+        else:
+            self.others += 1
+        return True
+
+
+def ask_epoch(sock: socket.socket, key: bytes) -> str:
+    """The registry's boot id, which every beat must carry."""
+    sock.send(encode_beat(beat_of(0)._replace(seq=1), key))
+    return decode_answer(sock.recv(MAX_DATAGRAM_BYTES), key).epoch
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--registry", type=parse_address, required=True)
+    parser.add_argument("--key-file", required=True)
+    parser.add_argument("--leases", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    chosen = parser.parse_args()
+    key = read_key(chosen.key_file)
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.connect(chosen.registry)
+        sock.settimeout(SILENCE_S)
+        sender = Sender(sock, iter(Beats(chosen.leases, ask_epoch(sock, key), key)))
+        sender.fill(chosen.leases)
+        print("filled", flush=True)
+        if not sys.stdin.readline():
+            return
+        filled = sender.acks
+        took_s = sender.run(chosen.seconds)
+    print(json.dumps({"filled": filled, "acks": sender.acks - filled, "seconds": took_s, "others": sender.others,
+                      "lost": sender.lost}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""The processes of a measurement: real ones, on free ports, that end when we do, however we end.
+
+Each has a pipe of ours as its standard input, and ends when that does.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from transport.process import show
+from transport.wire import Address
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+START_S = 15.0              # for a process to print that it listens
+END_S = 5.0                 # for one to end in order; then it is killed
+POLL_S = 0.01
+OPEN_FILES = 8192           # what 1,000 connections through a proxy need, with room
+LISTENS = r"(?:http://|listening on )([\w.]+):(\d+)"
+
+
+class Usage(NamedTuple):
+    """What a process has used so far; None where this system does not tell."""
+
+    cpu_s: Optional[float]
+    rss_bytes: Optional[int]
+
+
+class Child:
+    """A process that runs until `close`. What it prints goes to a file."""
+
+    def __init__(self, command: Sequence[str], folder: str) -> None:
+        self.command = list(command)
+        handle, self._path = tempfile.mkstemp(dir=folder, suffix=".log")
+        with os.fdopen(handle, "wb") as log:
+            self._popen = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=log,
+                                           stderr=subprocess.STDOUT)
+        self.address: Address = ("", 0)         # known from its banner on
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def wait_for(self, pattern: str, within_s: float = START_S) -> re.Match[str]:
+        """The first match in what it prints. Raises RuntimeError if it ends without one, or takes too long."""
+        deadline = time.monotonic() + within_s
+        while True:
+            ended = self._popen.poll() is not None or time.monotonic() > deadline
+            match = re.search(pattern, self.log())
+            if match:
+                return match
+            if ended:
+                raise RuntimeError(f"{' '.join(self.command)} did not print {pattern!r}; it printed:\n{self.log()}")
+            time.sleep(POLL_S)
+
+    def say(self, line: str) -> None:
+        """Writes a line to its standard input."""
+        assert self._popen.stdin
+        self._popen.stdin.write(line.encode() + b"\n")
+        self._popen.stdin.flush()
+
+    def log(self) -> str:
+        with open(self._path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def usage(self) -> Usage:
+        return usage(self.pid)
+
+    def kill(self) -> None:
+        """kill -9: no goodbye, no cleanup."""
+        self._popen.kill()
+        self.close()
+
+    def hang_up(self) -> None:
+        """Ends its standard input, and with it the process."""
+        assert self._popen.stdin
+        try:
+            self._popen.stdin.close()
+        except OSError:
+            pass        # it has gone by itself
+
+    def close(self) -> None:
+        self.hang_up()
+        try:
+            self._popen.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+
+class Stage:
+    """All processes of a measurement, and a folder for their files. A `with` block ends them."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="ponte-bench-")
+        self._children: List[Child] = []
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for child in self._children:
+            child.hang_up()         # first all of them, so that they end at the same time
+        for child in self._children:
+            child.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, *command: str, banner: str = "") -> Child:
+        """Starts a program, and waits for its banner if it has one."""
+        child = Child(command, self.folder)
+        self._children.append(child)
+        if banner:
+            match = child.wait_for(banner)
+            if match.re.groups == 2:
+                child.address = (match[1], int(match[2]))
+        return child
+
+    def python(self, *arguments: str, banner: str = "") -> Child:
+        """A program of ours. Without site-packages (-S), which Ponte does not need."""
+        return self.start(sys.executable, "-S", *arguments, banner=banner)
+
+    def file(self, name: str, text: str) -> str:
+        """A file in the folder; its path."""
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    # The roles of Ponte.
+
+    def registry(self, *options: str) -> Child:
+        return self.python("registry.py", "--port", "0", "--until-eof", *options, banner=LISTENS)
+
+    def server(self, name: str, registries: Sequence[Child], file: str = "services/greeter.py") -> Child:
+        return self.python("server.py", file, "--name", name, "--until-eof", *_at(registries), banner=LISTENS)
+
+    def proxy(self, name: str, registry: Child, *options: str) -> Child:
+        return self.python("proxy.py", "--port", "0", "--name", name, "--until-eof", *_at([registry]), *options,
+                           banner=LISTENS)
+
+
+def _at(registries: Sequence[Child]) -> Tuple[str, str]:
+    return "--registry", ",".join(show(registry.address) for registry in registries)
+
+
+@functools.cache
+def proxy_takes(option: str) -> bool:
+    """Whether this proxy.py has that option."""
+    said = subprocess.run([sys.executable, "-S", "proxy.py", "--help"], cwd=ROOT, capture_output=True, text=True,
+                          check=True)
+    return option in said.stdout
+
+
+def free_port() -> int:
+    """A port that was free just now, for programs that cannot choose one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def end_with_parent() -> None:
+    """For the process that calls it: it ends when its standard input does."""
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def allow_open_files() -> None:
+    """Raises the limit of open files for us and our children, where there is one."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415    Windows has no such module
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def usage(pid: int) -> Usage:
+    """CPU time and resident memory of a process: from /proc where there is one, else from ps, else nothing."""
+    if sys.platform != "win32" and os.path.exists(f"/proc/{pid}/stat"):
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            fields = stat.read().rpartition(")")[2].split()     # proc(5): field 3 comes after the name in brackets
+        ticks, pages = int(fields[11]) + int(fields[12]), int(fields[21])
+        return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
+    if shutil.which("ps") is None:
+        return Usage(None, None)
+    said = subprocess.run(["ps", "-o", "time=,rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return _parse_ps(said.stdout)
+
+
+def _parse_ps(text: str) -> Usage:
+    """Of "1:02.34 5678": minutes and seconds of CPU time, and kilobytes."""
+    if len(text.split()) != 2:
+        return Usage(None, None)
+    clock, kilobytes = text.split()
+    cpu_s = 0.0
+    for part in clock.replace("-", ":").split(":"):
+        cpu_s = cpu_s * 60 + float(part)
+    return Usage(cpu_s, int(kilobytes) * 1024)

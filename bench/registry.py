@@ -1,0 +1,116 @@
+"""Section `registry`: how many signed beats one registry takes, what each costs, and how lookups fare meanwhile.
+
+Every round starts a registry for each number of leases, fills it, and then beats in a closed loop from a process of its
+own (bench/beats.py). Meanwhile we look up one service of ten instances on a fixed schedule. A lookup is timed from when
+it was due, so that a registry that stalls pays for every lookup that had to wait.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from typing import List, NamedTuple, Optional
+
+from bench.beats import INSTANCES, service_of
+from bench.processes import Child, Stage
+from bench.report import Report, Table, median, percentile, show
+from bench.rounds import Plan, interleave
+from registry import ask
+from transport import process
+from transport.wire import Pool
+
+LEASES = (100, 1_000, 10_000, 100_000)
+QUICK_LEASES = (100, 10_000)
+LOOKUP_EVERY_S = 0.01
+FILL_S = 60.0               # for 100,000 leases, on a slow machine
+MEMORY_SHOWS_AT = 10_000    # with fewer leases, other memory outweighs theirs
+KEY = "a key for measurements alone"
+
+
+class Beaten(NamedTuple):
+    """What one round found with one number of leases."""
+
+    beats_per_s: float
+    cpu_us_per_beat: Optional[float]
+    lookups_ms: List[float]
+    bytes_per_lease: Optional[float]
+    lost: int
+
+
+def run(plan: Plan) -> Report:
+    sizes = QUICK_LEASES if plan.quick else LEASES
+    found = interleave(plan, {f"{leases:,} leases": functools.partial(_measure, leases) for leases in sizes},
+                       warm_up=False)       # every registry is new, and filling it is its warm-up
+    report = Report()
+    rows = []
+    for leases, beaten in zip(sizes, found.values()):
+        lookups_ms = [took for each in beaten for took in each.lookups_ms]
+        beats_per_s = median([each.beats_per_s for each in beaten])
+        cost_us = _median_of_known([each.cpu_us_per_beat for each in beaten])
+        memory = _median_of_known([each.bytes_per_lease for each in beaten]) if leases >= MEMORY_SHOWS_AT else None
+        rows.append([f"{leases:,}", show(beats_per_s), show(cost_us), show(percentile(lookups_ms, 0.5)),
+                     show(percentile(lookups_ms, 0.99)), show(memory), str(sum(each.lost for each in beaten))])
+        report.figures[f"beats/s at {leases}"] = beats_per_s
+        report.figures[f"lookup p99 ms at {leases}"] = percentile(lookups_ms, 0.99)
+        if cost_us is not None:
+            report.figures[f"beat us at {leases}"] = cost_us
+    report.tables.append(Table(
+        f"Registry: signed beats in a closed loop, and a lookup of {INSTANCES} instances every "
+        f"{LOOKUP_EVERY_S * 1000:.0f} ms",
+        ("leases", "beats/s", "CPU µs per beat", "lookup p50 ms", "lookup p99 ms", "bytes per lease", "lost"), rows))
+    _conclude(report, sizes[0], sizes[-1])
+    return report
+
+
+def _conclude(report: Report, fewest: int, most: int) -> None:
+    figures = report.figures
+    figures["beats/s"] = min(figures[f"beats/s at {leases}"] for leases in (fewest, most))
+    figures["lookup p99 ms"] = max(figures[f"lookup p99 ms at {leases}"] for leases in (fewest, most))
+    if f"beat us at {most}" in figures:
+        figures["beat cost ratio"] = figures[f"beat us at {most}"] / figures[f"beat us at {fewest}"]
+
+
+def _measure(leases: int, seconds: float) -> Beaten:
+    with Stage() as stage:
+        key_file = stage.file("key", KEY)
+        registry = stage.registry("--key-file", key_file)
+        empty = registry.usage()
+        sender = stage.python("-m", "bench.beats", "--registry", process.show(registry.address), "--key-file", key_file,
+                              "--leases", str(leases), "--seconds", str(seconds))
+        sender.wait_for("filled", FILL_S)
+        before = registry.usage()
+        sender.say("go")
+        lookups_ms = _look_up(registry, service_of(leases // 2), seconds)
+        told = json.loads(sender.wait_for(r"\{.*\}\n")[0])
+        after = registry.usage()
+    if told["filled"] != leases or told["others"]:
+        raise RuntimeError(f"the registry did not take all beats: {told}")
+    cpu_us = memory = None
+    if after.cpu_s is not None and before.cpu_s is not None:
+        cpu_us = (after.cpu_s - before.cpu_s) / told["acks"] * 1e6
+    if before.rss_bytes is not None and empty.rss_bytes is not None:
+        memory = (before.rss_bytes - empty.rss_bytes) / leases
+    return Beaten(told["acks"] / told["seconds"], cpu_us, lookups_ms, memory, told["lost"])
+
+
+def _look_up(registry: Child, service: str, seconds: float) -> List[float]:
+    """How long each lookup took from when it was due, in milliseconds."""
+    pool = Pool()
+    took_ms = []
+    due = time.perf_counter()
+    end = due + seconds
+    while due < end:
+        time.sleep(max(due - time.perf_counter(), 0.0))
+        found = ask(pool, registry.address, "lookup", service)
+        took_ms.append((time.perf_counter() - due) * 1000)
+        if len(found["endpoints"]) != INSTANCES:
+            raise RuntimeError(f"{service} should have {INSTANCES} endpoints: {found}")
+        due += LOOKUP_EVERY_S
+    pool.close()
+    return took_ms
+
+
+def _median_of_known(values: List[Optional[float]]) -> Optional[float]:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None

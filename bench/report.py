@@ -1,0 +1,93 @@
+"""What a measurement is told in: percentiles, tables and targets. Pure."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest of `values` that is not exceeded by that share of them (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(math.ceil(share * len(ordered)), 1) - 1]
+
+
+def show(value: Optional[float]) -> str:
+    """A figure with three digits that count; "-" where nothing was measured."""
+    if value is None or math.isnan(value):
+        return "-"
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.{max(2 - math.floor(math.log10(abs(value))), 0)}f}"
+
+
+class Table(NamedTuple):
+    """Rows of cells under columns. Its text is Markdown that is aligned, and so fits a terminal and a page."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        lines = [self.columns, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        ruler = [("-" * width if not i else "-" * (width - 1) + ":") for i, width in enumerate(widths)]
+        grid = [_line(cells, widths) for cells in (self.columns, ruler, *self.rows)]
+        return "\n".join([f"**{self.title}**", "", *grid])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """The first column stands at the left, figures at the right."""
+    padded = [cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(cells, widths))]
+    return "| " + " | ".join(padded) + " |"
+
+
+class Report:
+    """What a section has found: `figures` are judged by name; `plots` are drawn (panel, path, connections, calls/s)."""
+
+    def __init__(self) -> None:
+        self.tables: List[Table] = []
+        self.notes: List[str] = []
+        self.figures: Dict[str, float] = {}
+        self.plots: Dict[str, Dict[str, Dict[int, float]]] = {}
+
+    def note(self, line: str) -> None:
+        """Something the reader must know, such as what is left out; once."""
+        if line not in self.notes:
+            self.notes.append(line)
+
+    def take(self, other: Report) -> None:
+        """Adds what another section has found."""
+        self.tables += other.tables
+        self.figures.update(other.figures)
+        self.plots.update(other.plots)
+        for line in other.notes:
+            self.note(line)
+
+    def text(self) -> str:
+        """Tables, then notes."""
+        return "\n\n".join([table.text() for table in self.tables] + [f"Note: {line}." for line in self.notes])
+
+
+class Target(NamedTuple):
+    """A bound for a figure: at least, or at most."""
+
+    what: str
+    figure: str
+    bound: float
+    at_most: bool = False
+
+    def row(self, figures: Dict[str, float]) -> List[str]:
+        """what, measured, target, and whether it is met."""
+        measured = figures.get(self.figure)
+        wanted = f"{'≤' if self.at_most else '≥'} {self.bound:,g}"
+        if measured is None:
+            return [self.what, "-", wanted, "not measured"]
+        met = measured <= self.bound if self.at_most else measured >= self.bound
+        return [self.what, show(measured), wanted, "MET" if met else "MISSED"]
+
+
+def median(values: Sequence[float]) -> float:
+    """The median of what the rounds have measured."""
+    return statistics.median(values)

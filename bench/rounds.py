@@ -1,0 +1,30 @@
+"""Interleaved rounds: A B A B, so that whatever else the machine does meets all of them alike."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, Hashable, List, Mapping, NamedTuple, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Plan(NamedTuple):
+    """How much to measure: so many rounds, each of so many seconds. `quick` takes the least of everything else."""
+
+    rounds: int
+    seconds: float
+    quick: bool
+    say: Callable[[str], None]
+
+
+def interleave(plan: Plan, measures: Mapping[K, Callable[[float], V]], *, warm_up: bool = True) -> Dict[K, List[V]]:
+    """What each measure returns, round by round; each is given its seconds. A short round before warms all up."""
+    found: Dict[K, List[V]] = {name: [] for name in measures}
+    if warm_up:
+        for measure in measures.values():
+            measure(min(plan.seconds, 0.5))
+    for number in range(plan.rounds):
+        for name, measure in measures.items():
+            plan.say(f"round {number + 1} of {plan.rounds}: {name}")
+            found[name].append(measure(plan.seconds))
+    return found
