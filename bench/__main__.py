@@ -17,7 +17,7 @@ from bench import processes
 from bench.report import Report
 from bench.rounds import Plan
 
-SECTIONS = ("registry",)
+SECTIONS = ("calls", "proxy", "registry")
 ROUNDS, SECONDS = 3, 2.0
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.5
 MOST_ROUNDS, MOST_SECONDS = 100, 600.0

@@ -50,11 +50,15 @@ class Child:
     def pid(self) -> int:
         return self._popen.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._popen.poll() is None
+
     def wait_for(self, pattern: str, within_s: float = START_S) -> re.Match[str]:
         """The first match in what it prints. Raises RuntimeError if it ends without one, or takes too long."""
         deadline = time.monotonic() + within_s
         while True:
-            ended = self._popen.poll() is not None or time.monotonic() > deadline
+            ended = not self.is_running or time.monotonic() > deadline
             match = re.search(pattern, self.log())
             if match:
                 return match

@@ -1,0 +1,94 @@
+"""Section `calls`: one call by every way to the same two Ponte servers, with 1, 8, 64 and 256 connections.
+
+"direct" goes to one of the two. The ways take turns, round by round; ratios are those of the same round.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Dict, List, Mapping, Sequence, Tuple
+
+from bench import reverse
+from bench.load import Sample
+from bench.processes import Child, Stage, proxy_takes
+from bench.report import Report, Table, median, show
+from bench.rounds import Plan, interleave
+from bench.wrk import drive, is_installed, takes
+from transport import process
+from transport.wire import Address
+
+CONNECTIONS = (1, 8, 64, 256)
+QUICK_CONNECTIONS = (1, 8)
+ENGINES = ("threads", "events")
+
+Key = Tuple[int, str]       # connections, way
+
+
+def run(plan: Plan) -> Report:
+    report = Report()
+    with Stage() as stage:
+        registry = stage.registry()
+        servers = [stage.server(f"server-{number}", [registry]).address for number in (1, 2)]
+        ways = ways_to(stage, registry, servers, report)
+        found = measure(plan, ways)
+    tell(report, "calls", "the same two Ponte servers", plan, found)
+    return report
+
+
+def ways_to(stage: Stage, registry: Child, servers: Sequence[Address], report: Report) -> Dict[str, str]:
+    """The URLs of every way to the servers. Says which ways are left out."""
+    ways = {"direct": servers[0]}
+    for engine, options in engines(report).items():
+        ways[f"Ponte, {engine}"] = stage.proxy(f"proxy-{engine}", registry, *options).address
+    for program, name, start in (("haproxy", "HAProxy", reverse.start_haproxy), ("nginx", "nginx", reverse.start_nginx)):
+        if reverse.find(program):
+            ways[name] = start(stage, servers)
+        else:
+            report.note(f"{name} is not installed: its rows, and ratios to it, are left out")
+    urls = {way: f"http://{process.show(address)}/greeter" for way, address in ways.items()}
+    for url in urls.values():
+        reverse.wait_until_serves(url)
+    return urls
+
+
+def engines(report: Report) -> Dict[str, Sequence[str]]:
+    """The options for each engine that this proxy.py has. Says which are left out."""
+    if proxy_takes("--engine"):
+        return {engine: ("--engine", engine) for engine in ENGINES}
+    report.note("this proxy.py has no --engine: it stands under threads, and the events engine is left out")
+    return {"threads": ()}
+
+
+def measure(plan: Plan, ways: Mapping[str, str]) -> Dict[Key, List[Sample]]:
+    connections = QUICK_CONNECTIONS if plan.quick else CONNECTIONS
+    return interleave(plan, {(count, way): functools.partial(drive, url, count)
+                             for count in connections for way, url in ways.items()})
+
+
+def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[Key, List[Sample]]) -> None:
+    """Adds the table, the figures and the plot of a section."""
+    if not is_installed():
+        report.note("wrk is not installed: the load is that of bench/load.py, which costs more of the machine")
+    rows = []
+    for (count, way), samples in found.items():
+        calls_per_s = median([sample.calls_per_s for sample in samples])
+        p50_ms, p99_ms = (median([getattr(sample, name) for sample in samples]) for name in ("p50_ms", "p99_ms"))
+        rows.append([f"{count} · {way}", show(calls_per_s), show(p50_ms), show(p99_ms),
+                     *(show(ratio(found, (count, way), (count, peer), "calls_per_s")) for peer in ("HAProxy", "nginx")),
+                     str(sum(sample.errors for sample in samples))])
+        report.plots.setdefault(before, {}).setdefault(way, {})[count] = calls_per_s
+        for peer in ("HAProxy", "nginx"):
+            for name in Sample._fields[:3]:
+                if (count, peer) in found:
+                    report.figures[f"{section} {name} {count} {way} / {peer}"] = ratio(
+                        found, (count, way), (count, peer), name)
+    by = "wrk" if takes(plan.seconds) else "bench/load.py"
+    report.tables.append(Table(
+        f"Before {before}: calls in a closed loop by {by}",
+        ("connections · way", "calls/s", "p50 ms", "p99 ms", "calls/s ÷ HAProxy", "÷ nginx", "errors"), rows))
+
+
+def ratio(found: Mapping[Key, List[Sample]], ours: Key, theirs: Key, name: str) -> float:
+    """The median of the ratios of each round; NaN where one of them was not measured."""
+    return median([getattr(a, name) / (getattr(b, name) or float("nan"))
+                   for a, b in zip(found[ours], found.get(theirs, ()))] or [float("nan")])

@@ -1,0 +1,60 @@
+"""A server so cheap that only the proxy before it shows: one fixed reply to whatever comes. One thread, one selector.
+
+    python3 -m bench.cheap          prints the address; ends with its standard input
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from typing import Dict
+
+from bench.load import RECEIVE_BYTES, message_bytes
+from bench.processes import end_with_parent
+from transport.message import Reply, encode_reply
+from transport.process import show
+from transport.rpc import CONTENT_TYPE, encode_result
+
+RESULT = encode_result("World")
+BACKLOG = 4096
+
+
+def main() -> None:
+    end_with_parent()
+    reply = encode_reply(Reply(200, {"Content-Type": CONTENT_TYPE}, RESULT))
+    selector = selectors.DefaultSelector()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+    selector.register(listener, selectors.EVENT_READ)
+    received: Dict[socket.socket, bytes] = {}       # what has come so far of the next request
+    print(f"cheap: listening on {show(listener.getsockname())}", flush=True)
+    while True:
+        for key, _ in selector.select():
+            sock = key.fileobj
+            assert isinstance(sock, socket.socket)
+            if sock is listener:
+                connection, _ = listener.accept()
+                selector.register(connection, selectors.EVENT_READ)
+                received[connection] = b""
+            elif not _serve(sock, received, reply):
+                selector.unregister(sock)
+                del received[sock]
+                sock.close()
+
+
+def _serve(sock: socket.socket, received: Dict[socket.socket, bytes], reply: bytes) -> bool:
+    """Answers the request if all of it is there; False when the connection has ended."""
+    try:
+        data = sock.recv(RECEIVE_BYTES)
+        if data:
+            received[sock] += data
+            length = message_bytes(received[sock])
+            if length and len(received[sock]) >= length:
+                received[sock] = received[sock][length:]
+                sock.sendall(reply)
+    except OSError:
+        return False
+    return bool(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""A load generator: C connections, each of which sends its next call when the reply to its last has come.
+
+    python3 -m bench.load --url http://127.0.0.1:4180/greeter --connections 64 --seconds 2
+
+One thread, one selector, one request made beforehand and sent again and again over connections that stay open. A
+connection that the other side closes is not opened again. The result is JSON; --hold keeps the connections afterwards,
+until standard input ends.
+
+What is measured is a closed loop: a server that stalls is also asked less often meanwhile, so that a stall counts once
+for each connection and not once for each call that users would have made (coordinated omission). Percentiles are
+comparable at the same number of connections; they are not what users of an overloaded system would see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import selectors
+import socket
+import sys
+import time
+from typing import Dict, List, NamedTuple
+from urllib.parse import urlsplit
+
+from bench.report import percentile
+from transport.message import encode_request
+from transport.rpc import CONTENT_TYPE, encode_call
+
+BODY = encode_call("hello", ("Hello",))
+RECEIVE_BYTES = 65536
+SILENCE_S = 5.0             # no reply on any connection for so long: the rest is lost
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+class Sample(NamedTuple):
+    """What a load has measured. `errors`: replies other than 200, and connections that were lost."""
+
+    calls_per_s: float
+    p50_ms: float
+    p99_ms: float
+    errors: int = 0
+
+
+def request(url: str) -> bytes:
+    """The call that is sent again and again."""
+    parts = urlsplit(url)
+    return encode_request("POST", parts.path or "/", {"Host": parts.netloc, "Content-Type": CONTENT_TYPE}, BODY)
+
+
+def message_bytes(data: bytes) -> int:
+    """How long the HTTP message is that begins `data`; 0 while its head is not complete."""
+    head = data.find(b"\r\n\r\n")
+    if head < 0:
+        return 0
+    length = _LENGTH.search(data, 0, head)
+    return head + 4 + (int(length[1]) if length else 0)
+
+
+class _Connection:
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.sent_at = 0.0
+        self.received = b""
+
+
+class Load:
+    """The connections and their loop."""
+
+    def __init__(self, url: str, connections: int) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname or "", parts.port or 80)
+        self._request = request(url)
+        self._selector = selectors.DefaultSelector()
+        self._open: List[_Connection] = []
+        self.errors = 0
+        self.took_s: List[float] = []
+        for _ in range(connections):
+            self._connect()
+
+    def run(self, seconds: float) -> Sample:
+        """Calls for so many seconds."""
+        began = time.perf_counter()
+        for connection in list(self._open):
+            self._send(connection)
+        while self._open and time.perf_counter() < began + seconds:
+            ready = self._selector.select(SILENCE_S)
+            if not ready:
+                self.errors += len(self._open)
+                break
+            for key, _ in ready:
+                self._receive(key.data)
+        took_s = time.perf_counter() - began
+        if not self.took_s:
+            return Sample(0.0, 0.0, 0.0, self.errors)
+        p50, p99 = (percentile(self.took_s, share) * 1000 for share in (0.5, 0.99))
+        return Sample(len(self.took_s) / took_s, p50, p99, self.errors)
+
+    def close(self) -> None:
+        for connection in list(self._open):
+            self._lose(connection)
+
+    def _connect(self) -> None:
+        try:
+            sock = socket.create_connection(self._address)
+        except OSError:
+            self.errors += 1
+            return
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = _Connection(sock)
+        self._open.append(connection)
+        self._selector.register(sock, selectors.EVENT_READ, connection)
+
+    def _send(self, connection: _Connection) -> None:
+        connection.sent_at = time.perf_counter()
+        try:
+            connection.sock.sendall(self._request)      # it is short: the kernel takes it at once
+        except OSError:
+            self.errors += 1
+            self._lose(connection)
+
+    def _receive(self, connection: _Connection) -> None:
+        try:
+            data = connection.sock.recv(RECEIVE_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            self.errors += 1
+            self._lose(connection)
+            return
+        received = connection.received + data
+        length = message_bytes(received)
+        if not length or len(received) < length:
+            connection.received = received
+            return
+        connection.received = b""
+        if received.startswith(b"HTTP/1.1 200 "):
+            self.took_s.append(time.perf_counter() - connection.sent_at)
+        else:
+            self.errors += 1
+        self._send(connection)
+
+    def _lose(self, connection: _Connection) -> None:
+        self._selector.unregister(connection.sock)
+        connection.sock.close()
+        self._open.remove(connection)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--connections", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--hold", action="store_true")
+    chosen = parser.parse_args()
+    load = Load(chosen.url, chosen.connections)
+    sample: Dict[str, float] = load.run(chosen.seconds)._asdict()
+    print(json.dumps(sample), flush=True)
+    if chosen.hold:
+        sys.stdin.read()
+    load.close()
+
+
+if __name__ == "__main__":
+    main()

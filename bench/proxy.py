@@ -1,0 +1,45 @@
+"""Section `proxy`: the proxies alone, before servers so cheap that only the proxies show.
+
+The cheap servers are nginx with `return 200` where it is installed, else two of bench/cheap.py. Ponte's proxy learns of
+them by beats, which we send in their name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Sequence
+
+from bench import calls, reverse
+from bench.cheap import RESULT
+from bench.processes import LISTENS, Stage
+from bench.report import Report
+from bench.rounds import Plan
+from heartbeat import Beat, Heartbeat, new_incarnation
+from transport.rpc import CONTENT_TYPE
+from transport.wire import Address
+
+
+def run(plan: Plan) -> Report:
+    report = Report()
+    with Stage() as stage, contextlib.ExitStack() as beating:
+        registry = stage.registry()
+        servers = start_cheap_servers(stage, [registry.address], beating)
+        found = calls.measure(plan, calls.ways_to(stage, registry, servers, report))
+    kind = "nginx, return 200" if reverse.find("nginx") else "bench/cheap.py"
+    calls.tell(report, "proxy", f"cheap servers ({kind})", plan, found)
+    return report
+
+
+def start_cheap_servers(stage: Stage, registries: Sequence[Address],
+                        beating: contextlib.ExitStack) -> Sequence[Address]:
+    """Two cheap servers that are in lookup as those of the service greeter, until `beating` ends."""
+    if reverse.find("nginx"):
+        servers = reverse.start_cheap_nginx(stage, CONTENT_TYPE, RESULT)
+    else:
+        servers = [stage.python("-m", "bench.cheap", banner=LISTENS).address for _ in range(2)]
+    for number, address in enumerate(servers):
+        beat = Beat("greeter", f"cheap-{number}", new_incarnation(), 0, *address, idempotent=("hello",))
+        heartbeat = Heartbeat(beat, registries)
+        beating.callback(heartbeat.close)
+        heartbeat.start(1.0)
+    return servers

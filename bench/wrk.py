@@ -1,0 +1,78 @@
+"""Load on a URL from a process of its own: by wrk where it is installed, else by bench/load.py.
+
+wrk is a closed loop, too (see bench/load.py), and then adds, for each latency beyond twice the mean time between two calls
+of a connection, those of the calls that it thinks were omitted meanwhile: its p99 is the stricter one. For POST it needs a
+script, which also makes it print JSON. It takes whole seconds; for shorter rounds there is ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from bench.load import BODY, Sample
+from bench.processes import ROOT
+from transport.rpc import CONTENT_TYPE
+
+EXTRA_S = 30.0              # beyond the time of a round, before a load is given up
+
+SCRIPT = f"""
+wrk.method = "POST"
+wrk.body = [==[{BODY.decode()}]==]
+wrk.headers["Content-Type"] = "{CONTENT_TYPE}"
+
+function done(summary, latency, requests)
+    local e = summary.errors
+    io.write(string.format(
+        '{{"calls_per_s": %.1f, "p50_ms": %.4f, "p99_ms": %.4f, "errors": %d}}\\n',
+        summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+        e.connect + e.read + e.write + e.status + e.timeout))
+end
+"""
+
+
+def is_installed() -> bool:
+    return shutil.which("wrk") is not None
+
+
+def takes(seconds: float) -> bool:
+    """Whether wrk can do rounds of so many seconds here."""
+    return is_installed() and seconds >= 1
+
+
+def drive(url: str, connections: int, seconds: float) -> Sample:
+    """One round of load, by wrk if it can."""
+    return by_wrk(url, connections, seconds) if takes(seconds) else by_ours(url, connections, seconds)
+
+
+def by_wrk(url: str, connections: int, seconds: float) -> Sample:
+    whole_s = max(round(seconds), 1)
+    handle, script = tempfile.mkstemp(suffix=".lua")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(SCRIPT)
+    try:
+        return parse(_run("wrk", "-t1", f"-c{connections}", f"-d{whole_s}s", "-s", script, url, within_s=whole_s))
+    finally:
+        os.remove(script)
+
+
+def by_ours(url: str, connections: int, seconds: float) -> Sample:
+    return parse(_run(sys.executable, "-S", "-m", "bench.load", "--url", url, "--connections", str(connections),
+                      "--seconds", str(seconds), within_s=seconds))
+
+
+def _run(*command: str, within_s: float) -> str:
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          timeout=within_s + EXTRA_S)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def parse(printed: str) -> Sample:
+    """The sample in the last line of what a load has printed."""
+    return Sample(**json.loads(printed.strip().splitlines()[-1]))
