@@ -10,7 +10,7 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 
 from bench import reverse
 from bench.load import Sample
-from bench.processes import Child, Stage, proxy_takes
+from bench.processes import Child, Stage
 from bench.report import Report, Table, median, show
 from bench.rounds import Plan, interleave
 from bench.wrk import drive, is_installed, takes
@@ -38,9 +38,10 @@ def run(plan: Plan) -> Report:
 def ways_to(stage: Stage, registry: Child, servers: Sequence[Address], report: Report) -> Dict[str, str]:
     """The URLs of every way to the servers. Says which ways are left out."""
     ways = {"direct": servers[0]}
-    for engine, options in engines(report).items():
-        ways[f"Ponte, {engine}"] = stage.proxy(f"proxy-{engine}", registry, *options).address
-    for program, name, start in (("haproxy", "HAProxy", reverse.start_haproxy), ("nginx", "nginx", reverse.start_nginx)):
+    for engine in ENGINES:
+        ways[f"Ponte, {engine}"] = stage.proxy(f"proxy-{engine}", registry, "--engine", engine).address
+    others = (("haproxy", "HAProxy", reverse.start_haproxy), ("nginx", "nginx", reverse.start_nginx))
+    for program, name, start in others:
         if reverse.find(program):
             ways[name] = start(stage, servers)
         else:
@@ -49,14 +50,6 @@ def ways_to(stage: Stage, registry: Child, servers: Sequence[Address], report: R
     for url in urls.values():
         reverse.wait_until_serves(url)
     return urls
-
-
-def engines(report: Report) -> Dict[str, Sequence[str]]:
-    """The options for each engine that this proxy.py has. Says which are left out."""
-    if proxy_takes("--engine"):
-        return {engine: ("--engine", engine) for engine in ENGINES}
-    report.note("this proxy.py has no --engine: it stands under threads, and the events engine is left out")
-    return {"threads": ()}
 
 
 def measure(plan: Plan, ways: Mapping[str, str]) -> Dict[Key, List[Sample]]:

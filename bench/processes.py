@@ -5,7 +5,6 @@ Each has a pipe of ours as its standard input, and ends when that does.
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import shutil
@@ -55,15 +54,18 @@ class Child:
         return self._popen.poll() is None
 
     def wait_for(self, pattern: str, within_s: float = START_S) -> re.Match[str]:
-        """The first match in what it prints. Raises RuntimeError if it ends without one, or takes too long."""
+        """The first match in what it prints. Raises TimeoutError without one, RuntimeError if it ends without one."""
         deadline = time.monotonic() + within_s
         while True:
-            ended = not self.is_running or time.monotonic() > deadline
+            is_running = self.is_running
             match = re.search(pattern, self.log())
             if match:
                 return match
-            if ended:
-                raise RuntimeError(f"{' '.join(self.command)} did not print {pattern!r}; it printed:\n{self.log()}")
+            what = f"{' '.join(self.command)} did not print {pattern!r}; it printed:\n{self.log()}"
+            if not is_running:
+                raise RuntimeError(what)
+            if time.monotonic() > deadline:
+                raise TimeoutError(what)
             time.sleep(POLL_S)
 
     def say(self, line: str) -> None:
@@ -154,14 +156,6 @@ class Stage:
 
 def _at(registries: Sequence[Child]) -> Tuple[str, str]:
     return "--registry", ",".join(show(registry.address) for registry in registries)
-
-
-@functools.cache
-def proxy_takes(option: str) -> bool:
-    """Whether this proxy.py has that option."""
-    said = subprocess.run([sys.executable, "-S", "proxy.py", "--help"], cwd=ROOT, capture_output=True, text=True,
-                          check=True)
-    return option in said.stdout
 
 
 def free_port() -> int:

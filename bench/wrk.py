@@ -1,8 +1,8 @@
 """Load on a URL from a process of its own: by wrk where it is installed, else by bench/load.py.
 
-wrk is a closed loop, too (see bench/load.py), and then adds, for each latency beyond twice the mean time between two calls
-of a connection, those of the calls that it thinks were omitted meanwhile: its p99 is the stricter one. For POST it needs a
-script, which also makes it print JSON. It takes whole seconds; for shorter rounds there is ours.
+wrk is a closed loop, too (see bench/load.py). At the end it adds, for each latency beyond twice the mean time between
+two calls of a connection, those of the calls that it thinks were omitted meanwhile: its p99 is the stricter one. For
+POST it needs a script, which also makes it print JSON. It takes whole seconds; for shorter rounds there is ours.
 """
 
 from __future__ import annotations
@@ -55,22 +55,23 @@ def by_wrk(url: str, connections: int, seconds: float) -> Sample:
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(SCRIPT)
     try:
-        return parse(_run("wrk", "-t1", f"-c{connections}", f"-d{whole_s}s", "-s", script, url, within_s=whole_s))
+        return by_command("wrk", "-t1", f"-c{connections}", f"-d{whole_s}s", "-s", script, url, within_s=whole_s)
     finally:
         os.remove(script)
 
 
 def by_ours(url: str, connections: int, seconds: float) -> Sample:
-    return parse(_run(sys.executable, "-S", "-m", "bench.load", "--url", url, "--connections", str(connections),
-                      "--seconds", str(seconds), within_s=seconds))
+    return by_command(sys.executable, "-S", "-m", "bench.load", "--url", url, "--connections", str(connections),
+                      "--seconds", str(seconds), within_s=seconds)
 
 
-def _run(*command: str, within_s: float) -> str:
+def by_command(*command: str, within_s: float) -> Sample:
+    """The sample that a program prints as JSON in its last line."""
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                           timeout=within_s + EXTRA_S)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
-    return done.stdout
+    return parse(done.stdout)
 
 
 def parse(printed: str) -> Sample:

@@ -1,0 +1,39 @@
+"""Section `check`: our load generator beside wrk, both against the same Ponte server. Not run unless named.
+
+The percentiles of wrk include what it adds for calls that it thinks were omitted (see bench/wrk.py); ours do not.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Tuple
+
+from bench.load import Sample
+from bench.processes import Stage
+from bench.report import Report, Table, median, show
+from bench.rounds import Plan, interleave
+from bench.wrk import by_ours, by_wrk, is_installed
+from transport import process
+
+CONNECTIONS = (1, 8, 64)
+
+
+def run(plan: Plan) -> Report:
+    report = Report()
+    if not is_installed():
+        report.note("wrk is not installed: there is nothing to check our load generator against")
+        return report
+    with Stage() as stage:
+        server = stage.server("server-1", [stage.registry()])
+        url = f"http://{process.show(server.address)}/greeter"
+
+        found = interleave(plan, {count: functools.partial(_both, url, count) for count in CONNECTIONS})
+    rows = [[str(count), *(show(median([getattr(ours, name) / getattr(wrk, name) for ours, wrk in pairs]))
+                           for name in Sample._fields[:3])] for count, pairs in found.items()]
+    columns = ("connections", "calls/s", "p50", "p99")
+    report.tables.append(Table("bench/load.py ÷ wrk, before the same server", columns, rows))
+    return report
+
+
+def _both(url: str, count: int, seconds: float) -> Tuple[Sample, Sample]:
+    return by_ours(url, count, seconds), by_wrk(url, count, seconds)

@@ -1,0 +1,173 @@
+"""Section `failover`: kill -9 of one of three servers, again and again: what callers feel, and when it is out of lookup.
+
+Callers are idempotent, and make a call every few milliseconds: by the stub without a proxy, and by the proxy with either
+engine. Those of a way are a process of their own: python3 -m bench.failover stub|proxy HOST:PORT. A call that needed a
+second attempt has met the death; the extra time is the p99 of those less the p99 of all others.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from typing import Any, Callable, Dict, List, Tuple
+
+from bench.calls import ENGINES
+from bench.load import BODY
+from bench.processes import Child, Stage
+from bench.report import Report, Table, median, percentile, show
+from bench.rounds import Plan
+from client import Client
+from registry import ask
+from transport import process
+from transport.message import encode_request
+from transport.rpc import CONTENT_TYPE
+from transport.wire import Address, Pool
+
+SERVERS = 3
+CALLERS = 4                 # threads of each way
+PAUSE_S = 0.005             # between two calls of a thread: the machine must not be busy, or everything takes long
+KILLS_PER_ROUND = 5
+HEALTHY_S = 0.3             # between two kills
+GONE_S = 30.0               # for a killed server to be out of lookup
+TIMEOUT_S = 5.0
+
+
+def run(plan: Plan) -> Report:
+    report = Report()
+    kills = 2 if plan.quick else plan.rounds * KILLS_PER_ROUND
+    with Stage() as stage:
+        bare, proxied = stage.registry(), stage.registry()      # the stub shall find no proxy
+        registries = [bare, proxied]
+        servers = {name: stage.server(name, registries) for name in (f"server-{n}" for n in range(SERVERS))}
+        ways = {"stub": ("stub", bare.address)}
+        for engine in ENGINES:
+            ways[f"proxy, {engine}"] = "proxy", stage.proxy(f"proxy-{engine}", proxied, "--engine", engine).address
+        callers = {name: stage.python("-m", "bench.failover", way, process.show(address), banner="calling")
+                   for name, (way, address) in ways.items()}
+        gone_s = []
+        for number in range(kills):
+            plan.say(f"kill {number + 1} of {kills}")
+            time.sleep(HEALTHY_S)
+            name = f"server-{number % SERVERS}"
+            servers[name].kill()
+            gone_s.append(_wait_until(bare, lambda name=name: name not in _names(bare)))    # type: ignore[misc]
+            servers[name] = stage.server(name, registries)
+        told = {name: _told(caller) for name, caller in callers.items()}
+    _tell(report, kills, gone_s, told)
+    return report
+
+
+def _tell(report: Report, kills: int, gone_s: List[float], told: Dict[str, Dict[str, Any]]) -> None:
+    rows = []
+    for name, felt in told.items():
+        healthy_ms, failed_ms = felt["healthy_ms"], felt["again_ms"]
+        cells = [felt["calls"], len(failed_ms), felt["failed"]]
+        if failed_ms:
+            p99_ms = percentile(failed_ms, 0.99)
+            report.figures[f"failover extra ms {name}"] = p99_ms - healthy_ms
+            rows.append([name, *map(str, cells), show(healthy_ms), show(median(failed_ms)), show(p99_ms),
+                         show(p99_ms - healthy_ms)])
+        else:
+            rows.append([name, *map(str, cells), show(healthy_ms), "-", "-", "-"])
+    report.tables.append(Table(
+        f"Failover: {kills} x kill -9 of one of {SERVERS} servers",
+        ("way", "calls", "second attempts", "failed", "healthy p99 ms", "second attempt p50 ms", "p99 ms",
+         "extra ms at p99"), rows))
+    report.tables.append(Table("Time until a killed server is out of lookup", ("", "seconds"), [
+        ["median", show(median(gone_s))], ["most", show(max(gone_s))]]))
+    report.figures["out of lookup s"] = max(gone_s)
+
+
+def _names(registry: Child) -> List[str]:
+    found = ask(_pool, registry.address, "lookup", "greeter")
+    return [endpoint["instance"] for endpoint in found["endpoints"]]
+
+
+_pool = Pool()
+
+
+def _wait_until(registry: Child, condition: Callable[[], bool]) -> float:
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() > began + GONE_S:
+            raise RuntimeError(f"a killed server is still in lookup after {GONE_S:.0f} s:\n{registry.log()}")
+        time.sleep(0.01)
+    return time.monotonic() - began
+
+
+def _told(caller: Child) -> Dict[str, Any]:
+    caller.hang_up()
+    told: Dict[str, Any] = json.loads(caller.wait_for(r"\{.*\}\n")[0])
+    return told
+
+
+# ---- the callers ----------------------------------------------------------------------------------------
+
+def by_stub(registry: Address) -> Callable[[], int]:
+    """A call that returns the number of its attempts."""
+    mine = threading.local()
+
+    def note(_: object) -> None:
+        mine.attempts += 1
+
+    client = Client("greeter", registries=[registry], on_attempt=note)
+
+    def call() -> int:
+        mine.attempts = 0
+        client.hello("Hello")
+        attempts: int = mine.attempts
+        return attempts
+
+    return call
+
+
+def by_proxy(proxy: Address) -> Callable[[], int]:
+    """The same, as the proxy says it in its reply."""
+    pool = Pool()
+    headers = {"Host": process.show(proxy), "Content-Type": CONTENT_TYPE, "Call-Idempotent": "1"}
+    request = encode_request("POST", "/greeter", headers, BODY)
+
+    def call() -> int:
+        reply = pool.exchange(proxy, request, time.monotonic() + TIMEOUT_S)
+        if reply.status != 200:
+            raise OSError(f"HTTP {reply.status}")
+        return int(reply.headers["call-attempt"])
+
+    return call
+
+
+def call_until(stopped: threading.Event, call: Callable[[], int], took: List[Tuple[int, float]]) -> None:
+    """Appends (attempts, milliseconds) of each call; 0 attempts for one that failed."""
+    while not stopped.wait(PAUSE_S):
+        began = time.perf_counter()
+        try:
+            attempts = call()
+        except Exception:       # whatever it is, it is a call that failed: the table counts them
+            attempts = 0
+        took.append((attempts, (time.perf_counter() - began) * 1000))
+
+
+def main() -> None:
+    way, address = sys.argv[1:]
+    call = {"stub": by_stub, "proxy": by_proxy}[way](process.parse_address(address))
+    call()
+    stopped = threading.Event()
+    took: List[Tuple[int, float]] = []
+    threads = [threading.Thread(target=call_until, args=(stopped, call, took)) for _ in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    print("calling", flush=True)
+    sys.stdin.read()
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    healthy_ms = [took_ms for attempts, took_ms in took if attempts == 1]
+    print(json.dumps({"calls": len(took), "failed": sum(attempts == 0 for attempts, _ in took),
+                      "healthy_ms": percentile(healthy_ms, 0.99),
+                      "again_ms": [took_ms for attempts, took_ms in took if attempts > 1]}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

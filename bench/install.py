@@ -1,0 +1,38 @@
+"""Installs the peers that are not part of Python into a virtual environment of bench's own: python3 -m bench.install
+
+Only the measurements use them, and a missing one is reported, not fatal. To be rid of them, delete bench/.venv.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".venv")
+PYTHON = os.path.join(FOLDER, *(("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")))
+PACKAGES = {"Pyro5": "Pyro5.api", "rpyc": "rpyc", "grpcio": "grpc"}     # and what each is imported as
+
+
+def has(package: str) -> bool:
+    """Whether a peer is installed."""
+    if not os.path.exists(PYTHON):
+        return False
+    tried = subprocess.run([PYTHON, "-c", f"import {PACKAGES[package]}"], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+def main() -> int:
+    if not os.path.exists(PYTHON):
+        venv.create(FOLDER, with_pip=True)
+    for package in PACKAGES:        # one by one: where one fails, the others are still of use
+        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package], check=False)
+    missing = [package for package in PACKAGES if not has(package)]
+    for package in PACKAGES:
+        print(f"{package}: {'NOT installed' if package in missing else 'installed'}")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

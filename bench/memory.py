@@ -1,0 +1,95 @@
+"""Section `memory`: what 1,000 connections cost the proxy, idle and busy, with either engine.
+
+The servers behind are cheap ones (see bench/proxy.py). Every figure is the growth of the resident memory of a proxy that
+was started for it: idle connections have made one call each; busy ones call in a closed loop, and the most counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import socket
+from typing import List, NamedTuple
+
+from bench.calls import ENGINES
+from bench.load import RECEIVE_BYTES, request
+from bench.processes import Child, Stage
+from bench.proxy import start_cheap_servers
+from bench.report import Report, Table, median, show
+from bench.reverse import wait_until_serves
+from bench.rounds import Plan, interleave
+from transport import process
+
+CONNECTIONS, QUICK_CONNECTIONS = 1_000, 100
+LOOK_S = 0.05               # between two looks at a busy proxy
+MB = 1_000_000
+
+
+class Grown(NamedTuple):
+    """Resident memory of an unused proxy, its growth with connections, and how it served them."""
+
+    alone_mb: float
+    more_mb: float
+    calls_per_s: float
+    errors: int
+
+
+def run(plan: Plan) -> Report:
+    report = Report()
+    connections = QUICK_CONNECTIONS if plan.quick else CONNECTIONS
+    with Stage() as stage, contextlib.ExitStack() as beating:
+        registry = stage.registry()
+        if registry.usage().rss_bytes is None:
+            report.note("this system does not tell the memory of a process: section memory is left out")
+            return report
+        start_cheap_servers(stage, [registry.address], beating)
+        found = interleave(plan, {(engine, busy): functools.partial(_measure, registry, engine, busy, connections)
+                                  for engine in ENGINES for busy in (False, True)}, warm_up=False)
+    rows = []
+    for engine in ENGINES:
+        idle, busy = (_medians(found[engine, is_busy]) for is_busy in (False, True))
+        rows.append([engine, show(idle.alone_mb), show(idle.more_mb), show(busy.more_mb), show(busy.calls_per_s),
+                     str(idle.errors + busy.errors)])
+        if not plan.quick:
+            report.figures[f"memory idle MB {engine}"] = idle.more_mb
+            report.figures[f"memory busy MB {engine}"] = busy.more_mb
+    report.tables.append(Table(f"Memory of the proxy with {connections:,} connections", (
+        "engine", "unused MB", "idle: MB more", "busy: MB more", "busy: calls/s", "errors"), rows))
+    return report
+
+
+def _medians(found: List[Grown]) -> Grown:
+    return Grown(*(median(values) for values in list(zip(*found))[:3]), sum(grown.errors for grown in found))
+
+
+def _measure(registry: Child, engine: str, busy: bool, connections: int, seconds: float) -> Grown:
+    with Stage() as stage:
+        proxy = stage.proxy("proxy-1", registry, "--engine", engine, "--max-connections", str(2 * connections))
+        url = f"http://{process.show(proxy.address)}/greeter"
+        wait_until_serves(url)
+        alone = _rss(proxy)
+        if busy:
+            load = stage.python("-m", "bench.load", "--url", url, "--connections", str(connections), "--seconds",
+                                str(seconds), "--hold")
+            most = alone
+            sample = None
+            while sample is None:
+                most = max(most, _rss(proxy))
+                with contextlib.suppress(TimeoutError):
+                    sample = json.loads(load.wait_for(r"\{.*\}\n", LOOK_S)[0])
+            return Grown(alone / MB, (most - alone) / MB, sample["calls_per_s"], int(sample["errors"]))
+        with contextlib.ExitStack() as opened:
+            errors = sum(not _call_once(opened, proxy, url) for _ in range(connections))
+            return Grown(alone / MB, (_rss(proxy) - alone) / MB, 0.0, errors)
+
+
+def _call_once(opened: contextlib.ExitStack, proxy: Child, url: str) -> bool:
+    """Opens a connection, calls once, and keeps it; False if the call was refused."""
+    sock = opened.enter_context(socket.create_connection(proxy.address, 5.0))
+    sock.sendall(request(url))
+    return sock.recv(RECEIVE_BYTES).startswith(b"HTTP/1.1 200 ")
+
+
+def _rss(child: Child) -> int:
+    return child.usage().rss_bytes or 0
