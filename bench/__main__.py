@@ -13,7 +13,7 @@ import sys
 import time
 from typing import NoReturn, Optional, Sequence
 
-from bench import processes
+from bench import processes, results, targets
 from bench.report import Report
 from bench.rounds import Plan
 
@@ -65,6 +65,7 @@ def parse(arguments: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=_rounds, metavar="N", help=f"of each measure (default: {ROUNDS})")
     parser.add_argument("--seconds", type=_seconds, metavar="S", help=f"of each round (default: {SECONDS:g})")
     parser.add_argument("--quick", action="store_true", help="the least of everything: shows that it works, no more")
+    parser.add_argument("--save", action="store_true", help="write bench/RESULTS.md and bench/results.svg")
     chosen = parser.parse_args(arguments)
     chosen.sections = chosen.sections or list(SECTIONS)
     chosen.rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
@@ -78,13 +79,19 @@ def main() -> int:
     processes.allow_open_files()
     plan = Plan(chosen.rounds, chosen.seconds, chosen.quick, _say)
     everything = Report()
-    for name in chosen.sections:
+    for name in dict.fromkeys(chosen.sections):
         began = time.monotonic()
         _say(f"section {name}")
         report: Report = importlib.import_module(f"bench.{name}").run(plan)
         _say(f"section {name} took {time.monotonic() - began:.0f} s")
         print(f"\n{report.text()}", flush=True)
         everything.take(report)
+    judged = targets.table(everything.figures, chosen.sections)
+    if judged.rows:
+        print(f"\n{judged.text()}", flush=True)
+    if chosen.save:
+        results.save(everything, judged, results.command_line())
+        _say(f"saved: {results.PAGE}")
     return 0
 
 

@@ -69,7 +69,8 @@ def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[K
         rows.append([f"{count} · {way}", show(calls_per_s), show(p50_ms), show(p99_ms),
                      *(show(ratio(found, (count, way), (count, peer), "calls_per_s")) for peer in ("HAProxy", "nginx")),
                      str(sum(sample.errors for sample in samples))])
-        report.plots.setdefault(before, {}).setdefault(way, {})[count] = calls_per_s
+        if way != "direct" or section == "calls":      # cheap servers by themselves would dwarf the proxies
+            report.plots.setdefault(before, {}).setdefault(way, {})[count] = calls_per_s
         for peer in ("HAProxy", "nginx"):
             for name in Sample._fields[:3]:
                 if (count, peer) in found:

@@ -1,8 +1,8 @@
-"""Section `failover`: kill -9 of one of three servers, again and again: what callers feel, and when it is out of lookup.
+"""Section `failover`: kill -9 of one of three servers, again and again: what callers feel, when it is out of lookup.
 
-Callers are idempotent, and make a call every few milliseconds: by the stub without a proxy, and by the proxy with either
-engine. Those of a way are a process of their own: python3 -m bench.failover stub|proxy HOST:PORT. A call that needed a
-second attempt has met the death; the extra time is the p99 of those less the p99 of all others.
+Callers are idempotent, and make a call every few milliseconds: by the stub without a proxy, and by the proxy with
+either engine. Those of a way are a process of their own: python3 -m bench.failover stub|proxy HOST:PORT. A call that
+needed a second attempt has met the death; the extra time is the p99 of those less the p99 of all others.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def run(plan: Plan) -> Report:
             time.sleep(HEALTHY_S)
             name = f"server-{number % SERVERS}"
             servers[name].kill()
-            gone_s.append(_wait_until(bare, lambda name=name: name not in _names(bare)))    # type: ignore[misc]
+            gone_s.append(_wait_until_gone(bare, name))
             servers[name] = stage.server(name, registries)
         told = {name: _told(caller) for name, caller in callers.items()}
     _tell(report, kills, gone_s, told)
@@ -88,9 +88,10 @@ def _names(registry: Child) -> List[str]:
 _pool = Pool()
 
 
-def _wait_until(registry: Child, condition: Callable[[], bool]) -> float:
+def _wait_until_gone(registry: Child, name: str) -> float:
+    """How long the registry still names it."""
     began = time.monotonic()
-    while not condition():
+    while name in _names(registry):
         if time.monotonic() > began + GONE_S:
             raise RuntimeError(f"a killed server is still in lookup after {GONE_S:.0f} s:\n{registry.log()}")
         time.sleep(0.01)

@@ -1,7 +1,7 @@
 """Section `memory`: what 1,000 connections cost the proxy, idle and busy, with either engine.
 
-The servers behind are cheap ones (see bench/proxy.py). Every figure is the growth of the resident memory of a proxy that
-was started for it: idle connections have made one call each; busy ones call in a closed loop, and the most counts.
+The servers behind are cheap ones (see bench/proxy.py). Every figure is the growth of the resident memory of a proxy
+that was started for it: idle connections have made one call each; busy ones call in a closed loop, and the most counts.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from transport import process
 CONNECTIONS, QUICK_CONNECTIONS = 1_000, 100
 LOOK_S = 0.05               # between two looks at a busy proxy
 MB = 1_000_000
+IDLE, BUSY = "idle", "busy"
 
 
 class Grown(NamedTuple):
@@ -44,11 +45,11 @@ def run(plan: Plan) -> Report:
             report.note("this system does not tell the memory of a process: section memory is left out")
             return report
         start_cheap_servers(stage, [registry.address], beating)
-        found = interleave(plan, {(engine, busy): functools.partial(_measure, registry, engine, busy, connections)
-                                  for engine in ENGINES for busy in (False, True)}, warm_up=False)
+        found = interleave(plan, {(engine, what): functools.partial(_measure, registry, engine, what, connections)
+                                  for engine in ENGINES for what in (IDLE, BUSY)}, warm_up=False)
     rows = []
     for engine in ENGINES:
-        idle, busy = (_medians(found[engine, is_busy]) for is_busy in (False, True))
+        idle, busy = (_medians(found[engine, what]) for what in (IDLE, BUSY))
         rows.append([engine, show(idle.alone_mb), show(idle.more_mb), show(busy.more_mb), show(busy.calls_per_s),
                      str(idle.errors + busy.errors)])
         if not plan.quick:
@@ -60,16 +61,17 @@ def run(plan: Plan) -> Report:
 
 
 def _medians(found: List[Grown]) -> Grown:
-    return Grown(*(median(values) for values in list(zip(*found))[:3]), sum(grown.errors for grown in found))
+    return Grown(median([grown.alone_mb for grown in found]), median([grown.more_mb for grown in found]),
+                 median([grown.calls_per_s for grown in found]), sum(grown.errors for grown in found))
 
 
-def _measure(registry: Child, engine: str, busy: bool, connections: int, seconds: float) -> Grown:
+def _measure(registry: Child, engine: str, what: str, connections: int, seconds: float) -> Grown:
     with Stage() as stage:
         proxy = stage.proxy("proxy-1", registry, "--engine", engine, "--max-connections", str(2 * connections))
         url = f"http://{process.show(proxy.address)}/greeter"
         wait_until_serves(url)
         alone = _rss(proxy)
-        if busy:
+        if what == BUSY:
             load = stage.python("-m", "bench.load", "--url", url, "--connections", str(connections), "--seconds",
                                 str(seconds), "--hold")
             most = alone

@@ -34,6 +34,11 @@ def hello(text: str) -> str:
     return "World" if text == "Hello" else f"Hello, {text}"
 
 
+def _hello(*params: Any) -> str:
+    """The same for the standard library, whose type of a function is any number of anything."""
+    return hello(*params)
+
+
 def announce(address: Address) -> None:
     print(f"listening on {show(address[:2])}", flush=True)
 
@@ -47,7 +52,7 @@ class KeepAlive(SimpleXMLRPCRequestHandler):
 def serve_xmlrpc(handler: Type[SimpleXMLRPCRequestHandler] = SimpleXMLRPCRequestHandler) -> None:
     """As it comes: HTTP/1.0, a connection for each call."""
     server = SimpleXMLRPCServer(("127.0.0.1", 0), handler, logRequests=False)
-    server.register_function(lambda text: hello(text), "hello")
+    server.register_function(_hello, "hello")
     announce(server.socket.getsockname())
     server.serve_forever()
 

@@ -194,10 +194,10 @@ def usage(pid: int) -> Usage:
     if shutil.which("ps") is None:
         return Usage(None, None)
     said = subprocess.run(["ps", "-o", "time=,rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return _parse_ps(said.stdout)
+    return parse_ps(said.stdout)
 
 
-def _parse_ps(text: str) -> Usage:
+def parse_ps(text: str) -> Usage:
     """Of "1:02.34 5678": minutes and seconds of CPU time, and kilobytes."""
     if len(text.split()) != 2:
         return Usage(None, None)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import time
-from typing import List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from bench.beats import INSTANCES, service_of
 from bench.processes import Child, Stage
@@ -44,6 +45,8 @@ def run(plan: Plan) -> Report:
                        warm_up=False)       # every registry is new, and filling it is its warm-up
     report = Report()
     rows = []
+    slowest, worst_ms = math.inf, 0.0
+    costs_us: Dict[int, Optional[float]] = {}
     for leases, beaten in zip(sizes, found.values()):
         lookups_ms = [took for each in beaten for took in each.lookups_ms]
         beats_per_s = median([each.beats_per_s for each in beaten])
@@ -51,24 +54,17 @@ def run(plan: Plan) -> Report:
         memory = _median_of_known([each.bytes_per_lease for each in beaten]) if leases >= MEMORY_SHOWS_AT else None
         rows.append([f"{leases:,}", show(beats_per_s), show(cost_us), show(percentile(lookups_ms, 0.5)),
                      show(percentile(lookups_ms, 0.99)), show(memory), str(sum(each.lost for each in beaten))])
-        report.figures[f"beats/s at {leases}"] = beats_per_s
-        report.figures[f"lookup p99 ms at {leases}"] = percentile(lookups_ms, 0.99)
-        if cost_us is not None:
-            report.figures[f"beat us at {leases}"] = cost_us
+        slowest, worst_ms = min(slowest, beats_per_s), max(worst_ms, percentile(lookups_ms, 0.99))
+        costs_us[leases] = cost_us
     report.tables.append(Table(
         f"Registry: signed beats in a closed loop, and a lookup of {INSTANCES} instances every "
         f"{LOOKUP_EVERY_S * 1000:.0f} ms",
         ("leases", "beats/s", "CPU µs per beat", "lookup p50 ms", "lookup p99 ms", "bytes per lease", "lost"), rows))
-    _conclude(report, sizes[0], sizes[-1])
+    report.figures.update({"registry beats/s": slowest, "registry lookup p99 ms": worst_ms})
+    fewest_us, most_us = costs_us[sizes[0]], costs_us[sizes[-1]]
+    if fewest_us and most_us:
+        report.figures[f"registry beat µs {sizes[-1]} / {sizes[0]}"] = most_us / fewest_us
     return report
-
-
-def _conclude(report: Report, fewest: int, most: int) -> None:
-    figures = report.figures
-    figures["beats/s"] = min(figures[f"beats/s at {leases}"] for leases in (fewest, most))
-    figures["lookup p99 ms"] = max(figures[f"lookup p99 ms at {leases}"] for leases in (fewest, most))
-    if f"beat us at {most}" in figures:
-        figures["beat cost ratio"] = figures[f"beat us at {most}"] / figures[f"beat us at {fewest}"]
 
 
 def _measure(leases: int, seconds: float) -> Beaten:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Hashable, List, Mapping, NamedTuple, TypeVar
 
+WARM_UP_S = 0.5
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -20,11 +22,12 @@ class Plan(NamedTuple):
 def interleave(plan: Plan, measures: Mapping[K, Callable[[float], V]], *, warm_up: bool = True) -> Dict[K, List[V]]:
     """What each measure returns, round by round; each is given its seconds. A short round before warms all up."""
     found: Dict[K, List[V]] = {name: [] for name in measures}
-    if warm_up:
+    if warm_up and not plan.quick:
         for measure in measures.values():
-            measure(min(plan.seconds, 0.5))
+            measure(WARM_UP_S)
     for number in range(plan.rounds):
         for name, measure in measures.items():
-            plan.say(f"round {number + 1} of {plan.rounds}: {name}")
+            told = " · ".join(map(str, name)) if isinstance(name, tuple) else name
+            plan.say(f"round {number + 1} of {plan.rounds}: {told}")
             found[name].append(measure(plan.seconds))
     return found

@@ -1,0 +1,42 @@
+"""The targets: what Ponte wants to reach beside its peers, as ratios measured in one run. Judged by `Target.row`.
+
+The name of a figure begins with the section that measures it.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Sequence
+
+from bench.report import Table, Target
+
+TARGETS = (
+    Target("one caller, stub → proxy (threads) → server, calls/s ÷ standard library", "peers threads / standard", 2.2),
+    Target("the same with events", "peers events / standard", 2.2),
+    Target("stub → proxy (threads) → server ÷ Pyro5 direct", "peers threads / Pyro5", 1.1),
+    Target("the same with events", "peers events / Pyro5", 1.1),
+    Target("stub → proxy (threads) → server ÷ grpcio direct", "peers threads / grpcio", 2.7),
+    Target("the same with events", "peers events / grpcio", 2.7),
+    Target("stub → server direct ÷ RPyC direct", "peers direct / rpyc", 0.9),
+    Target("proxy p50 ÷ HAProxy's, 1 connection, threads", "calls p50_ms 1 Ponte, threads / HAProxy", 0.9,
+           at_most=True),
+    Target("the same with events", "calls p50_ms 1 Ponte, events / HAProxy", 0.9, at_most=True),
+    Target("proxy calls/s ÷ HAProxy's, 8 connections, threads", "calls calls_per_s 8 Ponte, threads / HAProxy", 0.8),
+    Target("the same with events", "calls calls_per_s 8 Ponte, events / HAProxy", 0.95),
+    Target("the same with events, 64 connections", "calls calls_per_s 64 Ponte, events / HAProxy", 0.95),
+    Target("p99 ÷ HAProxy's, 256 connections, events", "calls p99_ms 256 Ponte, events / HAProxy", 1.2, at_most=True),
+    Target("proxy alone, cheap servers, 64 connections, events ÷ nginx's", "proxy calls_per_s 64 Ponte, events / nginx",
+           0.85),
+    Target("signed beats/s taken by one registry, at any number of leases", "registry beats/s", 30_000),
+    Target("lookup p99 meanwhile, ms", "registry lookup p99 ms", 10, at_most=True),
+    Target("cost of a beat at 100,000 leases ÷ at 100", "registry beat µs 100000 / 100", 1.2, at_most=True),
+    Target("extra ms of a call whose server was just killed, stub", "failover extra ms stub", 5, at_most=True),
+    Target("the same by the proxy, threads", "failover extra ms proxy, threads", 5, at_most=True),
+    Target("the same by the proxy, events", "failover extra ms proxy, events", 5, at_most=True),
+    Target("1,000 idle connections at the proxy, events, MB", "memory idle MB events", 30, at_most=True),
+)
+
+
+def table(figures: Dict[str, float], sections: Sequence[str]) -> Table:
+    """The targets of these sections."""
+    rows = [target.row(figures) for target in TARGETS if target.figure.split()[0] in sections]
+    return Table("Targets", ("what", "measured", "target", "result"), rows)
