@@ -1,0 +1,212 @@
+"""The measurements measure right: percentiles, tables, the plot, the load generators; and they leave nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import io
+import socket
+import subprocess
+import sys
+import unittest
+import xml.etree.ElementTree as ET
+from typing import ClassVar, Dict, List
+
+from bench import __main__ as command
+from bench import load, plot, report, reverse, rounds, targets, wrk
+from bench.beats import Beats, beat_of
+from bench.processes import ROOT, Stage, parse_ps
+from heartbeat import decode_beat
+from tests.system import START_S, Process, wait_until
+from transport.message import Reply, encode_reply
+from transport.process import show
+
+# A program that listens, and knows nothing of standard input; and one that starts it, and a registry, and then hangs.
+LISTENER = """
+import socket, time
+listener = socket.create_server(("127.0.0.1", 0))
+print("listening on 127.0.0.1:%d" % listener.getsockname()[1], flush=True)
+time.sleep(60)
+"""
+PARENT = """
+import sys, time
+from bench.processes import LISTENS, Stage
+stage = Stage()
+ours = stage.registry()
+other = stage.python("-m", "bench.leash", sys.executable, "-c", sys.argv[1], banner=LISTENS)
+print("started", ours.address[1], other.address[1], flush=True)
+time.sleep(60)
+"""
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+class Figures(unittest.TestCase):
+    def test_a_percentile_is_a_value_that_was_measured(self) -> None:
+        """Nearest rank: the smallest value that the share does not exceed."""
+        values = list(range(1, 101))
+        self.assertEqual([report.percentile(values, share) for share in (0.5, 0.99, 1.0)], [50, 99, 100])
+        self.assertEqual(report.percentile([7.0], 0.99), 7.0)
+        self.assertEqual(report.percentile([3, 1, 2], 0.5), 2)
+
+    def test_figures_show_three_digits_that_count(self) -> None:
+        self.assertEqual([report.show(value) for value in (12345.6, 99.96, 1.234, 0.01234, 0.0, -2.5, None)],
+                         ["12,346", "100.0", "1.23", "0.0123", "0", "-2.50", "-"])
+
+    def test_a_table_is_aligned_markdown(self) -> None:
+        table = report.Table("Title", ("way", "calls/s"), [["direct", "1,000"], ["by proxy", "9"]])
+        self.assertEqual(table.text().splitlines()[2:], ["| way      | calls/s |",
+                                                         "| -------- | ------: |",
+                                                         "| direct   |   1,000 |",
+                                                         "| by proxy |       9 |"])
+
+    def test_a_target_is_met_missed_or_not_measured(self) -> None:
+        least = report.Target("speed", "calls speed", 2.0)
+        most = report.Target("time", "calls time", 2.0, at_most=True)
+        self.assertEqual([least.row({"calls speed": value})[-1] for value in (2.0, 1.99)], ["MET", "MISSED"])
+        self.assertEqual([most.row({"calls time": value})[-1] for value in (2.0, 2.01)], ["MET", "MISSED"])
+        self.assertEqual(least.row({})[-1], "not measured")
+
+    def test_every_target_belongs_to_a_section(self) -> None:
+        self.assertEqual(len(targets.table({}, command.SECTIONS).rows), len(targets.TARGETS))
+
+    def test_rounds_take_turns(self) -> None:
+        """A B A B, after a warm-up of each that does not count."""
+        seen: List[str] = []
+
+        def measure(name: str, seconds: float) -> float:
+            seen.append(name)
+            return seconds
+
+        plan = rounds.Plan(2, 3.0, False, lambda line: None)
+        found = rounds.interleave(plan, {name: functools.partial(measure, name) for name in "AB"})
+        self.assertEqual("".join(seen), "ABABAB")
+        self.assertEqual(found, {"A": [3.0, 3.0], "B": [3.0, 3.0]})
+
+    def test_what_ps_says_is_read(self) -> None:
+        """For systems without /proc."""
+        self.assertEqual(parse_ps("  1:02.50  2048\n"), (62.5, 2048 * 1024))
+        self.assertEqual(parse_ps("01:00:01 1\n"), (3601.0, 1024))
+        self.assertEqual(parse_ps(""), (None, None))
+
+
+class Plot(unittest.TestCase):
+    PANELS: ClassVar[Dict[str, Dict[str, Dict[int, float]]]] = {
+        "servers & more": {"direct": {1: 100.0, 8: 950.0}, "by proxy": {1: 50.0, 8: 400.0}}}
+
+    def test_every_line_is_drawn_inside_its_panel_and_named_in_the_legend(self) -> None:
+        drawing = ET.fromstring(plot.draw(self.PANELS))
+        texts = ["".join(text.itertext()) for text in drawing.iter(f"{SVG}text")]
+        for text in ("servers & more", "direct", "by proxy", "calls/s", "connections (logarithmic)", "8"):
+            self.assertIn(text, texts)
+        lines = [[tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
+                 for line in drawing.iter(f"{SVG}polyline")]
+        direct, by_proxy = lines[:2]
+        for x, y in direct + by_proxy:
+            self.assertTrue(plot.LEFT <= x <= plot.LEFT + plot.WIDTH and plot.TOP <= y <= plot.TOP + plot.HEIGHT)
+        self.assertLess(direct[1][1], by_proxy[1][1], "more is higher")
+
+    def test_it_can_be_read_on_light_and_on_dark(self) -> None:
+        self.assertIn("prefers-color-scheme: dark", plot.draw(self.PANELS))
+        self.assertNotIn("<rect", plot.draw(self.PANELS))
+
+    def test_ticks_are_round_and_reach_the_top(self) -> None:
+        self.assertEqual(plot.ticks(950), [0, 200, 400, 600, 800, 1000])
+        self.assertEqual(plot.ticks(0.03)[0], 0)
+        for most in (1, 7, 12_345, 99_999):
+            self.assertTrue(4 <= len(plot.ticks(most)) <= 8 and plot.ticks(most)[-1] >= most)
+
+
+class Load(unittest.TestCase):
+    def test_the_end_of_a_message_is_found(self) -> None:
+        whole = encode_reply(Reply(200, {"Content-Type": "text/xml"}, b"12345"))
+        self.assertEqual(load.message_bytes(whole), len(whole))
+        self.assertEqual(load.message_bytes(whole + b"more"), len(whole))
+        self.assertEqual(load.message_bytes(whole[:20]), 0)
+        self.assertEqual(load.message_bytes(b"HTTP/1.1 200 OK\r\ncontent-length:2\r\n\r\n"), 39)
+
+    def test_the_request_is_a_call_that_counts_its_bytes(self) -> None:
+        sent = load.request("http://127.0.0.1:4180/greeter")
+        self.assertTrue(sent.startswith(b"POST /greeter HTTP/1.1\r\n"))
+        self.assertEqual(load.message_bytes(sent), len(sent))
+
+    def test_what_wrk_prints_is_read(self) -> None:
+        printed = ("Running 1s test @ http://127.0.0.1:1/\n  Latency     1.0ms\n"
+                   '{"calls_per_s": 1234.5, "p50_ms": 0.25, "p99_ms": 1.5, "errors": 3}\n')
+        self.assertEqual(wrk.parse(printed), load.Sample(1234.5, 0.25, 1.5, 3))
+
+    def test_wrk_is_given_whole_seconds_only(self) -> None:
+        self.assertFalse(wrk.takes(0.5))
+
+    def test_a_beat_is_signed_as_a_server_signs_it(self) -> None:
+        """Made from a text that was prepared, it is the same datagram."""
+        key = b"0123456789abcdef"
+        beats = iter(Beats(2, "epoch-1", key))
+        sent = [decode_beat(next(beats), key) for _ in range(3)]
+        wanted = [beat_of(number)._replace(seq=seq, epoch="epoch-1") for number, seq in ((0, 1), (1, 1), (0, 2))]
+        self.assertEqual(sent, wanted)
+
+
+class CommandLine(unittest.TestCase):
+    def test_a_mistake_is_one_line_and_exit_code_2(self) -> None:
+        for arguments, words in ((["nothing"], "no section 'nothing'"), (["--rounds", "0"], "rounds"),
+                                 (["--seconds", "fast"], "'fast'"), (["--nothing"], "--nothing")):
+            said = io.StringIO()
+            with self.subTest(arguments), contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as ended:
+                command.parse(arguments)
+            self.assertEqual(ended.exception.code, 2)
+            self.assertEqual(len(said.getvalue().splitlines()), 1, said.getvalue())
+            self.assertIn(words, said.getvalue())
+
+    def test_quick_takes_less_unless_told_otherwise(self) -> None:
+        quick, asked = command.parse(["--quick"]), command.parse(["--quick", "--rounds", "4", "calls"])
+        self.assertEqual((quick.rounds, quick.sections), (command.QUICK_ROUNDS, list(command.SECTIONS)))
+        self.assertEqual((asked.rounds, asked.sections), (4, ["calls"]))
+
+
+class Processes(unittest.TestCase):
+    def test_our_load_and_ponte_agree_on_every_call(self) -> None:
+        with Stage() as stage:
+            registry = stage.registry()
+            server = stage.server("server-1", [registry])
+            proxy = stage.proxy("proxy-1", registry)
+            for member in (server, proxy):
+                url = f"http://{show(member.address)}/greeter"
+                reverse.wait_until_serves(url)
+                sample = wrk.by_ours(url, 4, 0.2)
+                self.assertGreater(sample.calls_per_s, 0)
+                self.assertEqual(sample.errors, 0)
+                self.assertLessEqual(sample.p50_ms, sample.p99_ms)
+
+    def test_what_is_no_call_counts_as_an_error(self) -> None:
+        with Stage() as stage:
+            registry = stage.registry()
+            sample = wrk.by_ours(f"http://{show(registry.address)}/nothing", 1, 0.1)
+            self.assertEqual(sample.calls_per_s, 0)
+            self.assertGreater(sample.errors, 0)
+
+    def test_a_section_runs_from_the_command_line(self) -> None:
+        done = subprocess.run([sys.executable, "-m", "bench", "registry", "--quick", "--seconds", "0.2"], cwd=ROOT,
+                              capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"\| 10,000 +\|")
+        self.assertRegex(done.stdout, r"\| signed beats/s .*(MET|MISSED) \|")
+
+    def test_a_process_ends_when_the_measurement_is_killed(self) -> None:
+        """Also one that is not ours to teach: it is kept on a leash."""
+        parent = Process(["-c", PARENT, LISTENER])
+        self.addCleanup(parent.close)
+        started = parent.wait_for_line(r"started (\d+) (\d+)", START_S)
+        parent.close()
+        for port in map(int, started.groups()):
+            wait_until(functools.partial(self.is_free, port), 10, f"nobody listens on {port}")
+
+    @staticmethod
+    def is_free(port: int) -> bool:
+        with socket.socket() as sock:
+            sock.settimeout(0.5)        # a queue that is full answers nothing, and is not free either
+            return sock.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+
+
+if __name__ == "__main__":
+    unittest.main()
