@@ -182,9 +182,13 @@ def with_ctrl_c(test: unittest.TestCase) -> None:
 
 
 class Cluster:
-    """The processes of one scenario, and a directory for its files. `close` ends all of them."""
+    """The processes of one scenario, and a directory for its files. `close` ends all of them.
 
-    def __init__(self) -> None:
+    `engine` is that of its proxies, if they are not told otherwise.
+    """
+
+    def __init__(self, engine: str = "threads") -> None:
+        self.engine = engine
         self.directory = tempfile.mkdtemp(prefix="ponte-test-")
         self.processes: List[Process] = []
         self.registries: List[Address] = []     # which the processes started from now on are told
@@ -237,7 +241,8 @@ class Cluster:
 
     def start_proxy(self, name: str = "proxy", *options: str) -> Process:
         """A proxy; waits until it is in lookup."""
-        proxy = self.start_role("proxy.py", "--port", "0", "--name", name, *self.registry_option(), *options)
+        proxy = self.start_role("proxy.py", "--port", "0", "--name", name, "--engine", self.engine,
+                                *self.registry_option(), *options)
         self.wait_until(lambda: name in self.names("proxy"), 3, f"{name} is in lookup")
         return proxy
 
@@ -318,19 +323,20 @@ class SystemTest(unittest.TestCase):
     """
 
     cluster: Cluster
+    engine = "threads"      # of its proxies
     _shared = False
 
     @classmethod
     def share_cluster(cls) -> Cluster:
         """One cluster for all tests of this class."""
         cls._shared = True
-        cls.cluster = Cluster()
+        cls.cluster = Cluster(cls.engine)
         cls.addClassCleanup(cls.cluster.close)
         return cls.cluster
 
     def setUp(self) -> None:
         if not self._shared:
-            self.cluster = Cluster()
+            self.cluster = Cluster(self.engine)
             self.addCleanup(self.cluster.close)
 
     def run(self, result: Optional[unittest.TestResult] = None) -> Optional[unittest.TestResult]:

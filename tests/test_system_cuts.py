@@ -45,6 +45,8 @@ class _NoDelay(random.Random):
 class Relayed(unittest.TestCase):
     """stub -> (relay) -> proxy -> (relay) -> server, or stub -> (relay) -> server."""
 
+    engine = "threads"      # of the proxy
+
     def setUp(self) -> None:
         self.executions: Counter[str] = collections.Counter()
         self._lock = threading.Lock()
@@ -77,7 +79,8 @@ class Relayed(unittest.TestCase):
 
     def _start_proxy(self) -> TcpRelay:
         relay = self._keep(TcpRelay())
-        proxy = self._keep(Proxy(port=0, name="proxy", registries=[self.registry.address], advertise=relay.address))
+        proxy = self._keep(Proxy(port=0, name="proxy", engine=self.engine, registries=[self.registry.address],
+                                 advertise=relay.address))
         proxy.start()
         relay.target = proxy.address
         wait_until(lambda: "cuts" in proxy._balancers, 5, "the proxy sees the server")
@@ -85,7 +88,7 @@ class Relayed(unittest.TestCase):
         return relay
 
 
-class CutEveryByte(Relayed):
+class Cuts(Relayed):
     """Whatever byte was the last one to arrive, the caller gets his value, and what must run once has run once."""
 
     def _cut_everywhere(self, client: Client, relay: TcpRelay, fate: Callable[[int], Fate]) -> None:
@@ -102,12 +105,16 @@ class CutEveryByte(Relayed):
                     break       # the message was shorter than that
             self.assertGreater(at, 100)
 
+
+class CutEveryByteWithoutAProxy(Cuts):
     def test_request_to_the_server(self) -> None:
         self._cut_everywhere(self._client("server"), self.server_relay, lambda at: Fate(cut_request_at=at))
 
     def test_reply_of_the_server(self) -> None:
         self._cut_everywhere(self._client("server"), self.server_relay, lambda at: Fate(cut_reply_at=at))
 
+
+class CutEveryByte(Cuts):
     def test_request_to_the_proxy(self) -> None:
         relay = self._start_proxy()
         self._cut_everywhere(self._client("proxy"), relay, lambda at: Fate(cut_request_at=at))

@@ -56,16 +56,20 @@ class Drain(SystemTest):
             load.wait_for_calls(10)
 
     def test_a_rolling_restart_behind_two_proxies_loses_no_call(self) -> None:
-        """Each server, then each proxy, is replaced by a younger process of the same name, under load."""
-        proxies = [self.cluster.start_proxy("left"), self.cluster.start_proxy("right")]
+        """Each server, then each proxy, is replaced by a younger process of the same name, under load.
+
+        One proxy has threads, the other one events.
+        """
+        engines = {"left": "threads", "right": "events"}
+        proxies = [self.cluster.start_proxy(name, "--engine", engine) for name, engine in engines.items()]
         loads = list(self.start_loads())
         for server, name in zip(self.servers, ("one", "two")):
             self.stop(server)
             self.cluster.start_servers(self.journal.file, name)
             self.wait_for_calls(loads)
-        for proxy, name in zip(proxies, ("left", "right")):
+        for proxy, (name, engine) in zip(proxies, engines.items()):
             self.stop(proxy)
-            self.cluster.start_proxy(name)
+            self.cluster.start_proxy(name, "--engine", engine)
             self.wait_for_calls(loads)
         self.assert_no_call_was_lost(loads)
 

@@ -137,8 +137,11 @@ class RegistryLost(Failures):
 
 class ProxyKilled(Failures):
     def test_the_stub_goes_to_another_proxy_and_then_to_the_servers(self) -> None:
-        """Both proxies die, one after the other, under load: no idempotent call fails, none runs twice unasked."""
-        second = self.cluster.start_proxy("second")
+        """Both proxies die, one after the other, under load: no idempotent call fails, none runs twice unasked.
+
+        One has threads, the other one events.
+        """
+        second = self.cluster.start_proxy("second", "--engine", "events")
         answered: List[str] = []        # by whom; a proxy that has died is tried now and then, until its lease ends
 
         def note(trace: Trace) -> None:

@@ -3,6 +3,8 @@
     2 registries  <--beats, through lossy relays--  5 servers, each behind a relay that breaks connections
     16 callers --> 2 proxies, each behind such a relay --> the servers
 
+The proxies have an engine each: threads and events, or what the run is told.
+
 A run is a sequence of rounds. A round draws its faults, lets them act for a while, ends them, and waits until the
 system is whole again. In any round one registry, one proxy and all but two of the servers are sound; and at most
 two of the processes that calls go through are not, so that with three attempts every idempotent call must be answered.
@@ -29,6 +31,7 @@ from transport.wire import Address
 SERVERS = 5
 CALLERS = 16
 CALL_TIMEOUT_S = 5.0
+ENGINES = ("threads", "events")
 ROUND_S = (0.5, 3.0)        # how long the faults of a round act
 WHOLE_S = 10.0              # within which a system without faults must be whole again
 
@@ -53,14 +56,14 @@ class Node:
 class System:
     """Everything that a run needs. `close` ends all of it."""
 
-    def __init__(self, rng: random.Random, servers: int = SERVERS) -> None:
+    def __init__(self, rng: random.Random, servers: int = SERVERS, engines: Sequence[str] = ENGINES) -> None:
         self.rng = rng
         self.cluster = Cluster()
         self.journal = Journal(self.cluster)
         self._relays: List[Any] = []
         self.registries = [self._registry(f"registry-{i}") for i in (1, 2)]
         self.servers = [self._server(f"server-{i}") for i in range(1, servers + 1)]
-        self.proxies = [self._proxy(f"proxy-{i}") for i in (1, 2)]
+        self.proxies = [self._proxy(f"proxy-{i}", engine) for i, engine in enumerate(engines, 1)]
         self.wait_until_whole()
 
     def close(self) -> None:
@@ -93,12 +96,13 @@ class System:
         return Node(name, lambda: self._start("server.py", self.journal.file, name, relay.address,
                                               [beat.address for beat in beats]), relay, beats)
 
-    def _proxy(self, name: str) -> Node:
+    def _proxy(self, name: str, engine: str) -> Node:
         relay = self._keep(TcpRelay())
-        return Node(name, lambda: self._start("proxy.py", "", name, relay.address, self.cluster.registries), relay)
+        return Node(name, lambda: self._start("proxy.py", f"--engine={engine}", name, relay.address,
+                                              self.cluster.registries), relay)
 
-    def _start(self, script: str, file: str, name: str, advertised: Address, registries: Sequence[Address]) -> Process:
-        return self.cluster.start_role(script, *([file] if file else []), "--port", "0", "--name", name,
+    def _start(self, script: str, what: str, name: str, advertised: Address, registries: Sequence[Address]) -> Process:
+        return self.cluster.start_role(script, what, "--port", "0", "--name", name,
                                        "--advertise", show(advertised), "--registry", ",".join(map(show, registries)))
 
     def _keep(self, relay: Any) -> Any:
@@ -257,10 +261,10 @@ class Report(NamedTuple):
 
 
 def run(seed: int, seconds: float, *, servers: int = SERVERS, callers: int = CALLERS, pace_s: float = 0.0,
-        say: Callable[[str], None] = lambda line: None) -> Report:
-    """Runs chaos for `seconds` (and the round that has begun by then) and judges it."""
+        engines: Sequence[str] = ENGINES, say: Callable[[str], None] = lambda line: None) -> Report:
+    """Runs chaos for `seconds` (and the round that has begun by then) and judges it. A proxy for each of `engines`."""
     rng = random.Random(seed)
-    system = System(rng, servers)
+    system = System(rng, servers, engines)
     try:
         clients = [system.cluster.client("journal", timeout_s=CALL_TIMEOUT_S) for _ in range(2)]
         crowd = Callers(clients, callers, pace_s)
