@@ -6,10 +6,12 @@ What it does for callers and servers is in test_engines.py.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import socket
+import threading
 import unittest
-from typing import Any, List
+from typing import Any, List, Tuple
 from unittest import mock
 
 from tests.engines import (
@@ -27,8 +29,10 @@ from tests.engines import (
 from tests.fakes import Clock
 from tests.test_wire import OK, POST, connect, echo, soon
 from transport import events
-from transport.events import EventEngine, Loop, Stream, Watched
+from transport.events import Caller, EventEngine, Loop, Stream, Watched
+from transport.fallback import Outcome
 from transport.message import Reply, Request
+from transport.wire import listen
 
 
 class Sleeper(Watched):
@@ -207,6 +211,60 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
             sock.sendall(POST)
             sock.settimeout(1.0)
             self.assertTrue(sock.recv(1000))
+
+
+class LastResorts(OfEvents, EngineCase, unittest.TestCase):
+    """Whatever the system refuses, a call has an end, and the loop goes on."""
+
+    def outcomes(self, *hosts: str) -> List[Tuple[Outcome, str]]:
+        """What calls to a server by these hosts come to: the outcome, and in which phase."""
+        with Mute() as server:
+            relays = [Trying((host, server.address[1])) for host in hosts]
+            for relay in relays:
+                self.assertEqual([reply.status for reply in self.carry_out(relay)], [502])
+        return [(relay.result.outcome, relay.result.what.partition(":")[0]) for relay in relays]
+
+    def test_without_a_thread_for_a_name_a_call_is_not_sent(self) -> None:
+        start = threading.Thread.start
+
+        def refuse(thread: threading.Thread) -> None:
+            if thread.name != "ponte-events":
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        with mock.patch("threading.Thread.start", refuse):
+            self.assertEqual(self.outcomes("localhost"), [(Outcome.NOT_SENT, "connect")])
+
+    def test_a_connection_that_breaks_as_it_is_made_was_not_sent(self) -> None:
+        """macOS tells so when it is given its options."""
+        with mock.patch.object(events.Upstream, "__init__", side_effect=OSError(22, "Invalid argument")):
+            self.assertEqual(self.outcomes("127.0.0.1", "localhost"), [(Outcome.NOT_SENT, "connect")] * 2)
+
+    def test_a_connect_that_is_refused_at_once_was_not_sent(self) -> None:
+        """BSD does not let a loop wait for that."""
+        with mock.patch("socket.socket.connect_ex", return_value=errno.ECONNREFUSED):
+            self.assertEqual(self.outcomes("127.0.0.1"), [(Outcome.NOT_SENT, "connect")])
+
+    def test_a_caller_that_takes_no_interim_reply_is_closed(self) -> None:
+        """Quietly: it has left, or reads nothing."""
+        engine = EventEngine("127.0.0.1", 0, echo)
+        ours, theirs = tcp_pair()
+        with contextlib.closing(engine), ours, theirs:
+            caller = Caller(engine._loops[0], ours)
+            caller.socket = mock.Mock(wraps=ours)
+            caller.socket.send.side_effect = BrokenPipeError("gone")
+            caller.parser.feed(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            caller.proceed()
+            self.assertTrue(caller.closed)
+            self.assertEqual(engine.connections, 0)
+
+
+def tcp_pair() -> Tuple[socket.socket, socket.socket]:
+    """Two ends of one connection."""
+    with contextlib.closing(listen("127.0.0.1", 0)) as listening:
+        theirs = socket.create_connection(listening.getsockname(), 1.0)
+        ours, _ = listening.accept()
+        return ours, theirs
 
 
 if __name__ == "__main__":
