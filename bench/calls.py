@@ -1,12 +1,14 @@
-"""Section `calls`: one call by every way to the same two Ponte servers, with 1, 8, 64 and 256 connections.
+"""Section `calls`: one call by every way to two Ponte servers, with 1, 8, 64 and 256 connections.
 
-"direct" goes to one of the two. The ways take turns, round by round; ratios are those of the same round.
+"direct" goes to one of the two. The ways take turns, round by round; ratios are those of the same round. Each engine
+of Ponte's proxy has a pair of servers to itself, of the same kind: a proxy keeps up to 256 idle connections to a
+server, which takes 512, so that those who had their turn would fill the servers of those whose turn it is.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from bench import reverse
 from bench.load import Sample
@@ -21,25 +23,37 @@ CONNECTIONS = (1, 8, 64, 256)
 QUICK_CONNECTIONS = (1, 8)
 ENGINES = ("threads", "events")
 
+OTHERS = "others"
+
 Key = Tuple[int, str]       # connections, way
+
+
+class Pair(NamedTuple):
+    """Two servers, and the registry that knows them."""
+
+    registry: Child
+    servers: Sequence[Address]
 
 
 def run(plan: Plan) -> Report:
     report = Report()
     with Stage() as stage:
-        registry = stage.registry()
-        servers = [stage.server(f"server-{number}", [registry]).address for number in (1, 2)]
-        ways = ways_to(stage, registry, servers, report)
-        found = measure(plan, ways)
-    tell(report, "calls", "the same two Ponte servers", plan, found)
+        found = measure(plan, ways_to(stage, {user: _pair(stage) for user in (*ENGINES, OTHERS)}, report))
+    tell(report, "calls", "two Ponte servers", plan, found)
     return report
 
 
-def ways_to(stage: Stage, registry: Child, servers: Sequence[Address], report: Report) -> Dict[str, str]:
-    """The URLs of every way to the servers. Says which ways are left out."""
+def _pair(stage: Stage) -> Pair:
+    registry = stage.registry()
+    return Pair(registry, [stage.server(f"server-{number}", [registry]).address for number in (1, 2)])
+
+
+def ways_to(stage: Stage, pairs: Mapping[str, Pair], report: Report) -> Dict[str, str]:
+    """The URLs of every way to the servers, given those for each engine and for OTHERS. Says what is left out."""
+    servers = pairs[OTHERS].servers
     ways = {"direct": servers[0]}
     for engine in ENGINES:
-        ways[f"Ponte, {engine}"] = stage.proxy(f"proxy-{engine}", registry, "--engine", engine).address
+        ways[f"Ponte, {engine}"] = stage.proxy(f"proxy-{engine}", pairs[engine].registry, "--engine", engine).address
     others = (("haproxy", "HAProxy", reverse.start_haproxy), ("nginx", "nginx", reverse.start_nginx))
     for program, name, start in others:
         if reverse.find(program):

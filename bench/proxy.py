@@ -23,8 +23,9 @@ def run(plan: Plan) -> Report:
     report = Report()
     with Stage() as stage, contextlib.ExitStack() as beating:
         registry = stage.registry()
-        servers = start_cheap_servers(stage, [registry.address], beating)
-        found = calls.measure(plan, calls.ways_to(stage, registry, servers, report))
+        pair = calls.Pair(registry, start_cheap_servers(stage, [registry.address], beating))
+        pairs = dict.fromkeys((*calls.ENGINES, calls.OTHERS), pair)
+        found = calls.measure(plan, calls.ways_to(stage, pairs, report))
     kind = "nginx, return 200" if reverse.find("nginx") else "bench/cheap.py"
     calls.tell(report, "proxy", f"cheap servers ({kind})", plan, found)
     return report
