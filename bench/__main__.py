@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import signal
+import subprocess
 import sys
 import time
 from typing import NoReturn, Optional, Sequence
@@ -79,10 +80,16 @@ def main() -> int:
     processes.allow_open_files()
     plan = Plan(chosen.rounds, chosen.seconds, chosen.quick, _say)
     everything = Report()
+    failed = False
     for name in dict.fromkeys(chosen.sections):
         began = time.monotonic()
         _say(f"section {name}")
-        report: Report = importlib.import_module(f"bench.{name}").run(plan)
+        report = Report()
+        try:
+            report = importlib.import_module(f"bench.{name}").run(plan)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            failed = True           # what the other sections find is worth no less
+            report.note(f"section {name} FAILED: {error}")
         _say(f"section {name} took {time.monotonic() - began:.0f} s")
         print(f"\n{report.text()}", flush=True)
         everything.take(report)
@@ -92,7 +99,7 @@ def main() -> int:
     if chosen.save:
         results.save(everything, judged, results.command_line())
         _say(f"saved: {results.PAGE}")
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

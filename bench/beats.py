@@ -20,7 +20,7 @@ from heartbeat import MAX_DATAGRAM_BYTES, Beat, decode_answer, encode_beat
 from transport.process import parse_address, read_key
 
 WINDOW = 64                 # datagrams on their way: more only waits in the registry's buffer
-SILENCE_S = 0.5             # no ack for so long: what is on its way is lost
+SILENCE_S = 1.0             # no ack for so long: what is on its way is lost
 LEASE_S = 60.0              # long, so that no lease expires while others have their turn
 INSTANCES = 10              # of each service: what one lookup finds
 CLOCK_EVERY = 100           # acks between two looks at the clock
@@ -65,11 +65,15 @@ class Sender:
         self.lost = 0
 
     def fill(self, leases: int) -> None:
-        """One beat for each lease."""
-        self._open(min(WINDOW, leases))
-        for _ in range(leases - WINDOW):
-            self._turn()
-        self._close(min(WINDOW, leases))
+        """One beat for each lease; all of them once more if any was lost, since nobody knows whose it was."""
+        while True:
+            lost = self.lost
+            self._open(min(WINDOW, leases))
+            for _ in range(leases - WINDOW):
+                self._turn()
+            self._close(min(WINDOW, leases))
+            if self.lost == lost:
+                return
 
     def run(self, seconds: float) -> float:
         """Beats for so many seconds; returns how long it took until the last ack."""
@@ -93,8 +97,9 @@ class Sender:
             self._open(WINDOW)
 
     def _close(self, count: int) -> None:
-        for _ in range(count):
+        for missing in range(count, 0, -1):
             if not self._receive():
+                self.lost += missing
                 return
 
     def _receive(self) -> bool:

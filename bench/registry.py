@@ -80,7 +80,7 @@ def _measure(leases: int, seconds: float) -> Beaten:
         lookups_ms = _look_up(registry, service_of(leases // 2), seconds)
         told = json.loads(sender.wait_for(r"\{.*\}\n")[0])
         after = registry.usage()
-    if told["filled"] != leases or told["others"]:
+    if told["filled"] < leases or told["others"]:
         raise RuntimeError(f"the registry did not take all beats: {told}")
     cpu_us = memory = None
     if after.cpu_s is not None and before.cpu_s is not None:

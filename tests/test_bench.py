@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import itertools
+import socket
 import unittest
 import xml.etree.ElementTree as ET
-from typing import ClassVar, Dict, List
+from typing import ClassVar, Dict, List, cast
+from unittest import mock
 
 from bench import __main__ as command
 from bench import load, plot, report, rounds, targets, wrk
-from bench.beats import Beats, beat_of
+from bench.beats import Beats, Sender, beat_of
 from bench.processes import parse_ps
 from heartbeat import decode_beat
 from transport.message import Reply, encode_reply
@@ -125,6 +128,39 @@ class Load(unittest.TestCase):
         self.assertEqual(sent, wanted)
 
 
+class Lossy:
+    """A socket to a registry that acks every datagram but the first few."""
+
+    def __init__(self, losses: int) -> None:
+        self.taken: List[bytes] = []
+        self._losses = losses
+        self._acks = 0
+
+    def send(self, datagram: bytes) -> None:
+        if self._losses:
+            self._losses -= 1
+            return
+        self.taken.append(datagram)
+        self._acks += 1
+
+    def recv(self, size: int) -> bytes:
+        if not self._acks:
+            raise TimeoutError
+        self._acks -= 1
+        return b'{"type":"ack"}'
+
+
+class Filling(unittest.TestCase):
+    def test_every_lease_beats_before_the_measurement_begins(self) -> None:
+        """Also where datagrams are lost, of the first window and of all that is on its way."""
+        for losses in (0, 1, 64, 100):
+            for leases in (3, 64, 200):
+                with self.subTest(losses=losses, leases=leases):
+                    sock = Lossy(losses)
+                    Sender(cast(socket.socket, sock), itertools.cycle(b"%d" % n for n in range(leases))).fill(leases)
+                    self.assertEqual(len(set(sock.taken)), leases)
+
+
 class CommandLine(unittest.TestCase):
     def test_a_mistake_is_one_line_and_exit_code_2(self) -> None:
         for arguments, words in ((["nothing"], "no section 'nothing'"), (["--rounds", "0"], "rounds"),
@@ -135,6 +171,13 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(ended.exception.code, 2)
             self.assertEqual(len(said.getvalue().splitlines()), 1, said.getvalue())
             self.assertIn(words, said.getvalue())
+
+    def test_a_section_that_fails_does_not_take_the_others_with_it(self) -> None:
+        with mock.patch("bench.check.run", side_effect=RuntimeError("no luck")), \
+                mock.patch("sys.argv", ["bench", "check", "--quick"]), mock.patch("signal.signal"), \
+                contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(command.main(), 1)
+        self.assertIn("section check FAILED: no luck", said.getvalue())
 
     def test_quick_takes_less_unless_told_otherwise(self) -> None:
         quick, asked = command.parse(["--quick"]), command.parse(["--quick", "--rounds", "4", "calls"])
