@@ -234,6 +234,14 @@ class KnownHeads(unittest.TestCase):
         self.assertEqual(parse.call_count, 1)
         self.assertNotIn("idempotency-key", str(RequestParser._known))
 
+    def test_every_client_that_waits_is_told_to_continue(self) -> None:
+        """Also where the same head came before."""
+        for parser in (RequestParser(), RequestParser()):
+            for _ in range(2):
+                self.assertEqual(read_all(parser, post("Expect: 100-continue", "Content-Length: 1")), [])
+                self.assertEqual(parser.take_interim(), CONTINUE)
+                self.assertEqual(len(read_all(parser, b"1")), 1)
+
     def test_the_memory_of_heads_is_bounded(self) -> None:
         """In their number and in their length."""
         for number in range(MAX_KNOWN_HEADS + 5):

@@ -104,6 +104,7 @@ _ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempote
 _CHUNKED = -1
 _CALL_ID = b"\r\nIdempotency-Key: "                # the one line that is new in every request of a stub...
 _CALL_ID_CHARS = 32                                 # ...and the length of its value
+_NEVER_SHARED = frozenset(("idempotency-key", "expect"))    # a call id written in another way; what is answered once
 
 
 class _Head(NamedTuple):
@@ -189,7 +190,8 @@ class Parser(Generic[M]):
 
     def __init__(self) -> None:
         self._buffer: Union[bytes, bytearray] = b""     # bytes as long as one read brings whole messages: no copy
-        self._head: Optional[_Head] = None
+        self._head: Optional[_Head] = None              # may be known to other parsers, too: never changed
+        self._call_id: Optional[str] = None             # where the head is known without it
         self._chunks: Optional[_Chunks] = None
 
     @property
@@ -205,16 +207,20 @@ class Parser(Generic[M]):
 
     def next_message(self) -> Optional[M]:
         """The next whole message, or None while it is not all there. Raises ProtocolError."""
-        if self._head is None:
-            self._head = self._take_head()
-            if self._head is None:
+        head = self._head
+        if head is None:
+            head = self._head = self._take_head()
+            if head is None:
                 return None
-            self._chunks = _Chunks() if self._head.length == _CHUNKED else None
-        body = self._chunks.take(self._growing_buffer()) if self._chunks else self._take(self._head.length)
+            self._chunks = _Chunks() if head.length == _CHUNKED else None
+        body = self._chunks.take(self._growing_buffer()) if self._chunks else self._take(head.length)
         if body is None:
             return None
-        head, self._head = self._head, None
-        return self._message(head, body)
+        self._head = None
+        headers = head.headers.copy()
+        if self._call_id is not None:
+            headers["idempotency-key"] = self._call_id
+        return self._message(head, headers, body)
 
     def take_interim(self) -> bytes:
         """What must be sent now so that the other side goes on with its message; mostly nothing."""
@@ -225,18 +231,6 @@ class Parser(Generic[M]):
         if isinstance(self._buffer, bytes):
             self._buffer = bytearray(self._buffer)
         return self._buffer
-
-    def _take_head(self) -> Optional[_Head]:
-        head = None
-        while head is None:         # more than once only for interim replies
-            end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
-            if end < 0:
-                self._judge_part(self._buffer)
-                return None
-            raw = self._take(end + 4)
-            assert raw is not None
-            head = self._read_head(raw)
-        return head
 
     def _take(self, length: int) -> Optional[bytes]:
         """The first `length` bytes, if so many are there."""
@@ -250,27 +244,31 @@ class Parser(Generic[M]):
             del buffer[:length]
         return taken
 
-    def _read_head(self, raw: bytes) -> Optional[_Head]:
-        """The head in `raw`: parsed strictly the first time, and known by its bytes from then on."""
-        shape, call_id = _without_call_id(raw)
-        known = self._known.get(shape)
-        if known is None:
-            head = self._parse_head(raw[:-2].decode("latin-1"))
-            if head is not None and len(shape) <= MAX_KNOWN_HEAD_BYTES:
-                self._remember(shape, head, call_id)
-            return head
-        headers = known.headers.copy()
-        if call_id is not None:
-            headers["idempotency-key"] = call_id
-        return _Head(known.words, headers, known.length, known.keep_alive)
+    def _take_head(self) -> Optional[_Head]:
+        head = None
+        while head is None:         # more than once only for interim replies
+            end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
+            if end < 0:
+                self._judge_part(self._buffer)
+                return None
+            raw = self._take(end + 4)
+            assert raw is not None
+            shape, self._call_id = _without_call_id(raw)
+            head = self._known.get(shape) or self._parse_and_remember(raw, shape)
+        return head
 
-    def _remember(self, shape: bytes, head: _Head, call_id: Optional[str]) -> None:
-        headers = head.headers.copy()
-        if headers.pop("idempotency-key", None) != call_id:
-            return                  # it is in there in some other way: nothing that comes twice
-        if len(self._known) >= MAX_KNOWN_HEADS:
-            self._known.clear()     # those in use are back at once
-        self._known[shape] = head._replace(headers=headers)
+    def _parse_and_remember(self, raw: bytes, shape: bytes) -> Optional[_Head]:
+        """Parses a head strictly, call id and all; from then on it is known by its shape, with any call id."""
+        head = self._parse_head(raw[:-2].decode("latin-1"))
+        if head is None:
+            return None
+        if self._call_id is not None:
+            del head.headers["idempotency-key"]
+        if len(shape) <= MAX_KNOWN_HEAD_BYTES and head.headers.keys().isdisjoint(_NEVER_SHARED):
+            if len(self._known) >= MAX_KNOWN_HEADS:
+                self._known.clear()     # those in use are back at once
+            self._known[shape] = head
+        return head
 
     def _judge_part(self, part: Union[bytes, bytearray]) -> None:
         """Raises ProtocolError as soon as an unfinished head cannot become a good one."""
@@ -280,7 +278,7 @@ class Parser(Generic[M]):
         """None for a head that is to be passed over."""
         raise NotImplementedError
 
-    def _message(self, head: _Head, body: bytes) -> M:
+    def _message(self, head: _Head, headers: Dict[str, str], body: bytes) -> M:
         raise NotImplementedError
 
 
@@ -334,8 +332,9 @@ class RequestParser(Parser[Request]):
             length = 0
         return _Head((method, target), headers, length, _keeps_alive(headers, minor))
 
-    def _message(self, head: _Head, body: bytes) -> Request:
-        return Request(head.words[0], head.words[1], head.headers, body, head.keep_alive)
+    def _message(self, head: _Head, headers: Dict[str, str], body: bytes) -> Request:
+        method, target = head.words
+        return Request(method, target, headers, body, head.keep_alive)
 
 
 class ReplyParser(Parser[Reply]):
@@ -362,8 +361,8 @@ class ReplyParser(Parser[Reply]):
             raise ProtocolError(502, "a reply without a length cannot be told from a truncated one")
         return _Head((status,), headers, length, _keeps_alive(headers, minor))
 
-    def _message(self, head: _Head, body: bytes) -> Reply:
-        return Reply(int(head.words[0]), head.headers, body, head.keep_alive)
+    def _message(self, head: _Head, headers: Dict[str, str], body: bytes) -> Reply:
+        return Reply(int(head.words[0]), headers, body, head.keep_alive)
 
 
 class _Chunks:
