@@ -17,7 +17,8 @@ ARROWS: Dict[str, Set[str]] = {
     "transport.message": set(),
     "transport.once": set(),
     "transport.fallback": set(),
-    "transport.rpc": set(),
+    "transport.plain": set(),
+    "transport.rpc": {"transport.plain"},
     "transport.wire": {"transport.message"},
     "transport.process": {"transport.message", "transport.wire"},
     "transport.hop": {"transport.fallback", "transport.message", "transport.process", "transport.wire"},
@@ -34,7 +35,7 @@ ARROWS: Dict[str, Set[str]] = {
     "client": {"heartbeat", "registry", "transport.fallback", "transport.hop", "transport.message", "transport.process",
                "transport.rpc", "transport.wire"},
 }
-PURE = ("transport.message", "transport.once", "transport.fallback", "transport.leases")
+PURE = ("transport.message", "transport.once", "transport.fallback", "transport.leases", "transport.plain")
 IMPURE = frozenset(("socket", "time", "threading", "select", "selectors", "asyncio", "os", "subprocess"))
 # sys.stdlib_module_names is there from Python 3.10 on; on 3.9 the other versions of CI keep watch.
 STANDARD: FrozenSet[str] = getattr(sys, "stdlib_module_names", frozenset())
