@@ -172,6 +172,24 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
                     self.assertLess(sum(map(len, held)), 1000)
                     self.assertIsNone(getattr(stream, "_relay", None))
 
+    def test_who_sends_far_ahead_is_not_read_far_ahead(self) -> None:
+        """Else memory would grow with every request, as long as they come faster than they are answered."""
+        held: List[int] = []
+
+        def begin(request: Request, received_at: float) -> Reply:
+            held.extend(len(caller.parser._buffer) for caller in engine._loops[0].callers)
+            return Reply(200, {}, b"")
+
+        with self.running(begin) as running, contextlib.closing(connect(running.address)) as caller:
+            assert isinstance(running, EventEngine)
+            engine = running
+            sending = threading.Thread(target=caller.send, args=(post(body=bytes(5000)) * 400, soon()))
+            sending.start()
+            for _ in range(400):
+                self.assertIsNotNone(caller.read(soon()))
+            sending.join()
+        self.assertLess(max(held), 3 * events.RECEIVE_BYTES)
+
     def test_a_loop_rests_whatever_its_peers_do(self) -> None:
         """Half-closed, reset, sent ahead, unread, waiting: it is awake when there is something to do, not before."""
         def begin(request: Request, received_at: float) -> object:

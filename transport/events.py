@@ -147,7 +147,6 @@ class Stream(Watched, Generic[M]):
         if self._unsent:
             return False
         self._unsent = ALL_SENT         # a slice of nothing would keep the message while the connection is idle
-        self.watch(READ)
         return True
 
 
@@ -258,6 +257,7 @@ class Caller(Stream[Request]):
         elif not self._in_message:
             self._in_message = True     # from its first byte to its last, however it drips
             self.loop.wake_at(self, time.monotonic() + MESSAGE_TIMEOUT_S)
+        self.watch(READ)
 
     def _begin(self, request: Request) -> None:
         self._state, self._in_message, self._keep_alive = Asks.CALLING, False, request.keep_alive
@@ -319,10 +319,12 @@ class Caller(Stream[Request]):
         self.loop.end_call()
         if self._keep_alive:
             self._state = Asks.READING
-            self.watch(READ)
             self.loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
             if self.parser.in_message or self._ended:
+                self.watch(NOTHING)     # what it has sent ahead is used up before more is read: memory has an end
                 self.loop.soon.append(self.proceed)     # in its turn: others may have waited for longer
+            else:
+                self.watch(READ)
             return
         self._state = Asks.LINGERING
         self.watch(READ)
@@ -392,6 +394,7 @@ class Upstream(Stream[Reply]):
                 self._send()
             elif self.flush():
                 self._state = Serves.AWAITING
+                self.watch(READ)
         except (OSError, ProtocolError) as error:
             self._fail(error)
 
