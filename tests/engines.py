@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import select
 import socket
 import struct
 import sys
@@ -109,6 +110,7 @@ class Mute:
     def accept(self) -> socket.socket:
         """The next connection."""
         sock, _ = self._socket.accept()
+        sock.settimeout(PATIENCE_S)
         return sock
 
     @contextlib.contextmanager
@@ -193,6 +195,13 @@ class OfEvents:
 
 
 # ---- peers ----------------------------------------------------------------------------------------------
+
+def receive(connection: Union[Connection[Request], Connection[Reply]], size: int) -> bytes:
+    """What has come, past its parser; waits for the first byte of it."""
+    if not select.select([connection.socket], [], [], PATIENCE_S)[0]:
+        raise AssertionError("nothing has come")
+    return connection.socket.recv(size)
+
 
 def reset(sock: socket.socket) -> None:
     """Ends a connection by a reset in place of a goodbye."""

@@ -26,6 +26,7 @@ from tests.engines import (
     OfThreads,
     Trying,
     post,
+    receive,
     reset,
     slow_reader,
     wait_until_refused,
@@ -126,7 +127,7 @@ class Callers(EngineCase):
         with self.running() as engine, contextlib.closing(connect(engine.address)) as caller:
             for request, answer in ((head, CONTINUE), (POST + head, hello + CONTINUE)):
                 caller.send(request, soon())
-                self.assertEqual(b"".join(caller.socket.recv(1) for _ in answer), answer)
+                self.assertEqual(b"".join(receive(caller, 1) for _ in answer), answer)
                 self.assertEqual(self.ask(caller, b"ok").body, b"ok")
 
     def test_connections_beyond_the_limit_are_turned_away_at_once(self) -> None:
@@ -168,7 +169,7 @@ class Callers(EngineCase):
             caller.send(POST, soon())
             end = soon()
             with contextlib.suppress(ConnectionResetError):
-                while caller.socket.recv(20_000) and time.monotonic() < end:    # 400 s for all of it
+                while receive(caller, 20_000) and time.monotonic() < end:    # 400 s for all of it
                     self.assertFalse(engine.wait_until_quiet(0.01) and time.monotonic() > end)
                     if not engine.connections:
                         break

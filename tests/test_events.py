@@ -32,7 +32,7 @@ from transport import events
 from transport.events import Caller, EventEngine, Loop, Stream, Watched
 from transport.fallback import Outcome
 from transport.message import Reply, Request
-from transport.wire import listen
+from transport.wire import RECEIVE_BYTES, listen
 
 
 class Sleeper(Watched):
@@ -188,7 +188,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
             for _ in range(400):
                 self.assertIsNotNone(caller.read(soon()))
             sending.join()
-        self.assertLess(max(held), 3 * events.RECEIVE_BYTES)
+        self.assertLess(max(held), 3 * RECEIVE_BYTES)
 
     def test_a_loop_rests_whatever_its_peers_do(self) -> None:
         """Half-closed, reset, sent ahead, unread, waiting: it is awake when there is something to do, not before."""
