@@ -94,10 +94,15 @@ class Trying:
 
 
 class Mute:
-    """A server of one's own that accepts, reads a request when it is told to, and answers when it is told to."""
+    """A server of one's own that accepts, reads a request when it is told to, and answers when it is told to.
 
-    def __init__(self) -> None:
+    `room` is about how many bytes it lets come before it reads them.
+    """
+
+    def __init__(self, room: int = 0) -> None:
         self._socket = listen("127.0.0.1", 0)
+        if room:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         self._socket.settimeout(PATIENCE_S)
         self.address: Address = self._socket.getsockname()
 
@@ -145,11 +150,11 @@ class EngineCase(Case):
         finally:
             made.close()
 
-    def shorten(self, name: str) -> None:
-        """Makes a limit of many seconds pass at once."""
+    def limit(self, name: str, seconds: float = SOON_S) -> None:
+        """Gives a limit of both engines another value; by default, many seconds pass at once."""
         for module in (wire, events):
             if hasattr(module, name):
-                patch = mock.patch.object(module, name, SOON_S)
+                patch = mock.patch.object(module, name, seconds)
                 patch.start()
                 self.addCleanup(patch.stop)
 

@@ -29,6 +29,7 @@ from tests.engines import (
     receive,
     reset,
     slow_reader,
+    wait_for,
     wait_until_refused,
 )
 from tests.fakes import hurry_listeners
@@ -163,7 +164,7 @@ class Callers(EngineCase):
 
     def test_a_caller_that_does_not_read_is_cut_off(self) -> None:
         """At a deadline for the whole reply, however it drips."""
-        self.shorten("MESSAGE_TIMEOUT_S")
+        self.limit("MESSAGE_TIMEOUT_S")
         with self.running(lambda request, at: Reply(200, {}, ONE_MIB * 8)) as engine, \
                 slow_reader(engine.address) as caller:
             caller.send(POST, soon())
@@ -177,25 +178,37 @@ class Callers(EngineCase):
 
     def test_a_dripping_request_ends_at_the_deadline_of_its_message(self) -> None:
         """408, counted from its first byte."""
-        self.shorten("MESSAGE_TIMEOUT_S")
+        self.limit("MESSAGE_TIMEOUT_S")
         with self.running() as engine, contextlib.closing(connect(engine.address)) as caller:
             caller.send(POST[:30], soon())
             end = soon()
             while not select.select([caller.socket], [], [], SOON_S / 5)[0] and time.monotonic() < end:
                 caller.send(b"a", soon())       # a very long header
+            self.assertLess(time.monotonic(), end)
             reply = caller.read(soon())
             assert reply
             self.assertEqual((reply.status, reply.keep_alive), (408, False))
 
     def test_a_silent_connection_is_closed(self) -> None:
         """Before its first request and after it; no reply is made up."""
-        self.shorten("IDLE_TIMEOUT_S")
+        self.limit("IDLE_TIMEOUT_S")
         with self.running() as engine:
             for requests in (0, 1):
                 with contextlib.closing(connect(engine.address)) as caller:
                     for _ in range(requests):
                         self.ask(caller)
                     self.assertIsNone(caller.read(soon()))
+
+    def test_the_end_of_a_connection_is_told_at_once_and_not_waited_for_long(self) -> None:
+        """The stream ends with the last reply. A caller that does not hang up then is hung up on."""
+        self.limit("LINGER_S", 60.0)
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller:
+            self.ask(caller, POST.replace(b"HTTP/1.1", b"HTTP/1.0"))
+            self.assertIsNone(caller.read(soon()))
+        self.limit("LINGER_S")
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller:
+            self.ask(caller, POST.replace(b"HTTP/1.1", b"HTTP/1.0"))
+            self.wait_for_end(engine)
 
     def test_a_retiring_engine_ends_connections_with_their_next_reply(self) -> None:
         """So that nobody is cut off between two calls."""
@@ -280,11 +293,13 @@ class Ends(EngineCase):
             connect(engine.address)
 
     def test_closing_gives_running_calls_their_grace(self) -> None:
-        """Their replies arrive; a new connection is refused, and the closing ends with the last call."""
-        with self.calling() as (engine, caller, _, asked):
+        """Their replies arrive; idle connections end, a new one is refused, and the closing ends with the last call."""
+        with self.calling() as (engine, caller, _, asked), contextlib.closing(connect(engine.address)) as idle:
+            wait_for(lambda: engine.connections == 2)
             closing = threading.Thread(target=engine.close, args=(PATIENCE_S,))
             closing.start()
             wait_until_refused(engine.address)
+            self.assertIsNone(idle.read(soon()))
             asked.send(OK, soon())
             reply = caller.read(soon())
             closing.join(PATIENCE_S)

@@ -70,6 +70,54 @@ class Servers(EngineCase):
             replies = self.carry_out(Trying(peer.address), Trying(peer.address))
             self.assertEqual(([reply.body for reply in replies], peer.accepted), ([b"bye", b"ok"], 2))
 
+    def test_a_server_that_says_that_it_closes_is_believed(self) -> None:
+        """However long it takes for that: the next request goes out on another connection."""
+        with Mute() as server, self.running(lambda *_: Trying(server.address)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
+            caller.send(POST, soon())
+            with server.asked() as first:
+                first.send(CLOSING, soon())
+                self.assertIsNotNone(caller.read(soon()))
+                caller.send(POST, soon())
+                with server.asked() as second:
+                    second.send(OK, soon())
+                    reply = caller.read(soon())
+        self.assertEqual(reply and reply.body, b"ok")
+
+    def test_a_kept_connection_that_ends_as_a_call_begins_is_not_used_again(self) -> None:
+        """It is looked at before anything is sent on it: its end may be there, and not be noticed yet."""
+        def begin(request: Request, received_at: float) -> Trying:
+            for connection in kept:
+                connection.close()
+            return Trying(server.address)
+
+        kept: List[Connection[Request]] = []
+        with Mute() as server, self.running(begin) as engine, contextlib.closing(connect(engine.address)) as caller:
+            caller.send(POST, soon())
+            with server.asked() as first:
+                first.send(OK, soon())
+                self.assertIsNotNone(caller.read(soon()))
+                kept.append(first)
+                caller.send(POST, soon())
+                with server.asked() as second:
+                    second.send(OK, soon())
+                    reply = caller.read(soon())
+        self.assertEqual(reply and reply.body, b"ok")
+
+    def test_a_long_request_goes_through_to_a_slow_server(self) -> None:
+        """In many pieces, on a new connection and on a kept one; and its reply is seen."""
+        with Mute(room=4096) as server, contextlib.ExitStack() as stack:
+            engine = stack.enter_context(self.running(lambda *_: Trying(server.address, message=post(body=ONE_MIB))))
+            caller = stack.enter_context(contextlib.closing(connect(engine.address)))
+            caller.send(POST, soon())
+            asked = stack.enter_context(server.asked())
+            for again in (False, True):
+                if again:
+                    caller.send(POST, soon())
+                    self.assertIsNotNone(asked.read(soon()))
+                asked.send(OK, soon())
+                self.assertIsNotNone(caller.read(soon()))
+
     def test_a_connection_that_has_ended_meanwhile_is_not_used_again(self) -> None:
         """A request that went out on it would have an unknown outcome, for nothing."""
         leaving = encode_reply(Reply(200, {"Note": "the peer hangs up without saying so"}, b"bye"))
@@ -205,7 +253,8 @@ class Servers(EngineCase):
                     second.recv(10)
                     reset(second)
                 self.assertIsNotNone(caller.read(soon()))
-        self.assertEqual([(result.outcome, result.what[:5]) for result in relay.results], [(Outcome.NOT_SENT, "send:")])
+        self.assertEqual([(result.outcome, result.what[:5], result.timed_out) for result in relay.results],
+                         [(Outcome.NOT_SENT, "send:", False)])
 
     def test_idle_connections_to_others_are_closed(self) -> None:
         """Who drains waits for us to hang up."""
@@ -226,7 +275,7 @@ class Servers(EngineCase):
 
     def test_a_connection_unused_for_long_is_not_trusted(self) -> None:
         """Something on the way may have forgotten it without a word."""
-        self.shorten("POOL_IDLE_S")
+        self.limit("POOL_IDLE_S")
         with Peer(OK, OK) as peer, self.running(lambda *_: Trying(peer.address)) as engine, \
                 contextlib.closing(connect(engine.address)) as caller:
             self.ask(caller)

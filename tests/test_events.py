@@ -154,8 +154,9 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
 
     def test_an_idle_connection_holds_on_to_no_message(self) -> None:
         """Neither to its last reply nor to the last request that was sent on it."""
-        with Mute() as server, self.running(lambda *_: Trying(server.address, message=post(body=ONE_MIB))) as engine, \
-                contextlib.closing(connect(engine.address)) as caller:
+        with Mute(room=4096) as server, \
+                self.running(lambda *_: Trying(server.address, message=post(body=ONE_MIB))) as engine, \
+                slow_reader(engine.address) as caller:
             assert isinstance(engine, EventEngine)
             caller.send(post(body=ONE_MIB), soon())
             with server.asked() as asked:
@@ -171,6 +172,19 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
                     held = (bytes(stream._unsent.obj), stream.parser._buffer, getattr(stream, "_message", b""))
                     self.assertLess(sum(map(len, held)), 1000)
                     self.assertIsNone(getattr(stream, "_relay", None))
+
+    def test_a_connection_is_idle_from_its_last_reply_on(self) -> None:
+        """A caller that is not silent is not hung up on."""
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as connection:
+            assert isinstance(engine, EventEngine)
+            deadlines = []
+            for _ in range(3):
+                self.ask(connection)
+                self.assertTrue(engine.wait_until_quiet(1.0))
+                caller, = engine._loops[0].callers
+                wait_for(lambda: caller.deadline not in deadlines)      # noqa: B023
+                deadlines.append(caller.deadline)
+            self.assertEqual(deadlines, sorted(deadlines))
 
     def test_who_sends_far_ahead_is_not_read_far_ahead(self) -> None:
         """Else memory would grow with every request, as long as they come faster than they are answered."""
