@@ -94,15 +94,10 @@ class Trying:
 
 
 class Mute:
-    """A server of one's own that accepts, reads a request when it is told to, and answers when it is told to.
+    """A server of one's own that accepts, reads a request when it is told to, and answers when it is told to."""
 
-    `room` is about how many bytes it lets come before it reads them.
-    """
-
-    def __init__(self, room: int = 0) -> None:
+    def __init__(self) -> None:
         self._socket = listen("127.0.0.1", 0)
-        if room:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         self._socket.settimeout(PATIENCE_S)
         self.address: Address = self._socket.getsockname()
 
@@ -206,6 +201,12 @@ def receive(connection: Union[Connection[Request], Connection[Reply]], size: int
     if not select.select([connection.socket], [], [], PATIENCE_S)[0]:
         raise AssertionError("nothing has come")
     return connection.socket.recv(size)
+
+
+def swallow(sock: socket.socket, size: int) -> None:
+    """Reads so many bytes, which may be more than any parser would take."""
+    while size:
+        size -= len(sock.recv(size)) or size
 
 
 def reset(sock: socket.socket) -> None:

@@ -24,6 +24,7 @@ from tests.engines import (
     no_file_descriptors,
     post,
     slow_reader,
+    swallow,
     wait_for,
 )
 from tests.fakes import Clock
@@ -154,13 +155,14 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
 
     def test_an_idle_connection_holds_on_to_no_message(self) -> None:
         """Neither to its last reply nor to the last request that was sent on it."""
-        with Mute(room=4096) as server, \
-                self.running(lambda *_: Trying(server.address, message=post(body=ONE_MIB))) as engine, \
-                slow_reader(engine.address) as caller:
+        long = post(body=ONE_MIB * 8)       # more than the system takes at once
+        with Mute() as server, self.running(lambda *_: Trying(server.address, message=long)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
             assert isinstance(engine, EventEngine)
             caller.send(post(body=ONE_MIB), soon())
-            with server.asked() as asked:
-                asked.send(OK.replace(b"2\r\n\r\nok", b"%d\r\n\r\n" % len(ONE_MIB)) + ONE_MIB, soon())
+            with server.accept() as accepted:
+                swallow(accepted, len(long))
+                accepted.sendall(OK.replace(b"2\r\n\r\nok", b"%d\r\n\r\n" % len(ONE_MIB)) + ONE_MIB)
                 self.assertIsNotNone(caller.read(soon()))
                 self.assertTrue(engine.wait_until_quiet(1.0))
                 loop = engine._loops[0]
