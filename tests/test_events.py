@@ -226,10 +226,27 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
             ahead_and_gone.close()
             half_closed.socket.shutdown(socket.SHUT_WR)
             wait_for(lambda: engine.connections == 5)
-            selector = engine._loops[0].selector
-            with mock.patch.object(selector, "select", wraps=selector.select) as select:
-                self.assertFalse(engine.wait_until_quiet(SOON_S), "five calls are running")
-            self.assertLess(select.call_count, 10)
+            self.assert_rests(engine)
+
+    def test_a_loop_rests_once_a_long_request_has_left(self) -> None:
+        """It does not go on asking whether it could send more."""
+        long = post(body=ONE_MIB * 8)
+        with Mute() as server, self.running(lambda *_: Trying(server.address, message=long)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
+            assert isinstance(engine, EventEngine)
+            caller.send(POST, soon())
+            with server.accept() as accepted:
+                swallow(accepted, len(long))
+                self.assert_rests(engine)
+                accepted.sendall(OK)
+                self.assertIsNotNone(caller.read(soon()))
+
+    def assert_rests(self, engine: EventEngine) -> None:
+        """Its loop hardly wakes up while a call is running and nothing happens."""
+        selector = engine._loops[0].selector
+        with mock.patch.object(selector, "select", wraps=selector.select) as select:
+            self.assertFalse(engine.wait_until_quiet(SOON_S), "a call is running")
+        self.assertLess(select.call_count, 10)
 
     def test_a_loop_rests_while_no_file_descriptor_is_left(self) -> None:
         """Who waits to be accepted would wake it again and again."""
