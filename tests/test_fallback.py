@@ -7,6 +7,7 @@ import random
 import unittest
 from collections import Counter
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from unittest import mock
 
 from tests.fakes import endpoint
 from transport.fallback import (
@@ -419,6 +420,25 @@ class Quarantine(unittest.TestCase):
         self.assertEqual({first_choice(balancer, due) for _ in range(4)}, {"b"})
         trial.settle(ANSWERED, due)
         self.assertEqual({first_choice(balancer, due) for _ in range(4)}, {"a", "b"})
+
+    def test_a_later_quarantine_may_end_earlier(self) -> None:
+        """Whoever is due first is tried first, in whatever order they failed."""
+        for seed in range(20):
+            balancer = balancer_of("a", "b", "c", seed=seed)
+            due = {"a": self.break_down(balancer, "a")}
+            self.assertEqual(first_choice(balancer), "b")
+            due["c"] = self.break_down(balancer, "c")
+            first = min(due, key=lambda name: due[name])
+            self.assertEqual(first_choice(balancer, due[first]), first)
+
+    def test_a_call_does_not_pay_for_the_number_of_the_ill(self) -> None:
+        """While no trial is due they are not looked at one by one; nor while one is tried."""
+        balancer = balancer_of("a", "b", "c")
+        dues = sorted(self.break_down(balancer, name) for name in "ab")
+        for due in (0.0, dues[0]):
+            balancer.call(True, DEADLINE).next_attempt(due)
+            with mock.patch.object(balancer, "_quarantined", None):
+                self.assertEqual(first_choice(balancer, due), "c")
 
     def test_a_short_deadline_blames_nobody(self) -> None:
         """Who did not answer within less than FAIR_TIMEOUT_S may be well; an error blames at any time."""

@@ -25,6 +25,7 @@ Nothing here is thread-safe: whoever shares a Balancer holds one lock around it 
 from __future__ import annotations
 
 import enum
+import math
 import random
 from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
@@ -172,16 +173,12 @@ class Member:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.key = endpoint.instance, endpoint.incarnation      # what makes two records one
         self.calls = 0
         self.failures = 0
         self.penalty = 0.0          # for failures of late; a policy takes it for calls in flight
         self.trial_at: Optional[float] = None       # set while in quarantine: when one call may try it again
         self.on_trial = False                       # that call is on its way
-
-    @property
-    def key(self) -> Tuple[str, int]:
-        """What makes two records one: the same incarnation of the same instance."""
-        return self.endpoint.instance, self.endpoint.incarnation
 
     @property
     def load(self) -> float:
@@ -237,6 +234,7 @@ class Balancer:
         self._members: Dict[Tuple[str, int], Member] = {}
         self._tiers: List[List[Member]] = []                    # without those in quarantine
         self._quarantined: List[Member] = []
+        self._trial_due_at = 0.0                                # no trial can begin before; 0: to be found out
         self._all_tiers: List[List[Member]] = []
 
     @property
@@ -292,6 +290,8 @@ class Balancer:
             member.on_trial = False
         if in_quarantine != (member.trial_at is not None):
             self._sort_out()
+        elif in_quarantine:
+            self._trial_due_at = 0.0
 
     def _recall(self, endpoint: Endpoint) -> Member:
         """The record of an endpoint, or a new one if it has left the view: it may answer all the same."""
@@ -309,6 +309,7 @@ class Balancer:
         self._tiers = [[m for m in tier if m.trial_at is None] for tier in self._all_tiers]
         self._tiers = [tier for tier in self._tiers if tier]
         self._quarantined = [m for tier in self._all_tiers for m in tier if m.trial_at is not None]
+        self._trial_due_at = 0.0
 
     def _in_order(self, now: float) -> Iterator[Member]:
         trial = self._begin_trial(now)
@@ -323,9 +324,12 @@ class Balancer:
 
     def _begin_trial(self, now: float) -> Optional[Member]:
         """A member whose quarantine is over; until its trial is settled no other call gets it first."""
-        for member in self._quarantined:
-            is_due = member.trial_at is not None and member.trial_at <= now
-            if is_due and not member.on_trial and member.endpoint.state == "up":
-                member.on_trial = True
-                return member
-        return None
+        if now < self._trial_due_at:        # nearly always: a call does not pay for the number of those that are ill
+            return None
+        waiting = [(member.trial_at or 0.0, member) for member in self._quarantined
+                   if not member.on_trial and member.endpoint.state == "up"]
+        trial = next((member for due_at, member in waiting if due_at <= now), None)
+        if trial:
+            trial.on_trial = True
+        self._trial_due_at = min((due_at for due_at, member in waiting if member is not trial), default=math.inf)
+        return trial
