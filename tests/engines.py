@@ -245,6 +245,7 @@ def refused_address() -> Address:
 @contextlib.contextmanager
 def no_file_descriptors() -> Iterator[None]:
     """Inside of it, this process can open nothing."""
+    assert sys.platform != "win32", "there is no such limit there: its test is skipped"
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as next_free:
         lowest = next_free.fileno()

@@ -12,7 +12,7 @@ Threads: every loop has one. A connection belongs to the loop that accepted or m
 connections to servers: no lock is needed for any of it. Relays (transport/threads.py) are asked by all loops.
 
 Never blocks: every socket is non-blocking, and a server's name, where it is not an address, is looked up and connected
-to on a short-lived thread of its own. On Windows `select` limits a loop to 512 sockets.
+to on a short-lived thread of its own.
 
 The C10K problem, by Dan Kegel (http://www.kegel.com/c10k.html), is where this shape was first laid out in full.
 """
@@ -31,6 +31,7 @@ import math
 import os
 import selectors
 import socket
+import sys
 import threading
 import time
 from typing import Callable, Deque, Dict, Generic, List, Optional, Set, Tuple
@@ -62,7 +63,8 @@ from transport.wire import (
 
 log = logging.getLogger("ponte.events")
 
-MAX_CONNECTIONS = 4096          # of callers; each costs a few KiB, and two file descriptors while its call is under way
+# Callers at a time; each costs a few KiB, and two sockets while its call is under way. `select` on Windows takes 512.
+MAX_CONNECTIONS = 4096 if sys.platform != "win32" else 200
 LOOPS = 1                       # threads; one interpreter runs one of them at a time, so more pay only without a GIL
 ACCEPTS_PER_TURN = 64           # so that a flood of new connections does not hold up the old ones
 ACCEPT_PAUSE_S = 0.1            # after the system had no file descriptor left for us
