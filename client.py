@@ -124,13 +124,13 @@ class Client:
         """
         deadline = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
         body = encode_call(method, params)
-        told = f"{self._service}.{method}"
         for directory in self._directories:
-            directory.wait(deadline - time.monotonic())
-        reply = self._drive(told, body, self._is_idempotent(method), deadline)
+            if not directory.answered:
+                directory.wait(deadline - time.monotonic())
+        reply = self._drive(method, body, deadline)
         if reply.status != 200:
             text = reply.body.decode("utf-8", "replace").strip()
-            raise Fault(TRANSPORT_ERROR, f"{told}: HTTP {reply.status}: {text}")
+            raise Fault(TRANSPORT_ERROR, f"{self._service}.{method}: HTTP {reply.status}: {text}")
         return decode_result(reply.body)
 
     @property
@@ -152,8 +152,9 @@ class Client:
             self._balancer.update(proxies, servers)
         self._pool.keep_only({e.address for e in proxies + servers if e.state != "draining"})
 
-    def _drive(self, told: str, body: bytes, idempotent: bool, deadline: float) -> Reply:
+    def _drive(self, method: str, body: bytes, deadline: float) -> Reply:
         """The loop of rule R: decide under the lock, act outside of it."""
+        idempotent = self._is_idempotent(method)
         call_id = os.urandom(16).hex()
         attempts: List[Trace] = []
         with self._lock:
@@ -174,6 +175,7 @@ class Client:
             self._on_attempt(attempts[-1])
             if result.reply and result.outcome is Outcome.ANSWERED:
                 return result.reply
+        told = f"{self._service}.{method}"
         if call.outcome is Outcome.UNKNOWN:
             raise OutcomeUnknown(told, attempts)
         raise NotSent(told, attempts, self._why_nobody())

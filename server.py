@@ -166,8 +166,8 @@ class Server:
         if media_type not in (CONTENT_TYPE, "application/xml") or "content-encoding" in request.headers:
             raise ProtocolError(415, f"send XML-RPC as Content-Type: {CONTENT_TYPE}, without Content-Encoding")
         reply = self._call(request, received_at)
-        served_by = f"{self.name}; incarnation={self.incarnation}"
-        return reply._replace(headers={**reply.headers, "Served-By": served_by})
+        reply.headers["Served-By"] = f"{self.name}; incarnation={self.incarnation}"
+        return reply
 
     def _call(self, request: Request, received_at: float) -> Reply:
         call = CallHeaders.parse(request.headers)

@@ -34,14 +34,14 @@ def replied(status: int, text: str) -> Result:
 
 
 class FakeDirectory:
-    """Knows its endpoints from the start, or none at all."""
+    """Knows its endpoints from the start, or none at all; tells them as soon as somebody waits for them."""
 
     known: ClassVar[Dict[str, Sequence[Endpoint]]] = {}
     answers = True
 
     def __init__(self, service: str, registries: Any, on_change: Callable[[], None]) -> None:
         self.endpoints = tuple(self.known.get(service, ()))
-        self.answered = self.answers
+        self.answered = False
         self._on_change = on_change
 
     def start(self) -> None:
@@ -49,6 +49,7 @@ class FakeDirectory:
 
     def wait(self, timeout_s: float) -> bool:
         self._on_change()
+        self.answered = self.answers
         return self.answered
 
     def close(self) -> None:

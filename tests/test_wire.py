@@ -296,8 +296,10 @@ class Listeners(unittest.TestCase):
             connection.send(POST, soon())
             entered.wait(PATIENCE_S)
             self.assertFalse(running.wait_until_quiet(0.01))
-            go_on.set()
+            began = time.monotonic()
+            threading.Timer(0.01, go_on.set).start()
             self.assertTrue(running.wait_until_quiet(PATIENCE_S))
+            self.assertLess(time.monotonic() - began, PATIENCE_S, "nobody was told")
             self.assertFalse(running.wait_until_quiet(0.01, idle_too=True))
 
     def test_a_closed_listener_is_gone(self) -> None:

@@ -113,5 +113,5 @@ def _tell(reply: Reply) -> str:
 
 
 def _attempts_made(reply: Reply) -> int:
-    number = reply.headers.get("call-attempt", "0")
-    return int(number[:3]) if number.isascii() and number.isdigit() else 0
+    number = reply.headers.get("call-attempt")
+    return int(number[:3]) if number and number.isascii() and number.isdigit() else 0

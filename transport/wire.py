@@ -84,6 +84,7 @@ class Connection(Generic[M]):
         self.parser: Parser[M] = parser
         self.received_at = 0.0          # time.monotonic() of the last bytes; a message was whole by then
         self.idle_since = 0.0           # Pool's note
+        self.busy = False               # Listener's note: inside the handler; written by the connection's thread
         self._arrives = _watch(sock)
 
     def send(self, data: bytes, deadline: float) -> None:
@@ -204,9 +205,9 @@ class Listener:
         self._socket.settimeout(ACCEPT_TICK_S)
         self.address: Address = self._socket.getsockname()[:2]
         self._changed = threading.Condition()
-        # Guarded by self._changed: the open connections, and those of them that are inside the handler.
+        # Guarded by self._changed: the open connections, and how many threads wait for them to change.
         self._open: Set[Connection[Request]] = set()
-        self._busy: Set[Connection[Request]] = set()
+        self._waiting = 0
         self._retiring = False          # written once, read without the lock: a late reader costs one reply more
         self._closed = False
         self._thread = threading.Thread(target=self._accept_forever, name="ponte-accept", daemon=True)
@@ -226,7 +227,11 @@ class Listener:
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
         """Blocks until no request is running (`idle_too`: until no connection is open); False after `timeout_s`."""
         with self._changed:
-            return self._changed.wait_for(lambda: not (self._open if idle_too else self._busy), timeout_s)
+            self._waiting += 1
+            try:
+                return self._changed.wait_for(lambda: self._is_quiet(idle_too), timeout_s)
+            finally:
+                self._waiting -= 1
 
     def close(self, grace_s: float = 0.0) -> None:
         """Stops accepting, ends idle connections, gives running requests `grace_s`, then cuts them off."""
@@ -239,7 +244,7 @@ class Listener:
             self._thread.join()
         self._socket.close()
         with self._changed:
-            idle = self._open - self._busy
+            idle = [connection for connection in self._open if not connection.busy]
         for connection in idle:
             connection.interrupt()
         self.wait_until_quiet(grace_s)
@@ -247,6 +252,10 @@ class Listener:
             remaining = list(self._open)
         for connection in remaining:
             connection.interrupt()
+
+    def _is_quiet(self, idle_too: bool) -> bool:
+        """Whether no request runs, or no connection is open. Caller holds self._changed."""
+        return not (self._open if idle_too else any(connection.busy for connection in self._open))
 
     def _accept_forever(self) -> None:
         while not self._closed:
@@ -316,17 +325,17 @@ class Listener:
             return self._refuse(connection, 408, "the request took too long to arrive")
         if request is None:
             return False
-        with self._changed:
-            self._busy.add(connection)
+        connection.busy = True
         try:
             reply = self._handle(request, connection.received_at)
             if not request.keep_alive or reply.status >= 400 or self._retiring:
                 reply = reply._replace(keep_alive=False)
             connection.send(encode_reply(reply), time.monotonic() + MESSAGE_TIMEOUT_S)
         finally:
-            with self._changed:
-                self._busy.discard(connection)
-                self._changed.notify_all()
+            connection.busy = False
+            if self._waiting:       # looked at after the flag is down: who begins to wait now sees it down
+                with self._changed:
+                    self._changed.notify_all()
         if not reply.keep_alive:
             connection.finish()
         return reply.keep_alive
@@ -426,12 +435,14 @@ class Pool:
     def _give_back(self, address: Address, connection: Connection[Reply]) -> None:
         connection.idle_since = time.monotonic()
         with self._lock:
-            idle = self._idle.setdefault(address, deque())
+            self._in_use.discard(connection)
+            idle = self._idle.get(address)
+            if idle is None:
+                idle = self._idle[address] = deque()
             if not self._closed and len(idle) < POOL_PER_ADDRESS:
-                self._in_use.discard(connection)
                 idle.append(connection)
                 return
-        self._discard(connection)
+        connection.close()
 
     def _discard(self, connection: Connection[Reply]) -> None:
         with self._lock:
