@@ -72,6 +72,7 @@ class Server:
         self.service = check_name(service)
         check_name(name or service)             # before a port is taken
         self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
+        self._targets = frozenset((f"/{service}", "/", "/RPC2"))    # the latter two are where stock clients look
         self._dispatcher = Dispatcher(functions)
         self._registries, self._key, self._advertise = registries, key, advertise
         self._listener = Listener(host, port, self._handle)
@@ -79,8 +80,9 @@ class Server:
         self.name = name or f"{service}-{self.address[1]}"
         self._heartbeat: Optional[Heartbeat] = None
         self._incarnation = new_incarnation()
-        self._changed = threading.Condition()
-        # Guarded by self._changed:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)     # self._executions did
+        # Guarded by self._lock:
         self._memory: CallMemory[Reply] = CallMemory()
         self._executions: Dict[str, _Execution] = {}        # by call id, while they run
         self._running = 0
@@ -146,7 +148,7 @@ class Server:
 
     def status(self) -> Dict[str, Json]:
         """What /status shows."""
-        with self._changed:
+        with self._lock:
             return {"service": self.service, "instance": self.name, "incarnation": self.incarnation,
                     "state": "draining" if self._draining else "up", "running": self._running,
                     "connections": self._listener.connections, "remembered": len(self._memory),
@@ -155,19 +157,18 @@ class Server:
     # Requests: everything below runs on the threads of the listener.
 
     def _handle(self, request: Request, received_at: float) -> Reply:
-        found = process.page(request, "server", self.status)
-        if found:
-            return found
-        if request.target not in ("/", "/RPC2", f"/{self.service}"):
-            raise ProtocolError(404, f"this server has one service: POST /{self.service}")
-        if request.method != "POST":
-            return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
-        media_type = request.headers.get("content-type", CONTENT_TYPE).partition(";")[0].strip().lower()
-        if media_type not in (CONTENT_TYPE, "application/xml") or "content-encoding" in request.headers:
+        if request.method != "POST" or request.target not in self._targets:
+            return process.page(request, "server", self.status) or self._refusal(request)
+        if not _holds_xml(request.headers):
             raise ProtocolError(415, f"send XML-RPC as Content-Type: {CONTENT_TYPE}, without Content-Encoding")
         reply = self._call(request, received_at)
         reply.headers["Served-By"] = f"{self.name}; incarnation={self.incarnation}"
         return reply
+
+    def _refusal(self, request: Request) -> Reply:
+        if request.target not in self._targets:
+            return text_reply(404, f"this server has one service: POST /{self.service}")
+        return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
 
     def _call(self, request: Request, received_at: float) -> Reply:
         call = CallHeaders.parse(request.headers)
@@ -175,25 +176,46 @@ class Server:
             raise ProtocolError(412, "the process that you mean is gone; this is another incarnation")
         expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
         if call.call_id is None or call.idempotent:
-            return self._admit(expires_at) or self._execute(request)
-        return self._call_once(request, call, expires_at)
+            with self._lock:
+                why_not = self._admit(expires_at)
+            return _not_executed(why_not) if why_not else self._execute(request)
+        return self._call_once(request, call.call_id, call, expires_at)
 
-    def _admit(self, expires_at: float) -> Optional[Reply]:
-        """Counts a call in and returns None, or refuses it before anything of it has run."""
-        why = ""
-        with self._changed:
-            if self._draining:
-                why = "this server is stopping"
-            elif self._running >= MAX_CALLS:
-                why = f"{MAX_CALLS} calls are running already"
-            elif time.monotonic() >= expires_at:
-                why = "its time was over before it could begin"
-            else:
-                self._running += 1
-                self._counts["calls"] += 1
-                return None
-            self._counts["refused"] += 1
-        return text_reply(503, f"not executed: {why}", Not_Executed="1")
+    def _call_once(self, request: Request, call_id: str, call: CallHeaders, expires_at: float) -> Reply:
+        """Runs a call that has not been here yet; a repeat gets the first run's reply, and waits for it if need be."""
+        execution = _Execution()
+        with self._lock:
+            first = self._first_reply(call_id, call.repeat_for is not None, expires_at)
+            if first is not None:
+                return first
+            why_not = self._admit(expires_at)
+            if not why_not:
+                self._executions[call_id] = execution
+        if why_not:
+            return _not_executed(why_not)
+        reply = self._execute(request)
+        with self._lock:
+            execution.reply = reply
+            del self._executions[call_id]
+            self._memory.keep(call_id, reply, time.monotonic(), timeout_s=call.timeout_s or 0.0,
+                              size_bytes=len(reply.body))
+            self._changed.notify_all()
+        return reply
+
+    def _admit(self, expires_at: float) -> str:
+        """Counts a call in, or tells why nothing of it shall run. Caller holds self._lock."""
+        if self._draining:
+            why_not = "this server is stopping"
+        elif self._running >= MAX_CALLS:
+            why_not = f"{MAX_CALLS} calls are running already"
+        elif time.monotonic() >= expires_at:
+            why_not = "its time was over before it could begin"
+        else:
+            self._running += 1
+            self._counts["calls"] += 1
+            return ""
+        self._counts["refused"] += 1
+        return why_not
 
     def _execute(self, request: Request) -> Reply:
         """Runs an admitted call."""
@@ -201,31 +223,11 @@ class Server:
             _instance.set(self.name)
             return Reply(200, {"Content-Type": CONTENT_TYPE}, self._dispatcher.dispatch(request.body))
         finally:
-            with self._changed:
+            with self._lock:
                 self._running -= 1
 
-    def _call_once(self, request: Request, call: CallHeaders, expires_at: float) -> Reply:
-        """Runs a call that has not been here yet; a repeat gets the first run's reply, and waits for it if need be."""
-        call_id = call.call_id or ""
-        execution = _Execution()
-        with self._changed:
-            first = self._first_reply(call_id, call.repeat_for is not None, expires_at)
-            if first is not None:
-                return first
-            self._executions[call_id] = execution
-        refused = self._admit(expires_at)
-        reply = refused or self._execute(request)
-        with self._changed:
-            execution.reply = reply
-            del self._executions[call_id]
-            if not refused:
-                self._memory.keep(call_id, reply, time.monotonic(), timeout_s=call.timeout_s or 0.0,
-                                  size_bytes=len(reply.body))
-            self._changed.notify_all()
-        return reply
-
     def _first_reply(self, call_id: str, repeat: bool, expires_at: float) -> Optional[Reply]:
-        """The reply of a call's first run, once that has ended; None for a new call. Caller holds self._changed."""
+        """The reply of a call's first run, once that has ended; None for a new call. Caller holds self._lock."""
         now = time.monotonic()
         first = self._executions.get(call_id)
         if first is not None:
@@ -240,8 +242,20 @@ class Server:
         return reply
 
     def _refuse(self) -> None:
-        with self._changed:
+        with self._lock:
             self._draining = True
+
+
+def _holds_xml(headers: Dict[str, str]) -> bool:
+    """Whether a body is said to be XML, as it is; clients that say nothing are believed, too."""
+    media_type = headers.get("content-type", CONTENT_TYPE)
+    if media_type != CONTENT_TYPE:
+        media_type = media_type.partition(";")[0].strip().lower()
+    return media_type in (CONTENT_TYPE, "application/xml") and "content-encoding" not in headers
+
+
+def _not_executed(why: str) -> Reply:
+    return text_reply(503, f"not executed: {why}", Not_Executed="1")
 
 
 # ---- the process ----------------------------------------------------------------------------------------
