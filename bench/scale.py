@@ -322,7 +322,7 @@ def _servers(text: str) -> int:
     return int(text)
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def parse(arguments: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.scale", description="Simulates many servers beating to one registry.")
     parser.add_argument("--servers", type=_servers, default=SERVERS, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is drawn at random (default: %(default)s)")
@@ -331,7 +331,11 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("--waiting", type=int, default=WAITING,
                         help="datagrams that wait for it at most (default: %(default)s)")
     parser.add_argument("--no-story", action="store_true", help="leave out the first table, which takes longest")
-    chosen = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> None:
+    chosen = parse(arguments)
     print(f"{bytes_per_lease(chosen.servers):,.0f} bytes per lease, what its reader remembers included\n", flush=True)
     if not chosen.no_story:
         print(tell(chosen.servers, chosen.seed).text() + "\n", flush=True)
