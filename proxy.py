@@ -31,6 +31,7 @@ from transport import events, process, wire
 from transport.events import EventEngine
 from transport.fallback import POLICIES, Attempt, Balancer, Call, Endpoint, Outcome
 from transport.hop import CallHeaders, Result, attempt_headers
+from transport.keys import key_for_listening
 from transport.leases import ALL
 from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
 from transport.once import CallMemory, Forgotten
@@ -305,7 +306,7 @@ def start_proxy(chosen: argparse.Namespace) -> Proxy:
     """The proxy that the command line asks for, started; what it cannot be is a UsageError."""
     try:
         proxy = Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry, name=chosen.name,
-                     key=process.read_key(chosen.key_file), advertise=chosen.advertise, timeout_s=chosen.timeout,
+                     key=key_for_listening(chosen), advertise=chosen.advertise, timeout_s=chosen.timeout,
                      engine=chosen.engine, max_connections=chosen.max_connections)
         proxy.start()
         return proxy

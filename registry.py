@@ -34,6 +34,7 @@ from xmlrpc.client import Fault
 
 from heartbeat import MAX_DATAGRAM_BYTES, Answer, BadDatagram, Beat, BeatReader, encode_answer
 from transport import process
+from transport.keys import key_for_listening, make_key
 from transport.leases import ALL, Endpoint, Event, LeaseTable, PatientClock, Seen, Verdict
 from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
 from transport.process import Json, show
@@ -425,11 +426,17 @@ def ask(pool: Pool, registry: Address, method: str, *params: Any, timeout_s: flo
 
 def main(arguments: Sequence[str]) -> None:
     parser = process.options("The registry of Ponte: takes heartbeats, tells who is alive.", port=DEFAULT_PORT)
+    parser.add_argument("--make-key", metavar="FILE", help="write a new key to FILE, and end")
     chosen = parser.parse_args(arguments)
+    if chosen.make_key is not None:
+        make_key(chosen.make_key)
+        print(f"a new key is in {chosen.make_key}, which only you can read: every machine needs a copy of it\n"
+              f"next: {process.PYTHON} registry.py --key-file {chosen.make_key}")
+        return
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
     try:
-        registry = Registry(chosen.host, chosen.port, key=process.read_key(chosen.key_file))
+        registry = Registry(chosen.host, chosen.port, key=key_for_listening(chosen))
     except OSError as error:
         raise process.port_error(error, chosen.host, chosen.port) from None
     with registry:

@@ -27,6 +27,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Union
 from heartbeat import Beat, Heartbeat, check_name, new_incarnation
 from transport import process
 from transport.hop import CallHeaders
+from transport.keys import key_for_listening
 from transport.message import ProtocolError, Reply, Request, text_reply
 from transport.once import CallMemory, Forgotten
 from transport.process import Json, UsageError, show
@@ -289,7 +290,7 @@ def start_server(chosen: argparse.Namespace) -> Server:
     service = os.path.splitext(os.path.basename(chosen.file))[0]
     try:
         server = Server(service, functions, host=chosen.host, port=chosen.port, registries=chosen.registry,
-                        name=chosen.name, key=process.read_key(chosen.key_file), advertise=chosen.advertise)
+                        name=chosen.name, key=key_for_listening(chosen), advertise=chosen.advertise)
         server.start()
         return server
     except OSError as error:

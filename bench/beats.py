@@ -17,7 +17,8 @@ import time
 from typing import Iterator, List, Tuple
 
 from heartbeat import MAX_DATAGRAM_BYTES, Beat, decode_answer, encode_beat
-from transport.process import parse_address, read_key
+from transport.keys import read_key
+from transport.process import parse_address
 
 WINDOW = 64                 # datagrams on their way: more only waits in the registry's buffer
 SILENCE_S = 1.0             # no ack for so long: what is on its way is lost

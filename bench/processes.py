@@ -135,10 +135,11 @@ class Stage:
         return self.start(sys.executable, "-S", *arguments, banner=banner)
 
     def file(self, name: str, text: str) -> str:
-        """A file in the folder; its path."""
+        """A file in the folder, which may hold a key; its path."""
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
+        os.chmod(path, 0o600)
         return path
 
     # The roles of Ponte.

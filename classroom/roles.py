@@ -114,14 +114,13 @@ class _Terminal:
 
 def next_command(role: str, arguments: Sequence[str], address: Address, program: str) -> str:
     """What to type in the next terminal."""
-    python = "python" if sys.platform == "win32" else "python3"
     carried = [f"{option} {value}" for option, value in _options(arguments).items() if option in CARRIED]
     if role == "registry" and address != ("127.0.0.1", DEFAULT_PORT):
         carried.append(f"--registry {process.show(address)}")
     after = {"registry": "server", "server": "proxy", "proxy": "client"}[role]
     if role == "server" and _options(arguments).get("--name") in {f"server-{n}" for n in range(1, CLASS_SIZE)}:
         after = "server"
-    return " ".join([python, program, after, *carried])
+    return " ".join([process.PYTHON, program, after, *carried])
 
 
 def _options(arguments: Sequence[str]) -> Dict[str, str]:

@@ -266,10 +266,11 @@ class Cluster:
         return ("--registry", ",".join(f"{host}:{port}" for host, port in self.registries))
 
     def file(self, name: str, text: str) -> str:
-        """A file with that text in the directory of the scenario; its path."""
+        """A file with that text in the directory of the scenario, which may be a key; its path."""
         path = os.path.join(self.directory, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(textwrap.dedent(text))
+        os.chmod(path, 0o600)
         return path
 
     # Failing.

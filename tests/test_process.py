@@ -6,9 +6,7 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import socket
-import tempfile
 import unittest
 from typing import Any, Callable, List, Optional, Sequence, Tuple, cast
 
@@ -25,7 +23,6 @@ from transport.process import (
     parse_address,
     parse_addresses,
     port_error,
-    read_key,
     run,
     seconds,
     show,
@@ -76,28 +73,6 @@ class Options(unittest.TestCase):
     def test_a_process_that_does_not_listen_has_no_port(self) -> None:
         """The client."""
         self.assertFalse(hasattr(options("x").parse_args([]), "port"))
-
-
-class Keys(unittest.TestCase):
-    """--key-file."""
-
-    def key_file(self, content: bytes) -> str:
-        handle, path = tempfile.mkstemp()
-        self.addCleanup(os.remove, path)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        return path
-
-    def test_a_key_is_read_without_the_white_space_around_it(self) -> None:
-        """An editor's newline is no part of it; without a file there is no key."""
-        self.assertEqual(read_key(self.key_file(b" 0123456789abcdef\n")), b"0123456789abcdef")
-        self.assertEqual(read_key(None), b"")
-
-    def test_what_is_no_key_is_one_line(self) -> None:
-        """A short one, and a file that is not there."""
-        for path in (self.key_file(b"short\n"), self.key_file(b""), "/nowhere/key"):
-            with self.subTest(path), self.assertRaisesRegex(UsageError, "^--key-file [^\n]+$"):
-                read_key(path)
 
 
 class Running(unittest.TestCase):

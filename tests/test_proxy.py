@@ -379,8 +379,8 @@ class Making(unittest.TestCase):
         """With the port that is taken, and the flag."""
         with self.make()() as running:
             chosen = argparse.Namespace(host="127.0.0.1", port=running.address[1], balance="round_robin", registry=[],
-                                        name=None, key_file=None, advertise=None, timeout=1.0, engine="threads",
-                                        max_connections=None)
+                                        name=None, key_file=None, insecure=False, advertise=None, timeout=1.0,
+                                        engine="threads", max_connections=None)
             with self.assertRaisesRegex(UsageError, f"{running.address[1]}.*--port"):
                 proxy_module.start_proxy(chosen)
 

@@ -105,6 +105,36 @@ class Mistakes(SystemTest):
                                 names="--repeat.*-1")
         self.expect_usage_error("client.py", "greeter", "add", "12345678901", "--registry", NOBODY, names="XML-RPC")
 
+    def test_nobody_listens_beyond_this_machine_without_a_key(self) -> None:
+        """The line says both ways on; with either of them the process starts."""
+        key = self.cluster.file("key", "the key of this test\n")
+        for program in (("registry.py",), ("server.py", GREETER), ("proxy.py",)):
+            beyond = (*program, "--port", "0", "--host", "0.0.0.0", "--registry", NOBODY)
+            self.expect_usage_error(*beyond, names="--host 0.0.0.0.*--key-file.*--insecure")
+            advertise = () if program == ("registry.py",) else ("--advertise", "127.0.0.1:9")
+            for allowed in (("--key-file", key), ("--insecure",)):
+                with self.subTest(program, allowed=allowed):
+                    self.cluster.kill(self.cluster.start_role(*beyond, *advertise, *allowed))
+
+    @unittest.skipUnless(os.name == "posix", "elsewhere the system does not tell")
+    def test_a_key_that_others_can_read_is_refused(self) -> None:
+        """The line is what to type. Also where the environment names the file."""
+        key = self.cluster.file("key", "the key of this test\n")
+        os.chmod(key, 0o640)
+        self.expect_usage_error("registry.py", "--port", "0", "--key-file", key, names=f"chmod 600 {key}")
+        process = self.cluster.start("registry.py", "--port", "0", environment={"PONTE_KEY_FILE": key})
+        self.assertEqual(process.wait(START_S), 2, process.log)
+        self.assert_one_line(process.err, f"chmod 600 {key}")
+
+    def test_a_key_is_made_by_command(self) -> None:
+        """And is at once good for the next command, which is printed; a second time it is not overwritten."""
+        path = os.path.join(self.cluster.directory, "new.key")
+        made = self.cluster.start("registry.py", "--make-key", path)
+        self.assertEqual(made.wait(START_S), 0, made.log)
+        self.assertRegex(made.out, f"next: python3? registry.py --key-file {re.escape(path)}\n")
+        self.cluster.start_role("registry.py", "--port", "0", "--key-file", path)
+        self.expect_usage_error("registry.py", "--make-key", path, names="exists")
+
     def test_a_key_that_is_too_short_is_refused(self) -> None:
         self.expect_usage_error("registry.py", "--port", "0", "--key-file", self.cluster.file("key", "short\n"),
                                 names="--key-file.*16")

@@ -36,10 +36,12 @@ log = logging.getLogger("ponte.process")
 
 EXIT_USAGE = 2
 DEFAULT_REGISTRY = "127.0.0.1:4100"
+KEY_FILE_VARIABLE = "PONTE_KEY_FILE"        # of the environment
 LOG_LINES = 10_000          # how many may wait while the console is blocked
 GRACE_S = 10.0              # what running calls get after SIGTERM
 CTRL_C_GRACE_S = 0.8        # and after Ctrl-C: a person is waiting
 SEEN_S = 0.5                # how long a draining process serves on while its peers read that it drains
+PYTHON = "python" if sys.platform == "win32" else "python3"      # as users type it
 WAKE_S = 0.25               # an untimed wait may ignore Ctrl-C on Windows; this is how often we look
 
 Json = Union[str, int, float, None, List[Any], Dict[str, Any]]
@@ -61,6 +63,8 @@ def options(description: str, *, port: Optional[int] = None, beats: bool = False
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
         parser.add_argument("--port", type=_port, default=port,
                             help="port to listen on, 0 = any (default: %(default)s)")
+        parser.add_argument("--insecure", action="store_true",
+                            help="listen beyond this machine without a key: everybody there can register servers")
         parser.add_argument("--until-eof", action="store_true", help="also stop when standard input ends")
     if beats:
         parser.add_argument("--name", help="the instance's name (default: made of service and port)")
@@ -70,7 +74,8 @@ def options(description: str, *, port: Optional[int] = None, beats: bool = False
                             help="how long running calls may go on after SIGTERM (default: %(default)s)")
     parser.add_argument("--registry", type=parse_addresses, default=DEFAULT_REGISTRY, metavar="HOST:PORT[,HOST:PORT]",
                         help="where the registries are (default: %(default)s)")
-    parser.add_argument("--key-file", metavar="FILE", help="the key that signs heartbeats, the same everywhere")
+    parser.add_argument("--key-file", metavar="FILE", default=os.environ.get(KEY_FILE_VARIABLE) or None,
+                        help=f"the key that signs heartbeats, the same everywhere (default: ${KEY_FILE_VARIABLE})")
     parser.add_argument("--verbose", action="store_true", help="log every call")
     return parser
 
@@ -123,20 +128,6 @@ def show(address: Address) -> str:
     """HOST:PORT, as `parse_address` reads it."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def read_key(path: Optional[str]) -> bytes:
-    """The key in a file, without white space around it; empty where no file is named."""
-    if path is None:
-        return b""
-    try:
-        with open(path, "rb") as file:
-            key = file.read().strip()
-    except OSError as error:
-        raise UsageError(f"--key-file {path}: {error.strerror}") from None
-    if len(key) < 16:
-        raise UsageError(f"--key-file {path}: a key needs 16 bytes at least, this one has {len(key)}")
-    return key
 
 
 def port_error(error: OSError, host: str, port: int) -> UsageError:
