@@ -49,6 +49,7 @@ _DIGITS = re.compile(rb"[1-9][0-9]{0,15}")      # as JSON writes a number: no si
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
 _METHOD = re.compile(rf"\w[\w.]{{0,{MAX_NAME - 1}}}")        # any identifier, also one like "saudação"
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_:-]{1,63}(?:\.[A-Za-z0-9_:-]{1,63})*\.?")       # labels: RFC 1035
+_NUMERIC = re.compile(r"(?:^|\.)(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?$")     # to a resolver "0" and "0x0" are 0.0.0.0
 
 
 # ---- messages -------------------------------------------------------------------------------------------
@@ -186,7 +187,8 @@ def _fields_of(line: bytes) -> Dict[str, Any]:
         raise BadDatagram("not JSON") from None
     if not isinstance(fields, dict) or "type" not in fields:
         raise BadDatagram("fields")
-    if fields.pop("v", None) != 1:
+    version = fields.pop("v", None)
+    if type(version) is not int or version != 1:        # True equals 1, too
         raise BadDatagram("version")
     return fields
 
@@ -220,7 +222,8 @@ def _is_host(host: object) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return True
+        return not _NUMERIC.search(host)
+    address = getattr(address, "ipv4_mapped", None) or address
     return not (address.is_unspecified or address.is_multicast)
 
 

@@ -106,6 +106,7 @@ class BeatDatagrams(unittest.TestCase):
                 (b"\n" + json.dumps({"v": 1, "type": "beat", **without_port}).encode(), "fields"),
                 (beat_with(more=1), "fields"), (beat_with(type="ack"), "fields"), (beat_with(type=None), "fields"),
                 (beat_with(v=2), "version"), (beat_with(v=None), "version"), (beat_with(v="1"), "version"),
+                (beat_with(v=True), "version"), (beat_with(v=1.0), "version"),
                 (beat_with(idempotent="hello"), "types"), (beat_with(idempotent=None), "types"),
                 (beat_with(idempotent={}), "types"),
                 *[(beat_with(**{field: name}), "name") for field in ("service", "instance")
@@ -128,6 +129,16 @@ class BeatDatagrams(unittest.TestCase):
         for host in ("a..b", ".a", "a" * 64):
             with self.subTest(host):
                 self.assertEqual(reason(beat_with(host=host)), "address")
+
+    def test_an_address_in_another_spelling_is_none(self) -> None:
+        """A resolver takes "0" for 0.0.0.0, and "0xe0000001" for a multicast group; no name ends in a number."""
+        for host in ("0", "00", "0x0", "0.0", "0.0.0.0.", "0xe0000001", "3758096385", "224.1", "a.1", "::ffff:0.0.0.0",
+                     "::ffff:224.0.0.1"):
+            with self.subTest(host):
+                self.assertEqual(reason(beat_with(host=host)), "address")
+        for host in ("a1", "1a", "x0.example", "127.0.0.1", "::ffff:127.0.0.1", "node-7", "face.b00c"):
+            with self.subTest(host):
+                self.assertEqual(decode_beat(beat_with(host=host)).host, host)
 
     def test_only_utf_8_is_read(self) -> None:
         """The JSON module would take UTF-16 and UTF-32 too."""
