@@ -22,7 +22,7 @@ from transport.process import show
 
 KEY, OTHER_KEY = b"the key of this class", b"another, as a guess"
 PATIENCE_S = 5.0
-BEAT = Beat("greeter", "server-1", 5, 0, "127.0.0.1", 4242, idempotent=("hello",))
+BEAT = Beat("greeter", "server-1", 5, 0, "127.0.0.1", 4242, lease_s=60, idempotent=("hello",))     # outlives the test
 WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))     # else urllib asks it for 127.0.0.1 too
 
 
@@ -88,14 +88,14 @@ class AbuseTest(unittest.TestCase):
 
     def assert_dropped(self, registry: Registry, sender: Sender, row: Row) -> None:
         """It moves one counter by one, is not answered, and changes no lease."""
-        before, view = self.counts(registry), registry.snapshot()
+        before, leases = self.counts(registry), registry.snapshot().endpoints
         sender.send(row.datagram)
         answer = sender.ask()
         self.assertEqual((answer.type, answer.seq), ("ack", sender.beat.seq), "it was answered")
         after = self.counts(registry)
         moved = {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name, 0)}
         self.assertEqual(moved, {row.reason: 1, "ack": 1})
-        self.assertEqual(registry.snapshot(), view)
+        self.assertEqual(registry.snapshot().endpoints, leases)
 
 
 class Datagrams(AbuseTest):
@@ -173,12 +173,12 @@ class Datagrams(AbuseTest):
         for state in ("up", "draining", "leaving"):
             with self.subTest(state):
                 recording = encode_beat(victim.beat._replace(seq=victim.beat.seq + 1, state=state), KEY)
-                view, before = younger.snapshot(), self.counts(younger)
+                leases, before = younger.snapshot().endpoints, self.counts(younger)
                 replayer.send(recording)
                 answer = replayer.receive()
                 self.assertEqual(decode_answer(answer, KEY).type, "epoch")
                 self.assertLessEqual(len(answer), len(recording))
-                self.assertEqual(younger.snapshot(), view)
+                self.assertEqual(younger.snapshot().endpoints, leases)
                 self.assertEqual(self.counts(younger)["epoch"], before["epoch"] + 1)
 
     def test_no_answer_has_more_bytes_than_came(self) -> None:
