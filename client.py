@@ -165,7 +165,8 @@ class Client:
                 attempt = call.next_attempt(started)
             if attempt is None:
                 break
-            headers = {"Content-Type": CONTENT_TYPE, **attempt_headers(attempt, call_id, idempotent)}
+            headers = attempt_headers(attempt, call_id, idempotent)
+            headers["Content-Type"] = CONTENT_TYPE
             request = encode_request("POST", f"/{self._service}", headers, body)
             result = exchange(self._pool, attempt, request, started)
             ended = time.monotonic()

@@ -120,7 +120,7 @@ class Connections(unittest.TestCase):
     def test_a_false_alarm_is_waited_out(self) -> None:
         """poll(2): a socket may be called ready, and then have nothing."""
         alarms = iter((True, True, False))
-        watch = mock.patch.object(self.connection, "_arrives", lambda timeout_s: next(alarms))
+        watch = mock.patch.object(self.connection, "_arrives", lambda timeout_ms: next(alarms))
         with watch, self.assertRaises(socket.timeout):
             self.connection.read(soon())
 
@@ -170,7 +170,7 @@ class Deadlines(unittest.TestCase):
         """How many reads it took until the deadline, 5 s from now; half a second goes by with each."""
         clock = Clock()
         drip = FakeSocket(clock, stream)
-        always = mock.patch.object(wire, "_watch", lambda sock: lambda timeout_s: True)
+        always = mock.patch.object(wire, "_watch", lambda sock: lambda timeout_ms: [sock])
         with mock.patch.object(wire, "time", clock), always:
             connection: Connection[Request] = Connection(cast(socket.socket, drip), RequestParser())
             with self.assertRaises(socket.timeout):

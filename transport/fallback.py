@@ -50,9 +50,11 @@ class Outcome(enum.Enum):
 
 def outcome_of_reply(status: int, not_executed: bool) -> Outcome:
     """The outcome of an attempt that got a whole reply: its HTTP status, and whether it says Not-Executed: 1."""
+    if status == 200:
+        return Outcome.ANSWERED
     if status == 412 or (status in (503, 508) and not_executed):    # 412: another incarnation than asked for
         return Outcome.NOT_SENT
-    if status == 200 or 400 <= status <= 500:
+    if 400 <= status <= 500:
         return Outcome.ANSWERED
     return Outcome.UNKNOWN
 
@@ -85,7 +87,7 @@ class Call:
         self.outcome = Outcome.UNKNOWN if again else Outcome.NOT_SENT
         self.may_have_run = first - 1
         self._balancer = balancer
-        self._candidates: Optional[Iterator[Member]] = None
+        self._others: Optional[Iterator[Member]] = None     # those to ask after the first
         self._idempotent = idempotent
         self._deadline = deadline
         self._again = again                 # who got the attempt whose outcome is unknown
@@ -99,9 +101,7 @@ class Call:
         if self.outcome is Outcome.ANSWERED or left <= 0 or not self._retry_is_allowed():
             return None
         repeat = self.outcome is Outcome.UNKNOWN and not self._idempotent
-        if self._candidates is None:
-            self._candidates = self._balancer.candidates(now)
-        member = None if repeat else next(self._candidates, None)
+        member = None if repeat else self._next_candidate(now)
         if member is None:                  # a repeat, or nobody else is left to ask
             member, self._again = self._again, None
         if member is None:
@@ -126,6 +126,13 @@ class Call:
             self._again, self._owes_retry = self._member, True
         if outcome is not Outcome.NOT_SENT:
             self.outcome = outcome
+
+    def _next_candidate(self, now: float) -> Optional[Member]:
+        if self._member is None:
+            return self._balancer.first(now)
+        if self._others is None:
+            self._others = self._balancer.others(self._member)
+        return next(self._others, None)
 
     def _retry_is_allowed(self) -> bool:
         """Whether attempts and budget allow to go on after an unknown outcome; each is paid for once."""
@@ -265,12 +272,20 @@ class Balancer:
         self.budget.earn()
         return Call(self, idempotent, deadline, first, self._recall(again) if again else None)
 
-    def candidates(self, now: float) -> Iterator[Member]:
-        """The members in the order in which to try them, each once."""
-        tried = set()
-        for member in self._in_order(now):
-            if member.key not in tried:     # its quarantine, or a new view, may have come on the way
-                tried.add(member.key)
+    def first(self, now: float) -> Optional[Member]:
+        """Whom a call asks first; None if nobody is known. Most calls need no more than this."""
+        trial = self._begin_trial(now)
+        if trial or not self._tiers:
+            return trial or next(self._in_order(), None)
+        tier = self._tiers[0]
+        return tier[self._policy(self, tier)]
+
+    def others(self, first: Member) -> Iterator[Member]:
+        """The other members in the order in which to ask them, each once."""
+        asked = {first.key}
+        for member in self._in_order():
+            if member.key not in asked:     # its quarantine, or a new view, may have come on the way
+                asked.add(member.key)
                 yield member
 
     def settle(self, member: Member, outcome: Outcome, now: float, blame: bool) -> None:
@@ -311,10 +326,7 @@ class Balancer:
         self._quarantined = [m for tier in self._all_tiers for m in tier if m.trial_at is not None]
         self._trial_due_at = 0.0
 
-    def _in_order(self, now: float) -> Iterator[Member]:
-        trial = self._begin_trial(now)
-        if trial:
-            yield trial
+    def _in_order(self) -> Iterator[Member]:
         for tier in self._tiers:
             first = self._policy(self, tier)
             for turn in range(first, first + len(tier)):

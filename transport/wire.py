@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, Generic, Optional, Set, Tuple
+from typing import Callable, Deque, Dict, Generic, Optional, Sequence, Set, Tuple
 
 from transport.message import (
     M,
@@ -61,13 +61,13 @@ class ExchangeError(OSError):
 
 # ---- one socket -----------------------------------------------------------------------------------------
 
-def _watch(sock: socket.socket) -> Callable[[float], bool]:
-    """A function that waits so many seconds at most until bytes, or the end of the stream, have come: have they?"""
+def _watch(sock: socket.socket) -> Callable[[float], Sequence[object]]:
+    """A function that waits so many milliseconds for bytes or the end of the stream, and tells whether they came."""
     if sys.platform == "win32":         # has no poll, but a select that takes any socket
-        return lambda timeout_s: bool(select.select([sock], [], [], timeout_s)[0])
+        return lambda timeout_ms: select.select([sock], [], [], timeout_ms / 1000)[0]
     poll = select.poll()
     poll.register(sock, select.POLLIN)
-    return lambda timeout_s: bool(poll.poll(timeout_s * 1000))
+    return poll.poll
 
 
 class Connection(Generic[M]):
@@ -111,7 +111,7 @@ class Connection(Generic[M]):
         if started and message_s is not None:
             deadline = time.monotonic() + message_s
         while True:
-            if parser.in_message:
+            if started:
                 message: Optional[M] = parser.next_message()
                 if message is not None:
                     return message
@@ -120,11 +120,13 @@ class Connection(Generic[M]):
                     self.send(interim, deadline)
             data = self._receive(deadline)
             if not data:
-                if parser.in_message:
+                if started:
                     raise ConnectionResetError("the stream ended in the middle of a message")
                 return None
-            if not started and message_s is not None:
-                started, deadline = True, self.received_at + message_s
+            if not started:
+                started = True
+                if message_s is not None:
+                    deadline = self.received_at + message_s
             parser.feed(data)
 
     def is_silent(self) -> bool:
@@ -135,7 +137,7 @@ class Connection(Generic[M]):
         """The bytes that come next, empty at the end of the stream; socket.timeout at `deadline`."""
         while True:
             left_s = deadline - time.monotonic()
-            if left_s <= 0 or not self._arrives(left_s):    # the former also where every read finds a byte
+            if left_s <= 0 or not self._arrives(left_s * 1000):    # the former also where every read finds a byte
                 raise socket.timeout("timed out")
             try:
                 data = self.socket.recv(RECEIVE_BYTES)
