@@ -123,6 +123,8 @@ REFUSED: List[Tuple[str, bytes, int]] = [
     ("a target with a space", b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("a target with a NUL", b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("a target that is not ASCII", "GET /\u00e9 HTTP/1.1\r\nHost: a\r\n\r\n".encode(), 400),
+    ("a method without end", b"G" * 33, 400),
+    ("a method of 33 characters", b"G" * 33 + b" / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("an empty line", b"\r\n", 400),
     ("a TLS hello", bytes.fromhex("16030100c8010000c40303"), 400),
     ("random bytes", bytes.fromhex("e08fb3a1") * 8, 400),
@@ -161,6 +163,7 @@ class StrictRequests(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(refusal(RequestParser(), data), 0)
                 read_request(data)
+                self.assertEqual(len(read_all(RequestParser(), data[:MAX_TARGET_BYTES + 8], data[MAX_TARGET_BYTES + 8:])), 1)
 
     def test_hosts_of_every_kind_are_taken(self) -> None:
         """RFC 9110 section 7.2: a name, an address, an IPv6 address in brackets, each with or without a port."""

@@ -90,14 +90,16 @@ def text_reply(status: int, text: str, **headers: str) -> Reply:
 # ---- parsing: pure, no socket ---------------------------------------------------------------------------
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"                                    # RFC 9110 section 5.6.2
+_METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}"                              # the same, of a length that methods have
 _TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"                                      # field values: no control characters
-_REQUEST_LINE = re.compile(rf"({_TOKEN}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\r\n")
+_REQUEST_LINE = re.compile(rf"({_METHOD}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\r\n")
 _STATUS_LINE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: {_TEXT})?\r\n")
 _FIELD = re.compile(rf"^({_TOKEN}):({_TEXT})\r\n", re.MULTILINE)
 _LENGTH = re.compile(r"[0-9]{1,15}")                                       # int() alone would take "+5" and "1_0"
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _HOST = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=-]*(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
-_BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |\Z)")          # of a request, however little of it is there
+_BEGINNING = re.compile(rf"{_METHOD}(?: |\Z)".encode())                    # of a request, however little of it is there
+_LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))      # the same
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key", "if-match",
                         "call-idempotent", "call-timeout-ms", "call-attempt"))
@@ -296,7 +298,7 @@ class RequestParser(Parser[Request]):
         if part and not _BEGINNING.match(part):
             raise ProtocolError(400, "not an HTTP request")
         line_end = part.find(b"\r\n")
-        if line_end < 0 and len(part) > MAX_TARGET_BYTES:
+        if line_end < 0 and _LONG_TARGET.match(part):
             raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
         if line_end >= 0:
             self._parse_request_line(part[:line_end + 2].decode("latin-1"))
