@@ -103,7 +103,7 @@ REFUSED: List[Tuple[str, bytes, int]] = [
     ("no Host", b"GET / HTTP/1.1\r\n\r\n", 400),
     ("two Hosts", b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
     *[(f"Host {host!r}", f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), 400)
-      for host in ("a b", "a/b", "a@b", "a:b", "a:1:2", "a:123456", "[::1", "a?b", "a#b", "a\\b")],
+      for host in ("a b", "a/b", "a@b", "a:b", "a:1:2", "a:123456", "[::1", "a?b", "a#b", "a\\b", "a%", "a%0g")],
     ("a space before the colon", post("Content-Length : 0"), 400),
     ("a space before the name", post(" Content-Length: 0"), 400),
     ("a folded header", post("A: b", " c", "Content-Length: 0"), 400),
@@ -122,6 +122,9 @@ REFUSED: List[Tuple[str, bytes, int]] = [
     ("two spaces", b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("a target with a space", b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("a target with a NUL", b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    *[(f"target {target!r}", f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode(), 400)
+      for target in ("greeter", "*", "a:443", "%2fgreeter", "/greeter#", "#/greeter", "ftp://a/greeter", "?/greeter")],
+    ("CONNECT to no address", b"CONNECT /greeter HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("a target that is not ASCII", "GET /\u00e9 HTTP/1.1\r\nHost: a\r\n\r\n".encode(), 400),
     ("a method without end", b"G" * 33, 400),
     ("a method of 33 characters", b"G" * 33 + b" / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
@@ -171,6 +174,13 @@ class StrictRequests(unittest.TestCase):
             with self.subTest(host):
                 request = read_request(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
                 self.assertEqual(request.headers["host"], host)
+
+    def test_targets_of_every_form_are_taken(self) -> None:
+        """RFC 9112 section 3.2: that there is nothing behind it is not for the parser to say."""
+        for line in ("GET /a?b=/c", "GET HTTP://a/b", "CONNECT a:443", "OPTIONS *", "OPTIONS /"):
+            with self.subTest(line):
+                request = read_request(f"{line} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                self.assertEqual([request.method, request.target], line.split())
 
     def test_a_head_of_bare_line_feeds_is_refused_at_once(self) -> None:
         """No hang until the timeout: a line that ends in a bare LF can no longer become a good one."""

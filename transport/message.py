@@ -92,12 +92,12 @@ def text_reply(status: int, text: str, **headers: str) -> Reply:
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"                                    # RFC 9110 section 5.6.2
 _METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}"                              # the same, of a length that methods have
 _TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"                                      # field values: no control characters
-_REQUEST_LINE = re.compile(rf"({_METHOD}) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])\r\n")
+_REQUEST_LINE = re.compile(rf"({_METHOD}) ([!-\x22$-~]+) HTTP/([0-9])\.([0-9])\r\n")
 _STATUS_LINE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: {_TEXT})?\r\n")
 _FIELD = re.compile(rf"^({_TOKEN}):({_TEXT})\r\n", re.MULTILINE)
 _LENGTH = re.compile(r"[0-9]{1,15}")                                       # int() alone would take "+5" and "1_0"
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-_HOST = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=-]*(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _BEGINNING = re.compile(rf"{_METHOD}(?: |\Z)".encode())                    # of a request, however little of it is there
 _LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))      # the same
 _BARE_LF = re.compile(rb"(?<!\r)\n")
@@ -148,6 +148,13 @@ def _without_call_id(raw: bytes) -> Tuple[bytes, Optional[str]]:
     if not call_id.isalnum() or raw[end:end + 2] != b"\r\n":
         return raw, None
     return raw[:at] + raw[end:], call_id.decode()
+
+
+def _is_target(method: str, target: str) -> bool:
+    """RFC 9112 section 3.2. What is no target means different things to different readers: no proxy passes it on."""
+    if method == "CONNECT":
+        return _HOST.fullmatch(target) is not None
+    return target.lower().startswith(("/", "http://", "https://")) or (method, target) == ("OPTIONS", "*")
 
 
 def _body_length(headers: Dict[str, str], minor: str) -> Optional[int]:
@@ -313,6 +320,8 @@ class RequestParser(Parser[Request]):
             raise ProtocolError(400, "malformed request line")
         if line[3] != "1":
             raise ProtocolError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        if not _is_target(line[1], line[2]):
+            raise ProtocolError(400, "malformed target")
         if len(line[2]) > MAX_TARGET_BYTES:
             raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
         return line
