@@ -399,6 +399,7 @@ class Replies(unittest.TestCase):
                            ("both framings",
                             b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
                            ("chunked in HTTP/1.0", b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+                           ("another protocol", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"),
                            ("garbage", b"SSH-2.0-OpenSSH\r\n"), ("HTTP/2", b"HTTP/2 200\r\n"),
                            ("status of two digits", b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n"),
                            ("status 600", b"HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n"),

@@ -365,6 +365,8 @@ class ReplyParser(Parser[Reply]):
             raise ProtocolError(502, "malformed status line")
         minor, status = line[1], line[2]
         headers = _parse_fields(text, line.end())
+        if status == "101":
+            raise ProtocolError(502, "a change of protocol that nobody asked for")
         if status[0] == "1":
             return None             # the real one comes after it
         length = 0 if status in ("204", "304") else _body_length(headers, minor)
