@@ -11,6 +11,7 @@ from xmlrpc.client import Fault
 from transport.rpc import (
     APPLICATION_ERROR,
     INVALID_PARAMETERS,
+    MAX_FAULT_CHARS,
     METHOD_NOT_FOUND,
     NOT_WELL_FORMED,
     Dispatcher,
@@ -98,6 +99,13 @@ class Marshalling(unittest.TestCase):
         """Code and text survive; what XML cannot write becomes a question mark."""
         fault = fault_of(encode_fault(Fault(7, "a\0b\r<c>")))
         self.assertEqual((fault.faultCode, fault.faultString), (7, "a?b\r<c>"))
+
+    def test_a_fault_is_short_however_long_the_call_that_it_quotes(self) -> None:
+        """A reply longer than MAX_BODY_BYTES would be refused on its way: an unknown outcome for a call that never ran."""
+        for name, quoted in (("a value", f"<double>{chr(0x85) * 100_000}</double>"), ("a name", "x" * 100_000)):
+            with self.subTest(name):
+                body = call_with(quoted) if name == "a value" else encode_call(quoted, ())
+                self.assertLess(len(Dispatcher().dispatch(body)), 2 * MAX_FAULT_CHARS)
 
     def test_what_is_no_call_is_not_well_formed(self) -> None:
         """Fault -32700, whatever is wrong: XML, structure, values, or a message of the other kind."""

@@ -33,6 +33,7 @@ TRANSPORT_ERROR = -32300
 
 CONTENT_TYPE = "text/xml"
 MAX_DEPTH = 500         # nested elements; a list in a list takes four, and Python's own recursion ends near 1,000
+MAX_FAULT_CHARS = 10_000        # an error may quote all of a call, and a fault longer than a reply may be is not answered
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")      # XML 1.0 section 2.2
 _MARKUP = re.compile(r"[<>&\s]")
 
@@ -77,8 +78,8 @@ def encode_result(value: Any) -> bytes:
 
 
 def encode_fault(fault: Fault) -> bytes:
-    """A <methodResponse> with a fault."""
-    text = _FORBIDDEN.sub("?", str(fault.faultString))
+    """A <methodResponse> with a fault; of its text, the first MAX_FAULT_CHARS."""
+    text = _FORBIDDEN.sub("?", str(fault.faultString)[:MAX_FAULT_CHARS])
     code = fault.faultCode if type(fault.faultCode) is int and abs(fault.faultCode) < 2 ** 31 else APPLICATION_ERROR
     return _xml(xmlrpc.client.dumps(Fault(code, text), methodresponse=True))
 
