@@ -166,7 +166,8 @@ class StrictRequests(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(refusal(RequestParser(), data), 0)
                 read_request(data)
-                self.assertEqual(len(read_all(RequestParser(), data[:MAX_TARGET_BYTES + 8], data[MAX_TARGET_BYTES + 8:])), 1)
+                at = MAX_TARGET_BYTES + 8
+                self.assertEqual(len(read_all(RequestParser(), data[:at], data[at:])), 1)
 
     def test_hosts_of_every_kind_are_taken(self) -> None:
         """RFC 9110 section 7.2: a name, an address, an IPv6 address in brackets, each with or without a port."""

@@ -101,7 +101,7 @@ class Marshalling(unittest.TestCase):
         self.assertEqual((fault.faultCode, fault.faultString), (7, "a?b\r<c>"))
 
     def test_a_fault_is_short_however_long_the_call_that_it_quotes(self) -> None:
-        """A reply longer than MAX_BODY_BYTES would be refused on its way: an unknown outcome for a call that never ran."""
+        """A reply longer than MAX_BODY_BYTES would be refused on its way: unknown, for a call that never ran."""
         for name, quoted in (("a value", f"<double>{chr(0x85) * 100_000}</double>"), ("a name", "x" * 100_000)):
             with self.subTest(name):
                 body = call_with(quoted) if name == "a value" else encode_call(quoted, ())

@@ -33,7 +33,7 @@ TRANSPORT_ERROR = -32300
 
 CONTENT_TYPE = "text/xml"
 MAX_DEPTH = 500         # nested elements; a list in a list takes four, and Python's own recursion ends near 1,000
-MAX_FAULT_CHARS = 10_000        # an error may quote all of a call, and a fault longer than a reply may be is not answered
+MAX_FAULT_CHARS = 10_000        # an error may quote all of a call; a fault longer than a reply may be would be lost
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")      # XML 1.0 section 2.2
 _MARKUP = re.compile(r"[<>&\s]")
 
