@@ -29,9 +29,10 @@ from tests.engines import (
 )
 from tests.fakes import Clock
 from tests.test_wire import OK, POST, connect, echo, soon
-from transport import events
-from transport.events import Caller, EventEngine, Loop, Stream, Watched
+from transport import events, loop
+from transport.events import Caller, EventEngine, Stream, Worker
 from transport.fallback import Outcome
+from transport.loop import Watched
 from transport.message import Reply, Request
 from transport.wire import RECEIVE_BYTES, listen
 
@@ -39,7 +40,7 @@ from transport.wire import RECEIVE_BYTES, listen
 class Sleeper(Watched):
     """Waits for its deadline, and for nothing else."""
 
-    def __init__(self, loop: Loop, clock: Clock) -> None:
+    def __init__(self, loop: Worker, clock: Clock) -> None:
         super().__init__(loop, socket.socket())
         self.clock = clock
         self.woken: List[float] = []
@@ -54,12 +55,13 @@ class Alarms(unittest.TestCase):
 
     def setUp(self) -> None:
         self.clock = Clock(1000.0)
-        patch = mock.patch.object(events, "time", self.clock)
-        patch.start()
-        self.addCleanup(patch.stop)
+        for module in (events, loop):
+            patch = mock.patch.object(module, "time", self.clock)
+            patch.start()
+            self.addCleanup(patch.stop)
         engine = EventEngine("127.0.0.1", 0, echo)
         self.addCleanup(engine.close)
-        self.loop = engine._loops[0]
+        self.loop = engine._workers[0]
 
     def sleeper(self) -> Sleeper:
         made = Sleeper(self.loop, self.clock)
@@ -145,7 +147,7 @@ class Alarms(unittest.TestCase):
         bad, good = self.sleeper(), self.sleeper()
         for sleeper in (bad, good):
             self.loop.wake_at(sleeper, 1001.0)
-        with mock.patch.object(bad, "on_deadline", side_effect=RuntimeError), self.assertLogs("ponte.events"):
+        with mock.patch.object(bad, "on_deadline", side_effect=RuntimeError), self.assertLogs("ponte.loop"):
             self.wind_to(1001.0)
         self.assertEqual((bad.closed, good.closed, good.woken), (True, False, [1001.0]))
 
@@ -165,9 +167,9 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
                 accepted.sendall(OK.replace(b"2\r\n\r\nok", b"%d\r\n\r\n" % len(ONE_MIB)) + ONE_MIB)
                 self.assertIsNotNone(caller.read(soon()))
                 self.assertTrue(engine.wait_until_quiet(1.0))
-                loop = engine._loops[0]
-                ours: List[Stream[Any]] = [*loop.callers]
-                for idle in loop._pool.values():
+                worker = engine._workers[0]
+                ours: List[Stream[Any]] = [*worker.callers]
+                for idle in worker._pool.values():
                     ours += idle
                 self.assertEqual(len(ours), 2)
                 for stream in ours:
@@ -183,7 +185,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
             for _ in range(3):
                 self.ask(connection)
                 self.assertTrue(engine.wait_until_quiet(1.0))
-                caller, = engine._loops[0].callers
+                caller, = engine._workers[0].callers
                 wait_for(lambda: caller.deadline not in deadlines)      # noqa: B023
                 deadlines.append(caller.deadline)
             self.assertEqual(deadlines, sorted(deadlines))
@@ -193,7 +195,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
         held: List[int] = []
 
         def begin(request: Request, received_at: float) -> Reply:
-            held.extend(len(caller.parser._buffer) for caller in engine._loops[0].callers)
+            held.extend(len(caller.parser._buffer) for caller in engine._workers[0].callers)
             return Reply(200, {}, b"")
 
         with self.running(begin) as running, contextlib.closing(connect(running.address)) as caller:
@@ -243,7 +245,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
 
     def assert_rests(self, engine: EventEngine) -> None:
         """Its loop hardly wakes up while a call is running and nothing happens."""
-        selector = engine._loops[0].selector
+        selector = engine._workers[0].selector
         with mock.patch.object(selector, "select", wraps=selector.select) as select:
             self.assertFalse(engine.wait_until_quiet(SOON_S), "a call is running")
         self.assertLess(select.call_count, 10)
@@ -254,7 +256,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
                 socket.socket() as sock:
             assert isinstance(engine, EventEngine)
             self.ask(caller)
-            selector = engine._loops[0].selector
+            selector = engine._workers[0].selector
             with no_file_descriptors(), mock.patch.object(selector, "select", wraps=selector.select) as select:
                 sock.connect(engine.address)
                 self.assertFalse(engine.wait_until_quiet(SOON_S, idle_too=True))
@@ -301,7 +303,7 @@ class LastResorts(OfEvents, EngineCase, unittest.TestCase):
         engine = EventEngine("127.0.0.1", 0, echo)
         ours, theirs = tcp_pair()
         with contextlib.closing(engine), ours, theirs:
-            caller = Caller(engine._loops[0], ours)
+            caller = Caller(engine._workers[0], ours)
             caller.socket = mock.Mock(wraps=ours)
             caller.socket.send.side_effect = BrokenPipeError("gone")
             caller.parser.feed(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")

@@ -1,15 +1,14 @@
 """The proxy's engine of events: a few threads, each of which serves many connections without ever waiting for one.
 
-A loop asks the system which of its sockets can be read or written now (`selectors`: epoll, kqueue, select), does what
-can be done at once on each of them, notes what is due later, and asks again. So a connection that says nothing costs
-its memory and nothing else; and what a thread would keep in its stack - what has arrived so far, whom it waits for,
-until when - stands in objects here:
+Each is an event loop (transport/loop.py) and does at once what can be done on those of its sockets that are ready. So a
+connection that says nothing costs its memory and nothing else; and what a thread would keep in its stack - what has
+arrived so far, whom it waits for, until when - stands in objects here:
 
     Caller     one connection of a caller    READING -> CALLING -> REPLYING -> READING ... -> LINGERING
     Upstream   one connection to a server    CONNECTING -> SENDING -> AWAITING -> idle in the pool -> SENDING ...
 
-Threads: every loop has one. A connection belongs to the loop that accepted or made it, for life; so does the pool of
-connections to servers: no lock is needed for any of it. Relays (transport/threads.py) are asked by all loops.
+Threads: every worker is one. A connection belongs to the worker that accepted or made it, for life; so does the pool of
+connections to servers: no lock is needed for any of it. Relays (transport/threads.py) are asked by all workers.
 
 Never blocks: every socket is non-blocking, and a server's name, where it is not an address, is looked up and connected
 to on a short-lived thread of its own.
@@ -19,24 +18,21 @@ The C10K problem, by Dan Kegel (http://www.kegel.com/c10k.html), is where this s
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import enum
 import errno
 import functools
-import heapq
-import itertools
 import logging
 import math
 import os
-import selectors
 import socket
 import sys
 import threading
 import time
-from typing import Callable, Deque, Dict, Generic, List, Optional, Set, Tuple
+from typing import Dict, Generic, Optional, Set
 
 from transport.hop import Result, failure, judge
+from transport.loop import NOTHING, READ, WRITE, Loop, Watched
 from transport.message import (
     M,
     Parser,
@@ -65,59 +61,20 @@ log = logging.getLogger("ponte.events")
 
 # Callers at a time; each costs a few KiB, and two sockets while its call is under way. `select` on Windows takes 512.
 MAX_CONNECTIONS = 4096 if sys.platform != "win32" else 200
-LOOPS = 1                       # threads; one interpreter runs one of them at a time, so more pay only without a GIL
+WORKERS = 1                     # threads; one interpreter runs one of them at a time, so more pay only without a GIL
 ACCEPTS_PER_TURN = 64           # so that a flood of new connections does not hold up the old ones
 ACCEPT_PAUSE_S = 0.1            # after the system had no file descriptor left for us
-READ, WRITE, NOTHING = selectors.EVENT_READ, selectors.EVENT_WRITE, 0
 ALL_SENT = memoryview(b"")
 CONNECTING = frozenset((0, errno.EINPROGRESS, errno.EWOULDBLOCK))
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
-class Watched:
-    """Something that a loop looks after: a socket, the events it waits for, and the time until which it waits."""
-
-    def __init__(self, loop: Loop, sock: socket.socket) -> None:
-        self.loop = loop
-        self.socket = sock
-        self.closed = False
-        self.deadline = math.inf        # monotonic; set by Loop.wake_at
-        self.alarm = math.inf           # when the loop will next look at the deadline
-        self._events = NOTHING
-
-    def on_ready(self) -> None:
-        """The socket can be read or written, whichever was watched for."""
-        raise NotImplementedError
-
-    def on_deadline(self) -> None:
-        """The deadline has passed."""
-        raise NotImplementedError
-
-    def watch(self, events: int) -> None:
-        """Waits for these events from now on, instead of those before."""
-        if events == self._events:
-            return
-        if not self._events:
-            self.loop.selector.register(self.socket, events, self)
-        elif events:
-            self.loop.selector.modify(self.socket, events, self)
-        else:
-            self.loop.selector.unregister(self.socket)
-        self._events = events
-
-    def close(self) -> None:
-        if not self.closed:
-            self.watch(NOTHING)
-            self.closed = True
-            self.socket.close()
-            self.loop.forget_alarm(self)
-
-
 class Stream(Watched, Generic[M]):
     """A connection: the parser of what arrives, and what is still to be sent."""
 
-    def __init__(self, loop: Loop, sock: socket.socket, parser: Parser[M]) -> None:
-        super().__init__(loop, sock)
+    def __init__(self, worker: Worker, sock: socket.socket, parser: Parser[M]) -> None:
+        super().__init__(worker, sock)
+        self.worker = worker
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.parser: Parser[M] = parser
@@ -166,16 +123,16 @@ class Asks(enum.Enum):
 class Caller(Stream[Request]):
     """A caller's connection. It may end while its call is on its way: the call goes on, and its reply is dropped."""
 
-    def __init__(self, loop: Loop, sock: socket.socket) -> None:
-        super().__init__(loop, sock, RequestParser())
+    def __init__(self, worker: Worker, sock: socket.socket) -> None:
+        super().__init__(worker, sock, RequestParser())
         self._state = Asks.READING
         self._relay: Optional[Relay] = None
         self._received_at = 0.0
         self._in_message = False        # the time of the message that is arriving has begun
         self._ended = False             # nothing more will come; a reply can still be sent
         self._keep_alive = True
-        loop.callers.add(self)
-        loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
+        worker.callers.add(self)
+        worker.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
         self.watch(READ)
 
     @property
@@ -195,7 +152,7 @@ class Caller(Stream[Request]):
 
     def on_deadline(self) -> None:
         if self._state is Asks.CALLING:         # a call has deadlines of its own
-            self.loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
+            self.worker.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
         elif self._state is Asks.READING and self.parser.in_message:
             self._refuse(408, "the request took too long to arrive")
         else:
@@ -224,10 +181,10 @@ class Caller(Stream[Request]):
     def close(self) -> None:
         if not self.closed:
             super().close()
-            self.loop.callers.discard(self)
+            self.worker.callers.discard(self)
             if self._state is Asks.REPLYING:
-                self.loop.calls -= 1
-            self.loop.engine.notice_change()
+                self.worker.calls -= 1
+            self.worker.engine.notice_change()
 
     def _read(self) -> None:
         data = self.receive()
@@ -255,17 +212,17 @@ class Caller(Stream[Request]):
                 self.close()
                 return
         if not self.parser.in_message:
-            self.loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
+            self.worker.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
         elif not self._in_message:
             self._in_message = True     # from its first byte to its last, however it drips
-            self.loop.wake_at(self, time.monotonic() + MESSAGE_TIMEOUT_S)
+            self.worker.wake_at(self, time.monotonic() + MESSAGE_TIMEOUT_S)
         self.watch(READ)
 
     def _begin(self, request: Request) -> None:
         self._state, self._in_message, self._keep_alive = Asks.CALLING, False, request.keep_alive
-        self.loop.calls += 1
+        self.worker.calls += 1
         try:
-            begun = self.loop.engine.begin(request, self._received_at)
+            begun = self.worker.engine.begin(request, self._received_at)
         except ProtocolError as error:
             begun = text_reply(error.status, error.reason)
         except Exception:
@@ -296,14 +253,14 @@ class Caller(Stream[Request]):
             self._answer(reply)
         elif order:
             attempt, message = order
-            self.loop.send(self, attempt.endpoint.address, message, now + attempt.timeout_s)
+            self.worker.send(self, attempt.endpoint.address, message, now + attempt.timeout_s)
 
     def _answer(self, reply: Reply) -> None:
         self._relay = None
         if self.closed:
-            self.loop.end_call()
+            self.worker.end_call()
             return
-        if not self._keep_alive or reply.status >= 400 or self.loop.engine.retiring:
+        if not self._keep_alive or reply.status >= 400 or self.worker.engine.retiring:
             reply = reply._replace(keep_alive=False)
         self._keep_alive = reply.keep_alive
         self._state = Asks.REPLYING
@@ -311,33 +268,33 @@ class Caller(Stream[Request]):
             if self.transmit(encode_reply(reply)):
                 self._replied()
             else:
-                self.loop.wake_at(self, time.monotonic() + MESSAGE_TIMEOUT_S)
+                self.worker.wake_at(self, time.monotonic() + MESSAGE_TIMEOUT_S)
         except OSError as error:
             log.debug("connection ended before its reply: %s", error)
             self.close()
 
     def _replied(self) -> None:
         """The reply has left: on to the next request, or to the end."""
-        self.loop.end_call()
+        self.worker.end_call()
         if self._keep_alive:
             self._state = Asks.READING
-            self.loop.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
+            self.worker.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
             if self.parser.in_message or self._ended:
                 self.watch(NOTHING)     # what it has sent ahead is used up before more is read: memory has an end
-                self.loop.soon.append(self.proceed)     # in its turn: others may have waited for longer
+                self.worker.soon.append(self.proceed)     # in its turn: others may have waited for longer
             else:
                 self.watch(READ)
             return
         self._state = Asks.LINGERING
         self.watch(READ)
-        self.loop.wake_at(self, time.monotonic() + LINGER_S)
+        self.worker.wake_at(self, time.monotonic() + LINGER_S)
         self.socket.shutdown(socket.SHUT_WR)
         if self._ended:
             self.close()
 
     def _refuse(self, status: int, reason: str) -> None:
         log.info("refused a request: %d %s", status, reason)
-        self.loop.calls += 1
+        self.worker.calls += 1
         self._answer(text_reply(status, reason))
 
 
@@ -353,10 +310,10 @@ class Serves(enum.Enum):
 
 
 class Upstream(Stream[Reply]):
-    """A connection to a server: one exchange at a time, and between two of them it waits in the loop's pool."""
+    """A connection to a server: one exchange at a time, and between two of them it waits in the worker's pool."""
 
-    def __init__(self, loop: Loop, sock: socket.socket, address: Address, state: Serves) -> None:
-        super().__init__(loop, sock, ReplyParser())
+    def __init__(self, worker: Worker, sock: socket.socket, address: Address, state: Serves) -> None:
+        super().__init__(worker, sock, ReplyParser())
         self.address = address
         self._state = state
         self._kept = False              # it has been in the pool: the server may have left it meanwhile
@@ -366,7 +323,7 @@ class Upstream(Stream[Reply]):
     def start(self, caller: Caller, message: bytes, deadline: float) -> None:
         """Sends a request of `caller`, who is told by `settle` what came of it, at `deadline` at the latest."""
         self._caller, self._message = caller, message
-        self.loop.wake_at(self, deadline)
+        self.worker.wake_at(self, deadline)
         if self._state is Serves.CONNECTING:
             self.watch(WRITE)
             return
@@ -408,7 +365,7 @@ class Upstream(Stream[Reply]):
 
     def close(self) -> None:
         super().close()
-        self.loop.drop(self)
+        self.worker.drop(self)
 
     def _check_connect(self) -> None:
         error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -438,7 +395,7 @@ class Upstream(Stream[Reply]):
         assert caller
         if reply.keep_alive:
             self._state, self._kept = Serves.IDLE, True
-            self.loop.keep(self)
+            self.worker.keep(self)
         else:
             self.close()
         caller.settle(judge(reply))
@@ -450,19 +407,21 @@ class Upstream(Stream[Reply]):
         assert caller
         if self._kept and self._state is Serves.SENDING and not isinstance(cause, socket.timeout):
             # The last byte did not leave, so nobody can have run it: once more, on another connection.
-            self.loop.soon.append(functools.partial(self.loop.send, caller, self.address, self._message, self.deadline))
+            again = self.address, self._message, self.deadline
+            self.worker.soon.append(functools.partial(self.worker.send, caller, *again))
         else:
             result = failure(ExchangeError(self._state.value, cause))
-            self.loop.soon.append(functools.partial(caller.settle, result))
+            self.worker.soon.append(functools.partial(caller.settle, result))
 
 
-# ---- the loop -------------------------------------------------------------------------------------------
+# ---- the workers ----------------------------------------------------------------------------------------
 
 class Acceptor(Watched):
-    """The listening socket, which all loops share: who is first gets the connection."""
+    """The listening socket, which all workers share: who is first gets the connection."""
 
-    def __init__(self, loop: Loop, sock: socket.socket) -> None:
-        super().__init__(loop, sock)
+    def __init__(self, worker: Worker, sock: socket.socket) -> None:
+        super().__init__(worker, sock)
+        self.worker = worker
         self.watch(READ)
 
     def on_ready(self) -> None:
@@ -476,18 +435,18 @@ class Acceptor(Watched):
                 log.warning("accept failed: %s", error)
                 if error.errno in EXHAUSTED:
                     self.watch(NOTHING)
-                    self.loop.wake_at(self, time.monotonic() + ACCEPT_PAUSE_S)
+                    self.worker.wake_at(self, time.monotonic() + ACCEPT_PAUSE_S)
                     return
 
     def on_deadline(self) -> None:
-        self.loop.wake_at(self, math.inf)
+        self.worker.wake_at(self, math.inf)
         self.watch(READ)
 
     def _welcome(self, sock: socket.socket) -> None:
-        engine = self.loop.engine
+        engine = self.worker.engine
         try:
             if engine.connections < engine.max_connections:
-                Caller(self.loop, sock)
+                Caller(self.worker, sock)
                 return
             sock.setblocking(False)
             reply = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
@@ -497,51 +456,20 @@ class Acceptor(Watched):
         sock.close()
 
 
-class Loop:
-    """One thread, its connections, and what is due. All of it belongs to that thread, but for `post`."""
+class Worker(Loop):
+    """A loop with its callers, and its connections to servers."""
 
     def __init__(self, engine: EventEngine, listening: socket.socket) -> None:
+        super().__init__()
         self.engine = engine
-        self.selector = selectors.DefaultSelector()
         self.callers: Set[Caller] = set()
         self.calls = 0                                              # under way; written by this thread only
-        self.soon: Deque[Callable[[], None]] = collections.deque()  # to be done once the others have had their turn
         self._pool: Dict[Address, Dict[Upstream, None]] = {}        # idle connections, the last used at the end
-        self._alarms: List[Tuple[float, int, Watched]] = []         # a heap; the number only tells equals apart
-        self._numbers = itertools.count()
-        self._forgotten = 0                                         # alarms of what has been closed
-        self._running = True
-        self._bell = Bell(self)
         self._acceptor = Acceptor(self, listening.dup())
-        self.thread = threading.Thread(target=self._run, name="ponte-events", daemon=True)
-
-    def post(self, job: Callable[[], None]) -> None:
-        """Has `job` done on this loop's thread; from any thread."""
-        self.soon.append(job)
-        self._bell.ring()
-
-    # For connections: what they wait for.
-
-    def wake_at(self, watched: Watched, deadline: float) -> None:
-        """Sets a deadline in place of the one before. A later one costs nothing: the alarm looks again then."""
-        watched.deadline = deadline
-        if deadline < watched.alarm:
-            watched.alarm = deadline
-            heapq.heappush(self._alarms, (deadline, next(self._numbers), watched))
-
-    def forget_alarm(self, watched: Watched) -> None:
-        """Called once for what is closed; when these alarms are most of the heap, they are taken out."""
-        self._forgotten += watched.alarm < math.inf
-        if self._forgotten > len(self._alarms) // 2:
-            self._alarms = [alarm for alarm in self._alarms if not alarm[2].closed]
-            heapq.heapify(self._alarms)
-            self._forgotten = 0
 
     def end_call(self) -> None:
         self.calls -= 1
         self.engine.notice_change()
-
-    # For connections: servers.
 
     def send(self, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
         """Sends a request on a connection from the pool, or on a new one."""
@@ -621,54 +549,6 @@ class Loop:
         else:
             upstream.start(caller, message, deadline)
 
-    # The turns of the loop.
-
-    def _run(self) -> None:
-        while self._running:
-            self._turn()
-        self.release()
-
-    def _turn(self) -> None:
-        """Waits until something is ready, and deals with all that is."""
-        for key, _ in self.selector.select(self._wait_s()):
-            watched: Watched = key.data
-            if not watched.closed:              # by another event of this turn
-                self._guard(watched.on_ready, watched)
-        if self._alarms and self._alarms[0][0] <= time.monotonic():
-            self._sound_alarms(time.monotonic())
-        for _ in range(len(self.soon)):
-            self._guard(self.soon.popleft())
-
-    def _wait_s(self) -> Optional[float]:
-        if self.soon:
-            return 0.0
-        return max(self._alarms[0][0] - time.monotonic(), 0.0) if self._alarms else None
-
-    def _sound_alarms(self, now: float) -> None:
-        while self._alarms and self._alarms[0][0] <= now:
-            when, _, watched = heapq.heappop(self._alarms)
-            if when != watched.alarm:
-                continue        # an earlier one has taken its place; to renew both would make them ever more
-            if watched.closed:
-                self._forgotten -= 1
-                continue
-            watched.alarm = math.inf
-            if watched.deadline <= now:
-                self._guard(watched.on_deadline, watched)
-            else:
-                self.wake_at(watched, watched.deadline)
-
-    def _guard(self, job: Callable[[], None], watched: Optional[Watched] = None) -> None:
-        """A mistake of ours may cost one connection, never all of them."""
-        try:
-            job()
-        except Exception:
-            log.exception("a connection failed")
-            if watched:
-                watched.close()
-
-    # Closing.
-
     def stop_accepting(self) -> None:
         """Takes no new connections, and closes those that no call is running on."""
         self._acceptor.close()
@@ -676,53 +556,20 @@ class Loop:
             if caller.is_idle:
                 caller.close()
 
-    def stop(self) -> None:
-        """Cuts off what is left; the thread ends after this turn."""
-        self._running = False
-
     def release(self) -> None:
-        """Closes all that is open. On the loop's thread, or when that has never run."""
-        if self.selector.get_map() is None:
-            return      # it has been closed already
-        for key in list(self.selector.get_map().values()):
-            key.data.close()
+        super().release()
         for caller in list(self.callers):       # those that nothing was watched for
             caller.close()
-        self.selector.close()
-
-
-class Bell(Watched):
-    """Wakes a loop that waits for its sockets: a socket pair, since `select` on Windows takes nothing else."""
-
-    def __init__(self, loop: Loop) -> None:
-        listening, self._sender = socket.socketpair()
-        super().__init__(loop, listening)
-        listening.setblocking(False)
-        self._sender.setblocking(False)
-        self.watch(READ)
-
-    def ring(self) -> None:
-        try:
-            self._sender.send(b"\0")
-        except OSError:
-            pass        # it rings already, or the loop has ended
-
-    def on_ready(self) -> None:
-        self.socket.recv(RECEIVE_BYTES)
-
-    def close(self) -> None:
-        super().close()
-        self._sender.close()
 
 
 class EventEngine:
-    """Carries out every call on one of a few loops. Has the methods of a `ThreadEngine`, and means the same by them.
+    """Carries out every call on one of a few workers. Has the methods of a `ThreadEngine`, and means the same by them.
 
-    `loops` is the number of threads.
+    `workers` is the number of threads.
     """
 
     def __init__(self, host: str, port: int, begin: Begin, *, max_connections: int = MAX_CONNECTIONS,
-                 loops: int = LOOPS) -> None:
+                 workers: int = WORKERS) -> None:
         self.begin = begin
         self.max_connections = max_connections
         self.retiring = False       # written once; a late reader costs one reply more
@@ -731,17 +578,17 @@ class EventEngine:
         listening = listen(host, port)
         listening.setblocking(False)
         self.address: Address = listening.getsockname()[:2]
-        self._loops = [Loop(self, listening) for _ in range(loops)]
-        listening.close()           # each loop has its own name for it
+        self._workers = [Worker(self, listening) for _ in range(workers)]
+        listening.close()           # each worker has its own name for it
 
     @property
     def connections(self) -> int:
         """How many connections of callers are open now."""
-        return sum(len(loop.callers) for loop in self._loops)
+        return sum(len(worker.callers) for worker in self._workers)
 
     def start(self) -> None:
-        for loop in self._loops:
-            loop.thread.start()
+        for worker in self._workers:
+            worker.thread.start()
 
     def retire(self) -> None:
         """From now on every reply ends its connection, so that nobody is cut off between two calls."""
@@ -749,13 +596,13 @@ class EventEngine:
 
     def keep_only(self, addresses: Set[Address]) -> None:
         """Closes idle connections to all other servers: who drains waits for us to hang up."""
-        for loop in self._loops:
-            loop.post(functools.partial(loop.keep_only, addresses))
+        for worker in self._workers:
+            worker.post(functools.partial(worker.keep_only, addresses))
 
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
         """Blocks until no call is running (`idle_too`: until no connection is open); False after `timeout_s`."""
         def is_quiet() -> bool:
-            return not (self.connections if idle_too else sum(loop.calls for loop in self._loops))
+            return not (self.connections if idle_too else sum(worker.calls for worker in self._workers))
 
         with self._changed:
             self._waiting += 1          # before the first look, so that no change after it goes unnoticed
@@ -765,7 +612,7 @@ class EventEngine:
                 self._waiting -= 1
 
     def notice_change(self) -> None:
-        """Called by loops when a call has ended or a connection is closed."""
+        """Called by workers when a call has ended or a connection is closed."""
         if self._waiting:               # a look without the lock: whoever comes later looks for himself first
             with self._changed:
                 self._changed.notify_all()
@@ -773,14 +620,14 @@ class EventEngine:
     def close(self, grace_s: float = 0.0) -> None:
         """Stops accepting, ends idle connections, gives running calls `grace_s`, then cuts them off."""
         self.retiring = True
-        for loop in self._loops:
-            loop.post(loop.stop_accepting)
+        for worker in self._workers:
+            worker.post(worker.stop_accepting)
         self.wait_until_quiet(grace_s)
-        for loop in self._loops:
-            loop.post(loop.stop)
-            if loop.thread.is_alive():
-                loop.thread.join()
-            loop.release()
+        for worker in self._workers:
+            worker.post(worker.stop)
+            if worker.thread.is_alive():
+                worker.thread.join()
+            worker.release()
 
 
 def _is_numeric(host: str) -> bool:
