@@ -65,20 +65,20 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 def encode_request(method: str, target: str, headers: Dict[str, str], body: bytes) -> bytes:
     """The bytes of a request; `headers` come without Content-Length."""
-    lines = [f"{method} {target} HTTP/1.1\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in headers.items()]
-    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
-    return "".join(lines).encode("latin-1") + body
+    head = f"{method} {target} HTTP/1.1\r\n"
+    for name, value in headers.items():
+        head += f"{name}: {value}\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
 
 def encode_reply(reply: Reply) -> bytes:
     """The bytes of a reply; its headers come without Content-Length and Connection."""
-    lines = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Status')}\r\n"]
-    lines += [f"{name}: {value}\r\n" for name, value in reply.headers.items()]
+    head = f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Status')}\r\n"
+    for name, value in reply.headers.items():
+        head += f"{name}: {value}\r\n"
     if not reply.keep_alive:
-        lines.append("Connection: close\r\n")
-    lines.append(f"Content-Length: {len(reply.body)}\r\n\r\n")
-    return "".join(lines).encode("latin-1") + reply.body
+        head += "Connection: close\r\n"
+    return f"{head}Content-Length: {len(reply.body)}\r\n\r\n".encode("latin-1") + reply.body
 
 
 def text_reply(status: int, text: str, **headers: str) -> Reply:
