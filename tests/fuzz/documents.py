@@ -1,0 +1,280 @@
+"""XML-RPC: what holds of transport/rpc.py, whatever documents come.
+
+A decoder gives what `xmlrpc.client.loads` gives, values and types, or it raises a Fault: of what `loads` would take it
+refuses a DOCTYPE, another root, too many levels and a call without a name, and nothing else. A dispatcher answers
+everything, in a few words where it is a fault. Plain documents are read by a pattern: mutated here on their own, since
+a parser and a pattern differ in the smallest things. What is encoded is read back as it was, by `loads` as well.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import struct
+import xmlrpc.client
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from xml.parsers import expat
+from xmlrpc.client import Fault
+
+from tests.fuzz.mutate import Target
+from transport import plain
+from transport.rpc import (
+    APPLICATION_ERROR,
+    INVALID_PARAMETERS,
+    MAX_DEPTH,
+    METHOD_NOT_FOUND,
+    NOT_WELL_FORMED,
+    Dispatcher,
+    decode_call,
+    decode_result,
+    encode_call,
+    encode_result,
+)
+
+FAULTS = frozenset((NOT_WELL_FORMED, METHOD_NOT_FOUND, INVALID_PARAMETERS, APPLICATION_ERROR))
+MAX_FAULT_BYTES = 100_000       # of a reply that is a fault, however long the call that it is about
+FINITE_DEPTH = 20               # of values that are made here
+MAX_ITEMS = 4
+_HEAD = b"<?xml version='1.0'?>\n"
+
+
+class Shape(NamedTuple):
+    """A document as expat sees it: why Ponte may refuse it though it is well formed."""
+
+    root: str
+    levels: int
+    has_doctype: bool
+
+
+def shape(document: bytes) -> Optional[Shape]:
+    """None if it is not well formed."""
+    path: List[str] = []
+    levels: List[int] = []
+    roots: List[str] = []
+    doctypes: List[object] = []
+
+    def start(tag: str, _: Dict[str, str]) -> None:
+        if not path:
+            roots.append(tag)
+        path.append(tag)
+        levels.append(len(path))
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, lambda _: path.pop()
+    parser.StartDoctypeDeclHandler = lambda *named: doctypes.append(named)
+    try:
+        parser.Parse(document, True)
+    except (expat.ExpatError, ValueError, LookupError):     # the latter two for encodings
+        return None
+    return Shape(roots[0], max(levels), bool(doctypes))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal, and of the same types through and through."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, float):
+        return struct.pack(">d", one) == struct.pack(">d", other) or (math.isnan(one) and math.isnan(other))
+    return bool(one == other or str(one) == str(other) == "NaN")       # which a Decimal may be, too
+
+
+Loaded = Tuple[Tuple[Any, ...], Optional[str]]
+
+
+def loads(document: bytes) -> Tuple[Optional[Loaded], Optional[Fault]]:
+    """What the standard library makes of a document: values and a name, a fault, or neither."""
+    try:
+        return xmlrpc.client.loads(document, use_builtin_types=True), None
+    except Fault as fault:
+        return None, fault
+    except Exception:       # the stock decoder raises whatever it likes
+        return None, None
+
+
+def check_call(document: bytes) -> str:
+    loaded, _ = loads(document)
+    try:
+        name, params = decode_call(document)
+    except Fault as fault:
+        assert fault.faultCode == NOT_WELL_FORMED, fault
+        refused_why = _why_refused(document, "methodCall")
+        assert not loaded or not loaded[1] or refused_why, f"loads gives {loaded!r:.200}, not {fault}"
+        return refused_why or "refused"
+    assert loaded, f"taken: {name}{params!r:.200}, which loads refuses"
+    assert same((params, name), loaded), f"{name}{params!r:.200}, not {loaded!r:.200}"
+    return "call"
+
+
+def check_result(document: bytes) -> str:
+    loaded, told = loads(document)
+    try:
+        value = decode_result(document)
+    except Fault as fault:
+        if told and (fault.faultCode, fault.faultString) == (told.faultCode, told.faultString):
+            return "fault"
+        assert fault.faultCode == NOT_WELL_FORMED, fault
+        refused_why = _why_refused(document, "methodResponse")
+        assert not loaded or len(loaded[0]) != 1 or refused_why, f"loads gives {loaded!r:.200}, not {fault}"
+        return refused_why or "refused"
+    assert loaded, f"taken: {value!r:.200}, which loads refuses"
+    assert same((value,), loaded[0]), f"{value!r:.200}, not {loaded[0]!r:.200}"
+    return "result"
+
+
+def _why_refused(document: bytes, root: str) -> str:
+    seen = shape(document)
+    if not seen:
+        return ""
+    return "a DOCTYPE" if seen.has_doctype else "too deep" if seen.levels > MAX_DEPTH else \
+        "another root" if seen.root != root else ""
+
+
+def _echo(*values: Any) -> Any:
+    return values[0] if len(values) == 1 else list(values)
+
+
+def _add(one: Any, other: Any) -> Any:
+    return one + other
+
+
+_functions: Dict[str, Callable[..., Any]] = {"echo": _echo, "pow": _add, "len": len, "hello": _echo}
+_dispatcher = Dispatcher(_functions)
+
+
+def check_dispatch(document: bytes) -> str:
+    """A call has one answer: a result, or a fault with a code of ours, which does not repeat all that came."""
+    reply = _dispatcher.dispatch(document)
+    try:
+        decode_result(reply)
+    except Fault as fault:
+        assert fault.faultCode in FAULTS, fault
+        assert len(reply) <= MAX_FAULT_BYTES, f"a fault of {len(reply)} bytes"
+        return str(fault.faultCode)
+    return "result"
+
+
+# ---- values out of bytes --------------------------------------------------------------------------------
+
+class _Source:
+    """Choices, made by bytes: what mutates the bytes, mutates the value."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def byte(self) -> int:
+        self._at += 1
+        return self._data[self._at - 1] if self._at <= len(self._data) else 0
+
+    def take(self) -> bytes:
+        length = self.byte() % 24
+        self._at += length
+        return self._data[self._at - length:self._at]
+
+    def text(self) -> str:
+        return self.take().decode("utf-8", "surrogateescape" if self.byte() % 8 == 0 else "replace")
+
+
+def value_from(source: _Source, depth: int = 0) -> Any:
+    """A value of any type that XML-RPC can carry, and some that it cannot."""
+    makers: Sequence[Callable[[], Any]] = (
+        source.text, source.text, lambda: int.from_bytes(source.take()[:5], "big", signed=True),
+        lambda: source.byte() % 2 == 0, lambda: struct.unpack(">d", source.take().ljust(8, b"\0")[:8])[0],
+        source.take, lambda: None,
+        lambda: datetime.datetime(1 + source.byte() * 39, 1 + source.byte() % 12, 1 + source.byte() % 28,
+                                  source.byte() % 24, source.byte() % 60, source.byte() % 60),
+        lambda: [value_from(source, depth + 1) for _ in range(source.byte() % MAX_ITEMS)],
+        lambda: {source.text(): value_from(source, depth + 1) for _ in range(source.byte() % MAX_ITEMS)})
+    return makers[source.byte() % (len(makers) if depth < FINITE_DEPTH else 8)]()
+
+
+def check_round_trip(data: bytes) -> str:
+    """What is encoded is read back as it was, by us and by the standard library."""
+    source = _Source(data)
+    params = tuple(value_from(source) for _ in range(1 + source.byte() % 3))
+    try:
+        call, result = encode_call("echo", params), encode_result(params[0])
+    except (TypeError, ValueError, OverflowError) as error:
+        return type(error).__name__
+    loaded, _ = loads(call)
+    check_plain(params, plain.write_call("echo", params), xmlrpc.client.dumps(params, "echo", allow_none=True))
+    check_plain(params[0], plain.write_result(params[0]), xmlrpc.client.dumps(params[:1], methodresponse=True,
+                                                                              allow_none=True))
+    assert loaded and same(loaded, (params, "echo")), f"loads gives {loaded!r:.300}, not {params!r:.300}"
+    assert same(decode_call(call), ("echo", params)), f"{decode_call(call)!r:.300}, not {params!r:.300}"
+    assert same(decode_result(result), params[0]), f"{decode_result(result)!r:.300}, not {params[0]!r:.300}"
+    return "plain" if len(call) < 300 else "long"
+
+
+def check_plain(value: Any, written: Optional[bytes], by_library: str) -> None:
+    assert written is None or written == by_library.encode(), f"{value!r:.300} is written as {written!r:.300}"
+
+
+def check_text(data: bytes) -> str:
+    """Bytes in the place of every plain value, and of the name: the pattern and the parser read the same."""
+    head = _HEAD + b"<methodCall>\n<methodName>%s</methodName>\n<params>\n"
+    tail = b"</params>\n</methodCall>\n"
+    param = b"<param>\n<value><%s>%s</%s></value>\n</param>\n"
+    params = [param % (kind, data, kind) for kind in (b"string", b"int", b"boolean")]
+    came = [check_call(head % b"echo" + body + tail) for body in (*params, params[0] + param % (b"int", b"1", b"int"))]
+    came.append(check_call(head % data + tail))
+    for body in params:
+        check_result(_HEAD + b"<methodResponse>\n<params>\n" + body + b"</params>\n</methodResponse>\n")
+    return f"{came.count('call')} of {len(came)}"
+
+
+# ---- what is mutated ------------------------------------------------------------------------------------
+
+_VALUES: Sequence[Any] = (
+    "Hello", "", "a < b & c", 42, -7, True, 2.5, None, b"\0\1\2", datetime.datetime(2024, 2, 29, 12, 30, 45),
+    [1, ["two", []]], {"name": "ana", "cents": 100, "more": {"": [None]}})
+_DEEP = b"<value><array><data>" * 124 + b"</data></array></value>" * 124
+_PLAIN_CALLS = (encode_call("hello", ("Hello",)), encode_call("pow", (6, 8)), encode_call("system.listMethods", ()),
+                encode_call("echo", (True, -1, "saudação \N{BRIDGE AT NIGHT}")))
+_PLAIN_RESULTS = (encode_result("World"), encode_result(-2147483648), encode_result(False), encode_result(""))
+_OTHER_CALLS = (
+    encode_call("echo", _VALUES), _HEAD + b"<methodCall><methodName>echo</methodName><params><param>" + _DEEP
+    + b"</param></params></methodCall>", b'<methodCall>\r\n<methodName>pow</methodName><params><param><value><i4>6</i4>'
+    b"</value></param><param><value>8</value></param></params></methodCall>",
+    '<?xml version="1.0" encoding="iso-8859-1"?><methodCall><methodName>echo</methodName><params><param><value>é'
+    "</value></param></params></methodCall>".encode("latin-1"),
+    xmlrpc.client.dumps(("é",), "echo", encoding="utf-16").encode("utf-16"))
+_OTHER_RESULTS = (
+    encode_result(list(_VALUES)), xmlrpc.client.dumps(Fault(-32500, "ValueError: no")).encode(),
+    xmlrpc.client.dumps(Fault(4, "<&>"), methodresponse=True).encode(),
+    _HEAD + b"<methodResponse><params><param><value><ex:nil/></value></param></params></methodResponse>")
+
+WORDS = (
+    b"<", b">", b"&", b"]]>", b"</", b"/>", b"\r", b"\n", b"\r\n", b"\0", b"\x0b", b"\x1f", b"\x7f", b"\xc2\x85",
+    b"\xe2\x80\xa8", b"\xef\xbf\xbe", b"\xef\xbf\xbf", b"\xed\xa0\x80", b"\xf0\x9f\xbf\xbe", b"\xf4\x90\x80\x80",
+    b"\xef\xbb\xbf", b"\xc0\x80", b"\xc2\xa0", b"\xd9\xa5", b"&amp;", b"&#13;", b"&#0;", b"&x;", b"<!--x-->",
+    b"<?x y?>",
+    b"<![CDATA[<]]>", b"<!DOCTYPE a>", b'<!DOCTYPE a [<!ENTITY x "y">]>', b"<?xml version='1.0'?>",
+    b"<?xml version='1.0' encoding='utf-7'?>", b"<value>", b"</value>", b"<value><int>5</int></value>", b"<int>",
+    b"</int>", b"<i4>5</i4>", b"<i8>5</i8>", b"<biginteger>" + b"9" * 5000 + b"</biginteger>",
+    b"<bigdecimal>1e9</bigdecimal>",
+    b"<double>1e999</double>", b"<double>nan</double>", b"<double>" + b"\xc2\x85" * 2000 + b"</double>", b"<nil/>",
+    b"<ex:nil/>", b"<boolean>2</boolean>", b"<boolean>true</boolean>", b"<base64>!</base64>",
+    b"<base64>AAE=</base64>",
+    b"<dateTime.iso8601>20240229T12:30:45</dateTime.iso8601>", b"<dateTime.iso8601>x</dateTime.iso8601>",
+    b"<array><data>",
+    b"</data></array>", b"<struct><member><name>a</name>", b"</member></struct>", b"<param>", b"</param>", b"<params>",
+    b"</params>", b"<fault>", b"</fault>", b"<methodName>", b"</methodName>", b"<methodCall>", b"</methodCall>",
+    b"<methodResponse>", b"</methodResponse>", b"_x", b"a.b", b" 5 ", b"-0", b"+5", b"--5", b"1_0", b"2147483648",
+    b"99999999999", b"0000000005", b"0x5", b"<string>", b"</string>", b"<string/>", _DEEP,
+)
+PLAIN_WORDS = tuple(word for word in WORDS if len(word) < 60)
+
+TARGETS = (
+    Target("calls", _PLAIN_CALLS + _OTHER_CALLS, WORDS, check_call),
+    Target("results", _PLAIN_RESULTS + _OTHER_RESULTS, WORDS, check_result),
+    Target("plain calls", _PLAIN_CALLS, PLAIN_WORDS, check_call),
+    Target("plain results", _PLAIN_RESULTS, PLAIN_WORDS, check_result),
+    Target("plain text", (b"Hello", b"42", b"-7", b"1", b"system.x", "\u00e9\u20ac\U0001f600".encode()), PLAIN_WORDS,
+           check_text),
+    Target("dispatch", _PLAIN_CALLS + _OTHER_CALLS, WORDS, check_dispatch),
+    Target("round trip", tuple(bytes(range(at, at + 40)) for at in range(0, 210, 7)), PLAIN_WORDS, check_round_trip),
+)

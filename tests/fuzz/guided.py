@@ -1,0 +1,66 @@
+"""python -m tests.fuzz.guided TARGET [CORPUS] [-max_total_time=N ...]: guided by coverage, with `atheris`.
+
+For a Python of its own, since it needs what Ponte does without:
+
+    python3 -m venv fuzzing && fuzzing/bin/pip install atheris
+    fuzzing/bin/python -m tests.fuzz.guided requests -max_total_time=300
+
+The options are those of libFuzzer. It sees which lines and comparisons an input reaches, and mutates what reaches new
+ones; a property that does not hold ends the run. CORPUS is a folder that keeps what it finds; the seeds and the words
+of the target are written into a folder that is gone afterwards.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import List, Sequence
+
+from tests.fuzz.mutate import Target
+
+READERS = ("transport.message", "transport.rpc", "transport.plain", "heartbeat", "xmlrpc.client", "json.decoder")
+
+
+def main(arguments: Sequence[str]) -> int:
+    try:
+        atheris = importlib.import_module("atheris")
+    except ImportError:
+        print("guided: no atheris for this Python; see the top of tests/fuzz/guided.py", file=sys.stderr)
+        return 2
+    with atheris.instrument_imports(include=READERS):
+        for reader in READERS:
+            importlib.import_module(reader)
+    targets: Sequence[Target] = importlib.import_module("tests.fuzz.targets").TARGETS
+    chosen = [target for target in targets if arguments and target.name == arguments[0]]
+    if not chosen:
+        print(f"guided: name one of {', '.join(target.name for target in targets)}", file=sys.stderr)
+        return 2
+    target, = chosen
+
+    def check(data: bytes) -> None:
+        target.check(data)
+
+    with tempfile.TemporaryDirectory(prefix="ponte-fuzz.") as folder:
+        options = seed(Path(folder), target)
+        own = [word for word in arguments[1:] if not word.startswith("-")]
+        atheris.Setup([sys.argv[0], *(word for word in arguments[1:] if word.startswith("-")), options[0], *own,
+                       *options[1:]], check)
+        atheris.Fuzz()          # ends the process
+    return 0
+
+
+def seed(folder: Path, target: Target) -> List[str]:
+    """Writes the target's seeds and words; returns the arguments that name them."""
+    seeds, words = folder / "seeds", folder / "words"
+    seeds.mkdir()
+    for number, data in enumerate(target.seeds):
+        (seeds / str(number)).write_bytes(data)
+    escaped = ("".join(f"\\x{byte:02x}" for byte in word) for word in target.words if word)
+    words.write_text("".join(f'"{word}"\n' for word in escaped), encoding="ascii")
+    return [f"-dict={words}", str(seeds)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
