@@ -112,6 +112,8 @@ REFUSED: List[Tuple[str, bytes, int]] = [
     ("a header without a name", post(": b", "Content-Length: 0"), 400),
     ("a name that is no token", post("A(b): c", "Content-Length: 0"), 400),
     ("a name that is not ASCII", post("\u00e9: c", "Content-Length: 0"), 400),
+    *[(f"Connection: {names}", post(f"Connection: {names}", "Content-Length: 0"), 400)
+      for names in ("Host", "close,content-length", "a, HOST\t, b")],
     ("two call ids", post("Idempotency-Key: a", "Idempotency-Key: a", "Content-Length: 0"), 400),
     ("POST without length", post(), 411),
     ("an unknown Expect", post("Expect: miracles", "Content-Length: 0"), 417),

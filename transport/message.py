@@ -103,6 +103,7 @@ _LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))      # th
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key", "if-match",
                         "call-idempotent", "call-timeout-ms", "call-attempt"))
+_END_TO_END = frozenset(("host", "content-length"))         # who takes these away for "Connection" changes the message
 _CHUNKED = -1
 _CALL_ID = b"\r\nIdempotency-Key: "                # the one line that is new in every request of a stub...
 _CALL_ID_CHARS = 32                                 # ...and the length of its value
@@ -179,10 +180,10 @@ def _body_length(headers: Dict[str, str], minor: str) -> Optional[int]:
 
 def _keeps_alive(headers: Dict[str, str], minor: str) -> bool:
     """HTTP/1.0 always closes; HTTP/1.1 closes where it says so (RFC 9112 section 9.3)."""
-    if minor == "0":
-        return False
-    connection = headers.get("connection")
-    return connection is None or "close" not in connection.lower()
+    connection = headers.get("connection", "").lower()
+    if connection and not _END_TO_END.isdisjoint(option.strip(" \t") for option in connection.split(",")):
+        raise ProtocolError(400, "a Connection header that names one which is not of this connection")
+    return minor != "0" and "close" not in connection
 
 
 M = TypeVar("M", Request, Reply)

@@ -221,8 +221,11 @@ def _read_chunks(cursor: _Cursor) -> bytes:
 
 
 def _closes(headers: List[Header], minor: int) -> bool:
+    """RFC 9112 section 9.3; and Connection names no header that is for the far end (RFC 9110 section 7.6.1)."""
     options = b",".join(_values(headers, b"connection")).split(b",")
-    return minor == 0 or any(option.strip(b" \t").lower() == b"close" for option in options)
+    named = [option.strip(b" \t").lower() for option in options]
+    _require(b"host" not in named and b"content-length" not in named, "Connection takes away what all need")
+    return minor == 0 or b"close" in named
 
 
 def _is_host(host: bytes) -> bool:
