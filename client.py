@@ -31,6 +31,7 @@ from transport.hop import attempt_headers, exchange
 from transport.message import Reply, encode_request
 from transport.process import show
 from transport.rpc import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
+from transport.tls import Tls
 from transport.wire import Address, Pool
 
 DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
@@ -78,21 +79,23 @@ class Client:
     """A stub for one service: `client.hello("Hello")` calls the method `hello`. Safe to share between threads.
 
     Parameters: `registries` to find endpoints; `timeout_s` for a whole call with all its attempts; `on_attempt(trace)`
-    runs after each attempt on the caller's thread. Close it, or use it in a `with` block, to end its threads.
+    runs after each attempt on the caller's thread; `tls`, the certificates with which all that it calls are checked.
+    Close it, or use it in a `with` block, to end its threads.
     Raises ValueError for what cannot be the name of a service.
     """
 
     def __init__(self, service: str, *, registries: Sequence[Address] = DEFAULT_REGISTRIES,
-                 timeout_s: float = CALL_TIMEOUT_S, on_attempt: Callable[[Trace], None] = lambda trace: None) -> None:
+                 timeout_s: float = CALL_TIMEOUT_S, on_attempt: Callable[[Trace], None] = lambda trace: None,
+                 tls: Optional[Tls] = None) -> None:
         self._service = check_name(service)
         self._timeout_s = timeout_s
         self._on_attempt = on_attempt
         self._registries = registries
-        self._pool = Pool()
+        self._pool = Pool(tls)
         self._lock = threading.Lock()
         self._balancer = Balancer()             # Guarded by self._lock.
         self._idempotent: frozenset[str] = frozenset()      # replaced whole
-        self._directories = [Directory(name, registries, self._on_change) for name in (PROXY, service)]
+        self._directories = [Directory(name, registries, self._on_change, tls) for name in (PROXY, service)]
         for directory in self._directories:
             directory.start()
 
@@ -244,7 +247,8 @@ def main(arguments: Sequence[str]) -> int:
 
     code = 0
     try:
-        client = Client(chosen.service, registries=chosen.registry, on_attempt=show_attempt)
+        client = Client(chosen.service, registries=chosen.registry, on_attempt=show_attempt,
+                        tls=process.chosen_tls(chosen, listens=False))
     except ValueError as error:
         raise process.UsageError(str(error)) from None
     with client:

@@ -37,6 +37,7 @@ from transport.message import ProtocolError, Reply, Request, encode_request, tex
 from transport.once import CallMemory, Forgotten
 from transport.process import Json, UsageError, show
 from transport.threads import ThreadEngine
+from transport.tls import Tls
 from transport.wire import Address
 
 SERVICE = "proxy"
@@ -73,19 +74,20 @@ class Proxy:
 
     Parameters: `balance`, a name in `transport.fallback.POLICIES`; `engine`, one in `ENGINES`, which takes up to
     `max_connections` (default: its own); `timeout_s` for callers that do not say how long they wait; `name`, `key` and
-    `advertise` as for a Server. Raises OSError if the port is taken.
+    `advertise` as for a Server; `tls` for callers, servers and registries. Raises OSError if the port is taken.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, balance: str = "round_robin",
                  engine: str = "threads", max_connections: Optional[int] = None,
                  registries: Sequence[Address] = DEFAULT_REGISTRIES, name: Optional[str] = None, key: bytes = b"",
-                 advertise: Optional[Address] = None, timeout_s: float = CALL_TIMEOUT_S) -> None:
+                 advertise: Optional[Address] = None, timeout_s: float = CALL_TIMEOUT_S,
+                 tls: Optional[Tls] = None) -> None:
         check_name(name or SERVICE)             # before a port is taken
         self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
         self._policy = POLICIES[balance]
         self._timeout_s = timeout_s
         limit = {} if max_connections is None else {"max_connections": max_connections}
-        self._engine = ENGINES[engine](host, port, self._begin, **limit)
+        self._engine = ENGINES[engine](host, port, self._begin, tls=tls, **limit)
         self.address = self._engine.address
         self.name = name or f"{SERVICE}-{self.address[1]}"
         beat = Beat(SERVICE, self.name, new_incarnation(), 0, *(advertise or self.address))
@@ -94,7 +96,7 @@ class Proxy:
         except (OSError, ValueError):
             self._engine.close()
             raise
-        self._directory = Directory(ALL, registries, self._on_change)
+        self._directory = Directory(ALL, registries, self._on_change, tls)
         self._lock = threading.Lock()
         # Guarded by self._lock:
         self._balancers: Dict[str, Balancer] = {}
@@ -307,7 +309,7 @@ def start_proxy(chosen: argparse.Namespace) -> Proxy:
     try:
         proxy = Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry, name=chosen.name,
                      key=key_for_listening(chosen), advertise=chosen.advertise, timeout_s=chosen.timeout,
-                     engine=chosen.engine, max_connections=chosen.max_connections)
+                     engine=chosen.engine, max_connections=chosen.max_connections, tls=process.chosen_tls(chosen))
         proxy.start()
         return proxy
     except OSError as error:
@@ -332,7 +334,8 @@ def main(arguments: Sequence[str]) -> int:
     process.start_logging(chosen.verbose)
     process.allow_open_files()
     proxy = start_proxy(chosen)
-    return process.serve(proxy, stop, f"relaying http://{show(proxy.address)}/<service>", chosen.grace)
+    scheme = "https" if chosen.tls_cert else "http"
+    return process.serve(proxy, stop, f"relaying {scheme}://{show(proxy.address)}/<service>", chosen.grace)
 
 
 if __name__ == "__main__":

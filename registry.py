@@ -29,7 +29,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from xmlrpc.client import Fault
 
 from heartbeat import MAX_DATAGRAM_BYTES, Answer, BadDatagram, Beat, BeatReader, encode_answer
@@ -39,6 +39,7 @@ from transport.leases import ALL, Endpoint, Event, LeaseTable, PatientClock, See
 from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
 from transport.process import Json, show
 from transport.rpc import CONTENT_TYPE, INVALID_PARAMETERS, Dispatcher, decode_result, encode_call, encode_result
+from transport.tls import Tls
 from transport.wire import Address, ExchangeError, Listener, Pool, listen
 
 log = logging.getLogger("ponte.registry")
@@ -62,15 +63,16 @@ ANSWERED = (Verdict.APPLIED.value, Verdict.OTHER_EPOCH.value, Verdict.SUPERSEDED
 class Registry:
     """Takes beats and answers readers. `start` and `close` are for one thread; a `with` block calls both.
 
-    Parameters: `host` and `port` (0 = any) for UDP and TCP alike; `key` must have signed the beats.
+    Parameters: `host` and `port` (0 = any) for UDP and TCP alike; `key` must have signed the beats; `tls` for readers.
     Raises OSError if the port is taken.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: bytes = b"") -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: bytes = b"",
+                 tls: Optional[Tls] = None) -> None:
         self._key = key
         self._reader = BeatReader(key)                      # used by the beat thread alone
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot], _Replies().encode)
-        self._listener, self._socket = _listen_on_both(host, port, self._handle)
+        self._listener, self._socket = _listen_on_both(host, port, self._handle, tls)
         self.address = self._listener.address
         self._clock = PatientClock(time.monotonic())        # read by the beat thread alone
         self._changed = threading.Condition()
@@ -253,10 +255,11 @@ class _Kept:
         self.index, self.reply = 0, b""         # Guarded by self.lock.
 
 
-def _listen_on_both(host: str, port: int, handle: Callable[[Request, float], Reply]) -> Tuple[Listener, socket.socket]:
+def _listen_on_both(host: str, port: int, handle: Callable[[Request, float], Reply],
+                    tls: Optional[Tls]) -> Tuple[Listener, socket.socket]:
     """A listener and a UDP socket on the same port; with port 0, on any that is free for both."""
     for tries_left in range(9, -1, -1):
-        listener = Listener(host, port, handle)
+        listener = Listener(host, port, handle, tls=tls)
         try:
             udp = listen(host, listener.address[1], socket.SOCK_DGRAM)
         except OSError:
@@ -344,12 +347,12 @@ class Directory:
     """
 
     def __init__(self, service: str, registries: Sequence[Address],
-                 on_change: Callable[[], None] = lambda: None) -> None:
+                 on_change: Callable[[], None] = lambda: None, tls: Optional[Tls] = None) -> None:
         self.service = service
         self.endpoints: Tuple[Endpoint, ...] = ()       # replaced whole: may be read without a lock
         self.answered = False                           # any registry has, at any time
         self._on_change = on_change
-        self._pool = Pool()
+        self._pool = Pool(tls)
         self._changed = threading.Condition()
         self._view = View()                             # Guarded by self._changed.
         self._untried = set(registries)                 # Guarded by self._changed.
@@ -436,7 +439,8 @@ def main(arguments: Sequence[str]) -> None:
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
     try:
-        registry = Registry(chosen.host, chosen.port, key=key_for_listening(chosen))
+        registry = Registry(chosen.host, chosen.port, key=key_for_listening(chosen),
+                            tls=process.chosen_tls(chosen))
     except OSError as error:
         raise process.port_error(error, chosen.host, chosen.port) from None
     with registry:

@@ -32,6 +32,7 @@ from transport.message import ProtocolError, Reply, Request, text_reply
 from transport.once import CallMemory, Forgotten
 from transport.process import Json, UsageError, show
 from transport.rpc import CONTENT_TYPE, Dispatcher, Function, idempotent
+from transport.tls import Tls
 from transport.wire import Address, Listener
 
 __all__ = ["Server", "current_instance", "idempotent"]
@@ -64,19 +65,20 @@ class Server:
 
     Parameters: `functions` by name, or with their own names; `port` 0 = any free one; `registries` to beat to, none
     is allowed; `name` of the instance (default: service and port); `key` signs the beats; `advertise`, the address
-    for others. Raises OSError if the port is taken, ValueError for a bad name.
+    for others; `tls` for callers. Raises OSError if the port is taken, ValueError for a bad name.
     """
 
     def __init__(self, service: str, functions: Union[Iterable[Function], Dict[str, Function]] = (), *,
                  host: str = "127.0.0.1", port: int = 0, registries: Sequence[Address] = DEFAULT_REGISTRIES,
-                 name: Optional[str] = None, key: bytes = b"", advertise: Optional[Address] = None) -> None:
+                 name: Optional[str] = None, key: bytes = b"", advertise: Optional[Address] = None,
+                 tls: Optional[Tls] = None) -> None:
         self.service = check_name(service)
         check_name(name or service)             # before a port is taken
         self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
         self._targets = frozenset((f"/{service}", "/", "/RPC2"))    # the latter two are where stock clients look
         self._dispatcher = Dispatcher(functions)
         self._registries, self._key, self._advertise = registries, key, advertise
-        self._listener = Listener(host, port, self._handle)
+        self._listener = Listener(host, port, self._handle, tls=tls)
         self.address = self._listener.address
         self.name = name or f"{service}-{self.address[1]}"
         self._heartbeat: Optional[Heartbeat] = None
@@ -290,7 +292,8 @@ def start_server(chosen: argparse.Namespace) -> Server:
     service = os.path.splitext(os.path.basename(chosen.file))[0]
     try:
         server = Server(service, functions, host=chosen.host, port=chosen.port, registries=chosen.registry,
-                        name=chosen.name, key=key_for_listening(chosen), advertise=chosen.advertise)
+                        name=chosen.name, key=key_for_listening(chosen), advertise=chosen.advertise,
+                        tls=process.chosen_tls(chosen))
         server.start()
         return server
     except OSError as error:
@@ -306,7 +309,8 @@ def main(arguments: Sequence[str]) -> int:
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)
     server = start_server(chosen)
-    banner = f"serving {server.service} at http://{show(server.address)}/{server.service}"
+    scheme = "https" if chosen.tls_cert else "http"
+    banner = f"serving {server.service} at {scheme}://{show(server.address)}/{server.service}"
     return process.serve(server, stop, banner, chosen.grace)
 
 

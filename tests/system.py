@@ -44,7 +44,7 @@ POLL_S = 0.01           # how often a condition is looked at
 PAUSE_S = 0.01          # between two calls of a caller: the machine must have time for what the test is about
 FIXED_PORTS = range(20_000, 30_000)     # below what systems give to outgoing connections: nobody takes it meanwhile
 
-_BANNER = re.compile(r"(?:http://|listening on )([\w.]+):(\d+)")
+_BANNER = re.compile(r"(?:https?://|listening on )([\w.]+):(\d+)")
 
 T = TypeVar("T")
 

@@ -39,7 +39,8 @@ class FakeDirectory:
     known: ClassVar[Dict[str, Sequence[Endpoint]]] = {}
     answers = True
 
-    def __init__(self, service: str, registries: Any, on_change: Callable[[], None]) -> None:
+    def __init__(self, service: str, registries: Any, on_change: Callable[[], None],
+                 tls: object = None) -> None:
         self.endpoints = tuple(self.known.get(service, ()))
         self.answered = False
         self._on_change = on_change
@@ -240,7 +241,8 @@ class FakeClient:
     outcome: Any = None
     calls: ClassVar[List[Tuple[Any, ...]]] = []
 
-    def __init__(self, service: str, *, registries: Any, on_attempt: Callable[[Trace], None]) -> None:
+    def __init__(self, service: str, *, registries: Any, on_attempt: Callable[[Trace], None],
+                 tls: object = None) -> None:
         self._service, self._on_attempt = service, on_attempt
 
     def __enter__(self) -> FakeClient:

@@ -380,7 +380,8 @@ class Making(unittest.TestCase):
         with self.make()() as running:
             chosen = argparse.Namespace(host="127.0.0.1", port=running.address[1], balance="round_robin", registry=[],
                                         name=None, key_file=None, insecure=False, advertise=None, timeout=1.0,
-                                        engine="threads", max_connections=None)
+                                        engine="threads", max_connections=None,
+                                        tls_cert=None, tls_key=None, tls_ca=None)
             with self.assertRaisesRegex(UsageError, f"{running.address[1]}.*--port"):
                 proxy_module.start_proxy(chosen)
 

@@ -4,7 +4,7 @@ Each is an event loop (transport/loop.py) and does at once what can be done on t
 connection that says nothing costs its memory and nothing else; and what a thread would keep in its stack - what has
 arrived so far, whom it waits for, until when - stands in objects here:
 
-    Caller     one connection of a caller    READING -> CALLING -> REPLYING -> READING ... -> LINGERING
+    Caller     one connection of a caller    (GREETING ->) READING -> CALLING -> REPLYING -> READING ... -> LINGERING
     Upstream   one connection to a server    CONNECTING -> SENDING -> AWAITING -> idle in the pool -> SENDING ...
 
 Threads: every worker is one. A connection belongs to the worker that accepted or made it, for life; so does the pool of
@@ -26,6 +26,7 @@ import logging
 import math
 import os
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -45,6 +46,7 @@ from transport.message import (
     text_reply,
 )
 from transport.threads import Begin, Relay
+from transport.tls import WOULD_BLOCK, Tls
 from transport.wire import (
     IDLE_TIMEOUT_S,
     LINGER_S,
@@ -80,18 +82,32 @@ class Stream(Watched, Generic[M]):
         self.parser: Parser[M] = parser
         self._unsent = ALL_SENT
 
+    def greet(self) -> bool:
+        """Goes on with the handshake, if there is TLS; whether it is over. Raises OSError."""
+        if not isinstance(self.socket, ssl.SSLSocket):
+            return True
+        try:
+            self.socket.do_handshake()
+        except ssl.SSLWantReadError:
+            self.watch(READ)
+        except ssl.SSLWantWriteError:
+            self.watch(WRITE)
+        else:
+            return True
+        return False
+
     def receive(self) -> Optional[bytes]:
         """What has arrived: b"" at the end of the stream, None if it was a false alarm. Raises OSError."""
         try:
             return self.socket.recv(RECEIVE_BYTES)
-        except (BlockingIOError, InterruptedError):
+        except WOULD_BLOCK:
             return None
 
     def transmit(self, data: bytes) -> bool:
         """Sends what the system takes now; whether that was all: else `flush` goes on. Raises OSError."""
         try:
             sent = self.socket.send(data)
-        except (BlockingIOError, InterruptedError):
+        except WOULD_BLOCK:
             sent = 0
         if sent < len(data):
             self._unsent = memoryview(data)[sent:]
@@ -101,7 +117,7 @@ class Stream(Watched, Generic[M]):
 
     def flush(self) -> bool:
         """Sends more of what was left; whether that was all. Raises OSError."""
-        with contextlib.suppress(BlockingIOError, InterruptedError):
+        with contextlib.suppress(*WOULD_BLOCK):
             self._unsent = self._unsent[self.socket.send(self._unsent):]
         if self._unsent:
             return False
@@ -114,6 +130,7 @@ class Stream(Watched, Generic[M]):
 class Asks(enum.Enum):
     """Where the connection of a caller stands."""
 
+    GREETING = "making a TLS handshake"     # -> READING
     READING = "reading a request"           # -> CALLING, or REPLYING to what is no request
     CALLING = "its call is on its way"      # -> REPLYING
     REPLYING = "sending the reply"          # -> READING, or LINGERING after the last reply
@@ -124,25 +141,28 @@ class Caller(Stream[Request]):
     """A caller's connection. It may end while its call is on its way: the call goes on, and its reply is dropped."""
 
     def __init__(self, worker: Worker, sock: socket.socket) -> None:
-        super().__init__(worker, sock, RequestParser())
-        self._state = Asks.READING
+        tls = worker.engine.tls
+        super().__init__(worker, tls.wrap_accepted(sock) if tls else sock, RequestParser())
+        self._state = Asks.GREETING if tls else Asks.READING
         self._relay: Optional[Relay] = None
         self._received_at = 0.0
         self._in_message = False        # the time of the message that is arriving has begun
         self._ended = False             # nothing more will come; a reply can still be sent
         self._keep_alive = True
         worker.callers.add(self)
-        worker.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
+        worker.wake_at(self, time.monotonic() + (MESSAGE_TIMEOUT_S if tls else IDLE_TIMEOUT_S))
         self.watch(READ)
 
     @property
     def is_idle(self) -> bool:
         """Whether there is no call, and no reply on its way."""
-        return self._state is Asks.READING
+        return self._state in (Asks.GREETING, Asks.READING)
 
     def on_ready(self) -> None:
         try:
-            if self._state is not Asks.REPLYING:
+            if self._state is Asks.GREETING:
+                self._greet()
+            elif self._state is not Asks.REPLYING:
                 self._read()
             elif self.flush():
                 self._replied()
@@ -185,6 +205,12 @@ class Caller(Stream[Request]):
             if self._state is Asks.REPLYING:
                 self.worker.calls -= 1
             self.worker.engine.notice_change()
+
+    def _greet(self) -> None:
+        if self.greet():
+            self._state = Asks.READING
+            self.watch(READ)
+            self.worker.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
 
     def _read(self) -> None:
         data = self.receive()
@@ -303,7 +329,7 @@ class Caller(Stream[Request]):
 class Serves(enum.Enum):
     """Where a connection to a server stands. Values are the phases of an ExchangeError."""
 
-    CONNECTING = "connect"      # -> SENDING
+    CONNECTING = "connect"      # and the TLS handshake, if there is one -> SENDING
     SENDING = "send"            # -> AWAITING
     AWAITING = "reply"          # -> IDLE, or closed
     IDLE = "idle"               # -> SENDING; whatever arrives now ends it
@@ -335,8 +361,8 @@ class Upstream(Stream[Reply]):
     def is_silent(self) -> bool:
         """Whether nothing has arrived and the stream has not ended: a kept connection must be so."""
         try:
-            self.socket.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
+            self.socket.recv(1)         # a byte that nobody asked for ends the connection: nobody will miss it
+        except WOULD_BLOCK:
             return True
         except OSError:
             pass
@@ -350,7 +376,8 @@ class Upstream(Stream[Reply]):
                 self.close()
             elif self._state is Serves.CONNECTING:
                 self._check_connect()
-                self._send()
+                if self.greet():
+                    self._send()
             elif self.flush():
                 self._state = Serves.AWAITING
                 self.watch(READ)
@@ -371,6 +398,10 @@ class Upstream(Stream[Reply]):
         error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
             raise OSError(error, os.strerror(error))
+        tls = self.worker.engine.tls
+        if tls and not isinstance(self.socket, ssl.SSLSocket):
+            self.watch(NOTHING)         # another object stands for the connection from now on
+            self.socket = tls.wrap_connected(self.socket, self.address[0])
 
     def _send(self) -> None:
         self._state = Serves.SENDING
@@ -450,7 +481,8 @@ class Acceptor(Watched):
                 return
             sock.setblocking(False)
             reply = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
-            sock.send(encode_reply(reply))
+            if not engine.tls:          # before a handshake nothing can be said
+                sock.send(encode_reply(reply))
         except OSError as error:
             log.debug("a connection ended before it began: %s", error)
         sock.close()
@@ -542,7 +574,7 @@ class Worker(Loop):
 
     def _adopt(self, sock: socket.socket, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
         try:
-            upstream = Upstream(self, sock, address, Serves.SENDING)
+            upstream = Upstream(self, sock, address, Serves.CONNECTING)
         except OSError as error:        # it broke before it was ours (macOS says so here)
             sock.close()
             self._cannot_connect(caller, error)
@@ -569,8 +601,9 @@ class EventEngine:
     """
 
     def __init__(self, host: str, port: int, begin: Begin, *, max_connections: int = MAX_CONNECTIONS,
-                 workers: int = WORKERS) -> None:
+                 workers: int = WORKERS, tls: Optional[Tls] = None) -> None:
         self.begin = begin
+        self.tls = tls
         self.max_connections = max_connections
         self.retiring = False       # written once; a late reader costs one reply more
         self._changed = threading.Condition()

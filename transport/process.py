@@ -27,6 +27,7 @@ import time
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Protocol, Sequence, Union
 
 from transport.message import Reply, Request, text_reply
+from transport.tls import Tls
 from transport.wire import Address
 
 if sys.platform != "win32":
@@ -76,6 +77,9 @@ def options(description: str, *, port: Optional[int] = None, beats: bool = False
                         help="where the registries are (default: %(default)s)")
     parser.add_argument("--key-file", metavar="FILE", default=os.environ.get(KEY_FILE_VARIABLE) or None,
                         help=f"the key that signs heartbeats, the same everywhere (default: ${KEY_FILE_VARIABLE})")
+    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate that this process shows: TLS on TCP ports")
+    parser.add_argument("--tls-key", metavar="FILE", help="its private key (default: in the same file)")
+    parser.add_argument("--tls-ca", metavar="FILE", help="who must have signed the certificates of those it talks to")
     parser.add_argument("--verbose", action="store_true", help="log every call")
     return parser
 
@@ -128,6 +132,23 @@ def show(address: Address) -> str:
     """HOST:PORT, as `parse_address` reads it."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def chosen_tls(chosen: argparse.Namespace, *, listens: bool = True) -> Optional[Tls]:
+    """The certificates that the command line names; None for no TLS. Else UsageError."""
+    cert, key, ca = chosen.tls_cert, chosen.tls_key, chosen.tls_ca
+    if not (cert or key or ca):
+        return None
+    if not cert and (listens or key):
+        raise UsageError("--tls-cert: name the certificate, too: who listens with TLS must show one")
+    for option, path in (("--tls-cert", cert), ("--tls-key", key), ("--tls-ca", ca)):
+        if path and not os.path.isfile(path):
+            raise UsageError(f"{option} {path}: no such file")
+    try:
+        return Tls(cert, key, ca)
+    except OSError as error:
+        files = ", ".join(path for path in (cert, key, ca) if path)
+        raise UsageError(f"--tls-cert, --tls-key, --tls-ca: {files}: {error.strerror or error}") from None
 
 
 def port_error(error: OSError, host: str, port: int) -> UsageError:

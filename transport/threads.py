@@ -16,6 +16,7 @@ from typing import Callable, Optional, Protocol, Set, Tuple, Union
 from transport.fallback import Attempt
 from transport.hop import Result, exchange
 from transport.message import Reply, Request
+from transport.tls import Tls
 from transport.wire import MAX_CONNECTIONS, Address, Listener, Pool
 
 
@@ -44,10 +45,11 @@ Begin = Callable[[Request, float], Union[Reply, Relay]]
 class ThreadEngine(Listener):
     """Carries out every call on the thread of the caller's connection."""
 
-    def __init__(self, host: str, port: int, begin: Begin, *, max_connections: int = MAX_CONNECTIONS) -> None:
-        super().__init__(host, port, self._carry_out, max_connections=max_connections)
+    def __init__(self, host: str, port: int, begin: Begin, *, max_connections: int = MAX_CONNECTIONS,
+                 tls: Optional[Tls] = None) -> None:
+        super().__init__(host, port, self._carry_out, max_connections=max_connections, tls=tls)
         self._begin = begin
-        self._pool = Pool()
+        self._pool = Pool(tls)
 
     def keep_only(self, addresses: Set[Address]) -> None:
         """Closes idle connections to all other servers: who drains waits for us to hang up."""

@@ -29,6 +29,7 @@ from transport.message import (
     encode_reply,
     text_reply,
 )
+from transport.tls import WOULD_BLOCK, Tls, shake_hands
 
 log = logging.getLogger("ponte.wire")
 
@@ -91,7 +92,7 @@ class Connection(Generic[M]):
         """Sends all of `data`; OSError (socket.timeout at `deadline`) means that its last byte did not leave."""
         try:
             sent = self.socket.send(data)
-        except BlockingIOError:
+        except WOULD_BLOCK:
             sent = 0
         if sent < len(data):            # the system's buffer is full: wait until the other side reads
             self.socket.settimeout(max(deadline - time.monotonic(), 0.001))
@@ -141,7 +142,7 @@ class Connection(Generic[M]):
                 raise socket.timeout("timed out")
             try:
                 data = self.socket.recv(RECEIVE_BYTES)
-            except BlockingIOError:
+            except WOULD_BLOCK:
                 continue                # the system was wrong (poll(2) says that it may be)
             self.received_at = time.monotonic()
             return data
@@ -162,7 +163,7 @@ class Connection(Generic[M]):
     def interrupt(self) -> None:
         """Ends the stream in both directions, so that a thread blocked on it wakes up."""
         try:
-            self.socket.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)       # TLS's own is for the thread that uses it
         except OSError:
             pass        # already closed by the peer
 
@@ -200,9 +201,11 @@ class Listener:
     answered with its status; anything else that it raises is a 500.
     """
 
-    def __init__(self, host: str, port: int, handler: Handler, *, max_connections: int = MAX_CONNECTIONS) -> None:
+    def __init__(self, host: str, port: int, handler: Handler, *, max_connections: int = MAX_CONNECTIONS,
+                 tls: Optional[Tls] = None) -> None:
         self._handler = handler
         self._max_connections = max_connections
+        self._tls = tls
         self._socket = listen(host, port)
         self._socket.settimeout(ACCEPT_TICK_S)
         self.address: Address = self._socket.getsockname()[:2]
@@ -275,7 +278,7 @@ class Listener:
 
     def _welcome(self, sock: socket.socket) -> None:
         try:
-            connection = Connection(sock, RequestParser())
+            connection = Connection(self._tls.wrap_accepted(sock) if self._tls else sock, RequestParser())
         except OSError:             # it broke before we could greet it
             sock.close()
             return
@@ -305,6 +308,7 @@ class Listener:
 
     def _serve(self, connection: Connection[Request]) -> None:
         try:
+            shake_hands(connection.socket, time.monotonic() + MESSAGE_TIMEOUT_S)
             while not self._closed and self._serve_one(connection):
                 pass
         except (OSError, ValueError) as error:      # ValueError: the socket was closed under us
@@ -364,7 +368,8 @@ class Listener:
 class Pool:
     """Connections kept open for the next request, by address. Safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: Optional[Tls] = None) -> None:
+        self._tls = tls
         self._lock = threading.Lock()
         # Guarded by self._lock: idle connections, the last used at the right; and those inside an exchange.
         self._idle: Dict[Address, Deque[Connection[Reply]]] = {}
@@ -455,6 +460,9 @@ class Pool:
         sock = None
         try:
             sock = socket.create_connection(address, max(deadline - time.monotonic(), 0.001))
+            if self._tls:
+                sock = self._tls.wrap_connected(sock, address[0])
+                shake_hands(sock, deadline)
             connection = Connection(sock, ReplyParser())
         except (OSError, UnicodeError, ValueError) as error:    # UnicodeError: a name that DNS cannot have
             if sock:
