@@ -1,0 +1,244 @@
+"""python3 -m tests.stock_xmlrpc: the standard library's own tests of XML-RPC (test.test_xmlrpc), on Ponte.
+
+They call a server with the stock client. Here that server is Ponte's, or the proxy in front of it, with the same
+functions; the tests themselves run as they are. Where a test looks into the stock server (which connections came, with
+which headers), it finds what the client opened and what Ponte's server got. The tests of values get Ponte's decoder.
+
+Ponte differs on purpose in some places: `DIFFERENCES` names each test that fails for it, and why. A test that fails
+and is not in the table is an error, and so is one that is in the table and passes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib
+import sys
+import unittest
+from email.message import Message
+from types import ModuleType
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
+from unittest import mock
+from xmlrpc.client import Binary, DateTime, Fault
+
+from proxy import ENGINES, Proxy
+from server import Server
+from tests.fakes import endpoint
+from transport.message import Reply, Request
+from transport.rpc import decode_result
+from transport.wire import Address
+
+SERVICE = "RPC2"        # the path that a stock client asks for where its URL has none
+DECODER, SERVER, PROXIES = "the decoder", "the server", tuple(f"the proxy, {engine}" for engine in ENGINES)
+PLACES = (DECODER, SERVER, *PROXIES)
+
+ONE_SERVICE = "a path is the name of a service: nothing stands below it, and query and fragment are no part of it"
+NO_MULTICALL = "system.multicall is off: one call has one outcome"
+NO_SEARCH = "only what was registered by its name is served: no instance is searched for attributes"
+NO_GZIP = "nothing is compressed: a request that is gets 415, and replies are sent as they are"
+SIGNATURES = '"undef" where annotations do not tell, as the specification of introspection has it'
+OF_A_HOP = "a server behind a proxy also gets Via and the headers of a call, which the test does not expect"
+
+# The tests that fail on purpose, by "class.test", with the reason: in every place that runs them...
+DIFFERENCES: Dict[str, str] = {
+    "SimpleServerTestCase.test_multicall": NO_MULTICALL,
+    "SimpleServerTestCase.test_non_existing_multicall": NO_MULTICALL,
+    "SimpleServerTestCase.test_introspection1": f"{NO_MULTICALL}; {NO_SEARCH}",
+    "SimpleServerTestCase.test_introspection4": SIGNATURES,
+    "SimpleServerTestCase.test_allow_dotted_names_true": NO_SEARCH,
+    "GzipServerTestCase.test_gzip_request": NO_GZIP,
+    "GzipServerTestCase.test_bad_gzip_request": NO_GZIP,
+    "GzipServerTestCase.test_gzip_response": NO_GZIP,
+    **{f"MultiPathServerTestCase.{test}": ONE_SERVICE for test in (
+        "test_path1", "test_path2", "test_path3", "test_invalid_path", "test_path_query_fragment", "test_path_fragment",
+        "test_path_query", "test_empty_path", "test_root_path", "test_empty_path_query", "test_empty_path_fragment")},
+}
+# ... and behind a proxy only.
+DIFFERENCES_OF_PROXIES: Dict[str, str] = {
+    f"HeadersServerTestCase.{test}": OF_A_HOP
+    for test in ("test_header", "test_header_many", "test_header_empty", "test_header_tuple", "test_header_items")}
+
+DECODING = ("test_load_standard_types", "test_load_extension_types", "test_limit_int")
+
+Stock = Type[unittest.TestCase]
+
+
+# ---- what the stock server serves -----------------------------------------------------------------------
+
+def my_function() -> bool:
+    """This is my function"""
+    return True
+
+
+def _same(x):  # type: ignore[no-untyped-def]       # the stock ones have no annotations either
+    return x
+
+
+def _add(x, y):  # type: ignore[no-untyped-def]
+    return x + y
+
+
+def _div(x, y):  # type: ignore[no-untyped-def]
+    """This is the div function"""
+    return x // y
+
+
+FUNCTIONS: Dict[str, Callable[..., Any]] = {
+    "pow": pow, "têšt": _same, "my_function": my_function, "add": _add, "div": _div}
+
+
+class NotingServer(Server):
+    """Ponte's server, which notes of a request what tests ask the stock request handler for."""
+
+    def __init__(self) -> None:
+        super().__init__(SERVICE, FUNCTIONS, registries=(), name="stock")
+        self.handler: Any = None        # of the test that runs, if it has one
+
+    def _handle(self, request: Request, received_at: float) -> Reply:
+        if self.handler:
+            self.handler.content_length = int(request.headers["content-length"])
+            self.handler.test_headers = Message()
+            for name, value in request.headers.items():
+                self.handler.test_headers[name.title()] = value
+        return super()._handle(request, received_at)
+
+
+@contextlib.contextmanager
+def running(place: str) -> Iterator[Tuple[NotingServer, Address]]:
+    """A server, and its address or that of a proxy in front of it."""
+    server = NotingServer()
+    with server:
+        if place not in PROXIES:
+            yield server, server.address
+            return
+        with Proxy(port=0, engine=place.rpartition(" ")[2], registries=(), name="proxy") as proxy, \
+                mock.patch.object(proxy._directory, "is_complete", return_value=True):     # as with a registry
+            proxy._directory.endpoints = (endpoint(server.name, service=SERVICE, port=server.address[1]),)
+            proxy._on_change()
+            yield server, proxy.address
+
+
+# ---- the stock tests ------------------------------------------------------------------------------------
+
+def load() -> Optional[ModuleType]:
+    """The stock tests; None where this Python comes without them."""
+    try:
+        return importlib.import_module("test.test_xmlrpc")
+    except ImportError:
+        return None
+
+
+def decoding(stock: ModuleType) -> unittest.TestSuite:
+    """The stock tests that decode a value."""
+    case = _decoding(stock.XMLRPCTestCase)
+    return unittest.TestSuite(case(name) for name in DECODING)
+
+
+def calling(stock: ModuleType, server: NotingServer, address: Address) -> unittest.TestSuite:
+    """The stock tests that call a server."""
+    found = [_calling(case, stock, server, address) for _, case in sorted(vars(stock).items())
+             if isinstance(case, type) and issubclass(case, stock.BaseServerTestCase)]
+    names = unittest.defaultTestLoader.getTestCaseNames
+    return unittest.TestSuite(case(name) for case in found for name in names(case))
+
+
+def _decoding(case: Stock) -> Stock:
+    """The stock tests of `xmlrpc.client.loads`, with Ponte's decoder."""
+
+    def check_loads(test: unittest.TestCase, text: str, value: object, **_: object) -> None:
+        if isinstance(value, (Binary, DateTime)):
+            return              # Ponte always gives bytes and datetime: `use_builtin_types` of the stock decoder
+        document = f"<methodResponse><params><param><value>{text}</value></param></params></methodResponse>"
+        try:
+            found = decode_result(document.encode())
+        except Fault as fault:
+            raise ValueError(fault.faultString) from None
+        test.assertEqual((found, type(found)), (value, type(value)))
+
+    return type(case.__name__, (case,), {"check_loads": check_loads})
+
+
+def _calling(case: Stock, stock: ModuleType, server: NotingServer, address: Address) -> Stock:
+    """The stock tests of a server, with another server."""
+
+    def set_up(test: unittest.TestCase) -> None:
+        stack = contextlib.ExitStack()
+        test.addCleanup(stack.close)
+        host, port = address
+        for name, value in (("ADDR", host), ("PORT", port), ("URL", f"http://{host}:{port}")):
+            stack.enter_context(mock.patch.object(stock, name, value, create=True))
+        connections = stack.enter_context(_connections())
+        server.handler = getattr(case, "RequestHandler", None)
+        if server.handler:
+            server.handler.myRequests = connections
+
+    return type(case.__name__, (case,), {"setUp": set_up, "tearDown": lambda test: None})
+
+
+@contextlib.contextmanager
+def _connections() -> Iterator[List[List[int]]]:
+    """The connections that the stock client opens, each with the statuses of its replies: what keep-alive is about."""
+    connections: List[List[int]] = []
+    opened = contextlib.ExitStack()     # the stock tests leave them to the garbage collector
+    connect, getresponse = http.client.HTTPConnection.connect, http.client.HTTPConnection.getresponse
+
+    def connected(connection: http.client.HTTPConnection) -> None:
+        connect(connection)
+        connections.append([])
+        opened.callback(connection.close)
+
+    def answered(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+        response = getresponse(connection)
+        connections[-1].append(response.status)
+        return response
+
+    with opened, mock.patch.object(http.client.HTTPConnection, "connect", connected), \
+            mock.patch.object(http.client.HTTPConnection, "getresponse", answered):
+        yield connections
+
+
+# ---- the comparison -------------------------------------------------------------------------------------
+
+class Comparison:
+    """The stock tests in one place: how many ran, and which failed, with their tracebacks."""
+
+    def __init__(self, stock: ModuleType, place: str) -> None:
+        result = unittest.TestResult()
+        with contextlib.ExitStack() as stack:
+            suite = decoding(stock) if place == DECODER else calling(stock, *stack.enter_context(running(place)))
+            names = {_name(test) for test in suite}
+            suite.run(result)
+        self.ran = result.testsRun
+        self.failed = {_name(test): text for test, text in [*result.failures, *result.errors]}
+        table = {**DIFFERENCES, **(DIFFERENCES_OF_PROXIES if place in PROXIES else {})}
+        self.differences = {name: why for name, why in table.items() if name in names}
+        self.unlisted = {name: text for name, text in self.failed.items() if name not in table}
+        self.no_longer = sorted(self.differences.keys() - self.failed.keys())
+
+
+def _name(test: object) -> str:
+    return f"{type(test).__name__}.{getattr(test, '_testMethodName', test)}"
+
+
+def main() -> int:
+    stock = load()
+    if not stock:
+        print("stock tests: this Python comes without test.test_xmlrpc")
+        return 0
+    wrong = 0
+    for place in PLACES:
+        came = Comparison(stock, place)
+        print(f"stock tests on {place}: {came.ran} ran, {came.ran - len(came.failed)} passed, "
+              f"{len(came.differences)} differ on purpose")
+        for name, why in came.differences.items():
+            print(f"    {name:<55} {why}")
+        for name, text in came.unlisted.items():
+            print(f"    NOT LISTED: {name}\n{text}")
+        for name in came.no_longer:
+            print(f"    LISTED, BUT NO DIFFERENCE: {name}")
+        wrong += len(came.unlisted) + len(came.no_longer)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
