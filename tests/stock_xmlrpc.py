@@ -14,6 +14,7 @@ import contextlib
 import http.client
 import importlib
 import sys
+import textwrap
 import unittest
 from email.message import Message
 from types import ModuleType
@@ -58,6 +59,7 @@ DIFFERENCES_OF_PROXIES: Dict[str, str] = {
     f"HeadersServerTestCase.{test}": OF_A_HOP
     for test in ("test_header", "test_header_many", "test_header_empty", "test_header_tuple", "test_header_items")}
 
+WIDTH = 120
 DECODING = ("test_load_standard_types", "test_load_extension_types", "test_limit_int")
 
 Stock = Type[unittest.TestCase]
@@ -230,8 +232,10 @@ def main() -> int:
         came = Comparison(stock, place)
         print(f"stock tests on {place}: {came.ran} ran, {came.ran - len(came.failed)} passed, "
               f"{len(came.differences)} differ on purpose")
-        for name, why in came.differences.items():
-            print(f"    {name:<55} {why}")
+        for why in dict.fromkeys(came.differences.values()):
+            print(f"    {why}:")
+            print(textwrap.fill(", ".join(name for name, reason in came.differences.items() if reason == why),
+                                WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8))
         for name, text in came.unlisted.items():
             print(f"    NOT LISTED: {name}\n{text}")
         for name in came.no_longer:
