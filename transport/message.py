@@ -100,7 +100,6 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f
 _HOST = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _BEGINNING = re.compile(rf"{_METHOD}(?: |\Z)".encode())                    # of a request, however little of it is there
 _LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))      # the same
-_BARE_LF = re.compile(rb"(?<!\r)\n")
 _ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key", "if-match",
                         "call-idempotent", "call-timeout-ms", "call-attempt"))
 _END_TO_END = frozenset(("host", "content-length"))         # who takes these away for "Connection" changes the message
@@ -310,7 +309,7 @@ class RequestParser(Parser[Request]):
             raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
         if line_end >= 0:
             self._parse_request_line(part[:line_end + 2].decode("latin-1"))
-        if _BARE_LF.search(part):
+        if part.count(b"\n") != part.count(b"\r\n"):
             raise ProtocolError(400, "a line that ends in a bare LF")
         if len(part) > MAX_HEAD_BYTES:
             raise ProtocolError(431, f"headers of more than {MAX_HEAD_BYTES} bytes")
