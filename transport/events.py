@@ -54,8 +54,10 @@ from transport.wire import (
     POOL_IDLE_S,
     POOL_PER_ADDRESS,
     RECEIVE_BYTES,
+    TOO_MANY,
     Address,
     ExchangeError,
+    answer,
     listen,
 )
 
@@ -247,13 +249,7 @@ class Caller(Stream[Request]):
     def _begin(self, request: Request) -> None:
         self._state, self._in_message, self._keep_alive = Asks.CALLING, False, request.keep_alive
         self.worker.calls += 1
-        try:
-            begun = self.worker.engine.begin(request, self._received_at)
-        except ProtocolError as error:
-            begun = text_reply(error.status, error.reason)
-        except Exception:
-            log.exception("the handler of %s %s failed", request.method, request.target)
-            begun = text_reply(500, "internal error")
+        begun = answer(self.worker.engine.begin, request, self._received_at)
         if isinstance(begun, Reply):
             self._answer(begun)
         else:
@@ -480,9 +476,8 @@ class Acceptor(Watched):
                 Caller(self.worker, sock)
                 return
             sock.setblocking(False)
-            reply = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
             if not engine.tls:          # before a handshake nothing can be said
-                sock.send(encode_reply(reply))
+                sock.send(encode_reply(TOO_MANY))
         except OSError as error:
             log.debug("a connection ended before it began: %s", error)
         sock.close()

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, Generic, Optional, Sequence, Set, Tuple
+from typing import Callable, Deque, Dict, Generic, Optional, Sequence, Set, Tuple, TypeVar, Union
 
 from transport.message import (
     M,
@@ -174,6 +174,19 @@ class Connection(Generic[M]):
 # ---- listening ------------------------------------------------------------------------------------------
 
 Handler = Callable[[Request, float], Reply]
+R = TypeVar("R")
+TOO_MANY = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
+
+
+def answer(handler: Callable[[Request, float], R], request: Request, received_at: float) -> Union[R, Reply]:
+    """What `handler` makes of a request; what it raises becomes the reply that the caller gets."""
+    try:
+        return handler(request, received_at)
+    except ProtocolError as error:
+        return text_reply(error.status, error.reason)
+    except Exception:
+        log.exception("the handler of %s %s failed", request.method, request.target)
+        return text_reply(500, "internal error")
 
 
 def listen(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
@@ -299,9 +312,8 @@ class Listener:
                 self._open.discard(connection)
 
     def _turn_away(self, connection: Connection[Request]) -> None:
-        reply = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
         try:
-            connection.send(encode_reply(reply), time.monotonic())
+            connection.send(encode_reply(TOO_MANY), time.monotonic())
         except OSError:
             pass        # the peer left without waiting to be turned away
         connection.close()
@@ -333,7 +345,7 @@ class Listener:
             return False
         connection.busy = True
         try:
-            reply = self._handle(request, connection.received_at)
+            reply = answer(self._handler, request, connection.received_at)
             if not request.keep_alive or reply.status >= 400 or self._retiring:
                 reply = reply._replace(keep_alive=False)
             connection.send(encode_reply(reply), time.monotonic() + MESSAGE_TIMEOUT_S)
@@ -345,15 +357,6 @@ class Listener:
         if not reply.keep_alive:
             connection.finish()
         return reply.keep_alive
-
-    def _handle(self, request: Request, received_at: float) -> Reply:
-        try:
-            return self._handler(request, received_at)
-        except ProtocolError as error:
-            return text_reply(error.status, error.reason)
-        except Exception:
-            log.exception("the handler of %s %s failed", request.method, request.target)
-            return text_reply(500, "internal error")
 
     def _refuse(self, connection: Connection[Request], status: int, reason: str) -> bool:
         log.info("refused a request: %d %s", status, reason)
