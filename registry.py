@@ -38,7 +38,15 @@ from transport.keys import key_for_listening, make_key
 from transport.leases import ALL, Endpoint, Event, LeaseTable, PatientClock, Seen, Verdict
 from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
 from transport.process import Json, show
-from transport.rpc import CONTENT_TYPE, INVALID_PARAMETERS, Dispatcher, decode_result, encode_call, encode_result
+from transport.rpc import (
+    CONTENT_TYPE,
+    INVALID_PARAMETERS,
+    Dispatcher,
+    decode_result,
+    encode_call,
+    encode_result,
+    xml_of,
+)
 from transport.tls import Tls
 from transport.wire import Address, ExchangeError, Listener, Pool, listen
 
@@ -214,7 +222,7 @@ class Registry:
             return text_reply(404, f"nothing here: POST {PATH}, or GET /health, /status, /metrics")
         if request.method != "POST":
             return text_reply(405, f"{PATH} takes XML-RPC by POST", Allow="POST")
-        return Reply(200, {"Content-Type": CONTENT_TYPE}, self._dispatcher.dispatch(request.body))
+        return Reply(200, {"Content-Type": CONTENT_TYPE}, self._dispatcher.dispatch(xml_of(request)))
 
     def status(self) -> Dict[str, Json]:
         """What /status shows: the table, and the datagrams by what became of them."""

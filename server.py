@@ -31,7 +31,7 @@ from transport.keys import key_for_listening
 from transport.message import ProtocolError, Reply, Request, text_reply
 from transport.once import CallMemory, Forgotten
 from transport.process import Json, UsageError, show
-from transport.rpc import CONTENT_TYPE, Dispatcher, Function, idempotent
+from transport.rpc import CONTENT_TYPE, Dispatcher, Function, idempotent, xml_of
 from transport.tls import Tls
 from transport.wire import Address, Listener
 
@@ -65,18 +65,19 @@ class Server:
 
     Parameters: `functions` by name, or with their own names; `port` 0 = any free one; `registries` to beat to, none
     is allowed; `name` of the instance (default: service and port); `key` signs the beats; `advertise`, the address
-    for others; `tls` for callers. Raises OSError if the port is taken, ValueError for a bad name.
+    for others; `tls` for callers; `allow_multicall`: serve system.multicall, see `transport.rpc.Dispatcher`. Raises
+    OSError if the port is taken, ValueError for a bad name.
     """
 
     def __init__(self, service: str, functions: Union[Iterable[Function], Dict[str, Function]] = (), *,
                  host: str = "127.0.0.1", port: int = 0, registries: Sequence[Address] = DEFAULT_REGISTRIES,
                  name: Optional[str] = None, key: bytes = b"", advertise: Optional[Address] = None,
-                 tls: Optional[Tls] = None) -> None:
+                 tls: Optional[Tls] = None, allow_multicall: bool = False) -> None:
         self.service = check_name(service)
         check_name(name or service)             # before a port is taken
         self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
         self._targets = frozenset((f"/{service}", "/", "/RPC2"))    # the latter two are where stock clients look
-        self._dispatcher = Dispatcher(functions)
+        self._dispatcher = Dispatcher(functions, multicall=allow_multicall)
         self._registries, self._key, self._advertise = registries, key, advertise
         self._listener = Listener(host, port, self._handle, tls=tls)
         self.address = self._listener.address
@@ -162,9 +163,7 @@ class Server:
     def _handle(self, request: Request, received_at: float) -> Reply:
         if request.method != "POST" or request.target not in self._targets:
             return process.page(request, "server", self.status) or self._refusal(request)
-        if not _holds_xml(request.headers):
-            raise ProtocolError(415, f"send XML-RPC as Content-Type: {CONTENT_TYPE}, without Content-Encoding")
-        reply = self._call(request, received_at)
+        reply = self._call(request, xml_of(request), received_at)
         reply.headers["Served-By"] = f"{self.name}; incarnation={self.incarnation}"
         return reply
 
@@ -173,7 +172,7 @@ class Server:
             return text_reply(404, f"this server has one service: POST /{self.service}")
         return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
 
-    def _call(self, request: Request, received_at: float) -> Reply:
+    def _call(self, request: Request, xml: bytes, received_at: float) -> Reply:
         call = CallHeaders.parse(request.headers)
         if call.repeat_for not in (None, str(self.incarnation)):
             raise ProtocolError(412, "the process that you mean is gone; this is another incarnation")
@@ -181,10 +180,10 @@ class Server:
         if call.call_id is None or call.idempotent:
             with self._lock:
                 why_not = self._admit(expires_at)
-            return _not_executed(why_not) if why_not else self._execute(request)
-        return self._call_once(request, call.call_id, call, expires_at)
+            return _not_executed(why_not) if why_not else self._execute(xml)
+        return self._call_once(xml, call.call_id, call, expires_at)
 
-    def _call_once(self, request: Request, call_id: str, call: CallHeaders, expires_at: float) -> Reply:
+    def _call_once(self, xml: bytes, call_id: str, call: CallHeaders, expires_at: float) -> Reply:
         """Runs a call that has not been here yet; a repeat gets the first run's reply, and waits for it if need be."""
         execution = _Execution()
         with self._lock:
@@ -196,7 +195,7 @@ class Server:
                 self._executions[call_id] = execution
         if why_not:
             return _not_executed(why_not)
-        reply = self._execute(request)
+        reply = self._execute(xml)
         with self._lock:
             execution.reply = reply
             del self._executions[call_id]
@@ -220,11 +219,11 @@ class Server:
         self._counts["refused"] += 1
         return why_not
 
-    def _execute(self, request: Request) -> Reply:
+    def _execute(self, xml: bytes) -> Reply:
         """Runs an admitted call."""
         try:
             _instance.set(self.name)
-            return Reply(200, {"Content-Type": CONTENT_TYPE}, self._dispatcher.dispatch(request.body))
+            return Reply(200, {"Content-Type": CONTENT_TYPE}, self._dispatcher.dispatch(xml))
         finally:
             with self._lock:
                 self._running -= 1
@@ -247,14 +246,6 @@ class Server:
     def _refuse(self) -> None:
         with self._lock:
             self._draining = True
-
-
-def _holds_xml(headers: Dict[str, str]) -> bool:
-    """Whether a body is said to be XML, as it is; clients that say nothing are believed, too."""
-    media_type = headers.get("content-type", CONTENT_TYPE)
-    if media_type != CONTENT_TYPE:
-        media_type = media_type.partition(";")[0].strip().lower()
-    return media_type in (CONTENT_TYPE, "application/xml") and "content-encoding" not in headers
 
 
 def _not_executed(why: str) -> Reply:
@@ -293,7 +284,7 @@ def start_server(chosen: argparse.Namespace) -> Server:
     try:
         server = Server(service, functions, host=chosen.host, port=chosen.port, registries=chosen.registry,
                         name=chosen.name, key=key_for_listening(chosen), advertise=chosen.advertise,
-                        tls=process.chosen_tls(chosen))
+                        tls=process.chosen_tls(chosen), allow_multicall=chosen.allow_multicall)
         server.start()
         return server
     except OSError as error:
@@ -305,6 +296,8 @@ def start_server(chosen: argparse.Namespace) -> Server:
 def main(arguments: Sequence[str]) -> int:
     parser = process.options("A server of Ponte: serves the functions of a file.", port=0, beats=True)
     parser.add_argument("file", help="a file of plain functions, such as services/greeter.py")
+    parser.add_argument("--allow-multicall", action="store_true",
+                        help="serve system.multicall: several calls in one, with one outcome for all of them")
     chosen = parser.parse_args(arguments)
     stop = process.Stop(chosen.until_eof)
     process.start_logging(chosen.verbose)

@@ -107,6 +107,10 @@ class Mute:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """From now on it refuses connections."""
         self._socket.close()
 
     def accept(self) -> socket.socket:

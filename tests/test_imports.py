@@ -18,7 +18,7 @@ ARROWS: Dict[str, Set[str]] = {
     "transport.once": set(),
     "transport.fallback": set(),
     "transport.plain": set(),
-    "transport.rpc": {"transport.plain"},
+    "transport.rpc": {"transport.message", "transport.plain"},
     "transport.tls": set(),
     "transport.wire": {"transport.message", "transport.tls"},
     "transport.process": {"transport.message", "transport.tls", "transport.wire"},

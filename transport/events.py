@@ -65,10 +65,12 @@ log = logging.getLogger("ponte.events")
 
 # Callers at a time; each costs a few KiB, and two sockets while its call is under way. `select` on Windows takes 512.
 MAX_CONNECTIONS = 4096 if sys.platform != "win32" else 200
+MAX_CALLS = 1024                # on their way at once; more would wait for servers, each of which takes 128
 WORKERS = 1                     # threads; one interpreter runs one of them at a time, so more pay only without a GIL
 ACCEPTS_PER_TURN = 64           # so that a flood of new connections does not hold up the old ones
 ACCEPT_PAUSE_S = 0.1            # after the system had no file descriptor left for us
 ALL_SENT = memoryview(b"")
+TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")
 CONNECTING = frozenset((0, errno.EINPROGRESS, errno.EWOULDBLOCK))
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
@@ -248,8 +250,10 @@ class Caller(Stream[Request]):
 
     def _begin(self, request: Request) -> None:
         self._state, self._in_message, self._keep_alive = Asks.CALLING, False, request.keep_alive
-        self.worker.calls += 1
-        begun = answer(self.worker.engine.begin, request, self._received_at)
+        worker = self.worker
+        worker.calls += 1
+        begun = TOO_MANY_CALLS if worker.calls > worker.max_calls else answer(worker.engine.begin, request,
+                                                                              self._received_at)
         if isinstance(begun, Reply):
             self._answer(begun)
         else:
@@ -490,6 +494,7 @@ class Worker(Loop):
         super().__init__()
         self.engine = engine
         self.callers: Set[Caller] = set()
+        self.max_calls = engine.max_calls_of_worker
         self.calls = 0                                              # under way; written by this thread only
         self._pool: Dict[Address, Dict[Upstream, None]] = {}        # idle connections, the last used at the end
         self._acceptor = Acceptor(self, listening.dup())
@@ -592,14 +597,15 @@ class Worker(Loop):
 class EventEngine:
     """Carries out every call on one of a few workers. Has the methods of a `ThreadEngine`, and means the same by them.
 
-    `workers` is the number of threads.
+    `workers` is the number of threads, `max_calls` that of calls on their way, which they share in equal parts.
     """
 
     def __init__(self, host: str, port: int, begin: Begin, *, max_connections: int = MAX_CONNECTIONS,
-                 workers: int = WORKERS, tls: Optional[Tls] = None) -> None:
+                 max_calls: int = MAX_CALLS, workers: int = WORKERS, tls: Optional[Tls] = None) -> None:
         self.begin = begin
         self.tls = tls
         self.max_connections = max_connections
+        self.max_calls_of_worker = -(-max_calls // workers)
         self.retiring = False       # written once; a late reader costs one reply more
         self._changed = threading.Condition()
         self._waiting = 0           # threads in `wait_until_quiet`. Guarded by self._changed

@@ -5,8 +5,8 @@ sees a request or a reply before its last byte has arrived. Rule R (transport/fa
 
 Bytes are fed in and messages taken out (sans-IO), so that one parser serves blocking threads and event loops.
 
-Not here, on purpose: HTTP/2, compression, HEAD, and replies that end with the stream. A reply without a
-length cannot be told from a truncated one.
+Not here, on purpose: HTTP/2, HEAD, what is inside a body (transport/rpc.py), and replies that end with the stream:
+one without a length cannot be told from a truncated one.
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ class Reply(NamedTuple):
 
 
 class ProtocolError(Exception):
-    """The other side broke HTTP. `status` is what a server answers to it (RFC 9110 section 15)."""
+    """The other side broke HTTP. A server answers `status` and `headers` (RFC 9110 section 15)."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, **headers: str) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.headers = headers      # as `text_reply` takes them
 
 
 REASONS = {

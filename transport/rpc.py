@@ -3,7 +3,8 @@
 Wire format: the XML-RPC specification (xmlrpc.com/spec.md), marshalled by `xmlrpc.client`, with `None` as
 <nil/>, and the fault codes of the "specification for fault code interoperability".
 
-A document with a DOCTYPE is refused before anything of it is expanded: no entity, no entity bomb.
+A document with a DOCTYPE is refused before anything of it is expanded: no entity, no entity bomb. A body may be
+compressed with gzip (RFC 1952), and is inflated no further than a message may be long: no zip bomb.
 An exception in a function becomes a fault with its type and message, never with a traceback.
 
 Threads: `Dispatcher.dispatch` may run in any number of them; whether the functions can stand that is
@@ -17,11 +18,13 @@ import itertools
 import logging
 import re
 import xmlrpc.client
+import zlib
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 from xml.parsers import expat
 from xmlrpc.client import Fault
 
 from transport import plain
+from transport.message import MAX_BODY_BYTES, ProtocolError, Request
 
 log = logging.getLogger("ponte.rpc")
 
@@ -32,6 +35,10 @@ APPLICATION_ERROR = -32500
 TRANSPORT_ERROR = -32300
 
 CONTENT_TYPE = "text/xml"
+XML_TYPES = frozenset((CONTENT_TYPE, "application/xml"))
+GZIP = frozenset(("gzip", "x-gzip"))    # RFC 9110 section 8.4.1.3: the same
+GZIP_FORMAT = 16 + zlib.MAX_WBITS       # zlib's way to say: with the header and the checksum of RFC 1952
+MULTICALL = "system.multicall"
 MAX_DEPTH = 500         # nested elements; a list in a list takes four, and Python's own recursion ends near 1,000
 MAX_FAULT_CHARS = 10_000        # an error may quote all of a call; a fault longer than a reply may be would be lost
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")      # XML 1.0 section 2.2
@@ -50,6 +57,38 @@ def idempotent(function: Function) -> Function:
     """
     function.idempotent = True  # type: ignore[attr-defined]
     return function
+
+
+# ---- the body of a request ------------------------------------------------------------------------------
+
+def xml_of(request: Request) -> bytes:
+    """The XML in a request, inflated if need be. Raises ProtocolError: 415, or 413 and 400 for gzip.
+
+    The proxy passes bodies on as they are: what is in them is between its two ends.
+    """
+    media_type = request.headers.get("content-type", CONTENT_TYPE)      # who says nothing is believed, too
+    if media_type != CONTENT_TYPE and media_type.partition(";")[0].strip().lower() not in XML_TYPES:
+        raise ProtocolError(415, f"send XML-RPC as Content-Type: {CONTENT_TYPE}")
+    coding = request.headers.get("content-encoding", "identity").lower()
+    if coding in GZIP:
+        return _inflate(request.body)
+    if coding != "identity":
+        raise ProtocolError(415, f"a body in {coding[:20]!r} is not read here", Accept_Encoding="gzip, identity")
+    return request.body
+
+
+def _inflate(packed: bytes) -> bytes:
+    """What is in one gzip member, which may be as long as a message at most."""
+    inflator = zlib.decompressobj(GZIP_FORMAT)
+    try:
+        body = inflator.decompress(packed, MAX_BODY_BYTES + 1)      # a byte too many tells enough
+    except zlib.error as error:
+        raise ProtocolError(400, f"broken gzip: {error}") from None
+    if len(body) > MAX_BODY_BYTES:
+        raise ProtocolError(413, f"a body of more than {MAX_BODY_BYTES} bytes, once inflated")
+    if not inflator.eof or inflator.unused_data:
+        raise ProtocolError(400, "broken gzip: it ends too early, or something follows it")
+    return body
 
 
 # ---- marshalling ----------------------------------------------------------------------------------------
@@ -75,6 +114,14 @@ def decode_call(body: bytes) -> Tuple[str, Tuple[Any, ...]]:
 def encode_result(value: Any) -> bytes:
     """A <methodResponse> with a value. Raises TypeError, OverflowError or ValueError for what XML-RPC cannot carry."""
     return plain.write_result(value) or _xml(xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True))
+
+
+def encode_reply(value: Any) -> bytes:
+    """The same for a reply that has to travel; also raises ValueError for one that is longer than a message may be."""
+    encoded = encode_result(value)
+    if len(encoded) > MAX_BODY_BYTES:
+        raise ValueError(f"it has {len(encoded)} bytes as XML, and a message {MAX_BODY_BYTES} at most")
+    return encoded
 
 
 def encode_fault(fault: Fault) -> bytes:
@@ -147,11 +194,12 @@ class Dispatcher:
     """Maps method names to functions. Introspection (system.listMethods and its kin) is built in.
 
     Register before serving; `dispatch` may then run in any number of threads. `encode` makes a <methodResponse>
-    of what a function returns.
+    of what a function returns. `multicall`: system.multicall runs several calls in one, which then has one outcome
+    for all of them: it may be unknown which have run.
     """
 
     def __init__(self, functions: Union[Iterable[Function], Dict[str, Function]] = (),
-                 encode: Callable[[Any], bytes] = encode_result) -> None:
+                 encode: Callable[[Any], bytes] = encode_reply, *, multicall: bool = False) -> None:
         self._encode_result = encode
         self._methods: Dict[str, _Method] = {}
         named = functions.items() if isinstance(functions, dict) else ((f.__name__, f) for f in functions)
@@ -160,6 +208,8 @@ class Dispatcher:
         self.register(self._list_methods, "system.listMethods")
         self.register(self._method_help, "system.methodHelp")
         self.register(self._method_signature, "system.methodSignature")
+        if multicall:
+            self.register(self._multicall, MULTICALL)
 
     @property
     def idempotent(self) -> Tuple[str, ...]:
@@ -184,6 +234,8 @@ class Dispatcher:
 
     def _run(self, name: str, params: Tuple[Any, ...]) -> Any:
         method = self._methods.get(name)
+        if method is None and name == MULTICALL:
+            raise Fault(METHOD_NOT_FOUND, f"{MULTICALL} is off: one call has one outcome (server.py --allow-multicall)")
         if method is None:
             raise Fault(METHOD_NOT_FOUND, f"no method {name!r}; there are: {', '.join(self._public())}")
         if not method.takes(len(params)):
@@ -217,6 +269,25 @@ class Dispatcher:
     def _method_signature(self, name: str) -> Union[List[List[str]], str]:
         """The types of a method's result and parameters; "undef" where its annotations do not tell."""
         return self._known(name).types() or "undef"
+
+    def _multicall(self, calls: List[Dict[str, Any]]) -> List[Any]:
+        """Runs [{"methodName": ..., "params": [...]}, ...] one after the other; each gives [result], or a fault."""
+        if not isinstance(calls, list):
+            raise Fault(INVALID_PARAMETERS, f"{MULTICALL} takes an array of calls")
+        return [self._one_of_many(call) for call in calls]
+
+    def _one_of_many(self, call: Any) -> Any:
+        try:
+            if not isinstance(call, dict) or set(call) != {"methodName", "params"} \
+                    or not isinstance(call["methodName"], str) or not isinstance(call["params"], list):
+                raise Fault(INVALID_PARAMETERS, "a call is a struct of methodName (string) and params (array)")
+            if call["methodName"] == MULTICALL:
+                raise Fault(INVALID_PARAMETERS, f"{MULTICALL} cannot call itself")
+            result = self._run(call["methodName"], tuple(call["params"]))
+            self._encode(call["methodName"], result)    # what cannot travel is the fault of this one call
+            return [result]
+        except Fault as fault:
+            return {"faultCode": fault.faultCode, "faultString": fault.faultString}
 
     def _known(self, name: str) -> _Method:
         method = self._methods.get(name)

@@ -183,7 +183,7 @@ def answer(handler: Callable[[Request, float], R], request: Request, received_at
     try:
         return handler(request, received_at)
     except ProtocolError as error:
-        return text_reply(error.status, error.reason)
+        return text_reply(error.status, error.reason, **error.headers)
     except Exception:
         log.exception("the handler of %s %s failed", request.method, request.target)
         return text_reply(500, "internal error")

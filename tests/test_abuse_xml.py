@@ -1,0 +1,192 @@
+"""Bad XML-RPC on every port that takes calls: the registry, a server, and the proxy with either engine before it.
+
+Whoever sends it gets a fault with its code and HTTP 200; nothing is executed, and the next call is served on the same
+connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import unittest
+from typing import Any, ClassVar, Dict, List, NamedTuple, Optional, Sequence, Set
+from xmlrpc.client import Fault, dumps
+
+from proxy import ENGINES
+from registry import Registry
+from server import Server
+from tests.fakes import hurry_listeners
+from tests.test_abuse_http import CALLED, HELLO, LOOKUP, PROXIES, Port, one_reply, proxy_before
+from tests.test_wire import PATIENCE_S
+from transport.message import MAX_BODY_BYTES
+from transport.rpc import (
+    APPLICATION_ERROR,
+    INVALID_PARAMETERS,
+    METHOD_NOT_FOUND,
+    NOT_WELL_FORMED,
+    decode_result,
+    encode_call,
+)
+
+ALL = ("registry", *CALLED)
+
+
+def setUpModule() -> None:
+    hurry_listeners()
+
+
+class Row(NamedTuple):
+    """A body, the code of the fault that it gets, and words that are in its text."""
+
+    name: str
+    body: bytes
+    code: int
+    words: Sequence[str] = ()
+    ports: Sequence[str] = ALL
+
+
+def _call(value: str) -> bytes:
+    return (f"<methodCall><methodName>lookup</methodName><params><param><value>{value}</value></param></params>"
+            "</methodCall>").encode()
+
+
+def _bomb() -> bytes:
+    """Ten entities, each ten times the one before."""
+    entities = "".join(f"<!ENTITY e{n} '{f'&e{n - 1};' * 10}'>" for n in range(1, 10))
+    return f"<!DOCTYPE a [<!ENTITY e0 'ha'>{entities}]>".encode() + _call("<string>&e9;</string>")
+
+
+ROWS: Sequence[Row] = (
+    Row("nothing", b"", NOT_WELL_FORMED),
+    Row("no XML", b"hello", NOT_WELL_FORMED),
+    Row("half a call", HELLO[:-9], NOT_WELL_FORMED),
+    Row("a result", dumps((1,), methodresponse=True).encode(), NOT_WELL_FORMED),
+    Row("a DOCTYPE", b"<!DOCTYPE methodCall>" + _call("<int>1</int>"), NOT_WELL_FORMED),
+    Row("entities", _bomb(), NOT_WELL_FORMED),
+    Row("a file of ours", b"<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>" + _call("<string>&e;</string>"),
+        NOT_WELL_FORMED),
+    Row("50,000 levels", _call("<array><data><value>" * 12_500 + "</value></data></array>" * 12_500), NOT_WELL_FORMED),
+    Row("50,000 levels that do not end", b"<methodCall>" + b"<a>" * 50_000, NOT_WELL_FORMED),
+    Row("5,000 digits", _call(f"<int>{'9' * 5000}</int>"), NOT_WELL_FORMED),
+    Row("an unknown method", encode_call("nothing", ()), METHOD_NOT_FOUND, ("nothing",)),
+    Row("a private method", encode_call("_call", ()), METHOD_NOT_FOUND),
+    Row("a dotted method", encode_call("hello.__globals__", ()), METHOD_NOT_FOUND),
+    Row("system.multicall", encode_call("system.multicall", ([],)), METHOD_NOT_FOUND, ("off",)),
+    Row("wrong arguments of a server", encode_call("hello", (1, 2)), INVALID_PARAMETERS, ports=CALLED),
+    Row("a result that is too big", encode_call("answer", ("integer",)), APPLICATION_ERROR, ("did run",), CALLED),
+    Row("a result of no type", encode_call("answer", ("set",)), APPLICATION_ERROR, ("did run",), CALLED),
+    Row("a result longer than a message", encode_call("answer", ("long",)), APPLICATION_ERROR,
+        ("did run", str(MAX_BODY_BYTES)), CALLED),
+    Row("wrong arguments of the registry", encode_call("lookup", ()), INVALID_PARAMETERS, ports=("registry",)),
+    *[Row(f"{method}{arguments}", encode_call(method, arguments), INVALID_PARAMETERS, ports=("registry",))
+      for method, arguments in (("lookup", (1,)), ("lookup", ("a", "b")), ("watch", ("a", "1", 1)), ("watch", ("a", 1)),
+                                ("watch", ("a", 1, -1)), ("watch", ("a", 1, 10 ** 6)), ("watch", ("a", True, 1)),
+                                ("watch", ("a", 1, float("nan"))), ("services", (1,)), ("snapshot", ({},)))],
+    *[Row(method, encode_call(method, ()), METHOD_NOT_FOUND, ports=("registry",))
+      for method in ("apply", "expire", "close", "start", "register", "status")],
+)
+RESULTS = {"integer": 2 ** 70, "set": {1}, "long": "x" * (MAX_BODY_BYTES + 1)}
+
+
+def answer(kind: str) -> object:
+    """What XML-RPC cannot carry."""
+    return RESULTS[kind]
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+class Abuse(unittest.TestCase):
+    """One of each, in this process; a connection to each, which stays open."""
+
+    ports: ClassVar[List[Port]]
+    executed: ClassVar[threading.Semaphore]
+    registry: ClassVar[Registry]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.executed = threading.Semaphore(0)
+
+        def hello() -> str:
+            cls.executed.release()
+            return "World"
+
+        server = stack.enter_context(Server("greeter", [hello, answer], registries=(), name="server"))
+        cls.registry = stack.enter_context(Registry(port=0))
+        cls.ports = [Port("registry", cls.registry.address, "/registry", LOOKUP),
+                     Port("server", server.address, "/greeter", HELLO)]
+        for engine in ENGINES:
+            proxy = stack.enter_context(proxy_before(server.address, engine))
+            cls.ports.append(Port(f"proxy, {engine}", proxy.address, "/greeter", HELLO))
+
+    def test_every_row(self) -> None:
+        """Its fault, nothing executed, and then a call that is served on the same connection."""
+        for port in self.ports:
+            with socket.create_connection(port.address, PATIENCE_S) as sock:
+                for row in ROWS:
+                    if port.name in row.ports:
+                        with self.subTest(port=port.name, row=row.name):
+                            fault = _fault(sock, port, row.body)
+                            self.assertEqual(fault and fault.faultCode, row.code, fault)
+                            self.assertEqual([word for word in row.words if word not in str(fault)], [])
+                            self.assertFalse(self.executed.acquire(blocking=False), "something was executed")
+                            self.assertIsNone(_fault(sock, port, port.call))
+                            self.executed.acquire(blocking=False)
+
+    def test_nothing_but_beats_changes_a_registry(self) -> None:
+        """Whatever is asked of it, its index stays."""
+        registry = next(port for port in self.ports if port.name == "registry")
+        before = self.registry.lookup("*")
+        with socket.create_connection(registry.address, PATIENCE_S) as sock:
+            for row in ROWS:
+                _fault(sock, registry, row.body)
+        self.assertEqual(self.registry.lookup("*"), before)
+
+    def test_every_row_is_for_some_port(self) -> None:
+        """A name that is misspelt would take a row out."""
+        known: Set[str] = {port.name for port in self.ports}
+        self.assertEqual({name for row in ROWS for name in row.ports}, known)
+        self.assertEqual(known - {"registry", "server"}, set(PROXIES))
+
+
+class Multicall(unittest.TestCase):
+    """A server that was told to allows several calls in one."""
+
+    def test_a_stock_client_calls_several(self) -> None:
+        """Each has its result, or its fault; one that calls for more of them has a fault, too."""
+        with Server("greeter", [add, answer], registries=(), name="server",
+                    allow_multicall=True) as server:
+            port = Port("server", server.address, "/greeter", b"")
+            calls: List[Dict[str, Any]] = [{"methodName": name, "params": params} for name, params in (
+                ("add", [1, 2]), ("add", [1]), ("nothing", []), ("answer", ["set"]), ("system.multicall", [[]]),
+                ("_call", []))]
+            with socket.create_connection(port.address, PATIENCE_S) as sock:
+                results = _result(sock, port, encode_call("system.multicall", ([*calls, {"methodName": "add"}, 7],)))
+                self.assertEqual(results[0], [3])
+                self.assertEqual([fault["faultCode"] for fault in results[1:]], [
+                    INVALID_PARAMETERS, METHOD_NOT_FOUND, APPLICATION_ERROR, INVALID_PARAMETERS, METHOD_NOT_FOUND,
+                    INVALID_PARAMETERS, INVALID_PARAMETERS])
+                self.assertIn("did run", results[3]["faultString"])
+                fault = _fault(sock, port, encode_call("system.multicall", ("add",)))
+                self.assertEqual(fault and fault.faultCode, INVALID_PARAMETERS)
+
+
+def _result(sock: socket.socket, port: Port, body: bytes) -> List[Any]:
+    sock.sendall(port.post(body=body))
+    reply = one_reply(sock)
+    assert reply.status == 200, reply
+    found: List[Any] = decode_result(reply.body)
+    return found
+
+
+def _fault(sock: socket.socket, port: Port, body: bytes) -> Optional[Fault]:
+    """The fault that answers a body; None for a result."""
+    try:
+        _result(sock, port, body)
+    except Fault as fault:
+        return fault
+    return None
