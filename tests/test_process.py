@@ -6,9 +6,12 @@ import argparse
 import contextlib
 import io
 import json
+import logging
 import socket
+import threading
 import unittest
 from typing import Any, Callable, List, Optional, Sequence, Tuple, cast
+from unittest import mock
 
 from transport import process
 from transport.message import Reply, Request
@@ -193,7 +196,32 @@ class Pages(unittest.TestCase):
         reply = self.page(get("/metrics"))
         assert reply
         self.assertEqual(reply.body.decode().splitlines(),
-                         ["ponte_server_running 2", "ponte_server_share 0.5", 'ponte_server_requests{name="calls"} 7'])
+                         ["ponte_server_running 2", "ponte_server_share 0.5", 'ponte_server_requests{name="calls"} 7',
+                          "ponte_server_thread_deaths 0"])
+
+    def test_a_thread_that_dies_is_counted_and_told_in_one_line(self) -> None:
+        """Its traceback is for --verbose; every status page has the count."""
+        deaths = process.ThreadDeaths()
+        self.addCleanup(setattr, threading, "excepthook", threading.excepthook)
+        deaths.watch()
+        for level, told in ((logging.INFO, False), (logging.DEBUG, True)):
+            with self.assertLogs("ponte.process", level) as logs:
+                thread = threading.Thread(target=lambda: int("x"), name="ponte-doomed")
+                thread.start()
+                thread.join()
+            [record] = logs.records
+            self.assertRegex(record.getMessage(), "^ponte-doomed died: ValueError: .*'x'$")
+            self.assertEqual(bool(record.exc_info), told)
+        with mock.patch.object(process, "thread_deaths", deaths):
+            reply = self.page(get("/status"))
+        assert reply
+        self.assertEqual(json.loads(reply.body)["thread_deaths"], 2)
+
+    def test_nobody_is_a_tunnel(self) -> None:
+        """405 for CONNECT, whose target is an address."""
+        reply = self.page(get("a:443", "CONNECT"))
+        assert reply
+        self.assertEqual((reply.status, reply.headers["Allow"]), (405, "GET, POST"))
 
     def test_pages_are_read_with_get(self) -> None:
         """405 with Allow for every other method; other paths are none of its business."""

@@ -42,6 +42,7 @@ LOG_LINES = 10_000          # how many may wait while the console is blocked
 GRACE_S = 10.0              # what running calls get after SIGTERM
 CTRL_C_GRACE_S = 0.8        # and after Ctrl-C: a person is waiting
 SEEN_S = 0.5                # how long a draining process serves on while its peers read that it drains
+PAGES = ("/health", "/status", "/metrics")
 PYTHON = "python" if sys.platform == "win32" else "python3"      # as users type it
 WAKE_S = 0.25               # an untimed wait may ignore Ctrl-C on Windows; this is how often we look
 
@@ -181,7 +182,10 @@ def run(main: Callable[[Sequence[str]], Optional[int]], arguments: Optional[Sequ
 
 
 def start_logging(verbose: bool) -> None:
-    """Sends log lines to standard error without ever waiting for it; `verbose` adds every call."""
+    """Sends log lines to standard error without ever waiting for it; `verbose` adds every call.
+
+    From now on a thread that dies of an exception is counted, too.
+    """
     console = logging.StreamHandler()
     console.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(message)s", "%H:%M:%S"))
     lines: queue.Queue[logging.LogRecord] = queue.Queue(LOG_LINES)
@@ -190,6 +194,31 @@ def start_logging(verbose: bool) -> None:
     root = logging.getLogger("ponte")
     root.addHandler(logging.handlers.QueueHandler(lines))
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
+    thread_deaths.watch()
+
+
+class ThreadDeaths:
+    """Counts the threads that an exception has ended: nobody waits for them, so nobody else would see it.
+
+    `count` is on every status page; zero is the only good value.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def watch(self) -> None:
+        """From now on every such thread is counted, and logged in one line (--verbose: with its traceback)."""
+        threading.excepthook = self._on_death
+
+    def _on_death(self, died: threading.ExceptHookArgs) -> None:
+        self.count += 1
+        name = died.thread.name if died.thread else "a thread"
+        traceback = (died.exc_type, died.exc_value, died.exc_traceback) if log.isEnabledFor(logging.DEBUG) else None
+        log.error("%s died: %s: %s", name, died.exc_type.__name__, died.exc_value,
+                  exc_info=traceback)  # type: ignore[arg-type]    # typeshed: the value may be None
+
+
+thread_deaths = ThreadDeaths()
 
 
 def allow_open_files() -> None:
@@ -333,19 +362,24 @@ def serve(member: Member, stop: Stop, banner: str, grace_s: float) -> int:
 
 # ---- pages ----------------------------------------------------------------------------------------------
 
-def page(request: Request, role: str, status: Callable[[], Dict[str, Json]]) -> Optional[Reply]:
-    """The reply to GET /health, /status (JSON) and /metrics (Prometheus text format 0.0.4); None for all else."""
-    if request.target == "/health":
-        content, body = "text/plain", "ok\n"
-    elif request.target == "/status":
-        content, body = "application/json", json.dumps(status(), indent=2) + "\n"
-    elif request.target == "/metrics":
-        content, body = "text/plain; version=0.0.4", "\n".join(_metrics(f"ponte_{role}", status())) + "\n"
-    else:
+def page(request: Request, role: str, own_status: Callable[[], Dict[str, Json]]) -> Optional[Reply]:
+    """The reply to GET /health, /status (JSON) and /metrics (Prometheus text format 0.0.4), and to what is no page
+    anywhere; None for all else.
+    """
+    if request.method == "CONNECT":         # its target is an address, which is nobody's page
+        return text_reply(405, "nobody here is a tunnel", Allow="GET, POST")
+    if request.target not in PAGES:
         return None
     if request.method != "GET":
         return text_reply(405, f"{request.target} is read with GET", Allow="GET")
-    return Reply(200, {"Content-Type": content}, body.encode())
+    if request.target == "/health":
+        return Reply(200, {"Content-Type": "text/plain"}, b"ok\n")
+    status = {**own_status(), "thread_deaths": thread_deaths.count}
+    if request.target == "/status":
+        content, body = "application/json", json.dumps(status, indent=2)
+    else:
+        content, body = "text/plain; version=0.0.4", "\n".join(_metrics(f"ponte_{role}", status))
+    return Reply(200, {"Content-Type": content}, f"{body}\n".encode())
 
 
 def _metrics(prefix: str, status: Dict[str, Json]) -> List[str]:
