@@ -18,7 +18,7 @@ from bench import processes, results, targets
 from bench.report import Report
 from bench.rounds import Plan
 
-SECTIONS = ("calls", "proxy", "peers", "registry", "failover", "memory")
+SECTIONS = ("calls", "proxy", "peers", "registry", "failover", "memory", "overload", "slow")
 CHECK = "check"             # not one of them: it measures our measuring
 ROUNDS, SECONDS = 3, 2.0
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.5

@@ -33,6 +33,12 @@ TARGETS = (
     Target("the same by the proxy, threads", "failover extra ms proxy, threads", 5, at_most=True),
     Target("the same by the proxy, events", "failover extra ms proxy, events", 5, at_most=True),
     Target("1,000 idle connections at the proxy, events, MB", "memory idle MB events", 30, at_most=True),
+    *(Target(f"served at 5 times the capacity ÷ peak, {way}", f"overload goodput {way}", 0.8)
+      for way in ("server", "proxy, threads", "proxy, events", "registry")),
+    *(Target(f"p99 of those served then ÷ p99 at the peak, {way}", f"overload p99 {way}", 1.5, at_most=True)
+      for way in ("server", "proxy, threads", "proxy, events")),
+    *(Target(f"p99 beside 1,000 clients that drip ({kind}) ÷ without, events", f"slow p99 events {kind}", 1.5,
+             at_most=True) for kind in ("head", "body", "read")),
 )
 
 

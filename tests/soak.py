@@ -122,9 +122,9 @@ class Soak:
         everybody = [process.address for process in self.steady.values()]
         jobs: List[Callable[[random.Random], None]] = [
             *[lambda rng, client=client: self._call(client) for client in self._clients * (CALLERS // 2)],
-            *[lambda rng, address=address: self._call_as_stock(address) for address in proxies],  
-            *[lambda rng, address=address: self._throw(address, rng) for address in everybody],   
-            *[lambda rng, address=address: self._drip(address, rng) for address in everybody],    
+            *[lambda rng, address=address: self._call_as_stock(address) for address in proxies],
+            *[lambda rng, address=address: self._throw(address, rng) for address in everybody],
+            *[lambda rng, address=address: self._drip(address, rng) for address in everybody],
             self._harm]
         for job in jobs:
             thread = threading.Thread(target=job, args=(random.Random(self.rng.getrandbits(64)),), daemon=True)

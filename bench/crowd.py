@@ -1,0 +1,152 @@
+"""Callers that do not go away: each calls again when its answer has come, and comes back after a refusal.
+
+    python3 -m bench.crowd --url http://127.0.0.1:4180/slow --method wait --callers 640 --pause 0.2 --seconds 2
+
+bench/load.py measures those who are served; this one also those who are not. A caller that is refused (503), or whose
+connection breaks, pauses for half to one and a half times the given time, and then connects anew. One thread, one loop
+(transport/loop.py). The result is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import socket
+import time
+from typing import Callable, List, NamedTuple
+from urllib.parse import urlsplit
+
+from bench.processes import allow_open_files
+from bench.report import percentile
+from transport.loop import READ, WRITE, Loop, Watched
+from transport.message import ProtocolError, ReplyParser, encode_request
+from transport.rpc import CONTENT_TYPE, encode_call
+from transport.tls import WOULD_BLOCK
+
+RECEIVE_BYTES = 65536
+WARM_UP_S = 0.5             # until all have come; what happens in it does not count
+
+
+class Crowded(NamedTuple):
+    """What a crowd has met. `broken`: connections that ended without an answer."""
+
+    served_per_s: float
+    p50_ms: float
+    p99_ms: float
+    refused_per_s: float
+    broken: int
+
+
+class Crowd(Loop):
+    """The callers, and what they have met since `counts_from`."""
+
+    def __init__(self, url: str, method: str, params: List[str], pause_s: float) -> None:
+        super().__init__()
+        parts = urlsplit(url)
+        self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self.request = encode_request("POST", parts.path, {"Host": parts.netloc, "Content-Type": CONTENT_TYPE},
+                                      encode_call(method, params))
+        self.pause_s = pause_s
+        self.counts_from = math.inf
+        self._rng = random.Random(0)
+        self.served_ms: List[float] = []
+        self.refused = self.broken = 0
+
+    def come_back(self) -> None:
+        """Has one caller come after a pause; not all after the same one, or they would come in waves."""
+        self.wake_at(Pause(self), time.monotonic() + self.pause_s * self._rng.uniform(0.5, 1.5))
+
+    def run(self, callers: int, seconds: float) -> Crowded:
+        began = time.monotonic()
+        self.counts_from = began + WARM_UP_S
+        for number in range(callers):       # not all in one instant, which no queue of a listener would hold
+            self.wake_at(Pause(self), began + WARM_UP_S / 2 * number / callers)
+        while time.monotonic() < self.counts_from + seconds:
+            self._turn()
+        self.release()
+        served = self.served_ms or [math.nan]
+        return Crowded(len(self.served_ms) / seconds, percentile(served, 0.5), percentile(served, 0.99),
+                       self.refused / seconds, self.broken)
+
+    def note(self, count: Callable[[], None]) -> None:
+        if time.monotonic() >= self.counts_from:
+            count()
+
+
+class Pause(Watched):
+    """A caller that waits. It has no socket, only a time."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        super().__init__(crowd, socket.socket())
+        self.crowd = crowd
+
+    def on_deadline(self) -> None:
+        self.close()
+        Caller(self.crowd)
+
+
+class Caller(Watched):
+    """A connection of a caller, from its beginning to a refusal."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        super().__init__(crowd, socket.socket())
+        self.crowd = crowd
+        self.parser = ReplyParser()
+        self.socket.setblocking(False)
+        self.socket.connect_ex(crowd.address)
+        self.connected = False
+        self.called_at = time.monotonic()
+        self.watch(WRITE)
+
+    def on_ready(self) -> None:
+        try:
+            if not self.connected:
+                self.connected = True
+                self._call()
+                return
+            data = self.socket.recv(RECEIVE_BYTES)
+            self.parser.feed(data)
+            reply = self.parser.next_message()
+        except WOULD_BLOCK:
+            return
+        except (OSError, ProtocolError):
+            data, reply = b"", None
+        if reply and reply.status == 200:
+            took_ms = (time.monotonic() - self.called_at) * 1000
+            self.crowd.note(lambda: self.crowd.served_ms.append(took_ms))
+            self._call()
+        elif reply or not data:
+            self.crowd.note(self._refused if reply else self._broken)
+            self.close()
+            self.crowd.come_back()
+
+    def _call(self) -> None:
+        self.called_at = time.monotonic()
+        self.socket.send(self.crowd.request)
+        self.watch(READ)
+
+    def _refused(self) -> None:
+        self.crowd.refused += 1
+
+    def _broken(self) -> None:
+        self.crowd.broken += 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--method", required=True)
+    parser.add_argument("--param", action="append", default=[])
+    parser.add_argument("--callers", type=int, required=True)
+    parser.add_argument("--pause", type=float, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    chosen = parser.parse_args()
+    allow_open_files()
+    crowd = Crowd(chosen.url, chosen.method, chosen.param, chosen.pause)
+    print(json.dumps(crowd.run(chosen.callers, chosen.seconds)._asdict()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Section `overload`: five times as many callers as there is room for. What do those get who are served?
+
+The function takes WORK_S without the processor, so that the capacity is that of the server, CALLS at a time, and not
+that of this machine, which also carries the callers. Who is refused comes back after WORK_S: CROWD callers offer CROWD
+/ CALLS times what can be served. And the same for lookups at a registry, which take nothing but the processor: there
+nobody is refused, and everybody waits for his turn.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import sys
+from typing import Dict, List, Tuple
+
+from bench.calls import ENGINES
+from bench.crowd import Crowded
+from bench.processes import ROOT, Stage
+from bench.report import Report, Table, median, show
+from bench.reverse import wait_until_serves
+from bench.rounds import Plan, interleave
+from server import MAX_CALLS
+from transport import process
+
+CALLS = MAX_CALLS           # that one server runs at a time
+FACTOR = 5
+WORK_S, QUICK_WORK_S = 0.2, 0.05
+LOOKUPS = 64                # connections that fill a registry
+EXTRA_S = 30.0              # beyond the time of a round, before a crowd is given up
+
+SERVICE = """
+import time
+
+def hello(text):
+    return text
+
+def work():
+    time.sleep({seconds})
+    return "done"
+"""
+
+Key = Tuple[str, int]       # way, callers
+
+
+def run(plan: Plan) -> Report:
+    work_s = QUICK_WORK_S if plan.quick else WORK_S
+    with Stage() as stage:
+        registry = stage.registry()
+        file = stage.file("slow.py", SERVICE.format(seconds=work_s))
+        at = {"server": stage.server("server-1", [registry], file).address}
+        for engine in ENGINES:      # each before a server of its own: idle connections of the other would fill it
+            own = stage.registry()
+            stage.server(f"server-{engine}", [own], file)
+            at[f"proxy, {engine}"] = stage.proxy(f"proxy-{engine}", own, "--engine", engine).address
+        ways = {way: f"http://{process.show(address)}/slow" for way, address in at.items()}
+        for url in ways.values():
+            wait_until_serves(url)
+        measures = {(way, CALLS * factor): functools.partial(_measure, url, "work", CALLS * factor, work_s)
+                    for way, url in ways.items() for factor in (1, FACTOR)}
+        lookups = f"http://{process.show(registry.address)}/registry"
+        for factor in (1, FACTOR):
+            measures["registry", LOOKUPS * factor] = functools.partial(_measure, lookups, "lookup", LOOKUPS * factor,
+                                                                       work_s)
+        found = interleave(plan, measures, warm_up=False)
+    return _report(found, work_s)
+
+
+def _report(found: Dict[Key, List[Crowded]], work_s: float) -> Report:
+    report = Report()
+    rows = []
+    fewest = {way: min(callers for other, callers in found if other == way) for way, _ in found}
+    for (way, callers), samples in found.items():
+        least = found[way, fewest[way]]
+        goodput = median([a.served_per_s / (b.served_per_s or float("nan")) for a, b in zip(samples, least)])
+        latency = median([a.p99_ms / b.p99_ms for a, b in zip(samples, least)])
+        cells = [median([getattr(sample, name) for sample in samples]) for name in Crowded._fields[:4]]
+        rows.append([f"{way} · {callers}", *map(show, cells), str(sum(sample.broken for sample in samples)),
+                     show(goodput), show(latency)])
+        if callers > fewest[way]:
+            report.figures[f"overload goodput {way}"] = goodput
+            report.figures[f"overload p99 {way}"] = latency
+    report.tables.append(Table(
+        f"Overload: {FACTOR} times as many callers as there is room for (a call takes {work_s * 1000:.0f} ms; a lookup "
+        "nothing but the processor)",
+        ("way · callers", "served/s", "p50 ms", "p99 ms", "refused/s", "broken", "served ÷ peak", "p99 ÷"), rows))
+    return report
+
+
+def _measure(url: str, method: str, callers: int, pause_s: float, seconds: float) -> Crowded:
+    parameters = ["--param", "slow"] if method == "lookup" else []
+    command = [sys.executable, "-S", "-m", "bench.crowd", "--url", url, "--method", method, *parameters, "--callers",
+               str(callers), "--pause", str(pause_s), "--seconds", str(seconds)]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          timeout=seconds + EXTRA_S)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr}")
+    return Crowded(**json.loads(done.stdout))
