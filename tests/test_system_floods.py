@@ -45,7 +45,10 @@ class Floods(SystemTest):
     """A registry, a server that beats to it, and two floods at the same time, for longer than a lease."""
 
     def test_no_lease_expires(self) -> None:
-        """The server is up all the time; the registry counts the garbage, and answers lookups meanwhile."""
+        """The server is on the list all the time; the registry counts the garbage, and answers lookups meanwhile.
+
+        It may be suspect for a moment, where the floods fill every core: a beat may be lost, four in a row are not.
+        """
         registry = self.cluster.start_registry()
         self.cluster.start_servers("services/greeter.py", "steady")
         for kind in ("lookups", "datagrams"):
@@ -53,8 +56,8 @@ class Floods(SystemTest):
         pause = threading.Event()
         for _ in range(15):
             pause.wait(LEASE_S / 10)
-            self.assertEqual(self.cluster.names("greeter", "up"), ["steady"])
-        self.assertNotRegex(registry.err, "expired|suspect")
+            self.assertEqual(self.cluster.names("greeter"), ["steady"])
+        self.assertNotRegex(registry.err, "expired")
         self.assertGreater(self._garbage(registry), 1000)
 
     def _flood(self, registry: Process, kind: str) -> None:
