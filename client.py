@@ -24,15 +24,16 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 from xmlrpc.client import Fault
 
 from heartbeat import check_name
-from registry import Directory
 from transport import process
+from transport.directory import Directory
 from transport.fallback import Balancer, Endpoint, Outcome
 from transport.hop import attempt_headers, exchange
 from transport.message import Reply, encode_request
+from transport.pool import Pool
 from transport.process import show
 from transport.rpc import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
 from transport.tls import Tls
-from transport.wire import Address, Pool
+from transport.wire import Address
 
 DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
 CALL_TIMEOUT_S = 5.0

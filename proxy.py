@@ -26,8 +26,8 @@ import time
 from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from heartbeat import Beat, Heartbeat, check_name, new_incarnation
-from registry import Directory
 from transport import events, process, wire
+from transport.directory import Directory
 from transport.events import EventEngine
 from transport.fallback import POLICIES, Attempt, Balancer, Call, Endpoint, Outcome
 from transport.hop import CallHeaders, Result, attempt_headers

@@ -1,4 +1,4 @@
-"""The registry: who is alive, kept as leases that heartbeats refresh. Also how others read it: `Directory`.
+"""The registry: who is alive, kept as leases that heartbeats refresh.
 
 Beats come over UDP (heartbeat.py); readers ask over XML-RPC at POST /registry, on the same port number:
 
@@ -8,11 +8,10 @@ Beats come over UDP (heartbeat.py); readers ask over XML-RPC at POST /registry, 
     services()                       the names of the services that have an endpoint
     snapshot()                       everything, for people
 
-State is soft: a registry that restarts empty
-is whole again within a beat, and says `warming` for one lease, while readers keep what they knew. Registries
-do not talk to each other: servers beat to all of them, readers take the union.
+State is soft: a registry that restarts empty is whole again within a beat, and says `warming` for one lease, while
+readers keep what they knew. Registries do not talk to each other: servers beat to all of them, readers take the union.
 
-The leases themselves, and their states, are in transport/leases.py.
+The leases themselves, and their states, are in transport/leases.py; the readers' side is transport/directory.py.
 
 Threads: one for beats and expiry, one for each connection. The beat thread never waits for a reader.
 
@@ -22,7 +21,6 @@ Not guaranteed: that an endpoint in the list is alive now. It was, at most a lea
 from __future__ import annotations
 
 import logging
-import random
 import secrets
 import selectors
 import socket
@@ -34,35 +32,24 @@ from xmlrpc.client import Fault
 
 from heartbeat import MAX_DATAGRAM_BYTES, Answer, BadDatagram, Beat, BeatReader, encode_answer
 from transport import process
+from transport.directory import PATH
 from transport.keys import key_for_listening, make_key
-from transport.leases import ALL, Endpoint, Event, LeaseTable, PatientClock, Seen, Verdict
-from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
+from transport.leases import ALL, Event, LeaseTable, PatientClock, Seen, Verdict
+from transport.message import Reply, Request, text_reply
 from transport.process import Json, show
-from transport.rpc import (
-    CONTENT_TYPE,
-    INVALID_PARAMETERS,
-    Dispatcher,
-    decode_result,
-    encode_call,
-    encode_result,
-    xml_of,
-)
+from transport.rpc import CONTENT_TYPE, INVALID_PARAMETERS, Dispatcher, encode_result, xml_of
 from transport.tls import Tls
-from transport.wire import Address, ExchangeError, Listener, Pool, listen
+from transport.wire import Address, Listener, listen
 
 log = logging.getLogger("ponte.registry")
 
 DEFAULT_PORT = 4100
-PATH = "/registry"
 TICK_S = 0.05               # how late an expiry may be noticed
 KEPT_REPLIES = 100          # services whose view is kept as XML; each takes some 700 bytes for an endpoint
 BATCH = 64                  # beats under one lock: more waits less for it, and keeps answers waiting longer
 AGE_S = 60.0                # a sender that is silent for so long is read as if it were new
 RECEIVE_BUFFER_BYTES = 1024 * 1024          # some 1,600 beats; if more could wait, they would be sent again meanwhile
 MAX_WAIT_S = 30.0           # the longest long poll
-WATCH_S = 10.0              # what Directory asks for: how long a frozen registry can hold up one reader
-RETRY_S = (0.1, 1.0)        # pause of a reader whose registry does not answer: at first, and at most
-KEEP_S = 5.0                # the last word of a registry that does not answer counts this long beside others
 ANSWERED = (Verdict.APPLIED.value, Verdict.OTHER_EPOCH.value, Verdict.SUPERSEDED.value)
 
 
@@ -290,147 +277,6 @@ def _tell(events: List[Event]) -> None:
 def _expect(holds: bool, otherwise: str) -> None:
     if not holds:
         raise Fault(INVALID_PARAMETERS, otherwise)
-
-
-# ---- the reader's side ----------------------------------------------------------------------------------
-
-class View:
-    """What several registries say together. Pure; not thread-safe.
-
-    Of one instance the higher incarnation wins; a tombstone beats an equal or lower one; what one registry
-    hears suffices. A registry that warms up adds to what was known of it. The last word of one that does not
-    answer counts for KEEP_S beside others, and for ever when none answers: an outage freezes the view.
-    """
-
-    def __init__(self) -> None:
-        self._said: Dict[Address, Dict[Tuple[str, str], Endpoint]] = {}
-        self._left: Dict[Address, Dict[Tuple[str, str], int]] = {}
-        self._lost_at: Dict[Address, float] = {}
-        self._warming: Dict[Address, bool] = {}
-
-    def take(self, registry: Address, answer: Dict[str, Any]) -> None:
-        """Takes an answer of lookup or watch; raises KeyError, TypeError or ValueError if it is not one."""
-        endpoints = [Endpoint.from_struct(struct) for struct in answer["endpoints"]]
-        said = {(e.service, e.instance): e for e in endpoints}
-        left = {(t["service"], t["instance"]): int(t["incarnation"]) for t in answer["left"]}
-        if answer["warming"]:
-            said = {**self._said.get(registry, {}), **said}
-        self._said[registry], self._left[registry], self._warming[registry] = said, left, answer["warming"]
-        self._lost_at.pop(registry, None)
-
-    def lose(self, registry: Address, now: float) -> None:
-        """Notes that a registry does not answer."""
-        self._lost_at.setdefault(registry, now)
-
-    def is_complete(self) -> bool:
-        """Whether some registry has answered that was not warming up: what it did not name is not there."""
-        return not all(self._warming.values())
-
-    def endpoints(self, now: float) -> Tuple[Endpoint, ...]:
-        """All endpoints, sorted."""
-        if self._said.keys() <= self._lost_at.keys():
-            now = max(self._lost_at.values(), default=now)      # time stands still when nobody answers
-        heard = [r for r in self._said if r not in self._lost_at or now - self._lost_at[r] < KEEP_S]
-        merged: Dict[Tuple[str, str], Endpoint] = {}
-        for registry in heard:
-            for key, endpoint in self._said[registry].items():
-                if key not in merged or _weight(endpoint) > _weight(merged[key]):
-                    merged[key] = endpoint
-        for registry in heard:
-            for key, incarnation in self._left[registry].items():
-                if key in merged and merged[key].incarnation <= incarnation:
-                    del merged[key]
-        return tuple(sorted(merged.values()))
-
-
-def _weight(endpoint: Endpoint) -> Tuple[int, int]:
-    """Which of two words about one instance counts: the higher. Draining is its own word, suspect only silence."""
-    return endpoint.incarnation, ("suspect", "up", "draining").index(endpoint.state)
-
-
-class Directory:
-    """Follows one service ("*": all) at several registries. Safe to share; a thread for each registry.
-
-    Parameters: `on_change()` runs on such a thread whenever `endpoints` has changed.
-    """
-
-    def __init__(self, service: str, registries: Sequence[Address],
-                 on_change: Callable[[], None] = lambda: None, tls: Optional[Tls] = None) -> None:
-        self.service = service
-        self.endpoints: Tuple[Endpoint, ...] = ()       # replaced whole: may be read without a lock
-        self.answered = False                           # any registry has, at any time
-        self._on_change = on_change
-        self._pool = Pool(tls)
-        self._changed = threading.Condition()
-        self._view = View()                             # Guarded by self._changed.
-        self._untried = set(registries)                 # Guarded by self._changed.
-        self._closed = threading.Event()
-        self._threads = [threading.Thread(target=self._follow, args=(registry,), name="ponte-watch", daemon=True)
-                         for registry in registries]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Waits for the first answer; False after `timeout_s`, or when every registry has failed to give one."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.answered or not self._untried, timeout_s)
-            return self.answered
-
-    def is_complete(self) -> bool:
-        """Whether a service that has no endpoint here does not exist, as far as any registry knows."""
-        with self._changed:
-            return self._view.is_complete()
-
-    def close(self) -> None:
-        """Stops following. Threads end on their own once their last request has failed."""
-        self._closed.set()
-        self._pool.close()
-
-    def _follow(self, registry: Address) -> None:
-        index, pause_s = 0, RETRY_S[0]
-        while not self._closed.is_set():
-            try:
-                answer = ask(self._pool, registry, "watch", self.service, index, WATCH_S, timeout_s=WATCH_S + 2)
-                self._take(registry, answer)
-                index, pause_s = answer["index"], RETRY_S[0]
-            except (OSError, Fault, KeyError, TypeError, ValueError) as error:
-                log.debug("no answer from the registry %s: %s", show(registry), error)
-                self._lose(registry)
-                self._closed.wait(pause_s * random.uniform(0.5, 1))
-                index, pause_s = 0, min(pause_s * 2, RETRY_S[1])
-
-    def _take(self, registry: Address, answer: Dict[str, Any]) -> None:
-        with self._changed:
-            self._view.take(registry, answer)
-        self._publish(registry, answered=True)
-
-    def _lose(self, registry: Address) -> None:
-        with self._changed:
-            self._view.lose(registry, time.monotonic())
-        self._publish(registry, answered=False)
-
-    def _publish(self, registry: Address, answered: bool) -> None:
-        with self._changed:
-            before, self.endpoints = self.endpoints, self._view.endpoints(time.monotonic())
-            changed = self.endpoints != before
-        if changed:
-            self._on_change()
-        with self._changed:         # only now: whoever waits finds the change made
-            self.answered = self.answered or answered
-            self._untried.discard(registry)
-            self._changed.notify_all()
-
-
-def ask(pool: Pool, registry: Address, method: str, *params: Any, timeout_s: float = 2.0) -> Any:
-    """One call to a registry. Raises ExchangeError, or the Fault that it answers."""
-    headers = {"Host": show(registry), "Content-Type": CONTENT_TYPE}
-    request = encode_request("POST", PATH, headers, encode_call(method, params))
-    reply = pool.exchange(registry, request, time.monotonic() + timeout_s)
-    if reply.status != 200:
-        raise ExchangeError("reply", ProtocolError(reply.status, f"HTTP {reply.status}"))
-    return decode_result(reply.body)
 
 
 # ---- the process ----------------------------------------------------------------------------------------

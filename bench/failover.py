@@ -19,11 +19,12 @@ from bench.processes import Child, Stage
 from bench.report import Report, Table, median, percentile, show
 from bench.rounds import Plan
 from client import Client
-from registry import ask
 from transport import process
+from transport.directory import ask
 from transport.message import encode_request
+from transport.pool import Pool
 from transport.rpc import CONTENT_TYPE
-from transport.wire import Address, Pool
+from transport.wire import Address
 
 SERVERS = 3
 CALLERS = 4                 # threads of each way

@@ -17,9 +17,9 @@ from bench.beats import INSTANCES, service_of
 from bench.processes import Child, Stage
 from bench.report import Report, Table, median, percentile, show
 from bench.rounds import Plan, interleave
-from registry import ask
 from transport import process
-from transport.wire import Pool
+from transport.directory import ask
+from transport.pool import Pool
 
 LEASES = (100, 1_000, 10_000, 100_000)
 QUICK_LEASES = (100, 10_000)

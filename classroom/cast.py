@@ -20,10 +20,11 @@ import threading
 import time
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from registry import ask
+from transport.directory import ask
 from transport.message import encode_request
+from transport.pool import Pool
 from transport.process import parse_address, show
-from transport.wire import Address, Pool
+from transport.wire import Address
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START_S = 20.0          # for a process to print its banner, on a slow laptop with a virus scanner

@@ -18,7 +18,8 @@ import registry
 from classroom.cast import CAN_FREEZE, read_status
 from classroom.screen import ASCII, MAX_COLUMNS, Screen, plain
 from classroom.texts import Words, choose_language, system_locale
-from transport.wire import Pool, listen
+from transport.pool import Pool
+from transport.wire import listen
 
 LOOPBACK = "127.0.0.1"
 WAIT_S = 2.0            # for a datagram or a connection to ourselves

@@ -30,9 +30,11 @@ from classroom.cast import BANNER, ROOT, read_status
 from classroom.console import Console
 from classroom.screen import Screen
 from classroom.texts import Words
-from registry import DEFAULT_PORT, ask
+from registry import DEFAULT_PORT
 from transport import process
-from transport.wire import Address, Pool
+from transport.directory import ask
+from transport.pool import Pool
+from transport.wire import Address
 
 ROLES = ("registry", "server", "proxy", "client")
 CLASS_SIZE = 3                  # servers, before the proxy is next

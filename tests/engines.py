@@ -19,7 +19,7 @@ from unittest import mock
 
 from tests.fakes import endpoint
 from tests.test_wire import PATIENCE_S, POST, connect, echo, soon
-from transport import events, wire
+from transport import events, pool, wire
 from transport.events import EventEngine
 from transport.fallback import Attempt, Outcome
 from transport.hop import Result
@@ -153,7 +153,7 @@ class EngineCase(Case):
 
     def limit(self, name: str, seconds: float = SOON_S) -> None:
         """Gives a limit of both engines another value; by default, many seconds pass at once."""
-        for module in (wire, events):
+        for module in (wire, pool, events):
             if hasattr(module, name):
                 patch = mock.patch.object(module, name, seconds)
                 patch.start()

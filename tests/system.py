@@ -35,8 +35,9 @@ import unittest
 from typing import IO, Any, Callable, Counter, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 from client import Client
-from registry import ask
-from transport.wire import Address, Pool
+from transport.directory import ask
+from transport.pool import Pool
+from transport.wire import Address
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START_S = 15.0          # for a process to print its banner; only a machine in trouble takes longer than one second

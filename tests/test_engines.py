@@ -33,7 +33,8 @@ from tests.engines import (
     wait_until_refused,
 )
 from tests.fakes import hurry_listeners
-from tests.test_wire import OK, PATIENCE_S, POST, Peer, connect, echo, soon
+from tests.test_pool import Peer
+from tests.test_wire import OK, PATIENCE_S, POST, connect, echo, soon
 from transport.fallback import Outcome
 from transport.message import (
     CONTINUE,

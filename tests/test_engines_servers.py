@@ -33,7 +33,8 @@ from tests.engines import (
     wait_for,
 )
 from tests.fakes import hurry_listeners
-from tests.test_wire import OK, PATIENCE_S, POST, Peer, connect, soon
+from tests.test_pool import Peer
+from tests.test_wire import OK, PATIENCE_S, POST, connect, soon
 from transport.fallback import Outcome
 from transport.hop import Result
 from transport.message import (

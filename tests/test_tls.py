@@ -20,9 +20,10 @@ from server import Server, idempotent
 from tests.certificates import Certificates, needs_openssl
 from tests.system import START_S, SystemTest, wait_until
 from transport.message import Reply, Request, encode_request
+from transport.pool import ExchangeError, Pool
 from transport.process import UsageError, chosen_tls
 from transport.tls import Tls
-from transport.wire import Address, ExchangeError, Listener, Pool
+from transport.wire import Address, Listener
 
 PATIENCE_S = 5.0
 MIB = 2 ** 20

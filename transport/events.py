@@ -45,18 +45,16 @@ from transport.message import (
     encode_reply,
     text_reply,
 )
+from transport.pool import POOL_IDLE_S, POOL_PER_ADDRESS, ExchangeError
 from transport.threads import Begin, Relay
 from transport.tls import WOULD_BLOCK, Tls
 from transport.wire import (
     IDLE_TIMEOUT_S,
     LINGER_S,
     MESSAGE_TIMEOUT_S,
-    POOL_IDLE_S,
-    POOL_PER_ADDRESS,
     RECEIVE_BYTES,
     TOO_MANY,
     Address,
-    ExchangeError,
     answer,
     listen,
 )

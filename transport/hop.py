@@ -18,8 +18,8 @@ from typing import Dict, NamedTuple, Optional
 
 from transport.fallback import Attempt, Outcome, outcome_of_failure, outcome_of_reply
 from transport.message import ProtocolError, Reply
+from transport.pool import ExchangeError, Pool
 from transport.process import show
-from transport.wire import ExchangeError, Pool
 
 MAX_CALL_ID = 128       # characters; ours have 32
 

@@ -16,8 +16,9 @@ from typing import Callable, Optional, Protocol, Set, Tuple, Union
 from transport.fallback import Attempt
 from transport.hop import Result, exchange
 from transport.message import Reply, Request
+from transport.pool import Pool
 from transport.tls import Tls
-from transport.wire import MAX_CONNECTIONS, Address, Listener, Pool
+from transport.wire import MAX_CONNECTIONS, Address, Listener
 
 
 class Relay(Protocol):

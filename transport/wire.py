@@ -1,8 +1,8 @@
-"""Sockets that carry HTTP/1.1 messages: one connection, a threaded listener, a connection pool.
+"""Sockets that carry HTTP/1.1 messages: one connection, and a threaded listener.
 
 The messages themselves are transport/message.py. Everything here blocks, with a deadline: an absolute
 `time.monotonic()` value, so that a peer that drips bytes gains no time. Threads: a `Listener` has one for
-accepting and one for each connection; a `Pool` has none and serves any number.
+accepting and one for each connection.
 
 Not here, on purpose: reverse DNS (it can take half a minute) and any waiting without a limit.
 """
@@ -15,15 +15,13 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
-from typing import Callable, Deque, Dict, Generic, Optional, Sequence, Set, Tuple, TypeVar, Union
+from typing import Callable, Generic, Optional, Sequence, Set, Tuple, TypeVar, Union
 
 from transport.message import (
     M,
     Parser,
     ProtocolError,
     Reply,
-    ReplyParser,
     Request,
     RequestParser,
     encode_reply,
@@ -35,29 +33,12 @@ log = logging.getLogger("ponte.wire")
 
 MAX_CONNECTIONS = 512           # threads of one listener; further connections get a 503 at once
 MESSAGE_TIMEOUT_S = 10.0        # from the first byte of a message to its last, however it drips
-IDLE_TIMEOUT_S = 75.0           # a kept connection without a request; longer than POOL_IDLE_S on purpose
-POOL_IDLE_S = 30.0              # a pooled connection unused for this long is not trusted any more
-POOL_PER_ADDRESS = 256          # idle connections kept for one address
+IDLE_TIMEOUT_S = 75.0           # a kept connection without a request; longer than transport.pool.POOL_IDLE_S on purpose
 LINGER_S = 0.5                  # how long a closing side waits for the other, so that no reset eats its reply
 ACCEPT_TICK_S = 0.2             # how late an idle listener notices that it was closed
 RECEIVE_BYTES = 64 * 1024
 
 Address = Tuple[str, int]
-
-
-class ExchangeError(OSError):
-    """A request got no reply. `sent` tells which of rule R's outcomes that is: False is definite.
-
-    Attributes: `sent` (the last byte of the request may have left), `timed_out`, and `phase`, one of
-    "connect", "send" and "reply".
-    """
-
-    def __init__(self, phase: str, cause: Exception) -> None:
-        self.phase = phase
-        self.sent = phase == "reply"
-        self.timed_out = isinstance(cause, socket.timeout)
-        reason = "timed out" if self.timed_out else getattr(cause, "strerror", None) or str(cause)
-        super().__init__(f"{phase}: {reason}")
 
 
 # ---- one socket -----------------------------------------------------------------------------------------
@@ -364,115 +345,3 @@ class Listener:
         connection.send(encode_reply(reply), time.monotonic() + LINGER_S)
         connection.finish()
         return False
-
-
-# ---- calling out ----------------------------------------------------------------------------------------
-
-class Pool:
-    """Connections kept open for the next request, by address. Safe to share between threads."""
-
-    def __init__(self, tls: Optional[Tls] = None) -> None:
-        self._tls = tls
-        self._lock = threading.Lock()
-        # Guarded by self._lock: idle connections, the last used at the right; and those inside an exchange.
-        self._idle: Dict[Address, Deque[Connection[Reply]]] = {}
-        self._in_use: Set[Connection[Reply]] = set()
-        self._closed = False
-
-    def exchange(self, address: Address, request: bytes, deadline: float) -> Reply:
-        """Sends one request and reads its whole reply, by `deadline` (monotonic). Raises ExchangeError.
-
-        A kept connection on which the send fails is replaced by a fresh one: the request's last byte did
-        not leave, so nobody can have run it.
-        """
-        while True:
-            kept = self._take(address)
-            connection = kept or self._connect(address, deadline)
-            try:
-                connection.send(request, deadline)
-            except OSError as error:
-                self._discard(connection)
-                if kept and not isinstance(error, socket.timeout):
-                    continue
-                raise ExchangeError("send", error) from error
-            return self._read_reply(address, connection, deadline)
-
-    def keep_only(self, addresses: Set[Address]) -> None:
-        """Closes the idle connections to all other addresses: who drains waits for us to hang up."""
-        with self._lock:
-            gone = [self._idle.pop(address) for address in self._idle.keys() - addresses]
-        for connections in gone:
-            for connection in connections:
-                connection.close()
-
-    def close(self) -> None:
-        """Closes every connection; an exchange that is under way ends with an ExchangeError."""
-        with self._lock:
-            self._closed = True
-            in_use = list(self._in_use)
-        self.keep_only(set())
-        for connection in in_use:
-            connection.interrupt()
-
-    def _read_reply(self, address: Address, connection: Connection[Reply], deadline: float) -> Reply:
-        try:
-            reply = connection.read(deadline)
-            if reply is None:
-                raise ConnectionResetError("the stream ended before a reply")
-            if connection.parser.in_message:
-                raise ProtocolError(502, "more bytes than one reply")
-        except (OSError, ProtocolError) as error:
-            self._discard(connection)
-            raise ExchangeError("reply", error) from error
-        if reply.keep_alive:
-            self._give_back(address, connection)
-        else:
-            self._discard(connection)
-        return reply
-
-    def _take(self, address: Address) -> Optional[Connection[Reply]]:
-        while True:
-            with self._lock:
-                idle = self._idle.get(address)
-                if not idle:
-                    return None
-                connection = idle.pop()
-                self._in_use.add(connection)
-            if time.monotonic() - connection.idle_since < POOL_IDLE_S and connection.is_silent():
-                return connection
-            self._discard(connection)
-
-    def _give_back(self, address: Address, connection: Connection[Reply]) -> None:
-        connection.idle_since = time.monotonic()
-        with self._lock:
-            self._in_use.discard(connection)
-            idle = self._idle.get(address)
-            if idle is None:
-                idle = self._idle[address] = deque()
-            if not self._closed and len(idle) < POOL_PER_ADDRESS:
-                idle.append(connection)
-                return
-        connection.close()
-
-    def _discard(self, connection: Connection[Reply]) -> None:
-        with self._lock:
-            self._in_use.discard(connection)
-        connection.close()
-
-    def _connect(self, address: Address, deadline: float) -> Connection[Reply]:
-        sock = None
-        try:
-            sock = socket.create_connection(address, max(deadline - time.monotonic(), 0.001))
-            if self._tls:
-                sock = self._tls.wrap_connected(sock, address[0])
-                shake_hands(sock, deadline)
-            connection = Connection(sock, ReplyParser())
-        except (OSError, UnicodeError, ValueError) as error:    # UnicodeError: a name that DNS cannot have
-            if sock:
-                sock.close()
-            raise ExchangeError("connect", error) from error
-        with self._lock:
-            self._in_use.add(connection)
-            if self._closed:
-                connection.interrupt()
-        return connection

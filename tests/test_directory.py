@@ -1,0 +1,196 @@
+"""How a registry is read: what several say together, and the threads that follow them."""
+
+from __future__ import annotations
+
+import time
+import unittest
+from typing import Any, Dict, List, Sequence, Set
+from unittest import mock
+from xmlrpc.client import Fault
+
+from tests.fakes import endpoint
+from transport.directory import KEEP_S, Directory, View
+from transport.leases import Endpoint
+from transport.pool import Pool
+
+A, B, C = ("10.0.0.1", 4100), ("10.0.0.2", 4100), ("10.0.0.3", 4100)
+PATIENCE_S = 5.0
+EMPTY: Dict[str, Any] = {"index": 1, "epoch": "e", "warming": False, "endpoints": [], "left": []}
+
+
+def answer(*endpoints: Endpoint, left: Sequence[Endpoint] = (), warming: bool = False) -> Dict[str, Any]:
+    """What a registry answers to a lookup."""
+    tombs = [{"service": e.service, "instance": e.instance, "incarnation": str(e.incarnation)} for e in left]
+    return {**EMPTY, "endpoints": [e.to_struct() for e in endpoints], "left": tombs, "warming": warming}
+
+
+def seen(view: View, now: float = 0.0) -> Set[str]:
+    """instance/incarnation/state of all endpoints of a view."""
+    return {f"{e.instance}/{e.incarnation}/{e.state}" for e in view.endpoints(now)}
+
+
+class Views(unittest.TestCase):
+    """The rules in the docstring of View."""
+
+    def test_what_one_registry_hears_suffices(self) -> None:
+        """The union: a server that one registry has lost is only cut off from it."""
+        view = View()
+        view.take(A, answer(endpoint("a"), endpoint("b")))
+        view.take(B, answer(endpoint("b"), endpoint("c")))
+        self.assertEqual(seen(view), {"a/1/up", "b/1/up", "c/1/up"})
+
+    def test_of_two_words_about_one_instance_the_weightier_counts(self) -> None:
+        """The higher incarnation; then draining, its own word; then up; suspect is only silence."""
+        for one, other, winner in ((endpoint("a", 1), endpoint("a", 2, "suspect"), "a/2/suspect"),
+                                   (endpoint("a", state="suspect"), endpoint("a"), "a/1/up"),
+                                   (endpoint("a", state="draining"), endpoint("a"), "a/1/draining"),
+                                   (endpoint("a", state="draining"), endpoint("a", state="suspect"), "a/1/draining")):
+            for first, second in ((one, other), (other, one)):
+                with self.subTest(first=first, second=second):
+                    view = View()
+                    view.take(A, answer(first))
+                    view.take(B, answer(second))
+                    self.assertEqual(seen(view), {winner})
+
+    def test_a_tombstone_beats_an_equal_or_lower_incarnation(self) -> None:
+        """Who has left stays gone, also where another registry has not heard of it; a new life lives."""
+        for buried, alive, left in ((1, 1, set()), (2, 1, set()), (1, 2, {"a/2/up"})):
+            with self.subTest(buried=buried, alive=alive):
+                view = View()
+                view.take(A, answer(endpoint("a", alive)))
+                view.take(B, answer(left=[endpoint("a", buried)]))
+                self.assertEqual(seen(view), left)
+
+    def test_a_tombstone_is_for_one_instance_of_one_service(self) -> None:
+        """A namesake in another service lives on."""
+        view = View()
+        view.take(A, answer(endpoint("a", service="bank"), endpoint("b")))
+        view.take(B, answer(left=[endpoint("a")]))
+        self.assertEqual(seen(view), {"a/1/up", "b/1/up"})
+
+    def test_a_later_answer_replaces_an_earlier_one(self) -> None:
+        """Of the same registry: its word is whole."""
+        view = View()
+        view.take(A, answer(endpoint("a"), endpoint("b")))
+        view.take(A, answer(endpoint("b")))
+        self.assertEqual(seen(view), {"b/1/up"})
+
+    def test_a_registry_that_warms_up_adds_to_what_was_known_of_it(self) -> None:
+        """It has just started: what it does not know yet is not gone. Once warm, its word is whole again."""
+        view = View()
+        view.take(A, answer(endpoint("a"), endpoint("b")))
+        view.take(A, answer(endpoint("b", state="draining"), warming=True))
+        self.assertEqual(seen(view), {"a/1/up", "b/1/draining"})
+        view.take(A, answer(endpoint("b")))
+        self.assertEqual(seen(view), {"b/1/up"})
+
+    def test_the_word_of_a_lost_registry_counts_for_a_while_beside_others(self) -> None:
+        """KEEP_S from the moment it was lost, however often it is lost again."""
+        view = View()
+        view.take(A, answer(endpoint("a")))
+        view.take(B, answer(endpoint("b")))
+        view.lose(A, 10.0)
+        view.lose(A, 12.0)
+        self.assertEqual(seen(view, 10.0 + KEEP_S - 0.01), {"a/1/up", "b/1/up"})
+        self.assertEqual(seen(view, 10.0 + KEEP_S), {"b/1/up"})
+
+    def test_an_outage_of_all_freezes_the_view(self) -> None:
+        """Calls go on with the last words, for ever."""
+        view = View()
+        view.take(A, answer(endpoint("a")))
+        view.take(B, answer(endpoint("b")))
+        for registry in (A, B, C):
+            view.lose(registry, 10.0)
+        self.assertEqual(seen(view, 1e6), {"a/1/up", "b/1/up"})
+
+    def test_a_registry_that_answers_again_counts_again(self) -> None:
+        """Also if it is lost once more later."""
+        view = View()
+        view.take(A, answer(endpoint("a")))
+        view.take(B, answer(endpoint("b")))
+        view.lose(A, 10.0)
+        view.take(A, answer(endpoint("a")))
+        self.assertEqual(seen(view, 100.0), {"a/1/up", "b/1/up"})
+        view.lose(A, 100.0)
+        self.assertEqual(seen(view, 101.0), {"a/1/up", "b/1/up"})
+
+    def test_what_is_no_answer_changes_nothing(self) -> None:
+        """KeyError, TypeError or ValueError; the view is as it was."""
+        view = View()
+        view.take(A, answer(endpoint("a")))
+        good = answer(endpoint("b"))
+        rows: List[Any] = [None, [], "x", {}, {**good, "endpoints": None}, {**good, "endpoints": [{}]},
+                           {**good, "left": [{}]}, {**good, "left": None},
+                           {key: value for key, value in good.items() if key != "warming"}]
+        for bad in rows:
+            with self.subTest(bad=bad), self.assertRaises((KeyError, TypeError, ValueError)):
+                view.take(A, bad)
+            self.assertEqual(seen(view), {"a/1/up"})
+
+    def test_a_view_is_complete_once_a_warm_registry_has_answered(self) -> None:
+        """Only then does a service that is not named not exist."""
+        view = View()
+        self.assertFalse(view.is_complete())
+        view.take(A, answer(warming=True))
+        self.assertFalse(view.is_complete())
+        view.take(B, answer())
+        self.assertTrue(view.is_complete())
+
+
+class Directories(unittest.TestCase):
+    """A reader's threads, with registries that are only functions."""
+
+    def follow(self, answers: Dict[Any, Any], **expected: Any) -> Directory:
+        """A directory whose registries give these answers, each once, and then are silent until it is closed."""
+        given: List[Any] = []
+
+        def fake_ask(pool: Pool, registry: Any, *_: Any, **__: Any) -> Any:
+            if registry in given:
+                directory._closed.wait(PATIENCE_S)
+                raise OSError("closed")
+            given.append(registry)
+            if isinstance(answers[registry], Exception):
+                raise answers[registry]
+            return answers[registry]
+
+        patch = mock.patch("transport.directory.ask", fake_ask)
+        patch.start()
+        directory = Directory("greeter", list(answers), **expected)
+        self.addCleanup(patch.stop)
+        for thread in directory._threads:
+            self.addCleanup(thread.join, PATIENCE_S)
+        self.addCleanup(directory.close)
+        directory.start()
+        return directory
+
+    def test_who_waits_finds_the_change_made(self) -> None:
+        """`on_change` has run before `wait` returns."""
+        changes: List[str] = []
+        directory = self.follow({A: answer(endpoint("a"))}, on_change=lambda: changes.append("made"))
+        self.assertTrue(directory.wait(PATIENCE_S))
+        self.assertEqual((changes, [e.instance for e in directory.endpoints]), (["made"], ["a"]))
+
+    def test_waiting_ends_when_every_registry_has_failed(self) -> None:
+        """No call waits for its whole timeout when nobody is there to answer."""
+        directory = self.follow({A: OSError("refused"), B: Fault(1, "no")})
+        started = time.monotonic()
+        self.assertFalse(directory.wait(PATIENCE_S))
+        self.assertLess(time.monotonic() - started, PATIENCE_S / 2)
+
+    def test_one_answer_is_enough(self) -> None:
+        """The others may be down."""
+        directory = self.follow({A: OSError("refused"), B: answer(endpoint("b"))})
+        self.assertTrue(directory.wait(PATIENCE_S))
+
+    def test_nonsense_counts_as_no_answer(self) -> None:
+        """Whatever a registry says, its thread lives on, and the others are heard."""
+        for nonsense in (None, 7, {}, {**EMPTY, "endpoints": [{**endpoint("x").to_struct(), "state": "asleep"}]},
+                         {**EMPTY, "endpoints": [{**endpoint("x").to_struct(), "port": float("inf")}]}):
+            with self.subTest(nonsense=nonsense), mock.patch("threading.excepthook") as died:
+                directory = self.follow({A: nonsense})
+                self.assertFalse(directory.wait(PATIENCE_S / 10))
+                died.assert_not_called()
+
+
+if __name__ == "__main__":
+    unittest.main()
