@@ -30,12 +30,11 @@ from transport.fallback import Balancer, Endpoint, Outcome
 from transport.hop import attempt_headers, exchange
 from transport.message import Reply, encode_request
 from transport.pool import Pool
-from transport.process import show
+from transport.process import DEFAULT_REGISTRIES, show
 from transport.rpc import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
 from transport.tls import Tls
 from transport.wire import Address
 
-DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
 CALL_TIMEOUT_S = 5.0
 PROXY = "proxy"
 EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5

@@ -25,7 +25,7 @@ import threading
 import time
 from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
-from heartbeat import Beat, Heartbeat, check_name, new_incarnation
+from heartbeat import FIRST_ACK_S, SILENCE_S, Beat, Heartbeat, check_name, new_incarnation
 from transport import events, process, wire
 from transport.directory import Directory
 from transport.events import EventEngine
@@ -35,18 +35,15 @@ from transport.keys import key_for_listening
 from transport.leases import ALL
 from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
 from transport.once import CallMemory, Forgotten
-from transport.process import Json, UsageError, show
+from transport.process import DEFAULT_REGISTRIES, Json, UsageError, show
 from transport.threads import ThreadEngine
 from transport.tls import Tls
 from transport.wire import Address
 
 SERVICE = "proxy"
 DEFAULT_PORT = 4180
-DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
 CALL_TIMEOUT_S = 5.0        # for callers that do not say how long they wait
 MAX_TIMEOUT_S = 3600.0      # what a caller may ask for at most
-FIRST_ACK_S = 0.3           # how long `start` waits to be registered, so that a client started next finds us
-SILENCE_S = 1.5             # a registry that has not acked for this long is reported
 HOP_BY_HOP = frozenset(("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
                         "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
 OURS = frozenset(("host", "via", "idempotency-key", "call-timeout-ms", "call-attempt", "if-match",

@@ -24,13 +24,13 @@ import threading
 import time
 from typing import Dict, Iterable, List, Optional, Sequence, Union
 
-from heartbeat import Beat, Heartbeat, check_name, new_incarnation
+from heartbeat import FIRST_ACK_S, SILENCE_S, Beat, Heartbeat, check_name, new_incarnation
 from transport import process
 from transport.hop import CallHeaders
 from transport.keys import key_for_listening
 from transport.message import ProtocolError, Reply, Request, text_reply
 from transport.once import CallMemory, Forgotten
-from transport.process import Json, UsageError, show
+from transport.process import DEFAULT_REGISTRIES, Json, UsageError, show
 from transport.rpc import CONTENT_TYPE, Dispatcher, Function, idempotent, xml_of
 from transport.tls import Tls
 from transport.wire import Address, Listener
@@ -39,11 +39,8 @@ __all__ = ["Server", "current_instance", "idempotent"]
 
 log = logging.getLogger("ponte.server")
 
-DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
 MAX_WAIT_S = 3600.0         # a repeat that does not say how long it waits for the first run, waits this long
 MAX_CALLS = 128             # calls that run at once; more would only make each of them slower
-FIRST_ACK_S = 0.3           # how long `start` waits to be registered, so that a client started next finds us
-SILENCE_S = 1.5             # a registry that has not acked for this long is reported
 
 _instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
 

@@ -158,7 +158,7 @@ def _free_name(service: str, registries: str) -> str:
     """The first of server-1, server-2, ... that no live server of `service` has."""
     taken = set()
     try:
-        for registry in process.parse_addresses(registries or process.DEFAULT_REGISTRY):
+        for registry in process.parse_addresses(registries) if registries else process.DEFAULT_REGISTRIES:
             answer = ask(Pool(), registry, "lookup", service, timeout_s=ASK_S)
             taken |= {endpoint["instance"] for endpoint in answer["endpoints"]}
     except (OSError, Fault, ValueError, argparse.ArgumentTypeError):

@@ -36,7 +36,7 @@ if sys.platform != "win32":
 log = logging.getLogger("ponte.process")
 
 EXIT_USAGE = 2
-DEFAULT_REGISTRY = "127.0.0.1:4100"
+DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
 KEY_FILE_VARIABLE = "PONTE_KEY_FILE"        # of the environment
 LOG_LINES = 10_000          # how many may wait while the console is blocked
 GRACE_S = 10.0              # what running calls get after SIGTERM
@@ -74,8 +74,8 @@ def options(description: str, *, port: Optional[int] = None, beats: bool = False
                             help="the address that others shall use (default: the one listened on)")
         parser.add_argument("--grace", type=seconds, default=GRACE_S, metavar="SECONDS",
                             help="how long running calls may go on after SIGTERM (default: %(default)s)")
-    parser.add_argument("--registry", type=parse_addresses, default=DEFAULT_REGISTRY, metavar="HOST:PORT[,HOST:PORT]",
-                        help="where the registries are (default: %(default)s)")
+    parser.add_argument("--registry", type=parse_addresses, default=",".join(map(show, DEFAULT_REGISTRIES)),
+                        metavar="HOST:PORT[,HOST:PORT]", help="where the registries are (default: %(default)s)")
     parser.add_argument("--key-file", metavar="FILE", default=os.environ.get(KEY_FILE_VARIABLE) or None,
                         help=f"the key that signs heartbeats, the same everywhere (default: ${KEY_FILE_VARIABLE})")
     parser.add_argument("--tls-cert", metavar="FILE", help="the certificate that this process shows: TLS on TCP ports")
