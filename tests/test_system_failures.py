@@ -11,12 +11,14 @@ import xmlrpc.client
 from typing import List, Set, Tuple
 
 from client import Client, OutcomeUnknown, Trace
-from tests.system import Journal, Load, Process, Relay, SystemTest, free_port
+from tests.chaos.relay import Fate, TcpRelay
+from tests.system import Journal, Load, Process, SystemTest, free_port
 
 TIMEOUT_S = 5.0                 # of a call, the default
 SHARE_S = TIMEOUT_S / 2         # of its first attempt: a proxy that hides a failure does so within it
 NAMES = ("one", "two", "three")
 COMPUTE_S = 5.0
+REPLY_LOST = Fate(cut_reply_at=0)
 can_freeze = unittest.skipUnless(hasattr(signal, "SIGSTOP"), "needs SIGSTOP")
 
 
@@ -215,7 +217,7 @@ class ReplyLost(SystemTest):
         self.cluster.start_registry()
         self.journal = Journal(self.cluster)
         self.numbers = itertools.count(1)
-        self.relay = Relay()
+        self.relay = TcpRelay()
         self.addCleanup(self.relay.close)
         host, port = self.relay.address
         self.server = self.cluster.start_server(self.journal.file, "bank", "--advertise", f"{host}:{port}")
@@ -226,9 +228,10 @@ class ReplyLost(SystemTest):
         """Calls twice, losing one reply and then two; each is answered all the same. How often each has run."""
         tokens = [f"{method}-{next(self.numbers)}" for _ in range(2)]
         for lost, token in enumerate(tokens, 1):
-            self.relay.cut_replies(lost)
+            cuts = self.relay.cuts
+            self.relay.arm(REPLY_LOST, lost)
             self.assertEqual(stub.call(method, token), token)
-            self.assertEqual(self.relay.cuts_left, 0, "the replies were lost")
+            self.assertEqual(self.relay.cuts - cuts, lost, "the replies were lost")
         return [self.journal.executions()[token] for token in tokens]
 
     def test_it_is_asked_for_again_and_the_call_runs_once(self) -> None:
@@ -248,7 +251,7 @@ class ReplyLost(SystemTest):
     def test_the_standard_librarys_client_runs_it_twice(self) -> None:
         """It sends again after a dropped connection, with nothing that tells the server so: this relay can show it."""
         host, port = self.relay.address
-        self.relay.cut_replies(1)
+        self.relay.arm(REPLY_LOST)
         with xmlrpc.client.ServerProxy(f"http://{host}:{port}/journal") as stub:
             self.assertEqual(stub.once("token"), "token")
         self.assertEqual(self.journal.executions(), {"token": 2})

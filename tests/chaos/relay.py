@@ -66,9 +66,9 @@ class TcpRelay:
         self._accepter = threading.Thread(target=self._accept, daemon=True)
         self._accepter.start()
 
-    def arm(self, fate: Fate) -> None:
-        """Applies `fate` to the next piece of data on, of every open connection and of new ones, once."""
-        fates = [fate]
+    def arm(self, fate: Fate, times: int = 1) -> None:
+        """Applies `fate` to the next requests, on open connections or on new ones, so many times."""
+        fates = [fate] * times
         self.fates = lambda: fates.pop() if fates else HEALTHY
         with self._lock:
             pairs = list(self._pairs)
