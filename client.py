@@ -23,8 +23,8 @@ import time
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 from xmlrpc.client import Fault
 
-from heartbeat import check_name
 from transport import process
+from transport.beats import check_name
 from transport.directory import Directory
 from transport.fallback import Balancer, Endpoint, Outcome
 from transport.hop import attempt_headers, exchange

@@ -25,8 +25,9 @@ import threading
 import time
 from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
-from heartbeat import FIRST_ACK_S, SILENCE_S, Beat, Heartbeat, check_name, new_incarnation
+from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
 from transport import events, process, wire
+from transport.beats import Beat, check_name
 from transport.directory import Directory
 from transport.events import EventEngine
 from transport.fallback import POLICIES, Attempt, Balancer, Call, Endpoint, Outcome

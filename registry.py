@@ -1,6 +1,6 @@
 """The registry: who is alive, kept as leases that heartbeats refresh.
 
-Beats come over UDP (heartbeat.py); readers ask over XML-RPC at POST /registry, on the same port number:
+Beats come over UDP (transport/beats.py); readers ask over XML-RPC at POST /registry, on the same port number:
 
     lookup(service)                  the endpoints of a service; "*" is all services
     watch(service, index, wait_s)    the same, as soon as its index differs from `index`, or after `wait_s`
@@ -30,8 +30,8 @@ from collections import Counter
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from xmlrpc.client import Fault
 
-from heartbeat import MAX_DATAGRAM_BYTES, Answer, BadDatagram, Beat, BeatReader, encode_answer
 from transport import process
+from transport.beats import MAX_DATAGRAM_BYTES, Answer, BadDatagram, Beat, BeatReader, encode_answer
 from transport.directory import PATH
 from transport.keys import key_for_listening, make_key
 from transport.leases import ALL, Event, LeaseTable, PatientClock, Seen, Verdict

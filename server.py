@@ -24,8 +24,9 @@ import threading
 import time
 from typing import Dict, Iterable, List, Optional, Sequence, Union
 
-from heartbeat import FIRST_ACK_S, SILENCE_S, Beat, Heartbeat, check_name, new_incarnation
+from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
 from transport import process
+from transport.beats import Beat, check_name
 from transport.hop import CallHeaders
 from transport.keys import key_for_listening
 from transport.message import ProtocolError, Reply, Request, text_reply

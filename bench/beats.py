@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Iterator, List, Tuple
 
-from heartbeat import MAX_DATAGRAM_BYTES, Beat, decode_answer, encode_beat
+from transport.beats import MAX_DATAGRAM_BYTES, Beat, decode_answer, encode_beat
 from transport.keys import read_key
 from transport.process import parse_address
 

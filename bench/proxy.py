@@ -14,7 +14,8 @@ from bench.cheap import RESULT
 from bench.processes import LISTENS, Stage
 from bench.report import Report
 from bench.rounds import Plan
-from heartbeat import Beat, Heartbeat, new_incarnation
+from heartbeat import Heartbeat, new_incarnation
+from transport.beats import Beat
 from transport.rpc import CONTENT_TYPE
 from transport.wire import Address
 

@@ -22,8 +22,9 @@ import tracemalloc
 from typing import Callable, Counter, Deque, Dict, List, Optional, Sequence
 
 from bench.report import Table, show
-from heartbeat import BEAT_JITTER, BEAT_S, LEASE_S, RESEND_S, Beat, BeatReader, encode_beat
+from heartbeat import BEAT_JITTER, BEAT_S, RESEND_S
 from registry import RECEIVE_BUFFER_BYTES
+from transport.beats import LEASE_S, Beat, BeatReader, encode_beat
 from transport.directory import View
 from transport.leases import ALL, MAX_LEASES, Endpoint, LeaseTable, Seen, Verdict
 from transport.rpc import decode_result, encode_result

@@ -13,7 +13,7 @@ from xmlrpc.client import ServerProxy
 from classroom.cast import ROOT
 from classroom.screen import bar
 from classroom.stage import SERVERS, Stage
-from heartbeat import LEASE_S
+from transport.beats import LEASE_S
 from transport.process import show
 
 START_S = 5.0           # for a process that listens to be in the registry

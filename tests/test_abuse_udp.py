@@ -16,8 +16,8 @@ import urllib.request
 from typing import Any, Dict, List, NamedTuple, Tuple
 from unittest import mock
 
-from heartbeat import MAX_DATAGRAM_BYTES, MAX_NAME, Answer, Beat, _signature, decode_answer, encode_beat
 from registry import Registry
+from transport.beats import MAX_DATAGRAM_BYTES, MAX_NAME, Answer, Beat, _signature, decode_answer, encode_beat
 from transport.process import show
 
 KEY, OTHER_KEY = b"the key of this class", b"another, as a guess"

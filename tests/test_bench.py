@@ -16,7 +16,7 @@ from bench import __main__ as command
 from bench import load, plot, report, rounds, targets, wrk
 from bench.beats import Beats, Sender, beat_of
 from bench.processes import parse_ps
-from heartbeat import decode_beat
+from transport.beats import decode_beat
 from transport.message import Reply, encode_reply
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -8,12 +8,11 @@ import unittest
 from typing import Any, Dict, Iterator, List, Tuple
 from unittest import mock
 
-import heartbeat
-from heartbeat import decode_beat
 from tests.fuzz import documents, messages, strict
 from tests.fuzz.mutate import Mutator, Target
 from tests.fuzz.targets import TARGETS, run, smallest
-from transport import message, plain, rpc
+from transport import beats, message, plain, rpc
+from transport.beats import decode_beat
 from transport.message import RequestParser
 from transport.rpc import encode_call
 
@@ -64,9 +63,9 @@ def mistaken() -> Iterator[Tuple[str, str, bytes, Any]]:
         mock.patch.object(message, "_LENGTH", mock.Mock(fullmatch=lambda text: None))
     yield "a reply without length", "replies", b"HTTP/1.1 200 OK\r\n\r\n", \
         mock.patch.object(message, "_body_length", return_value=0)
-    yield "another error", "beats", b"\n{", mock.patch.object(heartbeat, "_fields_of", side_effect=KeyError)
+    yield "another error", "beats", b"\n{", mock.patch.object(beats, "_fields_of", side_effect=KeyError)
     yield "a number that is not looked at", "beats", TARGETS[2].seeds[0].replace(b'"seq":7', b'"seq":-7'), \
-        mock.patch.object(heartbeat.BeatReader, "read", lambda reader, datagram: decode_beat(TARGETS[2].seeds[0]))
+        mock.patch.object(beats.BeatReader, "read", lambda reader, datagram: decode_beat(TARGETS[2].seeds[0]))
     yield "a pattern that takes what the parser reads otherwise", "plain text", b"a\rb", \
         mock.patch.object(plain, "_CALL", re.compile(plain._CALL.pattern.replace("\r", "")))
     long_call = encode_call("xx" * 30_000, ()).replace(b"xx", b"\xc2\x85")

@@ -30,21 +30,23 @@ ARROWS: Dict[str, Set[str]] = {
     "transport.loop": set(),
     "transport.events": {"transport.hop", "transport.loop", "transport.message", "transport.pool", "transport.threads",
                          "transport.tls", "transport.wire"},
-    "heartbeat": set(),
-    "transport.leases": {"heartbeat"},
+    "transport.beats": set(),
+    "heartbeat": {"transport.beats"},
+    "transport.leases": {"transport.beats"},
     "transport.directory": {"transport.leases", "transport.message", "transport.pool", "transport.process",
                             "transport.rpc", "transport.tls", "transport.wire"},
-    "registry": {"heartbeat", "transport.directory", "transport.keys", "transport.leases", "transport.message",
+    "registry": {"transport.beats", "transport.directory", "transport.keys", "transport.leases", "transport.message",
                  "transport.process", "transport.rpc", "transport.tls", "transport.wire"},
-    "server": {"heartbeat", "transport.hop", "transport.keys", "transport.message", "transport.once",
-               "transport.process", "transport.rpc", "transport.tls", "transport.wire"},
-    "proxy": {"heartbeat", "transport.directory", "transport.events", "transport.fallback", "transport.hop",
-              "transport.keys", "transport.leases", "transport.message", "transport.once", "transport.process",
-              "transport.threads", "transport.tls", "transport.wire"},
-    "client": {"heartbeat", "transport.directory", "transport.fallback", "transport.hop", "transport.message",
+    "server": {"heartbeat", "transport.beats", "transport.hop", "transport.keys", "transport.message",
+               "transport.once", "transport.process", "transport.rpc", "transport.tls", "transport.wire"},
+    "proxy": {"heartbeat", "transport.beats", "transport.directory", "transport.events", "transport.fallback",
+              "transport.hop", "transport.keys", "transport.leases", "transport.message", "transport.once",
+              "transport.process", "transport.threads", "transport.tls", "transport.wire"},
+    "client": {"transport.beats", "transport.directory", "transport.fallback", "transport.hop", "transport.message",
                "transport.pool", "transport.process", "transport.rpc", "transport.tls", "transport.wire"},
 }
-PURE = ("transport.message", "transport.once", "transport.fallback", "transport.leases", "transport.plain")
+PURE = ("transport.message", "transport.once", "transport.fallback", "transport.beats", "transport.leases",
+        "transport.plain")
 IMPURE = frozenset(("socket", "time", "threading", "select", "selectors", "asyncio", "os", "subprocess"))
 # sys.stdlib_module_names is there from Python 3.10 on; on 3.9 the other versions of CI keep watch.
 STANDARD: FrozenSet[str] = getattr(sys, "stdlib_module_names", frozenset())

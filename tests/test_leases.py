@@ -7,8 +7,8 @@ import unittest
 from typing import Any, Dict, List, Tuple
 from unittest import mock
 
-from heartbeat import LEASE_S, Beat
 from transport import leases
+from transport.beats import LEASE_S, Beat
 from transport.leases import (
     ALL,
     MAX_STEP_S,

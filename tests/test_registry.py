@@ -11,9 +11,9 @@ from typing import Any, Iterator, List
 from unittest import mock
 from xmlrpc.client import Fault
 
-from heartbeat import Answer, BadDatagram, Beat, BeatReader, decode_answer, encode_beat
 from registry import BATCH, Registry, _Replies
 from tests.fakes import endpoint, hurry_listeners
+from transport.beats import Answer, BadDatagram, Beat, BeatReader, decode_answer, encode_beat
 from transport.directory import ask
 from transport.leases import Seen
 from transport.message import Request

@@ -10,7 +10,8 @@ from unittest import mock
 
 from bench import scale
 from bench.scale import DOWN_S, EXPIRE_S, STEP_S, World, bytes_per_lease, crowd, predicted_expiries, tell, view
-from heartbeat import BEAT_JITTER, BEAT_S, LEASE_S, RESEND_S
+from heartbeat import BEAT_JITTER, BEAT_S, RESEND_S
+from transport.beats import LEASE_S
 
 SERVERS = 200
 LONGEST_BEAT_S = BEAT_S * (1 + BEAT_JITTER)

@@ -12,9 +12,9 @@ from typing import Any, Callable, List, Optional
 from unittest import mock
 
 import server as server_module
-from heartbeat import MAX_NAME
 from server import MAX_CALLS, Server, current_instance, load_functions
 from tests.fakes import Clock, hurry_listeners
+from transport.beats import MAX_NAME
 from transport.fallback import Outcome
 from transport.hop import judge
 from transport.message import ProtocolError, Reply, Request

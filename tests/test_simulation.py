@@ -10,7 +10,8 @@ import random
 import unittest
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
-from heartbeat import BEAT_S, LEASE_S, RESEND_S, Answer, Beat, BeatSchedule
+from heartbeat import BEAT_S, RESEND_S, BeatSchedule
+from transport.beats import LEASE_S, Answer, Beat
 from transport.fallback import BUDGET_BURST, BUDGET_SHARE, POLICIES, Balancer, Member, Outcome
 from transport.leases import LeaseTable, Verdict
 

@@ -20,7 +20,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from heartbeat import LEASE_S, Beat
+from transport.beats import LEASE_S, Beat
 
 WARMING_S = LEASE_S         # after a start the table may lack servers that live: one lease, and all have beaten
 TOMBSTONE_S = 10.0          # how long readers are told that an instance left: longer than any lease they may hold

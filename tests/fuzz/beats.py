@@ -1,4 +1,4 @@
-"""Datagrams: what holds of the decoders of heartbeat.py, whatever comes.
+"""Datagrams: what holds of the decoders of transport/beats.py, whatever comes.
 
 They return a message or raise BadDatagram with one of the reasons that are counted. What they take, encoded anew, is
 the same message. A reader that remembers lines reads as one that does not. With a key, nothing but what it signed
@@ -13,7 +13,8 @@ import re
 import zlib
 from typing import Callable, List, NamedTuple, Tuple, Union
 
-from heartbeat import (
+from tests.fuzz.mutate import Target
+from transport.beats import (
     MAX_DATAGRAM_BYTES,
     Answer,
     BadDatagram,
@@ -25,7 +26,6 @@ from heartbeat import (
     encode_answer,
     encode_beat,
 )
-from tests.fuzz.mutate import Target
 
 KEY = b"a key of sixteen bytes, or more"
 REASONS = frozenset(("too long", "signature", "not JSON", "fields", "version", "types", "name", "method", "number",
