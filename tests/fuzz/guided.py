@@ -20,7 +20,7 @@ from typing import List, Sequence
 
 from tests.fuzz.mutate import Target
 
-READERS = ("transport.message", "transport.rpc", "transport.plain", "heartbeat", "xmlrpc.client", "json.decoder")
+READERS = ("transport.message", "transport.rpc", "transport.plain", "transport.beats", "xmlrpc.client", "json.decoder")
 
 
 def main(arguments: Sequence[str]) -> int:
