@@ -158,7 +158,7 @@ def _is_target(method: str, target: str) -> bool:
     return target.lower().startswith(("/", "http://", "https://")) or (method, target) == ("OPTIONS", "*")
 
 
-def _body_length(headers: Dict[str, str], minor: str) -> Optional[int]:
+def _body_length(headers: Dict[str, str], minor: str, most: int) -> Optional[int]:
     """How the body is framed (RFC 9112 section 6): its length, _CHUNKED, or None where no header says."""
     coding, length = headers.get("transfer-encoding"), headers.get("content-length")
     if coding is not None:
@@ -173,8 +173,8 @@ def _body_length(headers: Dict[str, str], minor: str) -> Optional[int]:
         return None
     if not _LENGTH.fullmatch(length):
         raise ProtocolError(400, "Content-Length is not a number")
-    if int(length) > MAX_BODY_BYTES:
-        raise ProtocolError(413, f"a body of more than {MAX_BODY_BYTES} bytes")
+    if int(length) > most:
+        raise ProtocolError(413, f"a body of more than {most} bytes")
     return int(length)
 
 
@@ -195,8 +195,10 @@ class Parser(Generic[M]):
     Not thread-safe. After a ProtocolError the connection has lost its framing: close it.
     """
 
-    # Heads that were parsed before, by their bytes: those of one caller are all alike. Shared by all parsers of a kind.
+    # Heads that were parsed before, by their bytes: those of one caller are all alike. Shared by all parsers of a kind:
+    # a kind that takes longer bodies has its own.
     _known: ClassVar[Dict[bytes, _Head]]
+    max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
 
     def __init__(self) -> None:
         self._buffer: Union[bytes, bytearray] = b""     # bytes as long as one read brings whole messages: no copy
@@ -222,7 +224,7 @@ class Parser(Generic[M]):
             head = self._head = self._take_head()
             if head is None:
                 return None
-            self._chunks = _Chunks() if head.length == _CHUNKED else None
+            self._chunks = _Chunks(self.max_body_bytes) if head.length == _CHUNKED else None
         body = self._chunks.take(self._growing_buffer()) if self._chunks else self._take(head.length)
         if body is None:
             return None
@@ -337,7 +339,7 @@ class RequestParser(Parser[Request]):
             headers.pop("expect", None)     # RFC 9110 section 10.1.1: not for HTTP/1.0
         if headers.get("expect", "100-continue").lower() != "100-continue":
             raise ProtocolError(417, "unknown Expect header")
-        length = _body_length(headers, minor)
+        length = _body_length(headers, minor, self.max_body_bytes)
         if length is None:
             if method in ("POST", "PUT", "PATCH"):
                 raise ProtocolError(411, f"{method} without Content-Length")
@@ -370,7 +372,7 @@ class ReplyParser(Parser[Reply]):
             raise ProtocolError(502, "a change of protocol that nobody asked for")
         if status[0] == "1":
             return None             # the real one comes after it
-        length = 0 if status in ("204", "304") else _body_length(headers, minor)
+        length = 0 if status in ("204", "304") else _body_length(headers, minor, self.max_body_bytes)
         if length is None:
             raise ProtocolError(502, "a reply without a length cannot be told from a truncated one")
         return _Head((status,), headers, length, _keeps_alive(headers, minor))
@@ -382,7 +384,8 @@ class ReplyParser(Parser[Reply]):
 class _Chunks:
     """A chunked body on its way (RFC 9112 section 7.1). Extensions and trailers are checked and dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._body = bytearray()
         self._size: Optional[int] = None            # of the chunk that is being read; 0 from the last one on
         self._trailers = 0
@@ -408,8 +411,8 @@ class _Chunks:
         if not match:
             raise ProtocolError(400, "malformed chunk size")
         self._size = int(match[1], 16)
-        if len(self._body) + self._size > MAX_BODY_BYTES:
-            raise ProtocolError(413, f"a body of more than {MAX_BODY_BYTES} bytes")
+        if len(self._body) + self._size > self._most:
+            raise ProtocolError(413, f"a body of more than {self._most} bytes")
 
     def _take_data(self, buffer: bytearray, size: int) -> bool:
         if len(buffer) < size + 2:
