@@ -7,8 +7,8 @@ import threading
 import unittest
 import urllib.request
 
-from heartbeat import LEASE_S
 from tests.system import Process, SystemTest
+from transport.beats import LEASE_S
 from transport.process import show
 
 # Programs of their own, so that they share no interpreter with what they flood. They end with their standard input.
