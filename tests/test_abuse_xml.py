@@ -66,6 +66,8 @@ ROWS: Sequence[Row] = (
     Row("entities", _bomb(), NOT_WELL_FORMED),
     Row("a file of ours", b"<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>" + _call("<string>&e;</string>"),
         NOT_WELL_FORMED),
+    Row("an encoding that nobody knows", b"<?xml version='1.0' encoding='x-no'?>" + HELLO.partition(b"?>")[2],
+        NOT_WELL_FORMED, ("encoding",)),
     Row("50,000 levels", _call("<array><data><value>" * 12_500 + "</value></data></array>" * 12_500), NOT_WELL_FORMED),
     Row("50,000 levels that do not end", b"<methodCall>" + b"<a>" * 50_000, NOT_WELL_FORMED),
     Row("5,000 digits", _call(f"<int>{'9' * 5000}</int>"), NOT_WELL_FORMED),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import encodings
 import unittest
 import xmlrpc.client
 from typing import Any, Callable, Dict, List, Tuple
@@ -122,6 +123,22 @@ class Marshalling(unittest.TestCase):
                            ("not the encoding it says", call_with("\u00e9").replace(b"\xc3", b"\xff"))):
             with self.subTest(name):
                 self.assertEqual(code_of(decode_call, body), NOT_WELL_FORMED)
+
+    def test_the_name_of_an_encoding_is_not_looked_up(self) -> None:
+        """Python remembers each that it does not know: a million such calls would stay in memory, a megabyte each."""
+        remembered = vars(encodings)["_cache"]
+        before = len(remembered)
+        for number, decode in enumerate((decode_call, decode_result)):
+            for name in (f"x-no-{number}", "x" * 900_000 + str(number), "idna", "punycode", "iso--8859-1"):
+                document = f"<?xml version='1.0' encoding='{name}'?><methodCall/>".encode()
+                self.assertEqual(code_of(decode, document), NOT_WELL_FORMED)
+        self.assertEqual(len(remembered), before)
+
+    def test_the_encodings_in_use_are_read(self) -> None:
+        """Whatever the case of their names; UTF-16 has a mark that tells the order of its bytes."""
+        for encoding in ("utf-8", "UTF-8", "iso-8859-1", "ISO-8859-15", "windows-1252", "latin1", "utf-16"):
+            document = f"<?xml version='1.0' encoding='{encoding}'?>" + call_with("\u00e9").decode()
+            self.assertEqual(decode_call(document.encode(encoding)), ("echo", ("\u00e9",)))
 
     def test_what_is_no_result_is_not_well_formed(self) -> None:
         """A client takes one value or one fault, and nothing for a value that is not one."""

@@ -39,6 +39,7 @@ XML_TYPES = frozenset((CONTENT_TYPE, "application/xml"))
 GZIP = frozenset(("gzip", "x-gzip"))    # RFC 9110 section 8.4.1.3: the same
 GZIP_FORMAT = 16 + zlib.MAX_WBITS       # zlib's way to say: with the header and the checksum of RFC 1952
 MULTICALL = "system.multicall"
+ENCODING = re.compile("utf-?8|utf-16|(us-)?ascii|latin-?1|iso-8859-[0-9]{1,2}|(windows-|cp)125[0-8]", re.IGNORECASE)
 MAX_DEPTH = 500         # nested elements; a list in a list takes four, and Python's own recursion ends near 1,000
 MAX_FAULT_CHARS = 10_000        # an error may quote all of a call; a fault longer than a reply may be would be lost
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")      # XML 1.0 section 2.2
@@ -167,6 +168,7 @@ def _decode(body: bytes, root: str) -> Tuple[Tuple[Any, ...], Optional[str]]:
     unmarshaller.xml(None, None)  # type: ignore[arg-type]    # no encoding: expat hands over text already
     parser = expat.ParserCreate()
     parser.buffer_text = True
+    parser.XmlDeclHandler = _check_encoding
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -182,6 +184,12 @@ def _decode(body: bytes, root: str) -> Tuple[Tuple[Any, ...], Optional[str]]:
         raise Fault(NOT_WELL_FORMED, "not an XML-RPC message") from None
     except Exception as error:      # expat, the unmarshaller and int() all have errors of their own for bad XML
         raise Fault(NOT_WELL_FORMED, f"not well formed: {error or type(error).__name__}") from None
+
+
+def _check_encoding(_version: str, encoding: Optional[str], _standalone: int) -> None:
+    """Those that are not built into expat are looked up among Python's codecs, which never forget a name: few do."""
+    if encoding is not None and not ENCODING.fullmatch(encoding):
+        raise ValueError(f"an encoding that is not read here: {encoding[:20]!r}")
 
 
 def _refuse_doctype(*_: object) -> None:
