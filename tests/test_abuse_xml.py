@@ -57,6 +57,7 @@ def _bomb() -> bytes:
     return f"<!DOCTYPE a [<!ENTITY e0 'ha'>{entities}]>".encode() + _call("<string>&e9;</string>")
 
 
+WHAT_IS_NO_NAME: Sequence[object] = ([1], {}, 7, None)
 ROWS: Sequence[Row] = (
     Row("nothing", b"", NOT_WELL_FORMED),
     Row("no XML", b"hello", NOT_WELL_FORMED),
@@ -71,11 +72,14 @@ ROWS: Sequence[Row] = (
     Row("50,000 levels", _call("<array><data><value>" * 12_500 + "</value></data></array>" * 12_500), NOT_WELL_FORMED),
     Row("50,000 levels that do not end", b"<methodCall>" + b"<a>" * 50_000, NOT_WELL_FORMED),
     Row("5,000 digits", _call(f"<int>{'9' * 5000}</int>"), NOT_WELL_FORMED),
+    Row("a million digits", _call(f"<i8>{'9' * 10 ** 6}</i8>"), NOT_WELL_FORMED),
     Row("an unknown method", encode_call("nothing", ()), METHOD_NOT_FOUND, ("nothing",)),
     Row("a private method", encode_call("_call", ()), METHOD_NOT_FOUND),
     Row("a dotted method", encode_call("hello.__globals__", ()), METHOD_NOT_FOUND),
     Row("system.multicall", encode_call("system.multicall", ([],)), METHOD_NOT_FOUND, ("off",)),
     Row("wrong arguments of a server", encode_call("hello", (1, 2)), INVALID_PARAMETERS, ports=CALLED),
+    *[Row(f"{method} of what is no name", encode_call(method, (name,)), INVALID_PARAMETERS)
+      for method in ("system.methodHelp", "system.methodSignature") for name in WHAT_IS_NO_NAME],
     Row("a result that is too big", encode_call("answer", ("integer",)), APPLICATION_ERROR, ("did run",), CALLED),
     Row("a result of no type", encode_call("answer", ("set",)), APPLICATION_ERROR, ("did run",), CALLED),
     Row("a result longer than a message", encode_call("answer", ("long",)), APPLICATION_ERROR,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import encodings
+import sys
 import unittest
 import xmlrpc.client
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 from xmlrpc.client import Fault
 
 from transport.rpc import (
     APPLICATION_ERROR,
+    INTEGER_TAGS,
     INVALID_PARAMETERS,
+    MAX_DIGITS,
     MAX_FAULT_CHARS,
     METHOD_NOT_FOUND,
     NOT_WELL_FORMED,
@@ -55,6 +59,20 @@ def code_of(act: Callable[..., object], *params: Any) -> int:
     except Fault as fault:
         return fault.faultCode
     return 0
+
+
+@contextlib.contextmanager
+def without_limit_of_digits() -> Iterator[None]:
+    """As in Python before 3.9.14 and its like, where `int` took any number of them."""
+    if not hasattr(sys, "set_int_max_str_digits"):
+        yield
+        return
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(before)
 
 
 class Marshalling(unittest.TestCase):
@@ -123,6 +141,14 @@ class Marshalling(unittest.TestCase):
                            ("not the encoding it says", call_with("\u00e9").replace(b"\xc3", b"\xff"))):
             with self.subTest(name):
                 self.assertEqual(code_of(decode_call, body), NOT_WELL_FORMED)
+
+    def test_an_integer_has_so_many_digits_and_no_more(self) -> None:
+        """Also in a Python that has no such limit: it takes seconds for a million, and holds its lock meanwhile."""
+        for tag in INTEGER_TAGS:
+            for digits, code in (("9" * MAX_DIGITS, 0), (f" {'9' * MAX_DIGITS}\n", 0),
+                                 ("9" * (MAX_DIGITS + 1), NOT_WELL_FORMED)):
+                with self.subTest(tag=tag, digits=len(digits)), without_limit_of_digits():
+                    self.assertEqual(code_of(decode_call, call_with(f"<{tag}>{digits}</{tag}>")), code)
 
     def test_the_name_of_an_encoding_is_not_looked_up(self) -> None:
         """Python remembers each that it does not know: a million such calls would stay in memory, a megabyte each."""

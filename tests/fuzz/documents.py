@@ -1,9 +1,10 @@
 """XML-RPC: what holds of transport/rpc.py, whatever documents come.
 
 A decoder gives what `xmlrpc.client.loads` gives, values and types, or it raises a Fault: of what `loads` would take it
-refuses a DOCTYPE, another root, too many levels and a call without a name, and nothing else. A dispatcher answers
-everything, in a few words where it is a fault. Plain documents are read by a pattern: mutated here on their own, since
-a parser and a pattern differ in the smallest things. What is encoded is read back as it was, by `loads` as well.
+refuses a DOCTYPE, a rare encoding, another root, too many levels and a call without a name, and nothing else.
+A dispatcher answers everything, in a few words where it is a fault. Plain documents are read by a pattern: mutated
+here on their own, since a parser and a pattern differ in the smallest things. What is encoded is read back as it was,
+by `loads` as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tests.fuzz.mutate import Target
 from transport import plain
 from transport.rpc import (
     APPLICATION_ERROR,
+    ENCODING,
     INVALID_PARAMETERS,
     MAX_DEPTH,
     METHOD_NOT_FOUND,
@@ -44,6 +46,7 @@ class Shape(NamedTuple):
     root: str
     levels: int
     has_doctype: bool
+    encoding: str
 
 
 def shape(document: bytes) -> Optional[Shape]:
@@ -52,6 +55,7 @@ def shape(document: bytes) -> Optional[Shape]:
     levels: List[int] = []
     roots: List[str] = []
     doctypes: List[object] = []
+    encodings: List[str] = []
 
     def start(tag: str, _: Dict[str, str]) -> None:
         if not path:
@@ -62,11 +66,12 @@ def shape(document: bytes) -> Optional[Shape]:
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = start, lambda _: path.pop()
     parser.StartDoctypeDeclHandler = lambda *named: doctypes.append(named)
+    parser.XmlDeclHandler = lambda _, encoding, __: encodings.append(encoding or "utf-8")
     try:
         parser.Parse(document, True)
     except (expat.ExpatError, ValueError, LookupError):     # the latter two for encodings
         return None
-    return Shape(roots[0], max(levels), bool(doctypes))
+    return Shape(roots[0], max(levels), bool(doctypes), *encodings or ["utf-8"])
 
 
 def same(one: Any, other: Any) -> bool:
@@ -129,6 +134,8 @@ def _why_refused(document: bytes, root: str) -> str:
     seen = shape(document)
     if not seen:
         return ""
+    if not ENCODING.fullmatch(seen.encoding):
+        return "an encoding"
     return "a DOCTYPE" if seen.has_doctype else "too deep" if seen.levels > MAX_DEPTH else \
         "another root" if seen.root != root else ""
 
