@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 import unittest
-from typing import Any, Dict, List, Sequence, Set
+from typing import Any, Dict, Iterator, List, Sequence, Set
 from unittest import mock
 from xmlrpc.client import Fault
 
-from tests.fakes import endpoint
-from transport.directory import KEEP_S, Directory, View
+from tests.fakes import endpoint, hurry_listeners
+from transport.directory import KEEP_S, MAX_VIEW_BYTES, Directory, View, ViewParser
 from transport.leases import Endpoint
-from transport.pool import Pool
+from transport.message import MAX_BODY_BYTES, ProtocolError, Reply, ReplyParser, Request
+from transport.pool import ExchangeError, Pool
+from transport.rpc import encode_result
+from transport.wire import Listener
 
 A, B, C = ("10.0.0.1", 4100), ("10.0.0.2", 4100), ("10.0.0.3", 4100)
 PATIENCE_S = 5.0
+MANY = 2_000            # endpoints: more than fit into a message of any other kind
 EMPTY: Dict[str, Any] = {"index": 1, "epoch": "e", "warming": False, "endpoints": [], "left": []}
+
+
+def setUpModule() -> None:
+    hurry_listeners()
 
 
 def answer(*endpoints: Endpoint, left: Sequence[Endpoint] = (), warming: bool = False) -> Dict[str, Any]:
@@ -153,7 +163,7 @@ class Directories(unittest.TestCase):
                 raise answers[registry]
             return answers[registry]
 
-        patch = mock.patch("transport.directory.ask", fake_ask)
+        patch = mock.patch.multiple("transport.directory", ask=fake_ask, log=mock.DEFAULT)
         patch.start()
         directory = Directory("greeter", list(answers), **expected)
         self.addCleanup(patch.stop)
@@ -190,6 +200,80 @@ class Directories(unittest.TestCase):
                 directory = self.follow({A: nonsense})
                 self.assertFalse(directory.wait(PATIENCE_S / 10))
                 died.assert_not_called()
+
+    def test_a_registry_that_cannot_be_read_is_warned_of_once(self) -> None:
+        """Whatever it answers that is no view; until it has given one."""
+        too_long = ExchangeError("reply", ProtocolError(413, "a body of more than 16777216 bytes"))
+        for error, told in ((too_long, "more than 16777216"), (Fault(1, "no"), "Fault 1"), (KeyError("left"), "left")):
+            with self.subTest(told), self.assertLogs("ponte.directory", logging.WARNING) as logs:
+                directory = Directory("greeter", [A, B])
+                for failed in (error, error):
+                    directory._lose(A, failed)
+                self.assertEqual((list(directory.unreadable), len(logs.output)), ([A], 1))
+                self.assertRegex(logs.output[0], f"10.0.0.1:4100.*{told}")
+                directory._take(A, answer(endpoint("a")))
+                self.assertEqual(directory.unreadable, {})
+                directory._lose(A, error)
+                self.assertEqual(len(logs.output), 2)
+
+    def test_a_registry_out_of_reach_is_no_warning(self) -> None:
+        """It may be started anew; servers and proxies tell of it by their beats."""
+        with self.assertLogs("ponte", logging.WARNING) as logs:
+            logging.getLogger("ponte.test").warning("as the context wants one")
+            directory = Directory("greeter", [A])
+            for error in (OSError("refused"), ExchangeError("connect", ConnectionRefusedError("refused")),
+                          ExchangeError("reply", ConnectionResetError("reset"))):
+                directory._lose(A, error)
+        self.assertEqual((directory.unreadable, len(logs.output)), ({}, 1))
+
+
+class LongViews(unittest.TestCase):
+    """A view grows with the number of servers; other messages do not."""
+
+    def setUp(self) -> None:
+        self.view = encode_result(answer(*(endpoint(f"server-{number}") for number in range(MANY))))
+        self.assertGreater(len(self.view), MAX_BODY_BYTES)
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[Directory]:
+        """A directory whose registry answers with the long view."""
+        listener = Listener("127.0.0.1", 0, self.serve)
+        directory = Directory("greeter", [listener.address])
+        listener.start()
+        directory.start()
+        try:
+            yield directory
+        finally:
+            directory.close()
+            listener.close()
+            for thread in directory._threads:
+                thread.join(PATIENCE_S)
+
+    def serve(self, request: Request, received_at: float) -> Reply:
+        return Reply(200, {}, self.view)
+
+    def test_a_view_may_be_longer_than_other_messages(self) -> None:
+        with self.following() as directory:
+            self.assertTrue(directory.wait(PATIENCE_S))
+            self.assertEqual(len(directory.endpoints), MANY)
+
+    def test_it_has_a_limit_too_and_beyond_it_somebody_is_told(self) -> None:
+        with mock.patch.multiple(ViewParser, max_body_bytes=len(self.view) - 1, _known={}), \
+                self.assertLogs("ponte.directory", logging.WARNING) as logs, self.following() as directory:
+            self.assertFalse(directory.wait(PATIENCE_S))
+        self.assertRegex(logs.output[0], f"more than {len(self.view) - 1} bytes")
+
+    def test_only_views_may_be_so_long(self) -> None:
+        """Also once their heads are known, and also in pieces."""
+        for head in (b"Content-Length: %d\r\n\r\n" % MAX_VIEW_BYTES,
+                     b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % MAX_VIEW_BYTES):
+            for parser in (ViewParser(), ViewParser()):
+                parser.feed(b"HTTP/1.1 200 OK\r\n" + head)
+                self.assertIsNone(parser.next_message())
+            strict = ReplyParser()
+            strict.feed(b"HTTP/1.1 200 OK\r\n" + head)
+            with self.subTest(head), self.assertRaisesRegex(ProtocolError, str(MAX_BODY_BYTES)):
+                strict.next_message()
 
 
 if __name__ == "__main__":

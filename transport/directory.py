@@ -15,11 +15,11 @@ import logging
 import random
 import threading
 import time
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, ClassVar, Dict, Optional, Sequence, Tuple
 from xmlrpc.client import Fault
 
 from transport.leases import Endpoint
-from transport.message import ProtocolError, encode_request
+from transport.message import ProtocolError, ReplyParser, encode_request
 from transport.pool import ExchangeError, Pool
 from transport.process import show
 from transport.rpc import CONTENT_TYPE, decode_result, encode_call
@@ -32,6 +32,9 @@ PATH = "/registry"
 WATCH_S = 10.0              # a long poll: how long a frozen registry can hold up one reader
 RETRY_S = (0.1, 1.0)        # pause of a reader whose registry does not answer: at first, and at most
 KEEP_S = 5.0                # the last word of a registry that does not answer counts this long beside others
+# A view of some 24,000 endpoints, which takes a second to read. Other messages have 1 MiB at most: anybody may send
+# them; registries are few, and we have chosen to believe them.
+MAX_VIEW_BYTES = 16 * 1024 * 1024
 
 
 class View:
@@ -88,6 +91,13 @@ def _weight(endpoint: Endpoint) -> Tuple[int, int]:
     return endpoint.incarnation, ("suspect", "up", "draining").index(endpoint.state)
 
 
+class ViewParser(ReplyParser):
+    """Reads the replies of registries."""
+
+    _known: ClassVar[Dict[bytes, Any]] = {}
+    max_body_bytes = MAX_VIEW_BYTES
+
+
 class Directory:
     """Follows one service ("*": all) at several registries. Safe to share; a thread for each registry.
 
@@ -99,8 +109,9 @@ class Directory:
         self.service = service
         self.endpoints: Tuple[Endpoint, ...] = ()       # replaced whole: may be read without a lock
         self.answered = False                           # any registry has, at any time
+        self.unreadable: Dict[Address, str] = {}        # who is there but cannot be read, and why; replaced whole
         self._on_change = on_change
-        self._pool = Pool(tls)
+        self._pool = Pool(tls, ViewParser)
         self._changed = threading.Condition()
         self._view = View()                             # Guarded by self._changed.
         self._untried = set(registries)                 # Guarded by self._changed.
@@ -137,18 +148,24 @@ class Directory:
                 index, pause_s = answer["index"], RETRY_S[0]
             except (OSError, Fault, KeyError, TypeError, ValueError) as error:
                 log.debug("no answer from the registry %s: %s", show(registry), error)
-                self._lose(registry)
+                self._lose(registry, error)
                 self._closed.wait(pause_s * random.uniform(0.5, 1))
                 index, pause_s = 0, min(pause_s * 2, RETRY_S[1])
 
     def _take(self, registry: Address, answer: Dict[str, Any]) -> None:
         with self._changed:
             self._view.take(registry, answer)
+            self.unreadable = {other: why for other, why in self.unreadable.items() if other != registry}
         self._publish(registry, answered=True)
 
-    def _lose(self, registry: Address) -> None:
+    def _lose(self, registry: Address, error: Exception) -> None:
         with self._changed:
             self._view.lose(registry, time.monotonic())
+            why = _why_unreadable(error) if registry not in self.unreadable else ""
+            if why:
+                self.unreadable = {**self.unreadable, registry: why}
+        if why:         # said once, until it is read again: it is tried every second
+            log.warning("the registry %s cannot be read; what it said before stays: %s", show(registry), why)
         self._publish(registry, answered=False)
 
     def _publish(self, registry: Address, answered: bool) -> None:
@@ -161,6 +178,14 @@ class Directory:
             self.answered = self.answered or answered
             self._untried.discard(registry)
             self._changed.notify_all()
+
+
+def _why_unreadable(error: Exception) -> str:
+    """Why a registry's answer is of no use; empty if none came: it is only out of reach, as when it starts anew."""
+    if not isinstance(error, OSError):
+        return f"not a view: {error!r:.200}"
+    answered = isinstance(error, ExchangeError) and isinstance(error.cause, ProtocolError)
+    return str(error) if answered else ""
 
 
 def ask(pool: Pool, registry: Address, method: str, *params: Any, timeout_s: float = 2.0) -> Any:

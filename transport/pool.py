@@ -12,9 +12,9 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Deque, Dict, Optional, Set
+from typing import Callable, Deque, Dict, Optional, Set
 
-from transport.message import ProtocolError, Reply, ReplyParser
+from transport.message import Parser, ProtocolError, Reply, ReplyParser
 from transport.tls import Tls, shake_hands
 from transport.wire import Address, Connection
 
@@ -25,12 +25,13 @@ POOL_PER_ADDRESS = 256          # idle connections kept for one address
 class ExchangeError(OSError):
     """A request got no reply. `sent` tells which of rule R's outcomes that is: False is definite.
 
-    Attributes: `sent` (the last byte of the request may have left), `timed_out`, and `phase`, one of
+    Attributes: `sent` (the last byte of the request may have left), `timed_out`, `cause`, and `phase`, one of
     "connect", "send" and "reply".
     """
 
     def __init__(self, phase: str, cause: Exception) -> None:
         self.phase = phase
+        self.cause = cause
         self.sent = phase == "reply"
         self.timed_out = isinstance(cause, socket.timeout)
         reason = "timed out" if self.timed_out else getattr(cause, "strerror", None) or str(cause)
@@ -38,10 +39,14 @@ class ExchangeError(OSError):
 
 
 class Pool:
-    """Connections kept open for the next request, by address. Safe to share between threads."""
+    """Connections kept open for the next request, by address. Safe to share between threads.
 
-    def __init__(self, tls: Optional[Tls] = None) -> None:
+    `new_parser` makes the reader of a connection's replies, and so says how long these may be.
+    """
+
+    def __init__(self, tls: Optional[Tls] = None, new_parser: Callable[[], Parser[Reply]] = ReplyParser) -> None:
         self._tls = tls
+        self._new_parser = new_parser
         self._lock = threading.Lock()
         # Guarded by self._lock: idle connections, the last used at the right; and those inside an exchange.
         self._idle: Dict[Address, Deque[Connection[Reply]]] = {}
@@ -135,7 +140,7 @@ class Pool:
             if self._tls:
                 sock = self._tls.wrap_connected(sock, address[0])
                 shake_hands(sock, deadline)
-            connection = Connection(sock, ReplyParser())
+            connection = Connection(sock, self._new_parser())
         except (OSError, UnicodeError, ValueError) as error:    # UnicodeError: a name that DNS cannot have
             if sock:
                 sock.close()
