@@ -217,6 +217,13 @@ class Pages(unittest.TestCase):
         assert reply
         self.assertEqual(json.loads(reply.body)["thread_deaths"], 2)
 
+    def test_every_process_that_logs_watches_its_threads(self) -> None:
+        """`start_logging` is what registry, server, proxy and client have in common."""
+        with mock.patch.object(process, "thread_deaths") as deaths, mock.patch("logging.handlers.QueueListener"), \
+                mock.patch("logging.getLogger"), mock.patch.object(logging, "raiseExceptions"):
+            process.start_logging(verbose=False)
+        deaths.watch.assert_called_once_with()
+
     def test_nobody_is_a_tunnel(self) -> None:
         """405 for CONNECT, whose target is an address."""
         reply = self.page(get("a:443", "CONNECT"))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import datetime
 import encodings
+import gzip
 import sys
+import tracemalloc
 import unittest
 import xmlrpc.client
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 from xmlrpc.client import Fault
 
+from transport.message import MAX_BODY_BYTES, ProtocolError, Request
 from transport.rpc import (
     APPLICATION_ERROR,
     INTEGER_TAGS,
@@ -26,6 +29,7 @@ from transport.rpc import (
     encode_fault,
     encode_result,
     idempotent,
+    xml_of,
 )
 
 ENTITY_BOMB = ("<?xml version='1.0'?><!DOCTYPE a [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;'>]>"
@@ -203,6 +207,20 @@ def raise_this(error: BaseException) -> Callable[[], None]:
     def fail() -> None:
         raise error
     return fail
+
+
+class Bodies(unittest.TestCase):
+    """What is in the body of a request."""
+
+    def test_a_bomb_is_inflated_no_further_than_a_message_may_be_long(self) -> None:
+        """100 MiB in 100 KiB: refused without ever being there."""
+        bomb = Request("POST", "/", {"content-encoding": "gzip"}, gzip.compress(bytes(100 * MAX_BODY_BYTES)))
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        with self.assertRaises(ProtocolError) as caught:
+            xml_of(bomb)
+        self.assertEqual(caught.exception.status, 413)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 4 * MAX_BODY_BYTES)
 
 
 class Dispatching(unittest.TestCase):

@@ -14,7 +14,7 @@ from typing import List
 from client import Client
 from registry import Registry
 from server import Server
-from tests.system import Journal, Process, SystemTest
+from tests.system import Journal, Process, SystemTest, free_port
 from transport.message import Reply, ReplyParser, encode_request
 from transport.rpc import decode_result, encode_call
 from transport.wire import Address
@@ -73,6 +73,16 @@ class AnyClient(SystemTest):
                 with self.assertRaises(xmlrpc.client.Fault) as caught:
                     greeter.no_such_method()
                 self.assertEqual(caught.exception.faultCode, -32601)
+
+    def test_a_server_may_be_told_to_take_several_calls_in_one(self) -> None:
+        """--allow-multicall, and the stock MultiCall works."""
+        nowhere = f"127.0.0.1:{free_port()}"        # the other tests shall not meet it
+        server = self.cluster.start_role("server.py", GREETER, "--allow-multicall", "--registry", nowhere)
+        with xmlrpc.client.ServerProxy(f"http://{server.address[0]}:{server.address[1]}") as greeter:
+            calls = xmlrpc.client.MultiCall(greeter)
+            for text in ("Hello", "you"):
+                calls.hello(text)
+            self.assertEqual(list(calls()), ["World", "Hello, you"])
 
     def test_a_server_also_listens_where_stock_clients_look_first(self) -> None:
         """ServerProxy without a path posts to /RPC2."""
