@@ -31,7 +31,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from xmlrpc.client import Fault
 
 from transport import process
-from transport.beats import MAX_DATAGRAM_BYTES, Answer, BadDatagram, Beat, BeatReader, encode_answer
+from transport.beats import MAX_DATAGRAM_BYTES, MAX_NAME, Answer, BadDatagram, Beat, BeatReader, encode_answer
 from transport.directory import PATH
 from transport.keys import key_for_listening, make_key
 from transport.leases import ALL, Event, LeaseTable, PatientClock, Seen, Verdict
@@ -102,13 +102,13 @@ class Registry:
 
     def lookup(self, service: str) -> Seen:
         """The endpoints of a service, "*" for all: index, epoch, warming, endpoints, and left (tombstones)."""
-        _expect(isinstance(service, str), "service must be a string")
+        _expect_service(service)
         with self._changed:
             return self._table.lookup(service)
 
     def watch(self, service: str, index: int, wait_s: float) -> Seen:
         """The same as lookup, as soon as the index is another than `index`, or after `wait_s` (30 s at most)."""
-        _expect(isinstance(service, str), "service must be a string")
+        _expect_service(service)
         _expect(type(index) is int, "index must be an integer")
         _expect(type(wait_s) in (int, float) and 0 <= wait_s <= MAX_WAIT_S, f"wait_s must be within 0 and {MAX_WAIT_S}")
         with self._changed:
@@ -272,6 +272,12 @@ def _tell(events: List[Event]) -> None:
     for event in events:
         endpoint = event.endpoint
         log.info("registry: %-9s %s/%s  %s", event.what, endpoint.service, endpoint.instance, show(endpoint.address))
+
+
+def _expect_service(service: object) -> None:
+    """A longer one cannot exist, but would be kept with what is said of it."""
+    _expect(isinstance(service, str) and len(service) <= MAX_NAME,
+            f"service must be a string of {MAX_NAME} characters at most")
 
 
 def _expect(holds: bool, otherwise: str) -> None:

@@ -19,6 +19,7 @@ from server import Server
 from tests.fakes import hurry_listeners
 from tests.test_abuse_http import CALLED, HELLO, LOOKUP, PROXIES, Port, one_reply, proxy_before
 from tests.test_wire import PATIENCE_S
+from transport.beats import MAX_NAME
 from transport.message import MAX_BODY_BYTES
 from transport.rpc import (
     APPLICATION_ERROR,
@@ -85,8 +86,9 @@ ROWS: Sequence[Row] = (
     Row("a result longer than a message", encode_call("answer", ("long",)), APPLICATION_ERROR,
         ("did run", str(MAX_BODY_BYTES)), CALLED),
     Row("wrong arguments of the registry", encode_call("lookup", ()), INVALID_PARAMETERS, ports=("registry",)),
-    *[Row(f"{method}{arguments}", encode_call(method, arguments), INVALID_PARAMETERS, ports=("registry",))
-      for method, arguments in (("lookup", (1,)), ("lookup", ("a", "b")), ("watch", ("a", "1", 1)), ("watch", ("a", 1)),
+    *[Row(f"{method}{arguments!r:.40}", encode_call(method, arguments), INVALID_PARAMETERS, ports=("registry",))
+      for method, arguments in (("lookup", (1,)), ("lookup", ("a", "b")), ("lookup", ("x" * (MAX_NAME + 1),)),
+                                ("watch", ("x" * 10 ** 6, 1, 1)), ("watch", ("a", "1", 1)), ("watch", ("a", 1)),
                                 ("watch", ("a", 1, -1)), ("watch", ("a", 1, 10 ** 6)), ("watch", ("a", True, 1)),
                                 ("watch", ("a", 1, float("nan"))), ("services", (1,)), ("snapshot", ({},)))],
     *[Row(method, encode_call(method, ()), METHOD_NOT_FOUND, ports=("registry",))
