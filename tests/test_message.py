@@ -103,7 +103,8 @@ REFUSED: List[Tuple[str, bytes, int]] = [
     ("no Host", b"GET / HTTP/1.1\r\n\r\n", 400),
     ("two Hosts", b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
     *[(f"Host {host!r}", f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), 400)
-      for host in ("a b", "a/b", "a@b", "a:b", "a:1:2", "a:123456", "[::1", "a?b", "a#b", "a\\b", "a%", "a%0g")],
+      for host in ("", ":80", "a b", "a/b", "a@b", "a:b", "a:1:2", "a:123456", "[::1", "a?b", "a#b",
+                   "a\\b", "a%", "a%0g")],
     ("a space before the colon", post("Content-Length : 0"), 400),
     ("a space before the name", post(" Content-Length: 0"), 400),
     ("a folded header", post("A: b", " c", "Content-Length: 0"), 400),
@@ -173,7 +174,7 @@ class StrictRequests(unittest.TestCase):
 
     def test_hosts_of_every_kind_are_taken(self) -> None:
         """RFC 9110 section 7.2: a name, an address, an IPv6 address in brackets, each with or without a port."""
-        for host in ("a", "127.0.0.1:4180", "[::1]", "[::1]:4180", "a.b-c_d", ""):
+        for host in ("a", "127.0.0.1:4180", "[::1]", "[::1]:4180", "a.b-c_d"):
             with self.subTest(host):
                 request = read_request(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
                 self.assertEqual(request.headers["host"], host)

@@ -129,7 +129,7 @@ ROWS: Sequence[Row] = (
     refused("two hosts", HEAD + b"Host: evil\r\n" + LENGTH_5 + b"\r\nhello"),
     refused("no host", b"POST /greeter HTTP/1.1\r\n" + LENGTH_5 + b"\r\nhello"),
     *[refused(f"host {host!r}", b"POST /greeter HTTP/1.1\r\nHost:" + host + b"\r\n" + LENGTH_5 + b"\r\nhello")
-      for host in (b" a b", b" a@evil", b" a/evil", b" a:1:2", b" a\tb", b" a#", b" a,b:x")],
+      for host in (b"", b" ", b" :80", b" a b", b" a@evil", b" a/evil", b" a:1:2", b" a\tb", b" a#", b" a,b:x")],
     # And what is not ambiguous at all.
     Row("one after the other", (HEAD + LENGTH_5 + b"\r\nhello") * 3, (200,) * 3, (b"hello",) * 3),
     Row("one, and half of another", HEAD + LENGTH_5 + b"\r\nhello" + EVIL[:-1], (200,), (b"hello",)),

@@ -98,7 +98,7 @@ _STATUS_LINE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: {_TEXT})?\r\n")
 _FIELD = re.compile(rf"^({_TOKEN}):({_TEXT})\r\n", re.MULTILINE)
 _LENGTH = re.compile(r"[0-9]{1,15}")                                       # int() alone would take "+5" and "1_0"
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-_HOST = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _BEGINNING = re.compile(rf"{_METHOD}(?: |\Z)".encode())                    # of a request, however little of it is there
 _LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))      # the same
 _ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key", "if-match",
@@ -333,7 +333,7 @@ class RequestParser(Parser[Request]):
         line = self._parse_request_line(text)
         method, target, minor = line[1], line[2], line[4]
         headers = _parse_fields(text, line.end())
-        if not _HOST.fullmatch(headers.get("host", "?" if minor != "0" else "")):
+        if not _HOST.fullmatch(headers.get("host", "" if minor != "0" else "none")):
             raise ProtocolError(400, "no valid Host header")
         if minor == "0":
             headers.pop("expect", None)     # RFC 9110 section 10.1.1: not for HTTP/1.0

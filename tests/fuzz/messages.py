@@ -181,7 +181,7 @@ REQUEST_SEEDS = (
                                      "Accept-Encoding": "gzip"}, b"hello"),
     encode_request("POST", "/greeter", {"Host": "h", "Expect": "100-continue"}, b"hello"),
     b"POST /greeter HTTP/1.1\r\nHost: [::1]:80\r\n" + CALL_ID + b"Transfer-Encoding: chunked\r\n\r\n" + _CHUNKED_BODY,
-    b"GET /health HTTP/1.1\r\nHost: a%20b\r\n\r\nGET /status HTTP/1.1\r\nHost:\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: a%20b\r\n\r\nGET /status HTTP/1.1\r\nHost:[::1]:1\r\n\r\n",
     b"GET /health HTTP/1.0\r\n\r\n",
     b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello",
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" * 3,

@@ -229,7 +229,7 @@ def _closes(headers: List[Header], minor: int) -> bool:
 
 
 def _is_host(host: bytes) -> bool:
-    """RFC 3986 section 3.2.2: a name or an address, and perhaps a port."""
+    """RFC 3986 section 3.2.2: a name or an address, and perhaps a port. RFC 9110 section 4.2.1: not empty, in http."""
     if host[:1] == b"[":
         address, bracket, port = host[1:].partition(b"]")
         if not bracket or not address or not (HEX | frozenset(b":.")).issuperset(address):
@@ -238,7 +238,7 @@ def _is_host(host: bytes) -> bool:
         name, colon, port = host.partition(b":")
         port = colon + port
         first, *escaped = name.split(b"%")
-        if not all(len(part) >= 2 and HEX.issuperset(part[:2]) and HOST_BYTES.issuperset(part[2:])
+        if not name or not all(len(part) >= 2 and HEX.issuperset(part[:2]) and HOST_BYTES.issuperset(part[2:])
                    for part in escaped) or not HOST_BYTES.issuperset(first):
             return False
     return not port or (port[:1] == b":" and 0 < len(port) - 1 <= 5 and DIGITS.issuperset(port[1:]))
