@@ -24,8 +24,11 @@ from transport.message import MAX_BODY_BYTES
 from transport.rpc import (
     APPLICATION_ERROR,
     INVALID_PARAMETERS,
+    MAX_FAULT_CHARS,
     METHOD_NOT_FOUND,
+    MULTICALL,
     NOT_WELL_FORMED,
+    Dispatcher,
     decode_result,
     encode_call,
 )
@@ -181,6 +184,38 @@ class Multicall(unittest.TestCase):
                 self.assertIn("did run", results[3]["faultString"])
                 fault = _fault(sock, port, encode_call("system.multicall", ("add",)))
                 self.assertEqual(fault and fault.faultCode, INVALID_PARAMETERS)
+
+
+    def test_all_results_together_are_no_longer_than_a_message(self) -> None:
+        """The calls end where the reply is full: 58 KB of them could ask for 270 MB, or whatever memory there is."""
+        ran: List[int] = []
+
+        def long() -> str:
+            ran.append(1)
+            return "x" * (MAX_BODY_BYTES // 3)
+
+        dispatcher = Dispatcher([long], multicall=True)
+        call = {"methodName": "long", "params": []}
+        self.assertEqual(len(decode_result(dispatcher.dispatch(encode_call(MULTICALL, ([call] * 2,))))), 2)
+        ran.clear()
+        with self.assertRaises(Fault) as told:
+            decode_result(dispatcher.dispatch(encode_call(MULTICALL, ([call] * 50,))))
+        self.assertEqual((told.exception.faultCode, len(ran)), (APPLICATION_ERROR, 3))
+        self.assertIn("did run 3 of 50 calls", told.exception.faultString)
+
+    def test_a_fault_that_cannot_be_told_as_it_is_costs_the_others_nothing(self) -> None:
+        """Neither control characters, nor a code that is no number, nor a text without end."""
+        def fail(kind: str) -> None:
+            raise {"control": Fault(1, "a\0"), "code": Fault("x", "b"),  # type: ignore[arg-type]
+                   "long": Fault(2, "c" * 10 ** 7)}[kind]
+
+        dispatcher = Dispatcher([fail, add], multicall=True)
+        calls: List[Dict[str, Any]] = [{"methodName": "add", "params": [1, 2]}]
+        calls += [{"methodName": "fail", "params": [kind]} for kind in ("control", "code", "long")]
+        results = decode_result(dispatcher.dispatch(encode_call(MULTICALL, (calls,))))
+        self.assertEqual([results[0], results[1]["faultString"], results[2]["faultCode"]],
+                         [[3], "a?", APPLICATION_ERROR])
+        self.assertEqual(len(results[3]["faultString"]), MAX_FAULT_CHARS)
 
 
 def _result(sock: socket.socket, port: Port, body: bytes) -> List[Any]:

@@ -129,9 +129,14 @@ def encode_reply(value: Any) -> bytes:
 
 def encode_fault(fault: Fault) -> bytes:
     """A <methodResponse> with a fault; of its text, the first MAX_FAULT_CHARS."""
+    return _xml(xmlrpc.client.dumps(Fault(**_fields_of(fault)), methodresponse=True))
+
+
+def _fields_of(fault: Fault) -> Dict[str, Any]:
+    """What is told of a fault, in a form that can be told."""
     text = _FORBIDDEN.sub("?", str(fault.faultString)[:MAX_FAULT_CHARS])
     code = fault.faultCode if type(fault.faultCode) is int and abs(fault.faultCode) < 2 ** 31 else APPLICATION_ERROR
-    return _xml(xmlrpc.client.dumps(Fault(code, text), methodresponse=True))
+    return {"faultCode": code, "faultString": text}
 
 
 def decode_result(body: bytes) -> Any:
@@ -295,20 +300,28 @@ class Dispatcher:
         """Runs [{"methodName": ..., "params": [...]}, ...] one after the other; each gives [result], or a fault."""
         if not isinstance(calls, list):
             raise Fault(INVALID_PARAMETERS, f"{MULTICALL} takes an array of calls")
-        return [self._one_of_many(call) for call in calls]
+        results, room_bytes = [], MAX_BODY_BYTES
+        for number, call in enumerate(calls, 1):
+            result, size_bytes = self._one_of_many(call)
+            results.append(result)
+            room_bytes -= size_bytes
+            if room_bytes < 0:      # not only at the end: a short request could ask for more than there is memory
+                raise Fault(APPLICATION_ERROR, f"{MULTICALL} did run {number} of {len(calls)} calls, the results of "
+                                               f"which together are longer than a message may be")
+        return results
 
-    def _one_of_many(self, call: Any) -> Any:
+    def _one_of_many(self, call: Any) -> Tuple[Any, int]:
+        """What a call gives, and how many bytes that are as XML."""
         try:
             if not isinstance(call, dict) or set(call) != {"methodName", "params"} \
                     or not isinstance(call["methodName"], str) or not isinstance(call["params"], list):
                 raise Fault(INVALID_PARAMETERS, "a call is a struct of methodName (string) and params (array)")
             if call["methodName"] == MULTICALL:
                 raise Fault(INVALID_PARAMETERS, f"{MULTICALL} cannot call itself")
-            result = self._run(call["methodName"], tuple(call["params"]))
-            self._encode(call["methodName"], result)    # what cannot travel is the fault of this one call
-            return [result]
+            result = [self._run(call["methodName"], tuple(call["params"]))]
+            return result, len(self._encode(call["methodName"], result))    # or the fault of this one call
         except Fault as fault:
-            return {"faultCode": fault.faultCode, "faultString": fault.faultString}
+            return _fields_of(fault), len(encode_fault(fault))
 
     def _known(self, name: Any) -> _Method:
         if not isinstance(name, str):
