@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 import threading
@@ -186,6 +187,10 @@ class Client:
 
     def _why_nobody(self) -> str:
         if not any(directory.answered for directory in self._directories):
+            unreadable = dict(item for directory in self._directories for item in directory.unreadable.items())
+            if unreadable:
+                told = "; ".join(f"{show(registry)}: {why}" for registry, why in sorted(unreadable.items()))
+                return f"no registry can be read: {told}"
             where = ", ".join(show(registry) for registry in self._registries)
             return f"no registry answers at {where} - start one with: python registry.py"
         return f"no live server of {self._service!r} and no proxy - start one with: python server.py services/FILE.py"
@@ -240,6 +245,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--trace", action="store_true", help="print every attempt")
     chosen = parser.parse_args(arguments)
     process.start_logging(chosen.verbose)
+    if not chosen.verbose:      # that no registry can be read, our one line of error says
+        logging.getLogger("ponte.directory").setLevel(logging.ERROR)
 
     def show_attempt(trace: Trace) -> None:
         if chosen.trace:

@@ -38,6 +38,7 @@ class FakeDirectory:
 
     known: ClassVar[Dict[str, Sequence[Endpoint]]] = {}
     answers = True
+    unreadable: ClassVar[Dict[Any, str]] = {}
 
     def __init__(self, service: str, registries: Any, on_change: Callable[[], None],
                  tls: object = None) -> None:
@@ -219,6 +220,13 @@ class Fallback(unittest.TestCase):
             with self.subTest(told), stub(REFUSED, answers=answers) as (client, _), \
                     self.assertRaisesRegex(NotSent, told):
                 client.hello("Hello")
+
+    def test_a_registry_that_is_there_but_cannot_be_read_is_told_with_the_reason(self) -> None:
+        """To start another would not help."""
+        why = {("127.0.0.1", 4100): "connect: the TLS handshake failed: certificate verify failed"}
+        with mock.patch.object(FakeDirectory, "unreadable", why), stub(REFUSED, answers=False) as (client, _), \
+                self.assertRaisesRegex(NotSent, "no registry can be read: 127.0.0.1:4100: connect: .*verify failed$"):
+            client.hello("Hello")
 
     def test_an_expired_call_is_not_sent(self) -> None:
         """Its time was over before the first attempt."""

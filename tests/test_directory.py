@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import ssl
 import time
 import unittest
 from typing import Any, Dict, Iterator, List, Sequence, Set
@@ -202,9 +203,11 @@ class Directories(unittest.TestCase):
                 died.assert_not_called()
 
     def test_a_registry_that_cannot_be_read_is_warned_of_once(self) -> None:
-        """Whatever it answers that is no view; until it has given one."""
+        """Whatever it answers that is no view, also TLS's no; until it has given one."""
         too_long = ExchangeError("reply", ProtocolError(413, "a body of more than 16777216 bytes"))
-        for error, told in ((too_long, "more than 16777216"), (Fault(1, "no"), "Fault 1"), (KeyError("left"), "left")):
+        refused = ExchangeError("connect", ssl.SSLError(1, "[SSL: UNKNOWN_CA] unknown ca (_ssl.c:1007)"))
+        for error, told in ((too_long, "more than 16777216"), (refused, "handshake failed: unknown ca$"),
+                            (Fault(1, "no"), "Fault 1"), (KeyError("left"), "left")):
             with self.subTest(told), self.assertLogs("ponte.directory", logging.WARNING) as logs:
                 directory = Directory("greeter", [A, B])
                 for failed in (error, error):
@@ -222,7 +225,8 @@ class Directories(unittest.TestCase):
             logging.getLogger("ponte.test").warning("as the context wants one")
             directory = Directory("greeter", [A])
             for error in (OSError("refused"), ExchangeError("connect", ConnectionRefusedError("refused")),
-                          ExchangeError("reply", ConnectionResetError("reset"))):
+                          ExchangeError("reply", ConnectionResetError("reset")),
+                          ExchangeError("reply", ssl.SSLEOFError(8, "EOF occurred in violation of protocol"))):
                 directory._lose(A, error)
         self.assertEqual((directory.unreadable, len(logs.output)), ({}, 1))
 

@@ -114,10 +114,13 @@ class Handshakes(TlsTest):
                     self.assertEqual(self.exchange((host, port), self.trusting).body, b"x")
 
     def test_who_is_not_believed_is_not_sent_anything(self) -> None:
-        """Another authority, another host, no TLS at all: definite, and at once."""
-        for server, caller in ((Tls(self.files.stranger), self.trusting), (Tls(self.files.elsewhere), self.trusting),
-                               (self.one_sided, Tls(ca=self.files.other_ca)), (None, self.trusting)):
-            with self.listening(server) as address, self.assertRaises(ExchangeError) as caught:
+        """Another authority, another host, no TLS at all: definite, at once, and with the reason."""
+        verify, other = "certificate verify failed: ", Tls(ca=self.files.other_ca)
+        for server, caller, why in ((Tls(self.files.stranger), self.trusting, verify + "unable to get local issuer"),
+                                    (Tls(self.files.elsewhere), self.trusting, verify + "IP address mismatch"),
+                                    (self.one_sided, other, verify), (None, self.trusting, "")):
+            told = f"^connect: the TLS handshake failed: {why}[^_]*$"        # nothing of _ssl.c
+            with self.listening(server) as address, self.assertRaisesRegex(ExchangeError, told) as caught:
                 self.exchange(address, caller)
             self.assertEqual((caught.exception.phase, caught.exception.sent, self.handled), ("connect", False, 0))
 
@@ -140,7 +143,7 @@ class Handshakes(TlsTest):
         with self.listening(self.mutual) as address:
             self.assertEqual(self.exchange(address, self.mutual).body, b"x")
             for caller in (self.trusting, Tls(self.files.stranger, ca=self.files.ca)):
-                with self.assertRaises(ExchangeError):
+                with self.assertRaisesRegex(ExchangeError, "the TLS handshake failed: .*alert"):
                     self.exchange(address, caller)
             self.assertEqual(self.handled, 1)
 
@@ -276,10 +279,12 @@ class Processes(SystemTest):
                                         *self.cluster.registry_option(), *mine)
         proxy.wait_for_line("https://", START_S)
         self.assertEqual(self.cluster.run_client(*mine, "greeter", "hello", "Hello").out, "World\n")
-        for others in ((), ("--tls-ca", self.files.ca), ("--tls-ca", self.files.other_ca)):
-            with self.subTest(others):
+        for others, told in (((), "no registry answers"), (("--tls-ca", self.files.ca), "handshake failed.*required"),
+                             (("--tls-ca", self.files.other_ca), "handshake failed: certificate verify failed")):
+            with self.subTest(told):
                 refused = self.cluster.run_client(*others, "--timeout", "1", "greeter", "hello", "Hello")
                 self.assertEqual(refused.wait(START_S), 4, refused.log)
+                self.assertRegex(refused.log, rf"\A.*\nclient: .*{told}.*\n\Z")
 
 
 if __name__ == "__main__":

@@ -249,6 +249,19 @@ class Listeners(unittest.TestCase):
                 reply, = self.exchange(running.address, POST)
                 self.assertEqual((reply.status, b"secret" in reply.body), (status, False))
 
+    def test_who_is_refused_by_a_handshake_can_read_why(self) -> None:
+        """Also if a request is on its way already: to close on unread bytes would be a reset."""
+        def refuse(sock: socket.socket, deadline: float) -> None:
+            sock.settimeout(PATIENCE_S)
+            sock.recv(1, socket.MSG_PEEK)       # the request is there
+            sock.sendall(b"an alert")
+            raise OSError("refused")
+
+        with mock.patch.object(wire, "shake_hands", refuse), listener() as running, \
+                socket.create_connection(running.address, PATIENCE_S) as sock:
+            sock.sendall(POST)
+            self.assertEqual([sock.recv(100), sock.recv(100)], [b"an alert", b""])
+
     def test_errors_end_the_connection(self) -> None:
         """After every HTTP error the connection closes."""
         with listener(lambda request, at: Reply(404, {}, b"")) as running:

@@ -23,7 +23,7 @@ from transport.message import ProtocolError, ReplyParser, encode_request
 from transport.pool import ExchangeError, Pool
 from transport.process import show
 from transport.rpc import CONTENT_TYPE, decode_result, encode_call
-from transport.tls import Tls
+from transport.tls import Tls, why_refused
 from transport.wire import Address
 
 log = logging.getLogger("ponte.directory")
@@ -184,8 +184,8 @@ def _why_unreadable(error: Exception) -> str:
     """Why a registry's answer is of no use; empty if none came: it is only out of reach, as when it starts anew."""
     if not isinstance(error, OSError):
         return f"not a view: {error!r:.200}"
-    answered = isinstance(error, ExchangeError) and isinstance(error.cause, ProtocolError)
-    return str(error) if answered else ""
+    is_there = isinstance(error, ExchangeError) and (isinstance(error.cause, ProtocolError) or why_refused(error.cause))
+    return str(error) if is_there else ""
 
 
 def ask(pool: Pool, registry: Address, method: str, *params: Any, timeout_s: float = 2.0) -> Any:

@@ -15,7 +15,7 @@ from collections import deque
 from typing import Callable, Deque, Dict, Optional, Set
 
 from transport.message import Parser, ProtocolError, Reply, ReplyParser
-from transport.tls import Tls, shake_hands
+from transport.tls import Tls, shake_hands, why_refused
 from transport.wire import Address, Connection
 
 POOL_IDLE_S = 30.0              # a pooled connection unused for this long is not trusted any more
@@ -34,7 +34,8 @@ class ExchangeError(OSError):
         self.cause = cause
         self.sent = phase == "reply"
         self.timed_out = isinstance(cause, socket.timeout)
-        reason = "timed out" if self.timed_out else getattr(cause, "strerror", None) or str(cause)
+        reason = "timed out" if self.timed_out else (why_refused(cause) or getattr(cause, "strerror", None)
+                                                     or str(cause))
         super().__init__(f"{phase}: {reason}")
 
 

@@ -23,6 +23,7 @@ Not offered: TLS 1.0 and 1.1, tickets to resume sessions, revocation lists.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -30,6 +31,7 @@ from typing import Optional
 
 # What a socket that does not block raises when it cannot go on now. Those of TLS are OSErrors too: ask for these first.
 WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_PLACE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")       # "[SSL: UNKNOWN_CA] unknown ca (_ssl.c:1007)"
 
 
 class Tls:
@@ -78,3 +80,10 @@ def shake_hands(sock: socket.socket, deadline: float) -> None:
         sock.settimeout(max(deadline - time.monotonic(), 0.001))        # of the whole handshake, not of its parts
         sock.do_handshake()
         sock.setblocking(False)
+
+
+def why_refused(error: Exception) -> str:
+    """Why one side would not speak TLS with the other, in OpenSSL's words; empty for other errors, as a lost stream."""
+    if not isinstance(error, ssl.SSLError) or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return ""
+    return f"the TLS handshake failed: {_PLACE.sub('', str(error))}"

@@ -301,9 +301,9 @@ class Listener:
 
     def _serve(self, connection: Connection[Request]) -> None:
         try:
-            shake_hands(connection.socket, time.monotonic() + MESSAGE_TIMEOUT_S)
-            while not self._closed and self._serve_one(connection):
-                pass
+            if self._greet(connection):
+                while not self._closed and self._serve_one(connection):
+                    pass
         except (OSError, ValueError) as error:      # ValueError: the socket was closed under us
             log.debug("connection ended: %s", error)
         finally:
@@ -311,6 +311,16 @@ class Listener:
             with self._changed:
                 self._open.discard(connection)
                 self._changed.notify_all()
+
+    def _greet(self, connection: Connection[Request]) -> bool:
+        """Makes the handshake of TLS, if there is one; whether it was made."""
+        try:
+            shake_hands(connection.socket, time.monotonic() + MESSAGE_TIMEOUT_S)
+        except OSError as error:
+            log.debug("no handshake: %s", error)
+            connection.finish()     # who is refused reads why, also if his request is on its way already
+            return False
+        return True
 
     def _serve_one(self, connection: Connection[Request]) -> bool:
         """Reads one request and answers it; whether the connection may go on."""
