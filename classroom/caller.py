@@ -39,7 +39,8 @@ def main(arguments: Sequence[str], words: Words) -> int:
     screen.line(words("caller.hint"), style="predict")
     shares: Counter[str] = Counter()
     attempts: List[Trace] = []
-    with Client("greeter", registries=chosen.registry, timeout_s=chosen.timeout, on_attempt=attempts.append) as client:
+    with Client("greeter", registries=chosen.registry, timeout_s=chosen.timeout, on_attempt=attempts.append,
+                tls=process.chosen_tls(chosen, listens=False)) as client:
         try:
             done = 0
             while done == 0 or done != chosen.repeat:

@@ -17,12 +17,13 @@ Threads: the role's; and one that reads the counters.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
 import threading
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 from xmlrpc.client import Fault
 
 from classroom import caller
@@ -34,13 +35,15 @@ from registry import DEFAULT_PORT
 from transport import process
 from transport.directory import ask
 from transport.pool import Pool
+from transport.tls import Tls
 from transport.wire import Address
 
 ROLES = ("registry", "server", "proxy", "client")
 CLASS_SIZE = 3                  # servers, before the proxy is next
 TERMINAL_S, FILE_S = 1.0, 10.0  # between two looks at the counters: on a terminal, and in a file
 ASK_S = 0.5                     # how long we wait to hear which names are taken
-CARRIED = ("--registry", "--key-file")      # options that the next terminal needs too
+TLS_OPTIONS = ("--tls-cert", "--tls-key", "--tls-ca")
+CARRIED = ("--registry", "--key-file", *TLS_OPTIONS)     # options that the next terminal needs too
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}     # listened on -> asked at
 
 
@@ -99,17 +102,22 @@ class _Terminal:
             self._counts.start()
 
     def _count(self) -> None:
-        pool, before = Pool(), (time.monotonic(), 0)
+        with contextlib.closing(Pool(_chosen_tls(self._arguments))) as pool:
+            before = (time.monotonic(), 0)
+            while not self._closed.wait(TERMINAL_S if self._console.rewrites else FILE_S):
+                try:
+                    before = self._show_counters(pool, before)
+                except (OSError, ValueError):
+                    continue        # it is stopping, or nobody reads us any more
+
+    def _show_counters(self, pool: Pool, before: Tuple[float, int]) -> Tuple[float, int]:
+        """Reads and shows them; returns the time, and the beats until now, which it was given of the last time."""
         assert self._address
-        while not self._closed.wait(TERMINAL_S if self._console.rewrites else FILE_S):
-            try:
-                status = read_status(pool, self._address)
-                now = (time.monotonic(), beats_taken(status))
-                per_s = (now[1] - before[1]) / (now[0] - before[0]) if before[1] else 0.0
-                before = now
-                self._console.show(self._screen.fit(counters(self._role, status, per_s, self._words)))
-            except (OSError, ValueError):
-                continue        # it is stopping, or nobody reads us any more
+        status = read_status(pool, self._address)
+        now = (time.monotonic(), beats_taken(status))
+        per_s = (now[1] - before[1]) / (now[0] - before[0]) if before[1] else 0.0
+        self._console.show(self._screen.fit(counters(self._role, status, per_s, self._words)))
+        return now
 
 
 # ---- what comes next ------------------------------------------------------------------------------------
@@ -135,6 +143,18 @@ def _options(arguments: Sequence[str]) -> Dict[str, str]:
     return found
 
 
+def _chosen_tls(arguments: Sequence[str]) -> Optional[Tls]:
+    """With what we ask our own role and the registries. None for no TLS, and for what the role itself will refuse.
+
+    Without an authority we believe the certificate that we show ourselves: enough where it is its own.
+    """
+    cert, key, ca = map(_options(arguments).get, TLS_OPTIONS)
+    try:
+        return process.chosen_tls(argparse.Namespace(tls_cert=cert, tls_key=key, tls_ca=ca or cert), listens=False)
+    except process.UsageError:
+        return None
+
+
 # ---- a server's name and file ---------------------------------------------------------------------------
 
 def _complete_server(arguments: List[str]) -> List[str]:
@@ -150,17 +170,18 @@ def _complete_server(arguments: List[str]) -> List[str]:
         raise process.UsageError(f"give one NAME and one FILE at most, as in: {sys.argv[0]} blue services/bank.py")
     file = files[0] if files else os.path.join(ROOT, "services", "greeter.py")
     if not names and "--name" not in _options(arguments):
-        names = [_free_name(os.path.splitext(os.path.basename(file))[0], _options(arguments).get("--registry", ""))]
+        names = [_free_name(os.path.splitext(os.path.basename(file))[0], arguments)]
     return [file, *(["--name", names[0]] if names else []), *arguments]
 
 
-def _free_name(service: str, registries: str) -> str:
+def _free_name(service: str, arguments: Sequence[str]) -> str:
     """The first of server-1, server-2, ... that no live server of `service` has."""
-    taken = set()
+    taken, registries = set(), _options(arguments).get("--registry")
     try:
-        for registry in process.parse_addresses(registries) if registries else process.DEFAULT_REGISTRIES:
-            answer = ask(Pool(), registry, "lookup", service, timeout_s=ASK_S)
-            taken |= {endpoint["instance"] for endpoint in answer["endpoints"]}
+        with contextlib.closing(Pool(_chosen_tls(arguments))) as pool:
+            for registry in process.parse_addresses(registries) if registries else process.DEFAULT_REGISTRIES:
+                answer = ask(pool, registry, "lookup", service, timeout_s=ASK_S)
+                taken |= {endpoint["instance"] for endpoint in answer["endpoints"]}
     except (OSError, Fault, ValueError, argparse.ArgumentTypeError):
         pass        # the role itself will say what is wrong
     return next(name for name in (f"server-{number}" for number in range(1, len(taken) + 2)) if name not in taken)

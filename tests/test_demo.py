@@ -3,6 +3,7 @@
 import io
 import socket
 import string
+import threading
 import time
 import unittest
 import unittest.mock
@@ -10,7 +11,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, Dict, List, Set
 from xmlrpc.client import ServerProxy
 
-from classroom import command, doctor, roles
+from classroom import caller, command, doctor, roles
 from classroom.caller import who_answered
 from classroom.console import Console
 from classroom.load import Load, Seen, failed, slowest_s
@@ -19,9 +20,12 @@ from classroom.screen import ASCII, MAX_COLUMNS, Screen, bar, plain
 from classroom.story import QUESTION_VALUES, STEPS
 from classroom.texts import LANGUAGES, TEXTS, Words, choose_language
 from client import Trace
+from registry import Registry
 from server import Server
+from tests.certificates import Certificates, needs_openssl
 from transport.leases import Endpoint
-from transport.process import UsageError
+from transport.process import UsageError, show
+from transport.tls import Tls
 
 EVENT_LEAD, CHECK_LEAD = 12, 4
 MAY_BREAK = ("down.kill", "down.attempt", "lost.attempt", "ended", "help.", "doctor.", "intro.picture", "need.auto")
@@ -197,6 +201,7 @@ class CommandTest(unittest.TestCase):
         self.assertEqual("server", following("server", "f.py", "--name", "server-1"))
         self.assertEqual("proxy", following("server", "f.py", "--name", "server-3"))
         self.assertEqual("client --registry h:1", following("proxy", "--registry=h:1", "--balance", "two_choices"))
+        self.assertEqual("server --tls-cert c --tls-ca a", following("registry", "--tls-cert", "c", "--tls-ca=a"))
 
     def test_the_counters_are_read_from_the_status(self) -> None:
         words = Words("en")
@@ -206,6 +211,62 @@ class CommandTest(unittest.TestCase):
         self.assertIn("3 calls, 1 answered from memory", roles.counters("server", status, 0.0, words))
         status = {"requests": {"calls": 3, "retries": 1}, "services": {"greeter": [{}, {}]}}
         self.assertIn("greeter 2", roles.counters("proxy", status, 0.0, words))
+
+
+def hello(text: str) -> str:
+    return text
+
+
+@needs_openssl
+class TlsTest(unittest.TestCase):
+    """Where a role is given certificates, what the classroom adds to it has them too."""
+
+    files: Certificates
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.files = Certificates(cls)
+
+    def setUp(self) -> None:
+        tls = Tls(self.files.local, ca=self.files.ca)
+        self.registry = Registry(port=0, tls=tls)
+        self.addCleanup(self.registry.close)
+        self.registry.start()
+        server = Server("greeter", [hello], registries=[self.registry.address], name="server-1", tls=tls)
+        self.addCleanup(server.close)
+        server.start()
+        self.options = ["--registry", show(self.registry.address)]
+        self.mine = [*self.options, "--tls-cert", self.files.local, "--tls-ca", self.files.ca]
+
+    def test_names_that_are_taken_are_asked_for(self) -> None:
+        """Else the second server would take the first one's place."""
+        self.assertEqual("server-2", roles._free_name("greeter", self.mine))
+        self.assertEqual("server-1", roles._free_name("greeter", self.options), "nobody answers")
+
+    def test_the_counters_are_read(self) -> None:
+        """Also without an authority, where the certificate is its own."""
+        with Registry(port=0, tls=Tls(self.files.alone)) as alone:
+            for arguments, address in ((self.mine, self.registry.address),
+                                       (["--tls-cert", self.files.alone], alone.address)):
+                terminal = roles._Terminal("registry", arguments, Words("en"), "demo.py")
+                terminal._address = address
+                shown = threading.Event()
+
+                def show_line(line: str, shown: threading.Event = shown) -> None:
+                    if line:
+                        shown.set()
+
+                with self.subTest(arguments), unittest.mock.patch.object(roles, "FILE_S", 0.01), \
+                        unittest.mock.patch.object(terminal._console, "show", show_line):
+                    terminal._counts.start()
+                    self.assertTrue(shown.wait(5.0))
+                    terminal.close()
+                    terminal._counts.join(5.0)
+
+    def test_the_client_of_a_lesson_calls(self) -> None:
+        with redirect_stdout(Stream("utf-8")) as out, unittest.mock.patch("transport.process.start_logging"):
+            self.assertEqual(0, caller.main(["--repeat", "1", *self.mine], Words("en")))
+        self.assertIn('hello("Hello")', out.getvalue())
 
 
 class EvidenceTest(unittest.TestCase):
