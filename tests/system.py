@@ -32,7 +32,7 @@ import textwrap
 import threading
 import time
 import unittest
-from typing import IO, Any, Callable, Counter, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+from typing import IO, Any, Callable, Counter, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 from client import Client
 from transport.directory import ask
@@ -41,6 +41,7 @@ from transport.wire import Address
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START_S = 15.0          # for a process to print its banner; only a machine in trouble takes longer than one second
+KEPT_LINES = 2000       # of what a process prints: a soak would fill the memory with more
 POLL_S = 0.01           # how often a condition is looked at
 PAUSE_S = 0.01          # between two calls of a caller: the machine must have time for what the test is about
 FIXED_PORTS = range(20_000, 30_000)     # below what systems give to outgoing connections: nobody takes it meanwhile
@@ -92,8 +93,9 @@ class Process:
             encoding="utf-8", errors="replace",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._changed = threading.Condition()
-        # Guarded by self._changed: the lines of each stream, and both as they came.
-        self._lines: Dict[str, List[str]] = {"out": [], "err": [], "log": []}
+        # Guarded by self._changed: the last lines of each stream, and of both as they came.
+        self._lines: Dict[str, Deque[str]] = {
+            name: collections.deque(maxlen=KEPT_LINES) for name in ("out", "err", "log")}
         self._readers = [threading.Thread(target=self._drain, args=(name, stream), daemon=True)
                          for name, stream in (("out", self._popen.stdout), ("err", self._popen.stderr))]
         for reader in self._readers:
