@@ -3,8 +3,8 @@
     python3 -m bench.crowd --url http://127.0.0.1:4180/slow --method wait --callers 640 --pause 0.2 --seconds 2
 
 bench/load.py measures those who are served; this one also those who are not. A caller that is refused (503), or whose
-connection breaks, pauses for half to one and a half times the given time, and then connects anew. One thread, one loop
-(transport/loop.py). The result is JSON.
+connection breaks, pauses for half to one and a half times the given time, and then connects anew. The time that he
+waits begins when he comes, also for his connection. One thread, one loop (transport/loop.py). The result is JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import math
 import random
 import socket
 import time
-from typing import Callable, List, NamedTuple
+from typing import Callable, List, NamedTuple, Set
 from urllib.parse import urlsplit
 
 from bench.processes import allow_open_files
@@ -30,7 +30,7 @@ WARM_UP_S = 0.5             # until all have come; what happens in it does not c
 
 
 class Crowded(NamedTuple):
-    """What a crowd has met. `broken`: connections that ended without an answer."""
+    """What a crowd has met. `refused`: told so by 503. `broken`: any other end but a result, as a hang-up or a 504."""
 
     served_per_s: float
     p50_ms: float
@@ -49,21 +49,23 @@ class Crowd(Loop):
         self.request = encode_request("POST", parts.path, {"Host": parts.netloc, "Content-Type": CONTENT_TYPE},
                                       encode_call(method, params))
         self.pause_s = pause_s
-        self.counts_from = math.inf
+        self.counts_from = self.counts_until = math.inf
+        self.waiting: Set[Caller] = set()       # who is in his pause
         self._rng = random.Random(0)
         self.served_ms: List[float] = []
         self.refused = self.broken = 0
 
     def come_back(self) -> None:
         """Has one caller come after a pause; not all after the same one, or they would come in waves."""
-        self.wake_at(Pause(self), time.monotonic() + self.pause_s * self._rng.uniform(0.5, 1.5))
+        self.wake_at(Caller(self), time.monotonic() + self.pause_s * self._rng.uniform(0.5, 1.5))
 
     def run(self, callers: int, seconds: float) -> Crowded:
         began = time.monotonic()
         self.counts_from = began + WARM_UP_S
+        self.counts_until = self.counts_from + seconds
         for number in range(callers):       # not all in one instant, which no queue of a listener would hold
-            self.wake_at(Pause(self), began + WARM_UP_S / 2 * number / callers)
-        while time.monotonic() < self.counts_from + seconds:
+            self.wake_at(Caller(self), began + WARM_UP_S / 2 * number / callers)
+        while time.monotonic() < self.counts_until:
             self._turn()
         self.release()
         served = self.served_ms or [math.nan]
@@ -71,61 +73,77 @@ class Crowd(Loop):
                        self.refused / seconds, self.broken)
 
     def note(self, count: Callable[[], None]) -> None:
-        if time.monotonic() >= self.counts_from:
+        if self.counts_from <= time.monotonic() < self.counts_until:
             count()
 
+    def release(self) -> None:
+        for caller in list(self.waiting):
+            caller.close()
+        super().release()
 
-class Pause(Watched):
-    """A caller that waits. It has no socket, only a time."""
-
-    def __init__(self, crowd: Crowd) -> None:
-        super().__init__(crowd, socket.socket())
-        self.crowd = crowd
-
-    def on_deadline(self) -> None:
-        self.close()
-        Caller(self.crowd)
+    def _wait_s(self) -> float:
+        """A server that answers nobody ends a turn, too."""
+        left_s = max(self.counts_until - time.monotonic(), 0.0)
+        wait_s = super()._wait_s()
+        return left_s if wait_s is None else min(wait_s, left_s)
 
 
 class Caller(Watched):
-    """A connection of a caller, from its beginning to a refusal."""
+    """A caller, from his pause to a refusal."""
 
     def __init__(self, crowd: Crowd) -> None:
         super().__init__(crowd, socket.socket())
         self.crowd = crowd
         self.parser = ReplyParser()
-        self.socket.setblocking(False)
-        self.socket.connect_ex(crowd.address)
         self.connected = False
+        self.called_at = math.inf
+        self.socket.setblocking(False)
+        crowd.waiting.add(self)
+
+    def on_deadline(self) -> None:
+        """The pause is over."""
+        self.crowd.waiting.discard(self)
         self.called_at = time.monotonic()
+        self.socket.connect_ex(self.crowd.address)
         self.watch(WRITE)
 
     def on_ready(self) -> None:
         try:
-            if not self.connected:
-                self.connected = True
-                self._call()
+            if self._goes_on():
                 return
-            data = self.socket.recv(RECEIVE_BYTES)
-            self.parser.feed(data)
-            reply = self.parser.next_message()
         except WOULD_BLOCK:
             return
         except (OSError, ProtocolError):
-            data, reply = b"", None
-        if reply and reply.status == 200:
-            took_ms = (time.monotonic() - self.called_at) * 1000
-            self.crowd.note(lambda: self.crowd.served_ms.append(took_ms))
-            self._call()
-        elif reply or not data:
-            self.crowd.note(self._refused if reply else self._broken)
-            self.close()
-            self.crowd.come_back()
+            self.crowd.note(self._broken)
+        self.close()
+        self.crowd.come_back()
 
-    def _call(self) -> None:
+    def _goes_on(self) -> bool:
+        """Does what can be done at once; False when this connection has come to its end."""
+        if not self.connected:
+            self.connected = True
+            self.socket.send(self.crowd.request)
+            self.watch(READ)
+            return True
+        data = self.socket.recv(RECEIVE_BYTES)
+        if not data:
+            raise ConnectionError("it ended without an answer")
+        self.parser.feed(data)
+        reply = self.parser.next_message()
+        if reply is None:
+            return True
+        if reply.status != 200 or b"<fault>" in reply.body:
+            self.crowd.note(self._refused if reply.status == 503 else self._broken)
+            return False
+        took_ms = (time.monotonic() - self.called_at) * 1000
+        self.crowd.note(lambda: self.crowd.served_ms.append(took_ms))
         self.called_at = time.monotonic()
         self.socket.send(self.crowd.request)
-        self.watch(READ)
+        return True
+
+    def close(self) -> None:
+        self.crowd.waiting.discard(self)
+        super().close()
 
     def _refused(self) -> None:
         self.crowd.refused += 1

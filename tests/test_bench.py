@@ -7,15 +7,19 @@ import functools
 import io
 import itertools
 import socket
+import threading
+import time
 import unittest
 import xml.etree.ElementTree as ET
-from typing import ClassVar, Dict, List, cast
+from typing import Any, Callable, ClassVar, Dict, List, Optional, cast
 from unittest import mock
+from xmlrpc.client import Fault
 
 from bench import __main__ as command
-from bench import load, plot, report, rounds, targets, wrk
+from bench import crowd, load, plot, report, rounds, targets, wrk
 from bench.beats import Beats, Sender, beat_of
 from bench.processes import parse_ps
+from transport import rpc
 from transport.beats import decode_beat
 from transport.message import Reply, encode_reply
 
@@ -159,6 +163,118 @@ class Filling(unittest.TestCase):
                     sock = Lossy(losses)
                     Sender(cast(socket.socket, sock), itertools.cycle(b"%d" % n for n in range(leases))).fill(leases)
                     self.assertEqual(len(set(sock.taken)), leases)
+
+
+class Answering:
+    """A server that gives each connection the answer that `answer` makes of its number; b"" for a hang-up."""
+
+    def __init__(self, test: unittest.TestCase, answer: Callable[[int], Optional[bytes]]) -> None:
+        self.accepted: List[socket.socket] = []
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/slow"
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+        test.addCleanup(self._close)
+
+    def _accept(self) -> None:
+        while True:
+            sock, _ = self._listener.accept()
+            self.accepted.append(sock)
+            if self._answer is nobody:
+                return
+            self._threads.append(threading.Thread(target=self._serve, args=(sock, len(self.accepted))))
+            self._threads[-1].start()
+
+    def _serve(self, sock: socket.socket, number: int) -> None:
+        try:
+            while sock.recv(65536):
+                answer = self._answer(number)
+                if answer is None:
+                    continue
+                if not answer:
+                    break
+                sock.sendall(answer)
+        except OSError:
+            pass        # the crowd has gone
+        sock.close()
+
+    def _close(self) -> None:
+        self._answer = nobody
+        socket.create_connection(self._listener.getsockname()).close()
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+        for sock in self.accepted:
+            sock.close()
+
+
+def nobody(number: int) -> Optional[bytes]:
+    """The end of an Answering."""
+    return b""
+
+
+RESULT = encode_reply(Reply(200, {"Content-Type": "text/xml"}, rpc.encode_result("done")))
+FAULT = encode_reply(Reply(200, {"Content-Type": "text/xml"}, rpc.encode_fault(Fault(1, "it failed"))))
+
+
+class Crowds(unittest.TestCase):
+    """What the callers of bench/crowd.py count, and as what. In-process, with a server that does as it is told."""
+
+    def setUp(self) -> None:
+        patch = mock.patch.object(crowd, "WARM_UP_S", 0.02)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def meet(self, answer: Callable[[int], Optional[bytes]], callers: int = 4, seconds: float = 0.2) -> crowd.Crowded:
+        return crowd.Crowd(Answering(self, answer).url, "work", [], 0.02).run(callers, seconds)
+
+    def test_results_are_served(self) -> None:
+        met = self.meet(lambda number: RESULT)
+        self.assertGreater(met.served_per_s, 0)
+        self.assertLessEqual(met.p50_ms, met.p99_ms)
+        self.assertEqual((met.refused_per_s, met.broken), (0, 0))
+
+    def test_who_is_refused_comes_back(self) -> None:
+        """More often than there are callers; nothing of it is goodput."""
+        met = self.meet(lambda number: encode_reply(Reply(503, {}, b"too many calls", False)))
+        self.assertGreater(met.refused_per_s * 0.2, 4)
+        self.assertEqual((met.served_per_s, met.broken), (0, 0))
+
+    def test_what_is_neither_result_nor_refusal_is_broken(self) -> None:
+        """A fault has status 200, and a 504 is no quick refusal."""
+        for answer in (FAULT, encode_reply(Reply(504, {}, b"late", False)), b"", b"no HTTP\r\n\r\n"):
+            with self.subTest(answer=answer):
+                met = self.meet(lambda number, answer=answer: answer)     # type: ignore[misc]
+                self.assertGreater(met.broken, 4)
+                self.assertEqual((met.served_per_s, met.refused_per_s), (0, 0))
+
+    def test_a_caller_whose_server_hangs_up_after_an_answer_is_not_lost(self) -> None:
+        met = self.meet(lambda number: RESULT if number % 2 else b"")
+        self.assertGreater(met.served_per_s, 0)
+        self.assertGreater(met.broken, 0)
+
+    def test_it_ends_in_time_also_where_nobody_is_answered(self) -> None:
+        began = time.monotonic()
+        met = self.meet(lambda number: None, seconds=0.1)
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertEqual((met.served_per_s, met.refused_per_s, met.broken), (0, 0, 0))
+
+    def test_every_socket_is_closed(self) -> None:
+        """Of those who call, and of those who are in their pause."""
+        made: List[socket.socket] = []
+        new = socket.socket
+
+        def note(*arguments: Any) -> socket.socket:
+            made.append(new(*arguments))
+            return made[-1]
+
+        answering = Answering(self, lambda number: encode_reply(Reply(503, {}, b"", False)))
+        with mock.patch("bench.crowd.socket.socket", note):
+            waiting = crowd.Crowd(answering.url, "work", [], 60.0)
+            waiting.run(4, 0.2)
+        self.assertEqual([sock.fileno() for sock in made], [-1] * len(made))
+        self.assertGreater(len(made), 4, "some were refused, and wait")
 
 
 class CommandLine(unittest.TestCase):
