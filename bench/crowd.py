@@ -15,7 +15,7 @@ import math
 import random
 import socket
 import time
-from typing import Callable, List, NamedTuple, Set
+from typing import List, NamedTuple, Set
 from urllib.parse import urlsplit
 
 from bench.processes import allow_open_files
@@ -72,9 +72,10 @@ class Crowd(Loop):
         return Crowded(len(self.served_ms) / seconds, percentile(served, 0.5), percentile(served, 0.99),
                        self.refused / seconds, self.broken)
 
-    def note(self, count: Callable[[], None]) -> None:
-        if self.counts_from <= time.monotonic() < self.counts_until:
-            count()
+    @property
+    def is_counting(self) -> bool:
+        """Whether the measured time has begun, and has not ended."""
+        return self.counts_from <= time.monotonic() < self.counts_until
 
     def release(self) -> None:
         for caller in list(self.waiting):
@@ -114,7 +115,7 @@ class Caller(Watched):
         except WOULD_BLOCK:
             return
         except (OSError, ProtocolError):
-            self.crowd.note(self._broken)
+            self.crowd.broken += self.crowd.is_counting
         self.close()
         self.crowd.come_back()
 
@@ -133,10 +134,13 @@ class Caller(Watched):
         if reply is None:
             return True
         if reply.status != 200 or b"<fault>" in reply.body:
-            self.crowd.note(self._refused if reply.status == 503 else self._broken)
+            if reply.status == 503:
+                self.crowd.refused += self.crowd.is_counting
+            else:
+                self.crowd.broken += self.crowd.is_counting
             return False
-        took_ms = (time.monotonic() - self.called_at) * 1000
-        self.crowd.note(lambda: self.crowd.served_ms.append(took_ms))
+        if self.crowd.is_counting:
+            self.crowd.served_ms.append((time.monotonic() - self.called_at) * 1000)
         self.called_at = time.monotonic()
         self.socket.send(self.crowd.request)
         return True
@@ -144,12 +148,6 @@ class Caller(Watched):
     def close(self) -> None:
         self.crowd.waiting.discard(self)
         super().close()
-
-    def _refused(self) -> None:
-        self.crowd.refused += 1
-
-    def _broken(self) -> None:
-        self.crowd.broken += 1
 
 
 def main() -> None:

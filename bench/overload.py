@@ -1,25 +1,25 @@
 """Section `overload`: five times as many callers as there is room for. What do those get who are served?
 
 The function takes WORK_S without the processor, so that the capacity is that of the server, CALLS at a time, and not
-that of this machine, which also carries the callers. Who is refused comes back after WORK_S: CROWD callers offer CROWD
-/ CALLS times what can be served. And the same for lookups at a registry, which take nothing but the processor: there
-nobody is refused, and everybody waits for his turn.
+that of this machine, which also carries the callers. Who is refused comes back after about WORK_S: FACTOR times CALLS
+callers offer FACTOR times what can be served. And the same for lookups at a registry, which take nothing but the
+processor: there nobody is refused, and everybody waits for his turn.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import subprocess
 import sys
 from typing import Dict, List, Tuple
 
 from bench.calls import ENGINES
 from bench.crowd import Crowded
-from bench.processes import ROOT, Stage
+from bench.processes import Stage
 from bench.report import Report, Table, median, show
 from bench.reverse import wait_until_serves
 from bench.rounds import Plan, interleave
+from bench.wrk import printed_by
 from server import MAX_CALLS
 from transport import process
 
@@ -27,7 +27,6 @@ CALLS = MAX_CALLS           # that one server runs at a time
 FACTOR = 5
 WORK_S, QUICK_WORK_S = 0.2, 0.05
 LOOKUPS = 64                # connections that fill a registry
-EXTRA_S = 30.0              # beyond the time of a round, before a crowd is given up
 
 SERVICE = """
 import time
@@ -91,8 +90,4 @@ def _measure(url: str, method: str, callers: int, pause_s: float, seconds: float
     parameters = ["--param", "slow"] if method == "lookup" else []
     command = [sys.executable, "-S", "-m", "bench.crowd", "--url", url, "--method", method, *parameters, "--callers",
                str(callers), "--pause", str(pause_s), "--seconds", str(seconds)]
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-                          timeout=seconds + EXTRA_S)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr}")
-    return Crowded(**json.loads(done.stdout))
+    return Crowded(**json.loads(printed_by(*command, within_s=seconds)))

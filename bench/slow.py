@@ -50,11 +50,10 @@ Key = Tuple[str, str]       # engine, attack ("none", too)
 
 
 class Felt(NamedTuple):
-    """What good callers measured, and how many attackers were there before and after."""
+    """What good callers measured, and how many attackers had got in before."""
 
     good: Sample
-    open_before: int
-    open_after: int
+    attackers: int
 
 
 def run(plan: Plan) -> Report:
@@ -85,7 +84,7 @@ def _report(found: Dict[Key, List[Felt]], attackers: int) -> Report:
                         for felt, quiet in zip(rounds, found[engine, "none"])])
         errors = sum(felt.good.errors for felt in rounds)
         cells = [calls_per_s, p50_ms, p99_ms, ratio] if not errors else [None] * 4      # refusals are fast
-        rows.append([f"{engine} · {kind}", show(median([felt.open_before for felt in rounds])), *map(show, cells),
+        rows.append([f"{engine} · {kind}", show(median([felt.attackers for felt in rounds])), *map(show, cells),
                      str(errors)])
         report.figures[f"slow p99 {engine} {kind}"] = ratio
     report.tables.append(Table(
@@ -96,11 +95,10 @@ def _report(found: Dict[Key, List[Felt]], attackers: int) -> Report:
 
 def _measure(url: str, kind: str, attackers: int, seconds: float) -> Felt:
     if kind == "none":
-        return Felt(drive(url, GOOD, seconds), 0, 0)
+        return Felt(drive(url, GOOD, seconds), 0)
     with Stage() as stage:
-        attack, before = _attack(stage, url, kind, attackers)
-        good = drive(url, GOOD, seconds)
-        return Felt(good, before, _open_now(attack))
+        _, got_in = _attack(stage, url, kind, attackers)
+        return Felt(drive(url, GOOD, seconds), got_in)
 
 
 def _until_the_deadline(stage: Stage, urls: Dict[str, str]) -> Table:

@@ -67,11 +67,16 @@ def by_ours(url: str, connections: int, seconds: float) -> Sample:
 
 def by_command(*command: str, within_s: float) -> Sample:
     """The sample that a program prints as JSON in its last line."""
+    return parse(printed_by(*command, within_s=within_s))
+
+
+def printed_by(*command: str, within_s: float) -> str:
+    """What a program prints that takes so long. Raises RuntimeError if it fails."""
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                           timeout=within_s + EXTRA_S)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
-    return parse(done.stdout)
+    return done.stdout
 
 
 def parse(printed: str) -> Sample:
