@@ -6,6 +6,7 @@ import unittest
 from typing import Sequence
 from unittest import mock
 
+from proxy import Proxy
 from transport import wire
 from transport.leases import Endpoint
 
@@ -22,6 +23,12 @@ def hurry_listeners() -> None:
 def endpoint(instance: str, incarnation: int = 1, state: str = "up", *, service: str = "greeter", port: int = 4242,
              idempotent: Sequence[str] = ()) -> Endpoint:
     return Endpoint(service, instance, incarnation, "127.0.0.1", port, state, tuple(idempotent))
+
+
+def show_to(proxy: Proxy, *endpoints: Endpoint) -> None:
+    """From now on these are all that the proxy knows, as if a registry had named them."""
+    proxy._directory.endpoints = endpoints
+    proxy._on_change()
 
 
 class Clock:

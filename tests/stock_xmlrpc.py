@@ -24,7 +24,7 @@ from xmlrpc.client import Binary, DateTime, Fault
 
 from proxy import ENGINES, Proxy
 from server import Server
-from tests.fakes import endpoint
+from tests.fakes import endpoint, show_to
 from transport.message import Reply, Request
 from transport.rpc import decode_result
 from transport.wire import Address
@@ -113,8 +113,7 @@ def running(place: str) -> Iterator[Tuple[NotingServer, Address]]:
             return
         with Proxy(port=0, engine=place.rpartition(" ")[2], registries=(), name="proxy") as proxy, \
                 mock.patch.object(proxy._directory, "is_complete", return_value=True):     # as with a registry
-            proxy._directory.endpoints = (endpoint(server.name, service=SERVICE, port=server.address[1]),)
-            proxy._on_change()
+            show_to(proxy, endpoint(server.name, service=SERVICE, port=server.address[1]))
             yield server, proxy.address
 
 

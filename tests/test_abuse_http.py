@@ -7,6 +7,7 @@ nothing was executed, and the next call is served.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import random
 import socket
@@ -14,14 +15,14 @@ import threading
 import time
 import unittest
 from types import MappingProxyType
-from typing import Any, Callable, ClassVar, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, ClassVar, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 from unittest import mock
 
 from proxy import ENGINES, Proxy
 from registry import Registry
 from server import Server
 from tests.engines import Mute, reset
-from tests.fakes import endpoint, hurry_listeners
+from tests.fakes import endpoint, hurry_listeners, show_to
 from tests.test_message import REFUSED
 from tests.test_wire import PATIENCE_S
 from transport import events, wire
@@ -131,12 +132,7 @@ class Abuse(unittest.TestCase):
             cls.executed.release()
             return "World"
 
-        server = stack.enter_context(Server("greeter", {"hello": hello}, registries=(), name="server"))
-        cls.ports = [Port("registry", stack.enter_context(Registry(port=0)).address, "/registry", LOOKUP),
-                     Port("server", server.address, "/greeter", HELLO)]
-        for engine in ENGINES:
-            proxy = stack.enter_context(proxy_before(server.address, engine))
-            cls.ports.append(Port(f"proxy, {engine}", proxy.address, "/greeter", HELLO))
+        cls.ports = every_port(stack, Server("greeter", [hello], registries=(), name="server"))
 
     def on_each(self, check: Callable[[Port], None], names: Sequence[str] = ("registry", *CALLED)) -> None:
         """Checks each of these ports; after it nothing was executed, and a call is served."""
@@ -251,7 +247,7 @@ class HopByHop(unittest.TestCase):
             with proxy_before(("127.0.0.1", 1), engine) as proxy:
                 for name, answer, status in answers:
                     with self.subTest(engine=engine, answer=name), Mute() as server:
-                        _point(proxy, server.address)
+                        show_to(proxy, endpoint("server", port=server.address[1]))
                         reply = self._answered(proxy, server, answer)
                         self.assertEqual((reply.status, reply.keep_alive), (status, False))
                         self.assertNotIn("not-executed", reply.headers)
@@ -339,21 +335,21 @@ class TooMany(unittest.TestCase):
 @contextlib.contextmanager
 def proxy_before(address: Address, engine: str, **options: Any) -> Iterator[Proxy]:
     """A proxy that knows one server of the service greeter."""
-    with mock.patch.dict("proxy.ENGINES", {engine: _with(ENGINES[engine], options)}):
+    with mock.patch.dict("proxy.ENGINES", {engine: functools.partial(ENGINES[engine], **options)}):
         made = Proxy(port=0, engine=engine, registries=(), name="under-test")
     with made, mock.patch.object(made._directory, "is_complete", return_value=True):     # as with a registry
-        _point(made, address)
+        show_to(made, endpoint("server", port=address[1]))
         yield made
 
 
-def _point(proxy: Proxy, address: Address) -> None:
-    """From now on this is the one server that the proxy knows."""
-    proxy._directory.endpoints = (endpoint("server", port=address[1]),)
-    proxy._on_change()
-
-
-def _with(make: Callable[..., Any], options: Dict[str, Any]) -> Callable[..., Any]:
-    return lambda *arguments, **named: make(*arguments, **named, **options)
+def every_port(stack: contextlib.ExitStack, server: Server) -> List[Port]:
+    """A registry, the server, and a proxy of each kind before it: all run until the stack ends."""
+    ports = [Port("registry", stack.enter_context(Registry(port=0)).address, "/registry", LOOKUP),
+             Port("server", stack.enter_context(server).address, "/greeter", HELLO)]
+    for engine in ENGINES:
+        proxy = stack.enter_context(proxy_before(server.address, engine))
+        ports.append(Port(f"proxy, {engine}", proxy.address, "/greeter", HELLO))
+    return ports
 
 
 def replies_to(address: Address, stream: bytes) -> List[Reply]:

@@ -12,7 +12,7 @@ from unittest import mock
 
 import proxy as proxy_module
 from proxy import Proxy, RelayedCall
-from tests.fakes import endpoint, hurry_listeners
+from tests.fakes import endpoint, hurry_listeners, show_to
 from transport.fallback import POLICIES, Attempt, Outcome
 from transport.hop import Result, judge
 from transport.leases import Endpoint
@@ -53,8 +53,7 @@ class ProxyTest(unittest.TestCase):
 
     def know(self, *endpoints: Endpoint) -> None:
         """Lets the proxy see these endpoints and no others."""
-        self.proxy._directory.endpoints = endpoints
-        self.proxy._on_change()
+        show_to(self.proxy, *endpoints)
 
     def carry_out(self, call: RelayedCall) -> Reply:
         """What an engine does, without a socket."""

@@ -16,7 +16,7 @@ from typing import Callable, Iterator, List, NamedTuple, Sequence, Tuple
 
 from proxy import Proxy
 from tests.engines import Case
-from tests.fakes import endpoint, hurry_listeners
+from tests.fakes import endpoint, hurry_listeners, show_to
 from tests.fuzz import messages, strict
 from tests.fuzz.mutate import Mutator, Target
 from tests.fuzz.strict import Message
@@ -239,8 +239,7 @@ class Relayed(Case):
     @contextlib.contextmanager
     def server(self, answer: Callable[[Message], bytes]) -> Iterator[Recorder]:
         with contextlib.closing(Recorder(answer)) as recorder:
-            self.proxy._directory.endpoints = (endpoint(f"s{recorder.address[1]}", port=recorder.address[1]),)
-            self.proxy._on_change()
+            show_to(self.proxy, endpoint(f"s{recorder.address[1]}", port=recorder.address[1]))
             yield recorder
 
     def exchange(self, stream: bytes) -> List[Message]:
