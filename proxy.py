@@ -328,8 +328,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--timeout", type=process.seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for callers that do not say how long they wait (default: %(default)s)")
     chosen = parser.parse_args(arguments)
-    stop = process.Stop(chosen.until_eof)
-    process.start_logging(chosen.verbose)
+    stop = process.begin(chosen)
     process.allow_open_files()
     proxy = start_proxy(chosen)
     scheme = "https" if chosen.tls_cert else "http"

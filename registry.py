@@ -296,8 +296,7 @@ def main(arguments: Sequence[str]) -> None:
         print(f"a new key is in {chosen.make_key}, which only you can read: every machine needs a copy of it\n"
               f"next: {process.PYTHON} registry.py --key-file {chosen.make_key}")
         return
-    stop = process.Stop(chosen.until_eof)
-    process.start_logging(chosen.verbose)
+    stop = process.begin(chosen)
     try:
         registry = Registry(chosen.host, chosen.port, key=key_for_listening(chosen),
                             tls=process.chosen_tls(chosen))

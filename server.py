@@ -292,13 +292,13 @@ def start_server(chosen: argparse.Namespace) -> Server:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = process.options("A server of Ponte: serves the functions of a file.", port=0, beats=True)
+    parser = process.options("A server of Ponte: serves the functions of a file.", port=0, beats=True,
+                             cores="all")       # what the functions do beside the interpreter may use them
     parser.add_argument("file", help="a file of plain functions, such as services/greeter.py")
     parser.add_argument("--allow-multicall", action="store_true",
                         help="serve system.multicall: several calls in one, with one outcome for all of them")
     chosen = parser.parse_args(arguments)
-    stop = process.Stop(chosen.until_eof)
-    process.start_logging(chosen.verbose)
+    stop = process.begin(chosen)
     server = start_server(chosen)
     scheme = "https" if chosen.tls_cert else "http"
     banner = f"serving {server.service} at {scheme}://{show(server.address)}/{server.service}"

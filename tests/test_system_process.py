@@ -354,6 +354,27 @@ class Registration(SystemTest):
 
 
 @on_posix
+@unittest.skipUnless(sys.platform == "linux" and (os.cpu_count() or 1) > 1, "needs Linux, and cores to choose from")
+class Cores(SystemTest):
+    """An interpreter runs one thread at a time: on one core its threads pass the turn on for less."""
+
+    def cores_of(self, process: Process) -> int:
+        """How many cores the threads of a process may use, all of them together."""
+        if sys.platform != "linux":         # nobody else has these calls; so says the type checker, too
+            return 0
+        threads = [int(name) for name in os.listdir(f"/proc/{process.pid}/task")]
+        return len(frozenset().union(*map(os.sched_getaffinity, threads)))
+
+    def test_our_own_code_stays_on_one_core_and_functions_may_use_all(self) -> None:
+        registry = self.cluster.start_registry()
+        proxy, wide_proxy = self.cluster.start_proxy("one"), self.cluster.start_proxy("all", "--cores", "all")
+        server, narrow_server = (self.cluster.start_server(GREETER, name, *options)
+                                 for name, options in (("all", ()), ("one", ("--cores", "one"))))
+        self.assertEqual([1, 1, 1], [self.cores_of(process) for process in (registry, proxy, narrow_server)])
+        for process in (wide_proxy, server):
+            self.assertGreater(self.cores_of(process), 1)
+
+
 class Parent(SystemTest):
     """No process outlives the one that started it with --until-eof, however that one ends."""
 

@@ -55,10 +55,12 @@ class UsageError(Exception):
 
 # ---- options --------------------------------------------------------------------------------------------
 
-def options(description: str, *, port: Optional[int] = None, beats: bool = False) -> argparse.ArgumentParser:
+def options(description: str, *, port: Optional[int] = None, beats: bool = False,
+            cores: str = "one") -> argparse.ArgumentParser:
     """A parser with the options that all processes share.
 
-    `port` is the default of --port, None for a process that does not listen; `beats`: it beats to registries.
+    `port` is the default of --port, None for a process that does not listen; `beats`: it beats to registries; `cores`
+    is the default of --cores.
     """
     parser = argparse.ArgumentParser(description=description)
     if port is not None:
@@ -67,6 +69,9 @@ def options(description: str, *, port: Optional[int] = None, beats: bool = False
                             help="port to listen on, 0 = any (default: %(default)s)")
         parser.add_argument("--insecure", action="store_true",
                             help="listen beyond this machine without a key: everybody there can register servers")
+        parser.add_argument("--cores", choices=("one", "all"), default=cores,
+                            help="one: its threads stay on one processor core, which is quicker for plain Python; "
+                                 "all: wherever the system likes (default: %(default)s; only Linux lets us choose)")
         parser.add_argument("--until-eof", action="store_true", help="also stop when standard input ends")
     if beats:
         parser.add_argument("--name", help="the instance's name (default: made of service and port)")
@@ -179,6 +184,27 @@ def run(main: Callable[[Sequence[str]], Optional[int]], arguments: Optional[Sequ
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     sys.exit(code)
+
+
+def begin(chosen: argparse.Namespace) -> Stop:
+    """What a process does before it makes a thread or a socket of its own; what it will stop for."""
+    if chosen.cores == "one":
+        stay_on_one_core()
+    stop = Stop(chosen.until_eof)
+    start_logging(chosen.verbose)
+    return stop
+
+
+def stay_on_one_core() -> None:
+    """Keeps the threads that start from now on on one core, where the system lets us: Linux.
+
+    An interpreter runs one thread at a time. On several cores every change of turn has to wake another core, which
+    costs more than what most turns do (docs/threads-and-events.md has the figures). The number of the process picks
+    the core, so that several processes spread.
+    """
+    if sys.platform == "linux":
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {allowed[os.getpid() % len(allowed)]})
 
 
 def start_logging(verbose: bool) -> None:
