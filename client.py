@@ -28,8 +28,8 @@ from transport import process
 from transport.beats import check_name
 from transport.directory import Directory
 from transport.fallback import Balancer, Endpoint, Outcome
-from transport.hop import attempt_headers, exchange
-from transport.message import Reply, encode_request
+from transport.hop import attempt_lines, exchange
+from transport.message import Reply, write_request
 from transport.pool import Pool
 from transport.process import DEFAULT_REGISTRIES, show
 from transport.rpc import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
@@ -169,9 +169,8 @@ class Client:
                 attempt = call.next_attempt(started)
             if attempt is None:
                 break
-            headers = attempt_headers(attempt, call_id, idempotent)
-            headers["Content-Type"] = CONTENT_TYPE
-            request = encode_request("POST", f"/{self._service}", headers, body)
+            lines = f"{attempt_lines(attempt, call_id, idempotent)}Content-Type: {CONTENT_TYPE}\r\n"
+            request = write_request("POST", f"/{self._service}", lines, body)
             result = exchange(self._pool, attempt, request, started)
             ended = time.monotonic()
             with self._lock:

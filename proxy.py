@@ -23,7 +23,7 @@ import argparse
 import os
 import threading
 import time
-from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
 from transport import events, process, wire
@@ -31,10 +31,10 @@ from transport.beats import Beat, check_name
 from transport.directory import Directory
 from transport.events import EventEngine
 from transport.fallback import POLICIES, Attempt, Balancer, Call, Endpoint, Outcome
-from transport.hop import CallHeaders, Result, attempt_headers
+from transport.hop import CallHeaders, Result, attempt_lines, call_id_of
 from transport.keys import key_for_listening
 from transport.leases import ALL
-from transport.message import ProtocolError, Reply, Request, encode_request, text_reply
+from transport.message import ProtocolError, Reply, Request, lines_of, once, text_reply, write_request
 from transport.once import CallMemory, Forgotten
 from transport.process import DEFAULT_REGISTRIES, Json, UsageError, show
 from transport.threads import ThreadEngine
@@ -47,10 +47,7 @@ CALL_TIMEOUT_S = 5.0        # for callers that do not say how long they wait
 MAX_TIMEOUT_S = 3600.0      # what a caller may ask for at most
 HOP_BY_HOP = frozenset(("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
                         "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
-OURS = frozenset(("host", "via", "idempotency-key", "call-timeout-ms", "call-attempt", "if-match",
-                  "call-idempotent"))      # each hop writes its own
-NOT_PASSED_ON = HOP_BY_HOP | OURS
-
+OURS = frozenset(("host", "via", "call-timeout-ms", "call-attempt", "if-match", "call-idempotent"))     # of each hop
 
 Engine = Union[ThreadEngine, EventEngine]
 ENGINES: Dict[str, Callable[..., Engine]] = {"threads": ThreadEngine, "events": EventEngine}
@@ -88,6 +85,7 @@ class Proxy:
         self._engine = ENGINES[engine](host, port, self._begin, tls=tls, **limit)
         self.address = self._engine.address
         self.name = name or f"{SERVICE}-{self.address[1]}"
+        self.via = f"1.1 {self.name}"           # what we add to the header Via of all that passes
         beat = Beat(SERVICE, self.name, new_incarnation(), 0, *(advertise or self.address))
         try:
             self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set)
@@ -178,11 +176,11 @@ class Proxy:
             if own:
                 own.headers["Served-By"] = self.served_by
                 return own
-        said = CallHeaders.parse(request.headers)
-        if said.repeat_for not in (None, str(self.incarnation)):
+        said = once(CallHeaders.parse, request.headers)
+        if said.repeat_for is not None and said.repeat_for != str(self.incarnation):
             raise ProtocolError(412, "the proxy that you mean is gone; this is another incarnation")
         timeout_s = min(self._timeout_s if said.timeout_s is None else said.timeout_s, MAX_TIMEOUT_S)
-        call_id = said.call_id or os.urandom(16).hex()
+        call_id = call_id_of(request) or os.urandom(16).hex()
         with self._lock:
             self._counts["calls"] += 1
             route = None if said.idempotent else self._route(call_id, timeout_s, said.repeat_for is not None)
@@ -248,7 +246,7 @@ class RelayedCall:
         if attempt is None:
             return None
         self._number = attempt.number
-        return attempt, self._encode(attempt_headers(attempt, self._call_id, idempotent=route is None))
+        return attempt, self._encode(attempt_lines(attempt, self._call_id, idempotent=route is None))
 
     def settle(self, result: Result, now: float) -> None:
         """Tells what the latest attempt came to."""
@@ -271,9 +269,7 @@ class RelayedCall:
         return reply
 
     def _pass_on(self, reply: Reply) -> Reply:
-        headers = _end_to_end(reply.headers)
-        headers["via"] = f"1.1 {self._proxy.name}"
-        headers["call-attempt"] = str(self._number)
+        headers = {**once(_end_to_end, reply.headers), "via": self._proxy.via, "call-attempt": str(self._number)}
         return Reply(reply.status, headers, reply.body)
 
     def _give_up(self) -> Reply:
@@ -285,19 +281,24 @@ class RelayedCall:
         status = 504 if self._last.timed_out else 502
         return text_reply(status, f"unknown outcome: {self._last.what}", Call_Attempt=str(self._call.may_have_run))
 
-    def _encode(self, ours: Dict[str, str]) -> bytes:
-        """The request as it goes on: the caller's end-to-end headers, and those of this hop."""
-        request, via = self._request, self._request.headers.get("via")
-        ours["Via"] = f"{via}, 1.1 {self._proxy.name}" if via else f"1.1 {self._proxy.name}"
-        headers = _end_to_end(request.headers, without=NOT_PASSED_ON)
-        return encode_request(request.method, request.target, {**headers, **ours}, request.body)
+    def _encode(self, ours: str) -> bytes:
+        """The request as it goes on: the caller's end-to-end headers, and the lines of this hop."""
+        method, target, headers, body, _, _ = self._request
+        via = f"{headers['via']}, {self._proxy.via}" if "via" in headers else self._proxy.via
+        return write_request(method, target, f"{once(_lines_to_pass_on, headers)}{ours}Via: {via}\r\n", body)
 
 
-def _end_to_end(headers: Dict[str, str], without: FrozenSet[str] = HOP_BY_HOP) -> Dict[str, str]:
+def _end_to_end(headers: Mapping[str, str]) -> Dict[str, str]:
     """The headers that are for the far end, without those of this hop (RFC 9110 section 7.6.1)."""
+    without = HOP_BY_HOP
     if "connection" in headers:
         without = without.union(name.strip().lower() for name in headers["connection"].split(","))
     return {name: value for name, value in headers.items() if name not in without}
+
+
+def _lines_to_pass_on(headers: Mapping[str, str]) -> str:
+    """The lines of a request that go on as they came: those for the far end that we do not write anew."""
+    return lines_of({name: value for name, value in _end_to_end(headers).items() if name not in OURS})
 
 
 # ---- the process ----------------------------------------------------------------------------------------

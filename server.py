@@ -27,9 +27,9 @@ from typing import Dict, Iterable, List, Optional, Sequence, Union
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
 from transport import process
 from transport.beats import Beat, check_name
-from transport.hop import CallHeaders
+from transport.hop import CallHeaders, call_id_of
 from transport.keys import key_for_listening
-from transport.message import ProtocolError, Reply, Request, text_reply
+from transport.message import ProtocolError, Reply, Request, once, text_reply
 from transport.once import CallMemory, Forgotten
 from transport.process import DEFAULT_REGISTRIES, Json, UsageError, show
 from transport.rpc import CONTENT_TYPE, Dispatcher, Function, idempotent, xml_of
@@ -171,15 +171,15 @@ class Server:
         return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
 
     def _call(self, request: Request, xml: bytes, received_at: float) -> Reply:
-        call = CallHeaders.parse(request.headers)
-        if call.repeat_for not in (None, str(self.incarnation)):
+        call, call_id = once(CallHeaders.parse, request.headers), call_id_of(request)
+        if call.repeat_for is not None and call.repeat_for != str(self.incarnation):
             raise ProtocolError(412, "the process that you mean is gone; this is another incarnation")
         expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
-        if call.call_id is None or call.idempotent:
+        if call_id is None or call.idempotent:
             with self._lock:
                 why_not = self._admit(expires_at)
             return _not_executed(why_not) if why_not else self._execute(xml)
-        return self._call_once(xml, call.call_id, call, expires_at)
+        return self._call_once(xml, call_id, call, expires_at)
 
     def _call_once(self, xml: bytes, call_id: str, call: CallHeaders, expires_at: float) -> Reply:
         """Runs a call that has not been here yet; a repeat gets the first run's reply, and waits for it if need be."""

@@ -55,8 +55,7 @@ def mistaken() -> Iterator[Tuple[str, str, bytes, Any]]:
     yield "two of what comes once", "requests", head + messages.CALL_ID * 2 + b"Content-Length: 0\r\n\r\n", \
         mock.patch.object(message, "_ONLY_ONCE", frozenset())
     yield "a head that is known by too little", "requests", head + messages.CALL_ID + b"Content-Length: 0\r\n\r\n", \
-        mock.patch.multiple(message, _NEVER_SHARED=frozenset(),
-                            _without_call_id=lambda raw: (raw.replace(messages.CALL_ID, b""), None))
+        mock.patch.object(message, "_without_call_id", lambda raw: (raw.replace(messages.CALL_ID, b""), messages.ID))
     yield "another error", "requests", b"GET / HTTP/1.1\r\n", \
         mock.patch.object(RequestParser, "_parse_request_line", side_effect=IndexError)
     yield "a refusal too many", "requests", head + b"Content-Length: 5\r\n\r\nhello", \

@@ -79,10 +79,10 @@ class ProxyTest(unittest.TestCase):
         return [attempt.endpoint.instance for attempt in self.attempts]
 
     def post(self, target: str = "/greeter", method: str = "POST", received_at: Optional[float] = None,
-             **headers: str) -> Reply:
+             call_id: Optional[str] = None, **headers: str) -> Reply:
         """The reply to a call; `Call_Attempt="2"` becomes the header call-attempt. Names in lower case, as read."""
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        request = Request(method, target, {"host": "here", **named}, b"<call/>")
+        request = Request(method, target, {"host": "here", **named}, b"<call/>", call_id=call_id)
         try:
             begun = self.proxy._begin(request, time.monotonic() if received_at is None else received_at)
             reply = begun if isinstance(begun, Reply) else self.carry_out(begun)
@@ -126,10 +126,11 @@ class PassingOn(ProxyTest):
 
     def test_the_headers_of_the_call_are_those_of_this_hop(self) -> None:
         """Host is the server's, the time is what is left, the id goes on; an idempotent call stays one."""
-        self.post(Idempotency_Key="id-1", Call_Timeout_Ms="2000", Call_Attempt="2", Call_Idempotent="1")
+        self.post(call_id="id-1", Call_Timeout_Ms="2000", Call_Attempt="2", Call_Idempotent="1")
         passed = self.passed_on[0].headers
-        self.assertEqual((passed["host"], passed["idempotency-key"], passed["call-attempt"], passed["call-idempotent"]),
-                         ("127.0.0.1:4242", "id-1", "2", "1"))
+        self.assertEqual(self.passed_on[0].call_id, "id-1")
+        self.assertEqual((passed["host"], passed["call-attempt"], passed["call-idempotent"]),
+                         ("127.0.0.1:4242", "2", "1"))
         self.assertTrue(0 < int(passed["call-timeout-ms"]) <= 1000)
         self.assertNotIn("if-match", passed)
 
@@ -137,10 +138,10 @@ class PassingOn(ProxyTest):
         """Not idempotent, an id of its own, and the time of the proxy."""
         self.post()
         self.post()
-        first, second = (request.headers for request in self.passed_on)
-        self.assertNotEqual(first["idempotency-key"], second["idempotency-key"])
-        self.assertNotIn("call-idempotent", first)
-        self.assertLessEqual(int(first["call-timeout-ms"]), proxy_module.CALL_TIMEOUT_S * 500)
+        first, second = self.passed_on
+        self.assertNotEqual(first.call_id, second.call_id)
+        self.assertNotIn("call-idempotent", first.headers)
+        self.assertLessEqual(int(first.headers["call-timeout-ms"]), proxy_module.CALL_TIMEOUT_S * 500)
 
     def test_a_reply_tells_who_served_it_and_how_many_attempts_it_took(self) -> None:
         """So that all hops together stay within three."""
@@ -243,17 +244,17 @@ class OwnAnswers(ProxyTest):
 
     def test_headers_that_cannot_be_meant_are_refused(self) -> None:
         """400, and nothing is passed on."""
-        for headers in ({"Call_Timeout_Ms": "x"}, {"Call_Attempt": "-1"}, {"Call_Attempt": "\u0661"},
-                        {"Idempotency_Key": ""}):
+        for headers in ({"Call_Timeout_Ms": "x"}, {"Call_Attempt": "-1"}, {"Call_Attempt": "\u0661"}):
             with self.subTest(headers):
-                self.assertEqual(self.post("/greeter", "POST", None, **headers).status, 400)
+                self.assertEqual(self.post("/greeter", "POST", None, None, **headers).status, 400)
+        self.assertEqual(self.post(call_id="").status, 400)
         self.assertEqual(self.attempts, [])
 
     def test_expired_calls_are_not_passed_on(self) -> None:
         """503 with Not-Executed."""
         for headers, received_at in (({"Call_Timeout_Ms": "0"}, time.monotonic()),
                                      ({"Call_Timeout_Ms": "50"}, time.monotonic() - 0.06)):
-            reply = self.post("/greeter", "POST", received_at, **headers)
+            reply = self.post("/greeter", "POST", received_at, None, **headers)
             self.assertEqual((reply.status, reply.headers["not-executed"], self.attempts), (503, "1", []))
 
 
@@ -263,10 +264,10 @@ class Repeats(ProxyTest):
     def test_a_lost_reply_is_asked_for_again_at_the_same_server(self) -> None:
         """With If-Match of that server's incarnation and the same id."""
         self.results = [LOST, OK]
-        self.assertEqual(self.post(Idempotency_Key="id-1").status, 200)
+        self.assertEqual(self.post(call_id="id-1").status, 200)
         self.assertEqual(self.tried, ["s1", "s1"])
         self.assertEqual([request.headers.get("if-match") for request in self.passed_on], [None, '"1"'])
-        self.assertEqual({request.headers["idempotency-key"] for request in self.passed_on}, {"id-1"})
+        self.assertEqual({request.call_id for request in self.passed_on}, {"id-1"})
 
     def test_an_idempotent_call_goes_to_another_server(self) -> None:
         """Its author says that it may run twice."""
@@ -277,49 +278,49 @@ class Repeats(ProxyTest):
     def test_a_repeat_of_the_caller_goes_where_the_first_attempt_went(self) -> None:
         """Told by If-Match with this proxy's incarnation; the server is told with its own."""
         self.results = [OK]
-        self.post(Idempotency_Key="id-1")
-        self.post(Idempotency_Key="id-2")
-        self.post(Idempotency_Key="id-1", If_Match=self.same(), Call_Attempt="2")
+        self.post(call_id="id-1")
+        self.post(call_id="id-2")
+        self.post(call_id="id-1", If_Match=self.same(), Call_Attempt="2")
         self.assertEqual(self.tried, ["s1", "s2", "s1"])
         self.assertEqual(self.passed_on[2].headers["if-match"], '"1"')
 
     def test_the_same_id_without_if_match_goes_there_too(self) -> None:
         """A caller of another make repeats by its id alone."""
-        self.post(Idempotency_Key="id-1")
-        self.post(Idempotency_Key="id-1")
+        self.post(call_id="id-1")
+        self.post(call_id="id-1")
         self.assertEqual(self.tried, ["s1", "s1"])
 
     def test_a_repeat_whose_server_has_gone_stays_unknown(self) -> None:
         """It is asked all the same, though no registry names it any more; nobody else is."""
         self.results = [LOST]
-        self.post(Idempotency_Key="id-1")
+        self.post(call_id="id-1")
         self.know(endpoint("s2"), endpoint("s3"))
         self.attempts.clear()
         self.results = [REFUSED]
-        reply = self.post(Idempotency_Key="id-1", If_Match=self.same(), Call_Attempt="2")
+        reply = self.post(call_id="id-1", If_Match=self.same(), Call_Attempt="2")
         self.assertEqual((self.tried, judge(reply).outcome), (["s1"], Outcome.UNKNOWN))
 
     def test_what_was_sent_nowhere_may_go_anywhere(self) -> None:
         """The first attempt was refused by all: a repeat is a first attempt."""
         self.results = [REFUSED]
-        self.post(Idempotency_Key="id-1")
+        self.post(call_id="id-1")
         self.results = [OK]
         self.attempts.clear()
-        self.assertEqual(self.post(Idempotency_Key="id-1", If_Match=self.same()).status, 200)
+        self.assertEqual(self.post(call_id="id-1", If_Match=self.same()).status, 200)
         self.assertIsNone(self.passed_on[-1].headers.get("if-match"))
 
     def test_another_incarnation_is_told_so(self) -> None:
         """412: this process does not know where the call went."""
-        self.assertEqual(self.post(Idempotency_Key="id-1", If_Match='"1"').status, 412)
+        self.assertEqual(self.post(call_id="id-1", If_Match='"1"').status, 412)
         self.assertEqual(self.attempts, [])
 
     def test_a_forgotten_route_is_told(self) -> None:
         """412 rather than a guess; new calls go on."""
         self.proxy._routes = CallMemory(max_entries=1)
-        self.post(Idempotency_Key="id-1")
-        self.post(Idempotency_Key="id-2")
-        self.assertEqual(self.post(Idempotency_Key="id-1", If_Match=self.same()).status, 412)
-        self.assertEqual(self.post(Idempotency_Key="id-3").status, 200)
+        self.post(call_id="id-1")
+        self.post(call_id="id-2")
+        self.assertEqual(self.post(call_id="id-1", If_Match=self.same()).status, 412)
+        self.assertEqual(self.post(call_id="id-3").status, 200)
         self.assertEqual(len(self.attempts), 3)
 
     def test_an_attempt_that_was_taken_over_goes_no_further(self) -> None:
@@ -333,10 +334,10 @@ class Repeats(ProxyTest):
 
         self.results = [refused_late, OK]
         first: List[Reply] = []
-        thread = threading.Thread(target=lambda: first.append(self.post(Idempotency_Key="id-1")))
+        thread = threading.Thread(target=lambda: first.append(self.post(call_id="id-1")))
         thread.start()
         entered.wait(PATIENCE_S)
-        repeat = self.post(Idempotency_Key="id-1", If_Match=self.same(), Call_Attempt="2")
+        repeat = self.post(call_id="id-1", If_Match=self.same(), Call_Attempt="2")
         go_on.set()
         thread.join(PATIENCE_S)
         self.assertEqual((repeat.status, first[0].status), (200, 503))

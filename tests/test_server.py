@@ -58,9 +58,7 @@ class ServerTest(unittest.TestCase):
              received_at: Optional[float] = None, **headers: str) -> Reply:
         """The reply to a deposit of 100 cents; `If_Match="..."` becomes the header if-match."""
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        if call_id is not None:
-            named["idempotency-key"] = call_id
-        request = Request(method, target, named, body or encode_call("deposit", (100,)))
+        request = Request(method, target, named, body or encode_call("deposit", (100,)), call_id=call_id)
         try:
             return self.server._handle(request, time.monotonic() if received_at is None else received_at)
         except ProtocolError as error:
@@ -240,9 +238,11 @@ class Admission(ServerTest):
         """400, and nothing runs."""
         for headers in ({"Call_Timeout_Ms": "-1"}, {"Call_Timeout_Ms": "x"}, {"Call_Timeout_Ms": "1_0"},
                         {"Call_Timeout_Ms": ""}, {"Call_Timeout_Ms": "\u0661"}, {"Call_Timeout_Ms": "9" * 10},
-                        {"Call_Attempt": "x"}, {"Idempotency_Key": ""}, {"Idempotency_Key": "a" * 129}):
+                        {"Call_Attempt": "x"}):
             with self.subTest(headers):
                 self.assertEqual(self.with_headers(**headers).status, 400)
+        for call_id in ("", "a" * 129):
+            self.assertEqual(self.post(call_id).status, 400)
         self.assertEqual(self.till.total, 0)
 
 

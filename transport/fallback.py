@@ -98,7 +98,7 @@ class Call:
     def next_attempt(self, now: float) -> Optional[Attempt]:
         """What to try at `now`, or None when the call has come to its outcome."""
         left = self._deadline - now
-        if self.outcome is Outcome.ANSWERED or left <= 0 or not self._retry_is_allowed():
+        if self.outcome is Outcome.ANSWERED or left <= 0 or (self._owes_retry and not self._pay_for_retry()):
             return None
         repeat = self.outcome is Outcome.UNKNOWN and not self._idempotent
         member = None if repeat else self._next_candidate(now)
@@ -134,9 +134,9 @@ class Call:
             self._others = self._balancer.others(self._member)
         return next(self._others, None)
 
-    def _retry_is_allowed(self) -> bool:
+    def _pay_for_retry(self) -> bool:
         """Whether attempts and budget allow to go on after an unknown outcome; each is paid for once."""
-        if self._owes_retry and self.may_have_run < MAX_ATTEMPTS and self._balancer.budget.spend():
+        if self.may_have_run < MAX_ATTEMPTS and self._balancer.budget.spend():
             self._owes_retry = False
         return not self._owes_retry
 
@@ -274,7 +274,7 @@ class Balancer:
 
     def first(self, now: float) -> Optional[Member]:
         """Whom a call asks first; None if nobody is known. Most calls need no more than this."""
-        trial = self._begin_trial(now)
+        trial = self._begin_trial(now) if now >= self._trial_due_at else None      # most calls are not for the ill
         if trial or not self._tiers:
             return trial or next(self._in_order(), None)
         tier = self._tiers[0]
@@ -336,8 +336,6 @@ class Balancer:
 
     def _begin_trial(self, now: float) -> Optional[Member]:
         """A member whose quarantine is over; until its trial is settled no other call gets it first."""
-        if now < self._trial_due_at:        # nearly always: a call does not pay for the number of those that are ill
-            return None
         waiting = [(member.trial_at or 0.0, member) for member in self._quarantined
                    if not member.on_trial and member.endpoint.state == "up"]
         trial = next((member for due_at, member in waiting if due_at <= now), None)

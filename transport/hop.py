@@ -14,10 +14,10 @@ a server), the proxy the next; both let transport/fallback.py decide.
 
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional
+from typing import Mapping, NamedTuple, Optional, Tuple
 
 from transport.fallback import Attempt, Outcome, outcome_of_failure, outcome_of_reply
-from transport.message import ProtocolError, Reply
+from transport.message import ProtocolError, Reply, Request, once
 from transport.pool import ExchangeError, Pool
 from transport.process import show
 
@@ -39,29 +39,33 @@ class Result(NamedTuple):
 
 
 class CallHeaders(NamedTuple):
-    """What a request says of the call that it is an attempt of."""
+    """What a request says of the call that it is an attempt of, beside its call id."""
 
-    call_id: Optional[str]
     idempotent: bool
     timeout_s: Optional[float]
     attempt: int
     repeat_for: Optional[str]       # the incarnation that a repeat is for
 
     @classmethod
-    def parse(cls, headers: Dict[str, str]) -> CallHeaders:
+    def parse(cls, headers: Mapping[str, str]) -> CallHeaders:
         """Reads them; raises ProtocolError for one that cannot be meant."""
-        call_id = headers.get("idempotency-key")
-        if call_id is not None and not 0 < len(call_id) <= MAX_CALL_ID:
-            raise ProtocolError(400, f"Idempotency-Key has 1 to {MAX_CALL_ID} characters")
         timeout_ms = _number(headers, "call-timeout-ms")
         expected = headers.get("if-match")
-        return cls(call_id, headers.get("call-idempotent") == "1",
+        return cls(headers.get("call-idempotent") == "1",
                    timeout_ms / 1000 if timeout_ms is not None else None,
                    max(_number(headers, "call-attempt") or 1, 1),
                    expected.strip('"') if expected is not None else None)
 
 
-def _number(headers: Dict[str, str], name: str) -> Optional[int]:
+def call_id_of(request: Request) -> Optional[str]:
+    """The id of the call that a request is an attempt of, if it has one; raises ProtocolError if that is none."""
+    call_id = request.call_id
+    if call_id is not None and not 0 < len(call_id) <= MAX_CALL_ID:
+        raise ProtocolError(400, f"Idempotency-Key has 1 to {MAX_CALL_ID} characters")
+    return call_id
+
+
+def _number(headers: Mapping[str, str], name: str) -> Optional[int]:
     text = headers.get(name)
     if text is None:
         return None
@@ -70,19 +74,16 @@ def _number(headers: Dict[str, str], name: str) -> Optional[int]:
     return int(text)
 
 
-def attempt_headers(attempt: Attempt, call_id: str, idempotent: bool) -> Dict[str, str]:
-    """The headers that make a request an attempt of a call."""
-    headers = {
-        "Host": show(attempt.endpoint.address),
-        "Idempotency-Key": call_id,
-        "Call-Timeout-Ms": str(max(int(attempt.timeout_s * 1000), 1)),
-        "Call-Attempt": str(attempt.number),
-    }
+def attempt_lines(attempt: Attempt, call_id: str, idempotent: bool) -> str:
+    """The header lines that make a request an attempt of a call."""
+    endpoint, number, timeout_s, repeat = attempt
+    lines = (f"Host: {show(endpoint.address)}\r\nIdempotency-Key: {call_id}\r\n"
+             f"Call-Timeout-Ms: {int(timeout_s * 1000) or 1}\r\nCall-Attempt: {number}\r\n")
     if idempotent:
-        headers["Call-Idempotent"] = "1"
-    if attempt.repeat:
-        headers["If-Match"] = f'"{attempt.endpoint.incarnation}"'
-    return headers
+        lines += "Call-Idempotent: 1\r\n"
+    if repeat:
+        lines += f'If-Match: "{endpoint.incarnation}"\r\n'
+    return lines
 
 
 def exchange(pool: Pool, attempt: Attempt, request: bytes, now: float) -> Result:
@@ -100,18 +101,18 @@ def failure(error: ExchangeError) -> Result:
 
 def judge(reply: Reply) -> Result:
     """The result of an attempt that got a whole reply."""
-    outcome = outcome_of_reply(reply.status, reply.headers.get("not-executed") == "1")
-    return Result(outcome, reply, _tell(reply), reply.status == 504, _attempts_made(reply))
+    status, headers = reply.status, reply.headers
+    told, number = once(_told_by, headers)
+    outcome = outcome_of_reply(status, headers.get("not-executed") == "1")
+    if status != 200:
+        lines = reply.body.decode("utf-8", "replace").strip().splitlines()
+        told = f"HTTP {status} {lines[0][:200] if lines else ''}".rstrip()
+    return Result(outcome, reply, told, status == 504, number)
 
 
-def _tell(reply: Reply) -> str:
-    by = reply.headers.get("served-by", "").partition(";")[0]
-    if reply.status == 200:
-        return f"answered by {by}" if by else "answered"
-    lines = reply.body.decode("utf-8", "replace").strip().splitlines()
-    return f"HTTP {reply.status} {lines[0][:200] if lines else ''}".rstrip()
-
-
-def _attempts_made(reply: Reply) -> int:
-    number = reply.headers.get("call-attempt")
-    return int(number[:3]) if number and number.isascii() and number.isdigit() else 0
+def _told_by(headers: Mapping[str, str]) -> Tuple[str, int]:
+    """Who has answered, in words, and the attempts that the next hop made."""
+    by = headers.get("served-by", "").partition(";")[0]
+    number = headers.get("call-attempt", "")
+    return (f"answered by {by}" if by else "answered",
+            int(number[:3]) if number.isascii() and number.isdigit() else 0)

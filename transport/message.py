@@ -12,7 +12,7 @@ one without a length cannot be told from a truncated one.
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Dict, Generic, NamedTuple, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, ClassVar, Dict, Generic, Mapping, NamedTuple, Optional, Tuple, TypeVar, Union
 
 MAX_HEAD_BYTES = 16 * 1024      # start line and headers; nginx and HAProxy stop at 16 to 32 KiB too
 MAX_TARGET_BYTES = 8 * 1024     # RFC 9110 section 4.1 asks for 8,000 at least
@@ -24,18 +24,49 @@ MAX_KNOWN_HEAD_BYTES = 400      # longer ones are not; so short a head never has
 
 # ---- messages -------------------------------------------------------------------------------------------
 
+T = TypeVar("T")
+
+
+class Headers(Dict[str, str]):
+    """The headers of a parsed message, names in lower case. Messages with the same head share them: never changed.
+
+    Attributes: `found`, what `once` has found in them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Dict[Callable[[Mapping[str, str]], Any], Any] = {}
+
+
+def once(find: Callable[[Mapping[str, str]], T], headers: Mapping[str, str]) -> T:
+    """What `find` finds in headers, which is not None; for parsed ones it is asked once for each head that is known."""
+    if not isinstance(headers, Headers):
+        return find(headers)
+    found: Optional[T] = headers.found.get(find)
+    if found is None:
+        found = headers.found[find] = find(headers)
+    return found
+
+
 class Request(NamedTuple):
-    """A whole request. Header names are in lower case; `body` is already free of chunking."""
+    """A whole request; `body` is already free of chunking.
+
+    `call_id` is its Idempotency-Key. That is the one header which is new in every request: it is not in `headers`.
+    """
 
     method: str
     target: str
-    headers: Dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
     keep_alive: bool = True
+    call_id: Optional[str] = None
 
 
 class Reply(NamedTuple):
-    """A whole reply. Header names are in lower case; `keep_alive` says whether its connection may be used on."""
+    """A whole reply; `keep_alive` says whether its connection may be used on.
+
+    The headers of one that was parsed are `Headers`; those of one that is to be sent may be written in any case.
+    """
 
     status: int
     headers: Dict[str, str]
@@ -64,22 +95,27 @@ REASONS = {
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def encode_request(method: str, target: str, headers: Dict[str, str], body: bytes) -> bytes:
+def lines_of(headers: Mapping[str, str]) -> str:
+    """Headers as the lines of a head."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+
+
+def encode_request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
     """The bytes of a request; `headers` come without Content-Length."""
-    head = f"{method} {target} HTTP/1.1\r\n"
-    for name, value in headers.items():
-        head += f"{name}: {value}\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
+    return write_request(method, target, lines_of(headers), body)
+
+
+def write_request(method: str, target: str, lines: str, body: bytes) -> bytes:
+    """The same for headers that are lines already."""
+    return f"{method} {target} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
 
 def encode_reply(reply: Reply) -> bytes:
     """The bytes of a reply; its headers come without Content-Length and Connection."""
-    head = f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Status')}\r\n"
-    for name, value in reply.headers.items():
-        head += f"{name}: {value}\r\n"
-    if not reply.keep_alive:
-        head += "Connection: close\r\n"
-    return f"{head}Content-Length: {len(reply.body)}\r\n\r\n".encode("latin-1") + reply.body
+    status, headers, body, keep_alive = reply
+    lines = lines_of(headers) if keep_alive else f"{lines_of(headers)}Connection: close\r\n"
+    return (f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\n{lines}"
+            f"Content-Length: {len(body)}\r\n\r\n").encode("latin-1") + body
 
 
 def text_reply(status: int, text: str, **headers: str) -> Reply:
@@ -107,26 +143,25 @@ _END_TO_END = frozenset(("host", "content-length"))         # who takes these aw
 _CHUNKED = -1
 _CALL_ID = b"\r\nIdempotency-Key: "                # the one line that is new in every request of a stub...
 _CALL_ID_CHARS = 32                                 # ...and the length of its value
-_NEVER_SHARED = frozenset(("idempotency-key", "expect"))    # a call id written in another way; what is answered once
 
 
 class _Head(NamedTuple):
     """A parsed head: the words of its first line, its headers, and how long the body is (or _CHUNKED)."""
 
     words: Tuple[str, ...]
-    headers: Dict[str, str]
+    headers: Headers
     length: int
     keep_alive: bool
 
 
-def _parse_fields(text: str, start: int) -> Dict[str, str]:
+def _parse_fields(text: str, start: int) -> Headers:
     """The header lines of `text` from `start` on; raises ProtocolError on any line that is not one."""
     fields = _FIELD.findall(text, start)
     if len(fields) != text.count("\n", start):      # a line was skipped: bare LF, folding, control character...
         raise ProtocolError(400, "malformed header line")
     if len(fields) > MAX_HEADERS:
         raise ProtocolError(431, f"more than {MAX_HEADERS} headers")
-    headers: Dict[str, str] = {}
+    headers = Headers()
     for field, text_of_value in fields:
         name, value = field.lower(), text_of_value.strip(" \t")
         if name not in headers:
@@ -203,7 +238,6 @@ class Parser(Generic[M]):
     def __init__(self) -> None:
         self._buffer: Union[bytes, bytearray] = b""     # bytes as long as one read brings whole messages: no copy
         self._head: Optional[_Head] = None              # may be known to other parsers, too: never changed
-        self._call_id: Optional[str] = None             # where the head is known without it
         self._chunks: Optional[_Chunks] = None
 
     @property
@@ -229,10 +263,7 @@ class Parser(Generic[M]):
         if body is None:
             return None
         self._head = None
-        headers = head.headers.copy()
-        if self._call_id is not None:
-            headers["idempotency-key"] = self._call_id
-        return self._message(head, headers, body)
+        return self._message(head, body)
 
     def take_interim(self) -> bytes:
         """What must be sent now so that the other side goes on with its message; mostly nothing."""
@@ -249,6 +280,9 @@ class Parser(Generic[M]):
         buffer = self._buffer
         if len(buffer) < length:
             return None
+        if len(buffer) == length:       # the end of what came, as it mostly is with a body
+            self._buffer = b""
+            return bytes(buffer)
         taken = bytes(buffer[:length])
         if isinstance(buffer, bytes):
             self._buffer = buffer[length:]
@@ -265,32 +299,24 @@ class Parser(Generic[M]):
                 return None
             raw = self._take(end + 4)
             assert raw is not None
-            shape, self._call_id = _without_call_id(raw)
-            head = self._known.get(shape) or self._parse_and_remember(raw, shape)
+            head = self._read_head(raw)
         return head
 
-    def _parse_and_remember(self, raw: bytes, shape: bytes) -> Optional[_Head]:
-        """Parses a head strictly, call id and all; from then on it is known by its shape, with any call id."""
-        head = self._parse_head(raw[:-2].decode("latin-1"))
-        if head is None:
-            return None
-        if self._call_id is not None:
-            del head.headers["idempotency-key"]
-        if len(shape) <= MAX_KNOWN_HEAD_BYTES and head.headers.keys().isdisjoint(_NEVER_SHARED):
+    def _remember(self, raw: bytes, head: _Head) -> None:
+        if len(raw) <= MAX_KNOWN_HEAD_BYTES:
             if len(self._known) >= MAX_KNOWN_HEADS:
                 self._known.clear()     # those in use are back at once
-            self._known[shape] = head
-        return head
+            self._known[raw] = head
 
     def _judge_part(self, part: Union[bytes, bytearray]) -> None:
         """Raises ProtocolError as soon as an unfinished head cannot become a good one."""
         raise NotImplementedError
 
-    def _parse_head(self, text: str) -> Optional[_Head]:
-        """None for a head that is to be passed over."""
+    def _read_head(self, raw: bytes) -> Optional[_Head]:
+        """The head in these bytes; None for one that is to be passed over."""
         raise NotImplementedError
 
-    def _message(self, head: _Head, headers: Dict[str, str], body: bytes) -> M:
+    def _message(self, head: _Head, body: bytes) -> M:
         raise NotImplementedError
 
 
@@ -299,10 +325,17 @@ class RequestParser(Parser[Request]):
 
     _known: ClassVar[Dict[bytes, _Head]] = {}
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._call_id: Optional[str] = None     # of the head, which is without it
+        self._continued = False                 # the client has been told to go on
+
     def take_interim(self) -> bytes:
         """"100 Continue", once, while a client waits for it before it sends the body (RFC 9110 section 10.1.1)."""
-        waits = self._head is not None and not self._buffer and self._head.headers.pop("expect", None) is not None
-        return CONTINUE if waits else b""
+        if self._continued or self._head is None or self._buffer or "expect" not in self._head.headers:
+            return b""
+        self._continued = True
+        return CONTINUE
 
     def _judge_part(self, part: Union[bytes, bytearray]) -> None:
         if part and not _BEGINNING.match(part):
@@ -329,6 +362,19 @@ class RequestParser(Parser[Request]):
             raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
         return line
 
+    def _read_head(self, raw: bytes) -> _Head:
+        """Parses a head strictly, call id and all; from then on it is known with any call id."""
+        shape, call_id = _without_call_id(raw)
+        head = self._known.get(shape)
+        if head is None:
+            head = self._parse_head(raw[:-2].decode("latin-1"))
+            named = head.headers.pop("idempotency-key", None)
+            if named == call_id:        # else it is written in a way of its own, and still in the shape
+                self._remember(shape, head)
+            call_id = named
+        self._call_id = call_id
+        return head
+
     def _parse_head(self, text: str) -> _Head:
         line = self._parse_request_line(text)
         method, target, minor = line[1], line[2], line[4]
@@ -346,9 +392,10 @@ class RequestParser(Parser[Request]):
             length = 0
         return _Head((method, target), headers, length, _keeps_alive(headers, minor))
 
-    def _message(self, head: _Head, headers: Dict[str, str], body: bytes) -> Request:
-        method, target = head.words
-        return Request(method, target, headers, body, head.keep_alive)
+    def _message(self, head: _Head, body: bytes) -> Request:
+        self._continued = False
+        (method, target), headers, _, keep_alive = head
+        return Request(method, target, headers, body, keep_alive, self._call_id)
 
 
 class ReplyParser(Parser[Reply]):
@@ -361,6 +408,14 @@ class ReplyParser(Parser[Reply]):
             raise ProtocolError(502, "not an HTTP reply")
         if len(part) > MAX_HEAD_BYTES:
             raise ProtocolError(502, f"headers of more than {MAX_HEAD_BYTES} bytes")
+
+    def _read_head(self, raw: bytes) -> Optional[_Head]:
+        head = self._known.get(raw)
+        if head is None:
+            head = self._parse_head(raw[:-2].decode("latin-1"))
+            if head is not None:
+                self._remember(raw, head)
+        return head
 
     def _parse_head(self, text: str) -> Optional[_Head]:
         line = _STATUS_LINE.match(text)
@@ -377,8 +432,9 @@ class ReplyParser(Parser[Reply]):
             raise ProtocolError(502, "a reply without a length cannot be told from a truncated one")
         return _Head((status,), headers, length, _keeps_alive(headers, minor))
 
-    def _message(self, head: _Head, headers: Dict[str, str], body: bytes) -> Reply:
-        return Reply(int(head.words[0]), headers, body, head.keep_alive)
+    def _message(self, head: _Head, body: bytes) -> Reply:
+        (status,), headers, _, keep_alive = head
+        return Reply(int(status), headers, body, keep_alive)
 
 
 class _Chunks:

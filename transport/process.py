@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import io
 import json
 import logging
@@ -134,6 +135,7 @@ def parse_addresses(text: str) -> List[Address]:
     return addresses
 
 
+@functools.lru_cache(maxsize=1024)      # every attempt of a call names its endpoint
 def show(address: Address) -> str:
     """HOST:PORT, as `parse_address` reads it."""
     host, port = address

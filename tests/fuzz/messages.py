@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import zlib
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Generic, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Generic, Iterable, List, Sequence, Set, Tuple
 
 from tests.fuzz import strict
 from tests.fuzz.mutate import Target
@@ -36,7 +36,8 @@ BYTE_BY_BYTE = 400                      # inputs of up to so many bytes come in 
 PIECE_BYTES = 64 * 1024                 # what a socket hands over at most (RECEIVE_BYTES)
 MAX_WAITING_BYTES = MAX_HEAD_BYTES + MAX_BODY_BYTES + PIECE_BYTES + 1024
 
-CALL_ID = b"Idempotency-Key: 0123456789abcdef0123456789abcdef\r\n"
+ID = "0123456789abcdef0123456789abcdef"
+CALL_ID = f"Idempotency-Key: {ID}\r\n".encode()
 OTHER_CALL_ID = b"Idempotency-Key: fedcba9876543210fedcba9876543210\r\n"
 
 
@@ -48,6 +49,7 @@ class Kind(Generic[M]):
     known: Dict[bytes, Any]         # the heads that all parsers of the kind remember
     strictly: Callable[[bytes], strict.Reading]
     first: Callable[[M], Tuple[bytes, ...]]     # of its first line, what is passed on
+    names: Callable[[M], Set[bytes]]            # of its headers
     ours: Callable[[int], bool]     # whether a refusal with this status may meet good HTTP
 
 
@@ -59,10 +61,17 @@ class Came(Generic[M]):
     status: int
 
 
+def names_of(headers: Iterable[str]) -> Set[bytes]:
+    return {name.encode("latin-1") for name in headers}
+
+
 REQUESTS: Kind[Request] = Kind(RequestParser, RequestParser._known, strict.read_requests,
-                               lambda m: (m.method.encode(), m.target.encode()), OUR_LIMITS.__contains__)
+                               lambda m: (m.method.encode(), m.target.encode()),
+                               lambda m: names_of([*m.headers, *["idempotency-key"] * (m.call_id is not None)]),
+                               OUR_LIMITS.__contains__)
 REPLIES: Kind[Reply] = Kind(ReplyParser, ReplyParser._known, strict.read_replies,
-                            lambda m: (str(m.status).encode(),), (OUR_LIMITS | {502}).__contains__)
+                            lambda m: (str(m.status).encode(),), lambda m: names_of(m.headers),
+                            (OUR_LIMITS | {502}).__contains__)
 
 
 def read(kind: Kind[M], pieces: Sequence[bytes]) -> Came[M]:
@@ -73,7 +82,6 @@ def read(kind: Kind[M], pieces: Sequence[bytes]) -> Came[M]:
         for piece in pieces:
             parser.feed(piece)
             while (message := parser.next_message()) is not None:
-                message.headers.pop("expect", None)     # who was told to go on has lost it, who did not wait has not
                 messages.append(message)
             parser.take_interim()
             assert waiting(parser) <= MAX_WAITING_BYTES, f"{waiting(parser)} bytes wait inside"
@@ -132,8 +140,7 @@ def check_against_strict(kind: Kind[M], data: bytes, came: Came[M]) -> None:
         assert taken.body == message.body, f"another body: {message.body!r}"
         assert kind.first(taken) == message.first[:2] or kind.first(taken) == message.first[1:], "another first line"
         assert not (message.closes and taken.keep_alive), "it is the last on its connection"
-        assert {name.encode("latin-1") for name in taken.headers} | {b"expect"} \
-            == {name for name, _ in message.headers} | {b"expect"}, "other headers"
+        assert kind.names(taken) | {b"expect"} == {name for name, _ in message.headers} | {b"expect"}, "other headers"
     if came.status and not kind.ours(came.status):
         assert len(reading.messages) == len(came.messages), f"{came.status} for {reading.messages[len(came.messages)]}"
     if not came.status:
@@ -158,7 +165,7 @@ def by_size(data: bytes, size: int) -> List[bytes]:
 
 # ---- what is mutated ------------------------------------------------------------------------------------
 
-_ID = {"Idempotency-Key": "0123456789abcdef0123456789abcdef"}
+_ID = {"Idempotency-Key": ID}
 _CHUNKED_BODY = b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n"
 
 _FRAMING_WORDS = (
