@@ -1,6 +1,8 @@
 """Section `calls`: one call by every way to two Ponte servers, with 1, 8, 64 and 256 connections.
 
-"direct" goes to one of the two. The ways take turns, round by round; ratios are those of the same round. Each engine
+"direct" goes to one of the two. The ways take turns, round by round; ratios are those of the same round. The call is
+one that may run twice, as Ponte's stub sends it; with 8 connections it is also sent by a client that knows nothing of
+Ponte, so that it must run once at most: the difference is what remembering it costs. Each engine
 of Ponte's proxy has a pair of servers to itself, of the same kind: a proxy keeps up to 256 idle connections to a
 server, which takes 512, so that those who had their turn would fill the servers of those whose turn it is.
 """
@@ -8,7 +10,7 @@ server, which takes 512, so that those who had their turn would fill the servers
 from __future__ import annotations
 
 import functools
-from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from bench import reverse
 from bench.load import Sample
@@ -24,6 +26,8 @@ QUICK_CONNECTIONS = (1, 8)
 ENGINES = ("threads", "events")
 
 OTHERS = "others"
+ONCE_AT = 8                 # connections with which calls are also sent that must run once at most
+ONCE = ", once at most"     # in the name of a way
 
 Key = Tuple[int, str]       # connections, way
 
@@ -38,7 +42,8 @@ class Pair(NamedTuple):
 def run(plan: Plan) -> Report:
     report = Report()
     with Stage() as stage:
-        found = measure(plan, ways_to(stage, {user: _pair(stage) for user in (*ENGINES, OTHERS)}, report))
+        pairs = {user: _pair(stage) for user in (*ENGINES, OTHERS)}
+        found = measure(plan, ways_to(stage, pairs, report), once_too=True)
     tell(report, "calls", "two Ponte servers", plan, found)
     return report
 
@@ -66,10 +71,14 @@ def ways_to(stage: Stage, pairs: Mapping[str, Pair], report: Report) -> Dict[str
     return urls
 
 
-def measure(plan: Plan, ways: Mapping[str, str]) -> Dict[Key, List[Sample]]:
-    connections = QUICK_CONNECTIONS if plan.quick else CONNECTIONS
-    return interleave(plan, {(count, way): functools.partial(drive, url, count)
-                             for count in connections for way, url in ways.items()})
+def measure(plan: Plan, ways: Mapping[str, str], once_too: bool = False) -> Dict[Key, List[Sample]]:
+    loads: Dict[Key, Callable[[float], Sample]] = {}
+    for count in QUICK_CONNECTIONS if plan.quick else CONNECTIONS:
+        for way, url in ways.items():
+            loads[count, way] = functools.partial(drive, url, count)
+            if once_too and count == ONCE_AT:
+                loads[count, way + ONCE] = functools.partial(drive, url, count, once=True)
+    return interleave(plan, loads)
 
 
 def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[Key, List[Sample]]) -> None:
@@ -80,10 +89,12 @@ def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[K
     for (count, way), samples in found.items():
         calls_per_s = median([sample.calls_per_s for sample in samples])
         p50_ms, p99_ms = (median([getattr(sample, name) for sample in samples]) for name in ("p50_ms", "p99_ms"))
+        load = ONCE if way.endswith(ONCE) else ""
         rows.append([f"{count} · {way}", show(calls_per_s), show(p50_ms), show(p99_ms),
-                     *(show(ratio(found, (count, way), (count, peer), "calls_per_s")) for peer in ("HAProxy", "nginx")),
+                     *(show(ratio(found, (count, way), (count, peer + load), "calls_per_s"))
+                       for peer in ("HAProxy", "nginx")),
                      str(sum(sample.errors for sample in samples))])
-        if way != "direct" or section == "calls":      # cheap servers by themselves would dwarf the proxies
+        if not load and (way != "direct" or section == "calls"):    # cheap servers alone would dwarf the proxies
             report.plots.setdefault(before, {}).setdefault(way, {})[count] = calls_per_s
         for peer in ("HAProxy", "nginx"):
             for name in Sample._fields[:3]:

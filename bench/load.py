@@ -1,10 +1,13 @@
 """A load generator: C connections, each of which sends its next call when the reply to its last has come.
 
-    python3 -m bench.load --url http://127.0.0.1:4180/greeter --connections 64 --seconds 2
+    python3 -m bench.load --url http://127.0.0.1:4180/greeter --connections 64 --seconds 2 [--once]
 
 One thread, one selector, one request made beforehand and sent again and again over connections that stay open. A
 connection that the other side closes is not opened again. The result is JSON; --hold keeps the connections afterwards,
 until standard input ends.
+
+The call is sent as Ponte's stub sends it, and may run twice. With --once it is sent as by a client that knows nothing
+of Ponte: it must run once at most, and both proxy and server remember it (transport/once.py).
 
 What is measured is a closed loop: a server that stalls is also asked less often meanwhile, so that a stall counts once
 for each connection and not once for each call that users would have made (coordinated omission). Percentiles are
@@ -28,6 +31,9 @@ from transport.message import encode_request
 from transport.rpc import CONTENT_TYPE, encode_call
 
 BODY = encode_call("hello", ("Hello",))
+ONCE = {"Content-Type": CONTENT_TYPE}
+MAY_REPEAT = {**ONCE, "Idempotency-Key": "0" * 32, "Call-Idempotent": "1", "Call-Timeout-Ms": "2500",
+              "Call-Attempt": "1"}
 RECEIVE_BYTES = 65536
 SILENCE_S = 5.0             # no reply on any connection for so long: the rest is lost
 
@@ -43,10 +49,10 @@ class Sample(NamedTuple):
     errors: int = 0
 
 
-def request(url: str) -> bytes:
+def request(url: str, once: bool = False) -> bytes:
     """The call that is sent again and again."""
     parts = urlsplit(url)
-    return encode_request("POST", parts.path or "/", {"Host": parts.netloc, "Content-Type": CONTENT_TYPE}, BODY)
+    return encode_request("POST", parts.path or "/", {"Host": parts.netloc, **(ONCE if once else MAY_REPEAT)}, BODY)
 
 
 def message_bytes(data: bytes) -> int:
@@ -68,10 +74,10 @@ class _Connection:
 class Load:
     """The connections and their loop."""
 
-    def __init__(self, url: str, connections: int) -> None:
+    def __init__(self, url: str, connections: int, once: bool = False) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
-        self._request = request(url)
+        self._request = request(url, once)
         self._selector = selectors.DefaultSelector()
         self._open: List[_Connection] = []
         self.errors = 0
@@ -152,9 +158,10 @@ def main() -> None:
     parser.add_argument("--url", required=True)
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--once", action="store_true")
     parser.add_argument("--hold", action="store_true")
     chosen = parser.parse_args()
-    load = Load(chosen.url, chosen.connections)
+    load = Load(chosen.url, chosen.connections, chosen.once)
     sample: Dict[str, float] = load.run(chosen.seconds)._asdict()
     print(json.dumps(sample), flush=True)
     if chosen.hold:

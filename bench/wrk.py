@@ -14,16 +14,14 @@ import subprocess
 import sys
 import tempfile
 
-from bench.load import BODY, Sample
+from bench.load import BODY, MAY_REPEAT, ONCE, Sample
 from bench.processes import ROOT
-from transport.rpc import CONTENT_TYPE
 
 EXTRA_S = 30.0              # beyond the time of a round, before a load is given up
 
 SCRIPT = f"""
 wrk.method = "POST"
 wrk.body = [==[{BODY.decode()}]==]
-wrk.headers["Content-Type"] = "{CONTENT_TYPE}"
 
 function done(summary, latency, requests)
     local e = summary.errors
@@ -44,25 +42,27 @@ def takes(seconds: float) -> bool:
     return is_installed() and seconds >= 1
 
 
-def drive(url: str, connections: int, seconds: float) -> Sample:
-    """One round of load, by wrk if it can."""
-    return by_wrk(url, connections, seconds) if takes(seconds) else by_ours(url, connections, seconds)
+def drive(url: str, connections: int, seconds: float, *, once: bool = False) -> Sample:
+    """One round of load, by wrk if it can; `once`: the call must not run twice (see bench/load.py)."""
+    return (by_wrk if takes(seconds) else by_ours)(url, connections, seconds, once)
 
 
-def by_wrk(url: str, connections: int, seconds: float) -> Sample:
+def by_wrk(url: str, connections: int, seconds: float, once: bool = False) -> Sample:
     whole_s = max(round(seconds), 1)
     handle, script = tempfile.mkstemp(suffix=".lua")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(SCRIPT)
+        for name, value in (ONCE if once else MAY_REPEAT).items():
+            file.write(f'wrk.headers["{name}"] = "{value}"\n')
     try:
         return by_command("wrk", "-t1", f"-c{connections}", f"-d{whole_s}s", "-s", script, url, within_s=whole_s)
     finally:
         os.remove(script)
 
 
-def by_ours(url: str, connections: int, seconds: float) -> Sample:
+def by_ours(url: str, connections: int, seconds: float, once: bool = False) -> Sample:
     return by_command(sys.executable, "-S", "-m", "bench.load", "--url", url, "--connections", str(connections),
-                      "--seconds", str(seconds), within_s=seconds)
+                      "--seconds", str(seconds), *["--once"] * once, within_s=seconds)
 
 
 def by_command(*command: str, within_s: float) -> Sample:

@@ -111,9 +111,10 @@ class Load(unittest.TestCase):
         self.assertEqual(load.message_bytes(b"HTTP/1.1 200 OK\r\ncontent-length:2\r\n\r\n"), 39)
 
     def test_the_request_is_a_call_that_counts_its_bytes(self) -> None:
-        sent = load.request("http://127.0.0.1:4180/greeter")
-        self.assertTrue(sent.startswith(b"POST /greeter HTTP/1.1\r\n"))
-        self.assertEqual(load.message_bytes(sent), len(sent))
+        for once in (True, False):
+            sent = load.request("http://127.0.0.1:4180/greeter", once)
+            self.assertTrue(sent.startswith(b"POST /greeter HTTP/1.1\r\n"))
+            self.assertEqual((load.message_bytes(sent), b"Call-Idempotent: 1\r\n" in sent), (len(sent), not once))
 
     def test_what_wrk_prints_is_read(self) -> None:
         printed = ("Running 1s test @ http://127.0.0.1:1/\n  Latency     1.0ms\n"

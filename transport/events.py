@@ -196,9 +196,26 @@ class Caller(Stream[Request]):
         else:
             self._wait_for_more()
 
-    def settle(self, result: Result) -> None:
-        """Takes what the attempt came to."""
-        self._carry_on(result)
+    def carry_on(self, result: Optional[Result] = None) -> None:
+        """Makes the next attempt of its call, after one that came to `result`; when there is none, sends the reply.
+
+        Whatever goes wrong here must end the call: nothing else would, and a drain would wait for it for ever.
+        """
+        assert self._relay
+        now = time.monotonic()
+        try:
+            if result:
+                self._relay.settle(result, now)
+            order = self._relay.next_attempt(now)
+            reply = None if order else self._relay.reply
+        except Exception:
+            log.exception("a call failed on its way")
+            order, reply = None, text_reply(500, "internal error")
+        if reply:
+            self._answer(reply)
+        elif order:
+            attempt, message = order
+            self.worker.send(self, attempt.endpoint.address, message, now + attempt.timeout_s)
 
     def close(self) -> None:
         if not self.closed:
@@ -256,28 +273,7 @@ class Caller(Stream[Request]):
             self._answer(begun)
         else:
             self._relay = begun
-            self._carry_on()
-
-    def _carry_on(self, result: Optional[Result] = None) -> None:
-        """Makes the next attempt of its call, after one that came to `result`; when there is none, sends the reply.
-
-        Whatever goes wrong here must end the call: nothing else would, and a drain would wait for it for ever.
-        """
-        assert self._relay
-        now = time.monotonic()
-        try:
-            if result:
-                self._relay.settle(result, now)
-            order = self._relay.next_attempt(now)
-            reply = None if order else self._relay.reply
-        except Exception:
-            log.exception("a call failed on its way")
-            order, reply = None, text_reply(500, "internal error")
-        if reply:
-            self._answer(reply)
-        elif order:
-            attempt, message = order
-            self.worker.send(self, attempt.endpoint.address, message, now + attempt.timeout_s)
+            self.carry_on()
 
     def _answer(self, reply: Reply) -> None:
         self._relay = None
@@ -345,7 +341,7 @@ class Upstream(Stream[Reply]):
         self._message = b""
 
     def start(self, caller: Caller, message: bytes, deadline: float) -> None:
-        """Sends a request of `caller`, who is told by `settle` what came of it, at `deadline` at the latest."""
+        """Sends a request of `caller`, who is told by `carry_on` what came of it, at `deadline` at the latest."""
         self._caller, self._message = caller, message
         self.worker.wake_at(self, deadline)
         if self._state is Serves.CONNECTING:
@@ -427,7 +423,7 @@ class Upstream(Stream[Reply]):
             self.worker.keep(self)
         else:
             self.close()
-        caller.settle(judge(reply))
+        caller.carry_on(judge(reply))
 
     def _fail(self, cause: Exception) -> None:
         """Ends the exchange without a reply. What follows is done in its turn: it may fail at once, too."""
@@ -440,7 +436,7 @@ class Upstream(Stream[Reply]):
             self.worker.soon.append(functools.partial(self.worker.send, caller, *again))
         else:
             result = failure(ExchangeError(self._state.value, cause))
-            self.worker.soon.append(functools.partial(caller.settle, result))
+            self.worker.soon.append(functools.partial(caller.carry_on, result))
 
 
 # ---- the workers ----------------------------------------------------------------------------------------
@@ -559,7 +555,7 @@ class Worker(Loop):
             upstream.start(caller, message, deadline)
 
     def _cannot_connect(self, caller: Caller, error: Exception) -> None:
-        self.post(functools.partial(caller.settle, failure(ExchangeError("connect", error))))
+        self.post(functools.partial(caller.carry_on, failure(ExchangeError("connect", error))))
 
     def _look_up(self, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
         """Connects to a server that is known by name. Runs on a thread of its own."""

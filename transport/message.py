@@ -142,6 +142,7 @@ _ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempote
 _END_TO_END = frozenset(("host", "content-length"))         # who takes these away for "Connection" changes the message
 _CHUNKED = -1
 _CALL_ID = b"\r\nIdempotency-Key: "                # the one line that is new in every request of a stub...
+_CALL_ID_IN_LOWER_CASE = _CALL_ID.lower()           # ...as HAProxy passes it on...
 _CALL_ID_CHARS = 32                                 # ...and the length of its value
 
 
@@ -176,6 +177,8 @@ def _parse_fields(text: str, start: int) -> Headers:
 def _without_call_id(raw: bytes) -> Tuple[bytes, Optional[str]]:
     """A head without the line of its call id, and the id, where they are written as a stub does."""
     at = raw.find(_CALL_ID)
+    if at < 0:
+        at = raw.find(_CALL_ID_IN_LOWER_CASE)
     if at < 0:
         return raw, None
     start = at + len(_CALL_ID)
