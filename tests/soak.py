@@ -7,7 +7,8 @@
 Every few seconds it notes the memory, the threads and the open files of each steady process, and of this one, which
 holds the stubs. At the end it prints how they grew over time: the slope of the straight line that fits best (least
 squares), without the first part, in which caches and pools fill. Exit code 1 if something grew, if a thread died of an
-exception, if an idempotent call failed, or if any call got a wrong answer.
+exception, if an idempotent call failed, if any call got a wrong answer, if too many got none, or if a steady process
+ended.
 
 Needs Linux, whose /proc it reads. Runs shorter than JUDGED_S do not judge growth: there is nothing to see yet.
 """
@@ -40,6 +41,7 @@ from transport.wire import Address
 SAMPLE_S = 5.0
 WARM_UP = 0.25              # of the time: until the memory of calls is full, the pools have met their peak...
 JUDGED_S = 600.0            # the least time in which a slope means something
+LEAST_ANSWERED = 0.95       # of all calls: a victim dies or freezes every few seconds, in the middle of some of them
 CALLERS = 4
 PACE_S = 0.02               # between two calls of one caller: other things must have their turn
 DRIPPERS = 20
@@ -140,9 +142,14 @@ class Soak:
     def close(self) -> None:
         self.cluster.close()
 
+    def ended(self) -> Dict[str, int]:
+        """The steady processes that have come to an end, and their exit codes."""
+        return {name: process.wait(1.0) for name, process in self.steady.items() if not process.is_running}
+
     def deaths(self) -> Dict[str, int]:
-        """The threads that an exception has ended, of each steady process and of this one."""
-        found = {name: int(_status(process.address)["thread_deaths"]) for name, process in self.steady.items()}
+        """The threads that an exception has ended, of each steady process that runs, and of this one."""
+        found = {name: int(_status(process.address)["thread_deaths"]) for name, process in self.steady.items()
+                 if process.is_running}
         return {**found, "this process": thread_deaths.count}
 
     def _each(self, pace_s: float) -> Iterator[int]:
@@ -241,20 +248,23 @@ def run(seed: int, seconds: float, say: Callable[[str], None]) -> bool:
         begun = time.monotonic()
         with soak:
             pause = threading.Event()
-            while time.monotonic() < begun + seconds:
+            while time.monotonic() < begun + seconds and not soak.ended():
                 pause.wait(min(SAMPLE_S, begun + seconds - time.monotonic()))
                 for name, pid in pids.items():
-                    samples[name].append(look(pid))
-            deaths = soak.deaths()
+                    if name not in soak.ended():
+                        samples[name].append(look(pid))
+            ended, deaths = soak.ended(), soak.deaths()
     finally:
         soak.close()
     kept = {name: [sample for sample in all_of_it if sample.at >= begun + WARM_UP * seconds]
             for name, all_of_it in samples.items()}
-    return judge(kept, deaths, soak.came, seconds >= JUDGED_S, say)
+    by_growth = seconds >= JUDGED_S and not ended
+    kept = {name: some for name, some in kept.items() if some}
+    return judge(kept, ended, deaths, soak.came, say, by_growth=by_growth)
 
 
-def judge(samples: Dict[str, List[Sample]], deaths: Dict[str, int], came: Counter[str], by_growth: bool,
-          say: Callable[[str], None]) -> bool:
+def judge(samples: Dict[str, List[Sample]], ended: Dict[str, int], deaths: Dict[str, int], came: Counter[str],
+          say: Callable[[str], None], *, by_growth: bool) -> bool:
     """Prints the tables; whether all was well."""
     say(f"{'process':<16}{'KiB':>9}{'KiB/min':>10}{'threads':>9}{'/min':>8}{'files':>7}{'/min':>8}")
     for name, kept in samples.items():
@@ -268,8 +278,11 @@ def judge(samples: Dict[str, List[Sample]], deaths: Dict[str, int], came: Counte
         say(f"growth is not judged in less than {JUDGED_S / 60:.0f} minutes")
     wrong = [f"{name}: {what} grows" for name, kept in samples.items() for what in FLAT
              if by_growth and not is_flat(kept, what)]
+    wrong += [f"{name} has ended (exit code {code})" for name, code in ended.items()]
     wrong += [f"{name}: {count} threads died" for name, count in deaths.items() if count]
     wrong += [f"{count} x {what}" for what, count in came.items() if what == "WRONG" or what.endswith("(echo)")]
+    if came["answered"] < LEAST_ANSWERED * sum(came.values()) or not came:
+        wrong.append(f"only {came['answered']} of {sum(came.values())} calls were answered")
     for line in wrong:
         say(f"NOT WELL: {line}")
     return not wrong
