@@ -1,50 +1,53 @@
-"""Section `slow`: connections that drip one byte a second, and what those feel who do not.
+"""Section `slow`: clients that dawdle, and what those feel who do not.
 
     head    they never finish the head of a request
     body    the same with its body
-    read    they have called, and do not read what they are answered: long replies through a small window
+    read    they have called, again and again, and read a byte a second of what they are answered
 
 Good callers measure through the proxy without them, and with them, by turns. With threads, whose connections are fewer
 than the attackers, it is told how many of these got in, and how many are left after the deadline of a message: where
-they have taken every connection, good callers get a 503 at once, until then.
+they have taken every connection, good callers get a 503 at once, until then. The attackers are bench/attackers.py.
 
-The attackers are a process of their own: python3 -m bench.slow URL head|body|read CONNECTIONS. It prints how many of
-its connections are open, once all have begun and whenever it is asked by a line on standard input.
+Where slowhttptest is installed (https://github.com/shekyan/slowhttptest), its attacks follow, at the proxy with events.
+It takes a good part of a core itself, and so good callers wait for longer, whomever it attacks. What is due to the
+attack is told by attacking another proxy of the same kind instead, by turns.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
-import selectors
-import socket
+import json
+import math
+import shutil
 import sys
 import time
-from typing import Dict, List, NamedTuple, Tuple
-from urllib.parse import urlsplit
+import urllib.request
+from typing import Any, Dict, List, NamedTuple, Tuple
+from urllib.parse import urljoin
 
 from bench import processes
+from bench.attackers import BEGUN_S, KINDS, SERVICE
 from bench.calls import ENGINES
 from bench.load import Sample
-from bench.processes import Child, Stage
+from bench.processes import Stage
 from bench.report import Report, Table, median, show
 from bench.reverse import wait_until_serves
 from bench.rounds import Plan, interleave
 from bench.wrk import drive
 from transport import process, wire
-from transport.message import encode_request
-from transport.rpc import CONTENT_TYPE, encode_call
 
 ATTACKERS, QUICK_ATTACKERS = 1_000, 50
+READERS = 0.1               # of the attackers read slowly: before they block the proxy, megabytes of each are kept
 GOOD = 4                    # connections of good callers
-KINDS = ("head", "body", "read")
-DRIP_S = 1.0                # between two bytes of one connection
-TURNS = 50                  # in which they drip, so that they do not come in waves
-LONG = 64_000               # characters of a reply that is not read
-WINDOW_BYTES = 1024         # and the room that its reader has
-SERVED = b"HTTP/1.1 200 "
-BEGUN_S = 30.0              # for all attackers to have begun
 AFTER_S = 1.0               # beyond the deadline of a message: by then who drips has been closed
+QUIET_S = 0.3               # between two looks whether a proxy still carries out calls
+TOOL = "slowhttptest"
+TOOL_S = 5.0                # for it to have made its connections, and then once more beyond a round
+TOOL_KINDS = {              # its options, and the path that it asks for
+    "head": ("-H -i 1 -t POST -x 4", "/greeter"),
+    "body": ("-B -i 1 -t POST -s 8192 -x 2", "/greeter"),
+    "read": ("-X -n 1 -z 1 -w 64 -y 128 -k 3", "/metrics"),
+}
 
 Key = Tuple[str, str]       # engine, attack ("none", too)
 
@@ -59,19 +62,28 @@ class Felt(NamedTuple):
 def run(plan: Plan) -> Report:
     attackers = QUICK_ATTACKERS if plan.quick else ATTACKERS
     with Stage() as stage:
-        urls = {}
-        for engine in ENGINES:
-            registry = stage.registry()
-            stage.server(f"server-{engine}", [registry])
-            proxy = stage.proxy(f"proxy-{engine}", registry, "--engine", engine)
-            urls[engine] = f"http://{process.show(proxy.address)}/greeter"
-            wait_until_serves(urls[engine])
+        service = stage.file("greeter.py", SERVICE)
+        urls = {engine: _start_proxy(stage, service, engine) for engine in ENGINES}
         found = interleave(plan, {(engine, kind): functools.partial(_measure, url, kind, attackers)
                                   for engine, url in urls.items() for kind in ("none", *KINDS)}, warm_up=False)
         report = _report(found, attackers)
         if not plan.quick:
             report.tables.append(_until_the_deadline(stage, urls))
+            if shutil.which(TOOL):
+                _attack_by_tool(plan, report, urls["events"], _start_proxy(stage, service, "events"))
+            else:
+                report.note(f"{TOOL} is not installed: its attacks are left out")
     return report
+
+
+def _start_proxy(stage: Stage, service: str, engine: str) -> str:
+    """The URL of a proxy with a server and a registry to itself."""
+    registry = stage.registry()
+    stage.server(f"server-{engine}", [registry], service)
+    proxy = stage.proxy(f"proxy-{engine}", registry, "--engine", engine)
+    url = f"http://{process.show(proxy.address)}/greeter"
+    wait_until_serves(url)
+    return url
 
 
 def _report(found: Dict[Key, List[Felt]], attackers: int) -> Report:
@@ -80,150 +92,93 @@ def _report(found: Dict[Key, List[Felt]], attackers: int) -> Report:
     for (engine, kind), rounds in found.items():
         p50_ms, p99_ms, calls_per_s = (median([getattr(felt.good, name) for felt in rounds])
                                        for name in ("p50_ms", "p99_ms", "calls_per_s"))
-        ratio = median([felt.good.p99_ms / (quiet.good.p99_ms or float("nan"))
-                        for felt, quiet in zip(rounds, found[engine, "none"])])
+        ratio = _ratio(rounds, found[engine, "none"])
         errors = sum(felt.good.errors for felt in rounds)
         cells = [calls_per_s, p50_ms, p99_ms, ratio] if not errors else [None] * 4      # refusals are fast
         rows.append([f"{engine} · {kind}", show(median([felt.attackers for felt in rounds])), *map(show, cells),
                      str(errors)])
         report.figures[f"slow p99 {engine} {kind}"] = ratio
     report.tables.append(Table(
-        f"Slow clients: {attackers:,} of them beside {GOOD} good ones, through the proxy",
+        f"Slow clients: {attackers:,} (read: {attackers * READERS:.0f}) beside {GOOD} good ones, through the proxy",
         ("engine · attack", "attackers in", "calls/s", "p50 ms", "p99 ms", "p99 ÷ without", "refused"), rows))
     return report
+
+
+def _ratio(rounds: List[Felt], others: List[Felt]) -> float:
+    """Of the p99 that good callers felt, round by round."""
+    return median([felt.good.p99_ms / (other.good.p99_ms or math.nan) for felt, other in zip(rounds, others)])
 
 
 def _measure(url: str, kind: str, attackers: int, seconds: float) -> Felt:
     if kind == "none":
         return Felt(drive(url, GOOD, seconds), 0)
     with Stage() as stage:
-        _, got_in = _attack(stage, url, kind, attackers)
+        got_in = _attack(stage, url, kind, int(attackers * READERS) if kind == "read" else attackers)
         return Felt(drive(url, GOOD, seconds), got_in)
 
 
 def _until_the_deadline(stage: Stage, urls: Dict[str, str]) -> Table:
     """How many attackers are left once the time of a message is over."""
     rows = []
+    shares = {"read": READERS, "head": (1 - READERS) / 2, "body": (1 - READERS) / 2}    # the first must be served
     for engine, url in urls.items():
-        attacks = [_attack(stage, url, kind, ATTACKERS // 2) for kind in ("head", "body")]
+        attacks = [_attack(stage, url, kind, int(ATTACKERS * share)) for kind, share in shares.items()]
         time.sleep(wire.MESSAGE_TIMEOUT_S + AFTER_S)
-        left = sum(_open_now(attack) for attack, _ in attacks)
-        wait_until_serves(url)
-        rows.append([engine, str(sum(before for _, before in attacks)), str(left)])
-        for attack, _ in attacks:
-            attack.close()
+        rows.append([engine, str(sum(attacks)), str(_connections(url))])
     after_s = wire.MESSAGE_TIMEOUT_S + AFTER_S
-    return Table(f"{ATTACKERS:,} that drip heads and bodies, and what is left of them after {after_s:.0f} s",
+    return Table(f"{ATTACKERS:,} of all three kinds, and what is left of them after {after_s:.0f} s",
                  ("engine", "got in", "left"), rows)
 
 
-def _attack(stage: Stage, url: str, kind: str, attackers: int) -> Tuple[Child, int]:
-    """The process of the attackers, who have all begun, and how many of them got in."""
-    attack = stage.python("-m", "bench.slow", url, kind, str(attackers))
-    return attack, int(attack.wait_for(r"open: (\d+)", BEGUN_S)[1])
+def _attack(stage: Stage, url: str, kind: str, attackers: int) -> int:
+    """Starts attackers, and waits until they have all begun; how many of them got in."""
+    attack = stage.python("-m", "bench.attackers", url, kind, str(attackers))
+    got_in = int(attack.wait_for(r"open: (\d+)", BEGUN_S)[1])
+    calls = -1
+    while kind == "read" and calls != (calls := _status(url)["requests"]["calls"]):
+        time.sleep(QUIET_S)             # until the proxy carries out no more of their calls: it is stuck with replies
+    return got_in
 
 
-def _open_now(attack: Child) -> int:
-    attack.say("how many?")
-    return int(attack.wait_for(r"now: (\d+)")[1])
+def _status(url: str) -> Any:
+    """What the proxy at that URL tells of itself."""
+    with urllib.request.urlopen(urljoin(url, "/status"), timeout=BEGUN_S) as reply:
+        return json.load(reply)
 
 
-# ---- the attackers --------------------------------------------------------------------------------------
-
-def _opening(url: str, kind: str) -> bytes:
-    """What an attacker sends at once."""
-    parts = urlsplit(url)
-    headers = {"Host": parts.netloc, "Content-Type": CONTENT_TYPE}
-    if kind == "read":
-        return encode_request("POST", parts.path, headers, encode_call("hello", ("x" * LONG,)))
-    whole = encode_request("POST", parts.path, headers, b"x" * LONG)
-    return whole[:40] if kind == "head" else whole[:-LONG]
+def _connections(url: str) -> int:
+    """How many connections it has, beside ours."""
+    return int(_status(url)["connections"]) - 1
 
 
-class Attackers:
-    """All connections of an attack. Each drips a byte a second; those that the other side closes are not replaced."""
+# ---- by slowhttptest ------------------------------------------------------------------------------------
 
-    def __init__(self, url: str, kind: str, count: int) -> None:
-        parts = urlsplit(url)
-        self._reads = kind == "read"
-        self._selector = selectors.DefaultSelector()
-        self._all: List[socket.socket] = []
-        opening = _opening(url, kind)
-        for _ in range(count):
-            sock = socket.socket()
-            self._all.append(sock)
-            try:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES)
-                sock.settimeout(5.0)
-                sock.connect((parts.hostname, parts.port))
-                sock.sendall(opening)
-                sock.setblocking(False)
-                self._selector.register(sock, selectors.EVENT_READ)
-            except OSError:             # it was turned away
-                sock.close()
-
-    def open(self) -> int:
-        """How many connections the other side has not closed."""
-        for key, _ in self._selector.select(0) if not self._reads else ():
-            self._drop(key.fileobj)     # an answer to what was never finished: a refusal
-        return len(self._selector.get_map())
-
-    def wait_for_replies(self) -> None:
-        """Until all calls have been carried out, and nothing of them is left but to read. Drops those turned away."""
-        deadline = time.monotonic() + BEGUN_S / 2
-        for sock in self._all if self._reads else ():
-            while sock.fileno() >= 0 and time.monotonic() < deadline and not self._has_reply(sock):
-                time.sleep(0.01)
-
-    def drip(self, turn: int) -> None:
-        """One byte on each of those whose turn it is: a TURNS-th of all."""
-        for sock in self._all[turn % TURNS::TURNS]:
-            if sock.fileno() < 0:
-                continue
-            try:
-                if self._reads and not sock.recv(1):
-                    self._drop(sock)
-                elif not self._reads:
-                    sock.send(b"x")
-            except BlockingIOError:
-                pass
-            except OSError:
-                self._drop(sock)
-
-    def _has_reply(self, sock: socket.socket) -> bool:
-        try:
-            begins = sock.recv(len(SERVED), socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            begins = b""
-        if begins != SERVED:
-            self._drop(sock)
-        return True
-
-    def _drop(self, sock: object) -> None:
-        assert isinstance(sock, socket.socket)
-        self._selector.unregister(sock)
-        sock.close()
-
-
-def main() -> None:
-    url, kind, count = sys.argv[1:]
+def _attack_by_tool(plan: Plan, report: Report, url: str, other_url: str) -> None:
+    """Adds the table of its attacks at `url`, with those at another proxy beside them, and the figures."""
     processes.allow_open_files()
-    attackers = Attackers(url, kind, int(count))
-    attackers.wait_for_replies()
-    time.sleep(0.1)                     # for those who were turned away to be told so
-    print(f"open: {attackers.open()}", flush=True)
-    with selectors.DefaultSelector() as asked:
-        asked.register(sys.stdin, selectors.EVENT_READ)
-        for turn in itertools.count():
-            if not asked.select(DRIP_S / TURNS):
-                attackers.drip(turn)
-            elif sys.stdin.readline():
-                print(f"now: {attackers.open()}", flush=True)
-            else:
-                return
+    ways: Dict[Key, str] = {(kind, where): victim for kind in TOOL_KINDS
+                            for where, victim in (("another proxy", other_url), ("this proxy", url))}
+    found = interleave(plan, {(kind, where): functools.partial(_measure_by_tool, url, victim, kind)
+                              for (kind, where), victim in ways.items()}, warm_up=False)
+    rows = []
+    for (kind, where), rounds in found.items():
+        cells = (median([getattr(felt.good, name) for felt in rounds]) for name in ("calls_per_s", "p50_ms", "p99_ms"))
+        ratio = _ratio(rounds, found[kind, "another proxy"])
+        rows.append([f"{kind} · {where}", show(median([felt.attackers for felt in rounds])), *map(show, cells),
+                     show(ratio), str(sum(felt.good.errors for felt in rounds))])
+        report.figures[f"slow p99 {TOOL} {kind}"] = ratio       # of "this proxy", which comes last
+    report.tables.append(Table(
+        f"{TOOL} with {ATTACKERS:,} connections beside {GOOD} good callers of a proxy with events",
+        ("attack · at", "attackers in", "calls/s", "p50 ms", "p99 ms", "p99 ÷ at another", "refused"), rows))
 
 
-if __name__ == "__main__":
-    main()
+def _measure_by_tool(url: str, victim: str, kind: str, seconds: float) -> Felt:
+    options, path = TOOL_KINDS[kind]
+    lasts_s = math.ceil(2 * TOOL_S + seconds)
+    with Stage() as stage:
+        stage.start(sys.executable, "-S", "-m", "bench.leash", TOOL, "-c", str(ATTACKERS), "-r", str(ATTACKERS),
+                    "-l", str(lasts_s), *options.split(), "-u", urljoin(victim, path))
+        deadline = time.monotonic() + TOOL_S
+        while _connections(victim) < ATTACKERS and time.monotonic() < deadline:
+            time.sleep(QUIET_S)
+        return Felt(drive(url, GOOD, seconds), _connections(victim))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Dict, Sequence
 
+from bench.attackers import KINDS
 from bench.report import Table, Target
 
 TARGETS = (
@@ -38,7 +39,9 @@ TARGETS = (
     *(Target(f"p99 of those served then ÷ p99 at the peak, {way}", f"overload p99 {way}", 1.5, at_most=True)
       for way in ("server", "proxy, threads", "proxy, events")),
     *(Target(f"p99 beside 1,000 clients that drip ({kind}) ÷ without, events", f"slow p99 events {kind}", 1.5,
-             at_most=True) for kind in ("head", "body", "read")),
+             at_most=True) for kind in KINDS),
+    *(Target(f"p99 while slowhttptest attacks ({kind}) ÷ while it attacks another proxy, events",
+             f"slow p99 slowhttptest {kind}", 1.5, at_most=True) for kind in KINDS),
 )
 
 

@@ -1,0 +1,139 @@
+"""The attackers of bench/slow.py: connections that drip one byte a second. They are a process of their own:
+
+    python3 -m bench.attackers URL head|body|read CONNECTIONS
+
+It prints how many of its connections are open once all have begun, as "open: N", and then drips until standard input
+ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import selectors
+import socket
+import sys
+import time
+from typing import List
+from urllib.parse import urlsplit
+
+from bench import processes
+from transport.message import encode_request
+from transport.rpc import CONTENT_TYPE, encode_call
+
+KINDS = ("head", "body", "read")
+BEGUN_S = 30.0              # for all attackers to have begun
+DRIP_S = 1.0                # between two bytes of one connection
+TURNS = 50                  # in which they drip, so that they do not come in waves
+LENGTH = 64_000             # of a body that is announced, and of a reply that is not read
+CALLS = 32                  # sent ahead by each that does not read: 2 MB of replies, for which no system has room
+WINDOW_BYTES = 1024         # for those who read slowly to receive into
+SERVICE = f"""
+def hello(text):
+    return text
+
+def page():
+    return "x" * {LENGTH}
+"""
+
+_SERVED = b"HTTP/1.1 200 "
+
+
+def opening(url: str, kind: str) -> bytes:
+    """What an attacker sends at once: a part of a request, or for "read" CALLS whole ones for the method `page`."""
+    parts = urlsplit(url)
+    headers = {"Host": parts.netloc, "Content-Type": CONTENT_TYPE}
+    if kind == "read":
+        return encode_request("POST", parts.path, headers, encode_call("page", ())) * CALLS
+    whole = encode_request("POST", parts.path, headers, b"x" * LENGTH)
+    return whole[:40] if kind == "head" else whole[:-LENGTH]
+
+
+class Attackers:
+    """All connections of an attack. Those that the other side closes are not replaced."""
+
+    def __init__(self, url: str, kind: str, count: int) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname, parts.port)
+        self._opening = opening(url, kind)
+        self._reads = kind == "read"
+        self._sockets: List[socket.socket] = []
+        for _ in range(count):
+            self._begin()
+
+    def count(self) -> int:
+        """How many connections the other side has neither closed nor refused; it is rid of the others."""
+        left = []
+        for sock in self._sockets:
+            if self._is_open(sock):
+                left.append(sock)
+            else:
+                sock.close()
+        self._sockets = left
+        return len(left)
+
+    def wait_for_replies(self, within_s: float) -> None:
+        """Until those who do not read have something to read, or have been turned away."""
+        deadline = time.monotonic() + within_s
+        with selectors.DefaultSelector() as waiting:
+            for sock in self._sockets if self._reads else ():
+                waiting.register(sock, selectors.EVENT_READ)
+            while waiting.get_map() and time.monotonic() < deadline:
+                for key, _ in waiting.select(deadline - time.monotonic()):
+                    waiting.unregister(key.fileobj)
+
+    def drip(self, turn: int) -> None:
+        """One byte on each of those whose turn it is: a TURNS-th of all."""
+        for sock in self._sockets[turn % TURNS::TURNS]:
+            try:
+                if self._reads:
+                    sock.recv(1)
+                else:
+                    sock.send(b"x")
+            except OSError:
+                pass            # it has ended, or there is no room: `count` will see
+
+    def close(self) -> None:
+        for sock in self._sockets:
+            sock.close()
+
+    def _begin(self) -> None:
+        sock = socket.socket()
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES)
+            sock.settimeout(5.0)
+            sock.connect(self._address)
+            sock.sendall(self._opening)
+            sock.setblocking(False)
+        except OSError:         # turned away
+            sock.close()
+        else:
+            self._sockets.append(sock)
+
+    def _is_open(self, sock: socket.socket) -> bool:
+        """Whoever never finished his request is answered only to be refused; others are, by what is no 200."""
+        try:
+            came = sock.recv(len(_SERVED), socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return self._reads and came != b"" and not (came.startswith(b"HTTP/") and came != _SERVED)
+
+
+def main() -> None:
+    url, kind, count = sys.argv[1:]
+    processes.allow_open_files()
+    attackers = Attackers(url, kind, int(count))
+    attackers.wait_for_replies(BEGUN_S / 2)
+    time.sleep(0.1)                     # for those who were turned away to be told so
+    print(f"open: {attackers.count()}", flush=True)
+    with selectors.DefaultSelector() as ended:
+        ended.register(sys.stdin, selectors.EVENT_READ)
+        for turn in itertools.count():
+            if ended.select(DRIP_S / TURNS):
+                return
+            attackers.drip(turn)
+
+
+if __name__ == "__main__":
+    main()
