@@ -2,7 +2,8 @@
 
 "direct" goes to one of the two. The ways take turns, round by round; ratios are those of the same round. The call is
 one that may run twice, as Ponte's stub sends it; with 8 connections it is also sent by a client that knows nothing of
-Ponte, so that it must run once at most: the difference is what remembering it costs. Each engine
+Ponte, so that it must run once at most: the difference is what remembering it costs. The proxy with threads is there
+once more with its threads on all cores, and the server once more with them on one. Each engine
 of Ponte's proxy has a pair of servers to itself, of the same kind: a proxy keeps up to 256 idle connections to a
 server, which takes 512, so that those who had their turn would fill the servers of those whose turn it is.
 """
@@ -26,6 +27,8 @@ QUICK_CONNECTIONS = (1, 8)
 ENGINES = ("threads", "events")
 
 OTHERS = "others"
+ONE_CORE, ALL_CORES = "direct, --cores one", "Ponte, threads, --cores all"
+GREETER = "services/greeter.py"
 ONCE_AT = 8                 # connections with which calls are also sent that must run once at most
 ONCE = ", once at most"     # in the name of a way
 
@@ -42,8 +45,11 @@ class Pair(NamedTuple):
 def run(plan: Plan) -> Report:
     report = Report()
     with Stage() as stage:
-        pairs = {user: _pair(stage) for user in (*ENGINES, OTHERS)}
-        found = measure(plan, ways_to(stage, pairs, report), once_too=True)
+        pairs = {user: _pair(stage) for user in (*ENGINES, ALL_CORES, OTHERS)}
+        server = stage.server("server-one", [pairs[OTHERS].registry], GREETER, "--cores", "one")
+        proxy = stage.proxy("proxy-all", pairs[ALL_CORES].registry, "--cores", "all")
+        ways = {**ways_to(stage, pairs, report), ONE_CORE: url_of(server.address), ALL_CORES: url_of(proxy.address)}
+        found = measure(plan, ways, once_too=True)
     tell(report, "calls", "two Ponte servers", plan, found)
     return report
 
@@ -65,10 +71,14 @@ def ways_to(stage: Stage, pairs: Mapping[str, Pair], report: Report) -> Dict[str
             ways[name] = start(stage, servers)
         else:
             report.note(f"{name} is not installed: its rows, and ratios to it, are left out")
-    urls = {way: f"http://{process.show(address)}/greeter" for way, address in ways.items()}
-    for url in urls.values():
-        reverse.wait_until_serves(url)
-    return urls
+    return {way: url_of(address) for way, address in ways.items()}
+
+
+def url_of(address: Address) -> str:
+    """Where the service is, once it is there."""
+    url = f"http://{process.show(address)}/greeter"
+    reverse.wait_until_serves(url)
+    return url
 
 
 def measure(plan: Plan, ways: Mapping[str, str], once_too: bool = False) -> Dict[Key, List[Sample]]:
@@ -76,7 +86,7 @@ def measure(plan: Plan, ways: Mapping[str, str], once_too: bool = False) -> Dict
     for count in QUICK_CONNECTIONS if plan.quick else CONNECTIONS:
         for way, url in ways.items():
             loads[count, way] = functools.partial(drive, url, count)
-            if once_too and count == ONCE_AT:
+            if once_too and count == ONCE_AT and way not in (ONE_CORE, ALL_CORES):
                 loads[count, way + ONCE] = functools.partial(drive, url, count, once=True)
     return interleave(plan, loads)
 
@@ -94,7 +104,8 @@ def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[K
                      *(show(ratio(found, (count, way), (count, peer + load), "calls_per_s"))
                        for peer in ("HAProxy", "nginx")),
                      str(sum(sample.errors for sample in samples))])
-        if not load and (way != "direct" or section == "calls"):    # cheap servers alone would dwarf the proxies
+        if not load and way not in (ONE_CORE, ALL_CORES) \
+                and (way != "direct" or section == "calls"):        # cheap servers alone would dwarf the proxies
             report.plots.setdefault(before, {}).setdefault(way, {})[count] = calls_per_s
         for peer in ("HAProxy", "nginx"):
             for name in Sample._fields[:3]:

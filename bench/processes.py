@@ -147,8 +147,10 @@ class Stage:
     def registry(self, *options: str) -> Child:
         return self.python("registry.py", "--port", "0", "--until-eof", *options, banner=LISTENS)
 
-    def server(self, name: str, registries: Sequence[Child], file: str = "services/greeter.py") -> Child:
-        return self.python("server.py", file, "--name", name, "--until-eof", *_at(registries), banner=LISTENS)
+    def server(self, name: str, registries: Sequence[Child], file: str = "services/greeter.py",
+               *options: str) -> Child:
+        return self.python("server.py", file, "--name", name, "--until-eof", *_at(registries), *options,
+                           banner=LISTENS)
 
     def proxy(self, name: str, registry: Child, *options: str) -> Child:
         return self.python("proxy.py", "--port", "0", "--name", name, "--until-eof", *_at([registry]), *options,
