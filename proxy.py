@@ -44,7 +44,6 @@ from transport.wire import Address
 SERVICE = "proxy"
 DEFAULT_PORT = 4180
 CALL_TIMEOUT_S = 5.0        # for callers that do not say how long they wait
-MAX_TIMEOUT_S = 3600.0      # what a caller may ask for at most
 HOP_BY_HOP = frozenset(("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
                         "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
 OURS = frozenset(("host", "via", "call-timeout-ms", "call-attempt", "if-match", "call-idempotent"))     # of each hop
@@ -179,7 +178,7 @@ class Proxy:
         said = once(CallHeaders.parse, request.headers)
         if said.repeat_for is not None and said.repeat_for != str(self.incarnation):
             raise ProtocolError(412, "the proxy that you mean is gone; this is another incarnation")
-        timeout_s = min(self._timeout_s if said.timeout_s is None else said.timeout_s, MAX_TIMEOUT_S)
+        timeout_s = self._timeout_s if said.timeout_s is None else said.timeout_s
         call_id = call_id_of(request) or os.urandom(16).hex()
         with self._lock:
             self._counts["calls"] += 1

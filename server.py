@@ -27,7 +27,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Union
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
 from transport import process
 from transport.beats import Beat, check_name
-from transport.hop import CallHeaders, call_id_of
+from transport.hop import MAX_TIMEOUT_S, CallHeaders, call_id_of
 from transport.keys import key_for_listening
 from transport.message import ProtocolError, Reply, Request, once, text_reply
 from transport.once import CallMemory, Forgotten
@@ -40,7 +40,6 @@ __all__ = ["Server", "current_instance", "idempotent"]
 
 log = logging.getLogger("ponte.server")
 
-MAX_WAIT_S = 3600.0         # a repeat that does not say how long it waits for the first run, waits this long
 MAX_CALLS = 128             # calls that run at once; more would only make each of them slower
 
 _instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
@@ -232,7 +231,7 @@ class Server:
         first = self._executions.get(call_id)
         if first is not None:
             self._counts["repeats"] += 1
-            self._changed.wait_for(lambda: first.reply is not None, min(expires_at - now, MAX_WAIT_S))
+            self._changed.wait_for(lambda: first.reply is not None, min(expires_at - now, MAX_TIMEOUT_S))
             return first.reply or text_reply(504, "the first attempt of this call is still running")
         try:
             reply = self._memory.recall(call_id, now, repeat=repeat)

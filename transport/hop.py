@@ -22,6 +22,8 @@ from transport.pool import ExchangeError, Pool
 from transport.process import show
 
 MAX_CALL_ID = 128       # characters; ours have 32
+MAX_TIMEOUT_S = 3600.0  # what a caller may ask for; for as long, or a multiple of it, a call is remembered
+MAX_NUMBER = 999        # of an attempt; more would be a mistake
 
 
 class Result(NamedTuple):
@@ -39,7 +41,7 @@ class Result(NamedTuple):
 
 
 class CallHeaders(NamedTuple):
-    """What a request says of the call that it is an attempt of, beside its call id."""
+    """What a request says of the call that it is an attempt of, beside its call id. More than is allowed is cut."""
 
     idempotent: bool
     timeout_s: Optional[float]
@@ -52,8 +54,8 @@ class CallHeaders(NamedTuple):
         timeout_ms = _number(headers, "call-timeout-ms")
         expected = headers.get("if-match")
         return cls(headers.get("call-idempotent") == "1",
-                   timeout_ms / 1000 if timeout_ms is not None else None,
-                   max(_number(headers, "call-attempt") or 1, 1),
+                   min(timeout_ms / 1000, MAX_TIMEOUT_S) if timeout_ms is not None else None,
+                   min(_number(headers, "call-attempt") or 1, MAX_NUMBER),
                    expected.strip('"') if expected is not None else None)
 
 
@@ -115,4 +117,4 @@ def _told_by(headers: Mapping[str, str]) -> Tuple[str, int]:
     by = headers.get("served-by", "").partition(";")[0]
     number = headers.get("call-attempt", "")
     return (f"answered by {by}" if by else "answered",
-            int(number[:3]) if number.isascii() and number.isdigit() else 0)
+            min(int(number[:9]), MAX_NUMBER) if number.isascii() and number.isdigit() else 0)

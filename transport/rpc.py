@@ -119,7 +119,7 @@ def encode_result(value: Any) -> bytes:
     return plain.write_result(value) or _xml(xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True))
 
 
-def encode_reply(value: Any) -> bytes:
+def encode_response(value: Any) -> bytes:
     """The same for a reply that has to travel; also raises ValueError for one that is longer than a message may be."""
     encoded = encode_result(value)
     if len(encoded) > MAX_BODY_BYTES:
@@ -225,7 +225,7 @@ class Dispatcher:
     """
 
     def __init__(self, functions: Union[Iterable[Function], Dict[str, Function]] = (),
-                 encode: Callable[[Any], bytes] = encode_reply, *, multicall: bool = False) -> None:
+                 encode: Callable[[Any], bytes] = encode_response, *, multicall: bool = False) -> None:
         self._encode_result = encode
         self._methods: Dict[str, _Method] = {}
         named = functions.items() if isinstance(functions, dict) else ((f.__name__, f) for f in functions)
