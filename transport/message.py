@@ -18,7 +18,7 @@ MAX_HEAD_BYTES = 16 * 1024      # start line and headers; nginx and HAProxy stop
 MAX_TARGET_BYTES = 8 * 1024     # RFC 9110 section 4.1 asks for 8,000 at least
 MAX_HEADERS = 100
 MAX_BODY_BYTES = 1024 * 1024    # nginx's default; each connection may hold this much memory
-MAX_KNOWN_HEADS = 1024          # parsed heads that are remembered, by their bytes; costs about 1 KB each
+MAX_KNOWN_HEADS = 1024          # parsed heads that are remembered, by their bytes; costs about 2.4 KB each
 MAX_KNOWN_HEAD_BYTES = 400      # longer ones are not; so short a head never has MAX_HEADERS lines
 
 
