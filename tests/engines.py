@@ -241,13 +241,6 @@ def wait_until_refused(address: Address) -> None:
     raise AssertionError("it still accepts")
 
 
-def refused_address() -> Address:
-    """Nobody listens there."""
-    with contextlib.closing(listen("127.0.0.1", 0)) as sock:
-        address: Address = sock.getsockname()
-        return address
-
-
 @contextlib.contextmanager
 def no_file_descriptors() -> Iterator[None]:
     """Inside of it, this process can open nothing."""

@@ -1,7 +1,8 @@
-"""What several test files play with: endpoints out of nowhere, and a clock that a test winds by hand."""
+"""What several test files play with: endpoints out of nowhere, an address that refuses, a clock wound by hand."""
 
 from __future__ import annotations
 
+import socket
 import unittest
 from typing import Sequence
 from unittest import mock
@@ -9,6 +10,7 @@ from unittest import mock
 from proxy import Proxy
 from transport import wire
 from transport.leases import Endpoint
+from transport.wire import Address
 
 QUICK_TICK_S = 0.01
 
@@ -23,6 +25,15 @@ def hurry_listeners() -> None:
 def endpoint(instance: str, incarnation: int = 1, state: str = "up", *, service: str = "greeter", port: int = 4242,
              idempotent: Sequence[str] = ()) -> Endpoint:
     return Endpoint(service, instance, incarnation, "127.0.0.1", port, state, tuple(idempotent))
+
+
+def refused_address(test: unittest.TestCase) -> Address:
+    """Nobody listens there until the test is over: its port is taken, so that the system gives it to nobody else."""
+    taken = socket.socket()
+    test.addCleanup(taken.close)
+    taken.bind(("127.0.0.1", 0))
+    address: Address = taken.getsockname()
+    return address
 
 
 def show_to(proxy: Proxy, *endpoints: Endpoint) -> None:

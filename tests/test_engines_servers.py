@@ -26,13 +26,12 @@ from tests.engines import (
     no_file_descriptors,
     post,
     receive,
-    refused_address,
     reset,
     slow_reader,
     swallow,
     wait_for,
 )
-from tests.fakes import hurry_listeners
+from tests.fakes import hurry_listeners, refused_address
 from tests.test_pool import Peer
 from tests.test_wire import OK, PATIENCE_S, POST, connect, soon
 from transport.fallback import Outcome
@@ -146,16 +145,16 @@ class Servers(EngineCase):
 
     def test_a_refused_connection_was_not_sent(self) -> None:
         """Definite; and the next candidate is asked."""
-        self.assertEqual(self.result(refused_address())[:4],
+        self.assertEqual(self.result(refused_address(self))[:4],
                          (Outcome.NOT_SENT, None, "connect: Connection refused", False))
         with Peer(OK) as peer:
-            relay = Trying(refused_address(), refused_address(), peer.address)
+            relay = Trying(refused_address(self), refused_address(self), peer.address)
             self.assertEqual([reply.body for reply in self.carry_out(relay)], [b"ok"])
             self.assertEqual([result.outcome.name for result in relay.results], ["NOT_SENT", "NOT_SENT", "ANSWERED"])
 
     def test_a_thousand_dead_candidates_are_asked_in_one_call(self) -> None:
         """However a loop goes from one to the next, it is not by recursion."""
-        dead = refused_address()
+        dead = refused_address(self)
         relay = Trying(*[dead] * 1000)
         reply, = self.carry_out(relay)
         self.assertEqual((reply.status, len(relay.results)), (502, 1000))

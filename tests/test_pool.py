@@ -10,6 +10,7 @@ import unittest
 from typing import List
 from unittest import mock
 
+from tests.fakes import refused_address
 from tests.test_wire import OK, PATIENCE_S, POST, soon
 from transport.message import Reply, Request, RequestParser, encode_reply
 from transport.pool import POOL_IDLE_S, ExchangeError, Pool
@@ -93,9 +94,7 @@ class Pools(unittest.TestCase):
 
     def test_a_refused_connection_was_not_sent(self) -> None:
         """Phase connect: definite."""
-        with contextlib.closing(listen("127.0.0.1", 0)) as sock:
-            address = sock.getsockname()
-        error = self.failure(address)
+        error = self.failure(refused_address(self))
         self.assertEqual((error.phase, error.sent, error.timed_out), ("connect", False, False))
 
     def test_a_host_without_meaning_was_not_sent(self) -> None:
