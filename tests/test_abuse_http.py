@@ -178,6 +178,14 @@ class Abuse(unittest.TestCase):
                 self.assertTrue(_until_end(sock).startswith(b"HTTP/1.1 200 "))
                 self.executed.acquire(blocking=False)
 
+    def test_a_target_that_names_its_host(self) -> None:
+        """As one asks a proxy: the same call (RFC 9112 section 3.2.2)."""
+        for port in self.ports:
+            with self.subTest(port=port.name):
+                stream = port.post("Connection: close", path=f"http://a{port.path}")
+                self.assertEqual([reply.status for reply in replies_to(port.address, stream)], [200])
+                self.executed.acquire(blocking=False)
+
     def test_half_a_message(self) -> None:
         """The end of the stream, or a reset, in the middle of a request: not executed, not answered."""
         def check(port: Port) -> None:

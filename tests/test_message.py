@@ -127,7 +127,9 @@ REFUSED: List[Tuple[str, bytes, int]] = [
     ("a target with a space", b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("a target with a NUL", b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     *[(f"target {target!r}", f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode(), 400)
-      for target in ("greeter", "*", "a:443", "%2fgreeter", "/greeter#", "#/greeter", "ftp://a/greeter", "?/greeter")],
+      for target in ("greeter", "*", "a:443", "%2fgreeter", "/greeter#", "#/greeter", "ftp://a/greeter", "?/greeter",
+                     "http://", "http:///greeter", "http://b/greeter", "http://a:80/greeter", "http://u@a/greeter",
+                     "http://a:b/greeter", "http:/a/greeter")],
     ("CONNECT to no address", b"CONNECT /greeter HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("a target that is not ASCII", "GET /\u00e9 HTTP/1.1\r\nHost: a\r\n\r\n".encode(), 400),
     ("a method without end", b"G" * 33, 400),
@@ -182,10 +184,19 @@ class StrictRequests(unittest.TestCase):
 
     def test_targets_of_every_form_are_taken(self) -> None:
         """RFC 9112 section 3.2: that there is nothing behind it is not for the parser to say."""
-        for line in ("GET /a?b=/c", "GET HTTP://a/b", "CONNECT a:443", "OPTIONS *", "OPTIONS /"):
+        for line in ("GET /a?b=/c", "GET //a/b", "CONNECT a:443", "OPTIONS *", "OPTIONS /"):
             with self.subTest(line):
                 request = read_request(f"{line} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
                 self.assertEqual([request.method, request.target], line.split())
+
+    def test_a_target_may_name_the_host(self) -> None:
+        """RFC 9112 section 3.2.2: what counts is the path. A request of HTTP/1.0 may have no other host."""
+        for target, path in (("http://a/b", "/b"), ("HTTPS://A/b?c", "/b?c"), ("http://a", "/"), ("http://a?c", "/?c"),
+                             ("http://a//b/", "//b/")):
+            for version, lines in (("1.1", "Host: a\r\n"), ("1.0", "")):
+                with self.subTest(target, version=version):
+                    request = read_request(f"GET {target} HTTP/{version}\r\n{lines}\r\n".encode())
+                    self.assertEqual(request.target, path)
 
     def test_a_head_of_bare_line_feeds_is_refused_at_once(self) -> None:
         """No hang until the timeout: a line that ends in a bare LF can no longer become a good one."""

@@ -130,7 +130,10 @@ ROWS: Sequence[Row] = (
     refused("no host", b"POST /greeter HTTP/1.1\r\n" + LENGTH_5 + b"\r\nhello"),
     *[refused(f"host {host!r}", b"POST /greeter HTTP/1.1\r\nHost:" + host + b"\r\n" + LENGTH_5 + b"\r\nhello")
       for host in (b"", b" ", b" :80", b" a b", b" a@evil", b" a/evil", b" a:1:2", b" a\tb", b" a#", b" a,b:x")],
+    refused("a target of another host", HEAD.replace(b" /", b" http://evil/") + LENGTH_5 + b"\r\nhello"),
     # And what is not ambiguous at all.
+    Row("a target that names the same host", (HEAD.replace(b" /", b" http://a/") + LENGTH_5 + b"\r\nhello") * 2,
+        (200,) * 2, (b"hello",) * 2),
     Row("one after the other", (HEAD + LENGTH_5 + b"\r\nhello") * 3, (200,) * 3, (b"hello",) * 3),
     Row("one, and half of another", HEAD + LENGTH_5 + b"\r\nhello" + EVIL[:-1], (200,), (b"hello",)),
     Row("a half one", HEAD + LENGTH_5 + b"\r\nhell", ()), Row("a half chunk", HEAD + CHUNKED + b"\r\n5\r\nhell", ()),

@@ -135,6 +135,7 @@ _FIELD = re.compile(rf"^({_TOKEN}):({_TEXT})\r\n", re.MULTILINE)
 _LENGTH = re.compile(r"[0-9]{1,15}")                                       # int() alone would take "+5" and "1_0"
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _HOST = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_ABSOLUTE = re.compile(rf"https?://({_HOST.pattern})([/?].*)?", re.IGNORECASE)   # a target that names its host, too
 _BEGINNING = re.compile(rf"{_METHOD}(?: |\Z)".encode())                    # of a request, however little of it is there
 _LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))      # the same
 _ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key", "if-match",
@@ -193,7 +194,18 @@ def _is_target(method: str, target: str) -> bool:
     """RFC 9112 section 3.2. What is no target means different things to different readers: no proxy passes it on."""
     if method == "CONNECT":
         return _HOST.fullmatch(target) is not None
-    return target.lower().startswith(("/", "http://", "https://")) or (method, target) == ("OPTIONS", "*")
+    return target.startswith("/") or (method, target) == ("OPTIONS", "*") or _ABSOLUTE.fullmatch(target) is not None
+
+
+def _path_of(target: str, host: Optional[str]) -> str:
+    """The target without the host that it may name (RFC 9112 section 3.2.2): `host`, or the request has two."""
+    absolute = _ABSOLUTE.fullmatch(target)
+    if not absolute:
+        return target
+    named, path = absolute[1], absolute[2] or ""
+    if host is not None and named.lower() != host.lower():
+        raise ProtocolError(400, "a target of another host than the Host header")
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _body_length(headers: Dict[str, str], minor: str, most: int) -> Optional[int]:
@@ -380,10 +392,11 @@ class RequestParser(Parser[Request]):
 
     def _parse_head(self, text: str) -> _Head:
         line = self._parse_request_line(text)
-        method, target, minor = line[1], line[2], line[4]
+        method, minor = line[1], line[4]
         headers = _parse_fields(text, line.end())
         if not _HOST.fullmatch(headers.get("host", "" if minor != "0" else "none")):
             raise ProtocolError(400, "no valid Host header")
+        target = _path_of(line[2], headers.get("host"))
         if minor == "0":
             headers.pop("expect", None)     # RFC 9110 section 10.1.1: not for HTTP/1.0
         if headers.get("expect", "100-continue").lower() != "100-continue":

@@ -198,7 +198,7 @@ REQUEST_SEEDS = (
 REQUEST_WORDS = _FRAMING_WORDS + (
     b"Host: a\r\n", b"Host: \r\n", b"Host: a b\r\n", b"Host: a@b\r\n", b"Host: a:1:2\r\n", b"Host: [::1\r\n",
     b"Host: %\r\n", b"host:b\r\n", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\n", b"GET /\r\n",
-    b"PRI * HTTP/2.0\r\n\r\n", b"#a", b"//", b"?", b"%00", b"http://a", b"*", b"/" * 9000,
+    b"PRI * HTTP/2.0\r\n\r\n", b"#a", b"//", b"?", b"%00", b"http://a", b"http://a?", b"*", b"/" * 9000,
 )
 REPLY_SEEDS = (
     encode_reply(Reply(200, {"Content-Type": "text/xml", "Served-By": "server-1; incarnation=1"}, b"<reply/>")),

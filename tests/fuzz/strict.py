@@ -119,6 +119,9 @@ def _read_request(cursor: _Cursor) -> Message:
     hosts = _values(headers, b"host")
     _require(bool(hosts) or minor == 0, "no Host")
     _require(not hosts or _is_host(hosts[0]), "that is no host")
+    if target[:1] in b"Hh" and method != b"CONNECT":
+        named, target = _split(target)
+        _require(not hosts or named.lower() == hosts[0].lower(), "two hosts")
     body = _read_body(cursor, headers, minor)
     return Message((method, target, version), headers, body or b"", _closes(headers, minor))
 
@@ -157,7 +160,17 @@ def _is_target(method: bytes, target: bytes) -> bool:
         return _is_host(target)
     if target == b"*":
         return method == b"OPTIONS"
-    return target[:1] == b"/" or target.lower().startswith((b"http://", b"https://"))
+    if target.lower().startswith((b"http://", b"https://")):
+        return _is_host(_split(target)[0])
+    return target[:1] == b"/"
+
+
+def _split(target: bytes) -> Tuple[bytes, bytes]:
+    """The host and the path that a target in absolute form names."""
+    rest = target[target.index(b"//") + 2:]
+    end = min(rest.find(mark) % (len(rest) + 1) for mark in (b"/", b"?"))       # -1 is the end
+    host, path = rest[:end], rest[end:]
+    return host, path if path[:1] == b"/" else b"/" + path
 
 
 def _minor(version: bytes) -> int:
