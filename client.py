@@ -21,20 +21,31 @@ import os
 import sys
 import threading
 import time
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable, NamedTuple
 from xmlrpc.client import Fault
 
-from transport import process
-from transport.beats import check_name
-from transport.directory import Directory
-from transport.fallback import Balancer, Endpoint, Outcome
-from transport.hop import attempt_lines, exchange
-from transport.message import Reply, write_request
-from transport.pool import Pool
-from transport.process import DEFAULT_REGISTRIES, show
-from transport.rpc import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
-from transport.tls import Tls
-from transport.wire import Address
+from ponte.calls.balancing import Balancer
+from ponte.calls.endpoint import Endpoint
+from ponte.calls.hop import attempt_lines, exchange
+from ponte.calls.rule import Call, Outcome
+from ponte.discovery.beats import check_name
+from ponte.discovery.directory import Directory
+from ponte.net.address import Address, show
+from ponte.net.message import Reply, write_request
+from ponte.net.pool import Pool
+from ponte.net.tls import Tls
+from ponte.process.logs import start_logging
+from ponte.process.options import (
+    DEFAULT_REGISTRIES,
+    EXIT_USAGE,
+    UsageError,
+    chosen_tls,
+    options,
+    seconds,
+)
+from ponte.process.running import run
+from ponte.rpc.marshal import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
 
 CALL_TIMEOUT_S = 5.0
 PROXY = "proxy"
@@ -87,7 +98,7 @@ class Client:
 
     def __init__(self, service: str, *, registries: Sequence[Address] = DEFAULT_REGISTRIES,
                  timeout_s: float = CALL_TIMEOUT_S, on_attempt: Callable[[Trace], None] = lambda trace: None,
-                 tls: Optional[Tls] = None) -> None:
+                 tls: Tls | None = None) -> None:
         self._service = check_name(service)
         self._timeout_s = timeout_s
         self._on_attempt = on_attempt
@@ -120,7 +131,7 @@ class Client:
             directory.close()
         self._pool.close()
 
-    def call(self, method: str, *params: Any, timeout_s: Optional[float] = None) -> Any:
+    def call(self, method: str, *params: Any, timeout_s: float | None = None) -> Any:
         """Calls any method by name, also one like "system.listMethods". Blocks for `timeout_s` at most.
 
         Raises Fault, NotSent or OutcomeUnknown; TypeError, OverflowError or ValueError for parameters that XML-RPC
@@ -160,9 +171,9 @@ class Client:
         """The loop of rule R: decide under the lock, act outside of it."""
         idempotent = self._is_idempotent(method)
         call_id = os.urandom(16).hex()
-        attempts: List[Trace] = []
+        attempts: list[Trace] = []
         with self._lock:
-            call = self._balancer.call(idempotent, deadline)
+            call = Call(self._balancer, idempotent, deadline)
         while True:
             started = time.monotonic()
             with self._lock:
@@ -211,7 +222,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _call_once(client: Client, method: str, params: List[Any], timeout_s: float) -> int:
+def _call_once(client: Client, method: str, params: list[Any], timeout_s: float) -> int:
     """Calls, prints the value or one line of error, and returns the exit code."""
     try:
         value = client.call(method, *params, timeout_s=timeout_s)
@@ -222,7 +233,7 @@ def _call_once(client: Client, method: str, params: List[Any], timeout_s: float)
     except OutcomeUnknown as error:
         code, line = EXIT_UNKNOWN, str(error)
     except (TypeError, OverflowError, ValueError) as error:
-        code, line = process.EXIT_USAGE, f"XML-RPC cannot carry these arguments: {error}"
+        code, line = EXIT_USAGE, f"XML-RPC cannot carry these arguments: {error}"
     else:
         print(value, flush=True)
         return 0
@@ -231,19 +242,19 @@ def _call_once(client: Client, method: str, params: List[Any], timeout_s: float)
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = process.options("A client of Ponte: calls one method. Exit codes: 0 a value, 3 a fault, "
+    parser = options("A client of Ponte: calls one method. Exit codes: 0 a value, 3 a fault, "
                              "4 not executed, 5 outcome unknown, 2 wrong arguments.")
     parser.add_argument("service", help="such as greeter")
     parser.add_argument("method", help="such as hello")
     parser.add_argument("params", nargs="*", help="JSON where it parses, else text")
-    parser.add_argument("--timeout", type=process.seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
+    parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for the whole call with its attempts (default: %(default)s)")
     parser.add_argument("--repeat", type=_count, default=1, metavar="N", help="call N times (0 = until Ctrl-C)")
-    parser.add_argument("--every", type=process.seconds, default=1.0, metavar="SECONDS",
+    parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS",
                         help="pause between calls (default: %(default)s)")
     parser.add_argument("--trace", action="store_true", help="print every attempt")
     chosen = parser.parse_args(arguments)
-    process.start_logging(chosen.verbose)
+    start_logging(chosen.verbose)
     if not chosen.verbose:      # that no registry can be read, our one line of error says
         logging.getLogger("ponte.directory").setLevel(logging.ERROR)
 
@@ -254,9 +265,9 @@ def main(arguments: Sequence[str]) -> int:
     code = 0
     try:
         client = Client(chosen.service, registries=chosen.registry, on_attempt=show_attempt,
-                        tls=process.chosen_tls(chosen, listens=False))
+                        tls=chosen_tls(chosen, listens=False))
     except ValueError as error:
-        raise process.UsageError(str(error)) from None
+        raise UsageError(str(error)) from None
     with client:
         done = 0
         params = [_parse_value(text) for text in chosen.params]
@@ -269,4 +280,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    process.run(main)
+    run(main)

@@ -15,7 +15,7 @@ if sys.version_info < (3, 9):  # noqa: UP036    the one place where an older Pyt
 if __name__ == "__main__":
     try:
         from classroom.command import main
-        from transport import process
+        from ponte.process.running import run
     except KeyboardInterrupt:       # Ctrl-C while modules load
         sys.exit(130)
-    process.run(main)
+    run(main)

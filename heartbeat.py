@@ -1,6 +1,6 @@
 """Heartbeats: how a server tells the registries that it lives, twice a second, over UDP.
 
-The datagrams are those of transport/beats.py. Every beat is a full registration, so a registry that restarts empty is
+The datagrams are those of ponte/discovery/beats.py. Every beat is a full registration, so a registry that restarts empty is
 whole again after one beat. It answers each: a beat that is not acked within 0.1 s is sent again, with a new sequence
 number.
 
@@ -16,9 +16,10 @@ import random
 import socket
 import threading
 import time
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, Callable
 
-from transport.beats import (
+from ponte.discovery.beats import (
     MAX_DATAGRAM_BYTES,
     MAX_INTEGER,
     Answer,
@@ -35,7 +36,7 @@ RESEND_S = 0.1              # an unacked beat is sent again after this long
 FIRST_ACK_S = 0.3           # how long a start waits to be registered, so that a client started next finds us
 SILENCE_S = 1.5             # a registry that has not acked for this long is reported
 
-Address = Tuple[str, int]
+Address = tuple[str, int]
 
 
 # ---- the sender's decisions: pure -----------------------------------------------------------------------
@@ -47,7 +48,7 @@ class _Link:
         self.epoch = ""
         self.next_at = -math.inf        # when to send again
         self.first_seq = 1              # an ack of this beat, or of a later one, is news
-        self.acked_at: Optional[float] = None       # None while it has never accepted a beat
+        self.acked_at: float | None = None       # None while it has never accepted a beat
         self.acked_state = ""
 
 
@@ -57,15 +58,15 @@ class BeatSchedule:
     Parameters: `beat` is the template, whose seq counts up; `rng` draws the jitter.
     """
 
-    def __init__(self, beat: Beat, registries: Sequence[Address], rng: Optional[random.Random] = None) -> None:
+    def __init__(self, beat: Beat, registries: Sequence[Address], rng: random.Random | None = None) -> None:
         self.beat = beat
-        self.superseded_by: Optional[int] = None
+        self.superseded_by: int | None = None
         self.acks = 0
         self._rng = rng or random.Random()
-        self._began_at: Optional[float] = None
+        self._began_at: float | None = None
         self._links = {address: _Link() for address in registries}
 
-    def due(self, now: float) -> List[Tuple[Address, Beat]]:
+    def due(self, now: float) -> list[tuple[Address, Beat]]:
         """The beats to send at `now`."""
         self._began_at = now if self._began_at is None else self._began_at
         return [(address, self._next(link, now)) for address, link in self._links.items() if link.next_at <= now]
@@ -101,7 +102,7 @@ class BeatSchedule:
         """Whether every registry that ever answered has acked `state`."""
         return all(link.acked_state == state for link in self._links.values() if link.acked_at is not None)
 
-    def silent(self, now: float, patience_s: float) -> List[Address]:
+    def silent(self, now: float, patience_s: float) -> list[Address]:
         """The registries that have not acked a beat for `patience_s`."""
         return [address for address, link in self._links.items()
                 if now - (link.acked_at or self._began_at or now) > patience_s]
@@ -161,7 +162,7 @@ class Heartbeat:
         """How many beats have been acked so far."""
         return self._schedule.acks
 
-    def silent_registries(self, patience_s: float) -> List[Address]:
+    def silent_registries(self, patience_s: float) -> list[Address]:
         """The registries that have not acked a beat for `patience_s`."""
         with self._changed:
             return self._schedule.silent(time.monotonic(), patience_s)
@@ -236,10 +237,10 @@ def _check_own(beat: Beat, key: bytes) -> None:
         raise ValueError(f"no registry would take a beat with this {error.reason}: {beat}") from None
 
 
-def _resolve(registries: Sequence[Address]) -> Tuple[socket.AddressFamily, List[Address]]:
+def _resolve(registries: Sequence[Address]) -> tuple[socket.AddressFamily, list[Address]]:
     """The registries as numeric addresses, looked up once: the beat thread must not wait for a name server."""
     family = socket.AF_UNSPEC
-    resolved: List[Address] = []
+    resolved: list[Address] = []
     for host, port in registries:
         try:
             found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM)[0]

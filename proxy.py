@@ -8,8 +8,8 @@ on unread. A reply is passed on only when it is whole. When no whole reply can b
 
 and 404 for a service that no registry knows. Its own number of attempts goes back in Call-Attempt.
 
-Threads: those of its engine, which owns the sockets (transport/threads.py: one for each connection; or
-transport/events.py: loops that serve many); one for each registry, which follows it; one for beats. Both engines ask
+Threads: those of its engine, which owns the sockets (ponte/net/threads.py: one for each connection; or
+ponte/net/events.py: loops that serve many); one for each registry, which follows it; one for beats. Both engines ask
 the same `RelayedCall` what to send where. The proxy registers itself as a service named "proxy", and drains like a
 server.
 
@@ -23,23 +23,46 @@ import argparse
 import os
 import threading
 import time
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import Mapping, Sequence
+from typing import Callable, Union
 
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
-from transport import events, process, wire
-from transport.beats import Beat, check_name
-from transport.directory import Directory
-from transport.events import EventEngine
-from transport.fallback import POLICIES, Attempt, Balancer, Call, Endpoint, Outcome
-from transport.hop import CallHeaders, Result, attempt_lines, call_id_of
-from transport.keys import key_for_listening
-from transport.leases import ALL
-from transport.message import ProtocolError, Reply, Request, lines_of, once, text_reply, write_request
-from transport.once import CallMemory, Forgotten
-from transport.process import DEFAULT_REGISTRIES, Json, UsageError, show
-from transport.threads import ThreadEngine
-from transport.tls import Tls
-from transport.wire import Address
+from ponte.calls.balancing import POLICIES, Balancer
+from ponte.calls.endpoint import Endpoint
+from ponte.calls.hop import CallHeaders, Result, attempt_lines, call_id_of
+from ponte.calls.once import CallMemory, Forgotten
+from ponte.calls.rule import Attempt, Call, Outcome
+from ponte.discovery.beats import Beat, check_name
+from ponte.discovery.directory import Directory
+from ponte.discovery.leases import ALL
+from ponte.net import events, wire
+from ponte.net.address import Address, show
+from ponte.net.events import EventEngine
+from ponte.net.message import (
+    ProtocolError,
+    Reply,
+    Request,
+    lines_of,
+    once,
+    text_reply,
+    write_request,
+)
+from ponte.net.threads import ThreadEngine
+from ponte.net.tls import Tls
+from ponte.process.keys import key_for_listening
+from ponte.process.options import (
+    DEFAULT_REGISTRIES,
+    GRACE_S,
+    UsageError,
+    chosen_tls,
+    count,
+    options,
+    port_error,
+    seconds,
+)
+from ponte.process.pages import Json, page
+from ponte.process.running import allow_open_files, begin, run, serve
+from ponte.process.stopping import drain
 
 SERVICE = "proxy"
 DEFAULT_PORT = 4180
@@ -49,7 +72,7 @@ HOP_BY_HOP = frozenset(("connection", "keep-alive", "proxy-authenticate", "proxy
 OURS = frozenset(("host", "via", "call-timeout-ms", "call-attempt", "if-match", "call-idempotent"))     # of each hop
 
 Engine = Union[ThreadEngine, EventEngine]
-ENGINES: Dict[str, Callable[..., Engine]] = {"threads": ThreadEngine, "events": EventEngine}
+ENGINES: dict[str, Callable[..., Engine]] = {"threads": ThreadEngine, "events": EventEngine}
 
 
 NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server")
@@ -59,23 +82,23 @@ class _Route:
     """Where a call that is not idempotent was sent. Guarded by the proxy's lock."""
 
     def __init__(self) -> None:
-        self.endpoint: Optional[Endpoint] = None        # None: it has not been sent anywhere
+        self.endpoint: Endpoint | None = None        # None: it has not been sent anywhere
         self.taken_over = False     # a repeat has come: the first attempt must not go on to another server
 
 
 class Proxy:
     """Relays calls to the servers that the registries name. A `with` block starts and closes it.
 
-    Parameters: `balance`, a name in `transport.fallback.POLICIES`; `engine`, one in `ENGINES`, which takes up to
+    Parameters: `balance`, a name in `ponte.calls.balancing.POLICIES`; `engine`, one in `ENGINES`, which takes up to
     `max_connections` (default: its own); `timeout_s` for callers that do not say how long they wait; `name`, `key` and
     `advertise` as for a Server; `tls` for callers, servers and registries. Raises OSError if the port is taken.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, balance: str = "round_robin",
-                 engine: str = "threads", max_connections: Optional[int] = None,
-                 registries: Sequence[Address] = DEFAULT_REGISTRIES, name: Optional[str] = None, key: bytes = b"",
-                 advertise: Optional[Address] = None, timeout_s: float = CALL_TIMEOUT_S,
-                 tls: Optional[Tls] = None) -> None:
+                 engine: str = "threads", max_connections: int | None = None,
+                 registries: Sequence[Address] = DEFAULT_REGISTRIES, name: str | None = None, key: bytes = b"",
+                 advertise: Address | None = None, timeout_s: float = CALL_TIMEOUT_S,
+                 tls: Tls | None = None) -> None:
         check_name(name or SERVICE)             # before a port is taken
         self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
         self._policy = POLICIES[balance]
@@ -94,7 +117,7 @@ class Proxy:
         self._directory = Directory(ALL, registries, self._on_change, tls)
         self._lock = threading.Lock()
         # Guarded by self._lock:
-        self._balancers: Dict[str, Balancer] = {}
+        self._balancers: dict[str, Balancer] = {}
         self._routes: CallMemory[_Route] = CallMemory()
         self._counts = {"calls": 0, "retries": 0, "not_sent": 0, "unknown": 0}
         self._draining = False                  # written once; a late reader serves one call more
@@ -113,9 +136,9 @@ class Proxy:
         self._engine.start()
         self._heartbeat.start(FIRST_ACK_S)
 
-    def drain(self, grace_s: float = process.GRACE_S) -> bool:
+    def drain(self, grace_s: float = GRACE_S) -> bool:
         """Leaves without losing a call, then closes; False if calls were cut off after `grace_s` seconds."""
-        finished = process.drain(self._engine, self._heartbeat.announce, self._refuse, grace_s)
+        finished = drain(self._engine, self._heartbeat.announce, self._refuse, grace_s)
         self.close()
         return finished
 
@@ -135,14 +158,14 @@ class Proxy:
         """The header of replies that are our own."""
         return f"{self.name}; incarnation={self.incarnation}"
 
-    def silent_registries(self) -> List[Address]:
+    def silent_registries(self) -> list[Address]:
         """The registries that have not acked a beat of late."""
         return self._heartbeat.silent_registries(SILENCE_S)
 
-    def status(self) -> Dict[str, Json]:
+    def status(self) -> dict[str, Json]:
         """What /status shows."""
         with self._lock:
-            services: Dict[str, Json] = {
+            services: dict[str, Json] = {
                 name: [{"instance": m.endpoint.instance, "state": m.endpoint.state, "calls": m.calls,
                         "failures": m.failures, "quarantined": m.trial_at is not None} for m in balancer.members]
                 for name, balancer in self._balancers.items()}
@@ -158,7 +181,7 @@ class Proxy:
     def _on_change(self) -> None:
         with self._lock:        # read inside it: of two threads here, the later one must see the later view
             endpoints = [e for e in self._directory.endpoints if e.service != SERVICE]
-            by_service: Dict[str, List[Endpoint]] = {}
+            by_service: dict[str, list[Endpoint]] = {}
             for endpoint in endpoints:
                 by_service.setdefault(endpoint.service, []).append(endpoint)
             for service in by_service.keys() | self._balancers.keys():
@@ -168,10 +191,10 @@ class Proxy:
 
     # Calls: everything below runs on the threads of the engine.
 
-    def _begin(self, request: Request, received_at: float) -> Union[Reply, RelayedCall]:
+    def _begin(self, request: Request, received_at: float) -> Reply | RelayedCall:
         service = request.target.strip("/")
         if service not in self._balancers or self._draining or request.method != "POST" or "via" in request.headers:
-            own = process.page(request, "proxy", self.status) or self._refusal(request, service)
+            own = page(request, "proxy", self.status) or self._refusal(request, service)
             if own:
                 own.headers["Served-By"] = self.served_by
                 return own
@@ -183,11 +206,11 @@ class Proxy:
         with self._lock:
             self._counts["calls"] += 1
             route = None if said.idempotent else self._route(call_id, timeout_s, said.repeat_for is not None)
-            call = self._balancers[service].call(said.idempotent, received_at + timeout_s, first=said.attempt,
-                                                 again=route.endpoint if route else None)
+            call = Call(self._balancers[service], said.idempotent, received_at + timeout_s,
+                        first_number=said.attempt, asked=route.endpoint if route else None)
         return RelayedCall(self, request, call_id, call, route)
 
-    def _refusal(self, request: Request, service: str) -> Optional[Reply]:
+    def _refusal(self, request: Request, service: str) -> Reply | None:
         """The reply to a request that cannot be relayed; None for one that can."""
         if self._draining:
             return text_reply(503, "not executed: this proxy is stopping", Not_Executed="1")
@@ -222,9 +245,9 @@ class Proxy:
 
 
 class RelayedCall:
-    """A call on its way through the proxy: rule R decides, an engine acts. A `transport.threads.Relay`."""
+    """A call on its way through the proxy: rule R decides, an engine acts. A `ponte.net.threads.Relay`."""
 
-    def __init__(self, proxy: Proxy, request: Request, call_id: str, call: Call, route: Optional[_Route]) -> None:
+    def __init__(self, proxy: Proxy, request: Request, call_id: str, call: Call, route: _Route | None) -> None:
         self._proxy = proxy
         self._request = request
         self._call_id = call_id
@@ -233,7 +256,7 @@ class RelayedCall:
         self._number = 0                # of the latest attempt
         self._last = NOT_TRIED
 
-    def next_attempt(self, now: float) -> Optional[Tuple[Attempt, bytes]]:
+    def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
         """Whom to send which bytes now; None when `reply` is there."""
         if self._last.outcome is Outcome.ANSWERED:
             return None
@@ -287,7 +310,7 @@ class RelayedCall:
         return write_request(method, target, f"{once(_lines_to_pass_on, headers)}{ours}Via: {via}\r\n", body)
 
 
-def _end_to_end(headers: Mapping[str, str]) -> Dict[str, str]:
+def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that are for the far end, without those of this hop (RFC 9110 section 7.6.1)."""
     without = HOP_BY_HOP
     if "connection" in headers:
@@ -307,33 +330,33 @@ def start_proxy(chosen: argparse.Namespace) -> Proxy:
     try:
         proxy = Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry, name=chosen.name,
                      key=key_for_listening(chosen), advertise=chosen.advertise, timeout_s=chosen.timeout,
-                     engine=chosen.engine, max_connections=chosen.max_connections, tls=process.chosen_tls(chosen))
+                     engine=chosen.engine, max_connections=chosen.max_connections, tls=chosen_tls(chosen))
         proxy.start()
         return proxy
     except OSError as error:
-        raise process.port_error(error, chosen.host, chosen.port) from None
+        raise port_error(error, chosen.host, chosen.port) from None
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = process.options("The reverse proxy of Ponte: balances calls over live servers.", port=DEFAULT_PORT,
+    parser = options("The reverse proxy of Ponte: balances calls over live servers.", port=DEFAULT_PORT,
                              beats=True)
     parser.add_argument("--balance", choices=sorted(POLICIES), default="round_robin", help="default: %(default)s")
     parser.add_argument("--engine", choices=sorted(ENGINES), default="threads",
                         help="a thread for each connection, or loops that serve many (default: %(default)s)")
-    parser.add_argument("--max-connections", type=process.count, metavar="N",
+    parser.add_argument("--max-connections", type=count, metavar="N",
                         help=f"further ones get a 503 (default: {wire.MAX_CONNECTIONS} with threads, "
                              f"{events.MAX_CONNECTIONS} with events)")
-    parser.add_argument("--timeout", type=process.seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
+    parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for callers that do not say how long they wait (default: %(default)s)")
     chosen = parser.parse_args(arguments)
-    stop = process.begin(chosen)
-    process.allow_open_files()
+    stop = begin(chosen)
+    allow_open_files()
     proxy = start_proxy(chosen)
     scheme = "https" if chosen.tls_cert else "http"
-    return process.serve(proxy, stop, f"relaying {scheme}://{show(proxy.address)}/<service>", chosen.grace)
+    return serve(proxy, stop, f"relaying {scheme}://{show(proxy.address)}/<service>", chosen.grace)
 
 
 if __name__ == "__main__":
-    process.run(main)
+    run(main)

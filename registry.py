@@ -1,6 +1,6 @@
 """The registry: who is alive, kept as leases that heartbeats refresh.
 
-Beats come over UDP (transport/beats.py); readers ask over XML-RPC at POST /registry, on the same port number:
+Beats come over UDP (ponte/discovery/beats.py); readers ask over XML-RPC at POST /registry, on the same port number:
 
     lookup(service)                  the endpoints of a service; "*" is all services
     watch(service, index, wait_s)    the same, as soon as its index differs from `index`, or after `wait_s`
@@ -11,7 +11,7 @@ Beats come over UDP (transport/beats.py); readers ask over XML-RPC at POST /regi
 State is soft: a registry that restarts empty is whole again within a beat, and says `warming` for one lease, while
 readers keep what they knew. Registries do not talk to each other: servers beat to all of them, readers take the union.
 
-The leases themselves, and their states, are in transport/leases.py; the readers' side is transport/directory.py.
+The leases themselves, and their states, are in ponte/discovery/leases.py; the readers' side is ponte/discovery/directory.py.
 
 Threads: one for beats and expiry, one for each connection. The beat thread never waits for a reader.
 
@@ -27,19 +27,33 @@ import socket
 import threading
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, Callable
 from xmlrpc.client import Fault
 
-from transport import process
-from transport.beats import MAX_DATAGRAM_BYTES, MAX_NAME, Answer, BadDatagram, Beat, BeatReader, encode_answer
-from transport.directory import PATH
-from transport.keys import key_for_listening, make_key
-from transport.leases import ALL, Event, LeaseTable, PatientClock, Seen, Verdict
-from transport.message import Reply, Request, text_reply
-from transport.process import Json, show
-from transport.rpc import CONTENT_TYPE, INVALID_PARAMETERS, Dispatcher, encode_result, xml_of
-from transport.tls import Tls
-from transport.wire import Address, Listener, listen
+from ponte.discovery.beat_reader import BeatReader
+from ponte.discovery.beats import (
+    MAX_DATAGRAM_BYTES,
+    MAX_NAME,
+    Answer,
+    BadDatagram,
+    Beat,
+    encode_answer,
+)
+from ponte.discovery.directory import PATH
+from ponte.discovery.leases import ALL, Event, LeaseTable, Verdict
+from ponte.discovery.lookup import LookupResult
+from ponte.discovery.patient_clock import PatientClock
+from ponte.net.address import Address, show
+from ponte.net.message import Reply, Request, text_reply
+from ponte.net.tls import Tls
+from ponte.net.wire import Listener, listen
+from ponte.process.keys import key_for_listening, make_key
+from ponte.process.options import PYTHON, chosen_tls, options, port_error
+from ponte.process.pages import Json, page
+from ponte.process.running import begin, run
+from ponte.rpc.dispatcher import Dispatcher
+from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, encode_result, xml_of
 
 log = logging.getLogger("ponte.registry")
 
@@ -63,7 +77,7 @@ class Registry:
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: bytes = b"",
-                 tls: Optional[Tls] = None) -> None:
+                 tls: Tls | None = None) -> None:
         self._key = key
         self._reader = BeatReader(key)                      # used by the beat thread alone
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot], _Replies().encode)
@@ -100,13 +114,13 @@ class Registry:
 
     # What readers call, each on the thread of its connection.
 
-    def lookup(self, service: str) -> Seen:
+    def lookup(self, service: str) -> LookupResult:
         """The endpoints of a service, "*" for all: index, epoch, warming, endpoints, and left (tombstones)."""
         _expect_service(service)
         with self._changed:
             return self._table.lookup(service)
 
-    def watch(self, service: str, index: int, wait_s: float) -> Seen:
+    def watch(self, service: str, index: int, wait_s: float) -> LookupResult:
         """The same as lookup, as soon as the index is another than `index`, or after `wait_s` (30 s at most)."""
         _expect_service(service)
         _expect(type(index) is int, "index must be an integer")
@@ -115,12 +129,12 @@ class Registry:
             self._changed.wait_for(lambda: self._closed or self._table.index_of(service) != index, wait_s)
             return self._table.lookup(service)
 
-    def services(self) -> List[str]:
+    def services(self) -> list[str]:
         """The names of the services that have an endpoint."""
         with self._changed:
             return self._table.services()
 
-    def snapshot(self) -> Seen:
+    def snapshot(self) -> LookupResult:
         """Everything, for people: lookup("*")."""
         return self.lookup(ALL)
 
@@ -142,9 +156,9 @@ class Registry:
                     aged_at = now
                     self._reader.age()
 
-    def _receive(self) -> List[Tuple[bytes, Address]]:
+    def _receive(self) -> list[tuple[bytes, Address]]:
         """The datagrams that are there, BATCH at most."""
-        datagrams: List[Tuple[bytes, Address]] = []
+        datagrams: list[tuple[bytes, Address]] = []
         try:
             while len(datagrams) < BATCH:
                 datagrams.append(self._socket.recvfrom(MAX_DATAGRAM_BYTES + 1))
@@ -152,7 +166,7 @@ class Registry:
             pass
         return datagrams
 
-    def _take(self, datagrams: List[Tuple[bytes, Address]], now: float) -> None:
+    def _take(self, datagrams: list[tuple[bytes, Address]], now: float) -> None:
         beats = []
         for datagram, sender in datagrams:
             try:
@@ -192,7 +206,7 @@ class Registry:
             events = self._take_events()
         _tell(events)
 
-    def _take_events(self) -> List[Event]:
+    def _take_events(self) -> list[Event]:
         """The table's events since the last time; wakes the readers if there are any. Caller holds self._changed."""
         events, self._table.events = self._table.events, []
         if events:
@@ -202,7 +216,7 @@ class Registry:
     # Requests: the threads of the listener.
 
     def _handle(self, request: Request, received_at: float) -> Reply:
-        found = process.page(request, "registry", self.status)
+        found = page(request, "registry", self.status)
         if found:
             return found
         if request.target != PATH:
@@ -211,11 +225,11 @@ class Registry:
             return text_reply(405, f"{PATH} takes XML-RPC by POST", Allow="POST")
         return Reply(200, {"Content-Type": CONTENT_TYPE}, self._dispatcher.dispatch(xml_of(request)))
 
-    def status(self) -> Dict[str, Json]:
+    def status(self) -> dict[str, Json]:
         """What /status shows: the table, and the datagrams by what became of them."""
         with self._changed:
             seen = self._table.lookup(ALL)
-        endpoints: List[Json] = [endpoint.to_struct() for endpoint in sorted(seen.endpoints)]
+        endpoints: list[Json] = [endpoint.to_struct() for endpoint in sorted(seen.endpoints)]
         return {"epoch": seen.epoch, "index": seen.index, "leases": len(self._table),
                 "connections": self._listener.connections, "lateness_s": round(self._clock.lateness, 3),
                 "datagrams": dict(self._counts), "endpoints": endpoints}
@@ -226,11 +240,11 @@ class _Replies:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: Dict[str, _Kept] = {}       # Guarded by self._lock.
+        self._kept: dict[str, _Kept] = {}       # Guarded by self._lock.
 
     def encode(self, value: Any) -> bytes:
         """The <methodResponse> with this value; of a view, one that is as new or newer."""
-        if not isinstance(value, Seen):
+        if not isinstance(value, LookupResult):
             return encode_result(value)
         with self._lock:
             if value.service not in self._kept and len(self._kept) >= KEPT_REPLIES:
@@ -251,7 +265,7 @@ class _Kept:
 
 
 def _listen_on_both(host: str, port: int, handle: Callable[[Request, float], Reply],
-                    tls: Optional[Tls]) -> Tuple[Listener, socket.socket]:
+                    tls: Tls | None) -> tuple[Listener, socket.socket]:
     """A listener and a UDP socket on the same port; with port 0, on any that is free for both."""
     for tries_left in range(9, -1, -1):
         listener = Listener(host, port, handle, tls=tls)
@@ -268,7 +282,7 @@ def _listen_on_both(host: str, port: int, handle: Callable[[Request, float], Rep
     raise AssertionError("the loop returns or raises")
 
 
-def _tell(events: List[Event]) -> None:
+def _tell(events: list[Event]) -> None:
     for event in events:
         endpoint = event.endpoint
         log.info("registry: %-9s %s/%s  %s", event.what, endpoint.service, endpoint.instance, show(endpoint.address))
@@ -288,20 +302,20 @@ def _expect(holds: bool, otherwise: str) -> None:
 # ---- the process ----------------------------------------------------------------------------------------
 
 def main(arguments: Sequence[str]) -> None:
-    parser = process.options("The registry of Ponte: takes heartbeats, tells who is alive.", port=DEFAULT_PORT)
+    parser = options("The registry of Ponte: takes heartbeats, tells who is alive.", port=DEFAULT_PORT)
     parser.add_argument("--make-key", metavar="FILE", help="write a new key to FILE, and end")
     chosen = parser.parse_args(arguments)
     if chosen.make_key is not None:
         make_key(chosen.make_key)
         print(f"a new key is in {chosen.make_key}, which only you can read: every machine needs a copy of it\n"
-              f"next: {process.PYTHON} registry.py --key-file {chosen.make_key}")
+              f"next: {PYTHON} registry.py --key-file {chosen.make_key}")
         return
-    stop = process.begin(chosen)
+    stop = begin(chosen)
     try:
         registry = Registry(chosen.host, chosen.port, key=key_for_listening(chosen),
-                            tls=process.chosen_tls(chosen))
+                            tls=chosen_tls(chosen))
     except OSError as error:
-        raise process.port_error(error, chosen.host, chosen.port) from None
+        raise port_error(error, chosen.host, chosen.port) from None
     with registry:
         print(f"registry: listening on {show(registry.address)} (UDP beats, TCP lookups) - stop with Ctrl-C",
               flush=True)
@@ -310,4 +324,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    process.run(main)
+    run(main)

@@ -1,7 +1,7 @@
 """A server: plain functions as an XML-RPC service that beats, answers repeats from memory, and drains.
 
 Wire format: XML-RPC by POST to /<service> (also / and /RPC2, where stock clients look), with the headers of
-transport/hop.py. Replies carry Served-By: <instance>; incarnation=<n>, and Not-Executed: 1 where it is so.
+ponte/calls/hop.py. Replies carry Served-By: <instance>; incarnation=<n>, and Not-Executed: 1 where it is so.
 
 Threads: one for each connection, which runs the functions; one for beats; one that accepts. A function may run in
 several threads at once: whoever shares state between calls guards it.
@@ -22,19 +22,30 @@ import os
 import sys
 import threading
 import time
-from typing import Dict, Iterable, List, Optional, Sequence, Union
+from collections.abc import Iterable, Sequence
 
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
-from transport import process
-from transport.beats import Beat, check_name
-from transport.hop import MAX_TIMEOUT_S, CallHeaders, call_id_of
-from transport.keys import key_for_listening
-from transport.message import ProtocolError, Reply, Request, once, text_reply
-from transport.once import CallMemory, Forgotten
-from transport.process import DEFAULT_REGISTRIES, Json, UsageError, show
-from transport.rpc import CONTENT_TYPE, Dispatcher, Function, idempotent, xml_of
-from transport.tls import Tls
-from transport.wire import Address, Listener
+from ponte.calls.hop import MAX_TIMEOUT_S, CallHeaders, call_id_of
+from ponte.calls.once import CallMemory, Forgotten
+from ponte.discovery.beats import Beat, check_name
+from ponte.net.address import Address, show
+from ponte.net.message import ProtocolError, Reply, Request, once, text_reply
+from ponte.net.tls import Tls
+from ponte.net.wire import Listener
+from ponte.process.keys import key_for_listening
+from ponte.process.options import (
+    DEFAULT_REGISTRIES,
+    GRACE_S,
+    UsageError,
+    chosen_tls,
+    options,
+    port_error,
+)
+from ponte.process.pages import Json, page
+from ponte.process.running import begin, run, serve
+from ponte.process.stopping import Stop, drain, grace
+from ponte.rpc.dispatcher import Dispatcher, Function, idempotent
+from ponte.rpc.marshal import CONTENT_TYPE, xml_of
 
 __all__ = ["Server", "current_instance", "idempotent"]
 
@@ -54,7 +65,7 @@ class _Execution:
     """One run of a call, for which its repeats wait: its reply, once there is one. Guarded by the server's lock."""
 
     def __init__(self) -> None:
-        self.reply: Optional[Reply] = None
+        self.reply: Reply | None = None
 
 
 class Server:
@@ -62,14 +73,14 @@ class Server:
 
     Parameters: `functions` by name, or with their own names; `port` 0 = any free one; `registries` to beat to, none
     is allowed; `name` of the instance (default: service and port); `key` signs the beats; `advertise`, the address
-    for others; `tls` for callers; `allow_multicall`: serve system.multicall, see `transport.rpc.Dispatcher`. Raises
+    for others; `tls` for callers; `allow_multicall`: serve system.multicall, see `ponte.rpc.dispatcher.Dispatcher`. Raises
     OSError if the port is taken, ValueError for a bad name.
     """
 
-    def __init__(self, service: str, functions: Union[Iterable[Function], Dict[str, Function]] = (), *,
+    def __init__(self, service: str, functions: Iterable[Function] | dict[str, Function] = (), *,
                  host: str = "127.0.0.1", port: int = 0, registries: Sequence[Address] = DEFAULT_REGISTRIES,
-                 name: Optional[str] = None, key: bytes = b"", advertise: Optional[Address] = None,
-                 tls: Optional[Tls] = None, allow_multicall: bool = False) -> None:
+                 name: str | None = None, key: bytes = b"", advertise: Address | None = None,
+                 tls: Tls | None = None, allow_multicall: bool = False) -> None:
         self.service = check_name(service)
         check_name(name or service)             # before a port is taken
         self.superseded = threading.Event()     # set when a younger process has taken our name: time to stop
@@ -79,13 +90,13 @@ class Server:
         self._listener = Listener(host, port, self._handle, tls=tls)
         self.address = self._listener.address
         self.name = name or f"{service}-{self.address[1]}"
-        self._heartbeat: Optional[Heartbeat] = None
+        self._heartbeat: Heartbeat | None = None
         self._incarnation = new_incarnation()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)     # self._executions did
         # Guarded by self._lock:
         self._memory: CallMemory[Reply] = CallMemory()
-        self._executions: Dict[str, _Execution] = {}        # by call id, while they run
+        self._executions: dict[str, _Execution] = {}        # by call id, while they run
         self._running = 0
         self._counts = {"calls": 0, "repeats": 0, "refused": 0}
         self._draining = False                  # written once; a late reader serves one call more
@@ -97,7 +108,7 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def register_function(self, function: Function, name: Optional[str] = None) -> Function:
+    def register_function(self, function: Function, name: str | None = None) -> Function:
         """Serves one more function, and returns it, so that it can be used as a decorator; from any thread.
 
         Raises ValueError for a private name, or one too many for a beat.
@@ -117,18 +128,18 @@ class Server:
 
     def serve_forever(self) -> None:
         """Blocks until Ctrl-C or SIGTERM, then drains. For the main thread; starts the server if need be."""
-        stop = process.Stop()
+        stop = Stop()
         if not self._heartbeat:
             self.start()
         stop.wait()
-        self.drain(process.grace(stop.reason, process.GRACE_S))
+        self.drain(grace(stop.reason, GRACE_S))
 
-    def drain(self, grace_s: float = process.GRACE_S) -> bool:
+    def drain(self, grace_s: float = GRACE_S) -> bool:
         """Leaves without losing a call, then closes; False if calls were cut off after `grace_s` seconds."""
         if not self._heartbeat:
             self.close()
             return True
-        finished = process.drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
+        finished = drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
         self.close()
         return finished
 
@@ -143,11 +154,11 @@ class Server:
         """The number of this life of the instance."""
         return self._heartbeat.beat.incarnation if self._heartbeat else self._incarnation
 
-    def silent_registries(self) -> List[Address]:
+    def silent_registries(self) -> list[Address]:
         """The registries that have not acked a beat of late."""
         return self._heartbeat.silent_registries(SILENCE_S) if self._heartbeat else []
 
-    def status(self) -> Dict[str, Json]:
+    def status(self) -> dict[str, Json]:
         """What /status shows."""
         with self._lock:
             return {"service": self.service, "instance": self.name, "incarnation": self.incarnation,
@@ -159,7 +170,7 @@ class Server:
 
     def _handle(self, request: Request, received_at: float) -> Reply:
         if request.method != "POST" or request.target not in self._targets:
-            return process.page(request, "server", self.status) or self._refusal(request)
+            return page(request, "server", self.status) or self._refusal(request)
         reply = self._call(request, xml_of(request), received_at)
         reply.headers["Served-By"] = f"{self.name}; incarnation={self.incarnation}"
         return reply
@@ -225,7 +236,7 @@ class Server:
             with self._lock:
                 self._running -= 1
 
-    def _first_reply(self, call_id: str, repeat: bool, expires_at: float) -> Optional[Reply]:
+    def _first_reply(self, call_id: str, repeat: bool, expires_at: float) -> Reply | None:
         """The reply of a call's first run, once that has ended; None for a new call. Caller holds self._lock."""
         now = time.monotonic()
         first = self._executions.get(call_id)
@@ -251,7 +262,7 @@ def _not_executed(why: str) -> Reply:
 
 # ---- the process ----------------------------------------------------------------------------------------
 
-def load_functions(path: str) -> Dict[str, Function]:
+def load_functions(path: str) -> dict[str, Function]:
     """The public functions that a services file defines. Raises UsageError with one line if there are none."""
     name = os.path.splitext(os.path.basename(path))[0]
     if not os.path.isfile(path):
@@ -266,7 +277,7 @@ def load_functions(path: str) -> Dict[str, Function]:
     except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())
         raise UsageError(f"{path} does not import: {type(error).__name__}: {text}") from None
-    functions: Dict[str, Function] = {
+    functions: dict[str, Function] = {
         name: value for name, value in vars(module).items()
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")}
     if not functions:
@@ -281,29 +292,31 @@ def start_server(chosen: argparse.Namespace) -> Server:
     try:
         server = Server(service, functions, host=chosen.host, port=chosen.port, registries=chosen.registry,
                         name=chosen.name, key=key_for_listening(chosen), advertise=chosen.advertise,
-                        tls=process.chosen_tls(chosen), allow_multicall=chosen.allow_multicall)
+                        tls=chosen_tls(chosen), allow_multicall=chosen.allow_multicall)
         server.start()
         return server
     except OSError as error:
-        raise process.port_error(error, chosen.host, chosen.port) from None
+        raise port_error(error, chosen.host, chosen.port) from None
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = process.options("A server of Ponte: serves the functions of a file.", port=0, beats=True,
+    parser = options("A server of Ponte: serves the functions of a file.", port=0, beats=True,
                              cores="all")       # what the functions do beside the interpreter may use them
     parser.add_argument("file", help="a file of plain functions, such as services/greeter.py")
     parser.add_argument("--allow-multicall", action="store_true",
                         help="serve system.multicall: several calls in one, with one outcome for all of them")
     chosen = parser.parse_args(arguments)
-    stop = process.begin(chosen)
+    stop = begin(chosen)
     server = start_server(chosen)
     scheme = "https" if chosen.tls_cert else "http"
     banner = f"serving {server.service} at {scheme}://{show(server.address)}/{server.service}"
-    return process.serve(server, stop, banner, chosen.grace)
+    return serve(server, stop, banner, chosen.grace)
 
 
 if __name__ == "__main__":
-    from server import main as main_of_module  # a services file that imports `server` must meet the same module
-    process.run(main_of_module)
+    from server import (
+        main as main_of_module,  # a services file that imports `server` must meet the same module
+    )
+    run(main_of_module)

@@ -10,14 +10,13 @@ import os
 import signal
 import sys
 import time
-from typing import Dict, Set
 
 PATIENCE_S = 5.0        # for those that end by themselves when their parent has died
 
 
-def ancestors() -> Set[int]:
+def ancestors() -> set[int]:
     """This process, its parent, and so on."""
-    found: Set[int] = set()
+    found: set[int] = set()
     pid = os.getpid()
     while pid > 1 and pid not in found:
         found.add(pid)
@@ -26,10 +25,10 @@ def ancestors() -> Set[int]:
     return found
 
 
-def leftovers(mark: bytes) -> Dict[int, str]:
+def leftovers(mark: bytes) -> dict[int, str]:
     """The processes with `mark` in their environment: process id and command line."""
     ours = ancestors()
-    found: Dict[int, str] = {}
+    found: dict[int, str] = {}
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) in ours:
             continue

@@ -6,7 +6,8 @@ What the blocks and the comments before them mean is told in readme.py.
 from __future__ import annotations
 
 import re
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class Wrong(Exception):
@@ -19,8 +20,8 @@ class Block(NamedTuple):
     """A fenced block: `info` after its fence, its lines, the comments before it, and the line of its fence."""
 
     info: str
-    lines: Tuple[str, ...]
-    notes: Tuple[str, ...]
+    lines: tuple[str, ...]
+    notes: tuple[str, ...]
     at: int
 
 
@@ -28,15 +29,15 @@ class Command(NamedTuple):
     """A command and what the README says it prints; None where it says nothing."""
 
     text: str
-    output: Optional[Tuple[str, ...]]
+    output: tuple[str, ...] | None
 
 
-def blocks(text: str) -> List[Block]:
+def blocks(text: str) -> list[Block]:
     """The blocks of a README in order; comments that no block follows stand in blocks without lines."""
-    found: List[Block] = []
-    notes: List[str] = []
-    fence: Optional[Tuple[str, int]] = None
-    body: List[str] = []
+    found: list[Block] = []
+    notes: list[str] = []
+    fence: tuple[str, int] | None = None
+    body: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         if fence and line.startswith("```"):
             found.append(Block(fence[0], tuple(body), tuple(notes), fence[1]))
@@ -55,13 +56,13 @@ def blocks(text: str) -> List[Block]:
     return found + ([Block("", (), tuple(notes), 0)] if notes else [])
 
 
-def commands(block: Block) -> List[Command]:
+def commands(block: Block) -> list[Command]:
     """The commands of a block; none where it has none."""
     if block.info == "sh":
         return [Command(line, None) for line in block.lines if line.strip()]
     if block.info != "console":
         return []
-    found: List[Command] = []
+    found: list[Command] = []
     for line in block.lines:
         if line.startswith("$ "):
             found.append(Command(line[2:], ()))
@@ -72,7 +73,7 @@ def commands(block: Block) -> List[Command]:
     return found
 
 
-def file_of(block: Block) -> Optional[str]:
+def file_of(block: Block) -> str | None:
     """The name of the file that a block is saved as."""
     named = re.fullmatch(r"# ([\w/]+\.py)", block.lines[0]) if block.info == "python" and block.lines else None
     return named.group(1) if named else None
@@ -105,7 +106,7 @@ def same(line: str) -> str:
     return line.strip()
 
 
-def shape(lines: Sequence[str]) -> List[str]:
+def shape(lines: Sequence[str]) -> list[str]:
     """Titles, proofs and sums, without numbers."""
     return [_SERVERS.sub("SERVERS", _NUMBER.sub("N", same(line)))
             for line in lines if _SHAPE.match(line) or line == "..."]

@@ -40,7 +40,7 @@ import sys
 import tempfile
 import threading
 import time
-from typing import Dict, Iterator, List, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 from page import Block, Command, Wrong, blocks, commands, difference, file_of, shape
 
@@ -61,12 +61,12 @@ KEYS = {"Ctrl-C": signal.SIGINT, "Ctrl-\\": signal.SIGQUIT, "Ctrl-Z": signal.SIG
 class Terminal:
     """A command that stays, and all that it has printed. One thread reads."""
 
-    def __init__(self, command: str, folder: str, environment: Dict[str, str]) -> None:
+    def __init__(self, command: str, folder: str, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(["bash", "-c", f"ulimit -c 0; exec {command}"], cwd=folder, env=environment,
                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                          start_new_session=True)
         self._changed = threading.Condition()
-        self._printed: List[str] = []       # Guarded by self._changed.
+        self._printed: list[str] = []       # Guarded by self._changed.
         self._seen = 0                      # how many of them the README has spoken of
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -117,7 +117,7 @@ class Terminal:
                 self._changed.notify_all()
 
 
-def run(command: str, folder: str, environment: Dict[str, str]) -> Tuple[int, List[str]]:
+def run(command: str, folder: str, environment: dict[str, str]) -> tuple[int, list[str]]:
     """Runs a command to its end; its exit code and what it printed."""
     process = subprocess.Popen(["bash", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
@@ -129,7 +129,7 @@ def run(command: str, folder: str, environment: Dict[str, str]) -> Tuple[int, Li
     return process.returncode, printed.decode("utf-8", "replace").splitlines()
 
 
-def run_with_keys(command: str, folder: str, environment: Dict[str, str]) -> Tuple[int, List[str]]:
+def run_with_keys(command: str, folder: str, environment: dict[str, str]) -> tuple[int, list[str]]:
     """The same for a command that wants a terminal: it gets one, and Enter again and again."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(["bash", "-c", command], cwd=folder, env={**environment, "TERM": "xterm"},
@@ -161,12 +161,12 @@ def _press_enter(terminal: int, process: subprocess.Popen[bytes]) -> Iterator[by
 class Reader:
     """Somebody who does what the README says. A `with` block closes the terminals."""
 
-    def __init__(self, folder: str, environment: Dict[str, str]) -> None:
+    def __init__(self, folder: str, environment: dict[str, str]) -> None:
         self.failures = 0
         self.done = 0
         self._folder = folder
         self._environment = environment
-        self._terminals: Dict[str, Terminal] = {}
+        self._terminals: dict[str, Terminal] = {}
 
     def __enter__(self) -> Reader:
         return self
@@ -260,7 +260,7 @@ class Reader:
         print(f"  ok      {what}", flush=True)
 
 
-def busy_ports() -> List[int]:
+def busy_ports() -> list[int]:
     """Those of the lesson's ports that somebody listens on now."""
     return [port for port in FIXED_PORTS for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM) if not _free(port, kind)]
 
@@ -276,7 +276,7 @@ def _free(port: int, kind: socket.SocketKind) -> bool:
     return True
 
 
-def listening_ports() -> List[int]:
+def listening_ports() -> list[int]:
     """Those of the lesson's TCP ports that take a connection now."""
     found = []
     for port in FIXED_PORTS:

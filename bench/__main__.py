@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from typing import NoReturn, Optional, Sequence
+from collections.abc import Sequence
+from typing import NoReturn
 
 from bench import processes, results, targets
 from bench.report import Report
@@ -59,7 +60,7 @@ def _say(line: str) -> None:
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
-def parse(arguments: Optional[Sequence[str]] = None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = _Parser(prog="python3 -m bench", description=__doc__)
     parser.add_argument("sections", nargs="*", type=_section, metavar="SECTION",
                         help=f"of {', '.join(SECTIONS)} (default: all)")

@@ -13,12 +13,11 @@ import selectors
 import socket
 import sys
 import time
-from typing import List
 from urllib.parse import urlsplit
 
 from bench import processes
-from transport.message import encode_request
-from transport.rpc import CONTENT_TYPE, encode_call
+from ponte.net.message import encode_request
+from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 KINDS = ("head", "body", "read")
 BEGUN_S = 30.0              # for all attackers to have begun
@@ -56,7 +55,7 @@ class Attackers:
         self._address = (parts.hostname, parts.port)
         self._opening = opening(url, kind)
         self._reads = kind == "read"
-        self._sockets: List[socket.socket] = []
+        self._sockets: list[socket.socket] = []
         for _ in range(count):
             self._begin()
 

@@ -14,11 +14,11 @@ import json
 import socket
 import sys
 import time
-from typing import Iterator, List, Tuple
+from collections.abc import Iterator
 
-from transport.beats import MAX_DATAGRAM_BYTES, Beat, decode_answer, encode_beat
-from transport.keys import read_key
-from transport.process import parse_address
+from ponte.discovery.beats import MAX_DATAGRAM_BYTES, Beat, decode_answer, encode_beat
+from ponte.process.keys import read_key
+from ponte.process.options import parse_address
 
 WINDOW = 64                 # datagrams on their way: more only waits in the registry's buffer
 SILENCE_S = 1.0             # no ack for so long: what is on its way is lost
@@ -43,7 +43,7 @@ class Beats:
     def __init__(self, leases: int, epoch: str, key: bytes) -> None:
         self._key = key
         lines = (encode_beat(beat_of(number)._replace(epoch=epoch))[1:] for number in range(leases))
-        self._texts: List[Tuple[bytes, bytes, bytes]] = [line.partition(b'"seq":0') for line in lines]
+        self._texts: list[tuple[bytes, bytes, bytes]] = [line.partition(b'"seq":0') for line in lines]
 
     def __iter__(self) -> Iterator[bytes]:
         seq = 0

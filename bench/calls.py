@@ -11,16 +11,16 @@ server, which takes 512, so that those who had their turn would fill the servers
 from __future__ import annotations
 
 import functools
-from typing import Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Callable, NamedTuple
 
 from bench import reverse
 from bench.load import Sample
 from bench.processes import Child, Stage
-from bench.report import Report, Table, median, show
+from bench.report import Report, Table, figure, median
 from bench.rounds import Plan, interleave
 from bench.wrk import drive, is_installed, takes
-from transport import process
-from transport.wire import Address
+from ponte.net.address import Address, show
 
 CONNECTIONS = (1, 8, 64, 256)
 QUICK_CONNECTIONS = (1, 8)
@@ -32,7 +32,7 @@ GREETER = "services/greeter.py"
 ONCE_AT = 8                 # connections with which calls are also sent that must run once at most
 ONCE = ", once at most"     # in the name of a way
 
-Key = Tuple[int, str]       # connections, way
+Key = tuple[int, str]       # connections, way
 
 
 class Pair(NamedTuple):
@@ -59,7 +59,7 @@ def _pair(stage: Stage) -> Pair:
     return Pair(registry, [stage.server(f"server-{number}", [registry]).address for number in (1, 2)])
 
 
-def ways_to(stage: Stage, pairs: Mapping[str, Pair], report: Report) -> Dict[str, str]:
+def ways_to(stage: Stage, pairs: Mapping[str, Pair], report: Report) -> dict[str, str]:
     """The URLs of every way to the servers, given those for each engine and for OTHERS. Says what is left out."""
     servers = pairs[OTHERS].servers
     ways = {"direct": servers[0]}
@@ -76,13 +76,13 @@ def ways_to(stage: Stage, pairs: Mapping[str, Pair], report: Report) -> Dict[str
 
 def url_of(address: Address) -> str:
     """Where the service is, once it is there."""
-    url = f"http://{process.show(address)}/greeter"
+    url = f"http://{show(address)}/greeter"
     reverse.wait_until_serves(url)
     return url
 
 
-def measure(plan: Plan, ways: Mapping[str, str], once_too: bool = False) -> Dict[Key, List[Sample]]:
-    loads: Dict[Key, Callable[[float], Sample]] = {}
+def measure(plan: Plan, ways: Mapping[str, str], once_too: bool = False) -> dict[Key, list[Sample]]:
+    loads: dict[Key, Callable[[float], Sample]] = {}
     for count in QUICK_CONNECTIONS if plan.quick else CONNECTIONS:
         for way, url in ways.items():
             loads[count, way] = functools.partial(drive, url, count)
@@ -91,7 +91,7 @@ def measure(plan: Plan, ways: Mapping[str, str], once_too: bool = False) -> Dict
     return interleave(plan, loads)
 
 
-def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[Key, List[Sample]]) -> None:
+def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[Key, list[Sample]]) -> None:
     """Adds the table, the figures and the plot of a section."""
     if not is_installed():
         report.note("wrk is not installed: the load is that of bench/load.py, which costs more of the machine")
@@ -100,8 +100,8 @@ def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[K
         calls_per_s = median([sample.calls_per_s for sample in samples])
         p50_ms, p99_ms = (median([getattr(sample, name) for sample in samples]) for name in ("p50_ms", "p99_ms"))
         load = ONCE if way.endswith(ONCE) else ""
-        rows.append([f"{count} · {way}", show(calls_per_s), show(p50_ms), show(p99_ms),
-                     *(show(ratio(found, (count, way), (count, peer + load), "calls_per_s"))
+        rows.append([f"{count} · {way}", figure(calls_per_s), figure(p50_ms), figure(p99_ms),
+                     *(figure(ratio(found, (count, way), (count, peer + load), "calls_per_s"))
                        for peer in ("HAProxy", "nginx")),
                      str(sum(sample.errors for sample in samples))])
         if not load and way not in (ONE_CORE, ALL_CORES) \
@@ -118,7 +118,7 @@ def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[K
         ("connections · way", "calls/s", "p50 ms", "p99 ms", "calls/s ÷ HAProxy", "÷ nginx", "errors"), rows))
 
 
-def ratio(found: Mapping[Key, List[Sample]], ours: Key, theirs: Key, name: str) -> float:
+def ratio(found: Mapping[Key, list[Sample]], ours: Key, theirs: Key, name: str) -> float:
     """The median of the ratios of each round; NaN where one of them was not measured."""
     return median([getattr(a, name) / (getattr(b, name) or float("nan"))
                    for a, b in zip(found[ours], found.get(theirs, ()))] or [float("nan")])

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import selectors
 import socket
-from typing import Dict
 
 from bench.load import RECEIVE_BYTES, message_bytes
 from bench.processes import end_with_parent
-from transport.message import Reply, encode_reply
-from transport.process import show
-from transport.rpc import CONTENT_TYPE, encode_result
+from ponte.net.address import show
+from ponte.net.message import Reply, encode_reply
+from ponte.rpc.marshal import CONTENT_TYPE, encode_result
 
 RESULT = encode_result("World")
 BACKLOG = 4096
@@ -25,7 +24,7 @@ def main() -> None:
     selector = selectors.DefaultSelector()
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     selector.register(listener, selectors.EVENT_READ)
-    received: Dict[socket.socket, bytes] = {}       # what has come so far of the next request
+    received: dict[socket.socket, bytes] = {}       # what has come so far of the next request
     print(f"cheap: listening on {show(listener.getsockname())}", flush=True)
     while True:
         for key, _ in selector.select():
@@ -41,7 +40,7 @@ def main() -> None:
                 sock.close()
 
 
-def _serve(sock: socket.socket, received: Dict[socket.socket, bytes], reply: bytes) -> bool:
+def _serve(sock: socket.socket, received: dict[socket.socket, bytes], reply: bytes) -> bool:
     """Answers the request if all of it is there; False when the connection has ended."""
     try:
         data = sock.recv(RECEIVE_BYTES)

@@ -4,7 +4,7 @@
 
 bench/load.py measures those who are served; this one also those who are not. A caller that is refused (503), or whose
 connection breaks, pauses for half to one and a half times the given time, and then connects anew. The time that he
-waits begins when he comes, also for his connection. One thread, one loop (transport/loop.py). The result is JSON.
+waits begins when he comes, also for his connection. One thread, one loop (ponte/net/loop.py). The result is JSON.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import math
 import random
 import socket
 import time
-from typing import List, NamedTuple, Set
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from bench.processes import allow_open_files
 from bench.report import percentile
-from transport.loop import READ, WRITE, Loop, Watched
-from transport.message import ProtocolError, ReplyParser, encode_request
-from transport.rpc import CONTENT_TYPE, encode_call
-from transport.tls import WOULD_BLOCK
+from ponte.net.loop import READ, WRITE, Loop, Watched
+from ponte.net.message import ProtocolError, encode_request
+from ponte.net.parser import ReplyParser
+from ponte.net.tls import WOULD_BLOCK
+from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 RECEIVE_BYTES = 65536
 WARM_UP_S = 0.5             # until all have come; what happens in it does not count
@@ -42,7 +43,7 @@ class Crowded(NamedTuple):
 class Crowd(Loop):
     """The callers, and what they have met since `counts_from`."""
 
-    def __init__(self, url: str, method: str, params: List[str], pause_s: float) -> None:
+    def __init__(self, url: str, method: str, params: list[str], pause_s: float) -> None:
         super().__init__()
         parts = urlsplit(url)
         self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
@@ -50,9 +51,9 @@ class Crowd(Loop):
                                       encode_call(method, params))
         self.pause_s = pause_s
         self.counts_from = self.counts_until = math.inf
-        self.waiting: Set[Caller] = set()       # who is in his pause
+        self.waiting: set[Caller] = set()       # who is in his pause
         self._rng = random.Random(0)
-        self.served_ms: List[float] = []
+        self.served_ms: list[float] = []
         self.refused = self.broken = 0
 
     def come_back(self) -> None:

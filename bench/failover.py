@@ -11,20 +11,20 @@ import json
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable
 
 from bench.calls import ENGINES
 from bench.load import BODY
 from bench.processes import Child, Stage
-from bench.report import Report, Table, median, percentile, show
+from bench.report import Report, Table, figure, median, percentile
 from bench.rounds import Plan
 from client import Client
-from transport import process
-from transport.directory import ask
-from transport.message import encode_request
-from transport.pool import Pool
-from transport.rpc import CONTENT_TYPE
-from transport.wire import Address
+from ponte.discovery.directory import ask
+from ponte.net.address import Address, show
+from ponte.net.message import encode_request
+from ponte.net.pool import Pool
+from ponte.process.options import parse_address
+from ponte.rpc.marshal import CONTENT_TYPE
 
 SERVERS = 3
 CALLERS = 4                 # threads of each way
@@ -45,7 +45,7 @@ def run(plan: Plan) -> Report:
         ways = {"stub": ("stub", bare.address)}
         for engine in ENGINES:
             ways[f"proxy, {engine}"] = "proxy", stage.proxy(f"proxy-{engine}", proxied, "--engine", engine).address
-        callers = {name: stage.python("-m", "bench.failover", way, process.show(address), banner="calling")
+        callers = {name: stage.python("-m", "bench.failover", way, show(address), banner="calling")
                    for name, (way, address) in ways.items()}
         gone_s = []
         for number in range(kills):
@@ -60,7 +60,7 @@ def run(plan: Plan) -> Report:
     return report
 
 
-def _tell(report: Report, kills: int, gone_s: List[float], told: Dict[str, Dict[str, Any]]) -> None:
+def _tell(report: Report, kills: int, gone_s: list[float], told: dict[str, dict[str, Any]]) -> None:
     rows = []
     for name, felt in told.items():
         healthy_ms, failed_ms = felt["healthy_ms"], felt["again_ms"]
@@ -68,20 +68,20 @@ def _tell(report: Report, kills: int, gone_s: List[float], told: Dict[str, Dict[
         if failed_ms:
             p99_ms = percentile(failed_ms, 0.99)
             report.figures[f"failover extra ms {name}"] = p99_ms - healthy_ms
-            rows.append([name, *map(str, cells), show(healthy_ms), show(median(failed_ms)), show(p99_ms),
-                         show(p99_ms - healthy_ms)])
+            rows.append([name, *map(str, cells), figure(healthy_ms), figure(median(failed_ms)), figure(p99_ms),
+                         figure(p99_ms - healthy_ms)])
         else:
-            rows.append([name, *map(str, cells), show(healthy_ms), "-", "-", "-"])
+            rows.append([name, *map(str, cells), figure(healthy_ms), "-", "-", "-"])
     report.tables.append(Table(
         f"Failover: {kills} x kill -9 of one of {SERVERS} servers",
         ("way", "calls", "second attempts", "failed", "healthy p99 ms", "second attempt p50 ms", "p99 ms",
          "extra ms at p99"), rows))
     report.tables.append(Table("Time until a killed server is out of lookup", ("", "seconds"), [
-        ["median", show(median(gone_s))], ["most", show(max(gone_s))]]))
+        ["median", figure(median(gone_s))], ["most", figure(max(gone_s))]]))
     report.figures["out of lookup s"] = max(gone_s)
 
 
-def _names(registry: Child) -> List[str]:
+def _names(registry: Child) -> list[str]:
     found = ask(_pool, registry.address, "lookup", "greeter")
     return [endpoint["instance"] for endpoint in found["endpoints"]]
 
@@ -99,9 +99,9 @@ def _wait_until_gone(registry: Child, name: str) -> float:
     return time.monotonic() - began
 
 
-def _told(caller: Child) -> Dict[str, Any]:
+def _told(caller: Child) -> dict[str, Any]:
     caller.hang_up()
-    told: Dict[str, Any] = json.loads(caller.wait_for(r"\{.*\}\n")[0])
+    told: dict[str, Any] = json.loads(caller.wait_for(r"\{.*\}\n")[0])
     return told
 
 
@@ -128,7 +128,7 @@ def by_stub(registry: Address) -> Callable[[], int]:
 def by_proxy(proxy: Address) -> Callable[[], int]:
     """The same, as the proxy says it in its reply."""
     pool = Pool()
-    headers = {"Host": process.show(proxy), "Content-Type": CONTENT_TYPE, "Call-Idempotent": "1"}
+    headers = {"Host": show(proxy), "Content-Type": CONTENT_TYPE, "Call-Idempotent": "1"}
     request = encode_request("POST", "/greeter", headers, BODY)
 
     def call() -> int:
@@ -140,7 +140,7 @@ def by_proxy(proxy: Address) -> Callable[[], int]:
     return call
 
 
-def call_until(stopped: threading.Event, call: Callable[[], int], took: List[Tuple[int, float]]) -> None:
+def call_until(stopped: threading.Event, call: Callable[[], int], took: list[tuple[int, float]]) -> None:
     """Appends (attempts, milliseconds) of each call; 0 attempts for one that failed."""
     while not stopped.wait(PAUSE_S):
         began = time.perf_counter()
@@ -153,10 +153,10 @@ def call_until(stopped: threading.Event, call: Callable[[], int], took: List[Tup
 
 def main() -> None:
     way, address = sys.argv[1:]
-    call = {"stub": by_stub, "proxy": by_proxy}[way](process.parse_address(address))
+    call = {"stub": by_stub, "proxy": by_proxy}[way](parse_address(address))
     call()
     stopped = threading.Event()
-    took: List[Tuple[int, float]] = []
+    took: list[tuple[int, float]] = []
     threads = [threading.Thread(target=call_until, args=(stopped, call, took)) for _ in range(CALLERS)]
     for thread in threads:
         thread.start()

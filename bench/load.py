@@ -7,7 +7,7 @@ connection that the other side closes is not opened again. The result is JSON; -
 until standard input ends.
 
 The call is sent as Ponte's stub sends it, and may run twice. With --once it is sent as by a client that knows nothing
-of Ponte: it must run once at most, and both proxy and server remember it (transport/once.py).
+of Ponte: it must run once at most, and both proxy and server remember it (ponte/calls/once.py).
 
 What is measured is a closed loop: a server that stalls is also asked less often meanwhile, so that a stall counts once
 for each connection and not once for each call that users would have made (coordinated omission). Percentiles are
@@ -23,12 +23,12 @@ import selectors
 import socket
 import sys
 import time
-from typing import Dict, List, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from bench.report import percentile
-from transport.message import encode_request
-from transport.rpc import CONTENT_TYPE, encode_call
+from ponte.net.message import encode_request
+from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 BODY = encode_call("hello", ("Hello",))
 ONCE = {"Content-Type": CONTENT_TYPE}
@@ -79,9 +79,9 @@ class Load:
         self._address = (parts.hostname or "", parts.port or 80)
         self._request = request(url, once)
         self._selector = selectors.DefaultSelector()
-        self._open: List[_Connection] = []
+        self._open: list[_Connection] = []
         self.errors = 0
-        self.took_s: List[float] = []
+        self.took_s: list[float] = []
         for _ in range(connections):
             self._connect()
 
@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--hold", action="store_true")
     chosen = parser.parse_args()
     load = Load(chosen.url, chosen.connections, chosen.once)
-    sample: Dict[str, float] = load.run(chosen.seconds)._asdict()
+    sample: dict[str, float] = load.run(chosen.seconds)._asdict()
     print(json.dumps(sample), flush=True)
     if chosen.hold:
         sys.stdin.read()

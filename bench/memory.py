@@ -10,16 +10,16 @@ import contextlib
 import functools
 import json
 import socket
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 from bench.calls import ENGINES
 from bench.load import RECEIVE_BYTES, request
 from bench.processes import Child, Stage
 from bench.proxy import start_cheap_servers
-from bench.report import Report, Table, median, show
+from bench.report import Report, Table, figure, median
 from bench.reverse import wait_until_serves
 from bench.rounds import Plan, interleave
-from transport import process
+from ponte.net.address import show
 
 CONNECTIONS, QUICK_CONNECTIONS = 1_000, 100
 LOOK_S = 0.05               # between two looks at a busy proxy
@@ -50,7 +50,7 @@ def run(plan: Plan) -> Report:
     rows = []
     for engine in ENGINES:
         idle, busy = (_medians(found[engine, what]) for what in (IDLE, BUSY))
-        rows.append([engine, show(idle.alone_mb), show(idle.more_mb), show(busy.more_mb), show(busy.calls_per_s),
+        rows.append([engine, figure(idle.alone_mb), figure(idle.more_mb), figure(busy.more_mb), figure(busy.calls_per_s),
                      str(idle.errors + busy.errors)])
         if not plan.quick:
             report.figures[f"memory idle MB {engine}"] = idle.more_mb
@@ -60,7 +60,7 @@ def run(plan: Plan) -> Report:
     return report
 
 
-def _medians(found: List[Grown]) -> Grown:
+def _medians(found: list[Grown]) -> Grown:
     return Grown(median([grown.alone_mb for grown in found]), median([grown.more_mb for grown in found]),
                  median([grown.calls_per_s for grown in found]), sum(grown.errors for grown in found))
 
@@ -68,7 +68,7 @@ def _medians(found: List[Grown]) -> Grown:
 def _measure(registry: Child, engine: str, what: str, connections: int, seconds: float) -> Grown:
     with Stage() as stage:
         proxy = stage.proxy("proxy-1", registry, "--engine", engine, "--max-connections", str(2 * connections))
-        url = f"http://{process.show(proxy.address)}/greeter"
+        url = f"http://{show(proxy.address)}/greeter"
         wait_until_serves(url)
         alone = _rss(proxy)
         if what == BUSY:

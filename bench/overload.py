@@ -11,17 +11,16 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from typing import Dict, List, Tuple
 
 from bench.calls import ENGINES
 from bench.crowd import Crowded
 from bench.processes import Stage
-from bench.report import Report, Table, median, show
+from bench.report import Report, Table, figure, median
 from bench.reverse import wait_until_serves
 from bench.rounds import Plan, interleave
 from bench.wrk import printed_by
+from ponte.net.address import show
 from server import MAX_CALLS
-from transport import process
 
 CALLS = MAX_CALLS           # that one server runs at a time
 FACTOR = 5
@@ -39,7 +38,7 @@ def work():
     return "done"
 """
 
-Key = Tuple[str, int]       # way, callers
+Key = tuple[str, int]       # way, callers
 
 
 def run(plan: Plan) -> Report:
@@ -52,12 +51,12 @@ def run(plan: Plan) -> Report:
             own = stage.registry()
             stage.server(f"server-{engine}", [own], file)
             at[f"proxy, {engine}"] = stage.proxy(f"proxy-{engine}", own, "--engine", engine).address
-        ways = {way: f"http://{process.show(address)}/slow" for way, address in at.items()}
+        ways = {way: f"http://{show(address)}/slow" for way, address in at.items()}
         for url in ways.values():
             wait_until_serves(url)
         measures = {(way, CALLS * factor): functools.partial(_measure, url, "work", CALLS * factor, work_s)
                     for way, url in ways.items() for factor in (1, FACTOR)}
-        lookups = f"http://{process.show(registry.address)}/registry"
+        lookups = f"http://{show(registry.address)}/registry"
         for factor in (1, FACTOR):
             measures["registry", LOOKUPS * factor] = functools.partial(_measure, lookups, "lookup", LOOKUPS * factor,
                                                                        work_s)
@@ -65,7 +64,7 @@ def run(plan: Plan) -> Report:
     return _report(found, work_s)
 
 
-def _report(found: Dict[Key, List[Crowded]], work_s: float) -> Report:
+def _report(found: dict[Key, list[Crowded]], work_s: float) -> Report:
     report = Report()
     rows = []
     fewest = {way: min(callers for other, callers in found if other == way) for way, _ in found}
@@ -74,8 +73,8 @@ def _report(found: Dict[Key, List[Crowded]], work_s: float) -> Report:
         goodput = median([a.served_per_s / (b.served_per_s or float("nan")) for a, b in zip(samples, least)])
         latency = median([a.p99_ms / b.p99_ms for a, b in zip(samples, least)])
         cells = [median([getattr(sample, name) for sample in samples]) for name in Crowded._fields[:4]]
-        rows.append([f"{way} · {callers}", *map(show, cells), str(sum(sample.broken for sample in samples)),
-                     show(goodput), show(latency)])
+        rows.append([f"{way} · {callers}", *map(figure, cells), str(sum(sample.broken for sample in samples)),
+                     figure(goodput), figure(latency)])
         if callers > fewest[way]:
             report.figures[f"overload goodput {way}"] = goodput
             report.figures[f"overload p99 {way}"] = latency

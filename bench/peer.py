@@ -14,7 +14,7 @@ import importlib
 import json
 import sys
 import time
-from typing import Any, Callable, Dict, Type
+from typing import Any, Callable
 from xmlrpc.client import ServerProxy
 from xmlrpc.server import SimpleXMLRPCRequestHandler, SimpleXMLRPCServer
 
@@ -22,8 +22,8 @@ from bench.load import Sample
 from bench.processes import end_with_parent
 from bench.report import percentile
 from client import Client
-from transport.process import parse_address, show
-from transport.wire import Address
+from ponte.net.address import Address, show
+from ponte.process.options import parse_address
 
 WARM_UP_CALLS = 200
 Hello = Callable[[str], Any]
@@ -49,7 +49,7 @@ class KeepAlive(SimpleXMLRPCRequestHandler):
     protocol_version = "HTTP/1.1"
 
 
-def serve_xmlrpc(handler: Type[SimpleXMLRPCRequestHandler] = SimpleXMLRPCRequestHandler) -> None:
+def serve_xmlrpc(handler: type[SimpleXMLRPCRequestHandler] = SimpleXMLRPCRequestHandler) -> None:
     """As it comes: HTTP/1.0, a connection for each call."""
     server = SimpleXMLRPCServer(("127.0.0.1", 0), handler, logRequests=False)
     server.register_function(_hello, "hello")
@@ -126,10 +126,10 @@ def to_ponte(registry: Address) -> Hello:
     return hello_
 
 
-SERVERS: Dict[str, Callable[[], None]] = {
+SERVERS: dict[str, Callable[[], None]] = {
     "xmlrpc": serve_xmlrpc, "xmlrpc_keep_alive": serve_xmlrpc_keep_alive, "pyro5": serve_pyro5, "rpyc": serve_rpyc,
     "grpc": serve_grpc}
-CALLERS: Dict[str, Callable[[Address], Hello]] = {
+CALLERS: dict[str, Callable[[Address], Hello]] = {
     "xmlrpc": to_xmlrpc, "xmlrpc_keep_alive": to_xmlrpc, "pyro5": to_pyro5, "rpyc": to_rpyc, "grpc": to_grpc,
     "ponte": to_ponte}
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import Callable, Dict, List, Mapping, NamedTuple, Tuple
+from collections.abc import Mapping
+from typing import Callable, NamedTuple
 
 from bench import install
 from bench.load import Sample
 from bench.processes import LISTENS, Stage
-from bench.report import Report, Table, median, show
+from bench.report import Report, Table, figure, median
 from bench.rounds import Plan, interleave
 from bench.wrk import by_command
-from transport import process
-from transport.wire import Address
+from ponte.net.address import Address, show
 
 DIRECT = "Ponte: stub → server"
 THREADS, EVENTS = (f"Ponte: stub → proxy, {engine} → server" for engine in ("threads", "events"))
@@ -25,7 +25,7 @@ STANDARD = "standard library, as it comes"
 KEPT = "standard library, kept alive"
 PEERS = {"Pyro5": "pyro5", "rpyc": "rpyc", "grpcio": "grpc"}
 # Figures by name, each a ratio of calls per second.
-RATIOS: Dict[str, Tuple[str, str]] = {
+RATIOS: dict[str, tuple[str, str]] = {
     "threads / standard": (THREADS, STANDARD), "events / standard": (EVENTS, STANDARD),
     "threads / Pyro5": (THREADS, "Pyro5"), "events / Pyro5": (EVENTS, "Pyro5"),
     "threads / grpcio": (THREADS, "grpcio"), "events / grpcio": (EVENTS, "grpcio"), "direct / rpyc": (DIRECT, "rpyc")}
@@ -34,12 +34,12 @@ RATIOS: Dict[str, Tuple[str, str]] = {
 class Way(NamedTuple):
     """A running server and the caller that fits."""
 
-    python: Tuple[str, ...]
+    python: tuple[str, ...]
     kind: str
     address: Address
 
     def measure(self, seconds: float) -> Sample:
-        return by_command(*self.python, "-m", "bench.peer", "call", self.kind, process.show(self.address), str(seconds),
+        return by_command(*self.python, "-m", "bench.peer", "call", self.kind, show(self.address), str(seconds),
                           within_s=seconds)
 
 
@@ -50,8 +50,8 @@ def run(plan: Plan) -> Report:
         measures: Mapping[str, Callable[[float], Sample]] = {name: functools.partial(Way.measure, way)
                                                              for name, way in ways.items()}
         found = interleave(plan, measures)
-    rows = [[name, *(show(median([getattr(sample, field) for sample in samples])) for field in Sample._fields[:3]),
-             show(_ratio(found, name, STANDARD))] for name, samples in found.items()]
+    rows = [[name, *(figure(median([getattr(sample, field) for sample in samples])) for field in Sample._fields[:3]),
+             figure(_ratio(found, name, STANDARD))] for name, samples in found.items()]
     report.tables.append(Table("One caller, one call after the other", (
         "way", "calls/s", "p50 ms", "p99 ms", "calls/s ÷ standard library"), rows))
     for name, (ours, theirs) in RATIOS.items():
@@ -60,7 +60,7 @@ def run(plan: Plan) -> Report:
     return report
 
 
-def _ponte(stage: Stage) -> Dict[str, Way]:
+def _ponte(stage: Stage) -> dict[str, Way]:
     """One server, which beats to three registries: one knows no proxy, and each of the others one."""
     registries = {DIRECT: stage.registry(), THREADS: stage.registry(), EVENTS: stage.registry()}
     stage.server("server-1", list(registries.values()))
@@ -70,9 +70,9 @@ def _ponte(stage: Stage) -> Dict[str, Way]:
     return {name: Way(python, "ponte", registry.address) for name, registry in registries.items()}
 
 
-def _others(stage: Stage, report: Report) -> Dict[str, Way]:
+def _others(stage: Stage, report: Report) -> dict[str, Way]:
     standard = (sys.executable, "-S")
-    pythons: Dict[str, Tuple[str, Tuple[str, ...]]] = {STANDARD: ("xmlrpc", standard),
+    pythons: dict[str, tuple[str, tuple[str, ...]]] = {STANDARD: ("xmlrpc", standard),
                                                        KEPT: ("xmlrpc_keep_alive", standard)}
     for package, kind in PEERS.items():
         if install.has(package):
@@ -83,5 +83,5 @@ def _others(stage: Stage, report: Report) -> Dict[str, Way]:
             for name, (kind, python) in pythons.items()}
 
 
-def _ratio(found: Mapping[str, List[Sample]], ours: str, theirs: str) -> float:
+def _ratio(found: Mapping[str, list[Sample]], ours: str, theirs: str) -> float:
     return median([a.calls_per_s / b.calls_per_s for a, b in zip(found[ours], found[theirs])])

@@ -6,7 +6,7 @@ It has no background of its own, and its text and lines turn light where the rea
 from __future__ import annotations
 
 import math
-from typing import Dict, List, Mapping, Sequence, Tuple
+from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 420, 260            # of the area of one panel
@@ -27,7 +27,7 @@ Lines = Mapping[str, Mapping[int, float]]       # way -> connections -> calls/s
 
 def draw(panels: Mapping[str, Lines]) -> str:
     """The SVG, one panel beside the other, with one legend below."""
-    ways: List[str] = []
+    ways: list[str] = []
     for lines in panels.values():
         ways += [way for way in lines if way not in ways]
     looks = {way: LOOKS[number % len(LOOKS)] for number, way in enumerate(ways)}
@@ -41,7 +41,7 @@ def draw(panels: Mapping[str, Lines]) -> str:
         f"<style>{STYLE}</style>", *parts, *legend, "</svg>", ""])
 
 
-def ticks(most: float) -> List[float]:
+def ticks(most: float) -> list[float]:
     """Four to eight round numbers from 0 to at least `most`."""
     rough = max(most, 1e-9) / 5
     power = 10.0 ** math.floor(math.log10(rough))
@@ -49,7 +49,7 @@ def ticks(most: float) -> List[float]:
     return [step * number for number in range(math.ceil(most / step) + 1)]
 
 
-def _panel(title: str, lines: Lines, looks: Dict[str, Tuple[str, str]], left: float) -> str:
+def _panel(title: str, lines: Lines, looks: dict[str, tuple[str, str]], left: float) -> str:
     counts = sorted({count for line in lines.values() for count in line})
     heights = ticks(max(value for line in lines.values() for value in line.values()))
 
@@ -72,14 +72,14 @@ def _panel(title: str, lines: Lines, looks: Dict[str, Tuple[str, str]], left: fl
     return "\n".join(parts)
 
 
-def _line(points: Sequence[Tuple[float, float]], look: Tuple[str, str]) -> List[str]:
+def _line(points: Sequence[tuple[float, float]], look: tuple[str, str]) -> list[str]:
     colour, dashes = look
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-dasharray="{dashes}"/>',
             *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in points)]
 
 
-def _legend(way: str, look: Tuple[str, str], x: float, y: float) -> str:
+def _legend(way: str, look: tuple[str, str], x: float, y: float) -> str:
     return "\n".join([*_line([(x, y - 4), (x + 30, y - 4)], look), _text(x + 40, y, way, "start")])
 
 

@@ -14,10 +14,10 @@ import sys
 import tempfile
 import threading
 import time
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from transport.process import show
-from transport.wire import Address
+from ponte.net.address import Address, show
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START_S = 15.0              # for a process to print that it listens
@@ -30,8 +30,8 @@ LISTENS = r"(?:http://|listening on )([\w.]+):(\d+)"
 class Usage(NamedTuple):
     """What a process has used so far; None where this system does not tell."""
 
-    cpu_s: Optional[float]
-    rss_bytes: Optional[int]
+    cpu_s: float | None
+    rss_bytes: int | None
 
 
 class Child:
@@ -108,7 +108,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.folder = tempfile.mkdtemp(prefix="ponte-bench-")
-        self._children: List[Child] = []
+        self._children: list[Child] = []
 
     def __enter__(self) -> Stage:
         return self
@@ -157,7 +157,7 @@ class Stage:
                            banner=LISTENS)
 
 
-def _at(registries: Sequence[Child]) -> Tuple[str, str]:
+def _at(registries: Sequence[Child]) -> tuple[str, str]:
     return "--registry", ",".join(show(registry.address) for registry in registries)
 
 

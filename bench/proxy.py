@@ -7,7 +7,7 @@ them by beats, which we send in their name.
 from __future__ import annotations
 
 import contextlib
-from typing import Sequence
+from collections.abc import Sequence
 
 from bench import calls, reverse
 from bench.cheap import RESULT
@@ -15,9 +15,9 @@ from bench.processes import LISTENS, Stage
 from bench.report import Report
 from bench.rounds import Plan
 from heartbeat import Heartbeat, new_incarnation
-from transport.beats import Beat
-from transport.rpc import CONTENT_TYPE
-from transport.wire import Address
+from ponte.discovery.beats import Beat
+from ponte.net.address import Address
+from ponte.rpc.marshal import CONTENT_TYPE
 
 
 def run(plan: Plan) -> Report:

@@ -11,15 +11,15 @@ import functools
 import json
 import math
 import time
-from typing import Dict, List, NamedTuple, Optional
+from typing import NamedTuple
 
 from bench.beats import INSTANCES, service_of
 from bench.processes import Child, Stage
-from bench.report import Report, Table, median, percentile, show
+from bench.report import Report, Table, figure, median, percentile
 from bench.rounds import Plan, interleave
-from transport import process
-from transport.directory import ask
-from transport.pool import Pool
+from ponte.discovery.directory import ask
+from ponte.net.address import show
+from ponte.net.pool import Pool
 
 LEASES = (100, 1_000, 10_000, 100_000)
 QUICK_LEASES = (100, 10_000)
@@ -33,9 +33,9 @@ class Beaten(NamedTuple):
     """What one round found with one number of leases."""
 
     beats_per_s: float
-    cpu_us_per_beat: Optional[float]
-    lookups_ms: List[float]
-    bytes_per_lease: Optional[float]
+    cpu_us_per_beat: float | None
+    lookups_ms: list[float]
+    bytes_per_lease: float | None
     lost: int
 
 
@@ -46,14 +46,14 @@ def run(plan: Plan) -> Report:
     report = Report()
     rows = []
     slowest, worst_ms = math.inf, 0.0
-    costs_us: Dict[int, Optional[float]] = {}
+    costs_us: dict[int, float | None] = {}
     for leases, beaten in zip(sizes, found.values()):
         lookups_ms = [took for each in beaten for took in each.lookups_ms]
         beats_per_s = median([each.beats_per_s for each in beaten])
         cost_us = _median_of_known([each.cpu_us_per_beat for each in beaten])
         memory = _median_of_known([each.bytes_per_lease for each in beaten]) if leases >= MEMORY_SHOWS_AT else None
-        rows.append([f"{leases:,}", show(beats_per_s), show(cost_us), show(percentile(lookups_ms, 0.5)),
-                     show(percentile(lookups_ms, 0.99)), show(memory), str(sum(each.lost for each in beaten))])
+        rows.append([f"{leases:,}", figure(beats_per_s), figure(cost_us), figure(percentile(lookups_ms, 0.5)),
+                     figure(percentile(lookups_ms, 0.99)), figure(memory), str(sum(each.lost for each in beaten))])
         slowest, worst_ms = min(slowest, beats_per_s), max(worst_ms, percentile(lookups_ms, 0.99))
         costs_us[leases] = cost_us
     report.tables.append(Table(
@@ -72,7 +72,7 @@ def _measure(leases: int, seconds: float) -> Beaten:
         key_file = stage.file("key", KEY)
         registry = stage.registry("--key-file", key_file)
         empty = registry.usage()
-        sender = stage.python("-m", "bench.beats", "--registry", process.show(registry.address), "--key-file", key_file,
+        sender = stage.python("-m", "bench.beats", "--registry", show(registry.address), "--key-file", key_file,
                               "--leases", str(leases), "--seconds", str(seconds))
         sender.wait_for("filled", FILL_S)
         before = registry.usage()
@@ -90,7 +90,7 @@ def _measure(leases: int, seconds: float) -> Beaten:
     return Beaten(told["acks"] / told["seconds"], cpu_us, lookups_ms, memory, told["lost"])
 
 
-def _look_up(registry: Child, service: str, seconds: float) -> List[float]:
+def _look_up(registry: Child, service: str, seconds: float) -> list[float]:
     """How long each lookup took from when it was due, in milliseconds."""
     pool = Pool()
     took_ms = []
@@ -107,6 +107,6 @@ def _look_up(registry: Child, service: str, seconds: float) -> List[float]:
     return took_ms
 
 
-def _median_of_known(values: List[Optional[float]]) -> Optional[float]:
+def _median_of_known(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return median(known) if known else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -13,7 +14,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(math.ceil(share * len(ordered)), 1) - 1]
 
 
-def show(value: Optional[float]) -> str:
+def figure(value: float | None) -> str:
     """A figure with three digits that count; "-" where nothing was measured."""
     if value is None or math.isnan(value):
         return "-"
@@ -47,10 +48,10 @@ class Report:
     """What a section has found: `figures` are judged by name; `plots` are drawn (panel, path, connections, calls/s)."""
 
     def __init__(self) -> None:
-        self.tables: List[Table] = []
-        self.notes: List[str] = []
-        self.figures: Dict[str, float] = {}
-        self.plots: Dict[str, Dict[str, Dict[int, float]]] = {}
+        self.tables: list[Table] = []
+        self.notes: list[str] = []
+        self.figures: dict[str, float] = {}
+        self.plots: dict[str, dict[str, dict[int, float]]] = {}
 
     def note(self, line: str) -> None:
         """Something the reader must know, such as what is left out; once."""
@@ -78,14 +79,14 @@ class Target(NamedTuple):
     bound: float
     at_most: bool = False
 
-    def row(self, figures: Dict[str, float]) -> List[str]:
+    def row(self, figures: dict[str, float]) -> list[str]:
         """what, measured, target, and whether it is met."""
         measured = figures.get(self.figure)
         wanted = f"{'≤' if self.at_most else '≥'} {self.bound:,g}"
         if measured is None:
             return [self.what, "-", wanted, "not measured"]
         met = measured <= self.bound if self.at_most else measured >= self.bound
-        return [self.what, show(measured), wanted, "MET" if met else "MISSED"]
+        return [self.what, figure(measured), wanted, "MET" if met else "MISSED"]
 
 
 def median(values: Sequence[float]) -> float:

@@ -8,7 +8,6 @@ import platform
 import re
 import subprocess
 import sys
-from typing import Dict, List
 
 from bench import install, plot, reverse
 from bench.processes import ROOT
@@ -30,7 +29,7 @@ def save(report: Report, targets: Table, command: str) -> None:
         file.write("\n\n".join(parts) + "\n")
 
 
-def machine() -> Dict[str, str]:
+def machine() -> dict[str, str]:
     """What the figures depend on."""
     found = {"Date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
              "Commit": _commit(), "Processor": f"{_processor()}, {os.cpu_count()} cores",
@@ -54,7 +53,7 @@ def _commit() -> str:
     return f"{commit or 'unknown'}{' with changes' if changed else ''}"
 
 
-def _versions() -> Dict[str, str]:
+def _versions() -> dict[str, str]:
     """Of the peers that are installed."""
     found = {}
     for name, program, option in (("HAProxy", "haproxy", "-v"), ("nginx", "nginx", "-v"), ("wrk", "wrk", "-v")):
@@ -69,7 +68,7 @@ def _versions() -> Dict[str, str]:
     return found
 
 
-def _said(command: List[str]) -> str:
+def _said(command: list[str]) -> str:
     """What a program prints, on either stream; empty where it cannot be run."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

@@ -12,12 +12,11 @@ import shutil
 import socket
 import sys
 import time
-from typing import Sequence
+from collections.abc import Sequence
 
 from bench.processes import START_S, Child, Stage, free_port
 from bench.wrk import by_ours
-from transport.process import show
-from transport.wire import Address
+from ponte.net.address import Address, show
 
 HAPROXY = """
 global

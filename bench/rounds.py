@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Hashable, List, Mapping, NamedTuple, TypeVar
+from collections.abc import Hashable, Mapping
+from typing import Callable, NamedTuple, TypeVar
 
 WARM_UP_S = 0.5
 
@@ -19,9 +20,9 @@ class Plan(NamedTuple):
     say: Callable[[str], None]
 
 
-def interleave(plan: Plan, measures: Mapping[K, Callable[[float], V]], *, warm_up: bool = True) -> Dict[K, List[V]]:
+def interleave(plan: Plan, measures: Mapping[K, Callable[[float], V]], *, warm_up: bool = True) -> dict[K, list[V]]:
     """What each measure returns, round by round; each is given its seconds. A short round before warms all up."""
-    found: Dict[K, List[V]] = {name: [] for name in measures}
+    found: dict[K, list[V]] = {name: [] for name in measures}
     if warm_up and not plan.quick:
         for measure in measures.values():
             measure(WARM_UP_S)

@@ -19,15 +19,20 @@ import math
 import random
 import time
 import tracemalloc
-from typing import Callable, Counter, Deque, Dict, List, Optional, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from typing import Callable
 
-from bench.report import Table, show
+from bench.report import Table, figure
 from heartbeat import BEAT_JITTER, BEAT_S, RESEND_S
+from ponte.calls.endpoint import Endpoint
+from ponte.discovery.beat_reader import BeatReader
+from ponte.discovery.beats import LEASE_S, Beat, encode_beat
+from ponte.discovery.directory import View
+from ponte.discovery.leases import ALL, MAX_LEASES, LeaseTable, Verdict
+from ponte.discovery.lookup import LookupResult
+from ponte.rpc.marshal import decode_result, encode_result
 from registry import RECEIVE_BUFFER_BYTES
-from transport.beats import LEASE_S, Beat, BeatReader, encode_beat
-from transport.directory import View
-from transport.leases import ALL, MAX_LEASES, Endpoint, LeaseTable, Seen, Verdict
-from transport.rpc import decode_result, encode_result
 
 SERVERS = 100_000
 FEWEST = 10                 # so that a tenth of them can die
@@ -62,7 +67,7 @@ class World:
     Parameters: `capacity` is how many datagrams a second the registry takes, `waiting` how many wait for it at most.
     """
 
-    def __init__(self, servers: int, seed: int, capacity: float = math.inf, waiting: Optional[int] = None) -> None:
+    def __init__(self, servers: int, seed: int, capacity: float = math.inf, waiting: int | None = None) -> None:
         self.rng = random.Random(seed)
         self.loss = 0.0
         self.step = 0
@@ -72,8 +77,8 @@ class World:
         self.false_expiries = 0
         self._capacity_per_step = min(capacity * STEP_S, 2 * servers)
         self._allowance = 0.0
-        self._waiting: Deque[Server] = collections.deque(maxlen=waiting)
-        self._agenda: Dict[int, List[Server]] = collections.defaultdict(list)       # step -> who may be due
+        self._waiting: collections.deque[Server] = collections.deque(maxlen=waiting)
+        self._agenda: dict[int, list[Server]] = collections.defaultdict(list)       # step -> who may be due
         self.servers = [Server(_beat(number)) for number in range(servers)]
         self.alive = servers
         self.replace_registry()
@@ -188,14 +193,14 @@ class Chapter:
         self._began = (world.now, world.taken, world.cpu_s, world.table.index, world.false_expiries)
         self.comment = ""
 
-    def row(self) -> List[str]:
+    def row(self) -> list[str]:
         world = self._world
         began_at, taken, cpu_s, index, false_expiries = self._began
         seconds = world.now - began_at
         beats = world.taken - taken
         changes = world.table.index - (index if world.table.index >= index else 1)
         return [self.title, f"{world.loss:.0%}", f"{seconds:.2f}", f"{beats / seconds:,.0f}",
-                show((world.cpu_s - cpu_s) / beats * 1e6), f"{changes / seconds:,.0f}",
+                figure((world.cpu_s - cpu_s) / beats * 1e6), f"{changes / seconds:,.0f}",
                 f"{world.false_expiries - false_expiries:,}", self.comment]
 
 
@@ -267,7 +272,7 @@ def predicted_expiries(servers: int, seconds: float, loss: float) -> float:
     return servers * seconds / between_s * (arrives * loss ** 16 + loss * loss ** 20)
 
 
-def crowd(servers: int, seed: int, capacity: float, waiting: int, seconds: float = 30.0) -> List[str]:
+def crowd(servers: int, seed: int, capacity: float, waiting: int, seconds: float = 30.0) -> list[str]:
     """A registry of bounded capacity starts among servers that have beaten in vain: how long until it is whole?"""
     world = World(servers, seed, capacity, waiting)
     world.loss = 1.0
@@ -284,9 +289,9 @@ def crowd(servers: int, seed: int, capacity: float, waiting: int, seconds: float
 
 # ---- what a view weighs ---------------------------------------------------------------------------------
 
-def view(endpoints: int) -> List[str]:
+def view(endpoints: int) -> list[str]:
     """Bytes of a view as XML, and the CPU time to write it (once for all readers) and to read it (each of them)."""
-    seen = Seen(ALL, 1, "0" * 16, False, [_endpoint(number) for number in range(endpoints)], [])
+    seen = LookupResult(ALL, 1, "0" * 16, False, [_endpoint(number) for number in range(endpoints)], [])
     began = time.process_time()
     reply = encode_result(seen.to_struct())
     written_at = time.process_time()
@@ -295,7 +300,7 @@ def view(endpoints: int) -> List[str]:
     found = reader.endpoints(0.0)
     read_at = time.process_time()
     assert len(found) == endpoints
-    return [f"{endpoints:,}", f"{len(reply):,}", show((written_at - began) * 1e3), show((read_at - written_at) * 1e3)]
+    return [f"{endpoints:,}", f"{len(reply):,}", figure((written_at - began) * 1e3), figure((read_at - written_at) * 1e3)]
 
 
 def _endpoint(number: int) -> Endpoint:
@@ -324,7 +329,7 @@ def _servers(text: str) -> int:
     return int(text)
 
 
-def parse(arguments: Optional[Sequence[str]] = None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.scale", description="Simulates many servers beating to one registry.")
     parser.add_argument("--servers", type=_servers, default=SERVERS, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is drawn at random (default: %(default)s)")
@@ -336,7 +341,7 @@ def parse(arguments: Optional[Sequence[str]] = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parse(arguments)
     print(f"{bytes_per_lease(chosen.servers):,.0f} bytes per lease, what its reader remembers included\n", flush=True)
     if not chosen.no_story:

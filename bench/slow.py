@@ -22,7 +22,7 @@ import shutil
 import sys
 import time
 import urllib.request
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
 from bench import processes
@@ -30,11 +30,12 @@ from bench.attackers import BEGUN_S, KINDS, SERVICE
 from bench.calls import ENGINES
 from bench.load import Sample
 from bench.processes import Stage
-from bench.report import Report, Table, median, show
+from bench.report import Report, Table, figure, median
 from bench.reverse import wait_until_serves
 from bench.rounds import Plan, interleave
 from bench.wrk import drive
-from transport import process, wire
+from ponte.net import wire
+from ponte.net.address import show
 
 ATTACKERS, QUICK_ATTACKERS = 1_000, 50
 READERS = 0.1               # of the attackers read slowly: before they block the proxy, megabytes of each are kept
@@ -49,7 +50,7 @@ TOOL_KINDS = {              # its options, and the path that it asks for
     "read": ("-X -n 1 -z 1 -w 64 -y 128 -k 3", "/metrics"),
 }
 
-Key = Tuple[str, str]       # engine, attack ("none", too)
+Key = tuple[str, str]       # engine, attack ("none", too)
 
 
 class Felt(NamedTuple):
@@ -81,12 +82,12 @@ def _start_proxy(stage: Stage, service: str, engine: str) -> str:
     registry = stage.registry()
     stage.server(f"server-{engine}", [registry], service)
     proxy = stage.proxy(f"proxy-{engine}", registry, "--engine", engine)
-    url = f"http://{process.show(proxy.address)}/greeter"
+    url = f"http://{show(proxy.address)}/greeter"
     wait_until_serves(url)
     return url
 
 
-def _report(found: Dict[Key, List[Felt]], attackers: int) -> Report:
+def _report(found: dict[Key, list[Felt]], attackers: int) -> Report:
     report = Report()
     rows = []
     for (engine, kind), rounds in found.items():
@@ -95,7 +96,7 @@ def _report(found: Dict[Key, List[Felt]], attackers: int) -> Report:
         ratio = _ratio(rounds, found[engine, "none"])
         errors = sum(felt.good.errors for felt in rounds)
         cells = [calls_per_s, p50_ms, p99_ms, ratio] if not errors else [None] * 4      # refusals are fast
-        rows.append([f"{engine} · {kind}", show(median([felt.attackers for felt in rounds])), *map(show, cells),
+        rows.append([f"{engine} · {kind}", figure(median([felt.attackers for felt in rounds])), *map(figure, cells),
                      str(errors)])
         report.figures[f"slow p99 {engine} {kind}"] = ratio
     report.tables.append(Table(
@@ -104,7 +105,7 @@ def _report(found: Dict[Key, List[Felt]], attackers: int) -> Report:
     return report
 
 
-def _ratio(rounds: List[Felt], others: List[Felt]) -> float:
+def _ratio(rounds: list[Felt], others: list[Felt]) -> float:
     """Of the p99 that good callers felt, round by round."""
     return median([felt.good.p99_ms / (other.good.p99_ms or math.nan) for felt, other in zip(rounds, others)])
 
@@ -117,7 +118,7 @@ def _measure(url: str, kind: str, attackers: int, seconds: float) -> Felt:
         return Felt(drive(url, GOOD, seconds), got_in)
 
 
-def _until_the_deadline(stage: Stage, urls: Dict[str, str]) -> Table:
+def _until_the_deadline(stage: Stage, urls: dict[str, str]) -> Table:
     """How many attackers are left once the time of a message is over."""
     rows = []
     shares = {"read": READERS, "head": (1 - READERS) / 2, "body": (1 - READERS) / 2}    # the first must be served
@@ -156,7 +157,7 @@ def _connections(url: str) -> int:
 def _attack_by_tool(plan: Plan, report: Report, url: str, other_url: str) -> None:
     """Adds the table of its attacks at `url`, with those at another proxy beside them, and the figures."""
     processes.allow_open_files()
-    ways: Dict[Key, str] = {(kind, where): victim for kind in TOOL_KINDS
+    ways: dict[Key, str] = {(kind, where): victim for kind in TOOL_KINDS
                             for where, victim in (("another proxy", other_url), ("this proxy", url))}
     found = interleave(plan, {(kind, where): functools.partial(_measure_by_tool, url, victim, kind)
                               for (kind, where), victim in ways.items()}, warm_up=False)
@@ -164,8 +165,8 @@ def _attack_by_tool(plan: Plan, report: Report, url: str, other_url: str) -> Non
     for (kind, where), rounds in found.items():
         cells = (median([getattr(felt.good, name) for felt in rounds]) for name in ("calls_per_s", "p50_ms", "p99_ms"))
         ratio = _ratio(rounds, found[kind, "another proxy"])
-        rows.append([f"{kind} · {where}", show(median([felt.attackers for felt in rounds])), *map(show, cells),
-                     show(ratio), str(sum(felt.good.errors for felt in rounds))])
+        rows.append([f"{kind} · {where}", figure(median([felt.attackers for felt in rounds])), *map(figure, cells),
+                     figure(ratio), str(sum(felt.good.errors for felt in rounds))])
         report.figures[f"slow p99 {TOOL} {kind}"] = ratio       # of "this proxy", which comes last
     report.tables.append(Table(
         f"{TOOL} with {ATTACKERS:,} connections beside {GOOD} good callers of a proxy with events",

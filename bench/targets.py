@@ -5,7 +5,7 @@ The name of a figure begins with the section that measures it.
 
 from __future__ import annotations
 
-from typing import Dict, Sequence
+from collections.abc import Sequence
 
 from bench.attackers import KINDS
 from bench.report import Table, Target
@@ -45,7 +45,7 @@ TARGETS = (
 )
 
 
-def table(figures: Dict[str, float], sections: Sequence[str]) -> Table:
+def table(figures: dict[str, float], sections: Sequence[str]) -> Table:
     """The targets of these sections."""
     rows = [target.row(figures) for target in TARGETS if target.figure.split()[0] in sections]
     return Table("Targets", ("what", "measured", "target", "result"), rows)

@@ -12,13 +12,14 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from typing import List, Sequence
+from collections.abc import Sequence
 from xmlrpc.client import Fault
 
 from classroom.screen import Screen, bar
 from classroom.texts import Words
 from client import CallError, Client, Trace
-from transport import process
+from ponte.process.logs import start_logging
+from ponte.process.options import chosen_tls, options, seconds
 
 TIMEOUT_S = 5.0
 NOBODY = "✗"
@@ -26,21 +27,21 @@ BAR_COLUMNS = 30
 
 
 def main(arguments: Sequence[str], words: Words) -> int:
-    parser = process.options("The client of a lesson: says Hello until Ctrl-C. For one call of any service, and all "
+    parser = options("The client of a lesson: says Hello until Ctrl-C. For one call of any service, and all "
                              "options of client.py: demo.py client greeter hello Hello --trace")
-    parser.add_argument("--every", type=process.seconds, default=1.0, metavar="SECONDS",
+    parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS",
                         help="pause between calls (default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=0, metavar="N", help="call N times (default: until Ctrl-C)")
-    parser.add_argument("--timeout", type=process.seconds, default=TIMEOUT_S, metavar="SECONDS",
+    parser.add_argument("--timeout", type=seconds, default=TIMEOUT_S, metavar="SECONDS",
                         help="for a whole call with its attempts (default: %(default)s)")
     chosen = parser.parse_args(arguments)
-    process.start_logging(chosen.verbose)
+    start_logging(chosen.verbose)
     screen = Screen(sys.stdout)
     screen.line(words("caller.hint"), style="predict")
     shares: Counter[str] = Counter()
-    attempts: List[Trace] = []
+    attempts: list[Trace] = []
     with Client("greeter", registries=chosen.registry, timeout_s=chosen.timeout, on_attempt=attempts.append,
-                tls=process.chosen_tls(chosen, listens=False)) as client:
+                tls=chosen_tls(chosen, listens=False)) as client:
         try:
             done = 0
             while done == 0 or done != chosen.repeat:
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str], words: Words) -> int:
     return 4 if shares[NOBODY] else 0
 
 
-def _call(client: Client, attempts: List[Trace], screen: Screen, words: Words) -> str:
+def _call(client: Client, attempts: list[Trace], screen: Screen, words: Words) -> str:
     """One call and its lines; returns who answered, or NOBODY."""
     lead, began = time.strftime("%H:%M:%S  "), time.monotonic()
     try:
@@ -81,7 +82,7 @@ def who_answered(trace: Trace) -> str:
     return trace.what.partition("answered by ")[2] or trace.endpoint.instance
 
 
-def _tell_attempts(attempts: List[Trace], screen: Screen, words: Words) -> None:
+def _tell_attempts(attempts: list[Trace], screen: Screen, words: Words) -> None:
     for number, trace in enumerate(attempts, 1):
         screen.line(words("caller.attempt", number=number, trace=trace), lead="            ", style="faint")
 

@@ -18,13 +18,13 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, NamedTuple
 
-from transport.directory import ask
-from transport.message import encode_request
-from transport.pool import Pool
-from transport.process import parse_address, show
-from transport.wire import Address
+from ponte.discovery.directory import ask
+from ponte.net.address import Address, show
+from ponte.net.message import encode_request
+from ponte.net.pool import Pool
+from ponte.process.options import parse_address
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START_S = 20.0          # for a process to print its banner, on a slow laptop with a virus scanner
@@ -49,7 +49,7 @@ class News(NamedTuple):
     address: str
 
 
-def read_status(pool: Pool, address: Address) -> Dict[str, Any]:
+def read_status(pool: Pool, address: Address) -> dict[str, Any]:
     """The /status page of a process. Raises OSError if nobody answers, ValueError if it is no such page."""
     request = encode_request("GET", "/status", {"Host": show(address)}, b"")
     reply = pool.exchange(address, request, time.monotonic() + STATUS_S)
@@ -62,14 +62,14 @@ def read_status(pool: Pool, address: Address) -> Dict[str, Any]:
 class Actor:
     """One process. `await_banner` before anything else."""
 
-    def __init__(self, name: str, arguments: List[str], pool: Pool) -> None:
+    def __init__(self, name: str, arguments: list[str], pool: Pool) -> None:
         self.name = name
         self.address: Address = ("", 0)
         self._pool = pool
         self._printed = threading.Condition()
         # Guarded by self._printed:
-        self._news: List[News] = []
-        self._lines: List[str] = []
+        self._news: list[News] = []
+        self._lines: list[str] = []
         self._ended = False
         self._process = subprocess.Popen(
             [sys.executable, *arguments, "--until-eof"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -89,13 +89,13 @@ class Actor:
                 raise StartFailed(f"{self.name}: {self._lines[-1] if self._lines else 'it printed nothing'}")
         return self
 
-    def take_news(self) -> List[News]:
+    def take_news(self) -> list[News]:
         """What the registry told since the last time."""
         with self._printed:
             news, self._news = self._news, []
         return news
 
-    def status(self) -> Dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         """Its /status page. Raises OSError or ValueError where there is none."""
         return read_status(self._pool, self.address)
 
@@ -141,7 +141,7 @@ class Cast:
     """All processes of the demo, by name."""
 
     def __init__(self) -> None:
-        self._actors: Dict[str, Actor] = {}
+        self._actors: dict[str, Actor] = {}
         self._pool = Pool()
 
     def __getitem__(self, name: str) -> Actor:
@@ -151,7 +151,7 @@ class Cast:
         """Starts a registry and waits until it listens."""
         return self._start(name, "registry.py", "--port", str(port)).await_banner()
 
-    def start_server(self, name: str, service: str, registry: Actor, advertise: Optional[Address] = None) -> Actor:
+    def start_server(self, name: str, service: str, registry: Actor, advertise: Address | None = None) -> Actor:
         """Starts a server of `services/<service>.py`; does not wait for its banner."""
         extra = ["--advertise", show(advertise)] if advertise else []
         return self._start(name, "server.py", os.path.join("services", f"{service}.py"), "--name", name,
@@ -161,12 +161,12 @@ class Cast:
         """Starts a proxy; does not wait for its banner."""
         return self._start(name, "proxy.py", "--port", "0", "--name", name, "--registry", show(registry.address))
 
-    def lookup(self, service: str, registry: str = "registry") -> Dict[str, Dict[str, Any]]:
+    def lookup(self, service: str, registry: str = "registry") -> dict[str, dict[str, Any]]:
         """What the registry says of a service: its endpoints by instance. Raises OSError if it does not answer."""
         answer = ask(self._pool, self[registry].address, "lookup", service)
         return {endpoint["instance"]: endpoint for endpoint in answer["endpoints"]}
 
-    def names(self) -> List[str]:
+    def names(self) -> list[str]:
         """The processes that were started and not forgotten."""
         return list(self._actors)
 

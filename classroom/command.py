@@ -7,12 +7,12 @@ import difflib
 import io
 import os
 import sys
-from typing import List, Sequence, Tuple
+from collections.abc import Sequence
 
 from classroom import doctor, roles, story
 from classroom.screen import plain
 from classroom.texts import LANGUAGES, Words, choose_language, system_locale
-from transport.process import UsageError
+from ponte.process.options import UsageError
 
 PLACES = (*roles.ROLES, "doctor")
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     raise UsageError(_unknown(chosen.place, words))
 
 
-def take_language(arguments: List[str]) -> Tuple[str, List[str]]:
+def take_language(arguments: list[str]) -> tuple[str, list[str]]:
     """The language that --lang names, wherever it stands, or that of the locale; and the other arguments."""
     language, rest = choose_language(os.environ, system_locale()), []
     while arguments:

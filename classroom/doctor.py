@@ -11,15 +11,16 @@ import socket
 import subprocess
 import sys
 import time
-from typing import Callable, List, Mapping, NamedTuple, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Callable, NamedTuple
 
 import proxy
 import registry
 from classroom.cast import CAN_FREEZE, read_status
 from classroom.screen import ASCII, MAX_COLUMNS, Screen, plain
 from classroom.texts import Words, choose_language, system_locale
-from transport.pool import Pool
-from transport.wire import listen
+from ponte.net.pool import Pool
+from ponte.net.wire import listen
 
 LOOPBACK = "127.0.0.1"
 WAIT_S = 2.0            # for a datagram or a connection to ourselves
@@ -51,7 +52,7 @@ def main(words: Words) -> int:
     return 1 if bad else 0
 
 
-def _findings(words: Words, screen: Screen) -> List[Finding]:
+def _findings(words: Words, screen: Screen) -> list[Finding]:
     kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
     checks: Sequence[Callable[[], Finding]] = (
         lambda: Finding("ok", words("doctor.python", version=platform.python_version(), path=sys.executable)),

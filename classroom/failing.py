@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Dict, List, Optional
 from xmlrpc.client import Fault, ServerProxy
 
 from classroom.cast import CAN_FREEZE, Actor
-from classroom.load import Load, Seen, failed, slowest_s
-from classroom.relay import Relay
+from classroom.load import CallRecord, Load, failed, slowest_s
 from classroom.stage import CALL_TIMEOUT_S, SERVERS, Skipped, Stage
 from client import CallError, Client, NotSent, Trace
-from transport.process import show
+from lab.relay import Fate, TcpRelay
+from ponte.net.address import show
 
 CALLERS = 8
 SAMPLE = 100            # calls to see before and after something happens
@@ -21,6 +20,7 @@ BACK_S = 1.0            # one that thawed is back by then: one beat
 SLOW_S = 0.25           # a call that took longer has waited for the frozen server
 PATIENCE_S = 10.0       # how long we watch for something that should have come long ago
 CENTS = 100
+LOST_REPLY = Fate(cut_reply_at=0)
 
 
 # ---- 5 kill -> fallback ---------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def _start_again(stage: Stage, name: str) -> None:
     stage.until(lambda: name in stage.cast.lookup("greeter"), PATIENCE_S)
 
 
-def _names(calls: List[Seen]) -> str:
+def _names(calls: list[CallRecord]) -> str:
     return ", ".join(sorted({call.by for call in calls if call.by})) or "?"
 
 
@@ -103,12 +103,12 @@ def freeze(stage: Stage) -> None:
     stage.check(back and back_s <= BACK_S and answers, "freeze.back", back_s=back_s, limit_s=BACK_S)
 
 
-def _tell_slow(stage: Stage, calls: List[Seen]) -> None:
+def _tell_slow(stage: Stage, calls: list[CallRecord]) -> None:
     slow = [call for call in calls if call.took_s > SLOW_S]
     stage.tell("freeze.slow", count=len(slow), slowest_ms=slowest_s(slow) * 1000)
 
 
-def _answered_since(calls: List[Seen], name: str, since: float) -> bool:
+def _answered_since(calls: list[CallRecord], name: str, since: float) -> bool:
     return any(call.by == name and call.began > since for call in reversed(calls))
 
 
@@ -116,13 +116,13 @@ def _answered_since(calls: List[Seen], name: str, since: float) -> bool:
 
 def lost_reply(stage: Stage) -> None:
     """The bank has a registry of its own and no proxy, so that the client's trace shows every attempt."""
-    cast, relay = stage.cast, Relay()
+    cast, relay = stage.cast, TcpRelay()
     registry = cast.start_registry("bank-registry")
     bank = cast.start_server("bank-1", "bank", registry, advertise=relay.address).await_banner()
     relay.target = bank.address
     stage.until(lambda: "bank-1" in cast.lookup("bank", "bank-registry"), PATIENCE_S)
     stage.tell("lost.relay", address=show(relay.address))
-    attempts: List[Trace] = []
+    attempts: list[Trace] = []
     with ServerProxy(f"http://{show(relay.address)}/bank") as stock, \
             Client("bank", registries=[registry.address], on_attempt=attempts.append) as ponte:
         stock_runs = _deposit_with_stock(stage, relay, stock, bank)
@@ -130,16 +130,16 @@ def lost_reply(stage: Stage) -> None:
         tried = len(attempts)
         ana, bia = ponte.balance("ana"), ponte.balance("bia")
     relay.close()
-    stage.check(relay.lost == 2, "lost.cut", lost=relay.lost)
+    stage.check(relay.cuts == 2, "lost.cut", lost=relay.cuts)
     stage.check(stock_runs == 2 and ana == 2 * CENTS, "lost.twice", runs=stock_runs, balance=ana, cents=CENTS)
     stage.check(ponte_runs == 1 and bia == CENTS and tried == 2, "lost.once", runs=ponte_runs, attempts=tried,
                 balance=bia)
 
 
-def _deposit_with_stock(stage: Stage, relay: Relay, stock: ServerProxy, bank: Actor) -> int:
+def _deposit_with_stock(stage: Stage, relay: TcpRelay, stock: ServerProxy, bank: Actor) -> int:
     """One deposit of Python's own client, whose reply is lost; how often the bank ran it."""
     before = _requests(bank)["calls"]
-    relay.lose_next_reply()
+    relay.arm(LOST_REPLY)
     try:
         value: object = stock.deposit("ana", CENTS)
     except (OSError, Fault) as error:
@@ -150,10 +150,10 @@ def _deposit_with_stock(stage: Stage, relay: Relay, stock: ServerProxy, bank: Ac
     return _requests(bank)["calls"] - before
 
 
-def _deposit_with_ponte(stage: Stage, relay: Relay, ponte: Client, bank: Actor, attempts: List[Trace]) -> int:
+def _deposit_with_ponte(stage: Stage, relay: TcpRelay, ponte: Client, bank: Actor, attempts: list[Trace]) -> int:
     """The same with Ponte's."""
     before = _requests(bank)
-    relay.lose_next_reply()
+    relay.arm(LOST_REPLY)
     try:
         value: object = ponte.deposit("bia", CENTS)
     except (CallError, Fault) as error:
@@ -167,7 +167,7 @@ def _deposit_with_ponte(stage: Stage, relay: Relay, ponte: Client, bank: Actor, 
     return after["calls"] - before["calls"]
 
 
-def _requests(bank: Actor) -> Dict[str, int]:
+def _requests(bank: Actor) -> dict[str, int]:
     """What the bank counts: calls that it ran, and repeats that it answered from memory."""
     return {name: int(count) for name, count in bank.status()["requests"].items()}
 
@@ -199,7 +199,7 @@ def everything_down(stage: Stage) -> None:
     stage.check(value == "World", "down.back", value=value, back_s=back_s)
 
 
-def _call(stage: Stage) -> Optional[CallError]:
+def _call(stage: Stage) -> CallError | None:
     try:
         stage.client.hello("Hello")
         return None
@@ -207,7 +207,7 @@ def _call(stage: Stage) -> Optional[CallError]:
         return error
 
 
-def _tell_error(stage: Stage, error: Optional[CallError], took_s: float) -> None:
+def _tell_error(stage: Stage, error: CallError | None, took_s: float) -> None:
     told = f"{type(error).__name__}: {error.meaning}" if error else "?"
     stage.tell("down.call", error=told, took_ms=took_s * 1000, style="strong")
     for number, trace in enumerate(error.attempts if error else (), 1):
@@ -223,7 +223,7 @@ def _start_everything(stage: Stage, port: int) -> None:
 
 
 def _call_until_answered(stage: Stage) -> object:
-    values: List[object] = []
+    values: list[object] = []
 
     def answered() -> bool:
         try:

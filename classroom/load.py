@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Callable, List, NamedTuple
+from typing import Callable, NamedTuple
 from xmlrpc.client import Fault
 
 from client import CallError
@@ -15,7 +15,7 @@ from client import CallError
 PAUSE_S = 0.002     # between two calls of one caller: leaves an old laptop some processor for everybody else
 
 
-class Seen(NamedTuple):
+class CallRecord(NamedTuple):
     """One call: when it began and ended (monotonic), who answered it, or the error that it ended with."""
 
     began: float
@@ -35,7 +35,7 @@ class Load:
         self._call = call
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._seen: List[Seen] = []         # Guarded by self._lock.
+        self._seen: list[CallRecord] = []         # Guarded by self._lock.
         self._threads = [threading.Thread(target=self._run, name="caller", daemon=True) for _ in range(callers)]
 
     def __enter__(self) -> Load:
@@ -50,7 +50,7 @@ class Load:
                 thread.join()
 
     @property
-    def seen(self) -> List[Seen]:
+    def seen(self) -> list[CallRecord]:
         """All calls that have ended so far, in the order of ending."""
         with self._lock:
             return list(self._seen)
@@ -69,15 +69,15 @@ class Load:
             except (CallError, Fault) as failure:
                 error = f"{type(failure).__name__}: {failure}"
             with self._lock:
-                self._seen.append(Seen(began, time.monotonic(), by, error))
+                self._seen.append(CallRecord(began, time.monotonic(), by, error))
             self._stop.wait(PAUSE_S)
 
 
-def failed(calls: List[Seen]) -> List[Seen]:
+def failed(calls: list[CallRecord]) -> list[CallRecord]:
     """Those without an answer."""
     return [call for call in calls if call.error]
 
 
-def slowest_s(calls: List[Seen]) -> float:
+def slowest_s(calls: list[CallRecord]) -> float:
     """How long the slowest call took, in seconds; 0 of none."""
     return max((call.took_s for call in calls), default=0.0)

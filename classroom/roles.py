@@ -23,7 +23,8 @@ import os
 import sys
 import threading
 import time
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 from xmlrpc.client import Fault
 
 from classroom import caller
@@ -31,12 +32,19 @@ from classroom.cast import BANNER, ROOT, read_status
 from classroom.console import Console
 from classroom.screen import Screen
 from classroom.texts import Words
+from ponte.discovery.directory import ask
+from ponte.net.address import Address, show
+from ponte.net.pool import Pool
+from ponte.net.tls import Tls
+from ponte.process.options import (
+    DEFAULT_REGISTRIES,
+    PYTHON,
+    UsageError,
+    chosen_tls,
+    parse_address,
+    parse_addresses,
+)
 from registry import DEFAULT_PORT
-from transport import process
-from transport.directory import ask
-from transport.pool import Pool
-from transport.tls import Tls
-from transport.wire import Address
 
 ROLES = ("registry", "server", "proxy", "client")
 CLASS_SIZE = 3                  # servers, before the proxy is next
@@ -61,7 +69,7 @@ def run(role: str, arguments: Sequence[str], words: Words) -> int:
         terminal.close()
 
 
-def _run_client(arguments: List[str], words: Words) -> int:
+def _run_client(arguments: list[str], words: Words) -> int:
     if arguments and not arguments[0].startswith("-"):
         return int(importlib.import_module("client").main(arguments))
     return caller.main(arguments, words)
@@ -70,7 +78,7 @@ def _run_client(arguments: List[str], words: Words) -> int:
 class _Terminal:
     """A role's main() with its streams wrapped."""
 
-    def __init__(self, role: str, arguments: List[str], words: Words, program: str) -> None:
+    def __init__(self, role: str, arguments: list[str], words: Words, program: str) -> None:
         self._role, self._arguments, self._words, self._program = role, arguments, words, program
         self._streams = sys.stdout, sys.stderr
         screen = Screen(sys.stdout)
@@ -78,7 +86,7 @@ class _Terminal:
         self._screen = Screen(self._console.out)
         self._counts = threading.Thread(target=self._count, name="counters", daemon=True)
         self._closed = threading.Event()
-        self._address: Optional[Address] = None
+        self._address: Address | None = None
 
     def run(self) -> int:
         # Found by its name, so that a services file which imports `server` meets the same module.
@@ -95,7 +103,7 @@ class _Terminal:
         """Waits for the role's banner; then says what comes next, and counts."""
         banner = BANNER.search(line)
         if banner and self._address is None:
-            host, port = process.parse_address(banner.group(1))
+            host, port = parse_address(banner.group(1))
             self._address = (EVERYWHERE.get(host, host), port)
             self._screen.line(next_command(self._role, self._arguments, self._address, self._program),
                               style="strong", lead=f"{self._words('role.next')}: ", lead_style="predict")
@@ -110,7 +118,7 @@ class _Terminal:
                 except (OSError, ValueError):
                     continue        # it is stopping, or nobody reads us any more
 
-    def _show_counters(self, pool: Pool, before: Tuple[float, int]) -> Tuple[float, int]:
+    def _show_counters(self, pool: Pool, before: tuple[float, int]) -> tuple[float, int]:
         """Reads and shows them; returns the time, and the beats until now, which it was given of the last time."""
         assert self._address
         status = read_status(pool, self._address)
@@ -126,14 +134,14 @@ def next_command(role: str, arguments: Sequence[str], address: Address, program:
     """What to type in the next terminal."""
     carried = [f"{option} {value}" for option, value in _options(arguments).items() if option in CARRIED]
     if role == "registry" and address != ("127.0.0.1", DEFAULT_PORT):
-        carried.append(f"--registry {process.show(address)}")
+        carried.append(f"--registry {show(address)}")
     after = {"registry": "server", "server": "proxy", "proxy": "client"}[role]
     if role == "server" and _options(arguments).get("--name") in {f"server-{n}" for n in range(1, CLASS_SIZE)}:
         after = "server"
-    return " ".join([process.PYTHON, program, after, *carried])
+    return " ".join([PYTHON, program, after, *carried])
 
 
-def _options(arguments: Sequence[str]) -> Dict[str, str]:
+def _options(arguments: Sequence[str]) -> dict[str, str]:
     """The options that have a value, written as `--a b` or `--a=b`."""
     found = {}
     for argument, following in zip(arguments, [*arguments[1:], ""]):
@@ -143,23 +151,23 @@ def _options(arguments: Sequence[str]) -> Dict[str, str]:
     return found
 
 
-def _chosen_tls(arguments: Sequence[str]) -> Optional[Tls]:
+def _chosen_tls(arguments: Sequence[str]) -> Tls | None:
     """With what we ask our own role and the registries. None for no TLS, and for what the role itself will refuse.
 
     Without an authority we believe the certificate that we show ourselves: enough where it is its own.
     """
     cert, key, ca = map(_options(arguments).get, TLS_OPTIONS)
     try:
-        return process.chosen_tls(argparse.Namespace(tls_cert=cert, tls_key=key, tls_ca=ca or cert), listens=False)
-    except process.UsageError:
+        return chosen_tls(argparse.Namespace(tls_cert=cert, tls_key=key, tls_ca=ca or cert), listens=False)
+    except UsageError:
         return None
 
 
 # ---- a server's name and file ---------------------------------------------------------------------------
 
-def _complete_server(arguments: List[str]) -> List[str]:
+def _complete_server(arguments: list[str]) -> list[str]:
     """[NAME] [FILE] options: as server.py takes them, with the defaults of a lesson."""
-    words: List[str] = []
+    words: list[str] = []
     while arguments and not arguments[0].startswith("-") and len(words) < 2:
         words.append(arguments.pop(0))
     if {"-h", "--help"} & set(arguments):
@@ -167,7 +175,7 @@ def _complete_server(arguments: List[str]) -> List[str]:
     files = [word for word in words if word.endswith(".py") or os.sep in word]
     names = [word for word in words if word not in files]
     if len(files) > 1 or len(names) > 1:
-        raise process.UsageError(f"give one NAME and one FILE at most, as in: {sys.argv[0]} blue services/bank.py")
+        raise UsageError(f"give one NAME and one FILE at most, as in: {sys.argv[0]} blue services/bank.py")
     file = files[0] if files else os.path.join(ROOT, "services", "greeter.py")
     if not names and "--name" not in _options(arguments):
         names = [_free_name(os.path.splitext(os.path.basename(file))[0], arguments)]
@@ -179,7 +187,7 @@ def _free_name(service: str, arguments: Sequence[str]) -> str:
     taken, registries = set(), _options(arguments).get("--registry")
     try:
         with contextlib.closing(Pool(_chosen_tls(arguments))) as pool:
-            for registry in process.parse_addresses(registries) if registries else process.DEFAULT_REGISTRIES:
+            for registry in parse_addresses(registries) if registries else DEFAULT_REGISTRIES:
                 answer = ask(pool, registry, "lookup", service, timeout_s=ASK_S)
                 taken |= {endpoint["instance"] for endpoint in answer["endpoints"]}
     except (OSError, Fault, ValueError, argparse.ArgumentTypeError):
@@ -189,12 +197,12 @@ def _free_name(service: str, arguments: Sequence[str]) -> str:
 
 # ---- the counters ---------------------------------------------------------------------------------------
 
-def beats_taken(status: Dict[str, Any]) -> int:
+def beats_taken(status: dict[str, Any]) -> int:
     """The heartbeats that a registry accepted; 0 for other roles."""
     return int(status.get("datagrams", {}).get("ack", 0))
 
 
-def counters(role: str, status: Dict[str, Any], per_s: float, words: Words) -> str:
+def counters(role: str, status: dict[str, Any], per_s: float, words: Words) -> str:
     """The line of counters, from a role's /status page."""
     if role == "registry":
         states = [endpoint["state"] for endpoint in status["endpoints"]]

@@ -13,7 +13,8 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from typing import List, Mapping, Sequence, TextIO
+from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 MAX_COLUMNS = 100
 MIN_COLUMNS = 40        # narrower than this we let the terminal break the lines
@@ -116,7 +117,7 @@ class Screen:
             raise EOFError
         self._live = 0
 
-    def _broken(self, text: str, columns: int) -> List[str]:
+    def _broken(self, text: str, columns: int) -> list[str]:
         safe = plain(text, self.encoding)
         return textwrap.wrap(safe, max(columns, 20), break_on_hyphens=False, drop_whitespace=True,
                              replace_whitespace=False) if len(safe) > columns else [safe]

@@ -6,13 +6,14 @@ Threads: the story's only.
 from __future__ import annotations
 
 import time
-from typing import Callable, List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import Callable, NamedTuple
 
 from classroom.cast import Cast
 from classroom.screen import Screen
 from classroom.texts import Words
 from client import Client, Trace
-from transport.wire import Address
+from ponte.net.address import Address
 
 POLL_S = 0.01           # how often a condition is looked at: fine enough for the times that we print
 CALL_TIMEOUT_S = 2.0    # of the demo's client: a call on a frozen server gives up after a quarter of it
@@ -36,10 +37,10 @@ class Stage:
     def __init__(self, screen: Screen, words: Words, cast: Cast, pace_s: float = 0.0) -> None:
         self.screen, self.words, self.cast = screen, words, cast
         self.pace_s = pace_s                # between two pictures of a moving chart, where somebody watches it
-        self.traces: List[Trace] = []       # attempts of `client`, for whoever clears it first
-        self._client: Optional[Client] = None
+        self.traces: list[Trace] = []       # attempts of `client`, for whoever clears it first
+        self._client: Client | None = None
         self._began = time.monotonic()
-        self._checks: List[Check] = []
+        self._checks: list[Check] = []
         self._heard = 0
 
     @property
@@ -61,11 +62,11 @@ class Stage:
         """Seconds since the step began."""
         return time.monotonic() - self._began
 
-    def tell(self, key: str, *, at: Optional[float] = None, style: str = "", **values: object) -> None:
+    def tell(self, key: str, *, at: float | None = None, style: str = "", **values: object) -> None:
         """One line of the event log; `at` (monotonic) if it was not just now."""
         self.say(self.words(key, **values), at=at, style=style)
 
-    def say(self, text: str, *, at: Optional[float] = None, style: str = "") -> None:
+    def say(self, text: str, *, at: float | None = None, style: str = "") -> None:
         """The same, with a text that has no translation."""
         when_s = (time.monotonic() if at is None else at) - self._began
         self.screen.line(text, style=style, lead=f"  {f'+{max(when_s, 0.0):.2f} s':>8}  ", lead_style="faint")
@@ -99,7 +100,7 @@ class Stage:
         self._checks.append(Check(holds, self.words(key, **values)))
 
     @property
-    def checks(self) -> List[Check]:
+    def checks(self) -> list[Check]:
         return list(self._checks)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from typing import Callable, Dict, List, NamedTuple
+from typing import Callable, NamedTuple
 from xmlrpc.client import Fault
 
 from classroom.cast import Cast, StartFailed
@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
 STEPS = (Step("discovery", discovery), Step("rpc", rpc), Step("heartbeats", heartbeats), Step("balancing", balancing),
          Step("kill", kill), Step("freeze", freeze), Step("lost", lost_reply), Step("down", everything_down))
-QUESTION_VALUES: Dict[str, Dict[str, object]] = {
+QUESTION_VALUES: dict[str, dict[str, object]] = {
     "balancing": {"calls": CALLS}, "kill": {"callers": CALLERS, "name": "server-2"},
     "freeze": {"name": "server-3"}, "lost": {"cents": CENTS}}
 
@@ -70,7 +70,7 @@ def _end(cast: Cast) -> None:
 
 def _tell_steps(stage: Stage, auto: bool) -> int:
     _introduce(stage)
-    results: List[str] = []
+    results: list[str] = []
     took_s = 0.0            # without the time that the class took to think
     for number, step in enumerate(STEPS, 1):
         result = _tell_step(stage, step, number, auto)
@@ -124,7 +124,7 @@ def _prove(stage: Stage) -> str:
     return result
 
 
-def _sum_up(stage: Stage, results: List[str], took_s: float) -> None:
+def _sum_up(stage: Stage, results: list[str], took_s: float) -> None:
     screen, words = stage.screen, stage.words
     screen.line()
     screen.rule()

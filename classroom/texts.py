@@ -7,11 +7,11 @@ language it stands in the other.
 from __future__ import annotations
 
 import locale
-from typing import Dict, Mapping, Optional, Tuple
+from collections.abc import Mapping
 
 LANGUAGES = ("en", "pt")
 
-TEXTS: Dict[str, Tuple[str, str]] = {
+TEXTS: dict[str, tuple[str, str]] = {
     # ---- around the steps
     "intro.title": ("PONTE: a bridge between processes", "PONTE: uma ponte entre processos"),
     "intro.text": (
@@ -274,7 +274,7 @@ class Words:
         return TEXTS[key][self._column].format(**values)
 
 
-def choose_language(environ: Mapping[str, str], system: Optional[str] = None) -> str:
+def choose_language(environ: Mapping[str, str], system: str | None = None) -> str:
     """"pt" where the locale is Portuguese, else "en".
 
     As gettext reads it: the first of these variables that is set decides. Without any of them (Windows), `system`
@@ -286,7 +286,7 @@ def choose_language(environ: Mapping[str, str], system: Optional[str] = None) ->
     return "pt" if (system or "").lower().startswith(("pt", "portuguese")) else "en"
 
 
-def system_locale() -> Optional[str]:
+def system_locale() -> str | None:
     """The name of the system's locale, where it has one that Python understands."""
     try:
         return locale.getlocale()[0]

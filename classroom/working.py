@@ -7,14 +7,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from typing import Dict, List
 from xmlrpc.client import ServerProxy
 
 from classroom.cast import ROOT
 from classroom.screen import bar
 from classroom.stage import SERVERS, Stage
-from transport.beats import LEASE_S
-from transport.process import show
+from ponte.discovery.beats import LEASE_S
+from ponte.net.address import show
 
 START_S = 5.0           # for a process that listens to be in the registry
 TOLD_S = 1.0            # and for its line of news, which waits for nobody, to reach us
@@ -90,7 +89,7 @@ class _Pulse:
         self._stage = stage
         self._first = {name: self._acked(name) for name in SERVERS}
         self._now = dict(self._first)
-        self._seen_at: Dict[str, List[float]] = {name: [time.monotonic()] for name in SERVERS}
+        self._seen_at: dict[str, list[float]] = {name: [time.monotonic()] for name in SERVERS}
 
     def all_have_beaten(self) -> bool:
         """Looks once; whether each server has beaten BEATS times since the beginning."""
@@ -108,7 +107,7 @@ class _Pulse:
     def longest_silence_s(self) -> float:
         return max(later - earlier for times in self._seen_at.values() for earlier, later in zip(times, times[1:]))
 
-    def rows(self) -> List[str]:
+    def rows(self) -> list[str]:
         return ["            " + self._stage.words("heartbeats.row", name=name, hearts="♥ " * self.beats(name),
                                                    every_s=self._every_s(name)) for name in SERVERS]
 
@@ -124,7 +123,7 @@ class _Pulse:
 def balancing(stage: Stage) -> None:
     shares: Counter[str] = Counter()
 
-    def rows() -> List[str]:
+    def rows() -> list[str]:
         return ["            " + stage.words("balancing.row", name=name, count=shares[name],
                                              bar=bar(shares[name] * len(SERVERS) / CALLS, BAR_COLUMNS))
                 for name in SERVERS]

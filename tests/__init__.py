@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import unittest
-from typing import Optional
 
 from tests.side_by_side import side_by_side
 
@@ -13,6 +12,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.pop("PONTE_KEY_FILE", None)      # whoever runs the tests may have a key: theirs do not count on it
 
 
-def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite, pattern: Optional[str]) -> unittest.TestSuite:
+def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite, pattern: str | None) -> unittest.TestSuite:
     """The protocol of unittest by which a package says how its tests are found and run."""
     return side_by_side(loader.discover(os.path.dirname(__file__), pattern or "test*.py"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socket
 import unittest
-from typing import Sequence
+from collections.abc import Sequence
 from unittest import mock
 
+from ponte.calls.endpoint import Endpoint
+from ponte.net import wire
+from ponte.net.address import Address
 from proxy import Proxy
-from transport import wire
-from transport.leases import Endpoint
-from transport.wire import Address
 
 QUICK_TICK_S = 0.01
 

@@ -1,8 +1,8 @@
 """Test classes side by side: those that start processes mostly wait, so that a few of them can run at the same time.
 
-`python3 -m unittest` runs the unit tests in its own process, as ever. Meanwhile each class of a `test_system_*` module
+`python3 -m unittest` runs the unit tests in its own process, as ever. Meanwhile each class of a module in tests/system/
 goes to the next free one of a few worker processes; when the unit tests have ended, what became of the others is
-reported as if they had run here. Tests that are named (`python3 -m unittest tests.test_system_drain`) run without any
+reported as if they had run here. Tests that are named (`python3 -m unittest tests.system.test_drain`) run without any
 of this, and so do those that -k chooses if they are of one class. In a worker the modules of tests are imported anew,
 and a module's fixtures would be set up for each of its classes: the classes share nothing but the machine.
 
@@ -19,8 +19,9 @@ import threading
 import time
 import unittest
 import warnings
+from collections.abc import Collection, Iterable, Iterator
 from multiprocessing.connection import Connection
-from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, NamedTuple, Optional, Union
+from typing import Any, Callable, NamedTuple
 
 WORKERS = 2         # for two processors: with more of them, tests that look at the clock come to feel each other
 
@@ -32,7 +33,7 @@ class Entry(NamedTuple):
 
     kind: str               # the name of the list
     title: str
-    first_line: Optional[str]       # of its docstring
+    first_line: str | None       # of its docstring
     text: str
 
 
@@ -40,20 +41,20 @@ class Told(NamedTuple):
     """What became of a test: without entries it has passed. Or of a class that was not set up: then without an id."""
 
     test_id: str
-    entries: List[Entry]
+    entries: list[Entry]
     took_s: float = 0.0
 
 
 class SideBySide(unittest.TestSuite):
     """Runs `here` in this process, and meanwhile each of `classes` in a worker."""
 
-    def __init__(self, here: Iterable[unittest.TestCase], classes: Collection[List[unittest.TestCase]],
+    def __init__(self, here: Iterable[unittest.TestCase], classes: Collection[list[unittest.TestCase]],
                  workers: int = WORKERS) -> None:
         self._workers = min(workers, len(classes))
         self._here = unittest.TestSuite(here)
-        self._classes: queue.SimpleQueue[List[str]] = queue.SimpleQueue()       # that have not begun: ids of tests
-        self._told: queue.SimpleQueue[Optional[Told]] = queue.SimpleQueue()     # None: a worker has ended
-        self._elsewhere: Dict[str, unittest.TestCase] = {}
+        self._classes: queue.SimpleQueue[list[str]] = queue.SimpleQueue()       # that have not begun: ids of tests
+        self._told: queue.SimpleQueue[Told | None] = queue.SimpleQueue()     # None: a worker has ended
+        self._elsewhere: dict[str, unittest.TestCase] = {}
         for tests in classes:
             self._elsewhere.update((test.id(), test) for test in tests)
             self._classes.put([test.id() for test in tests])
@@ -121,7 +122,7 @@ class _Listed(unittest.TestCase):
     def __str__(self) -> str:
         return self._entry.title
 
-    def shortDescription(self) -> Optional[str]:
+    def shortDescription(self) -> str | None:
         return self._entry.first_line
 
 
@@ -144,7 +145,7 @@ class _Worker:
         self._connection.close()
         self._process.join()
 
-    def run(self, names: List[str], tell: Callable[[Told], None]) -> None:
+    def run(self, names: list[str], tell: Callable[[Told], None]) -> None:
         """Runs the tests of one class; EOFError if the worker ends with them."""
         self._connection.send(names)
         for told in iter(self._connection.recv, None):
@@ -193,7 +194,7 @@ class _Teller(unittest.TestResult):
             self._tell(Told(self._running, entries, time.monotonic() - self._began_at))
 
     def _new_entries(self) -> Iterator[Entry]:
-        lists: Dict[str, List[Any]] = {name: getattr(self, name) for name in _LISTS}
+        lists: dict[str, list[Any]] = {name: getattr(self, name) for name in _LISTS}
         lists["unexpectedSuccesses"] = [(test, "") for test in self.unexpectedSuccesses]
         for kind, pairs in lists.items():
             for test, text in pairs[self._counts.get(kind, 0):]:
@@ -205,17 +206,17 @@ class _Teller(unittest.TestResult):
 
 def side_by_side(tests: unittest.TestSuite) -> unittest.TestSuite:
     """The same tests; if several classes of them start processes, as a suite that runs these side by side."""
-    here: List[unittest.TestCase] = []
-    classes: Dict[type, List[unittest.TestCase]] = {}
+    here: list[unittest.TestCase] = []
+    classes: dict[type, list[unittest.TestCase]] = {}
     for test in _flat(tests):
-        if type(test).__module__.startswith("tests.test_system_"):
+        if type(test).__module__.startswith("tests.system."):
             classes.setdefault(type(test), []).append(test)
         else:
             here.append(test)
     return SideBySide(here, classes.values()) if len(classes) > 1 else tests
 
 
-def _flat(tests: Union[unittest.TestCase, unittest.TestSuite]) -> Iterator[unittest.TestCase]:
+def _flat(tests: unittest.TestCase | unittest.TestSuite) -> Iterator[unittest.TestCase]:
     if isinstance(tests, unittest.TestSuite):
         for part in tests:
             yield from _flat(part)

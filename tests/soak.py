@@ -30,13 +30,15 @@ import sys
 import threading
 import time
 import xmlrpc.client
-from typing import Callable, Counter, Deque, Dict, Iterator, List, NamedTuple, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Callable, NamedTuple
 
 from client import Client, NotSent, OutcomeUnknown
+from ponte.net.address import Address, show
+from ponte.process.logs import thread_deaths
 from tests.fuzz.messages import REQUEST_SEEDS
-from tests.system import Cluster, Journal, Process
-from transport.process import show, thread_deaths
-from transport.wire import Address
+from tests.system.harness import Cluster, Journal, Process
 
 SAMPLE_S = 5.0
 WARM_UP = 0.25              # of the time: until the memory of calls is full, the pools have met their peak...
@@ -106,12 +108,12 @@ class Soak:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._numbers = itertools.count(1)
-        self._threads: List[threading.Thread] = []
+        self._threads: list[threading.Thread] = []
         self._file = Journal(self.cluster).file
         for _ in range(2):
             self.cluster.start_registry()
         self.victims = [self.cluster.start_server(self._file, f"victim-{n}") for n in (1, 2)]
-        self.steady: Dict[str, Process] = {
+        self.steady: dict[str, Process] = {
             **{f"registry-{n}": process for n, process in enumerate(self.cluster.processes[:2], 1)},
             **{f"server-{n}": self.cluster.start_server(self._file, f"server-{n}") for n in (1, 2)},
             **{f"proxy-{engine}": self.cluster.start_proxy(f"proxy-{engine}", "--engine", engine)
@@ -122,7 +124,7 @@ class Soak:
         """Starts everybody, each in a thread."""
         proxies = [process.address for name, process in self.steady.items() if name.startswith("proxy")]
         everybody = [process.address for process in self.steady.values()]
-        jobs: List[Callable[[random.Random], None]] = [
+        jobs: list[Callable[[random.Random], None]] = [
             *[lambda rng, client=client: self._call(client) for client in self._clients * (CALLERS // 2)],
             *[lambda rng, address=address: self._call_as_stock(address) for address in proxies],
             *[lambda rng, address=address: self._throw(address, rng) for address in everybody],
@@ -142,11 +144,11 @@ class Soak:
     def close(self) -> None:
         self.cluster.close()
 
-    def ended(self) -> Dict[str, int]:
+    def ended(self) -> dict[str, int]:
         """The steady processes that have come to an end, and their exit codes."""
         return {name: process.wait(1.0) for name, process in self.steady.items() if not process.is_running}
 
-    def deaths(self) -> Dict[str, int]:
+    def deaths(self) -> dict[str, int]:
         """The threads that an exception has ended, of each steady process that runs, and of this one."""
         found = {name: int(_status(process.address)["thread_deaths"]) for name, process in self.steady.items()
                  if process.is_running}
@@ -196,7 +198,7 @@ class Soak:
 
     def _drip(self, address: Address, rng: random.Random) -> None:
         """Connections that send a byte now and then; the deadline of a message ends them, and new ones come."""
-        dripping: Deque[socket.socket] = collections.deque()
+        dripping: collections.deque[socket.socket] = collections.deque()
         for _ in self._each(DRIP_S / DRIPPERS):
             sock = dripping.popleft() if len(dripping) == DRIPPERS else None
             try:
@@ -228,11 +230,11 @@ class Soak:
                 victim.signal(signal.SIGCONT)
 
 
-def _status(address: Address) -> Dict[str, int]:
+def _status(address: Address) -> dict[str, int]:
     connection = http.client.HTTPConnection(*address, timeout=10)
     with contextlib.closing(connection):
         connection.request("GET", "/status")
-        found: Dict[str, int] = json.loads(connection.getresponse().read())
+        found: dict[str, int] = json.loads(connection.getresponse().read())
         return found
 
 
@@ -242,7 +244,7 @@ def run(seed: int, seconds: float, say: Callable[[str], None]) -> bool:
     """Runs for so long; whether all was well."""
     thread_deaths.watch()
     soak = Soak(seed)
-    samples: Dict[str, List[Sample]] = collections.defaultdict(list)
+    samples: dict[str, list[Sample]] = collections.defaultdict(list)
     try:
         pids = {**{name: process.pid for name, process in soak.steady.items()}, "this process": os.getpid()}
         begun = time.monotonic()
@@ -263,7 +265,7 @@ def run(seed: int, seconds: float, say: Callable[[str], None]) -> bool:
     return judge(kept, ended, deaths, soak.came, say, by_growth=by_growth)
 
 
-def judge(samples: Dict[str, List[Sample]], ended: Dict[str, int], deaths: Dict[str, int], came: Counter[str],
+def judge(samples: dict[str, list[Sample]], ended: dict[str, int], deaths: dict[str, int], came: Counter[str],
           say: Callable[[str], None], *, by_growth: bool) -> bool:
     """Prints the tables; whether all was well."""
     say(f"{'process':<16}{'KiB':>9}{'KiB/min':>10}{'threads':>9}{'/min':>8}{'files':>7}{'/min':>8}")

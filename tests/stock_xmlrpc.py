@@ -16,18 +16,19 @@ import importlib
 import sys
 import textwrap
 import unittest
+from collections.abc import Iterator
 from email.message import Message
 from types import ModuleType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
+from typing import Any, Callable
 from unittest import mock
 from xmlrpc.client import Binary, DateTime, Fault
 
+from ponte.net.address import Address
+from ponte.net.message import Reply, Request
+from ponte.rpc.marshal import decode_result
 from proxy import ENGINES, Proxy
 from server import Server
 from tests.fakes import endpoint, show_to
-from transport.message import Reply, Request
-from transport.rpc import decode_result
-from transport.wire import Address
 
 SERVICE = "RPC2"        # the path that a stock client asks for where its URL has none
 DECODER, SERVER, PROXIES = "the decoder", "the server", tuple(f"the proxy, {engine}" for engine in ENGINES)
@@ -41,7 +42,7 @@ SIGNATURES = '"undef" where annotations do not tell, as the specification of int
 OF_A_HOP = "a server behind a proxy also gets Via and the headers of a call, which the test does not expect"
 
 # The tests that fail on purpose, by "class.test", with the reason: in every place that runs them...
-DIFFERENCES: Dict[str, str] = {
+DIFFERENCES: dict[str, str] = {
     "SimpleServerTestCase.test_multicall": NO_MULTICALL,
     "SimpleServerTestCase.test_non_existing_multicall": NO_MULTICALL,
     "SimpleServerTestCase.test_introspection1": f"{NO_MULTICALL}; {NO_SEARCH}",
@@ -53,14 +54,14 @@ DIFFERENCES: Dict[str, str] = {
         "test_path_query", "test_empty_path", "test_root_path", "test_empty_path_query", "test_empty_path_fragment")},
 }
 # ... and behind a proxy only.
-DIFFERENCES_OF_PROXIES: Dict[str, str] = {
+DIFFERENCES_OF_PROXIES: dict[str, str] = {
     f"HeadersServerTestCase.{test}": OF_A_HOP
     for test in ("test_header", "test_header_many", "test_header_empty", "test_header_tuple", "test_header_items")}
 
 WIDTH = 120
 DECODING = ("test_load_standard_types", "test_load_extension_types", "test_limit_int")
 
-Stock = Type[unittest.TestCase]
+Stock = type[unittest.TestCase]
 
 
 # ---- what the stock server serves -----------------------------------------------------------------------
@@ -83,7 +84,7 @@ def _div(x, y):  # type: ignore[no-untyped-def]
     return x // y
 
 
-FUNCTIONS: Dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "pow": pow, "têšt": _same, "my_function": my_function, "add": _add, "div": _div}
 
 
@@ -104,7 +105,7 @@ class NotingServer(Server):
 
 
 @contextlib.contextmanager
-def running(place: str) -> Iterator[Tuple[NotingServer, Address]]:
+def running(place: str) -> Iterator[tuple[NotingServer, Address]]:
     """A server, and its address or that of a proxy in front of it."""
     server = NotingServer()
     with server:
@@ -119,7 +120,7 @@ def running(place: str) -> Iterator[Tuple[NotingServer, Address]]:
 
 # ---- the stock tests ------------------------------------------------------------------------------------
 
-def load() -> Optional[ModuleType]:
+def load() -> ModuleType | None:
     """The stock tests; None where this Python comes without them."""
     try:
         return importlib.import_module("test.test_xmlrpc")
@@ -175,9 +176,9 @@ def _calling(case: Stock, stock: ModuleType, server: NotingServer, address: Addr
 
 
 @contextlib.contextmanager
-def _connections() -> Iterator[List[List[int]]]:
+def _connections() -> Iterator[list[list[int]]]:
     """The connections that the stock client opens, each with the statuses of its replies: what keep-alive is about."""
-    connections: List[List[int]] = []
+    connections: list[list[int]] = []
     opened = contextlib.ExitStack()     # the stock tests leave them to the garbage collector
     connect, getresponse = http.client.HTTPConnection.connect, http.client.HTTPConnection.getresponse
 

@@ -7,19 +7,20 @@ import io
 import threading
 import time
 import unittest
-from typing import Any, Callable, ClassVar, Dict, Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable, ClassVar
 from unittest import mock
 from xmlrpc.client import Fault
 
 import client as client_module
 from client import Client, NotSent, OutcomeUnknown, Trace, main
+from ponte.calls.endpoint import Endpoint
+from ponte.calls.hop import Result
+from ponte.calls.rule import Attempt, Outcome
+from ponte.net.message import Reply
+from ponte.net.parser import RequestParser
+from ponte.rpc.marshal import TRANSPORT_ERROR, decode_call, encode_fault, encode_result
 from tests.fakes import endpoint
-from transport import process
-from transport.fallback import Attempt, Outcome
-from transport.hop import Result
-from transport.leases import Endpoint
-from transport.message import Reply, RequestParser
-from transport.rpc import TRANSPORT_ERROR, decode_call, encode_fault, encode_result
 
 REFUSED = Result(Outcome.NOT_SENT, None, "connect: refused")
 LOST = Result(Outcome.UNKNOWN, None, "reply: reset")
@@ -36,9 +37,9 @@ def replied(status: int, text: str) -> Result:
 class FakeDirectory:
     """Knows its endpoints from the start, or none at all; tells them as soon as somebody waits for them."""
 
-    known: ClassVar[Dict[str, Sequence[Endpoint]]] = {}
+    known: ClassVar[dict[str, Sequence[Endpoint]]] = {}
     answers = True
-    unreadable: ClassVar[Dict[Any, str]] = {}
+    unreadable: ClassVar[dict[Any, str]] = {}
 
     def __init__(self, service: str, registries: Any, on_change: Callable[[], None],
                  tls: object = None) -> None:
@@ -63,8 +64,8 @@ class Exchanges:
 
     def __init__(self, *results: Result) -> None:
         self._results = list(results)
-        self.attempts: List[Attempt] = []
-        self.requests: List[Any] = []
+        self.attempts: list[Attempt] = []
+        self.requests: list[Any] = []
 
     def __call__(self, pool: Any, attempt: Attempt, request: bytes, now: float) -> Result:
         parser = RequestParser()
@@ -74,13 +75,13 @@ class Exchanges:
         return self._results.pop(0) if len(self._results) > 1 else self._results[0]
 
     @property
-    def tried(self) -> List[str]:
+    def tried(self) -> list[str]:
         return [attempt.endpoint.instance for attempt in self.attempts]
 
 
 @contextlib.contextmanager
 def stub(*results: Result, proxies: Sequence[Endpoint] = (), servers: Sequence[Endpoint] = (), answers: bool = True,
-         **options: Any) -> Iterator[Tuple[Client, Exchanges]]:
+         **options: Any) -> Iterator[tuple[Client, Exchanges]]:
     """A client of the greeter that knows these endpoints and whose exchanges come to these results."""
     exchanges = Exchanges(*results)
     known = {"proxy": proxies, "greeter": servers}
@@ -145,7 +146,7 @@ class Calls(unittest.TestCase):
         def echo(pool: Any, attempt: Attempt, request: bytes, now: float) -> Result:
             return answered(decode_call(request.split(b"\r\n\r\n", 1)[1])[1][0])
 
-        wrong: List[Any] = []
+        wrong: list[Any] = []
         with stub(LOST, servers=[S1, S2]) as (client, _), mock.patch.object(client_module, "exchange", echo):
             def work(worker: int) -> None:
                 wrong.extend(n for n in range(100) if client.hello([worker, n]) != [worker, n])
@@ -236,7 +237,7 @@ class Fallback(unittest.TestCase):
 
     def test_every_attempt_is_shown(self) -> None:
         """`on_attempt` sees endpoint, what happened and how long it took."""
-        seen: List[Trace] = []
+        seen: list[Trace] = []
         with stub(REFUSED, answered(1), servers=[S1, S2], on_attempt=seen.append) as (client, _):
             client.hello("Hello")
         self.assertEqual([(trace.endpoint.instance, trace.what) for trace in seen],
@@ -247,7 +248,7 @@ class FakeClient:
     """A client for the command line whose calls come to what the test says."""
 
     outcome: Any = None
-    calls: ClassVar[List[Tuple[Any, ...]]] = []
+    calls: ClassVar[list[tuple[Any, ...]]] = []
 
     def __init__(self, service: str, *, registries: Any, on_attempt: Callable[[Trace], None],
                  tls: object = None) -> None:
@@ -271,16 +272,16 @@ class CommandLine(unittest.TestCase):
     """python client.py SERVICE METHOD PARAMS..."""
 
     def setUp(self) -> None:
-        self.calls: List[Tuple[Any, ...]] = []
-        self.pauses: List[float] = []
+        self.calls: list[tuple[Any, ...]] = []
+        self.pauses: list[float] = []
         for patch in (mock.patch.object(client_module, "Client", FakeClient),
                       mock.patch.object(FakeClient, "calls", self.calls),
-                      mock.patch.object(process, "start_logging"),
+                      mock.patch.object(client_module, "start_logging"),
                       mock.patch.object(time, "sleep", self.pauses.append)):
             patch.start()
             self.addCleanup(patch.stop)
 
-    def run_main(self, *arguments: str, outcome: Any = "World") -> Tuple[Optional[int], str, str]:
+    def run_main(self, *arguments: str, outcome: Any = "World") -> tuple[int | None, str, str]:
         """The exit code, standard output, standard error."""
         out, err = io.StringIO(), io.StringIO()
         with mock.patch.object(FakeClient, "outcome", outcome), contextlib.redirect_stdout(out), \

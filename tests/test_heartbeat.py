@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import random
 import unittest
-from typing import Dict, Optional, Tuple
 
 from heartbeat import BEAT_JITTER, BEAT_S, RESEND_S, BeatSchedule, Heartbeat, new_incarnation
-from tests.test_beats import BEAT
-from transport.beats import LEASE_S, MAX_INTEGER, MAX_NAME, Answer, Beat
+from ponte.discovery.beats import LEASE_S, MAX_INTEGER, MAX_NAME, Answer, Beat
+from tests.discovery.test_beats import BEAT
 
 A, B = ("10.0.0.1", 4100), ("10.0.0.2", 4100)
 
@@ -34,16 +33,16 @@ class Starts(unittest.TestCase):
 class Sender:
     """Drives a BeatSchedule: keeps the time, and answers beats in a registry's name."""
 
-    def __init__(self, *registries: Tuple[str, int], seed: int = 1) -> None:
+    def __init__(self, *registries: tuple[str, int], seed: int = 1) -> None:
         self.schedule = BeatSchedule(BEAT._replace(seq=0, epoch=""), registries, random.Random(seed))
         self.now = 100.0
 
-    def send(self) -> Dict[Tuple[str, int], Beat]:
+    def send(self) -> dict[tuple[str, int], Beat]:
         """What goes out now."""
         return dict(self.schedule.due(self.now))
 
-    def answer(self, registry: Tuple[str, int], beat: Beat, kind: str = "ack", *, epoch: str = "",
-               newest: Optional[int] = None) -> None:
+    def answer(self, registry: tuple[str, int], beat: Beat, kind: str = "ack", *, epoch: str = "",
+               newest: int | None = None) -> None:
         self.schedule.take(registry, Answer(kind, beat.instance, beat.incarnation, beat.seq, epoch or beat.epoch,
                                             newest or beat.incarnation), self.now)
 

@@ -7,18 +7,21 @@ import threading
 import time
 import unittest
 from collections import Counter
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable
 from unittest import mock
 
 import proxy as proxy_module
+from ponte.calls.balancing import POLICIES
+from ponte.calls.endpoint import Endpoint
+from ponte.calls.hop import Result, judge
+from ponte.calls.once import CallMemory
+from ponte.calls.rule import Attempt, Outcome
+from ponte.net.message import ProtocolError, Reply, Request, encode_reply
+from ponte.net.parser import ReplyParser, RequestParser
+from ponte.process.options import UsageError
 from proxy import Proxy, RelayedCall
 from tests.fakes import endpoint, hurry_listeners, show_to
-from transport.fallback import POLICIES, Attempt, Outcome
-from transport.hop import Result, judge
-from transport.leases import Endpoint
-from transport.message import ProtocolError, Reply, ReplyParser, Request, RequestParser, encode_reply
-from transport.once import CallMemory
-from transport.process import UsageError
 
 PATIENCE_S = 5.0
 OK = Result(Outcome.ANSWERED, Reply(200, {"served-by": "s; incarnation=1"}, b"<value/>"), "answered")
@@ -32,7 +35,7 @@ def setUpModule() -> None:
     hurry_listeners()
 
 
-def lower(headers: Dict[str, str]) -> Dict[str, str]:
+def lower(headers: dict[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
@@ -41,9 +44,9 @@ class ProxyTest(unittest.TestCase):
 
     def setUp(self) -> None:
         self.proxy = self.make()
-        self.attempts: List[Attempt] = []
-        self.passed_on: List[Request] = []
-        self.results: List[Any] = [OK]
+        self.attempts: list[Attempt] = []
+        self.passed_on: list[Request] = []
+        self.results: list[Any] = [OK]
         self.know(*SERVERS)
 
     def make(self, **options: Any) -> Proxy:
@@ -75,11 +78,11 @@ class ProxyTest(unittest.TestCase):
         return result() if callable(result) else result  # type: ignore[no-any-return]
 
     @property
-    def tried(self) -> List[str]:
+    def tried(self) -> list[str]:
         return [attempt.endpoint.instance for attempt in self.attempts]
 
-    def post(self, target: str = "/greeter", method: str = "POST", received_at: Optional[float] = None,
-             call_id: Optional[str] = None, **headers: str) -> Reply:
+    def post(self, target: str = "/greeter", method: str = "POST", received_at: float | None = None,
+             call_id: str | None = None, **headers: str) -> Reply:
         """The reply to a call; `Call_Attempt="2"` becomes the header call-attempt. Names in lower case, as read."""
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         request = Request(method, target, {"host": "here", **named}, b"<call/>", call_id=call_id)
@@ -333,7 +336,7 @@ class Repeats(ProxyTest):
             return REFUSED
 
         self.results = [refused_late, OK]
-        first: List[Reply] = []
+        first: list[Reply] = []
         thread = threading.Thread(target=lambda: first.append(self.post(call_id="id-1")))
         thread.start()
         entered.wait(PATIENCE_S)
@@ -359,7 +362,7 @@ class Making(unittest.TestCase):
 
     def test_what_cannot_be_is_refused_and_leaves_nothing_open(self) -> None:
         """A bad name, or an address that nobody could call: ValueError, and the port is free again."""
-        rows: Sequence[Dict[str, Any]] = ({"name": "a/b"}, {"advertise": ("0.0.0.0", 1)})
+        rows: Sequence[dict[str, Any]] = ({"name": "a/b"}, {"advertise": ("0.0.0.0", 1)})
         for options in rows:
             with self.subTest(options), mock.patch.dict(proxy_module.ENGINES, threads=mock.Mock()) as engines:
                 listener = engines["threads"]

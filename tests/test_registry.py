@@ -7,18 +7,20 @@ import json
 import socket
 import threading
 import unittest
-from typing import Any, Iterator, List
+from collections.abc import Iterator
+from typing import Any
 from unittest import mock
 from xmlrpc.client import Fault
 
+from ponte.discovery.beat_reader import BeatReader
+from ponte.discovery.beats import Answer, BadDatagram, Beat, decode_answer, encode_beat
+from ponte.discovery.directory import ask
+from ponte.discovery.lookup import LookupResult
+from ponte.net.message import Request
+from ponte.net.pool import Pool
+from ponte.rpc.marshal import INVALID_PARAMETERS, decode_result, encode_call, encode_result
 from registry import BATCH, Registry, _Replies
 from tests.fakes import endpoint, hurry_listeners
-from transport.beats import Answer, BadDatagram, Beat, BeatReader, decode_answer, encode_beat
-from transport.directory import ask
-from transport.leases import Seen
-from transport.message import Request
-from transport.pool import Pool
-from transport.rpc import INVALID_PARAMETERS, decode_result, encode_call, encode_result
 
 PATIENCE_S = 5.0
 
@@ -163,7 +165,7 @@ class Registries(unittest.TestCase):
         """At once where the index is another already, else as soon as it moves on."""
         with running() as registry, Beater(registry) as beater:
             index = registry.lookup("greeter").index
-            found: List[Seen] = []
+            found: list[LookupResult] = []
             thread = threading.Thread(target=lambda: found.append(registry.watch("greeter", index, 30)))
             thread.start()
             beater.join()
@@ -185,7 +187,7 @@ class Registries(unittest.TestCase):
     def test_wrong_arguments_are_faults(self) -> None:
         """-32602, and nothing changes."""
         with running() as registry:
-            rows: List[Any] = [(7, 1, 1), ("a", "1", 1), ("a", True, 1), ("a", 1, -1), ("a", 1, 31),
+            rows: list[Any] = [(7, 1, 1), ("a", "1", 1), ("a", True, 1), ("a", 1, -1), ("a", 1, 31),
                                ("a", 1, float("nan")), ("a", 1, "1"), ("a", 1, None)]
             for row in rows:
                 with self.subTest(row), self.assertRaises(Fault) as caught:
@@ -218,10 +220,10 @@ class KeptReplies(unittest.TestCase):
         self.marshal = patch.start()
         self.addCleanup(patch.stop)
 
-    def seen(self, index: int, *instances: str, service: str = "greeter") -> Seen:
-        return Seen(service, index, "e", False, [endpoint(instance) for instance in instances], [])
+    def seen(self, index: int, *instances: str, service: str = "greeter") -> LookupResult:
+        return LookupResult(service, index, "e", False, [endpoint(instance) for instance in instances], [])
 
-    def told(self, seen: Seen) -> List[str]:
+    def told(self, seen: LookupResult) -> list[str]:
         """The instances in the reply."""
         return [struct["instance"] for struct in decode_result(self.replies.encode(seen))["endpoints"]]
 

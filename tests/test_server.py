@@ -8,19 +8,21 @@ import tempfile
 import threading
 import time
 import unittest
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable
 from unittest import mock
 
 import server as server_module
+from ponte.calls.hop import judge
+from ponte.calls.once import CallMemory
+from ponte.calls.rule import Outcome
+from ponte.discovery.beats import MAX_NAME
+from ponte.discovery.directory import KEEP_S
+from ponte.net.message import ProtocolError, Reply, Request
+from ponte.process.options import UsageError
+from ponte.rpc.dispatcher import idempotent
+from ponte.rpc.marshal import decode_result, encode_call
 from server import MAX_CALLS, Server, current_instance, load_functions
 from tests.fakes import Clock, hurry_listeners
-from transport.beats import MAX_NAME
-from transport.fallback import Outcome
-from transport.hop import judge
-from transport.message import ProtocolError, Reply, Request
-from transport.once import KEEP_S, CallMemory
-from transport.process import UsageError
-from transport.rpc import decode_result, encode_call, idempotent
 
 PATIENCE_S = 5.0
 
@@ -54,8 +56,8 @@ class ServerTest(unittest.TestCase):
         self.addCleanup(self.server.close)
         self.addCleanup(self.till.gate.set)
 
-    def post(self, call_id: Optional[str] = "id-1", *, target: str = "/bank", body: bytes = b"", method: str = "POST",
-             received_at: Optional[float] = None, **headers: str) -> Reply:
+    def post(self, call_id: str | None = "id-1", *, target: str = "/bank", body: bytes = b"", method: str = "POST",
+             received_at: float | None = None, **headers: str) -> Reply:
         """The reply to a deposit of 100 cents; `If_Match="..."` becomes the header if-match."""
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         request = Request(method, target, named, body or encode_call("deposit", (100,)), call_id=call_id)
@@ -72,9 +74,9 @@ class ServerTest(unittest.TestCase):
         """The If-Match of a repeat to this incarnation."""
         return f'"{self.server.incarnation}"'
 
-    def in_thread(self, act: Callable[[], Reply]) -> List[Reply]:
+    def in_thread(self, act: Callable[[], Reply]) -> list[Reply]:
         """Runs `act` beside the test; its reply is in the list when it is done."""
-        replies: List[Reply] = []
+        replies: list[Reply] = []
         thread = threading.Thread(target=lambda: replies.append(act()))
         thread.start()
         self.addCleanup(thread.join, PATIENCE_S)

@@ -8,12 +8,15 @@ import itertools
 import math
 import random
 import unittest
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import Callable
 
 from heartbeat import BEAT_S, RESEND_S, BeatSchedule
-from transport.beats import LEASE_S, Answer, Beat
-from transport.fallback import BUDGET_BURST, BUDGET_SHARE, POLICIES, Balancer, Member, Outcome
-from transport.leases import LeaseTable, Verdict
+from ponte.calls.balancing import POLICIES, Balancer, Member
+from ponte.calls.budget import BUDGET_BURST, BUDGET_SHARE
+from ponte.calls.rule import Call, Outcome
+from ponte.discovery.beats import LEASE_S, Answer, Beat
+from ponte.discovery.leases import LeaseTable, Verdict
+from tests.fakes import endpoint
 
 REGISTRY = ("127.0.0.1", 4100)
 TICK_S = 0.05
@@ -27,7 +30,7 @@ class Network:
         self.rng = random.Random(seed)
         self._loss = loss
         self._order = itertools.count()
-        self._events: List[Tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
 
     def at(self, when: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._events, (when, next(self._order), action))
@@ -67,7 +70,7 @@ class BeatingServer:
             self._network.send(lambda: self._schedule.take(REGISTRY, answer, self._network.now))
 
 
-def expiries(seed: int, servers: int, seconds: float, loss: float) -> Tuple[int, int]:
+def expiries(seed: int, servers: int, seconds: float, loss: float) -> tuple[int, int]:
     """How often a living server expired in that time, and how many datagrams were sent."""
     network = Network(seed, loss)
     table = LeaseTable("epoch", 0.0)
@@ -124,16 +127,16 @@ class LeasesOverALossyNetwork(unittest.TestCase):
 class Storm:
     """A fleet on a virtual clock, called one call after the other; each server is a function from time to outcome."""
 
-    def __init__(self, policy: str, servers: Dict[str, Callable[[float], Outcome]], seed: int = 1) -> None:
+    def __init__(self, policy: str, servers: dict[str, Callable[[float], Outcome]], seed: int = 1) -> None:
         self.now = 0.0
         self.rng = random.Random(seed)
-        self.attempts: Dict[str, int] = dict.fromkeys(servers, 0)
+        self.attempts: dict[str, int] = dict.fromkeys(servers, 0)
         self._servers = servers
         self.balancer = Balancer(POLICIES[policy], self.rng)
-        self.balancer.update([_Endpoint(name, 1, ("127.0.0.1", 1), "up") for name in servers])
+        self.balancer.update([endpoint(name) for name in servers])
 
     def call(self, idempotent: bool = True) -> Outcome:
-        call = self.balancer.call(idempotent, self.now + 5)
+        call = Call(self.balancer, idempotent, self.now + 5)
         while True:
             attempt = call.next_attempt(self.now)
             if attempt is None:
@@ -141,13 +144,6 @@ class Storm:
             name = attempt.endpoint.instance
             self.attempts[name] += 1
             call.settle(self._servers[name](self.now), self.now)
-
-
-class _Endpoint(NamedTuple):
-    instance: str
-    incarnation: int
-    address: Tuple[str, int]
-    state: str
 
 
 class RetriesNeverBecomeAStorm(unittest.TestCase):
@@ -172,18 +168,18 @@ class RetriesNeverBecomeAStorm(unittest.TestCase):
 class NaiveBalancer(Balancer):
     """What many build first: whoever answered fastest gets the next call, and failing counts as answering."""
 
-    def __init__(self, took_s: Dict[str, float]) -> None:
+    def __init__(self, took_s: dict[str, float]) -> None:
         super().__init__(lambda _, members: min(range(len(members)),
                                                 key=lambda i: took_s[members[i].endpoint.instance]))
 
-    def settle(self, member: Member, outcome: Outcome, now: float, blame: bool) -> None:
-        super().settle(member, outcome, now, blame=False)
+    def note_failure(self, member: Member, now: float) -> None:
+        self.note_answer(member)
 
 
 class BalancingUnderTrouble(unittest.TestCase):
     """One of three servers refuses everything, at once, while the others take their time."""
 
-    def _shares(self, policy: str, seconds: int = 60) -> Dict[str, int]:
+    def _shares(self, policy: str, seconds: int = 60) -> dict[str, int]:
         answered: Callable[[float], Outcome] = lambda now: Outcome.ANSWERED  # noqa: E731
         storm = Storm(policy, {"bad": lambda now: Outcome.NOT_SENT, "good-1": answered, "good-2": answered})
         for number in range(seconds * 100):
@@ -213,7 +209,7 @@ class BalancingUnderTrouble(unittest.TestCase):
         """What `load` is for: with calls in flight at the good ones, a fast failure must not look idle."""
         storm = Storm("least_calls", {"bad": lambda now: Outcome.NOT_SENT, "good": lambda now: Outcome.ANSWERED})
         bad, good = (_member(storm.balancer, name) for name in ("bad", "good"))
-        storm.balancer.settle(bad, Outcome.NOT_SENT, 0.0, blame=True)
+        storm.balancer.note_failure(bad, 0.0)
         good.calls, bad.calls = 2, 0
         self.assertGreater(bad.load, good.load)
 

@@ -7,12 +7,13 @@ import math
 import signal
 import threading
 import time
-from typing import Callable, Counter, List
+from collections import Counter
+from typing import Callable
 
 from client import Client
-from tests.chaos.checker import judge, percentile
+from lab.checker import judge, percentile
 from tests.chaos.run import WHOLE_S, Callers
-from tests.system import Cluster, Journal, Process
+from tests.system.harness import Cluster, Journal, Process
 from tests.test_simulation import expiries, predicted_expiries
 
 SERVERS = 3
@@ -42,7 +43,7 @@ def kills(count: int, say: Callable[[str], None]) -> bool:
         servers = cluster.start_servers(journal.file, *(f"server-{i}" for i in range(SERVERS)))
         client = cluster.client("journal", on_attempt=note)
         stopped = threading.Event()
-        failed: List[Exception] = []
+        failed: list[Exception] = []
 
         def load(caller: int) -> None:
             number = 0

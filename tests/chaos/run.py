@@ -19,14 +19,15 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Callable, Counter, List, NamedTuple, Optional, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Callable, NamedTuple
 
 from client import Client, NotSent, OutcomeUnknown
-from tests.chaos.checker import FAILED, NOT_SENT, UNKNOWN, VALUE, Call, Verdict, judge
-from tests.chaos.relay import TcpRelay, UdpRelay, healthy, random_fates
-from tests.system import Cluster, Journal, Process, free_port
-from transport.process import show
-from transport.wire import Address
+from lab.checker import FAILED, NOT_SENT, UNKNOWN, VALUE, Call, Verdict, judge
+from lab.relay import TcpRelay, UdpRelay, healthy, random_fates
+from ponte.net.address import Address, show
+from tests.system.harness import Cluster, Journal, Process, free_port
 
 SERVERS = 5
 CALLERS = 16
@@ -39,7 +40,7 @@ WHOLE_S = 10.0              # within which a system without faults must be whole
 class Node:
     """A process of the system, the relay before it, and the relays that its beats go through."""
 
-    def __init__(self, name: str, start: Callable[[], Process], relay: Optional[TcpRelay] = None,
+    def __init__(self, name: str, start: Callable[[], Process], relay: TcpRelay | None = None,
                  beats: Sequence[UdpRelay] = ()) -> None:
         self.name = name
         self.relay = relay
@@ -60,7 +61,7 @@ class System:
         self.rng = rng
         self.cluster = Cluster()
         self.journal = Journal(self.cluster)
-        self._relays: List[Any] = []
+        self._relays: list[Any] = []
         self.registries = [self._registry(f"registry-{i}") for i in (1, 2)]
         self.servers = [self._server(f"server-{i}") for i in range(1, servers + 1)]
         self.proxies = [self._proxy(f"proxy-{i}", engine) for i, engine in enumerate(engines, 1)]
@@ -186,7 +187,7 @@ OF_REGISTRIES = (KILL, FREEZE)
 OF_BEATS = (LOSE, CUT_OFF)
 
 
-def draw_round(system: System) -> List[tuple[Fault, Node]]:
+def draw_round(system: System) -> list[tuple[Fault, Node]]:
     """The faults of one round: up to two nodes in the path of calls, of which one proxy; a registry; some beats."""
     rng = system.rng
     path = rng.sample(system.servers, rng.randint(0, 2))
@@ -212,7 +213,7 @@ class Callers:
         self._ids = itertools.count(1)
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._calls: List[Call] = []            # Guarded by self._lock.
+        self._calls: list[Call] = []            # Guarded by self._lock.
         self._threads = [threading.Thread(target=self._run, args=(clients[i % len(clients)], i), daemon=True)
                          for i in range(count)]
 
@@ -220,7 +221,7 @@ class Callers:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> List[Call]:
+    def stop(self) -> list[Call]:
         """Waits for the calls that are under way; returns all."""
         self._stopped.set()
         for thread in self._threads:

@@ -1,4 +1,4 @@
-"""Datagrams: what holds of the decoders of transport/beats.py, whatever comes.
+"""Datagrams: what holds of the decoders of ponte/discovery/beats.py, whatever comes.
 
 They return a message or raise BadDatagram with one of the reasons that are counted. What they take, encoded anew, is
 the same message. A reader that remembers lines reads as one that does not. With a key, nothing but what it signed
@@ -11,27 +11,27 @@ import hashlib
 import hmac
 import re
 import zlib
-from typing import Callable, List, NamedTuple, Tuple, Union
+from typing import Callable, NamedTuple, Union
 
-from tests.fuzz.mutate import Target
-from transport.beats import (
+from ponte.discovery.beat_reader import BeatReader
+from ponte.discovery.beats import (
     MAX_DATAGRAM_BYTES,
     Answer,
     BadDatagram,
     Beat,
-    BeatReader,
     _line_of,
     decode_answer,
     decode_beat,
     encode_answer,
     encode_beat,
 )
+from tests.fuzz.mutate import Target
 
 KEY = b"a key of sixteen bytes, or more"
 REASONS = frozenset(("too long", "signature", "not JSON", "fields", "version", "types", "name", "method", "number",
                      "address", "state", "lease"))
 
-Read = Tuple[Union[Beat, Answer, None], str]        # what was read, or else why not
+Read = tuple[Union[Beat, Answer, None], str]        # what was read, or else why not
 
 
 class Sent(NamedTuple):
@@ -41,7 +41,7 @@ class Sent(NamedTuple):
     key: bytes
 
 
-def reading(decode: Callable[[bytes, bytes], Union[Beat, Answer]], sent: Sent) -> Read:
+def reading(decode: Callable[[bytes, bytes], Beat | Answer], sent: Sent) -> Read:
     try:
         return decode(sent.datagram, sent.key), ""
     except BadDatagram as refusal:
@@ -49,7 +49,7 @@ def reading(decode: Callable[[bytes, bytes], Union[Beat, Answer]], sent: Sent) -
         return None, refusal.reason
 
 
-def ways(data: bytes) -> List[Sent]:
+def ways(data: bytes) -> list[Sent]:
     """The bytes as they are, with and without a key; and their line, well signed."""
     line = data.partition(b"\n")[2]
     signature = hmac.new(KEY, line, hashlib.sha256).hexdigest().encode()
@@ -80,7 +80,7 @@ def check_reader(sent: Sent, expected: Read) -> None:
         assert found == expected, f"{when}: {found}, not {expected}"
 
 
-def like(line: bytes) -> List[bytes]:
+def like(line: bytes) -> list[bytes]:
     """Lines that differ in a number only: they meet what a reader remembers."""
     number = str(zlib.crc32(line)).encode()
     return [re.sub(rb'("seq": ?)[0-9]+', rb"\g<1>" + number, line), re.sub(rb"[0-9]+", number[:3], line, count=3)]

@@ -1,4 +1,4 @@
-"""XML-RPC: what holds of transport/rpc.py, whatever documents come.
+"""XML-RPC: what holds of ponte/rpc/marshal.py, whatever documents come.
 
 A decoder gives what `xmlrpc.client.loads` gives, values and types, or it raises a Fault: of what `loads` would take it
 refuses a DOCTYPE, a rare encoding, another root, too many levels and a call without a name, and nothing else.
@@ -13,25 +13,26 @@ import datetime
 import math
 import struct
 import xmlrpc.client
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, Callable, NamedTuple, Optional
 from xml.parsers import expat
 from xmlrpc.client import Fault
 
-from tests.fuzz.mutate import Target
-from transport import plain
-from transport.rpc import (
+from ponte.rpc import plain
+from ponte.rpc.dispatcher import Dispatcher
+from ponte.rpc.marshal import (
     APPLICATION_ERROR,
     ENCODING,
     INVALID_PARAMETERS,
     MAX_DEPTH,
     METHOD_NOT_FOUND,
     NOT_WELL_FORMED,
-    Dispatcher,
     decode_call,
     decode_result,
     encode_call,
     encode_result,
 )
+from tests.fuzz.mutate import Target
 
 FAULTS = frozenset((NOT_WELL_FORMED, METHOD_NOT_FOUND, INVALID_PARAMETERS, APPLICATION_ERROR))
 MAX_FAULT_BYTES = 100_000       # of a reply that is a fault, however long the call that it is about
@@ -49,15 +50,15 @@ class Shape(NamedTuple):
     encoding: str
 
 
-def shape(document: bytes) -> Optional[Shape]:
+def shape(document: bytes) -> Shape | None:
     """None if it is not well formed."""
-    path: List[str] = []
-    levels: List[int] = []
-    roots: List[str] = []
-    doctypes: List[object] = []
-    encodings: List[str] = []
+    path: list[str] = []
+    levels: list[int] = []
+    roots: list[str] = []
+    doctypes: list[object] = []
+    encodings: list[str] = []
 
-    def start(tag: str, _: Dict[str, str]) -> None:
+    def start(tag: str, _: dict[str, str]) -> None:
         if not path:
             roots.append(tag)
         path.append(tag)
@@ -87,10 +88,10 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other or str(one) == str(other) == "NaN")       # which a Decimal may be, too
 
 
-Loaded = Tuple[Tuple[Any, ...], Optional[str]]
+Loaded = tuple[tuple[Any, ...], Optional[str]]
 
 
-def loads(document: bytes) -> Tuple[Optional[Loaded], Optional[Fault]]:
+def loads(document: bytes) -> tuple[Loaded | None, Fault | None]:
     """What the standard library makes of a document: values and a name, a fault, or neither."""
     try:
         return xmlrpc.client.loads(document, use_builtin_types=True), None
@@ -148,7 +149,7 @@ def _add(one: Any, other: Any) -> Any:
     return one + other
 
 
-_functions: Dict[str, Callable[..., Any]] = {"echo": _echo, "pow": _add, "len": len, "hello": _echo}
+_functions: dict[str, Callable[..., Any]] = {"echo": _echo, "pow": _add, "len": len, "hello": _echo}
 _dispatcher = Dispatcher(_functions)
 
 
@@ -216,7 +217,7 @@ def check_round_trip(data: bytes) -> str:
     return "plain" if len(call) < 300 else "long"
 
 
-def check_plain(value: Any, written: Optional[bytes], by_library: str) -> None:
+def check_plain(value: Any, written: bytes | None, by_library: str) -> None:
     assert written is None or written == by_library.encode(), f"{value!r:.300} is written as {written!r:.300}"
 
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence
 
 from tests.fuzz.mutate import Target
 
-READERS = ("transport.message", "transport.rpc", "transport.plain", "transport.beats", "xmlrpc.client", "json.decoder")
+READERS = ("ponte.net.parser", "ponte.net.message", "ponte.rpc.marshal", "ponte.rpc.plain", "ponte.discovery.beats", "xmlrpc.client", "json.decoder")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def seed(folder: Path, target: Target) -> List[str]:
+def seed(folder: Path, target: Target) -> list[str]:
     """Writes the target's seeds and words; returns the arguments that name them."""
     seeds, words = folder / "seeds", folder / "words"
     seeds.mkdir()

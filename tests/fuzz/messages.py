@@ -1,4 +1,4 @@
-"""HTTP: what holds of the parsers of transport/message.py, whatever bytes come and in whatever pieces.
+"""HTTP: what holds of the parsers of ponte/net/message.py, whatever bytes come and in whatever pieces.
 
 They raise nothing but ProtocolError. A message that they take, the strict reader takes too, and reads the same; one
 that the strict reader takes, they refuse for a limit of theirs only. Pieces change nothing. What waits inside of them
@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Generic, Iterable, List, Sequence, Set, Tuple
+from typing import Any, Callable, Generic
 
-from tests.fuzz import strict
-from tests.fuzz.mutate import Target
-from transport.message import (
+from ponte.net.message import (
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
-    M,
-    Parser,
     ProtocolError,
     Reply,
-    ReplyParser,
     Request,
-    RequestParser,
     encode_reply,
     encode_request,
 )
+from ponte.net.parser import M, Parser, ReplyParser, RequestParser
+from tests.fuzz import strict
+from tests.fuzz.mutate import Target
 
 # What Ponte refuses of good HTTP, by the status it answers: a POST without length, too much of something, an Expect
 # and a coding that it does not know, and what a reply needs to be told from a truncated one.
@@ -46,10 +44,10 @@ class Kind(Generic[M]):
     """Requests or replies."""
 
     parser: Callable[[], Parser[M]]
-    known: Dict[bytes, Any]         # the heads that all parsers of the kind remember
+    known: dict[bytes, Any]         # the heads that all parsers of the kind remember
     strictly: Callable[[bytes], strict.Reading]
-    first: Callable[[M], Tuple[bytes, ...]]     # of its first line, what is passed on
-    names: Callable[[M], Set[bytes]]            # of its headers
+    first: Callable[[M], tuple[bytes, ...]]     # of its first line, what is passed on
+    names: Callable[[M], set[bytes]]            # of its headers
     ours: Callable[[int], bool]     # whether a refusal with this status may meet good HTTP
 
 
@@ -57,11 +55,11 @@ class Kind(Generic[M]):
 class Came(Generic[M]):
     """What came out of a parser: messages, and the status of its refusal, 0 if it takes more."""
 
-    messages: List[M]
+    messages: list[M]
     status: int
 
 
-def names_of(headers: Iterable[str]) -> Set[bytes]:
+def names_of(headers: Iterable[str]) -> set[bytes]:
     return {name.encode("latin-1") for name in headers}
 
 
@@ -77,7 +75,7 @@ REPLIES: Kind[Reply] = Kind(ReplyParser, ReplyParser._known, strict.read_replies
 def read(kind: Kind[M], pieces: Sequence[bytes]) -> Came[M]:
     """Feeds the pieces as a connection does: takes all messages that are whole, and answers an Expect."""
     parser = kind.parser()
-    messages: List[M] = []
+    messages: list[M] = []
     try:
         for piece in pieces:
             parser.feed(piece)
@@ -147,7 +145,7 @@ def check_against_strict(kind: Kind[M], data: bytes, came: Came[M]) -> None:
         assert len(came.messages) == len(reading.messages), "good, but nothing came of it"
 
 
-def cuts(data: bytes) -> List[List[bytes]]:
+def cuts(data: bytes) -> list[list[bytes]]:
     """Some ways in which the bytes may arrive; the same for the same bytes."""
     rng = random.Random(zlib.crc32(data))
     ways = [by_size(data, rng.choice((7, 100, 1500)) if len(data) < 4096 else 1500)]
@@ -159,7 +157,7 @@ def cuts(data: bytes) -> List[List[bytes]]:
     return ways
 
 
-def by_size(data: bytes, size: int) -> List[bytes]:
+def by_size(data: bytes, size: int) -> list[bytes]:
     return [data[at:at + size] for at in range(0, len(data), size)]
 
 

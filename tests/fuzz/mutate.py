@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import Callable, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Callable, NamedTuple
 
 MAX_BYTES = 64 * 1024       # an input does not grow beyond it, however often it is doubled
 STRETCH = (100, 1000, 10_000)       # times that a piece is repeated, to reach the limits

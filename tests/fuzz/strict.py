@@ -1,6 +1,6 @@
 """A second reader of HTTP/1.1, for tests alone: it takes what RFC 9112 allows in so many words, and nothing else.
 
-It shares no line and no method with transport/message.py: a whole stream is read front to back, byte by byte where it
+It shares no line and no method with ponte/net/message.py: a whole stream is read front to back, byte by byte where it
 matters, and there is neither a regular expression nor a buffer that grows. What Ponte takes and this one refuses, or
 reads otherwise, is a way to smuggle.
 
@@ -11,7 +11,7 @@ it is text; and methods, numbers and lines of numbers have a limit.
 
 from __future__ import annotations
 
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from typing import Callable, NamedTuple
 
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 TEXT = frozenset(b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100)))
@@ -26,7 +26,7 @@ MAX_LENGTH_DIGITS = 15
 MAX_CHUNK_DIGITS = 8
 MAX_CHUNK_LINE_BYTES = 8 * 1024
 
-Header = Tuple[bytes, bytes]
+Header = tuple[bytes, bytes]
 
 
 class Refused(Exception):
@@ -40,8 +40,8 @@ class Unfinished(Exception):
 class Message(NamedTuple):
     """A message. `first` is its first line in words; header names are in lower case."""
 
-    first: Tuple[bytes, ...]
-    headers: List[Header]
+    first: tuple[bytes, ...]
+    headers: list[Header]
     body: bytes
     closes: bool
 
@@ -49,7 +49,7 @@ class Message(NamedTuple):
 class Reading(NamedTuple):
     """The messages of a stream up to its end, or to the first rule that is broken."""
 
-    messages: List[Message]
+    messages: list[Message]
     unfinished: bool
     broken: str
 
@@ -93,7 +93,7 @@ class _Cursor:
         return self._stream[self._at - count:self._at]
 
 
-def _read_all(stream: bytes, read: Callable[[_Cursor], Optional[Message]]) -> Reading:
+def _read_all(stream: bytes, read: Callable[[_Cursor], Message | None]) -> Reading:
     cursor, messages = _Cursor(stream), []
     try:
         while not cursor.is_at_end:
@@ -126,7 +126,7 @@ def _read_request(cursor: _Cursor) -> Message:
     return Message((method, target, version), headers, body or b"", _closes(headers, minor))
 
 
-def _read_reply(cursor: _Cursor) -> Optional[Message]:
+def _read_reply(cursor: _Cursor) -> Message | None:
     """The reply here; None for an interim one."""
     version, _, rest = cursor.line().partition(b" ")
     status, reason = rest[:3], rest[3:]
@@ -165,7 +165,7 @@ def _is_target(method: bytes, target: bytes) -> bool:
     return target[:1] == b"/"
 
 
-def _split(target: bytes) -> Tuple[bytes, bytes]:
+def _split(target: bytes) -> tuple[bytes, bytes]:
     """The host and the path that a target in absolute form names."""
     rest = target[target.index(b"//") + 2:]
     end = min(rest.find(mark) % (len(rest) + 1) for mark in (b"/", b"?"))       # -1 is the end
@@ -178,15 +178,15 @@ def _minor(version: bytes) -> int:
     return version[7] - 0x30
 
 
-def _read_headers(cursor: _Cursor) -> List[Header]:
+def _read_headers(cursor: _Cursor) -> list[Header]:
     headers = _read_fields(cursor)
     _require(all(len(_values(headers, name)) < 2 for name in ONCE), "a header that comes once came twice")
     return headers
 
 
-def _read_fields(cursor: _Cursor, max_line_bytes: Optional[int] = None) -> List[Header]:
+def _read_fields(cursor: _Cursor, max_line_bytes: int | None = None) -> list[Header]:
     """Lines of headers or of trailers. What the latter say counts for nothing, so they may say it twice."""
-    headers: List[Header] = []
+    headers: list[Header] = []
     while True:
         line = cursor.line()
         _require(max_line_bytes is None or len(line) + 2 <= max_line_bytes, "an endless line")
@@ -198,11 +198,11 @@ def _read_fields(cursor: _Cursor, max_line_bytes: Optional[int] = None) -> List[
         headers.append((name.lower(), value.strip(b" \t")))
 
 
-def _values(headers: List[Header], wanted: bytes) -> List[bytes]:
+def _values(headers: list[Header], wanted: bytes) -> list[bytes]:
     return [value for name, value in headers if name == wanted]
 
 
-def _read_body(cursor: _Cursor, headers: List[Header], minor: int) -> Optional[bytes]:
+def _read_body(cursor: _Cursor, headers: list[Header], minor: int) -> bytes | None:
     """The body (RFC 9112 section 6.3); None where no header tells of one."""
     codings, lengths = _values(headers, b"transfer-encoding"), _values(headers, b"content-length")
     if codings:
@@ -233,7 +233,7 @@ def _read_chunks(cursor: _Cursor) -> bytes:
         _require(cursor.take(2) == b"\r\n", "a chunk that is longer than it says")
 
 
-def _closes(headers: List[Header], minor: int) -> bool:
+def _closes(headers: list[Header], minor: int) -> bool:
     """RFC 9112 section 9.3; and Connection names no header that is for the far end (RFC 9110 section 7.6.1)."""
     options = b",".join(_values(headers, b"connection")).split(b",")
     named = [option.strip(b" \t").lower() for option in options]

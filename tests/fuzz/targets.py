@@ -6,7 +6,8 @@ import random
 import time
 import traceback
 from collections import Counter
-from typing import Callable, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import Callable, NamedTuple
 
 from tests.fuzz import beats, documents, messages
 from tests.fuzz.mutate import Mutator, Target

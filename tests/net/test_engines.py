@@ -1,0 +1,334 @@
+"""What callers of the proxy see, whichever engine it has: requests in, replies out, and how either side may leave.
+
+Every test runs with both engines, on loopback, and every wait has a deadline. The side of the servers is in
+test_engines_servers.py; what only ponte/net/events.py has, in test_events.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+import time
+import unittest
+from collections.abc import Iterator
+from unittest import mock
+
+from ponte.calls.rule import Outcome
+from ponte.net.address import Address
+from ponte.net.message import CONTINUE, ProtocolError, Reply, Request, encode_reply
+from ponte.net.wire import Connection
+from tests.fakes import hurry_listeners
+from tests.net.engines import (
+    CLOSING,
+    ONE_MIB,
+    SOON_S,
+    Engine,
+    EngineCase,
+    Mute,
+    OfEvents,
+    OfThreads,
+    Trying,
+    post,
+    receive,
+    reset,
+    slow_reader,
+    wait_for,
+    wait_until_refused,
+)
+from tests.net.test_pool import Peer
+from tests.net.test_wire import OK, PATIENCE_S, POST, connect, echo, soon
+
+
+def setUpModule() -> None:
+    hurry_listeners()
+
+
+class Callers(EngineCase):
+    """Requests in, replies out."""
+
+    def test_pipelined_requests_are_answered_in_their_order(self) -> None:
+        with self.running() as engine:
+            replies = self.exchange(engine.address, b"".join(post(body=b"%d" % number) for number in range(300)))
+        self.assertEqual([int(reply.body) for reply in replies], list(range(300)))
+
+    def test_a_refused_request_is_answered_and_the_connection_closed(self) -> None:
+        """After an error the framing is lost: what follows is not read as a request."""
+        begin = mock.Mock(side_effect=echo)
+        with self.running(begin) as engine:
+            for bad, status in ((b"nonsense\r\n\r\n", 400), (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", 411),
+                                (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999\r\n\r\n", 413),
+                                (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505), (b"\x16\x03\x01\x02\x00\x01", 400)):
+                replies = self.exchange(engine.address, bad + POST)
+                self.assertEqual([(reply.status, reply.keep_alive) for reply in replies], [(status, False)])
+            self.wait_for_end(engine)
+        begin.assert_not_called()
+
+    def test_a_request_that_is_not_whole_is_not_begun(self) -> None:
+        """Wherever it is cut."""
+        begin = mock.Mock(side_effect=echo)
+        with self.running(begin) as engine:
+            for end in range(len(POST)):
+                self.assertEqual(self.exchange(engine.address, POST[:end]), [])
+        begin.assert_not_called()
+
+    def test_a_request_in_many_pieces_is_begun_once(self) -> None:
+        begin = mock.Mock(side_effect=echo)
+        with self.running(begin) as engine, contextlib.closing(connect(engine.address)) as caller:
+            for position in range(len(POST) - 1):
+                caller.send(POST[position:position + 1], soon())
+            self.assertEqual(self.ask(caller, POST[-1:]).body, b"hello")
+        self.assertEqual(begin.call_count, 1)
+
+    def test_what_begin_raises_is_answered(self) -> None:
+        """A ProtocolError with its status, anything else as a 500 that tells nothing of our inside."""
+        for error, status in ((ProtocolError(412, "gone"), 412), (RuntimeError("secret"), 500),
+                              (OSError("secret"), 500)):
+            with self.running(mock.Mock(side_effect=error)) as engine:
+                reply, = self.exchange(engine.address, POST * 2)
+                self.assertEqual((reply.status, b"secret" in reply.body, reply.keep_alive), (status, False, False))
+                self.wait_for_end(engine)
+
+    def test_a_relay_that_fails_costs_its_call_only(self) -> None:
+        """A 500, at whatever step it fails; no call is left running, and the next one is answered."""
+        class Failing(Trying):
+            def __init__(self, step: str, error: Exception, address: Address) -> None:
+                super().__init__(address)
+                for name in ("next_attempt", "settle"):
+                    if name == step:
+                        setattr(self, name, mock.Mock(side_effect=error))
+
+        with Peer(CLOSING, CLOSING) as peer:
+            for step, error in (("next_attempt", RuntimeError("secret")), ("settle", OSError("secret")),
+                                ("settle", RuntimeError("secret"))):
+                with self.subTest(step), self.running(lambda *_: Failing(step, error, peer.address)) as engine:  # noqa: B023
+                    reply, = self.exchange(engine.address, POST)
+                    self.assertEqual((reply.status, b"secret" in reply.body), (500, False))
+                    self.wait_for_end(engine)
+
+    def test_errors_end_the_connection(self) -> None:
+        with self.running(lambda request, at: Reply(404, {}, b"")) as engine:
+            self.assertEqual([reply.keep_alive for reply in self.exchange(engine.address, POST * 2)], [False])
+
+    def test_a_caller_that_speaks_http_1_0_is_answered_once(self) -> None:
+        with self.running() as engine:
+            old = POST.replace(b"HTTP/1.1", b"HTTP/1.0")
+            self.assertEqual([(reply.body, reply.keep_alive) for reply in self.exchange(engine.address, old * 2)],
+                             [(b"hello", False)])
+
+    def test_a_waiting_caller_is_told_to_continue(self) -> None:
+        """Before its body, and once; also behind another request."""
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        hello = encode_reply(Reply(200, {}, b"hello"))
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller:
+            for request, answer in ((head, CONTINUE), (POST + head, hello + CONTINUE)):
+                caller.send(request, soon())
+                self.assertEqual(b"".join(receive(caller, 1) for _ in answer), answer)
+                self.assertEqual(self.ask(caller, b"ok").body, b"ok")
+
+    def test_connections_beyond_the_limit_are_turned_away_at_once(self) -> None:
+        """503 with Not-Executed: any caller may try elsewhere. When one leaves, another one is welcome."""
+        with self.running(max_connections=1) as engine:
+            with contextlib.closing(connect(engine.address)) as first:
+                self.ask(first)
+                with contextlib.closing(connect(engine.address)) as second:
+                    reply = second.read(soon())
+                assert reply
+                self.assertEqual((reply.status, reply.headers["not-executed"], reply.keep_alive), (503, "1", False))
+                self.assertEqual(self.ask(first).status, 200)
+            self.wait_for_end(engine)
+            self.assertEqual(len(self.exchange(engine.address, POST)), 1)
+
+    def test_a_connection_that_breaks_as_it_is_accepted_does_not_stop_the_others(self) -> None:
+        with self.running() as engine:
+            for _ in range(20):
+                reset(socket.create_connection(engine.address, PATIENCE_S))
+            self.assertEqual([reply.body for reply in self.exchange(engine.address, POST)], [b"hello"])
+            self.wait_for_end(engine)
+
+    def test_a_body_of_a_mebibyte_goes_through_to_a_slow_reader(self) -> None:
+        """Both ways, in many pieces, and nothing is lost."""
+        with self.running() as engine, slow_reader(engine.address) as caller:
+            for _ in range(2):
+                sending = threading.Thread(target=caller.send, args=(post(body=ONE_MIB), soon()))
+                sending.start()
+                reply = caller.read(soon())
+                sending.join()
+                assert reply
+                self.assertTrue(reply.body == ONE_MIB)
+
+    def test_a_caller_that_does_not_read_is_cut_off(self) -> None:
+        """At a deadline for the whole reply, however it drips."""
+        self.limit("MESSAGE_TIMEOUT_S")
+        with self.running(lambda request, at: Reply(200, {}, ONE_MIB * 8)) as engine, \
+                slow_reader(engine.address) as caller:
+            caller.send(POST, soon())
+            end = soon()
+            with contextlib.suppress(ConnectionResetError):
+                while receive(caller, 20_000) and time.monotonic() < end:    # 400 s for all of it
+                    self.assertFalse(engine.wait_until_quiet(0.01) and time.monotonic() > end)
+                    if not engine.connections:
+                        break
+            self.wait_for_end(engine)
+
+    def test_a_dripping_request_ends_at_the_deadline_of_its_message(self) -> None:
+        """408, counted from its first byte."""
+        self.limit("MESSAGE_TIMEOUT_S")
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller:
+            caller.send(POST[:30], soon())
+            end = soon()
+            while not select.select([caller.socket], [], [], SOON_S / 5)[0] and time.monotonic() < end:
+                caller.send(b"a", soon())       # a very long header
+            self.assertLess(time.monotonic(), end)
+            reply = caller.read(soon())
+            assert reply
+            self.assertEqual((reply.status, reply.keep_alive), (408, False))
+
+    def test_a_silent_connection_is_closed(self) -> None:
+        """Before its first request and after it; no reply is made up."""
+        self.limit("IDLE_TIMEOUT_S")
+        with self.running() as engine:
+            for requests in (0, 1):
+                with contextlib.closing(connect(engine.address)) as caller:
+                    for _ in range(requests):
+                        self.ask(caller)
+                    self.assertIsNone(caller.read(soon()))
+
+    def test_the_end_of_a_connection_is_told_at_once_and_not_waited_for_long(self) -> None:
+        """The stream ends with the last reply. A caller that does not hang up then is hung up on."""
+        self.limit("LINGER_S", 60.0)
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller:
+            self.ask(caller, POST.replace(b"HTTP/1.1", b"HTTP/1.0"))
+            self.assertIsNone(caller.read(soon()))
+        self.limit("LINGER_S")
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller:
+            self.ask(caller, POST.replace(b"HTTP/1.1", b"HTTP/1.0"))
+            self.wait_for_end(engine)
+
+    def test_a_retiring_engine_ends_connections_with_their_next_reply(self) -> None:
+        """So that nobody is cut off between two calls."""
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller:
+            self.assertTrue(self.ask(caller).keep_alive)
+            engine.retire()
+            self.assertFalse(self.ask(caller).keep_alive)
+            self.assertIsNone(caller.read(soon()))
+            caller.close()
+            self.wait_for_end(engine)
+
+
+class Ends(EngineCase):
+    """Callers that leave in the middle of a call, and engines that do."""
+
+    @contextlib.contextmanager
+    def calling(self) -> Iterator[tuple[Engine, Connection[Reply], Trying, Connection[Request]]]:
+        """A call that has reached its server: the engine, its caller, its relay, and the server's side of it."""
+        with Mute() as server:
+            relay = Trying(server.address)
+            with self.running(lambda *_: relay) as engine, contextlib.closing(connect(engine.address)) as caller:
+                caller.send(POST, soon())
+                with server.asked() as asked:
+                    yield engine, caller, relay, asked
+
+    def test_a_caller_that_says_no_more_still_gets_its_reply(self) -> None:
+        with self.calling() as (engine, caller, _, asked):
+            caller.socket.shutdown(socket.SHUT_WR)
+            asked.send(OK, soon())
+            reply = caller.read(soon())
+            assert reply
+            self.assertEqual(reply.body, b"ok")
+            self.assertIsNone(caller.read(soon()))
+            self.wait_for_end(engine)
+
+    def test_a_caller_that_leaves_does_not_end_its_call(self) -> None:
+        """It hangs up, with what it has sent ahead unread, or is reset: the relay is settled, and nothing is left."""
+        for leave in (socket.socket.close, reset):
+            for ahead in (b"", POST[:20], POST):
+                with self.subTest(leave=leave, ahead=ahead), self.calling() as (engine, caller, relay, asked):
+                    caller.send(ahead, soon())
+                    leave(caller.socket)
+                    self.assertFalse(engine.wait_until_quiet(0.01), "the call goes on")
+                    asked.send(CLOSING, soon())
+                    self.assertTrue(relay.ended.wait(PATIENCE_S))
+                    self.assertIs(relay.result.outcome, Outcome.ANSWERED)
+                    self.assertTrue(engine.wait_until_quiet(PATIENCE_S))
+                    if not ahead.endswith(b"hello"):        # else that call is on its way now
+                        self.wait_for_end(engine)
+
+    def test_quiet_means_that_no_call_runs(self) -> None:
+        """Idle connections do not count, unless asked for."""
+        with self.calling() as (engine, caller, _, asked):
+            self.assertFalse(engine.wait_until_quiet(0.01))
+            quiet: list[bool] = []
+            waiting = threading.Thread(target=lambda: quiet.append(engine.wait_until_quiet(PATIENCE_S)))
+            waiting.start()
+            asked.send(OK, soon())
+            waiting.join()
+            self.assertEqual(quiet, [True])
+            self.assertFalse(engine.wait_until_quiet(0.01, idle_too=True))
+            caller.close()
+            self.assertTrue(engine.wait_until_quiet(PATIENCE_S, idle_too=True))
+
+    def test_a_closed_engine_is_gone(self) -> None:
+        """Its port is refused, its idle connections have ended, also to servers; closing it again does nothing."""
+        with Peer(OK) as peer, self.running(lambda *_: Trying(peer.address)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
+            self.ask(caller)
+            engine.close()
+            self.assertIsNone(caller.read(soon()))
+            self.assertTrue(engine.wait_until_quiet(PATIENCE_S, idle_too=True))
+            with self.assertRaises(OSError):
+                connect(engine.address)
+            engine.close()
+
+    def test_an_engine_that_never_ran_can_be_closed(self) -> None:
+        """A proxy that cannot start has one. Nobody gets in."""
+        engine = self.make("127.0.0.1", 0, echo)
+        engine.close()
+        with self.assertRaises(OSError):
+            connect(engine.address)
+
+    def test_closing_gives_running_calls_their_grace(self) -> None:
+        """Their replies arrive; idle connections end, a new one is refused, and the closing ends with the last call."""
+        with self.calling() as (engine, caller, _, asked), contextlib.closing(connect(engine.address)) as idle:
+            wait_for(lambda: engine.connections == 2)
+            closing = threading.Thread(target=engine.close, args=(PATIENCE_S,))
+            closing.start()
+            wait_until_refused(engine.address)
+            self.assertIsNone(idle.read(soon()))
+            asked.send(OK, soon())
+            reply = caller.read(soon())
+            closing.join(PATIENCE_S)
+            assert reply
+            self.assertEqual((reply.body, reply.keep_alive, closing.is_alive()), (b"ok", False, False))
+
+    def test_closing_cuts_off_what_takes_longer(self) -> None:
+        """No half reply: the streams just end, on both sides."""
+        with self.calling() as (engine, caller, _, asked):
+            engine.close(0.01)
+            with contextlib.suppress(ConnectionResetError):
+                self.assertIsNone(caller.read(soon()))
+            with contextlib.suppress(ConnectionResetError):
+                self.assertIsNone(asked.read(soon()))
+
+
+# ---- with each engine -----------------------------------------------------------------------------------
+
+class CallersOfThreads(OfThreads, Callers, unittest.TestCase):
+    pass
+
+
+class CallersOfEvents(OfEvents, Callers, unittest.TestCase):
+    pass
+
+
+class EndsOfThreads(OfThreads, Ends, unittest.TestCase):
+    pass
+
+
+class EndsOfEvents(OfEvents, Ends, unittest.TestCase):
+    pass
+
+
+if __name__ == "__main__":
+    unittest.main()

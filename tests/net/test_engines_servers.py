@@ -1,0 +1,422 @@
+"""What servers of the proxy see, and what each of their failures is, whichever engine it has; and that one slow or
+stuck peer holds up nobody else. The side of the callers is in test_engines.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import sys
+import threading
+import time
+import unittest
+from typing import Any
+from unittest import mock
+
+from ponte.calls.hop import Result
+from ponte.calls.rule import Outcome
+from ponte.net.address import Address
+from ponte.net.message import CONTINUE, Reply, Request, encode_reply
+from ponte.net.parser import ReplyParser
+from ponte.net.wire import Connection
+from tests.fakes import hurry_listeners, refused_address
+from tests.net.engines import (
+    CLOSING,
+    ONE_MIB,
+    SOON_S,
+    EngineCase,
+    Mute,
+    OfEvents,
+    OfThreads,
+    Trying,
+    no_file_descriptors,
+    post,
+    receive,
+    reset,
+    slow_reader,
+    swallow,
+    wait_for,
+)
+from tests.net.test_pool import Peer
+from tests.net.test_wire import OK, PATIENCE_S, POST, connect, soon
+
+
+def setUpModule() -> None:
+    hurry_listeners()
+
+
+class Servers(EngineCase):
+    """Exchanges with servers, and which outcome each failure is."""
+
+    def result(self, *addresses: Address, timeout_s: float = PATIENCE_S, message: bytes = POST) -> Result:
+        relay = Trying(*addresses, timeout_s=timeout_s, message=message)
+        self.carry_out(relay)
+        return relay.result
+
+    def test_a_connection_is_used_again(self) -> None:
+        """Three calls, one connection; also for a second caller."""
+        with Peer(OK, OK, OK) as peer, self.running(lambda *_: Trying(peer.address)) as engine:
+            for _ in range(3):
+                with contextlib.closing(connect(engine.address)) as caller:
+                    self.assertEqual(self.ask(caller).body, b"ok")
+            self.assertEqual(peer.accepted, 1)
+
+    def test_a_connection_that_its_server_closes_is_not_used_again(self) -> None:
+        with Peer(CLOSING, OK) as peer:
+            replies = self.carry_out(Trying(peer.address), Trying(peer.address))
+            self.assertEqual(([reply.body for reply in replies], peer.accepted), ([b"bye", b"ok"], 2))
+
+    def test_a_server_that_says_that_it_closes_is_believed(self) -> None:
+        """However long it takes for that: the next request goes out on another connection."""
+        with Mute() as server, self.running(lambda *_: Trying(server.address)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
+            caller.send(POST, soon())
+            with server.asked() as first:
+                first.send(CLOSING, soon())
+                self.assertIsNotNone(caller.read(soon()))
+                caller.send(POST, soon())
+                with server.asked() as second:
+                    second.send(OK, soon())
+                    reply = caller.read(soon())
+        self.assertEqual(reply and reply.body, b"ok")
+
+    def test_a_kept_connection_that_ends_as_a_call_begins_is_not_used_again(self) -> None:
+        """It is looked at before anything is sent on it: its end may be there, and not be noticed yet."""
+        def begin(request: Request, received_at: float) -> Trying:
+            for connection in kept:
+                connection.close()
+            return Trying(server.address)
+
+        kept: list[Connection[Request]] = []
+        with Mute() as server, self.running(begin) as engine, contextlib.closing(connect(engine.address)) as caller:
+            caller.send(POST, soon())
+            with server.asked() as first:
+                first.send(OK, soon())
+                self.assertIsNotNone(caller.read(soon()))
+                kept.append(first)
+                caller.send(POST, soon())
+                with server.asked() as second:
+                    second.send(OK, soon())
+                    reply = caller.read(soon())
+        self.assertEqual(reply and reply.body, b"ok")
+
+    def test_a_long_request_goes_out_in_many_pieces(self) -> None:
+        """On a new connection and on a kept one; and its reply is seen."""
+        long = post(body=ONE_MIB * 8)       # more than the system takes at once
+        with Mute() as server, self.running(lambda *_: Trying(server.address, message=long)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
+            caller.send(POST * 2, soon())
+            with server.accept() as accepted:
+                for _ in range(2):
+                    swallow(accepted, len(long))
+                    accepted.sendall(OK)
+                    reply = caller.read(soon())
+                    self.assertEqual(reply and reply.body, b"ok")
+
+    def test_a_connection_that_has_ended_meanwhile_is_not_used_again(self) -> None:
+        """A request that went out on it would have an unknown outcome, for nothing."""
+        leaving = encode_reply(Reply(200, {"Note": "the peer hangs up without saying so"}, b"bye"))
+        with Peer(leaving, OK) as peer, self.running(lambda *_: Trying(peer.address)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
+            self.assertEqual(self.ask(caller).body, b"bye")
+            with contextlib.closing(connect(peer.address)):     # accepted: so it has hung up on the first one
+                wait_for(lambda: peer.accepted == 2)
+            self.assertEqual((self.ask(caller).body, peer.accepted), (b"ok", 3))
+
+    def test_a_kept_connection_on_which_more_has_come_is_not_used_again(self) -> None:
+        """What came in between two calls would be taken for the reply to the next."""
+        with Mute() as server, self.running(lambda *_: Trying(server.address)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
+            caller.send(POST, soon())
+            with server.asked() as first:
+                first.send(OK, soon())
+                self.assertIsNotNone(caller.read(soon()))
+                first.send(OK.replace(b"ok", b"no"), soon())
+                caller.send(POST, soon())
+                with server.asked() as second:
+                    second.send(OK, soon())
+                    reply = caller.read(soon())
+        self.assertEqual(reply and reply.body, b"ok")
+
+    def test_a_refused_connection_was_not_sent(self) -> None:
+        """Definite; and the next candidate is asked."""
+        self.assertEqual(self.result(refused_address(self))[:4],
+                         (Outcome.NOT_SENT, None, "connect: Connection refused", False))
+        with Peer(OK) as peer:
+            relay = Trying(refused_address(self), refused_address(self), peer.address)
+            self.assertEqual([reply.body for reply in self.carry_out(relay)], [b"ok"])
+            self.assertEqual([result.outcome.name for result in relay.results], ["NOT_SENT", "NOT_SENT", "ANSWERED"])
+
+    def test_a_thousand_dead_candidates_are_asked_in_one_call(self) -> None:
+        """However a loop goes from one to the next, it is not by recursion."""
+        dead = refused_address(self)
+        relay = Trying(*[dead] * 1000)
+        reply, = self.carry_out(relay)
+        self.assertEqual((reply.status, len(relay.results)), (502, 1000))
+
+    def test_a_host_without_meaning_was_not_sent(self) -> None:
+        """Whatever the resolver says or raises."""
+        for host in ("a..b", "a" * 64, "127.0.0.1\0", "no.such.host.invalid", "\ud800"):
+            with self.subTest(host):
+                result = self.result((host, 1))
+                self.assertEqual((result.outcome, result.what[:8]), (Outcome.NOT_SENT, "connect:"))
+
+    def test_a_server_may_be_known_by_its_name(self) -> None:
+        """And its connection is used again."""
+        with Peer(OK, OK, OK) as peer:
+            replies = self.carry_out(*[Trying(("localhost", peer.address[1])) for _ in range(3)])
+            self.assertEqual(([reply.body for reply in replies], peer.accepted), ([b"ok"] * 3, 1))
+
+    def test_a_reply_that_is_not_whole_and_alone_is_none(self) -> None:
+        """Each of these may have run: sent, and no reply."""
+        for name, script in (("nothing", b""), ("half a head", OK[:10]), ("half a body", OK[:-1]),
+                             ("garbage", b"garbage\r\n"), ("no length", b"HTTP/1.1 200 OK\r\n\r\nok"),
+                             ("too much", OK + b"x"), ("two replies", OK + OK), ("interim only", CONTINUE)):
+            with self.subTest(name), Peer(script) as peer:
+                result = self.result(peer.address)
+                self.assertEqual((result.outcome, result.reply, result.timed_out, result.what[:6]),
+                                 (Outcome.UNKNOWN, None, False, "reply:"))
+
+    def test_an_interim_reply_is_passed_over(self) -> None:
+        with Peer(CONTINUE + OK) as peer:
+            self.assertIs(self.result(peer.address).outcome, Outcome.ANSWERED)
+
+    def test_a_late_reply_is_a_timeout(self) -> None:
+        """Unknown; and the connection is not used again, or the reply would go to the next call."""
+        relays: list[Trying] = []
+
+        def begin(request: Request, received_at: float) -> Trying:
+            relays.append(Trying(server.address, timeout_s=PATIENCE_S if relays else SOON_S))
+            return relays[-1]
+
+        with Mute() as server, self.running(begin) as engine:
+            with contextlib.closing(connect(engine.address)) as caller:
+                caller.send(POST, soon())
+                with server.asked() as late:
+                    reply = caller.read(soon())
+                    assert reply
+                    self.assertEqual((relays[0].result.outcome, relays[0].result.timed_out, relays[0].result.what),
+                                     (Outcome.UNKNOWN, True, "reply: timed out"))
+                    with contextlib.suppress(OSError):      # it has been hung up on
+                        late.send(OK.replace(b"ok", b"no"), soon())
+            with contextlib.closing(connect(engine.address)) as caller:
+                caller.send(POST, soon())
+                with server.asked() as asked:
+                    asked.send(OK, soon())
+                    reply = caller.read(soon())
+                    assert reply
+        self.assertEqual(reply.body, b"ok")
+
+    def test_a_dripping_reply_is_late_too(self) -> None:
+        """A byte now and then gains no time."""
+        with Mute() as server:
+            relay = Trying(server.address, timeout_s=SOON_S)
+            with self.running(lambda *_: relay) as engine, contextlib.closing(connect(engine.address)) as caller:
+                caller.send(POST, soon())
+                with server.asked() as asked, contextlib.suppress(OSError):
+                    end = soon()
+                    while not relay.ended.wait(SOON_S / 10) and time.monotonic() < end:
+                        asked.send(b"HTTP/1.1 200 OK\r\nX: y" if asked.received_at else b"", soon())
+                        asked.received_at = 0.0
+                        asked.send(b"y", soon())
+                self.assertTrue(relay.ended.wait(PATIENCE_S))
+        self.assertEqual((relay.result.outcome, relay.result.timed_out), (Outcome.UNKNOWN, True))
+
+    def test_a_request_that_is_not_taken_in_time_was_not_sent(self) -> None:
+        """Its last byte never left: a server that reads nothing cannot have run it."""
+        with Mute() as server:
+            result = self.result(server.address, timeout_s=SOON_S, message=post(body=ONE_MIB * 16))
+        self.assertEqual((result.outcome, result.timed_out, result.what),
+                         (Outcome.NOT_SENT, True, "send: timed out"))
+
+    def test_a_kept_connection_that_fails_to_send_is_replaced(self) -> None:
+        """The last byte did not leave: nobody can have run it. On a fresh connection the same is an error."""
+        long = post(body=ONE_MIB * 8)
+        with Mute() as server:
+            relay = Trying(server.address, message=long)
+            relays = iter((Trying(server.address), relay))
+            with self.running(lambda *_: next(relays)) as engine, \
+                    contextlib.closing(connect(engine.address)) as caller:
+                caller.send(POST, soon())
+                with server.asked() as first:
+                    first.send(OK, soon())
+                    self.assertIsNotNone(caller.read(soon()))
+                    caller.send(POST, soon())       # the second call: it is sent on the kept connection
+                    receive(first, 10)              # and is on its way: now it breaks
+                    reset(first.socket)
+                with contextlib.closing(server.accept()) as second:
+                    second.recv(10)
+                    reset(second)
+                self.assertIsNotNone(caller.read(soon()))
+        self.assertEqual([(result.outcome, result.what[:5], result.timed_out) for result in relay.results],
+                         [(Outcome.NOT_SENT, "send:", False)])
+
+    def test_idle_connections_to_others_are_closed(self) -> None:
+        """Who drains waits for us to hang up."""
+        with Mute() as server, self.running(lambda *_: Trying(server.address)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
+            caller.send(POST, soon())
+            with server.asked() as asked:
+                asked.send(OK, soon())
+                self.assertIsNotNone(caller.read(soon()))
+                engine.keep_only({server.address})
+                caller.send(POST, soon())
+                self.assertIsNotNone(asked.read(soon()), "the same connection")
+                engine.keep_only(set())             # not idle: it may go on
+                asked.send(OK, soon())
+                self.assertIsNotNone(caller.read(soon()))
+                engine.keep_only(set())
+                self.assertIsNone(asked.read(soon()), "hung up")
+
+    def test_a_connection_unused_for_long_is_not_trusted(self) -> None:
+        """Something on the way may have forgotten it without a word."""
+        self.limit("POOL_IDLE_S")
+        with Peer(OK, OK) as peer, self.running(lambda *_: Trying(peer.address)) as engine, \
+                contextlib.closing(connect(engine.address)) as caller:
+            self.ask(caller)
+            select.select([caller.socket], [], [], SOON_S * 2)
+            self.ask(caller)
+            self.assertEqual(peer.accepted, 2)
+
+    @unittest.skipIf(sys.platform == "win32", "there is no such limit there")
+    def test_without_a_file_descriptor_a_call_is_not_sent(self) -> None:
+        """Definite, and the engine lives on."""
+        with Peer(CLOSING, OK) as peer, self.running(lambda *_: next(begun)) as engine:
+            relays = [Trying(peer.address) for _ in range(3)]
+            begun = iter(relays)
+            with contextlib.closing(connect(engine.address)) as caller:
+                self.assertEqual(self.ask(caller).body, b"bye")
+                with no_file_descriptors():
+                    self.ask(caller)
+            self.assertEqual((relays[1].result.outcome, relays[1].result.what[:8]), (Outcome.NOT_SENT, "connect:"))
+            self.assertEqual([reply.body for reply in self.exchange(engine.address, POST)], [b"ok"])
+
+
+class Neighbours(EngineCase):
+    """A slow, stuck or greedy peer holds up nobody else."""
+
+    def test_a_stuck_server_holds_up_no_other_call(self) -> None:
+        """Twenty calls wait for one that accepts and never answers; others are answered, and so are these later."""
+        with Mute() as stuck, Peer(*[OK] * 3) as peer, self.running(
+                lambda request, at: Trying(stuck.address if request.target == "/stuck" else peer.address)) as engine, \
+                contextlib.ExitStack() as stack:
+            callers = [stack.enter_context(contextlib.closing(connect(engine.address))) for _ in range(20)]
+            for caller in callers:
+                caller.send(post("/stuck"), soon())
+            asked = [stack.enter_context(stuck.asked()) for _ in callers]
+            with contextlib.closing(connect(engine.address)) as other:
+                self.assertEqual([self.ask(other).body for _ in range(3)], [b"ok"] * 3)
+            for connection in asked:
+                connection.send(OK, soon())
+            for caller in callers:
+                self.assertIsNotNone(caller.read(soon()))
+
+    def test_a_server_that_takes_no_connection_holds_up_no_other_call(self) -> None:
+        """Its backlog is full: a connect waits, as for a host that is gone."""
+        with contextlib.closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as full, Peer(OK) as peer, \
+                contextlib.ExitStack() as stack:
+            for _ in range(3):
+                filler = stack.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex(full.getsockname())
+            late = Trying(full.getsockname(), timeout_s=SOON_S)
+            relays = {"/late": late, "/greeter": Trying(peer.address)}
+            with self.running(lambda request, at: relays[request.target]) as engine, \
+                    contextlib.closing(connect(engine.address)) as caller, \
+                    contextlib.closing(connect(engine.address)) as other:
+                caller.send(post("/late"), soon())
+                self.assertEqual(self.ask(other).body, b"ok")
+                self.assertIsNotNone(caller.read(soon()))
+            self.assertEqual((late.result.outcome, late.result.timed_out, late.result.what),
+                             (Outcome.NOT_SENT, True, "connect: timed out"))
+
+    def test_a_name_that_is_looked_up_holds_up_no_other_call(self) -> None:
+        """A resolver may take half a minute."""
+        go_on = threading.Event()
+
+        def look_up(*args: Any, **options: Any) -> socket.socket:
+            go_on.wait(PATIENCE_S)
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+        with self.running(lambda request, at: Trying(("slow.invalid", 1)) if request.target == "/slow"
+                          else Reply(200, {}, b"quick")) as engine, \
+                contextlib.closing(connect(engine.address)) as caller, \
+                contextlib.closing(connect(engine.address)) as other, mock.patch("socket.getaddrinfo", look_up):
+            caller.send(post("/slow"), soon())
+            self.assertEqual(self.ask(other).body, b"quick")
+            go_on.set()
+            self.assertIsNotNone(caller.read(soon()))
+
+    def test_a_stuck_caller_holds_up_no_other_call(self) -> None:
+        """It never reads its long reply."""
+        bodies = {"/long": ONE_MIB * 8, "/greeter": b""}
+        with self.running(lambda request, at: Reply(200, {}, bodies[request.target])) as engine, \
+                slow_reader(engine.address) as stuck, contextlib.closing(connect(engine.address)) as other:
+            stuck.send(post("/long"), soon())
+            for _ in range(3):
+                self.assertEqual(self.ask(other).status, 200)
+
+    def test_a_long_burst_does_not_starve_another_caller(self) -> None:
+        """Its requests take turns with those of others."""
+        order: list[str] = []
+
+        def begin(request: Request, received_at: float) -> Reply:
+            if not order:
+                other.send(post("/other"), soon())      # while the whole burst is there
+            order.append(request.target)
+            return Reply(200, {}, b"")
+
+        with self.running(begin) as engine, contextlib.closing(connect(engine.address)) as other:
+            self.assertEqual(len(self.exchange(engine.address, post("/burst") * 1000)), 1000)
+            self.assertIsNotNone(other.read(soon()))
+        self.assertLess(order.index("/other"), 900)
+
+    def test_a_flood_of_connections_holds_up_nobody(self) -> None:
+        """Three hundred come at once, and say nothing."""
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller, \
+                contextlib.ExitStack() as stack:
+            self.ask(caller)
+            for _ in range(300):
+                sock = stack.enter_context(socket.socket())
+                sock.setblocking(False)
+                sock.connect_ex(engine.address)
+            started = time.monotonic()
+            self.ask(caller)
+            self.assertLess(time.monotonic() - started, 1.0)
+            wait_for(lambda: engine.connections == 301)
+
+    @unittest.skipIf(sys.platform == "win32", "there is no such limit there")
+    def test_without_file_descriptors_open_connections_are_served(self) -> None:
+        """Who comes then is accepted later."""
+        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller, socket.socket() as sock:
+            self.ask(caller)
+            sock.settimeout(PATIENCE_S)
+            with no_file_descriptors():
+                sock.connect(engine.address)
+                for _ in range(3):
+                    self.assertEqual(self.ask(caller).body, b"hello")
+            later: Connection[Reply] = Connection(sock, ReplyParser())
+            self.assertEqual(self.ask(later).body, b"hello")
+
+
+# ---- with each engine -----------------------------------------------------------------------------------
+
+class ServersOfThreads(OfThreads, Servers, unittest.TestCase):
+    pass
+
+
+class ServersOfEvents(OfEvents, Servers, unittest.TestCase):
+    pass
+
+
+class NeighboursOfThreads(OfThreads, Neighbours, unittest.TestCase):
+    pass
+
+
+class NeighboursOfEvents(OfEvents, Neighbours, unittest.TestCase):
+    pass
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,293 @@
+"""TLS on the TCP ports: who is believed, what a failed handshake means to rule R, and that none holds up others."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import socket
+import ssl
+import threading
+import time
+import unittest
+from collections.abc import Iterator
+from typing import Any, Callable
+from unittest import mock
+
+from client import Client, NotSent
+from ponte.net.address import Address
+from ponte.net.message import Reply, Request, encode_request
+from ponte.net.pool import ExchangeError, Pool
+from ponte.net.tls import Tls
+from ponte.net.wire import Listener
+from ponte.process.options import UsageError, chosen_tls
+from proxy import ENGINES, Proxy
+from registry import Registry
+from server import Server, idempotent
+from tests.net.certificates import Certificates, needs_openssl
+from tests.system.harness import START_S, SystemTest, wait_until
+
+PATIENCE_S = 5.0
+MIB = 2 ** 20
+ASK = encode_request("POST", "/", {"Host": "a"}, b"x")
+
+
+@idempotent
+def echo(text: str) -> str:
+    return text
+
+
+def store(text: str) -> int:
+    """Not idempotent."""
+    return len(text)
+
+
+def knows_both(stub: Client) -> bool:
+    return len(stub.endpoints) == 2
+
+
+@needs_openssl
+class TlsTest(unittest.TestCase):
+    files: Certificates
+    trusting: Tls
+    mutual: Tls
+    one_sided: Tls
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.files = Certificates(cls)
+        cls.trusting = Tls(ca=cls.files.ca)             # as a client without a certificate
+        cls.mutual = Tls(cls.files.local, ca=cls.files.ca)
+        cls.one_sided = Tls(cls.files.local)            # as a server that takes any caller
+
+
+class CommandLine(TlsTest):
+    def chosen(self, cert: str | None = None, key: str | None = None,
+               ca: str | None = None) -> argparse.Namespace:
+        return argparse.Namespace(tls_cert=cert, tls_key=key, tls_ca=ca)
+
+    def test_without_an_option_there_is_no_tls(self) -> None:
+        self.assertIsNone(chosen_tls(self.chosen()))
+
+    def test_a_client_needs_an_authority_alone(self) -> None:
+        self.assertIsNotNone(chosen_tls(self.chosen(ca=self.files.ca), listens=False))
+
+    def test_what_cannot_be_meant_is_one_line(self) -> None:
+        """Also a key with a password, for which OpenSSL would ask at the terminal."""
+        cert, ca = self.files.local, self.files.ca
+        for chosen, listens, expected in (
+                (self.chosen(ca=ca), True, "--tls-cert"), (self.chosen(key=cert), False, "--tls-cert"),
+                (self.chosen("/nowhere/cert"), True, "--tls-cert /nowhere/cert: no such file"),
+                (self.chosen(cert, "/nowhere/key"), True, "--tls-key /nowhere/key"),
+                (self.chosen(cert, ca="/nowhere/ca"), True, "--tls-ca /nowhere/ca"),
+                (self.chosen(cert, self.files.stranger), True, "--tls-key"), (self.chosen(ca), True, "--tls-key"),
+                (self.chosen(cert, self.files.with_password()), True, "--tls-key"),
+                (self.chosen(cert, ca=__file__), True, "--tls-ca")):
+            with self.subTest(expected), self.assertRaisesRegex(UsageError, f"^[^\n]*{expected}[^\n]*$"):
+                chosen_tls(chosen, listens=listens)
+
+
+class Handshakes(TlsTest):
+    """A listener and a pool: whoever is not who he should be is not called."""
+
+    @contextlib.contextmanager
+    def listening(self, tls: Tls | None) -> Iterator[Address]:
+        self.handled = 0
+
+        def handle(request: Request, received_at: float) -> Reply:
+            self.handled += 1
+            return Reply(200, {}, request.body)
+
+        listener = Listener("127.0.0.1", 0, handle, tls=tls)
+        listener.start()
+        try:
+            yield listener.address
+        finally:
+            listener.close()
+
+    def exchange(self, address: Address, tls: Tls | None) -> Reply:
+        with contextlib.closing(Pool(tls)) as pool:
+            return pool.exchange(address, ASK, time.monotonic() + PATIENCE_S)
+
+    def test_a_server_is_known_by_its_address_or_name(self) -> None:
+        with self.listening(self.one_sided) as (_, port):
+            for host in ("127.0.0.1", "localhost"):
+                with self.subTest(host):
+                    self.assertEqual(self.exchange((host, port), self.trusting).body, b"x")
+
+    def test_who_is_not_believed_is_not_sent_anything(self) -> None:
+        """Another authority, another host, no TLS at all: definite, at once, and with the reason."""
+        verify, other = "certificate verify failed: ", Tls(ca=self.files.other_ca)
+        for server, caller, why in ((Tls(self.files.stranger), self.trusting, verify + "unable to get local issuer"),
+                                    (Tls(self.files.elsewhere), self.trusting, verify + "IP address mismatch"),
+                                    (self.one_sided, other, verify), (None, self.trusting, "")):
+            told = f"^connect: the TLS handshake failed: {why}[^_]*$"        # nothing of _ssl.c
+            with self.listening(server) as address, self.assertRaisesRegex(ExchangeError, told) as caught:
+                self.exchange(address, caller)
+            self.assertEqual((caught.exception.phase, caught.exception.sent, self.handled), ("connect", False, 0))
+
+    def test_a_host_that_no_certificate_can_be_for_is_an_error_like_others(self) -> None:
+        """An event loop would not survive a ValueError without losing the call."""
+        for host in (".a", ""):
+            with self.subTest(host), socket.socket() as sock, self.assertRaises(OSError):
+                self.trusting.wrap_connected(sock, host)
+
+    def test_a_plain_request_to_a_tls_port_is_refused_without_a_hang(self) -> None:
+        with self.listening(self.one_sided) as address:
+            began = time.monotonic()
+            with self.assertRaises(ExchangeError):
+                self.exchange(address, None)
+            self.assertLess(time.monotonic() - began, PATIENCE_S / 2)
+        self.assertEqual(self.handled, 0)
+
+    def test_with_an_authority_a_listener_demands_certificates_of_its_callers(self) -> None:
+        """One that it does not believe, or none, runs nothing; with TLS 1.3 the caller learns it instead of a reply."""
+        with self.listening(self.mutual) as address:
+            self.assertEqual(self.exchange(address, self.mutual).body, b"x")
+            for caller in (self.trusting, Tls(self.files.stranger, ca=self.files.ca)):
+                with self.assertRaisesRegex(ExchangeError, "the TLS handshake failed: .*alert"):
+                    self.exchange(address, caller)
+            self.assertEqual(self.handled, 1)
+
+    def test_old_versions_are_refused(self) -> None:
+        """TLS 1.1, by a caller that would take it. (OpenSSL must be told to offer it at all.)"""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with self.listening(self.one_sided) as address, socket.create_connection(address, PATIENCE_S) as sock, \
+                self.assertRaises(OSError):
+            context.wrap_socket(sock)
+
+    def test_a_send_that_fails_did_not_deliver_the_request(self) -> None:
+        """Rule R: the other side, which reads on only afterwards, gets less than all of it."""
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+        request = encode_request("POST", "/", {"Host": "a"}, b"x" * (16 * MIB))
+        received: list[int] = []
+        may_read = threading.Event()
+
+        def serve() -> None:
+            sock = self.one_sided.wrap_accepted(listening.accept()[0])
+            with sock, contextlib.suppress(OSError):
+                sock.do_handshake()
+                may_read.wait(PATIENCE_S)
+                received.append(0)
+                while data := sock.recv(65536):
+                    received[0] += len(data)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with contextlib.closing(Pool(self.trusting)) as pool, self.assertRaises(ExchangeError) as caught:
+            pool.exchange(listening.getsockname(), request, time.monotonic() + 0.5)
+        may_read.set()
+        thread.join()
+        self.assertEqual((caught.exception.phase, caught.exception.sent), ("send", False))
+        self.assertTrue(0 < received[0] < len(request), received)
+
+
+class Everybody(TlsTest):
+    """Registry, server, proxy and stub, all with mutual TLS, and both engines of the proxy."""
+
+    def on_both_engines(self, check: Callable[[Proxy, Client], None], **options: Any) -> None:
+        for engine in ENGINES:
+            with self.subTest(engine), contextlib.ExitStack() as stack:
+                registry = stack.enter_context(Registry(port=0, tls=self.mutual))
+                known: dict[str, Any] = {"registries": [registry.address], "tls": self.mutual}
+                stack.enter_context(Server("texts", [echo, store], **known))
+                proxy = stack.enter_context(Proxy(port=0, engine=engine, **known, **options))
+                stub = stack.enter_context(Client("texts", timeout_s=PATIENCE_S, **known))
+                wait_until(functools.partial(knows_both, stub), PATIENCE_S, "proxy and server are known")
+                check(proxy, stub)
+
+    def test_calls_pass_from_end_to_end_also_large_ones(self) -> None:
+        """Of many records, which arrive in pieces; and on kept connections."""
+        large = "x" * (MIB - 1000)
+
+        def check(proxy: Proxy, stub: Client) -> None:
+            for _ in range(3):
+                self.assertEqual(stub.echo(large), large)
+                self.assertEqual(stub.store("abc"), 3)
+            self.assertEqual(proxy.status()["requests"], {"calls": 6, "retries": 0, "not_sent": 0, "unknown": 0})
+
+        self.on_both_engines(check)
+
+    def test_a_slow_handshake_holds_up_nobody_and_ends_at_its_deadline(self) -> None:
+        """Some say nothing, some half a hello."""
+        def check(proxy: Proxy, stub: Client) -> None:
+            slow = [socket.create_connection(proxy.address, PATIENCE_S) for _ in range(8)]
+            for sock in slow[::2]:
+                sock.sendall(b"\x16\x03\x01\x02")
+            self.assertEqual(stub.echo("meanwhile"), "meanwhile")
+            for sock in slow:
+                with sock, contextlib.suppress(ConnectionResetError):
+                    self.assertEqual(sock.recv(1), b"")
+
+        with mock.patch("ponte.net.events.MESSAGE_TIMEOUT_S", 0.5), mock.patch("ponte.net.wire.MESSAGE_TIMEOUT_S", 0.5):
+            self.on_both_engines(check)
+
+    def test_garbage_and_plain_requests_are_refused_at_once(self) -> None:
+        def check(proxy: Proxy, stub: Client) -> None:
+            for data in (ASK, b"\0" * 100, b"\x16\x03\x01\x00\x05hello"):
+                with socket.create_connection(proxy.address, PATIENCE_S) as sock, \
+                        contextlib.suppress(ConnectionResetError):
+                    sock.sendall(data)
+                    self.assertNotIn(b"200", sock.recv(1000))
+            self.assertEqual(stub.echo("still"), "still")
+
+        self.on_both_engines(check)
+
+    def test_whoever_is_believed_nowhere_calls_nothing(self) -> None:
+        def check(proxy: Proxy, stub: Client) -> None:
+            stranger = Tls(self.files.stranger, ca=self.files.ca)
+            with contextlib.closing(Pool(stranger)) as pool, self.assertRaises(ExchangeError):
+                pool.exchange(proxy.address, ASK, time.monotonic() + PATIENCE_S)
+            self.assertEqual(proxy.status()["requests"]["calls"], 0)    # type: ignore[index,call-overload]
+
+        self.on_both_engines(check)
+
+    def test_a_server_that_is_not_believed_gets_no_call_from_a_proxy(self) -> None:
+        """It beats, and is listed; but its certificate is not for its address: not sent, by both engines."""
+        for engine in ENGINES:
+            with self.subTest(engine), contextlib.ExitStack() as stack:
+                registry = stack.enter_context(Registry(port=0, tls=self.mutual))
+                known: dict[str, Any] = {"registries": [registry.address]}
+                impostor = Tls(self.files.elsewhere, ca=self.files.ca)
+                server = stack.enter_context(Server("texts", [store], tls=impostor, **known))
+                stack.enter_context(Proxy(port=0, engine=engine, tls=self.mutual, **known))
+                stub = stack.enter_context(Client("texts", tls=self.mutual, **known))
+                with self.assertRaises(NotSent):
+                    stub.store("secret")
+                self.assertEqual(server.status()["requests"], {"calls": 0, "repeats": 0, "refused": 0})
+
+
+@needs_openssl
+class Processes(SystemTest):
+    """By the command line."""
+
+    files: Certificates
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.files = Certificates(cls)
+
+    def test_all_roles_with_mutual_tls(self) -> None:
+        mine = ("--tls-cert", self.files.local, "--tls-ca", self.files.ca)
+        registry = self.cluster.start_role("registry.py", "--port", "0", *mine)
+        self.cluster.registries.append(registry.address)
+        server = self.cluster.start_server("services/greeter.py", "server-1", *mine)
+        self.assertIn(f"https://127.0.0.1:{server.address[1]}/greeter", server.out)
+        proxy = self.cluster.start_role("proxy.py", "--port", "0", "--engine", "events",
+                                        *self.cluster.registry_option(), *mine)
+        proxy.wait_for_line("https://", START_S)
+        self.assertEqual(self.cluster.run_client(*mine, "greeter", "hello", "Hello").out, "World\n")
+        for others, told in (((), "no registry answers"), (("--tls-ca", self.files.ca), "handshake failed.*required"),
+                             (("--tls-ca", self.files.other_ca), "handshake failed: certificate verify failed")):
+            with self.subTest(told):
+                refused = self.cluster.run_client(*others, "--timeout", "1", "greeter", "hello", "Hello")
+                self.assertEqual(refused.wait(START_S), 4, refused.log)
+                self.assertRegex(refused.log, rf"\A.*\nclient: .*{told}.*\n\Z")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,337 @@
+"""Connections and the listener: on socket pairs and loopback, each wait with a deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+import unittest
+from collections.abc import Iterator
+from typing import Any, cast
+from unittest import mock
+
+from ponte.net import wire
+from ponte.net.address import Address
+from ponte.net.message import (
+    CONTINUE,
+    MAX_BODY_BYTES,
+    ProtocolError,
+    Reply,
+    Request,
+    encode_reply,
+    encode_request,
+)
+from ponte.net.parser import ReplyParser, RequestParser
+from ponte.net.wire import Connection, Listener, listen
+from tests.fakes import Clock, hurry_listeners
+
+PATIENCE_S = 5.0        # how long anything here may take before the test fails
+OK = encode_reply(Reply(200, {}, b"ok"))
+POST = encode_request("POST", "/greeter", {"Host": "here"}, b"hello")
+
+
+def setUpModule() -> None:
+    hurry_listeners()
+
+
+def soon() -> float:
+    return time.monotonic() + PATIENCE_S
+
+
+def echo(request: Request, received_at: float) -> Reply:
+    return Reply(200, {}, request.body)
+
+
+class FakeSocket:
+    """Gives out bytes without end, one at a time, while a hand-wound clock goes on."""
+
+    def __init__(self, clock: Clock, stream: bytes) -> None:
+        self._clock = clock
+        self._stream = stream
+        self.reads = 0
+
+    def recv(self, size: int) -> bytes:
+        self.reads += 1
+        self._clock.now += 0.5      # by then, the time of this read is up, or a byte is there
+        if self.reads > 1000:
+            raise AssertionError("it reads for ever")
+        return self._stream
+
+    def setblocking(self, blocking: bool) -> None:
+        pass
+
+    def setsockopt(self, *_: int) -> None:
+        pass
+
+
+class Connections(unittest.TestCase):
+    """One socket and its parser."""
+
+    def setUp(self) -> None:
+        with contextlib.closing(listen("127.0.0.1", 0)) as listening:
+            self.peer = socket.create_connection(listening.getsockname(), PATIENCE_S)
+            ours, _ = listening.accept()
+        self.connection: Connection[Request] = Connection(ours, RequestParser())
+        self.addCleanup(self.peer.close)
+        self.addCleanup(ours.close)
+
+    def test_a_message_is_read_whole(self) -> None:
+        """In however many pieces it comes; the next one waits."""
+        for piece in (POST[:10], POST[10:-1], POST[-1:] + POST):
+            self.peer.sendall(piece)
+        for _ in range(2):
+            request = self.connection.read(soon())
+            assert request
+            self.assertEqual(request.body, b"hello")
+
+    def test_the_end_of_the_stream(self) -> None:
+        """None between two messages; an error inside of one."""
+        self.peer.sendall(POST)
+        self.peer.shutdown(socket.SHUT_WR)
+        self.assertIsNotNone(self.connection.read(soon()))
+        self.assertIsNone(self.connection.read(soon()))
+
+    def test_a_cut_message_is_never_taken(self) -> None:
+        """A body shorter than announced, then end of stream."""
+        self.peer.sendall(POST[:-1])
+        self.peer.shutdown(socket.SHUT_WR)
+        with self.assertRaises(ConnectionResetError):
+            self.connection.read(soon())
+
+    def test_a_waiting_client_is_told_to_continue(self) -> None:
+        """Before its body, and once."""
+        self.peer.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        read: list[Request | None] = []
+        thread = threading.Thread(target=lambda: read.append(self.connection.read(soon())))
+        thread.start()
+        self.assertEqual(self.peer.recv(100), CONTINUE)
+        self.peer.sendall(b"ok")
+        thread.join(PATIENCE_S)
+        self.assertEqual([request and request.body for request in read], [b"ok"])
+
+    def test_silence_ends_at_the_deadline(self) -> None:
+        """socket.timeout, whether a message has begun or not."""
+        for data in (b"", POST[:5]):
+            self.peer.sendall(data)
+            with self.assertRaises(socket.timeout):
+                self.connection.read(time.monotonic() + 0.01)
+
+    def test_a_false_alarm_is_waited_out(self) -> None:
+        """poll(2): a socket may be called ready, and then have nothing."""
+        alarms = iter((True, True, False))
+        watch = mock.patch.object(self.connection, "_arrives", lambda timeout_ms: next(alarms))
+        with watch, self.assertRaises(socket.timeout):
+            self.connection.read(soon())
+
+    def test_a_message_larger_than_the_buffers_is_sent_whole(self) -> None:
+        """The rest of it goes as the other side reads."""
+        body = bytes(MAX_BODY_BYTES) * 8
+        received = bytearray()
+
+        def receive() -> None:
+            while len(received) < len(body):
+                received.extend(self.peer.recv(1 << 20))
+
+        thread = threading.Thread(target=receive)
+        thread.start()
+        self.connection.send(body, soon())
+        thread.join(PATIENCE_S)
+        self.assertEqual(received, body)
+
+    def test_a_send_ends_at_the_deadline(self) -> None:
+        """Where the other side does not read; also if nothing of the message could leave."""
+        began = time.monotonic()
+        with self.assertRaises(socket.timeout):
+            self.connection.send(bytes(MAX_BODY_BYTES) * 8, began + 0.05)
+        with contextlib.suppress(BlockingIOError):
+            while self.connection.socket.send(b"x"):
+                pass
+        with self.assertRaises(socket.timeout):
+            self.connection.send(b"x", time.monotonic() + 0.05)
+        self.assertLess(time.monotonic() - began, PATIENCE_S)
+
+    def test_a_kept_connection_must_be_silent(self) -> None:
+        """One on which something has come, or which has ended, is not used again."""
+        self.assertTrue(self.connection.is_silent())
+        self.peer.sendall(b"x")
+        self.assertFalse(self.connection.is_silent())
+
+    def test_a_kept_connection_must_be_open(self) -> None:
+        """The other side has hung up."""
+        self.peer.close()
+        self.assertFalse(self.connection.is_silent())
+
+
+class Deadlines(unittest.TestCase):
+    """Absolute: a peer that drips bytes gains no time."""
+
+    def read(self, stream: bytes, message_s: float | None = None) -> int:
+        """How many reads it took until the deadline, 5 s from now; half a second goes by with each."""
+        clock = Clock()
+        drip = FakeSocket(clock, stream)
+        always = mock.patch.object(wire, "_watch", lambda sock: lambda timeout_ms: [sock])
+        with mock.patch.object(wire, "time", clock), always:
+            connection: Connection[Request] = Connection(cast(socket.socket, drip), RequestParser())
+            with self.assertRaises(socket.timeout):
+                connection.read(clock.now + 5.0, message_s)
+        return drip.reads
+
+    def test_a_dripping_message_ends_at_the_deadline(self) -> None:
+        """Also where every single read finds a byte."""
+        self.assertLessEqual(self.read(b"A"), 11)
+
+    def test_a_dripping_body_ends_at_the_deadline_of_its_message(self) -> None:
+        """Counted from its first byte."""
+        self.assertLessEqual(self.read(b"A", message_s=2.0), 6)
+
+
+@contextlib.contextmanager
+def listener(handler: Any = echo, **options: Any) -> Iterator[Listener]:
+    """A running listener on a free port."""
+    made = Listener("127.0.0.1", 0, handler, **options)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def connect(address: Address) -> Connection[Reply]:
+    return Connection(socket.create_connection(address, PATIENCE_S), ReplyParser())
+
+
+class Listeners(unittest.TestCase):
+    """Requests in, replies out, on real sockets."""
+
+    def setUp(self) -> None:
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+    def exchange(self, address: Address, request: bytes) -> list[Reply]:
+        """The replies on one connection until its end, or until as many have come as requests were sent."""
+        connection = connect(address)
+        with contextlib.closing(connection):
+            connection.send(request, soon())
+            connection.socket.shutdown(socket.SHUT_WR)
+            replies = []
+            while (reply := connection.read(soon())) is not None:
+                replies.append(reply)
+            return replies
+
+    def test_a_connection_serves_request_after_request(self) -> None:
+        """Also pipelined ones, in their order."""
+        requests = [encode_request("POST", "/", {"Host": "a"}, body) for body in (b"1", b"2", b"3")]
+        with listener() as running:
+            replies = self.exchange(running.address, b"".join(requests))
+        self.assertEqual([reply.body for reply in replies], [b"1", b"2", b"3"])
+
+    def test_a_refused_request_is_answered_and_the_connection_closed(self) -> None:
+        """After an error the framing is lost: what follows is not read as a request."""
+        with listener() as running:
+            for bad, status in ((b"nonsense\r\n\r\n", 400), (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", 411)):
+                replies = self.exchange(running.address, bad + POST)
+                self.assertEqual([(reply.status, reply.keep_alive) for reply in replies], [(status, False)])
+
+    def test_a_request_that_is_not_whole_is_not_run(self) -> None:
+        """A body shorter than announced, then end of stream: no handler, no reply."""
+        handler = mock.Mock(return_value=Reply(200, {}, b""))
+        with listener(handler) as running:
+            self.assertEqual(self.exchange(running.address, POST[:-1]), [])
+        handler.assert_not_called()
+
+    def test_what_a_handler_raises_is_answered(self) -> None:
+        """A ProtocolError with its status, anything else as a 500 that tells nothing of our inside."""
+        for error, status in ((ProtocolError(412, "gone"), 412), (RuntimeError("secret"), 500)):
+            def fail(request: Request, received_at: float, error: Exception = error) -> Reply:
+                raise error
+            with listener(fail) as running:
+                reply, = self.exchange(running.address, POST)
+                self.assertEqual((reply.status, b"secret" in reply.body), (status, False))
+
+    def test_who_is_refused_by_a_handshake_can_read_why(self) -> None:
+        """Also if a request is on its way already: to close on unread bytes would be a reset."""
+        def refuse(sock: socket.socket, deadline: float) -> None:
+            sock.settimeout(PATIENCE_S)
+            sock.recv(1, socket.MSG_PEEK)       # the request is there
+            sock.sendall(b"an alert")
+            raise OSError("refused")
+
+        with mock.patch.object(wire, "shake_hands", refuse), listener() as running, \
+                socket.create_connection(running.address, PATIENCE_S) as sock:
+            sock.sendall(POST)
+            self.assertEqual([sock.recv(100), sock.recv(100)], [b"an alert", b""])
+
+    def test_errors_end_the_connection(self) -> None:
+        """After every HTTP error the connection closes."""
+        with listener(lambda request, at: Reply(404, {}, b"")) as running:
+            self.assertEqual([reply.keep_alive for reply in self.exchange(running.address, POST * 2)], [False])
+
+    def test_connections_beyond_the_limit_are_turned_away_at_once(self) -> None:
+        """503 with Not-Executed: any caller may try elsewhere."""
+        with listener(max_connections=1) as running, contextlib.closing(connect(running.address)) as first:
+            first.send(POST, soon())
+            first.read(soon())
+            with contextlib.closing(connect(running.address)) as second:
+                reply = second.read(soon())
+            assert reply
+            self.assertEqual((reply.status, reply.headers["not-executed"]), (503, "1"))
+
+    def test_a_connection_that_cannot_be_served_does_not_stop_the_others(self) -> None:
+        """Neither one that breaks while it is accepted, nor the lack of a thread."""
+        def fail(what: object, name: str, error: Exception) -> Any:
+            return mock.patch.object(what, name, side_effect=error)
+
+        for failing in (fail(Connection, "__init__", OSError(22, "Invalid argument")),
+                        fail(threading.Thread, "start", RuntimeError("can't start new thread"))):
+            with self.subTest(failing.attribute), listener() as running, mock.patch("threading.excepthook") as died:
+                with failing, socket.create_connection(running.address, 1.0) as broken, contextlib.suppress(OSError):
+                    broken.recv(1000)       # until it has been dealt with
+                died.assert_not_called()
+                self.assertEqual([reply.body for reply in self.exchange(running.address, POST)], [b"hello"])
+
+    def test_a_retiring_listener_ends_connections_with_their_next_reply(self) -> None:
+        """So that nobody is cut off between two calls."""
+        with listener() as running:
+            running.retire()
+            self.assertEqual([reply.keep_alive for reply in self.exchange(running.address, POST * 2)], [False])
+
+    def test_quiet_means_that_no_request_runs(self) -> None:
+        """Idle connections do not count, unless asked for."""
+        entered, go_on = threading.Event(), threading.Event()
+
+        def wait(request: Request, received_at: float) -> Reply:
+            entered.set()
+            go_on.wait(PATIENCE_S)
+            return Reply(200, {}, b"")
+
+        with listener(wait) as running, contextlib.closing(connect(running.address)) as connection:
+            connection.send(POST, soon())
+            entered.wait(PATIENCE_S)
+            self.assertFalse(running.wait_until_quiet(0.01))
+            began = time.monotonic()
+            threading.Timer(0.01, go_on.set).start()
+            self.assertTrue(running.wait_until_quiet(PATIENCE_S))
+            self.assertLess(time.monotonic() - began, PATIENCE_S, "nobody was told")
+            self.assertFalse(running.wait_until_quiet(0.01, idle_too=True))
+
+    def test_a_closed_listener_is_gone(self) -> None:
+        """Its port is refused, its idle connections have ended."""
+        with listener() as running, contextlib.closing(connect(running.address)) as connection:
+            connection.send(POST, soon())
+            connection.read(soon())
+            running.close()
+            self.assertIsNone(connection.read(soon()))
+            with self.assertRaises(OSError):
+                connect(running.address)
+
+    def test_a_port_is_nobody_elses(self) -> None:
+        """A second listener on it fails at once, TCP and UDP."""
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with contextlib.closing(listen("127.0.0.1", 0, kind)) as first, self.assertRaises(OSError):
+                listen("127.0.0.1", first.getsockname()[1], kind).close()
+
+
+if __name__ == "__main__":
+    unittest.main()

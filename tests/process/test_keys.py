@@ -1,0 +1,120 @@
+"""Keys: made, read, refused; and how far a process listens without one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import stat
+import tempfile
+import unittest
+from unittest import mock
+
+from ponte.process.keys import is_loopback, key_for_listening, make_key, read_key
+from ponte.process.options import UsageError, options
+
+KEY = b"0123456789abcdef"
+
+
+class KeyTest(unittest.TestCase):
+    """With a folder for its files."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "key")
+
+    def write(self, content: bytes, mode: int = 0o600) -> str:
+        with open(self.path, "wb") as file:
+            file.write(content)
+        os.chmod(self.path, mode)
+        return self.path
+
+
+class Reading(KeyTest):
+    def test_a_key_is_read_without_the_white_space_around_it(self) -> None:
+        """An editor's newline is no part of it; without a file there is no key."""
+        self.assertEqual(read_key(self.write(b" " + KEY + b"\r\n")), KEY)
+        self.assertEqual(read_key(None), b"")
+
+    def test_what_is_no_key_is_one_line(self) -> None:
+        """A short one, an empty one, and a file that is not there."""
+        for content in (b"short\n", b"", b" " * 99):
+            with self.subTest(content), self.assertRaisesRegex(UsageError, "^--key-file [^\n]+$"):
+                read_key(self.write(content))
+        with self.assertRaisesRegex(UsageError, "^--key-file /nowhere/key: [^\n]+$"):
+            read_key("/nowhere/key")
+
+    @unittest.skipUnless(os.name == "posix", "elsewhere the system does not tell")
+    def test_a_key_that_others_may_read_or_change_is_refused_with_what_to_type(self) -> None:
+        for mode in (0o604, 0o640, 0o620, 0o602, 0o666):
+            with self.subTest(oct(mode)), self.assertRaisesRegex(UsageError, f"^[^\n]* chmod 600 {self.path}$"):
+                read_key(self.write(KEY, mode))
+        for mode in (0o600, 0o400):
+            self.assertEqual(read_key(self.write(KEY, mode)), KEY)
+            os.remove(self.path)
+
+    def test_the_environment_names_the_file_where_the_command_line_does_not(self) -> None:
+        for value, arguments, expected in (("a", (), "a"), ("a", ("--key-file", "b"), "b"), ("", (), None)):
+            with self.subTest(value, arguments=arguments), mock.patch.dict(os.environ, {"PONTE_KEY_FILE": value}):
+                for parser in (options("x"), options("x", port=1)):
+                    self.assertEqual(parser.parse_args(arguments).key_file, expected)
+
+
+class Making(KeyTest):
+    def test_a_new_key_has_32_bytes_in_hex_that_its_owner_alone_may_read(self) -> None:
+        """Whatever the umask allows."""
+        before = os.umask(0)
+        self.addCleanup(os.umask, before)
+        make_key(self.path)
+        self.assertTrue(re.fullmatch(rb"[0-9a-f]{64}", read_key(self.path)))
+        if os.name == "posix":
+            self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+
+    def test_no_two_are_equal(self) -> None:
+        make_key(self.path)
+        make_key(self.path + "2")
+        self.assertNotEqual(read_key(self.path), read_key(self.path + "2"))
+
+    def test_an_existing_file_stays_as_it_is(self) -> None:
+        """A key that is lost would lock everybody out."""
+        self.write(KEY)
+        with self.assertRaisesRegex(UsageError, "^--make-key [^\n]*exists[^\n]*$"):
+            make_key(self.path)
+        self.assertEqual(read_key(self.path), KEY)
+
+    def test_a_folder_that_is_not_there_is_one_line(self) -> None:
+        with self.assertRaisesRegex(UsageError, "^--make-key /nowhere/key: [^\n]+$"):
+            make_key("/nowhere/key")
+
+
+class Listening(KeyTest):
+    """Without a key, on this machine alone."""
+
+    def chosen(self, host: str, *, key_file: str | None = None, insecure: bool = False) -> argparse.Namespace:
+        return argparse.Namespace(host=host, key_file=key_file, insecure=insecure)
+
+    def test_loopback_addresses_need_no_key(self) -> None:
+        for host in ("127.0.0.1", "127.5.6.7", "::1", "localhost"):
+            with self.subTest(host):
+                self.assertTrue(is_loopback(host))
+                self.assertEqual(key_for_listening(self.chosen(host)), b"")
+
+    def test_all_others_need_one_or_the_word_insecure(self) -> None:
+        """Also "", which binds to every address, and the spellings that only the system's resolver knows."""
+        for host in ("0.0.0.0", "::", "", "192.0.2.1", "0", "2001:db8::1", "::ffff:192.0.2.1"):
+            with self.subTest(host):
+                with self.assertRaisesRegex(UsageError, f"^--host {re.escape(host)}: [^\n]*--key-file[^\n]*--insecure"):
+                    key_for_listening(self.chosen(host))
+                self.assertEqual(key_for_listening(self.chosen(host, insecure=True)), b"")
+                self.assertEqual(key_for_listening(self.chosen(host, key_file=self.write(KEY))), KEY)
+
+    def test_a_host_that_is_none_is_left_to_whoever_listens(self) -> None:
+        """Which says so in better words."""
+        for host in ("no.such.host.invalid", "a" * 64 + ".example", "\u2026" * 64):
+            with self.subTest(host):
+                self.assertEqual(key_for_listening(self.chosen(host)), b"")
+
+
+if __name__ == "__main__":
+    unittest.main()

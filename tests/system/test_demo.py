@@ -1,0 +1,160 @@
+"""The demo as a class runs it: the whole story in both languages, Ctrl-C, and nothing left behind after kill -9."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import unittest
+from typing import Callable
+
+from tests.system.harness import ROOT, with_ctrl_c
+
+STORY_S = 120.0         # for a whole story, on a machine that is busy with other things
+STEPS = 8
+
+# Two processes of ours, one of them frozen; then it waits to be killed.
+FROZEN = """
+import sys
+from classroom.cast import Cast
+cast = Cast()
+registry = cast.start_registry()
+server = cast.start_server("server-1", "greeter", registry).await_banner()
+server.freeze()
+print(registry.pid, server.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    environ = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": ROOT}
+    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environ, encoding="utf-8",
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def until(condition: Callable[[], bool], within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def processes() -> dict[int, int]:
+    """The parent of every live process."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, encoding="utf-8", check=True)
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return {int(pid): int(parent) for pid, parent, state, *_ in rows if not state.startswith("Z")}
+
+
+def children(pid: int) -> set[int]:
+    return {child for child, parent in processes().items() if parent == pid}
+
+
+class StoryTest(unittest.TestCase):
+    """The whole story, in both languages."""
+
+    output: dict[str, list[str]]
+    errors: dict[str, str]
+    codes: dict[str, int]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.output, cls.errors, cls.codes = {}, {}, {}
+        stories = {language: start("demo.py", "--auto", "--lang", language) for language in ("en", "pt")}
+        try:
+            for language, story in stories.items():
+                out, cls.errors[language] = story.communicate(timeout=STORY_S)
+                cls.output[language], cls.codes[language] = out.splitlines(), story.returncode
+        finally:
+            for story in stories.values():
+                story.kill()
+                story.communicate()
+
+    def test_every_proof_passes_and_the_exit_code_says_so(self) -> None:
+        for language, passed in (("en", "PROOF: ✓ PASSED"), ("pt", "PROVA: ✓ PASSOU")):
+            with self.subTest(language):
+                text = "\n".join(self.output[language])
+                self.assertEqual((0, ""), (self.codes[language], self.errors[language]), text)
+                skipped = 0 if hasattr(signal, "SIGSTOP") else 1
+                self.assertEqual(STEPS - skipped, self.output[language].count(passed), text)
+                self.assertNotIn("✗", text)
+
+    def test_each_step_predicts_shows_and_proves(self) -> None:
+        for language, predict, proof in (("en", "PREDICT: ", "PROOF: "), ("pt", "PREVEJA: ", "PROVA: ")):
+            steps = re.split(r"(?m)^\d/8  ", "\n".join(self.output[language]))[1:]
+            self.assertEqual(STEPS, len(steps))
+            for step in steps:
+                with self.subTest(language, step=step.splitlines()[0]):
+                    self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}.*\n +\+\d+\.\d\d s  .*\n{proof}.*\n  ✓ ")
+
+    def test_lines_are_for_a_projector_and_free_of_escape_codes(self) -> None:
+        for lines in self.output.values():
+            self.assertLessEqual(max(map(len, lines)), 100)
+            self.assertNotIn("\x1b", "\n".join(lines))
+
+
+class EndTest(unittest.TestCase):
+    def test_without_a_terminal_it_says_how_to_go_on(self) -> None:
+        demo = start("demo.py", "--lang", "en")
+        out, error = demo.communicate(timeout=STORY_S)
+        self.assertEqual((2, ""), (demo.returncode, out))
+        self.assertRegex(error, r"\A[^\n]*--auto\n\Z")
+
+    @unittest.skipUnless(hasattr(os, "setpgrp"), "there are no process groups here")
+    def test_ctrl_c_ends_everything_within_two_seconds(self) -> None:
+        with_ctrl_c(self)
+        demo = start("demo.py", "--auto", "--lang", "en")
+        assert demo.stdout
+        self.addCleanup(demo.kill)
+        for line in demo.stdout:
+            if line.startswith("3/8"):
+                break
+        left = children(demo.pid)
+        self.assertGreaterEqual(len(left), 5)
+        began = time.monotonic()
+        demo.send_signal(signal.SIGINT)
+        out, error = demo.communicate(timeout=10)
+        self.assertLess(time.monotonic() - began, 2.0)
+        self.assertEqual((130, ""), (demo.returncode, error))
+        self.assertTrue(out.endswith("Stopped. All processes are gone.\n"), out)
+        self.assertFalse(left & set(processes()))
+
+    @unittest.skipUnless(hasattr(signal, "SIGSTOP"), "nothing can be frozen here")
+    def test_nothing_outlives_a_demo_that_is_killed_even_when_frozen(self) -> None:
+        driver = start("-c", FROZEN)
+        assert driver.stdout
+        left = {int(pid) for pid in driver.stdout.readline().split()}
+        self.addCleanup(self._kill, left)
+        self.assertEqual(left, children(driver.pid))
+        driver.kill()
+        driver.communicate()
+        self.assertTrue(until(lambda: not left & set(processes()), 5.0), "a process has outlived the demo")
+
+    def _kill(self, pids: set[int]) -> None:
+        if sys.platform != "win32":      # which has no such signals
+            for pid in pids & set(processes()):
+                os.kill(pid, signal.SIGKILL)
+
+
+class RoleTest(unittest.TestCase):
+    def test_a_registry_names_the_next_command_and_ends_with_its_input(self) -> None:
+        role = start("demo.py", "registry", "--port", "0", "--until-eof", "--lang", "en")
+        out, error = role.communicate("", timeout=STORY_S)
+        self.assertEqual((0, ""), (role.returncode, error))
+        self.assertRegex(out, r"registry: listening on (127\.0\.0\.1:\d+) .*\n"
+                              r"next terminal: python3? demo\.py server --registry \1\n")
+
+    def test_mistakes_get_one_line_and_exit_code_2(self) -> None:
+        for arguments in (("regstry",), ("--lang", "xx"), ("server", "nothing.py"), ("server", "a", "b")):
+            with self.subTest(arguments):
+                demo = start("demo.py", *arguments)
+                out, error = demo.communicate(timeout=STORY_S)
+                self.assertEqual((2, ""), (demo.returncode, out))
+                self.assertEqual(1, len(error.splitlines()), error)
+
+
+if __name__ == "__main__":
+    unittest.main()

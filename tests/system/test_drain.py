@@ -1,0 +1,127 @@
+"""System tests: whoever is told to stop (SIGTERM) leaves without losing a call."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import unittest
+import xmlrpc.client
+from collections.abc import Iterator
+
+from tests.system.harness import Journal, Load, Process, SystemTest
+
+CALLERS = 4             # of each kind; eight together
+SHORT_S = 1.2           # longer than a draining server waits for its peers to leave (0.5 s)
+ENDS_S = 5.0            # SIGTERM to exit: the running calls are short, the grace (10 s) is not needed
+
+
+@unittest.skipUnless(os.name == "posix", "needs SIGTERM")
+class Drain(SystemTest):
+    """Two servers whose journal tells every execution; the calls of half of the callers are not idempotent."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.cluster.start_registry()
+        self.journal = Journal(self.cluster)
+        self.servers = self.cluster.start_servers(self.journal.file, "one", "two")
+
+    def start_loads(self) -> Iterator[Load]:
+        """Eight callers of one stub: half of them make calls that take a while and may not run twice."""
+        stub = self.cluster.client("journal")
+        for method, call in (("echo", stub.echo), ("linger", stub.linger)):
+            load = Load(call, CALLERS, method)
+            self.addCleanup(load.__exit__)
+            yield load.__enter__()
+
+    def stop(self, process: Process) -> None:
+        """SIGTERM; it must say goodbye and end in order."""
+        process.signal(signal.SIGTERM)
+        self.assertEqual(process.wait(ENDS_S), 0, process.log)
+        self.assertIn("stopped (SIGTERM)\n", process.out)
+
+    def assert_no_call_was_lost(self, loads: list[Load]) -> None:
+        """Each was answered, also those that may not run twice, and these ran once."""
+        for load in loads:
+            load.__exit__()
+        runs = self.journal.executions()
+        for load in loads:
+            self.assertEqual(load.failed[:3], [])
+            self.assertEqual(load.mixed_up[:3], [])
+        for told in loads[-1].told:
+            self.assertEqual(runs[told.token], 1, told)
+
+    def wait_for_calls(self, loads: list[Load]) -> None:
+        for load in loads:
+            load.wait_for_calls(10)
+
+    def test_a_rolling_restart_behind_two_proxies_loses_no_call(self) -> None:
+        """Each server, then each proxy, is replaced by a younger process of the same name, under load.
+
+        One proxy has threads, the other one events.
+        """
+        engines = {"left": "threads", "right": "events"}
+        proxies = [self.cluster.start_proxy(name, "--engine", engine) for name, engine in engines.items()]
+        loads = list(self.start_loads())
+        for server, name in zip(self.servers, ("one", "two")):
+            self.stop(server)
+            self.cluster.start_servers(self.journal.file, name)
+            self.wait_for_calls(loads)
+        for proxy, (name, engine) in zip(proxies, engines.items()):
+            self.stop(proxy)
+            self.cluster.start_proxy(name, "--engine", engine)
+            self.wait_for_calls(loads)
+        self.assert_no_call_was_lost(loads)
+
+    def test_a_server_that_stubs_call_directly_loses_no_call_either(self) -> None:
+        """Without a proxy it is the stub that must see that a server drains, and hang up."""
+        loads = list(self.start_loads())
+        self.stop(self.servers[0])
+        self.wait_for_calls(loads)
+        self.assert_no_call_was_lost(loads)
+
+    def test_a_stock_client_on_a_kept_connection_loses_no_call(self) -> None:
+        """It knows nothing of draining and repeats what fails: a call is refused as a whole, or answered."""
+        host, port = self.cluster.start_proxy().address
+
+        stub = xmlrpc.client.ServerProxy(f"http://{host}:{port}/journal")
+        load = Load(stub.once, 1, "stock")
+        self.addCleanup(stub("close"))
+        self.addCleanup(load.__exit__)
+        load.__enter__()
+        self.stop(self.servers[0])
+        load.wait_for_calls(10)
+        self.assert_no_call_was_lost([load])
+
+
+@unittest.skipUnless(os.name == "posix", "needs SIGTERM")
+class Grace(SystemTest):
+    def test_running_calls_are_given_their_time_and_are_then_cut_off(self) -> None:
+        """One that ends within --grace is answered. Whoever waits for one that takes longer is told: unknown."""
+        self.cluster.start_registry()
+        journal = Journal(self.cluster)
+        patient = self.cluster.start_server(journal.file, "patient")
+        host, port = patient.address
+        answers: list[object] = []
+        with xmlrpc.client.ServerProxy(f"http://{host}:{port}/journal") as stub:
+            thread = threading.Thread(target=lambda: answers.append(stub.work("short", SHORT_S)), daemon=True)
+            thread.start()
+            self.cluster.wait_until(lambda: journal.executions()["short"], 10, "the short call runs")
+            patient.signal(signal.SIGTERM)
+            self.cluster.wait_until(lambda: self.cluster.names("journal", "up") == [], 3, "it has said that it drains")
+            strict = self.cluster.start_server(journal.file, "strict", "--grace", "0.3")
+            self.cluster.wait_until(lambda: "strict" in self.cluster.names("journal"), 3, "the other is in lookup")
+            caller = self.cluster.start_client("journal", "hold", "long")
+            self.cluster.wait_until(lambda: journal.executions()["long"], 10, "the long call runs")
+            strict.signal(signal.SIGTERM)
+            self.assertEqual(strict.wait(ENDS_S), 0, strict.log)
+            self.assertIn("calls were cut off", strict.out)
+            self.assertEqual(caller.wait(ENDS_S), 5, caller.log)
+            thread.join()
+        self.assertEqual(answers, ["patient"])
+        self.assertEqual(patient.wait(ENDS_S), 0, patient.log)
+        self.assertIn("stopped (SIGTERM)\n", patient.out)
+
+
+if __name__ == "__main__":
+    unittest.main()
