@@ -20,7 +20,8 @@ from ponte.calls.rule import Attempt, Outcome
 from ponte.net.message import ProtocolError, Reply, Request, encode_reply
 from ponte.net.parser import ReplyParser, RequestParser
 from ponte.process.options import UsageError
-from proxy import Proxy, RelayedCall
+from proxy import Proxy
+from relayed_call import RelayedCall
 from tests.fakes import endpoint, hurry_listeners, show_to
 
 PATIENCE_S = 5.0
@@ -319,7 +320,7 @@ class Repeats(ProxyTest):
 
     def test_a_forgotten_route_is_told(self) -> None:
         """412 rather than a guess; new calls go on."""
-        self.proxy._routes = CallMemory(max_entries=1)
+        self.proxy._shared.routes = CallMemory(max_entries=1)
         self.post(call_id="id-1")
         self.post(call_id="id-2")
         self.assertEqual(self.post(call_id="id-1", If_Match=self.same()).status, 412)

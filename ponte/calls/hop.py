@@ -1,15 +1,20 @@
 """One hop of a call: the headers that go with an attempt, and the outcome that comes back.
 
-Wire format, beside those of any HTTP request:
+Wire format: an ordinary HTTP request with these headers.
 
     Idempotency-Key: <call id>       the same on every attempt of one call
     Call-Idempotent: 1               the call may run twice: nobody needs to remember it
-    Call-Timeout-Ms: <n>             what this attempt may take; shrinks at every hop
-    Call-Attempt: <n>                1 plus the attempts that may have run before; in a reply, how many did
-    If-Match: "<incarnation>"        a repeat: only for the process that got the first attempt, else 412
+    Call-Timeout-Ms: <n>             how long this attempt may take; it shrinks at every hop
+    Call-Attempt: <n>                1 plus the earlier attempts that may have run; in a reply, the
+                                     number of the last attempt that was made
+    If-Match: "<incarnation>"        a repeat: only for the incarnation that got the first attempt,
+                                     any other answers 412
 
-Who sends none of them, like a stock XML-RPC client, gets the safe defaults. The stub makes one hop (to a proxy, or to
-a server), the proxy the next; both let ponte/calls/rule.py decide.
+A client that sends none of them, like a stock XML-RPC client, gets the safe defaults: its call is
+not idempotent.
+
+A call makes one hop (stub to server) or two (stub to proxy, proxy to server). On each of them
+ponte/calls/rule.py decides what may be tried, and this file carries one attempt out.
 """
 
 from __future__ import annotations
@@ -22,16 +27,20 @@ from ponte.net.address import show
 from ponte.net.message import ProtocolError, Reply, Request, once
 from ponte.net.pool import ExchangeError, Pool
 
-MAX_CALL_ID = 128       # characters; ours have 32
-MAX_TIMEOUT_S = 3600.0  # what a caller may ask for; for as long, or a multiple of it, a call is remembered
-MAX_NUMBER = 999        # of an attempt; more would be a mistake
+# Characters. Ours have 32.
+MAX_CALL_ID = 128
+# Seconds that a caller may ask for. A call is remembered for a multiple of it.
+MAX_TIMEOUT_S = 3600.0
+# A higher number of an attempt is a mistake, and is cut to this.
+MAX_NUMBER = 999
 
 
 class Result(NamedTuple):
     """What one attempt came to.
 
-    `reply` is there if a whole one came. `what` tells it in a few words. `timed_out`: it ended by its time.
-    `number`: of the last attempt that the next hop made on our behalf, 0 if it did not say.
+    `reply`: the reply, if a whole one came. `what`: the result in a few words. `timed_out`: the
+    attempt ended by its time. `number`: the number of the last attempt that the next hop made for
+    us, 0 if it did not say.
     """
 
     outcome: Outcome
@@ -42,16 +51,26 @@ class Result(NamedTuple):
 
 
 class CallHeaders(NamedTuple):
-    """What a request says of the call that it is an attempt of, beside its call id. More than is allowed is cut."""
+    """What a request says of its call, besides the call id.
+
+    `timeout_s` is None where the caller did not give one. `repeat_for` is the incarnation that a
+    repeat is meant for, None for a first attempt.
+    """
 
     idempotent: bool
     timeout_s: float | None
     attempt: int
-    repeat_for: str | None       # the incarnation that a repeat is for
+    repeat_for: str | None
 
     @classmethod
     def parse(cls, headers: Mapping[str, str]) -> CallHeaders:
-        """Reads them; raises ProtocolError for one that cannot be meant."""
+        """Reads the headers, whose names are in lower case; values above a limit are cut to it.
+
+        Raises ProtocolError for a value that is not a number where one must be.
+
+        >>> CallHeaders.parse({"call-timeout-ms": "1500", "call-attempt": "2"})
+        CallHeaders(idempotent=False, timeout_s=1.5, attempt=2, repeat_for=None)
+        """
         timeout_ms = _number(headers, "call-timeout-ms")
         expected = headers.get("if-match")
         return cls(headers.get("call-idempotent") == "1",
@@ -61,7 +80,7 @@ class CallHeaders(NamedTuple):
 
 
 def call_id_of(request: Request) -> str | None:
-    """The id of the call that a request is an attempt of, if it has one; raises ProtocolError if that is none."""
+    """The call id of a request, None where it has none. Raises ProtocolError for a bad one."""
     call_id = request.call_id
     if call_id is not None and not 0 < len(call_id) <= MAX_CALL_ID:
         raise ProtocolError(400, f"Idempotency-Key has 1 to {MAX_CALL_ID} characters")
@@ -90,11 +109,15 @@ def attempt_lines(attempt: Attempt, call_id: str, idempotent: bool) -> str:
 
 
 def exchange(pool: Pool, attempt: Attempt, request: bytes, now: float) -> Result:
-    """Carries out an attempt that begins at `now`; blocks for its timeout at most. Never raises."""
+    """Carries out an attempt that begins at `now` (monotonic). Never raises.
+
+    Blocks for the attempt's timeout at most. `request` is the whole message.
+    """
     try:
-        return judge(pool.exchange(attempt.endpoint.address, request, now + attempt.timeout_s))
+        reply = pool.exchange(attempt.endpoint.address, request, now + attempt.timeout_s)
     except ExchangeError as error:
         return failure(error)
+    return judge(reply)
 
 
 def failure(error: ExchangeError) -> Result:
@@ -105,17 +128,17 @@ def failure(error: ExchangeError) -> Result:
 def judge(reply: Reply) -> Result:
     """The result of an attempt that got a whole reply."""
     status, headers = reply.status, reply.headers
-    told, number = once(_told_by, headers)
+    what, number = once(_described_by, headers)
     outcome = outcome_of_reply(status, headers.get("not-executed") == "1")
     if status != 200:
         lines = reply.body.decode("utf-8", "replace").strip().splitlines()
-        told = f"HTTP {status} {lines[0][:200] if lines else ''}".rstrip()
-    return Result(outcome, reply, told, status == 504, number)
+        what = f"HTTP {status} {lines[0][:200] if lines else ''}".rstrip()
+    return Result(outcome, reply, what, status == 504, number)
 
 
-def _told_by(headers: Mapping[str, str]) -> tuple[str, int]:
-    """Who has answered, in words, and the attempts that the next hop made."""
+def _described_by(headers: Mapping[str, str]) -> tuple[str, int]:
+    """Who answered, in words, and the number of the last attempt that the next hop made."""
     by = headers.get("served-by", "").partition(";")[0]
-    number = headers.get("call-attempt", "")
-    return (f"answered by {by}" if by else "answered",
-            min(int(number[:9]), MAX_NUMBER) if number.isascii() and number.isdigit() else 0)
+    text = headers.get("call-attempt", "")
+    number = min(int(text[:9]), MAX_NUMBER) if text.isascii() and text.isdigit() else 0
+    return (f"answered by {by}" if by else "answered"), number

@@ -1,11 +1,13 @@
 """At most once: what is remembered of calls, so that a repeat is not a second run. Pure.
 
-A caller that lost a reply repeats the call with the same call id at the same incarnation. A server finds the
-first reply here and sends it again; a proxy finds the server that it had sent the call to.
+The problem: a reply is lost, and the caller cannot know whether its call has run. The naive try is
+to send the call again: then a deposit runs twice. So a call carries an id. The caller repeats it
+with the same id at the same incarnation: a server finds the first reply here, and sends it again; a
+proxy finds the server to which it had sent the call.
 
-The memory is bounded in entries, bytes and age. What happens at the bound: the oldest are forgotten, and from then
-on, for as long as one of them might still have been repeated, a repeat with an unknown id is told so
-(`Forgotten`) instead of being run: its caller gets OutcomeUnknown. New calls are never affected.
+The memory is bounded in entries, bytes and age. At the bound the oldest entries are dropped. From
+then on a repeat with an unknown id may be one of them, for as long as such a repeat can come: it is
+refused (`Forgotten`), and its caller gets OutcomeUnknown. New calls are never affected.
 
 A. Birrell, B. Nelson: "Implementing Remote Procedure Calls" (1984), section 3.3.
 """
@@ -15,61 +17,87 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
+# More memory keeps more repeats from being refused.
 MAX_ENTRIES = 10_000
 MAX_BYTES = 32 * 1024 * 1024
-KEEP_S = 60.0           # at least; repeats come within the caller's timeout, which is seldom longer
-KEEP_TIMEOUTS = 8       # and at least so many times the attempt's timeout: each of two hops may have halved it, twice
+# A value is kept for this many seconds, and for this many times the timeout of its attempt: the
+# longer of both. A repeat comes while its caller waits. An attempt may have had an eighth of that
+# time: half of it from the stub, and of this a quarter from the proxy.
+KEEP_S = 60.0
+KEEP_TIMEOUTS = 8
 
 V = TypeVar("V")
 
 
 class Forgotten(LookupError):
-    """The call may have been here before, but the memory of it was dropped to stay within bounds."""
+    """The call may have been here before, but its entry was dropped to stay within bounds."""
 
 
 class _Entry(Generic[V]):
-    __slots__ = ("value", "size_bytes", "until")
+    __slots__ = ("size_bytes", "until", "value")
 
     def __init__(self, value: V, size_bytes: int, until: float) -> None:
         self.value = value
         self.size_bytes = size_bytes
+        # No repeat comes after this time.
         self.until = until
 
 
 class CallMemory(Generic[V]):
-    """Values by call id, oldest first. Not thread-safe; `now` must not run backwards."""
+    """Values by call id, oldest first. Not thread-safe; `now` must not run backwards.
+
+    Attribute: `size_bytes`, the sum of the sizes that `keep` was given.
+
+    >>> memory = CallMemory(max_entries=1)
+    >>> memory.keep("call-1", "the first reply", now=0.0)
+    >>> memory.recall("call-1", now=1.0, repeat=True)
+    'the first reply'
+    >>> memory.keep("call-2", "another reply", now=2.0)     # there is room for one entry only
+    >>> memory.recall("call-3", now=3.0, repeat=False)      # a new call: None
+    >>> memory.recall("call-1", now=3.0, repeat=True)
+    Traceback (most recent call last):
+    ponte.calls.once.Forgotten: call-1
+    """
 
     def __init__(self, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
         self.size_bytes = 0
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._entries: OrderedDict[str, _Entry[V]] = OrderedDict()
-        self._doubt_until = 0.0         # until then an unknown id may be one that was forgotten early
+        # Until this time an unknown id may be one whose entry was dropped too early.
+        self._doubt_until = 0.0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def recall(self, call_id: str, now: float, *, repeat: bool) -> V | None:
-        """What is kept of a call, or None. Raises Forgotten where a `repeat` may have been dropped."""
+        """What is kept of a call, or None. Raises Forgotten for a `repeat` that may be dropped."""
         entry = self._entries.get(call_id)
         if entry is None and repeat and now < self._doubt_until:
             raise Forgotten(call_id)
         return entry.value if entry else None
 
-    def keep(self, call_id: str, value: V, now: float, *, timeout_s: float = 0.0, size_bytes: int = 0) -> None:
-        """Keeps a value (again) for as long as a repeat may come; `timeout_s` is that of the attempt."""
+    def keep(self, call_id: str, value: V, now: float, *, timeout_s: float = 0.0,
+             size_bytes: int = 0) -> None:
+        """Keeps a value, or replaces it, for as long as a repeat may come.
+
+        Parameters: `timeout_s`, the timeout of the attempt; `size_bytes`, what the value counts.
+        """
         self.drop(call_id)
-        self._entries[call_id] = _Entry(value, size_bytes, now + max(KEEP_S, KEEP_TIMEOUTS * timeout_s))
+        until = now + max(KEEP_S, KEEP_TIMEOUTS * timeout_s)
+        self._entries[call_id] = _Entry(value, size_bytes, until)
         self.size_bytes += size_bytes
+        # 1. Entries that no repeat can ask for.
         while self._entries and next(iter(self._entries.values())).until <= now:
             self.drop(next(iter(self._entries)))
+        # 2. The oldest of the others, while there are too many: from now on there is a doubt.
         while len(self._entries) > self._max_entries or self.size_bytes > self._max_bytes:
             oldest, entry = next(iter(self._entries.items()))
             self._doubt_until = max(self._doubt_until, entry.until)
             self.drop(oldest)
 
     def drop(self, call_id: str) -> None:
-        """Forgets a call that need not be remembered: it did not run."""
+        """Forgets a call."""
         entry = self._entries.pop(call_id, None)
         if entry:
             self.size_bytes -= entry.size_bytes

@@ -84,8 +84,8 @@ class Relayed(unittest.TestCase):
                                  advertise=relay.address))
         proxy.start()
         relay.target = proxy.address
-        wait_until(lambda: "cuts" in proxy._balancers, 5, "the proxy sees the server")
-        proxy._balancers["cuts"].budget = _Endless()
+        wait_until(lambda: "cuts" in proxy._shared.balancers, 5, "the proxy sees the server")
+        proxy._shared.balancers["cuts"].budget = _Endless()
         return relay
 
 

@@ -1,0 +1,208 @@
+"""One call on its way through the proxy: rule R decides, an engine acts.
+
+    begin -> (next_attempt -> exchange -> settle)* -> reply
+
+`Proxy` begins a call for a request that can be relayed. The engine asks it for the next attempt,
+exchanges a request and a reply with that server, and tells what came of it, until there is no next
+attempt. Then `reply` is what the caller gets: the server's reply as it came, or
+
+    503 and Not-Executed: 1    the call cannot have run
+    502, or 504 for a timeout  it may have run
+
+A call that is not idempotent has a *route*: the server to which it was sent. A repeat of the call
+goes the same way, and once it has come, the earlier attempt goes to no other server.
+
+Threads: a RelayedCall is used by one thread at a time. What all calls share has a lock.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from ponte.calls.balancing import Balancer
+from ponte.calls.endpoint import Endpoint
+from ponte.calls.hop import CallHeaders, Result, attempt_lines
+from ponte.calls.once import CallMemory, Forgotten
+from ponte.calls.rule import Attempt, Call, Outcome
+from ponte.net.message import (
+    ProtocolError,
+    Reply,
+    Request,
+    lines_of,
+    once,
+    text_reply,
+    write_request,
+)
+
+# Headers of one connection, which go no further (RFC 9110 section 7.6.1), and those by which the
+# next message says its length.
+HOP_BY_HOP = frozenset((
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+    "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
+# Headers that the proxy writes anew for its own hop.
+OURS = frozenset(("host", "via", "call-timeout-ms", "call-attempt", "if-match", "call-idempotent"))
+
+NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server")
+
+
+class Route:
+    """Where a call that is not idempotent was sent. Guarded by the lock of its SharedState."""
+
+    def __init__(self) -> None:
+        # None: it was not sent anywhere.
+        self.endpoint: Endpoint | None = None
+        # A repeat has come: the earlier attempt must not go on to another server.
+        self.taken_over = False
+
+
+class SharedState:
+    """What all calls of one proxy share.
+
+    Parameters: `name`, the proxy's, for Via; `served_by()` returns the header of its own replies.
+
+    Attributes: `lock` guards `balancers` (by service), `routes`, `counts`, and all that hangs on
+    them: members, calls of rule R, and routes. It is never held while something is sent.
+    """
+
+    def __init__(self, name: str, served_by: Callable[[], str]) -> None:
+        self.via = f"1.1 {name}"
+        self.served_by = served_by
+        self.lock = threading.Lock()
+        self.balancers: dict[str, Balancer] = {}
+        self.routes: CallMemory[Route] = CallMemory()
+        self.counts = {"calls": 0, "retries": 0, "not_sent": 0, "unknown": 0}
+
+
+class RelayedCall:
+    """One call of one caller. A `ponte.net.threads.Relay`. Use `begin` to make one."""
+
+    def __init__(self, shared: SharedState, request: Request, call_id: str, call: Call,
+                 route: Route | None) -> None:
+        self._shared = shared
+        self._request = request
+        self._call_id = call_id
+        # Guarded by the lock, as is the route, which is None for an idempotent call.
+        self._call = call
+        self._route = route
+        # The number of the latest attempt, and what came of it.
+        self._number = 0
+        self._last = NOT_TRIED
+
+    @classmethod
+    def begin(cls, shared: SharedState, service: str, request: Request, *,
+              headers: CallHeaders, call_id: str, received_at: float,
+              timeout_s: float) -> RelayedCall:
+        """The call that a request is an attempt of.
+
+        Parameters: `headers` and `call_id` of the request; it was complete at `received_at`
+        (monotonic), and the call ends `timeout_s` seconds later at the latest.
+
+        Raises ProtocolError 412 for a repeat of a call whose route may have been forgotten.
+        """
+        with shared.lock:
+            shared.counts["calls"] += 1
+            route = None
+            if not headers.idempotent:
+                route = cls._new_route(shared, call_id, headers.repeat_for is not None, timeout_s)
+            call = Call(shared.balancers[service], headers.idempotent, received_at + timeout_s,
+                        first_number=headers.attempt, asked=route.endpoint if route else None)
+        return cls(shared, request, call_id, call, route)
+
+    @staticmethod
+    def _new_route(shared: SharedState, call_id: str, repeat: bool, timeout_s: float) -> Route:
+        """A route that begins where an earlier attempt was sent. Caller holds the lock."""
+        now = time.monotonic()
+        try:
+            earlier = shared.routes.recall(call_id, now, repeat=repeat)
+        except Forgotten:
+            raise ProtocolError(412, "where this call was sent is not remembered: "
+                                     "too many came since") from None
+        route = Route()
+        if earlier:
+            earlier.taken_over = True
+            route.endpoint = earlier.endpoint
+        shared.routes.keep(call_id, route, now, timeout_s=timeout_s)
+        return route
+
+    def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
+        """The next attempt and its request; None when `reply` is there."""
+        # 1. A reply has come: the end, without a look at what is shared.
+        if self._last.outcome is Outcome.ANSWERED:
+            return None
+        # 2. Rule R decides; a call that a repeat has taken over makes no further attempt.
+        route = self._route
+        with self._shared.lock:
+            attempt = None if route and route.taken_over else self._call.next_attempt(now)
+            # 3. The route is known before the request leaves: a repeat may come at once.
+            if route and attempt:
+                route.endpoint = attempt.endpoint
+        if attempt is None:
+            return None
+        self._number = attempt.number
+        ours = attempt_lines(attempt, self._call_id, idempotent=route is None)
+        return attempt, self._request_with(ours)
+
+    def settle(self, result: Result, now: float) -> None:
+        """Tells what the latest attempt came to."""
+        self._last = result
+        with self._shared.lock:
+            # 1. Rule R and the balancer learn of it.
+            self._call.settle(result.outcome, now, timed_out=result.timed_out)
+            # 2. A call that cannot have run may take any way.
+            if self._route and self._call.outcome is Outcome.NOT_SENT:
+                self._route.endpoint = None
+            if result.outcome is not Outcome.ANSWERED:
+                self._shared.counts["retries"] += 1
+
+    @property
+    def reply(self) -> Reply:
+        """What the caller gets: the server's reply, or what became of the call."""
+        came = self._last.reply
+        answered = came if self._last.outcome is Outcome.ANSWERED else None
+        reply = self._passed_on(answered) if answered else self._given_up()
+        if "served-by" not in reply.headers:
+            reply.headers["Served-By"] = self._shared.served_by()
+        return reply
+
+    def _passed_on(self, reply: Reply) -> Reply:
+        """The server's reply, with the headers of our hop."""
+        headers = {**once(_end_to_end, reply.headers), "via": self._shared.via,
+                   "call-attempt": str(self._number)}
+        return Reply(reply.status, headers, reply.body)
+
+    def _given_up(self) -> Reply:
+        """The reply to a call that no server has answered."""
+        not_sent = self._call.outcome is Outcome.NOT_SENT
+        with self._shared.lock:
+            self._shared.counts["not_sent" if not_sent else "unknown"] += 1
+        if not_sent:
+            return text_reply(503, f"not executed: {self._last.what}", Not_Executed="1")
+        status = 504 if self._last.timed_out else 502
+        return text_reply(status, f"unknown outcome: {self._last.what}",
+                          Call_Attempt=str(self._call.may_have_run))
+
+    def _request_with(self, ours: str) -> bytes:
+        """The request as it goes on: the caller's end-to-end headers, and our header lines."""
+        method, target, headers, body, _, _ = self._request
+        via = self._shared.via
+        if "via" in headers:
+            via = f"{headers['via']}, {via}"
+        lines = f"{once(_lines_to_pass_on, headers)}{ours}Via: {via}\r\n"
+        return write_request(method, target, lines, body)
+
+
+def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that are for the far end, without those of this hop."""
+    without = HOP_BY_HOP
+    if "connection" in headers:
+        names = headers["connection"].split(",")
+        without = without.union(name.strip().lower() for name in names)
+    return {name: value for name, value in headers.items() if name not in without}
+
+
+def _lines_to_pass_on(headers: Mapping[str, str]) -> str:
+    """The header lines of a request that go on as they came."""
+    return lines_of({name: value for name, value in _end_to_end(headers).items()
+                     if name not in OURS})
