@@ -1,7 +1,7 @@
-"""The stub: a call that looks local. It finds the proxies, calls, retries by rule R, and falls back.
+"""The stub: a call that looks local. It finds the proxies, calls, retries by rule R, falls back.
 
-Order of endpoints: the proxies that the registries name; when none can be reached, the servers themselves; and when
-no registry answers, the last addresses that any of them named.
+The order of endpoints: the proxies that the registries name; when none of them can be reached, the
+servers themselves; and when no registry answers, the last addresses that any of them named.
 
 A call returns its value or raises one of three:
 
@@ -9,7 +9,7 @@ A call returns its value or raises one of three:
     NotSent                it cannot have run: calling again is safe
     OutcomeUnknown         it may have run once, or not at all: ask before you call again
 
-Threads: two for each registry, which follow it. Calls run on their callers' threads, any number of them.
+Threads: two for each registry, which follow it. A call runs on the thread of its caller.
 """
 
 from __future__ import annotations
@@ -43,17 +43,20 @@ from ponte.process.options import (
     chosen_tls,
     options,
     seconds,
+    start_command,
 )
 from ponte.process.running import run
 from ponte.rpc.marshal import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
 
+# Seconds.
 CALL_TIMEOUT_S = 5.0
+# The service that proxies announce.
 PROXY = "proxy"
 EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5
 
 
 class Trace(NamedTuple):
-    """One attempt as it went: the endpoint, what happened, and how long it took."""
+    """One attempt as it went: the endpoint, what happened, and how many seconds it took."""
 
     endpoint: Endpoint
     what: str
@@ -65,13 +68,13 @@ class Trace(NamedTuple):
 
 
 class CallError(Exception):
-    """A call without an answer. `attempts` tells each attempt; so does str()."""
+    """A call without an answer. `attempts` has a Trace of each attempt; str() shows them all."""
 
     meaning = ""
 
     def __init__(self, call: str, attempts: Sequence[Trace], why: str = "") -> None:
-        told = "; ".join(f"{number}. {attempt}" for number, attempt in enumerate(attempts, 1))
-        super().__init__(f"{call}: {self.meaning}: {told or why}")
+        shown = "; ".join(f"{number}. {attempt}" for number, attempt in enumerate(attempts, 1))
+        super().__init__(f"{call}: {self.meaning}: {shown or why}")
         self.attempts = tuple(attempts)
 
 
@@ -88,16 +91,19 @@ class OutcomeUnknown(CallError):
 
 
 class Client:
-    """A stub for one service: `client.hello("Hello")` calls the method `hello`. Safe to share between threads.
+    """A stub for one service: `client.hello("Hello")` calls its function `hello`.
 
-    Parameters: `registries` to find endpoints; `timeout_s` for a whole call with all its attempts; `on_attempt(trace)`
-    runs after each attempt on the caller's thread; `tls`, the certificates with which all that it calls are checked.
-    Close it, or use it in a `with` block, to end its threads.
-    Raises ValueError for what cannot be the name of a service.
+    Parameters: `service`, its name; `registries` that name its endpoints; `timeout_s` for a whole
+    call with all its attempts; `on_attempt(trace)` runs after each attempt, on the caller's thread;
+    `tls`, the certificates by which proxies, servers and registries are checked.
+
+    Raises ValueError for what cannot be the name of a service. Safe to share between threads. Close
+    it, or use it in a `with` block, to end its threads.
     """
 
     def __init__(self, service: str, *, registries: Sequence[Address] = DEFAULT_REGISTRIES,
-                 timeout_s: float = CALL_TIMEOUT_S, on_attempt: Callable[[Trace], None] = lambda trace: None,
+                 timeout_s: float = CALL_TIMEOUT_S,
+                 on_attempt: Callable[[Trace], None] = lambda trace: None,
                  tls: Tls | None = None) -> None:
         self._service = check_name(service)
         self._timeout_s = timeout_s
@@ -105,9 +111,12 @@ class Client:
         self._registries = registries
         self._pool = Pool(tls)
         self._lock = threading.Lock()
-        self._balancer = Balancer()             # Guarded by self._lock.
-        self._idempotent: frozenset[str] = frozenset()      # replaced whole
-        self._directories = [Directory(name, registries, self._on_change, tls) for name in (PROXY, service)]
+        # Guarded by self._lock, as are the calls that are made with it.
+        self._balancer = Balancer()
+        # The functions that every server promises to be idempotent. Replaced as a whole.
+        self._idempotent: frozenset[str] = frozenset()
+        self._directories = [Directory(name, registries, self._on_change, tls)
+                             for name in (PROXY, service)]
         for directory in self._directories:
             directory.start()
 
@@ -132,20 +141,25 @@ class Client:
         self._pool.close()
 
     def call(self, method: str, *params: Any, timeout_s: float | None = None) -> Any:
-        """Calls any method by name, also one like "system.listMethods". Blocks for `timeout_s` at most.
+        """Calls a function by name, also one like "system.listMethods".
 
-        Raises Fault, NotSent or OutcomeUnknown; TypeError, OverflowError or ValueError for parameters that XML-RPC
-        cannot carry.
+        Blocks for `timeout_s` seconds at most (default: that of the client). Raises Fault, NotSent
+        or OutcomeUnknown; TypeError, OverflowError or ValueError for parameters that XML-RPC cannot
+        carry.
         """
+        # 1. The first call waits until a registry has answered.
         deadline = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
         body = encode_call(method, params)
         for directory in self._directories:
             if not directory.answered:
                 directory.wait(deadline - time.monotonic())
+        # 2. Rule R gets a reply, or raises.
         reply = self._drive(method, body, deadline)
+        # 3. An HTTP error is an answer too: the call has not run, and will not run elsewhere.
         if reply.status != 200:
             text = reply.body.decode("utf-8", "replace").strip()
-            raise Fault(TRANSPORT_ERROR, f"{self._service}.{method}: HTTP {reply.status}: {text}")
+            raise Fault(TRANSPORT_ERROR,
+                        f"{self._service}.{method}: HTTP {reply.status}: {text}")
         return decode_result(reply.body)
 
     @property
@@ -153,19 +167,6 @@ class Client:
         """The proxies and servers that are known now."""
         with self._lock:
             return [member.endpoint for member in self._balancer.members]
-
-    def _is_idempotent(self, method: str) -> bool:
-        """Whether the servers promise so; nothing guesses."""
-        return method in self._idempotent or method.startswith("system.")
-
-    def _on_change(self) -> None:
-        with self._lock:        # read inside it: of two threads here, the later one must see the later view
-            proxies, servers = (directory.endpoints for directory in self._directories)
-            promises = [frozenset(server.idempotent) for server in servers]
-            if promises:        # two versions of a service: only what every server promises
-                self._idempotent = frozenset.intersection(*promises)
-            self._balancer.update(proxies, servers)
-        self._pool.keep_only({e.address for e in proxies + servers if e.state != "draining"})
 
     def _drive(self, method: str, body: bytes, deadline: float) -> Reply:
         """The loop of rule R: decide under the lock, act outside of it."""
@@ -175,41 +176,67 @@ class Client:
         with self._lock:
             call = Call(self._balancer, idempotent, deadline)
         while True:
+            # 1. Decide: which endpoint, and for how long?
             started = time.monotonic()
             with self._lock:
                 attempt = call.next_attempt(started)
             if attempt is None:
                 break
-            lines = f"{attempt_lines(attempt, call_id, idempotent)}Content-Type: {CONTENT_TYPE}\r\n"
+            # 2. Act: send the request, and wait for the reply.
+            lines = attempt_lines(attempt, call_id, idempotent)
+            lines += f"Content-Type: {CONTENT_TYPE}\r\n"
             request = write_request("POST", f"/{self._service}", lines, body)
             result = exchange(self._pool, attempt, request, started)
             ended = time.monotonic()
+            # 3. Decide: what has this attempt come to?
             with self._lock:
-                call.settle(result.outcome, ended, timed_out=result.timed_out, number=result.number)
+                call.settle(result.outcome, ended, timed_out=result.timed_out,
+                            number=result.number)
             attempts.append(Trace(attempt.endpoint, result.what, ended - started))
             self._on_attempt(attempts[-1])
             if result.reply and result.outcome is Outcome.ANSWERED:
                 return result.reply
-        told = f"{self._service}.{method}"
+        name = f"{self._service}.{method}"
         if call.outcome is Outcome.UNKNOWN:
-            raise OutcomeUnknown(told, attempts)
-        raise NotSent(told, attempts, self._why_nobody())
+            raise OutcomeUnknown(name, attempts)
+        raise NotSent(name, attempts, self._why_no_endpoint())
 
-    def _why_nobody(self) -> str:
-        if not any(directory.answered for directory in self._directories):
-            unreadable = dict(item for directory in self._directories for item in directory.unreadable.items())
-            if unreadable:
-                told = "; ".join(f"{show(registry)}: {why}" for registry, why in sorted(unreadable.items()))
-                return f"no registry can be read: {told}"
-            where = ", ".join(show(registry) for registry in self._registries)
-            return f"no registry answers at {where} - start one with: python registry.py"
-        return f"no live server of {self._service!r} and no proxy - start one with: python server.py services/FILE.py"
+    def _is_idempotent(self, method: str) -> bool:
+        """Whether the servers promise it; nothing guesses."""
+        return method in self._idempotent or method.startswith("system.")
+
+    def _on_change(self) -> None:
+        """Gives the balancer a new view. Runs on the threads of the directories."""
+        with self._lock:
+            # Read under the lock: of two threads here, the later one must see the later view.
+            proxies, servers = (directory.endpoints for directory in self._directories)
+            promises = [frozenset(server.idempotent) for server in servers]
+            # Of two versions of a service, only what both promise counts.
+            if promises:
+                self._idempotent = frozenset.intersection(*promises)
+            self._balancer.update(proxies, servers)
+        # A draining server waits until its callers close their connections.
+        self._pool.keep_only({e.address for e in proxies + servers if e.state != "draining"})
+
+    def _why_no_endpoint(self) -> str:
+        """Why there was no endpoint to ask, and what a user can do about it."""
+        if any(directory.answered for directory in self._directories):
+            return (f"no live server of {self._service!r} and no proxy - start one with: "
+                    f"{start_command('server')}")
+        unreadable = dict(item for directory in self._directories
+                          for item in directory.unreadable.items())
+        if unreadable:
+            reasons = "; ".join(f"{show(address)}: {why}"
+                                for address, why in sorted(unreadable.items()))
+            return f"no registry can be read: {reasons}"
+        where = ", ".join(show(registry) for registry in self._registries)
+        return f"no registry answers at {where} - start one with: {start_command('registry')}"
 
 
-# ---- the process ----------------------------------------------------------------------------------------
+# ---- the process ---------------------------------------------------------------------------------
 
 def _parse_value(text: str) -> Any:
-    """JSON where it parses, else the text itself: Hello, 42, true, [1, 2] and '"42"' are what they look like."""
+    """JSON where it parses, else the text itself: Hello, 42, true, [1, 2] and '"42"'."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -242,39 +269,41 @@ def _call_once(client: Client, method: str, params: list[Any], timeout_s: float)
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Makes one call or several; returns the exit code of the last one that failed, or 0."""
     parser = options("A client of Ponte: calls one method. Exit codes: 0 a value, 3 a fault, "
-                             "4 not executed, 5 outcome unknown, 2 wrong arguments.")
+                     "4 not executed, 5 outcome unknown, 2 wrong arguments.")
     parser.add_argument("service", help="such as greeter")
     parser.add_argument("method", help="such as hello")
     parser.add_argument("params", nargs="*", help="JSON where it parses, else text")
     parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for the whole call with its attempts (default: %(default)s)")
-    parser.add_argument("--repeat", type=_count, default=1, metavar="N", help="call N times (0 = until Ctrl-C)")
+    parser.add_argument("--repeat", type=_count, default=1, metavar="N",
+                        help="call N times (0 = until Ctrl-C)")
     parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS",
                         help="pause between calls (default: %(default)s)")
     parser.add_argument("--trace", action="store_true", help="print every attempt")
     chosen = parser.parse_args(arguments)
     start_logging(chosen.verbose)
-    if not chosen.verbose:      # that no registry can be read, our one line of error says
+    # A registry that cannot be read is in our one line of error already.
+    if not chosen.verbose:
         logging.getLogger("ponte.directory").setLevel(logging.ERROR)
 
     def show_attempt(trace: Trace) -> None:
         if chosen.trace:
             print(f"  attempt: {trace}", file=sys.stderr, flush=True)
 
-    code = 0
     try:
         client = Client(chosen.service, registries=chosen.registry, on_attempt=show_attempt,
                         tls=chosen_tls(chosen, listens=False))
     except ValueError as error:
         raise UsageError(str(error)) from None
     with client:
-        done = 0
         params = [_parse_value(text) for text in chosen.params]
+        code = calls = 0
         while True:
             code = _call_once(client, chosen.method, params, chosen.timeout) or code
-            done += 1
-            if done == chosen.repeat:
+            calls += 1
+            if calls == chosen.repeat:
                 return code
             time.sleep(chosen.every)
 

@@ -5,7 +5,7 @@ ponte/calls/hop.py. The body is passed on unread, and a reply only when it is wh
 reply can be had, the proxy answers as relayed_call.py says; 404 for a service that no registry
 knows. The number of its last attempt goes back in Call-Attempt.
 
-A `RelayedCall` decides what is sent where (relayed_call.py). An engine owns the sockets, and carries
+A `RelayedCall` decides what is sent where (relayed_call.py). An engine owns the sockets and carries
 calls out: ponte/net/threads.py (a thread for each connection) or ponte/net/events.py (loops that
 serve many).
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 import threading
 import time
 import unittest
-from typing import Any, Callable
+from typing import Callable
 from unittest import mock
 
 import server as server_module
@@ -18,10 +15,9 @@ from ponte.calls.rule import Outcome
 from ponte.discovery.beats import MAX_NAME
 from ponte.discovery.directory import KEEP_S
 from ponte.net.message import ProtocolError, Reply, Request
-from ponte.process.options import UsageError
 from ponte.rpc.dispatcher import idempotent
 from ponte.rpc.marshal import decode_result, encode_call
-from server import MAX_CALLS, Server, current_instance, load_functions
+from server import MAX_CALLS, Server, current_instance
 from tests.fakes import Clock, hurry_listeners
 
 PATIENCE_S = 5.0
@@ -324,46 +320,6 @@ class Making(unittest.TestCase):
         """At once."""
         server = Server("bank", registries=())
         self.assertTrue(server.drain())
-
-
-class ServiceFiles(unittest.TestCase):
-    """A file of plain functions."""
-
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        for patch in (mock.patch.dict("sys.modules"), mock.patch("sys.path", list(sys.path))):
-            patch.start()
-            self.addCleanup(patch.stop)
-
-    def load(self, source: str, name: str = "shop.py") -> Any:
-        path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(source)
-        return load_functions(path)
-
-    def test_its_public_functions_are_served(self) -> None:
-        """Neither private ones, nor those that it imports, nor what is no function."""
-        functions = self.load("from os.path import join\nimport os\nx = 1\nclass C: pass\n"
-                              "def sell(): return 7\ndef _hide(): pass\n")
-        self.assertEqual((list(functions), functions["sell"]()), (["sell"], 7))
-
-    def test_a_dataclass_may_be_in_it(self) -> None:
-        """Also with annotations as text, for which `dataclasses` looks its module up."""
-        functions = self.load("from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\n"
-                              "class Item:\n    cents: int\ndef price(): return Item(5).cents\n")
-        self.assertEqual(functions["price"](), 5)
-
-    def test_what_cannot_be_served_is_one_line(self) -> None:
-        """It does not import, has no public function, does not exist, or is named unlike any service."""
-        for source, name in (("1/0", "a.py"), ("def", "b.py"), ("raise SystemExit('x\\ny')", "c.py"), ("x = 1", "d.py"),
-                             ("def _f(): pass", "e.py"), ("import no_such_module_here", "f.py"),
-                             ("def f(): pass", "a-b.py"), ("def f(): pass", "a.txt")):
-            with self.subTest(source=source, name=name), self.assertRaisesRegex(UsageError, r"^[^\n]+$"):
-                self.load(source, name)
-        with self.assertRaisesRegex(UsageError, "no such file"):
-            load_functions(os.path.join(self.folder, "nothing.py"))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ A policy picks the first one: `round_robin`, `least_calls` or `two_choices`. An 
 goes into *quarantine*: calls pass it over for a while, and then one call tries it again. Without
 quarantine, a server that fails fast looks idle, and gets every call.
 
-    healthy --failure--> quarantine --its time is over: one trial call--> answered: healthy
-                                                                      --> failed: a longer quarantine
+    healthy    --a failure------------------------------------> quarantine
+    quarantine --its time is over: one trial call is answered-> healthy
+    quarantine --the trial call fails-------------------------> quarantine, for longer
 
 This module is pure: it has no socket, no clock and no thread. `now` is a monotonic time in seconds.
 Nothing here is thread-safe: one lock guards a Balancer.
@@ -20,8 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from ponte.calls.budget import Budget
 from ponte.calls.endpoint import Endpoint
 
-# Seconds. The first quarantine lasts up to this long, and each failed trial doubles it. Longer keeps
-# calls from a server that is well again; shorter sends more calls to one that is not.
+# Seconds. The first quarantine lasts up to this long, and each failed trial doubles it. More keeps
+# calls away from a server that is well again; less sends more calls to one that is not.
 QUARANTINE_S = 1.0
 # Seconds. The longest quarantine: how late a cured endpoint may be tried again.
 QUARANTINE_MAX_S = 30.0

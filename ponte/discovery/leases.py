@@ -148,7 +148,7 @@ class LeaseTable:
     length: a beat moves its lease to the end, and `expire` looks at the front. It costs as much as
     there are changes, not as there are leases.
 
-    Parameters: `epoch`, the registry's boot id, which every beat must carry; `index`, the first one.
+    Parameters: `epoch`, the registry's boot id, which every beat must carry; `index`, to begin with.
 
     Attributes: `index` grows with every change that a reader can see; `events` collects these
     changes, for the caller to take away.
@@ -352,7 +352,7 @@ def _enqueue(queues: _Queues, lease: _Lease) -> None:
 
 
 def _take_due(queues: _Queues, share: float, now: float) -> Iterator[_Lease]:
-    """Takes the leases off the queues of which more than `share` has passed since their last beat."""
+    """Takes from the queues the leases whose last beat is more than `share` of their length ago."""
     for length_s, queue in list(queues.items()):
         while queue:
             lease = next(iter(queue))

@@ -126,3 +126,8 @@ def port_error(error: OSError, host: str, port: int) -> UsageError:
                       "choose another port with --port (0 = any free one), or stop whoever has this one")
 
 
+def start_command(role: str) -> str:
+    """What a user types here to start a role."""
+    if os.path.basename(sys.argv[0]).startswith("demo.py"):
+        return f"{PYTHON} demo.py {role}"
+    return f"{PYTHON} {role}.py{' services/FILE.py' if role == 'server' else ''}"
