@@ -216,8 +216,8 @@ class Fallback(unittest.TestCase):
 
     def test_without_anybody_the_error_says_what_to_start(self) -> None:
         """A registry, or a server."""
-        for answers, told in ((False, "no registry answers at 127.0.0.1:4100.*python registry.py"),
-                              (True, "no live server of 'greeter'.*python server.py")):
+        for answers, told in ((False, "no registry answers at 127.0.0.1:4100.*python3? registry.py"),
+                              (True, "no live server of 'greeter'.*python3? server.py")):
             with self.subTest(told), stub(REFUSED, answers=answers) as (client, _), \
                     self.assertRaisesRegex(NotSent, told):
                 client.hello("Hello")

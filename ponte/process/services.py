@@ -45,9 +45,10 @@ def load_functions(path: str) -> dict[str, Callable[..., Any]]:
     except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())
         raise UsageError(f"{path} does not import: {type(error).__name__}: {text}") from None
-    functions = {name: value for name, value in vars(module).items()
-                 if inspect.isfunction(value) and value.__module__ == module.__name__
-                 and not name.startswith("_")}
+    functions: dict[str, Callable[..., Any]] = {
+        name: value for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__
+        and not name.startswith("_")}
     if not functions:
         raise UsageError(f"{path} has no public function: "
                          "define one whose name does not begin with _")

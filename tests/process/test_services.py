@@ -61,7 +61,8 @@ class Loading(ServicesFile):
 
     def test_a_file_that_cannot_be_served_is_one_line(self) -> None:
         """It cannot be imported, has no public function, or is not named like a service."""
-        for source, name in (("1/0", "a.py"), ("def", "b.py"), ("raise SystemExit('x\\ny')", "c.py"),
+        for source, name in (("1/0", "a.py"), ("def", "b.py"),
+                             ("raise SystemExit('x\\ny')", "c.py"),
                              ("x = 1", "d.py"), ("def _f(): pass", "e.py"),
                              ("import no_such_module_here", "f.py"), ("def f(): pass", "a-b.py"),
                              ("def f(): pass", "a.txt")):
@@ -88,7 +89,8 @@ class TakenNames(ServicesFile):
 
     def test_a_name_of_the_standard_library_is_told(self) -> None:
         self.write("queue.py", "class Line: pass\n")
-        self.refuses("from queue import Line\ndef f(): pass\n", "imports queue", "taken by Python")
+        self.refuses("from queue import Line\ndef f(): pass\n",
+                     "imports queue", "taken by Python")
 
     def test_a_name_that_is_built_in_is_told(self) -> None:
         """Which has no file."""
