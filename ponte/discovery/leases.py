@@ -148,8 +148,9 @@ class LeaseTable:
     length: a beat moves its lease to the end, and `expire` looks at the front. It costs as much as
     there are changes, not as there are leases.
 
-    Parameters: `epoch`, the boot id of the registry, which every beat must carry; `index`, the first
-    one.
+    Parameters: `epoch`, the boot id of the registry, which every beat must carry; `index`, where
+    the index begins.
+
     Attributes: `index` grows with every change that a reader can see; `events` collects these
     changes, for the caller to take away.
 

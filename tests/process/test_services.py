@@ -106,7 +106,8 @@ class TakenNames(ServicesFile):
     def test_a_package_with_a_taken_name_is_told(self) -> None:
         self.write(os.path.join("ponte", "__init__.py"), "")
         self.write(os.path.join("ponte", "prices.py"), "pen = 3\n")
-        self.refuses("from ponte.prices import pen\ndef f(): return pen\n", "imports ponte")
+        self.refuses("from ponte.prices import pen\ndef f(): return pen\n",
+                     "imports ponte")
 
     def test_what_ponte_offers_may_be_imported_beside_such_a_neighbour(self) -> None:
         """`from server import idempotent` means Ponte's, whatever stands beside the file."""
