@@ -75,7 +75,7 @@ class Loading(ServicesFile):
 
 
 class TakenNames(ServicesFile):
-    """A neighbour whose name Ponte or the standard library has: told in one line, before it runs."""
+    """A neighbour has a name of Ponte or the standard library: one line, before anything runs."""
 
     def test_a_name_of_ponte_is_told(self) -> None:
         """Whether something is imported from it, or used in a function, which would fail later."""
