@@ -9,7 +9,7 @@ from classroom.cast import CAN_FREEZE, Actor
 from classroom.load import CallRecord, Load, failed, slowest_s
 from classroom.stage import CALL_TIMEOUT_S, SERVERS, Skipped, Stage
 from client import CallError, Client, NotSent, Trace
-from lab.relay import Fate, TcpRelay
+from lab.tcp_relay import Fate, TcpRelay
 from ponte.net.address import show
 
 CALLERS = 8

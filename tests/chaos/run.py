@@ -25,7 +25,8 @@ from typing import Any, Callable, NamedTuple
 
 from client import Client, NotSent, OutcomeUnknown
 from lab.checker import FAILED, NOT_SENT, UNKNOWN, VALUE, Call, Verdict, judge
-from lab.relay import TcpRelay, UdpRelay, healthy, random_fates
+from lab.tcp_relay import TcpRelay, healthy, random_fates
+from lab.udp_relay import UdpRelay
 from ponte.net.address import Address, show
 from tests.system.harness import Cluster, Journal, Process, free_port
 

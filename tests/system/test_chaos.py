@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from client import Client, NotSent, OutcomeUnknown
 from lab.checker import NOT_SENT, UNKNOWN, VALUE, Call, Verdict, judge
-from lab.relay import Fate, TcpRelay
+from lab.tcp_relay import Fate, TcpRelay
 from ponte.calls.once import CallMemory
 from registry import Registry
 from server import Server, idempotent

@@ -14,7 +14,7 @@ from collections import Counter
 from typing import Callable, Protocol, TypeVar
 
 from client import Client, NotSent, OutcomeUnknown
-from lab.relay import Fate, TcpRelay
+from lab.tcp_relay import Fate, TcpRelay
 from ponte.calls.budget import Budget
 from proxy import Proxy
 from registry import Registry

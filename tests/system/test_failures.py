@@ -10,7 +10,7 @@ import unittest
 import xmlrpc.client
 
 from client import Client, OutcomeUnknown, Trace
-from lab.relay import Fate, TcpRelay
+from lab.tcp_relay import Fate, TcpRelay
 from tests.system.harness import Journal, Load, Process, SystemTest, free_port
 
 TIMEOUT_S = 5.0                 # of a call, the default

@@ -1,4 +1,4 @@
-"""Relays: what they break, they break when they are told to, and nothing else."""
+"""The relay for connections breaks what it was asked to break, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import unittest
 from xmlrpc.client import ServerProxy
 
-from lab.relay import Fate, TcpRelay
+from lab.tcp_relay import Fate, TcpRelay
 from server import Server
 from tests.fakes import hurry_listeners
 
