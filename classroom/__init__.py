@@ -1,16 +1,21 @@
-"""What stands around the middleware in a classroom. No part of the core imports it.
+"""The lesson around the middleware: a guided demo, and one terminal for each role.
 
     command.py      the words after `demo.py`
-    story.py        the guided demo: predict, watch, prove
-    working.py      its steps 1 to 4, while all is well
-    failing.py      its steps 5 to 8, while things break
-    cast.py         the processes it starts, kills, freezes and thaws
-    load.py         callers that never stop, and what they saw
-    relay.py        a TCP relay that loses a reply
+    story.py        the guided demo: it predicts, shows and proves, eight times
+    working.py      its steps 1 to 4: everything works
+    failing.py      its steps 5 and 6: a server fails, and no call does
+    outcomes.py     its steps 7 and 8: a reply is lost, and all is lost: what the caller is told
+    stage.py        what every step works with: the processes, the screen, the proof
+    cast.py         the processes that it starts, kills, freezes and thaws
+    load.py         callers that never stop, and a record of each of their calls
+    language.py     the language of what is printed: English, or Portuguese
+    portuguese.py   the Portuguese sentence for each English one
     screen.py       lines for a projector, on any console
-    texts.py        every sentence, in English and in Portuguese
     roles.py        one role in a terminal of its own
-    console.py      its terminal: lines, and counters below them
+    console.py      its terminal: lines, and one line of counters below them
     caller.py       the client of a lesson
     doctor.py       is this computer ready?
+
+The English sentences stand in the code, where they are printed. Only demo.py imports
+this room.
 """

@@ -1,10 +1,11 @@
-"""The client of a lesson: says Hello again and again, and shows who answered, how, and how fast.
+"""The client of a lesson: it says Hello again and again, and shows who answered, and how fast.
 
     14:03:12  ✓ hello("Hello") → World   server-2 via proxy-4180    1.3 ms
 
-Stop a server, freeze one, kill the proxy: the next lines tell what happened. Ctrl-C ends it with the shares.
+Stop a server, freeze one, or kill the proxy: the next lines show what the client did. Ctrl-C ends
+it, and shows how many calls each server answered.
 
-Threads: the client's; all printing is on the main one.
+Threads: the client's; only the main one prints.
 """
 
 from __future__ import annotations
@@ -15,33 +16,40 @@ from collections import Counter
 from collections.abc import Sequence
 from xmlrpc.client import Fault
 
+from classroom.language import Words
 from classroom.screen import Screen, bar
-from classroom.texts import Words
-from client import CallError, Client, Trace
+from client import EXIT_NOT_SENT, CallError, Client, Trace
 from ponte.process.logs import start_logging
 from ponte.process.options import chosen_tls, options, seconds
 
 TIMEOUT_S = 5.0
+# Stands for the server of a call without an answer.
 NOBODY = "✗"
 BAR_COLUMNS = 30
+# Under a call, as wide as its time.
+MARGIN = " " * 12
 
 
 def main(arguments: Sequence[str], words: Words) -> int:
-    parser = options("The client of a lesson: says Hello until Ctrl-C. For one call of any service, and all "
-                             "options of client.py: demo.py client greeter hello Hello --trace")
+    """Calls until Ctrl-C; returns 0, or 4 if a call failed."""
+    parser = options("The client of a lesson: says Hello until Ctrl-C. For one call of any "
+                     "service, and all options of client.py: "
+                     "demo.py client greeter hello Hello --trace")
     parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS",
                         help="pause between calls (default: %(default)s)")
-    parser.add_argument("--repeat", type=int, default=0, metavar="N", help="call N times (default: until Ctrl-C)")
+    parser.add_argument("--repeat", type=int, default=0, metavar="N",
+                        help="call N times (default: until Ctrl-C)")
     parser.add_argument("--timeout", type=seconds, default=TIMEOUT_S, metavar="SECONDS",
                         help="for a whole call with its attempts (default: %(default)s)")
     chosen = parser.parse_args(arguments)
     start_logging(chosen.verbose)
     screen = Screen(sys.stdout)
-    screen.line(words("caller.hint"), style="predict")
+    screen.line(words("Saying Hello until Ctrl-C. "
+                      "Stop a server, or kill one, and watch who answers."), style="predict")
     shares: Counter[str] = Counter()
     attempts: list[Trace] = []
-    with Client("greeter", registries=chosen.registry, timeout_s=chosen.timeout, on_attempt=attempts.append,
-                tls=chosen_tls(chosen, listens=False)) as client:
+    with Client("greeter", registries=chosen.registry, timeout_s=chosen.timeout,
+                on_attempt=attempts.append, tls=chosen_tls(chosen, listens=False)) as client:
         try:
             done = 0
             while done == 0 or done != chosen.repeat:
@@ -53,43 +61,47 @@ def main(arguments: Sequence[str], words: Words) -> int:
         except KeyboardInterrupt:
             screen.line()
     _sum_up(shares, screen, words)
-    return 4 if shares[NOBODY] else 0
+    return EXIT_NOT_SENT if shares[NOBODY] else 0
 
 
 def _call(client: Client, attempts: list[Trace], screen: Screen, words: Words) -> str:
-    """One call and its lines; returns who answered, or NOBODY."""
+    """Makes one call and shows it; returns the server that answered, or NOBODY."""
     lead, began = time.strftime("%H:%M:%S  "), time.monotonic()
     try:
         value = client.hello("Hello")
     except (CallError, Fault) as error:
-        screen.line(f"✗ {type(error).__name__}: {getattr(error, 'meaning', error)}", style="failed", lead=lead)
-        _tell_attempts(attempts, screen, words)
+        screen.line(f"✗ {type(error).__name__}: {getattr(error, 'meaning', error)}",
+                    style="failed", lead=lead)
+        _show_attempts(attempts, screen, words)
         if not attempts:
-            screen.line(str(error), lead="            ")
+            screen.line(str(error), lead=MARGIN)
         return NOBODY
     took_ms = (time.monotonic() - began) * 1000
     if len(attempts) > 1:
-        _tell_attempts(attempts, screen, words)
-    by = who_answered(attempts[-1])
-    endpoint = attempts[-1].endpoint.instance
-    way = words("caller.via", by=by, endpoint=endpoint) if endpoint != by else words("caller.direct", by=by)
-    screen.line(f'✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms', style="passed", lead=lead)
-    return by
+        _show_attempts(attempts, screen, words)
+    server, endpoint = who_answered(attempts[-1]), attempts[-1].endpoint.instance
+    way = (f"{server} via {endpoint}" if endpoint != server else
+           words("{server}, no proxy", server=server))
+    screen.line(f'✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms', style="passed",
+                lead=lead)
+    return server
 
 
 def who_answered(trace: Trace) -> str:
-    """The instance that answered an attempt, from what it says of itself."""
+    """The server that answered an attempt: the reply names it, also where a proxy passed it on."""
     return trace.what.partition("answered by ")[2] or trace.endpoint.instance
 
 
-def _tell_attempts(attempts: list[Trace], screen: Screen, words: Words) -> None:
+def _show_attempts(attempts: list[Trace], screen: Screen, words: Words) -> None:
     for number, trace in enumerate(attempts, 1):
-        screen.line(words("caller.attempt", number=number, trace=trace), lead="            ", style="faint")
+        screen.line(words("attempt {number}: {trace}", number=number, trace=trace), lead=MARGIN,
+                    style="faint")
 
 
 def _sum_up(shares: Counter[str], screen: Screen, words: Words) -> None:
     calls = sum(shares.values())
-    screen.line(words("caller.sum", calls=calls, failed=shares[NOBODY]), style="strong")
+    screen.line(words("{calls} calls, {failed} failed", calls=calls, failed=shares[NOBODY]),
+                style="strong")
     for name, count in sorted(shares.items()):
         if name != NOBODY:
             screen.line(f"  {name:<12} {bar(count / calls, BAR_COLUMNS)} {count}")

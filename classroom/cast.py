@@ -1,9 +1,9 @@
 """The processes of the demo: started, watched, killed, frozen and thawed.
 
-Every one is a real process of its own on a free port, and its address is read from the banner that it prints. None
-outlives the demo, however that ends: each watches its standard input, whose other end dies with us. One that is
-frozen cannot watch anything; it leads a process group of its own, and the kernel sends SIGHUP and SIGCONT to a
-stopped group that loses its parent.
+Each is a real process on a free port. It prints its address in a line, its banner, and we read the
+address there. No process outlives the demo, however the demo ends: each watches its standard input,
+whose other end closes with us. A frozen process cannot watch anything. It leads a process group of
+its own, and the kernel sends SIGHUP and SIGCONT to a stopped group that loses its parent.
 
 Threads: one for each process, which reads what it prints.
 """
@@ -27,20 +27,27 @@ from ponte.net.pool import Pool
 from ponte.process.options import parse_address
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-START_S = 20.0          # for a process to print its banner, on a slow laptop with a virus scanner
-STATUS_S = 2.0          # for a process to show its status
+# How long a process may take to print its banner, in seconds. A slow laptop with a virus scanner
+# needs most of it.
+START_S = 20.0
+# How long a process may take to show its status, in seconds.
+STATUS_S = 2.0
 CAN_FREEZE = hasattr(signal, "SIGSTOP")
+# Lines of a process that we keep, for the message where it does not start.
+KEPT_LINES = 20
 
-BANNER = re.compile(r"([\d.]+:\d+|\[[\da-f:.]+\]:\d+)\b.* - stop with Ctrl-C")      # the address of whoever listens
+# The banner of a process that listens; the group is its address.
+BANNER = re.compile(r"([\d.]+:\d+|\[[\da-f:.]+\]:\d+)\b.* - stop with Ctrl-C")
+# A line of the registry: what happened to SERVICE/INSTANCE at an address.
 _NEWS = re.compile(r"registry: (\w+) +(\S+)/(\S+) +(\S+)$")
 
 
 class StartFailed(Exception):
-    """A process did not start; its text says why, in one line."""
+    """A process did not start; the text says why, in one line."""
 
 
 class News(NamedTuple):
-    """A line of the registry: `what` came to an instance, and when we heard it (monotonic)."""
+    """A line of the registry: `what` happened to an instance, and when we read it (monotonic)."""
 
     at: float
     what: str
@@ -50,7 +57,10 @@ class News(NamedTuple):
 
 
 def read_status(pool: Pool, address: Address) -> dict[str, Any]:
-    """The /status page of a process. Raises OSError if nobody answers, ValueError if it is no such page."""
+    """The /status page of a process. Blocks for STATUS_S at most.
+
+    Raises OSError if there is no answer, ValueError if the answer is no such page.
+    """
     request = encode_request("GET", "/status", {"Host": show(address)}, b"")
     reply = pool.exchange(address, request, time.monotonic() + STATUS_S)
     status = json.loads(reply.body)
@@ -60,21 +70,23 @@ def read_status(pool: Pool, address: Address) -> dict[str, Any]:
 
 
 class Actor:
-    """One process. `await_banner` before anything else."""
+    """One process, started by the constructor. Call `await_banner` before anything else."""
 
     def __init__(self, name: str, arguments: list[str], pool: Pool) -> None:
         self.name = name
+        # Known from its banner on.
         self.address: Address = ("", 0)
         self._pool = pool
+        # Guarded by self._printed: the address, the news that were not taken yet, its last lines,
+        # and whether its output has ended.
         self._printed = threading.Condition()
-        # Guarded by self._printed:
         self._news: list[News] = []
         self._lines: list[str] = []
         self._ended = False
         self._process = subprocess.Popen(
-            [sys.executable, *arguments, "--until-eof"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+            [sys.executable, *arguments, "--until-eof"], cwd=ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            encoding="utf-8", errors="replace", env={**os.environ, "PYTHONIOENCODING": "utf-8"})
         threading.Thread(target=self._read, name=f"read-{name}", daemon=True).start()
 
     @property
@@ -82,15 +94,16 @@ class Actor:
         return self._process.pid
 
     def await_banner(self) -> Actor:
-        """Waits until it listens. Raises StartFailed if it does not."""
+        """Waits until it listens, for START_S at most; returns itself. Raises StartFailed."""
         with self._printed:
             self._printed.wait_for(lambda: self.address[1] or self._ended, START_S)
             if not self.address[1]:
-                raise StartFailed(f"{self.name}: {self._lines[-1] if self._lines else 'it printed nothing'}")
+                reason = self._lines[-1] if self._lines else "it printed nothing"
+                raise StartFailed(f"{self.name}: {reason}")
         return self
 
     def take_news(self) -> list[News]:
-        """What the registry told since the last time."""
+        """What it reported, as a registry, since this method was last called."""
         with self._printed:
             news, self._news = self._news, []
         return news
@@ -100,21 +113,23 @@ class Actor:
         return read_status(self._pool, self.address)
 
     def kill(self) -> None:
-        """kill -9: no goodbye."""
+        """kill -9: it ends at once, and cannot announce it."""
         self._process.kill()
         self._process.wait()
         assert self._process.stdin
         self._process.stdin.close()
 
     def freeze(self) -> None:
-        """SIGSTOP: alive, connected, and deaf. Returns when its last thread stands still."""
-        if sys.platform != "win32":      # which has no such signals
+        """SIGSTOP: alive and connected, but it does nothing. Returns when all its threads stand."""
+        # Windows has no such signals.
+        if sys.platform != "win32":
             self._process.send_signal(signal.SIGSTOP)
             os.waitpid(self.pid, os.WUNTRACED)
 
     def thaw(self) -> None:
-        """SIGCONT."""
-        if sys.platform != "win32":      # which has no such signals
+        """SIGCONT: it goes on where it was frozen."""
+        # Windows has no such signals.
+        if sys.platform != "win32":
             self._process.send_signal(signal.SIGCONT)
 
     def _read(self) -> None:
@@ -129,7 +144,7 @@ class Actor:
     def _hear(self, line: str, now: float) -> None:
         banner, news = BANNER.search(line), _NEWS.search(line)
         with self._printed:
-            self._lines = [*self._lines[-20:], line]
+            self._lines = [*self._lines[-KEPT_LINES:], line]
             if banner and not self.address[1]:
                 self.address = parse_address(banner.group(1))
             if news:
@@ -151,33 +166,38 @@ class Cast:
         """Starts a registry and waits until it listens."""
         return self._start(name, "registry.py", "--port", str(port)).await_banner()
 
-    def start_server(self, name: str, service: str, registry: Actor, advertise: Address | None = None) -> Actor:
-        """Starts a server of `services/<service>.py`; does not wait for its banner."""
+    def start_server(self, name: str, service: str, registry: Actor,
+                     advertise: Address | None = None) -> Actor:
+        """Starts a server of `services/<service>.py`; does not wait for its banner.
+
+        `advertise`: the address that callers shall use, where it is not the server's own.
+        """
         extra = ["--advertise", show(advertise)] if advertise else []
-        return self._start(name, "server.py", os.path.join("services", f"{service}.py"), "--name", name,
-                           "--registry", show(registry.address), *extra)
+        return self._start(name, "server.py", os.path.join("services", f"{service}.py"),
+                           "--name", name, "--registry", show(registry.address), *extra)
 
     def start_proxy(self, name: str, registry: Actor) -> Actor:
         """Starts a proxy; does not wait for its banner."""
-        return self._start(name, "proxy.py", "--port", "0", "--name", name, "--registry", show(registry.address))
+        return self._start(name, "proxy.py", "--port", "0", "--name", name,
+                           "--registry", show(registry.address))
 
     def lookup(self, service: str, registry: str = "registry") -> dict[str, dict[str, Any]]:
-        """What the registry says of a service: its endpoints by instance. Raises OSError if it does not answer."""
+        """The endpoints of a service by instance, as the registry answers. Raises OSError."""
         answer = ask(self._pool, self[registry].address, "lookup", service)
         return {endpoint["instance"]: endpoint for endpoint in answer["endpoints"]}
 
     def names(self) -> list[str]:
-        """The processes that were started and not forgotten."""
+        """The processes that were started since the last `kill_all`."""
         return list(self._actors)
 
     def kill_all(self) -> None:
-        """kill -9 for everybody; also for those that are frozen."""
+        """kill -9 for every process, also for a frozen one."""
         actors, self._actors = list(self._actors.values()), {}
         for actor in actors:
             actor.kill()
 
     def close(self) -> None:
-        """Kills everybody, and closes the connections to them."""
+        """Kills every process, and closes the connections to them."""
         self.kill_all()
         self._pool.close()
 

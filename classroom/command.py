@@ -10,40 +10,36 @@ import sys
 from collections.abc import Sequence
 
 from classroom import doctor, roles, story
+from classroom.language import LANGUAGES, Words, choose_language, system_locale
 from classroom.screen import plain
-from classroom.texts import LANGUAGES, Words, choose_language, system_locale
 from ponte.process.options import UsageError
 
 PLACES = (*roles.ROLES, "doctor")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs what the words ask for, and returns its exit code. Raises UsageError for words that ask for nothing."""
+    """Runs what the words name; returns its exit code. Raises UsageError for unknown words."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")        # what a console cannot show is no reason to end
+        # A console that lacks a character shows another one.
+        sys.stdout.reconfigure(errors="replace")
     language, rest = take_language(list(arguments))
     words = Words(language)
-
-    def told(key: str) -> str:
-        return plain(words(key), sys.stdout.encoding or "ascii")
-
     if rest and rest[0] in roles.ROLES:
         return roles.run(rest[0], rest[1:], words)
-    parser = argparse.ArgumentParser(prog="demo.py", description=told("help.what"), epilog=told("help.roles"),
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--auto", action="store_true", help=told("help.auto"))
-    parser.add_argument("--lang", choices=LANGUAGES, default=language, help=told("help.lang"))
-    parser.add_argument("place", nargs="?", metavar=" | ".join(PLACES), help=told("help.place"))
-    chosen = parser.parse_args(rest)
+    chosen = _parser(words, language).parse_args(rest)
     if chosen.place is None:
-        return story.tell(words, auto=chosen.auto)
+        return story.run(words, auto=chosen.auto)
     if chosen.place == "doctor":
         return doctor.main(words)
-    raise UsageError(_unknown(chosen.place, words))
+    raise UsageError(_refuse(chosen.place, words))
 
 
 def take_language(arguments: list[str]) -> tuple[str, list[str]]:
-    """The language that --lang names, wherever it stands, or that of the locale; and the other arguments."""
+    """The language and the other arguments. Without --lang, which may stand anywhere: the locale's.
+
+    >>> take_language(["client", "--lang", "pt", "--every", "2"])
+    ('pt', ['client', '--every', '2'])
+    """
     language, rest = choose_language(os.environ, system_locale()), []
     while arguments:
         name, equals, value = arguments.pop(0).partition("=")
@@ -57,9 +53,40 @@ def take_language(arguments: list[str]) -> tuple[str, list[str]]:
     return language, rest
 
 
-def _unknown(place: str, words: Words) -> str:
-    if place in PLACES:     # after an option, as in `--auto registry`
-        return words("help.first", place=place)
+def _parser(words: Words, language: str) -> argparse.ArgumentParser:
+    def shown(text: str) -> str:
+        return plain(text, sys.stdout.encoding or "ascii")
+
+    parser = argparse.ArgumentParser(
+        prog="demo.py", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=shown(words("The guided demo of Ponte: eight steps, real processes, "
+                                "each step proved.")),
+        epilog=shown(words(
+            "one role in a terminal of its own "
+            "(each says what to type in the next; --help tells its options):\n"
+            "  demo.py registry               who is alive; port 4100\n"
+            "  demo.py server [NAME] [FILE]   serves services/greeter.py; "
+            "named server-1, server-2, ... by itself\n"
+            "  demo.py proxy                  one address for all servers; port 4180\n"
+            "  demo.py client                 says Hello until Ctrl-C\n"
+            "  demo.py client greeter hello Hello --trace     one call; as client.py\n"
+            "and\n"
+            "  demo.py doctor                 is this computer ready?")))
+    parser.add_argument("--auto", action="store_true", help=shown(words(
+        "no key presses; the exit code is 1 if a proof fails")))
+    parser.add_argument("--lang", choices=LANGUAGES, default=language, help=shown(words(
+        "the language (default: that of the locale)")))
+    parser.add_argument("place", nargs="?", metavar=" | ".join(PLACES), help=shown(words(
+        "instead of the demo, see below")))
+    return parser
+
+
+def _refuse(place: str, words: Words) -> str:
+    """Why a word is refused, and what to write instead."""
+    if place in PLACES:
+        # It stands after an option, as in `--auto registry`.
+        return words("write it first: demo.py {place}", place=place)
     close = difflib.get_close_matches(place.lower(), PLACES, 1, 0.5)
-    guess = words("help.guess", close=close[0]) if close else ""
-    return words("help.unknown", place=place, guess=guess, places=", ".join(PLACES))
+    guess = words(" Did you mean {close}?", close=close[0]) if close else ""
+    return words("there is no {place!r}.{guess} There are: {places}; or nothing, "
+                 "for the guided demo", place=place, guess=guess, places=", ".join(PLACES))

@@ -1,8 +1,10 @@
-"""A terminal for one role: its lines scroll, and below them one line of counters is rewritten in place.
+"""A terminal for one role: its lines scroll, and one line of counters below them is rewritten.
 
-Where standard output is not a terminal, the counters come as a line of their own, now and then.
+Where standard output is not a terminal, the counters are printed as a line of their own, every
+some seconds.
 
-Threads: any may write. A console that blocks its writers (a click in a Windows console) blocks only those.
+Threads: any may write. A console can block its writers (as a click in a Windows console does);
+then no other thread is blocked.
 """
 
 from __future__ import annotations
@@ -15,23 +17,27 @@ from classroom.screen import plain
 
 
 class Console:
-    """Wraps both output streams. `on_line(line)` hears each whole line of standard output, after it was written.
+    """Wraps both output streams.
 
-    Attributes: `out` and `err`, to take the place of sys.stdout and sys.stderr; `rewrites`, whether `show` can.
+    `on_line(line)` is called with each whole line of standard output, after it was written;
+    `rewrites`: whether the terminal lets us rewrite a line.
+    Attributes: `out` and `err`, which take the place of sys.stdout and sys.stderr; `rewrites`.
     """
 
-    def __init__(self, out: TextIO, err: TextIO, on_line: Callable[[str], None], *, rewrites: bool) -> None:
+    def __init__(self, out: TextIO, err: TextIO, on_line: Callable[[str], None], *,
+                 rewrites: bool) -> None:
         self.rewrites = rewrites
         self.out = cast(TextIO, _Stream(self, out, on_line))
         self.err = cast(TextIO, _Stream(self, err, lambda line: None))
         self._terminal = out
-        # Guards the streams and the counters, so that no two writers mix.
+        # Guarded by self._lock: the streams, the text of the counters, and whether the cursor
+        # stands behind them.
         self._lock = threading.RLock()
         self._counters = ""
-        self._drawn = False         # the cursor stands behind the counters
+        self._drawn = False
 
     def show(self, counters: str) -> None:
-        """Puts the counters below all lines; an empty text takes them away."""
+        """Shows the counters below all lines; an empty text removes them."""
         with self._lock:
             if self.rewrites:
                 self._terminal.write("\r\x1b[K" + counters)
@@ -41,7 +47,7 @@ class Console:
             self._counters, self._drawn = counters, self.rewrites and bool(counters)
 
     def write(self, stream: TextIO, text: str) -> None:
-        """Writes text where the counters stand, and the counters below it once a line is complete."""
+        """Writes text in the place of the counters, and the counters below each complete line."""
         with self._lock:
             if self._drawn:
                 self._terminal.write("\r\x1b[K")
@@ -55,7 +61,7 @@ class Console:
 
 
 class _Stream(io.TextIOBase):
-    """One of the two streams: hands what is written to the console, and whole lines to `on_line`."""
+    """One of the two streams. It passes text to the console, and whole lines to `on_line`."""
 
     def __init__(self, console: Console, stream: TextIO, on_line: Callable[[str], None]) -> None:
         super().__init__()
@@ -63,7 +69,8 @@ class _Stream(io.TextIOBase):
         self._line = ""
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]     # read-only here as in the base class, whatever its stub says
+    def encoding(self) -> str:  # type: ignore[override]
+        # Read-only, as in the base class; its type stub says otherwise.
         return self._stream.encoding or "ascii"
 
     def write(self, text: str) -> int:

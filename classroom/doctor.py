@@ -1,6 +1,7 @@
-"""Is this computer ready for the lesson? One line for each thing that goes wrong in classrooms, and what to do.
+"""Is this computer ready for the lesson? One line for each thing that goes wrong in classrooms.
 
-Nothing is changed and nothing leaves the computer; what is opened is closed again.
+Each line says what was found, and what to do about it. Nothing is changed, and nothing leaves the
+computer; every socket and process that is opened here is closed again.
 """
 
 from __future__ import annotations
@@ -17,17 +18,22 @@ from typing import Callable, NamedTuple
 import proxy
 import registry
 from classroom.cast import CAN_FREEZE, read_status
+from classroom.language import Words, choose_language, system_locale
 from classroom.screen import ASCII, MAX_COLUMNS, Screen, plain
-from classroom.texts import Words, choose_language, system_locale
 from ponte.net.pool import Pool
 from ponte.net.wire import listen
+from ponte.process.options import PYTHON
 
 LOOPBACK = "127.0.0.1"
-WAIT_S = 2.0            # for a datagram or a connection to ourselves
-START_S = 20.0          # for a Python process to start
-SLOW_START_S = 1.0      # slower than this, and the demo's processes keep a class waiting
+# How long a datagram or a connection to ourselves may take, in seconds.
+WAIT_S = 2.0
+# How long a Python process may take to start, in seconds; and from when on a class would notice.
+START_S = 20.0
+SLOW_START_S = 1.0
+# Lines of the demo break badly in a narrower console.
 READABLE_COLUMNS = 80
-PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                   "ALL_PROXY")
 STYLES = {"ok": "passed", "note": "predict", "bad": "failed"}
 
 
@@ -41,63 +47,73 @@ class Finding(NamedTuple):
 def main(words: Words) -> int:
     """Prints all findings; returns 0, or 1 if one is bad."""
     screen = Screen(sys.stdout)
-    screen.line(words("doctor.title"), style="title")
-    findings = []
-    for finding in _findings(words, screen):
-        label = words(f"doctor.{finding.level}")
-        screen.line(finding.text, lead=f"  {label}  ", lead_style=STYLES[finding.level])
-        findings.append(finding)
+    screen.line(words("Is this computer ready for Ponte?"), style="title")
+    labels = {"ok": words("✓ OK"), "note": words("· NOTE"), "bad": words("✗ BAD")}
+    width = max(map(len, labels.values()))
+    findings = _findings(words, screen)
+    for finding in findings:
+        screen.line(finding.text, lead=f"  {labels[finding.level]:<{width}}  ",
+                    lead_style=STYLES[finding.level])
     bad = sum(finding.level == "bad" for finding in findings)
-    screen.line(words("doctor.sick", bad=bad) if bad else words("doctor.healthy"), style="failed" if bad else "passed")
-    return 1 if bad else 0
+    if bad:
+        screen.line(words("Problems to solve first: {bad}.", bad=bad), style="failed")
+        return 1
+    screen.line(words("Ready. Start with: {command}", command=f"{PYTHON} demo.py"), style="passed")
+    return 0
 
 
 def _findings(words: Words, screen: Screen) -> list[Finding]:
-    kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
-    checks: Sequence[Callable[[], Finding]] = (
-        lambda: Finding("ok", words("doctor.python", version=platform.python_version(), path=sys.executable)),
-        lambda: check_process(words),
-        lambda: check_loopback(words, "TCP", _send_tcp),
-        lambda: check_loopback(words, "UDP", _send_udp),
-        lambda: check_port(words, "registry", registry.DEFAULT_PORT, kinds, "epoch"),
-        lambda: check_port(words, "proxy", proxy.DEFAULT_PORT, kinds[:1], "services"),
-        lambda: check_encoding(words, screen.encoding),
-        lambda: check_columns(words, screen.columns),
-        lambda: check_locale(words, os.environ),
-        lambda: check_environment(words, os.environ),
-        lambda: Finding("ok", words("doctor.freeze")) if CAN_FREEZE else Finding("note", words("doctor.nofreeze")),
-    )
-    return [check() for check in checks]
+    tcp_and_udp = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+    return [
+        Finding("ok", f"Python {platform.python_version()}, {sys.executable}"),
+        check_process(words),
+        check_loopback(words, "TCP", _send_tcp),
+        check_loopback(words, "UDP", _send_udp),
+        check_port(words, "registry", registry.DEFAULT_PORT, tcp_and_udp, "epoch"),
+        check_port(words, "proxy", proxy.DEFAULT_PORT, tcp_and_udp[:1], "services"),
+        check_encoding(words, screen.encoding),
+        check_columns(words, screen.columns),
+        check_locale(words, os.environ),
+        check_environment(words, os.environ),
+        check_freezing(words),
+    ]
 
 
 def check_process(words: Words) -> Finding:
     """Whether we can start a Python process, and how fast."""
     began = time.monotonic()
     try:
-        subprocess.run([sys.executable, "-c", ""], timeout=START_S, check=True, stdin=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-c", ""], timeout=START_S, check=True,
+                       stdin=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError) as error:
-        return Finding("bad", words("doctor.noprocess", error=error))
+        return Finding("bad", words("no new process can be started: {error}. "
+                                    "Does a virus scanner or a policy prevent it?", error=error))
     took_s = time.monotonic() - began
-    return Finding("ok" if took_s < SLOW_START_S else "note", words("doctor.process", took_s=took_s))
+    return Finding("ok" if took_s < SLOW_START_S else "note",
+                   words("a new Python process starts in {took_s:.2f} s", took_s=took_s))
 
 
 def check_loopback(words: Words, protocol: str, send: Callable[[], bytes]) -> Finding:
-    """Whether bytes that we send to ourselves arrive."""
-    began = time.monotonic()
+    """Whether bytes that we send to ourselves arrive. `send()` returns what has arrived."""
+    began, error = time.monotonic(), "?"
     try:
-        arrived = send() == b"ponte"
-    except OSError as error:
-        return Finding("bad", words("doctor.noloopback", protocol=protocol, error=error))
-    if not arrived:
-        return Finding("bad", words("doctor.noloopback", protocol=protocol, error="?"))
-    return Finding("ok", words("doctor.loopback", protocol=protocol, took_ms=(time.monotonic() - began) * 1000))
+        if send() == b"ponte":
+            return Finding("ok", words(
+                "{protocol} to this computer itself (127.0.0.1) arrives in {took_ms:.1f} ms",
+                protocol=protocol, took_ms=(time.monotonic() - began) * 1000))
+    except OSError as failure:
+        error = str(failure)
+    return Finding("bad", words(
+        "{protocol} to 127.0.0.1 does not arrive: {error}. "
+        "Allow Python in the firewall, at least for the loopback address",
+        protocol=protocol, error=error))
 
 
 def _send_tcp() -> bytes:
-    with listen(LOOPBACK, 0) as door:
-        door.settimeout(WAIT_S)
-        with socket.create_connection(door.getsockname(), WAIT_S) as here:
-            there, _ = door.accept()
+    with listen(LOOPBACK, 0) as listener:
+        listener.settimeout(WAIT_S)
+        with socket.create_connection(listener.getsockname(), WAIT_S) as here:
+            there, _ = listener.accept()
             with there:
                 there.settimeout(WAIT_S)
                 here.sendall(b"ponte")
@@ -105,55 +121,89 @@ def _send_tcp() -> bytes:
 
 
 def _send_udp() -> bytes:
-    with listen(LOOPBACK, 0, socket.SOCK_DGRAM) as here, listen(LOOPBACK, 0, socket.SOCK_DGRAM) as there:
+    with listen(LOOPBACK, 0, socket.SOCK_DGRAM) as here, \
+            listen(LOOPBACK, 0, socket.SOCK_DGRAM) as there:
         there.settimeout(WAIT_S)
         here.sendto(b"ponte", there.getsockname())
         return there.recv(16)
 
 
-def check_port(words: Words, role: str, port: int, kinds: Sequence[socket.SocketKind], mark: str) -> Finding:
-    """Whether a role can have its port; `mark` is a field of the status page by which we know one of ours."""
+def check_port(words: Words, role: str, port: int, kinds: Sequence[socket.SocketKind],
+               mark: str) -> Finding:
+    """Whether a role can have its port, for all `kinds` of sockets.
+
+    `mark`: a field of the status page that only this role has.
+    """
     names = " + ".join("UDP" if kind == socket.SOCK_DGRAM else "TCP" for kind in kinds)
     try:
         for kind in kinds:
             listen(LOOPBACK, port, kind).close()
-        return Finding("ok", words("doctor.port", role=role, port=port, kinds=names))
+        return Finding("ok", words("port {port} ({kinds}) is free for the {role}",
+                                   role=role, port=port, kinds=names))
     except OSError as error:
         reason = error.strerror or str(error)
+    if _has_mark(port, mark):
+        return Finding("note", words("port {port}: a {role} of Ponte is running there already",
+                                     role=role, port=port))
+    text = words("port {port} ({kinds}): {reason}. "
+                 "Stop the program that uses it, or type: {command}",
+                 port=port, kinds=names, reason=reason,
+                 command=f"{PYTHON} demo.py {role} --port 0")
+    if role == "registry":
+        text += words(" (then type the next command that it prints)")
+    return Finding("bad", text)
+
+
+def _has_mark(port: int, mark: str) -> bool:
+    """Whether the program on a port shows a status page with this field."""
     pool = Pool()
     try:
-        if mark in read_status(pool, (LOOPBACK, port)):
-            return Finding("note", words("doctor.ours", role=role, port=port))
+        return mark in read_status(pool, (LOOPBACK, port))
     except (OSError, ValueError):
-        pass        # whoever is there, it is nobody of ours
+        return False
     finally:
         pool.close()
-    key = "doctor.taken.registry" if role == "registry" else "doctor.taken"
-    return Finding("bad", words(key, role=role, port=port, kinds=names, reason=reason))
 
 
 def check_encoding(words: Words, encoding: str) -> Finding:
     """Whether the console can show our symbols and accents."""
     missing = [symbol for symbol in [*ASCII, *"ãéíóúç"] if plain(symbol, encoding) != symbol]
-    if missing:
-        return Finding("note", words("doctor.symbols", encoding=encoding, missing=len(missing)))
-    return Finding("ok", words("doctor.encoding", encoding=encoding))
+    if not missing:
+        return Finding("ok", words("console encoding {encoding}: all symbols", encoding=encoding))
+    return Finding("note", words(
+        "console encoding {encoding} lacks {missing} symbols, shown in ASCII. "
+        "For all: set PYTHONIOENCODING=utf-8 (Windows: also chcp 65001)",
+        encoding=encoding, missing=len(missing)))
 
 
 def check_columns(words: Words, columns: int) -> Finding:
     """Whether the console is wide enough to read well."""
-    level = "ok" if columns >= READABLE_COLUMNS else "note"
-    return Finding(level, words(f"doctor.columns.{level}", columns=columns, best=MAX_COLUMNS))
+    if columns >= READABLE_COLUMNS:
+        return Finding("ok", words(
+            "the console has room for {columns} columns (we use {best} at most)",
+            columns=columns, best=MAX_COLUMNS))
+    return Finding("note", words(
+        "only {columns} columns: lines will break. Widen the window, up to {best} columns",
+        columns=columns, best=MAX_COLUMNS))
 
 
 def check_locale(words: Words, environ: Mapping[str, str]) -> Finding:
-    """Which language the demo takes by itself."""
-    return Finding("ok", words("doctor.locale", language=choose_language(environ, system_locale())))
+    """Which language the demo chooses by itself."""
+    return Finding("ok", words("the demo speaks “{language}” here; choose with --lang en or "
+                               "--lang pt", language=choose_language(environ, system_locale())))
 
 
 def check_environment(words: Words, environ: Mapping[str, str]) -> Finding:
-    """An HTTP proxy of the school is nothing to us, but curl would send our calls to it."""
+    """Whether an HTTP proxy is set, as in many schools. Ponte ignores it, but curl uses it."""
     names = sorted({name for name in PROXY_VARIABLES if environ.get(name)})
-    if names:
-        return Finding("note", words("doctor.proxies", names=", ".join(names)))
-    return Finding("ok", words("doctor.noproxies"))
+    if not names:
+        return Finding("ok", words("no HTTP proxy in the environment"))
+    return Finding("note", words("{names} is set. Ponte ignores it; curl does not: "
+                                 "use curl --noproxy '*'", names=", ".join(names)))
+
+
+def check_freezing(words: Words) -> Finding:
+    """Whether step 6 of the demo can freeze a process."""
+    if CAN_FREEZE:
+        return Finding("ok", words("processes can be frozen here (step 6)"))
+    return Finding("note", words("no SIGSTOP on this system: step 6 of the demo is skipped"))

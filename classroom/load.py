@@ -1,6 +1,6 @@
-"""Callers that never stop, and what each of their calls came to: the evidence for the proofs.
+"""Callers that never stop, and a record of each of their calls: the evidence for the proofs.
 
-Threads: one for each caller. The results may be read at any time.
+Threads: one for each caller. The records may be read at any time, on any thread.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from xmlrpc.client import Fault
 
 from client import CallError
 
-PAUSE_S = 0.002     # between two calls of one caller: leaves an old laptop some processor for everybody else
+# Between two calls of one caller, in seconds. Without it an old laptop has no time for the servers.
+PAUSE_S = 0.002
 
 
 class CallRecord(NamedTuple):
-    """One call: when it began and ended (monotonic), who answered it, or the error that it ended with."""
+    """One call that has ended."""
 
+    # Monotonic, in seconds.
     began: float
     ended: float
-    by: str
+    # The server's name; empty for a call that failed.
+    answered_by: str
+    # Empty for a call that was answered.
     error: str = ""
 
     @property
@@ -29,14 +33,19 @@ class CallRecord(NamedTuple):
 
 
 class Load:
-    """`callers` threads that run `call()`, which returns who answered, for as long as the `with` block lasts."""
+    """Runs `call()` on `callers` threads for as long as the `with` block lasts.
+
+    `call()` returns the name of the server that answered.
+    """
 
     def __init__(self, call: Callable[[], str], callers: int) -> None:
         self._call = call
         self._stop = threading.Event()
+        # Guarded by self._lock: the records.
         self._lock = threading.Lock()
-        self._seen: list[CallRecord] = []         # Guarded by self._lock.
-        self._threads = [threading.Thread(target=self._run, name="caller", daemon=True) for _ in range(callers)]
+        self._records: list[CallRecord] = []
+        self._threads = [threading.Thread(target=self._run, name="caller", daemon=True)
+                         for _ in range(callers)]
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -44,40 +53,44 @@ class Load:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
+        """Waits for the calls that are under way; after an error or Ctrl-C it does not wait."""
         self._stop.set()
-        if kind is None:        # on Ctrl-C nobody waits for calls
+        if kind is None:
             for thread in self._threads:
                 thread.join()
 
-    @property
-    def seen(self) -> list[CallRecord]:
-        """All calls that have ended so far, in the order of ending."""
+    def records(self) -> list[CallRecord]:
+        """All calls that have ended so far, in the order in which they ended."""
         with self._lock:
-            return list(self._seen)
+            return list(self._records)
 
     def count(self) -> int:
         """How many calls have ended so far."""
         with self._lock:
-            return len(self._seen)
+            return len(self._records)
 
     def _run(self) -> None:
         while not self._stop.is_set():
             began = time.monotonic()
-            by, error = "", ""
+            answered_by, error = "", ""
             try:
-                by = self._call()
+                answered_by = self._call()
             except (CallError, Fault) as failure:
                 error = f"{type(failure).__name__}: {failure}"
             with self._lock:
-                self._seen.append(CallRecord(began, time.monotonic(), by, error))
+                self._records.append(CallRecord(began, time.monotonic(), answered_by, error))
             self._stop.wait(PAUSE_S)
 
 
 def failed(calls: list[CallRecord]) -> list[CallRecord]:
-    """Those without an answer."""
+    """The calls without an answer."""
     return [call for call in calls if call.error]
 
 
 def slowest_s(calls: list[CallRecord]) -> float:
-    """How long the slowest call took, in seconds; 0 of none."""
+    """How long the slowest call took, in seconds; 0.0 if there is none.
+
+    >>> slowest_s([CallRecord(began=1.0, ended=1.5, answered_by="server-1")])
+    0.5
+    """
     return max((call.took_s for call in calls), default=0.0)

@@ -1,7 +1,8 @@
-"""Lines for a projector: at most 100 columns, colour only beside a word, on any console.
+"""Lines for a projector: at most 100 columns, on any console.
 
-No escape code is written to anything but a terminal, nor where NO_COLOR is set (no-color.org) or TERM is dumb. A
-character that the console's encoding lacks becomes its nearest ASCII, so that no text can end the demo.
+A colour never says more than the word that it paints. Escape codes are written to a terminal only,
+and not where NO_COLOR is set (no-color.org) or TERM is "dumb". A character that the console's
+encoding lacks becomes the nearest ASCII, so that no text can end the demo.
 
 Threads: one at a time.
 """
@@ -17,15 +18,18 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 MAX_COLUMNS = 100
-MIN_COLUMNS = 40        # narrower than this we let the terminal break the lines
+# In a terminal that is narrower than this, the terminal breaks the lines.
+MIN_COLUMNS = 40
 
-STYLES = {"title": "1;36", "predict": "1;33", "passed": "1;32", "failed": "1;31", "faint": "2", "strong": "1"}
-ASCII = {"✓": "+", "✗": "x", "█": "#", "░": ".", "♥": "*", "→": "->", "►": ">", "◄": "<", "─": "-", "│": "|",
-         "┘": "+", "└": "+", "┴": "+", "·": "-", "…": "...", "“": '"', "”": '"', "●": "*"}
+# Style -> the numbers of its escape code (ECMA-48, "select graphic rendition").
+STYLES = {"title": "1;36", "predict": "1;33", "passed": "1;32", "failed": "1;31", "faint": "2",
+          "strong": "1"}
+ASCII = {"✓": "+", "✗": "x", "█": "#", "░": ".", "♥": "*", "→": "->", "►": ">", "◄": "<", "─": "-",
+         "│": "|", "┘": "+", "└": "+", "┴": "+", "·": "-", "…": "...", "“": '"', "”": '"', "●": "*"}
 
 
 def plain(text: str, encoding: str) -> str:
-    """`text` in what `encoding` can write: the same, or the nearest ASCII of what it lacks.
+    """`text` as `encoding` can write it: each character that it lacks becomes the nearest ASCII.
 
     >>> plain("Olá → ✓", "ascii")
     'Ola -> +'
@@ -38,14 +42,19 @@ def _plain_character(character: str, encoding: str) -> str:
         character.encode(encoding)
         return character
     except (UnicodeEncodeError, LookupError):
-        pass        # look for something like it
+        # The encoding lacks it: look for a similar one.
+        pass
     if character in ASCII:
         return ASCII[character]
     return unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode("ascii") or "?"
 
 
 def bar(share: float, columns: int) -> str:
-    """A bar of `columns` cells, `share` (0 to 1) of them full."""
+    """A bar of `columns` cells, `share` (0 to 1) of them full.
+
+    >>> bar(0.5, 8)
+    '████░░░░'
+    """
     full = round(min(max(share, 0.0), 1.0) * columns)
     return "█" * full + "░" * (columns - full)
 
@@ -53,8 +62,8 @@ def bar(share: float, columns: int) -> str:
 class Screen:
     """Writes to one stream.
 
-    Attributes: `is_terminal`; `can_rewrite`, whether lines can be written over; `encoding` of the stream; `columns`
-    that a line may take.
+    Attributes: `is_terminal`; `can_rewrite`, whether lines can be written over; `encoding` of the
+    stream; `columns`, how many a line may take.
     """
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str] = os.environ) -> None:
@@ -63,18 +72,23 @@ class Screen:
         self.encoding = getattr(stream, "encoding", None) or "ascii"
         can_rewrite = self.is_terminal and environ.get("TERM") != "dumb"
         if can_rewrite and sys.platform == "win32":
-            os.system("")       # switches the Windows 10 console to escape codes
+            # It makes the console of Windows 10 accept escape codes.
+            os.system("")
         self.can_rewrite = can_rewrite
         self._colours = can_rewrite and not environ.get("NO_COLOR")
-        self._live = 0          # how many lines the next `live` overwrites
+        # How many lines the next `live` overwrites.
+        self._live = 0
 
     @property
     def columns(self) -> int:
-        width = shutil.get_terminal_size((MAX_COLUMNS, 40)).columns if self.is_terminal else MAX_COLUMNS
+        width = MAX_COLUMNS
+        if self.is_terminal:
+            width = shutil.get_terminal_size((MAX_COLUMNS, 40)).columns
         return max(min(width, MAX_COLUMNS), MIN_COLUMNS)
 
-    def line(self, text: str = "", *, style: str = "", lead: str = "", lead_style: str = "") -> None:
-        """Writes `text` after `lead`, broken at the screen's width; further lines stand under the first."""
+    def line(self, text: str = "", *, style: str = "", lead: str = "",
+             lead_style: str = "") -> None:
+        """Writes `text` after `lead`. A text that is too long goes on under its first line."""
         lead = plain(lead, self.encoding)
         pieces = self._broken(text, self.columns - len(lead))
         for number, piece in enumerate(pieces):
@@ -87,7 +101,7 @@ class Screen:
         self.line("─" * self.columns, style="faint")
 
     def live(self, lines: Sequence[str]) -> None:
-        """Shows lines that the next call overwrites. Where nothing can be overwritten, use `last` alone."""
+        """Shows lines that the next call overwrites. Where that is not possible, shows nothing."""
         if not self.can_rewrite:
             return
         if self._live:
@@ -97,7 +111,7 @@ class Screen:
         self._live = len(lines)
 
     def last(self, lines: Sequence[str]) -> None:
-        """The final state of `live` lines."""
+        """Shows the final state of `live` lines, on every screen."""
         if self.can_rewrite:
             self.live(lines)
             self._live = 0
@@ -119,11 +133,14 @@ class Screen:
 
     def _broken(self, text: str, columns: int) -> list[str]:
         safe = plain(text, self.encoding)
+        if len(safe) <= columns:
+            return [safe]
         return textwrap.wrap(safe, max(columns, 20), break_on_hyphens=False, drop_whitespace=True,
-                             replace_whitespace=False) if len(safe) > columns else [safe]
+                             replace_whitespace=False)
 
     def _painted(self, text: str, style: str) -> str:
-        return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style and self._colours and text else text
+        painted = style and self._colours and text
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if painted else text
 
     def _write(self, text: str) -> None:
         self._stream.write(text)
@@ -131,11 +148,13 @@ class Screen:
 
 
 def _forget_typed_ahead() -> None:
-    """Drops key presses from before the question: an impatient Enter must not skip the next one."""
+    """Drops key presses from before the question: Enter pressed twice must not skip a question."""
     if sys.platform == "win32":
         return
     try:
-        import termios  # noqa: PLC0415     not on Windows
+        # Windows has no such module.
+        import termios  # noqa: PLC0415
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
     except (ImportError, OSError, ValueError):
-        pass        # not a terminal: then nothing is dropped
+        # Standard input is not a terminal: there is nothing to drop.
+        pass

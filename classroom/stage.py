@@ -1,6 +1,17 @@
-"""What every step of the story works with: the cast, the screen, the step's clock, and the checks of its proof.
+"""What every step of the demo works with: the processes, the screen, a clock, and the proof.
 
-Threads: the story's only.
+A step is a function that reads like this:
+
+    def kill(stage: Stage) -> None:
+        stage.predict("KILL", "{name} dies. How many calls fail?", name="server-2")
+        stage.cast["server-2"].kill()
+        stage.tell("kill -9 {name}", name="server-2")
+        gone = stage.until(lambda: "server-2" not in stage.cast.lookup("greeter"), within_s=5)
+        stage.check(gone, "{name} has left lookup", name="server-2")
+
+Each of these English sentences needs its Portuguese one in classroom/portuguese.py.
+
+Threads: the main one only.
 """
 
 from __future__ import annotations
@@ -9,14 +20,20 @@ import time
 from collections.abc import Sequence
 from typing import Callable, NamedTuple
 
-from classroom.cast import Cast
+from classroom.cast import Cast, News
+from classroom.language import Words
 from classroom.screen import Screen
-from classroom.texts import Words
-from client import Client, Trace
+from client import Client
 from ponte.net.address import Address
 
-POLL_S = 0.01           # how often a condition is looked at: fine enough for the times that we print
-CALL_TIMEOUT_S = 2.0    # of the demo's client: a call on a frozen server gives up after a quarter of it
+# How often a condition is looked at, in seconds: the times that we print may be late by this.
+POLL_S = 0.01
+# Between two pictures of a moving chart, in seconds: slow enough for the eye. Only where a class
+# watches.
+PACE_S = 0.05
+# Of a call of the demo's client, in seconds. With a longer one a call waits longer for a frozen
+# server: it gives that server up after a quarter of this time.
+CALL_TIMEOUT_S = 2.0
 SERVERS = ("server-1", "server-2", "server-3")
 
 
@@ -32,77 +49,102 @@ class Skipped(Exception):
 
 
 class Stage:
-    """The state that steps hand on: processes by name, and one client that lives through all of them."""
+    """What one step leaves to the next: the processes by name, and one client for all steps.
 
-    def __init__(self, screen: Screen, words: Words, cast: Cast, pace_s: float = 0.0) -> None:
+    `steps`: how many there are; `auto`: no key presses, and no pauses for the eye.
+    """
+
+    def __init__(self, screen: Screen, words: Words, cast: Cast, *, steps: int, auto: bool) -> None:
         self.screen, self.words, self.cast = screen, words, cast
-        self.pace_s = pace_s                # between two pictures of a moving chart, where somebody watches it
-        self.traces: list[Trace] = []       # attempts of `client`, for whoever clears it first
-        self._client: Client | None = None
+        self.pace_s = 0.0 if auto else PACE_S
+        # Of the step that runs: its number from 1 on, its title, the lines of its proof, and how
+        # many lines of the registry it has shown.
+        self.number = 0
+        self.title = ""
+        self.checks: list[Check] = []
+        self.news_count = 0
+        self._steps, self._auto = steps, auto
         self._began = time.monotonic()
-        self._checks: list[Check] = []
-        self._heard = 0
+        self._client: Client | None = None
 
     @property
     def client(self) -> Client:
-        """The client of the service greeter. Made by `open_client`."""
+        """The client of the service greeter, from `open_client` on."""
         assert self._client
         return self._client
 
     def open_client(self, registries: Sequence[Address]) -> None:
-        self._client = Client("greeter", registries=registries, timeout_s=CALL_TIMEOUT_S, on_attempt=self.traces.append)
+        """Opens the client that all further steps use."""
+        self._client = Client("greeter", registries=registries, timeout_s=CALL_TIMEOUT_S)
 
-    def begin(self) -> None:
-        """Starts the clock of a step; what the registry told since the last one is history."""
-        self._began, self._checks, self._heard = time.monotonic(), [], 0
+    def predict(self, title: str, question: str, **values: object) -> None:
+        """Begins a step: shows its title and question, waits for Enter, and starts its clock."""
+        self.number += 1
+        self.title, self.checks = self.words(title), []
+        self.screen.line()
+        self.screen.rule()
+        self.screen.line(f"{self.number}/{self._steps}  {self.title}", style="title")
+        self.screen.line(self.words(question, **values), lead=f"{self.words('PREDICT')}: ",
+                         lead_style="predict")
+        if not self._auto:
+            self.screen.ask(self.words("         Enter to find out… "))
         if "registry" in self.cast.names():
+            # What the registry printed while the class was thinking belongs to no step.
             self.cast["registry"].take_news()
+        self.news_count, self._began = 0, time.monotonic()
 
     def elapsed_s(self) -> float:
-        """Seconds since the step began."""
+        """Seconds since the clock of the step was started."""
         return time.monotonic() - self._began
 
-    def tell(self, key: str, *, at: float | None = None, style: str = "", **values: object) -> None:
-        """One line of the event log; `at` (monotonic) if it was not just now."""
-        self.say(self.words(key, **values), at=at, style=style)
+    def tell(self, sentence: str, *, at: float | None = None, style: str = "",
+             **values: object) -> None:
+        """Prints one line of the event log; `at` (monotonic) if it was not just now."""
+        self.say(self.words(sentence, **values), at=at, style=style)
 
     def say(self, text: str, *, at: float | None = None, style: str = "") -> None:
-        """The same, with a text that has no translation."""
-        when_s = (time.monotonic() if at is None else at) - self._began
-        self.screen.line(text, style=style, lead=f"  {f'+{max(when_s, 0.0):.2f} s':>8}  ", lead_style="faint")
-
-    def tell_news(self) -> None:
-        """What the registry has told since the last time."""
-        for news in self.cast["registry"].take_news():
-            self._heard += 1
-            key = f"news.{news.what}" if news.what in ("up", "back", "suspect", "expired") else "news.other"
-            self.tell(key, at=news.at, style="strong" if news.what in ("suspect", "expired") else "",
-                      instance=news.instance, address=news.address, what=news.what)
-
-    @property
-    def heard(self) -> int:
-        """How many news of the registry this step has told."""
-        return self._heard
+        """The same with a text that is the same in every language, such as a program's output."""
+        when_s = max((time.monotonic() if at is None else at) - self._began, 0.0)
+        self.screen.line(text, style=style, lead=f"  {f'+{when_s:.2f} s':>8}  ",
+                         lead_style="faint")
 
     def until(self, condition: Callable[[], bool], within_s: float) -> bool:
-        """Waits for a condition, telling the registry's news meanwhile; whether it came within the time."""
+        """Waits for a condition, and shows what the registry reports; whether it came in time."""
         deadline = time.monotonic() + within_s
         while not condition():
-            self.tell_news()
+            self._tell_news()
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_S)
-        self.tell_news()
+        self._tell_news()
         return True
 
-    def check(self, holds: bool, key: str, **values: object) -> None:
-        """Adds a line to the proof."""
-        self._checks.append(Check(holds, self.words(key, **values)))
-
-    @property
-    def checks(self) -> list[Check]:
-        return list(self._checks)
+    def check(self, holds: bool, sentence: str, **values: object) -> None:
+        """Adds a line to the proof: `sentence` says what was observed."""
+        self.checks.append(Check(holds, self.words(sentence, **values)))
 
     def close(self) -> None:
+        """Closes the client."""
         if self._client:
             self._client.close()
+
+    def _tell_news(self) -> None:
+        for news in self.cast["registry"].take_news():
+            self.news_count += 1
+            self._tell_one(news)
+
+    def _tell_one(self, news: News) -> None:
+        name, at = news.instance, news.at
+        if news.what == "up":
+            self.tell("registry: {name} is up, at {address}", at=at, name=name,
+                      address=news.address)
+        elif news.what == "back":
+            self.tell("registry: {name} is back", at=at, name=name)
+        elif news.what == "suspect":
+            self.tell("registry: {name} is suspect: half its lease passed without a heartbeat",
+                      at=at, style="strong", name=name)
+        elif news.what == "expired":
+            self.tell("registry: {name} is out: its lease expired", at=at, style="strong",
+                      name=name)
+        else:
+            self.say(f"registry: {name}: {news.what}", at=at)

@@ -1,6 +1,8 @@
-"""The guided demo: eight steps. Each asks for a prediction, shows what happens, and proves it with numbers.
+"""The guided demo: eight steps. Each asks for a prediction, shows what happens, and proves it.
 
-Threads: the main one tells the story. Everything it starts ends with it.
+A new step is a function like those in classroom/working.py, and its place in STEPS.
+
+Threads: the main one tells the story. Everything that it starts ends with it.
 """
 
 from __future__ import annotations
@@ -8,51 +10,50 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Callable, NamedTuple
 from xmlrpc.client import Fault
 
 from classroom.cast import Cast, StartFailed
-from classroom.failing import CALLERS, CENTS, everything_down, freeze, kill, lost_reply
+from classroom.failing import freeze, kill
+from classroom.language import Words
+from classroom.outcomes import everything_down, lost_reply
 from classroom.screen import Screen
 from classroom.stage import Skipped, Stage
-from classroom.texts import Words
-from classroom.working import CALLS, balancing, discovery, heartbeats, rpc
+from classroom.working import balancing, discovery, heartbeats, rpc
 from client import CallError
+from ponte.process.options import PYTHON
 
-PACE_S = 0.05           # between two pictures of a moving chart: slow enough for the eye
+STEPS: Sequence[Callable[[Stage], None]] = (discovery, rpc, heartbeats, balancing, kill, freeze,
+                                            lost_reply, everything_down)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
-class Step(NamedTuple):
-    """A step: the key of its title and question, and what runs after Enter."""
+class Result(NamedTuple):
+    """How a step ended: `what` is "passed", "failed" or "skipped"."""
 
-    key: str
-    run: Callable[[Stage], None]
-
-
-STEPS = (Step("discovery", discovery), Step("rpc", rpc), Step("heartbeats", heartbeats), Step("balancing", balancing),
-         Step("kill", kill), Step("freeze", freeze), Step("lost", lost_reply), Step("down", everything_down))
-QUESTION_VALUES: dict[str, dict[str, object]] = {
-    "balancing": {"calls": CALLS}, "kill": {"callers": CALLERS, "name": "server-2"},
-    "freeze": {"name": "server-3"}, "lost": {"cents": CENTS}}
+    title: str
+    what: str
+    took_s: float
 
 
-def tell(words: Words, *, auto: bool) -> int:
+def run(words: Words, *, auto: bool) -> int:
     """Tells the whole story; returns the exit code: 0 if every proof passed."""
     screen = Screen(sys.stdout)
     if not auto and not sys.stdin.isatty():
-        print(f"demo: {words('need.auto')}", file=sys.stderr)
+        hint = words("standard input is not a terminal, so nobody can press Enter: use  {command}",
+                     command=f"{PYTHON} demo.py --auto")
+        print(f"demo: {hint}", file=sys.stderr)
         return EXIT_USAGE
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _interrupt)
     cast = Cast()
-    stage = Stage(screen, words, cast, 0.0 if auto else PACE_S)
     try:
-        return _tell_steps(stage, auto)
+        return _tell_steps(Stage(screen, words, cast, steps=len(STEPS), auto=auto))
     except (KeyboardInterrupt, EOFError):
         _end(cast)
         screen.line()
-        screen.line(words("interrupted"))
+        screen.line(words("Stopped. All processes are gone."))
         return EXIT_INTERRUPTED
     finally:
         _end(cast)
@@ -63,76 +64,79 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _end(cast: Cast) -> None:
-    """Ends all processes; a further Ctrl-C must not get in between."""
+    """Ends all processes. From here on Ctrl-C does nothing, so that none of them is forgotten."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cast.close()
 
 
-def _tell_steps(stage: Stage, auto: bool) -> int:
+def _tell_steps(stage: Stage) -> int:
     _introduce(stage)
-    results: list[str] = []
-    took_s = 0.0            # without the time that the class took to think
-    for number, step in enumerate(STEPS, 1):
-        result = _tell_step(stage, step, number, auto)
-        results.append(result)
-        took_s += stage.elapsed_s()
-        if result == "ended":
+    results: list[Result] = []
+    for step in STEPS:
+        what = _tell_step(stage, step)
+        if what == "ended":
             return EXIT_FAILED
-    _sum_up(stage, results, took_s)
+        # Without the time that the class took to think.
+        results.append(Result(stage.title, what, stage.elapsed_s()))
+    _sum_up(stage, results)
     stage.close()
-    return EXIT_FAILED if "failed" in results else 0
+    return EXIT_FAILED if "failed" in {result.what for result in results} else 0
 
 
 def _introduce(stage: Stage) -> None:
     screen, words = stage.screen, stage.words
-    screen.line(words("intro.title"), style="title")
-    screen.line(words("intro.text"))
+    screen.line(words("PONTE: a bridge between processes"), style="title")
+    screen.line(words("Eight steps. Real processes, real sockets, real failures: "
+                      "nothing is simulated."))
     screen.line()
-    for line in words("intro.picture").splitlines():
+    picture = words("client ──► proxy ──► server-1 · server-2 · server-3\n"
+                    "   │         │          │ ♥        │ ♥        │ ♥      ♥ heartbeats\n"
+                    "   └─ who? ──┴─────► registry ◄────┴──────────┘")
+    for line in picture.splitlines():
         screen.line(line, lead="    ")
 
 
-def _tell_step(stage: Stage, step: Step, number: int, auto: bool) -> str:
-    """One step; returns "passed", "failed" or "skipped", or "ended" where the story cannot go on."""
+def _tell_step(stage: Stage, step: Callable[[Stage], None]) -> str:
+    """Runs one step and shows its proof; returns how it ended: "ended" if the story must end."""
     screen, words = stage.screen, stage.words
-    screen.line()
-    screen.rule()
-    screen.line(f"{number}/{len(STEPS)}  {words(step.key + '.title')}", style="title")
-    screen.line(words(f"{step.key}.predict", **QUESTION_VALUES.get(step.key, {})), lead=f"{words('predict')}: ",
-                lead_style="predict")
-    if not auto:
-        screen.ask(words("enter"))
-    stage.begin()
     try:
-        step.run(stage)
+        step(stage)
     except Skipped as reason:
-        screen.line(str(reason), lead=f"{words('skipped')}: ", lead_style="predict")
+        screen.line(str(reason), lead=f"{_name(words, 'skipped')}: ", lead_style="predict")
         return "skipped"
     except (StartFailed, CallError, Fault, OSError, subprocess.SubprocessError) as error:
-        screen.line(words("ended", error=error), lead=f"{words('proof')}: {words('failed')}  ", lead_style="failed")
+        screen.line(words("The story ends here: {error}", error=error),
+                    lead=f"{words('PROOF')}: {_name(words, 'failed')}  ", lead_style="failed")
         return "ended"
-    return _prove(stage)
-
-
-def _prove(stage: Stage) -> str:
-    words = stage.words
-    result = "passed" if stage.checks and all(check.holds for check in stage.checks) else "failed"
-    stage.screen.line(f"{words('proof')}: {words(result)}", style=result)
+    passed = stage.checks and all(check.holds for check in stage.checks)
+    what = "passed" if passed else "failed"
+    screen.line(f"{words('PROOF')}: {_name(words, what)}", style=what)
     for check in stage.checks:
-        stage.screen.line(check.text, lead="  ✓ " if check.holds else "  ✗ ",
-                          lead_style="passed" if check.holds else "failed")
-    return result
+        screen.line(check.text, lead="  ✓ " if check.holds else "  ✗ ",
+                    lead_style="passed" if check.holds else "failed")
+    return what
 
 
-def _sum_up(stage: Stage, results: list[str], took_s: float) -> None:
+def _name(words: Words, what: str) -> str:
+    """How the screen shows the result of a step."""
+    return {"passed": words("✓ PASSED"), "failed": words("✗ FAILED"),
+            "skipped": words("- SKIPPED")}[what]
+
+
+def _sum_up(stage: Stage, results: Sequence[Result]) -> None:
     screen, words = stage.screen, stage.words
     screen.line()
     screen.rule()
-    screen.line(words("summary.title"), style="title")
-    for number, (step, result) in enumerate(zip(STEPS, results), 1):
-        screen.line(f"{number}  {words(step.key + '.title')}", lead=f"  {words(result)}  ",
-                    lead_style="predict" if result == "skipped" else result)
-    passed, skipped = results.count("passed"), results.count("skipped")
-    told = words("summary.count", passed=passed, total=len(results) - skipped, took_s=took_s)
-    screen.line(f"{told} {words('summary.skipped', skipped=skipped)}" if skipped else told, style="strong")
-    screen.line(words("summary.next", command="python3 demo.py registry"))
+    screen.line(words("WHAT WE PROVED"), style="title")
+    for number, result in enumerate(results, 1):
+        screen.line(f"{number}  {result.title}", lead=f"  {_name(words, result.what)}  ",
+                    lead_style="predict" if result.what == "skipped" else result.what)
+    ends = [result.what for result in results]
+    passed, skipped = ends.count("passed"), ends.count("skipped")
+    summary = words("{passed} of {total} proofs passed, in {took_s:.1f} s.", passed=passed,
+                    total=len(results) - skipped, took_s=sum(result.took_s for result in results))
+    if skipped:
+        summary += " " + words("{skipped} skipped.", skipped=skipped)
+    screen.line(summary, style="strong")
+    screen.line(words("Your turn, one role per terminal. Start with: {command}",
+                      command=f"{PYTHON} demo.py registry"))

@@ -1,7 +1,11 @@
-"""Steps 1 to 4: while all is well. Each observes, tells what it saw, and adds the checks of its proof."""
+"""Steps 1 to 4: everything works.
+
+Each step predicts, shows what happens, and adds the checks of its proof.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -14,72 +18,120 @@ from classroom.screen import bar
 from classroom.stage import SERVERS, Stage
 from ponte.discovery.beats import LEASE_S
 from ponte.net.address import show
+from ponte.process.options import PYTHON
 
-START_S = 5.0           # for a process that listens to be in the registry
-TOLD_S = 1.0            # and for its line of news, which waits for nobody, to reach us
-BEATS = 3               # acknowledged heartbeats to see from each server
-CALLS = 300             # of the balancing step
-MOST_SPREAD = 3         # of the shares of 300 calls: one in a hundred may go elsewhere
+# How long a process that listens may take to be in the registry, in seconds.
+START_S = 5.0
+# How long the registry's line about it may take to reach us after that, in seconds.
+NEWS_S = 1.0
+# Acknowledged heartbeats to see from each server.
+BEATS = 3
+# Calls of the balancing step, and by how many the shares of the servers may differ.
+CALLS = 300
+MAX_SPREAD = 3
 BAR_COLUMNS = 40
-CLIENT_S = 20.0         # for the client process
+# How long the process of the client may run, in seconds.
+CLIENT_S = 20.0
+# Before the rows of a chart: as wide as the times of the event log.
+MARGIN = " " * 12
 
+
+# ---- 1 discovery --------------------------------------------------------------------------------
 
 def discovery(stage: Stage) -> None:
+    stage.predict("DISCOVERY", "Three servers and a proxy start, each on a random port. "
+                               "How will anyone find them?")
     cast = stage.cast
     registry = cast.start_registry()
-    stage.tell("discovery.registry", address=show(registry.address))
+    stage.tell("registry listens at {address}: the only address that others must know",
+               address=show(registry.address))
     actors = [cast.start_server(name, "greeter", registry) for name in SERVERS]
     actors.append(cast.start_proxy("proxy-1", registry))
     for actor in actors:
         actor.await_banner()
-    stage.until(lambda: len(cast.lookup("greeter")) == len(SERVERS) and bool(cast.lookup("proxy")), START_S)
-    stage.until(lambda: stage.heard >= len(actors), TOLD_S)
-    found = {**cast.lookup("greeter"), **cast.lookup("proxy")}
-    stage.tell("discovery.lookup", names=", ".join(sorted(cast.lookup("greeter"))))
+    stage.until(lambda: len(cast.lookup("greeter")) == len(SERVERS) and bool(cast.lookup("proxy")),
+                START_S)
+    stage.until(lambda: stage.news_count >= len(actors), NEWS_S)
+
+    servers = cast.lookup("greeter")
+    stage.say(f'lookup("greeter") → {", ".join(sorted(servers))}')
     stage.open_client([registry.address])
+
+    found = {**servers, **cast.lookup("proxy")}
     named = [actor for actor in actors if actor.name in found]
     same = [actor for actor in named
             if (found[actor.name]["host"], found[actor.name]["port"]) == actor.address]
-    stage.check(len(named) == len(actors), "discovery.all", found=len(named), started=len(actors))
-    stage.check(len(same) == len(actors), "discovery.same", same=len(same), started=len(actors))
+    stage.check(len(named) == len(actors),
+                "lookup names {found} of {started} processes that we started",
+                found=len(named), started=len(actors))
+    stage.check(len(same) == len(actors),
+                "{same} of {started} addresses are those that the processes printed themselves",
+                same=len(same), started=len(actors))
 
+
+# ---- 2 RPC --------------------------------------------------------------------------------------
 
 def rpc(stage: Stage) -> None:
+    stage.predict("RPC: a call that looks local",
+                  'A client calls greeter.hello("Hello"). It knows no address of a server. '
+                  'Who answers?')
     registry, proxy = stage.cast["registry"], stage.cast["proxy-1"]
-    command = ["client.py", "greeter", "hello", "Hello", "--trace", "--registry", show(registry.address)]
-    stage.say("$ python " + " ".join(command), style="strong")
-    ran = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, encoding="utf-8",
-                         errors="replace", timeout=CLIENT_S, check=False, stdin=subprocess.DEVNULL,
-                         env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+    command = ["client.py", "greeter", "hello", "Hello", "--trace",
+               "--registry", show(registry.address)]
+    stage.say(" ".join(["$", PYTHON, *command]), style="strong")
+    ran = _run_python(command)
     attempts = [line.strip() for line in ran.stderr.splitlines() if line.strip()]
     value = ran.stdout.strip()
     for line in [*attempts, value]:
         stage.say(line)
+
     url = f"http://{show(proxy.address)}/greeter"
     with ServerProxy(url) as stock:
         stock_value = stock.hello("Hello")
-    stage.tell("rpc.stock", url=url, value=stock_value)
-    by = attempts[-1].partition("answered by ")[2].partition(" ")[0] if attempts else "?"
-    stage.check((value, ran.returncode) == ("World", 0), "rpc.answer", value=value, code=ran.returncode)
-    stage.check(len(attempts) == 1 and by in SERVERS, "rpc.attempts", attempts=len(attempts), by=by)
-    stage.check(stock_value == "World", "rpc.stock.answer", value=stock_value)
+    stage.tell("Python's own xmlrpc.client, at {url} → {value}", url=url, value=stock_value)
 
+    server = attempts[-1].partition("answered by ")[2].partition(" ")[0] if attempts else "?"
+    stage.check((value, ran.returncode) == ("World", 0),
+                'the client process sent "Hello" and printed "{value}", exit code {code}',
+                value=value, code=ran.returncode)
+    stage.check(len(attempts) == 1 and server in SERVERS,
+                "it needed {attempts} attempt, answered by {server}",
+                attempts=len(attempts), server=server)
+    stage.check(stock_value == "World",
+                'a stock XML-RPC client, unchanged, got "{value}" from the same proxy',
+                value=stock_value)
+
+
+def _run_python(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True,
+                          encoding="utf-8", errors="replace", timeout=CLIENT_S, check=False,
+                          stdin=subprocess.DEVNULL,
+                          env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+
+
+# ---- 3 heartbeats -------------------------------------------------------------------------------
 
 def heartbeats(stage: Stage) -> None:
-    def calls_so_far() -> int:
-        return int(stage.cast["proxy-1"].status()["requests"]["calls"])
+    stage.predict("HEARTBEATS", "Now nobody calls anybody. Is the network silent?")
+    calls_before = _proxy_calls(stage)
+    pulse = _Pulse(stage)
+    stage.tell("no calls; each ♥ is a UDP datagram that the registry acknowledged")
+    stage.until(pulse.all_have_beaten, within_s=BEATS * LEASE_S)
+    stage.screen.last(pulse.rows())
 
-    calls_before = calls_so_far()
-    watch = _Pulse(stage)
-    stage.tell("heartbeats.watch")
-    stage.until(watch.all_have_beaten, within_s=BEATS * LEASE_S)
-    stage.screen.last(watch.rows())
-    calls = calls_so_far() - calls_before
-    least = min(watch.beats(name) for name in SERVERS)
-    stage.check(least >= BEATS, "heartbeats.beats", least=least, servers=len(SERVERS), took_s=stage.elapsed_s())
-    stage.check(calls == 0, "heartbeats.calls", calls=calls)
-    stage.check(watch.longest_silence_s() < LEASE_S, "heartbeats.silence", silence_s=watch.longest_silence_s(),
-                lease_s=LEASE_S)
+    calls = _proxy_calls(stage) - calls_before
+    least = min(pulse.beats(name) for name in SERVERS)
+    stage.check(least >= BEATS,
+                "at least {least} acknowledged heartbeats from each of {servers} servers "
+                "in {took_s:.1f} s", least=least, servers=len(SERVERS), took_s=stage.elapsed_s())
+    stage.check(calls == 0, "in this time, {calls} calls went through the proxy", calls=calls)
+    stage.check(pulse.longest_silence_s() < LEASE_S,
+                "longest silence {silence_s:.2f} s; a lease lasts {lease_s:.1f} s",
+                silence_s=pulse.longest_silence_s(), lease_s=LEASE_S)
+
+
+def _proxy_calls(stage: Stage) -> int:
+    return int(stage.cast["proxy-1"].status()["requests"]["calls"])
 
 
 class _Pulse:
@@ -87,12 +139,13 @@ class _Pulse:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._first = {name: self._acked(name) for name in SERVERS}
-        self._now = dict(self._first)
+        # By server: the count when we began to look, the count now, and when we saw it grow.
+        self._start = {name: self._acked(name) for name in SERVERS}
+        self._now = dict(self._start)
         self._seen_at: dict[str, list[float]] = {name: [time.monotonic()] for name in SERVERS}
 
     def all_have_beaten(self) -> bool:
-        """Looks once; whether each server has beaten BEATS times since the beginning."""
+        """Reads all counts; whether each server has beaten BEATS times since we began to look."""
         for name in SERVERS:
             acked = self._acked(name)
             if acked > self._now[name]:
@@ -102,17 +155,23 @@ class _Pulse:
         return all(self.beats(name) >= BEATS for name in SERVERS)
 
     def beats(self, name: str) -> int:
-        return self._now[name] - self._first[name]
+        """How often a server has beaten since we began to look."""
+        return self._now[name] - self._start[name]
 
     def longest_silence_s(self) -> float:
-        return max(later - earlier for times in self._seen_at.values() for earlier, later in zip(times, times[1:]))
+        """The longest time between two beats of one server, in seconds; inf if none came."""
+        return max((later - earlier for times in self._seen_at.values()
+                    for earlier, later in zip(times, times[1:])), default=math.inf)
 
     def rows(self) -> list[str]:
-        return ["            " + self._stage.words("heartbeats.row", name=name, hearts="♥ " * self.beats(name),
-                                                   every_s=self._every_s(name)) for name in SERVERS]
+        """The chart: a row for each server, a heart for each beat."""
+        words = self._stage.words
+        return [MARGIN + words("{name}  {hearts}  every {every_s:.2f} s", name=name,
+                               hearts="♥ " * self.beats(name), every_s=self._every_s(name))
+                for name in SERVERS]
 
     def _every_s(self, name: str) -> float:
-        """The mean time between two beats; the first was under way when we began to look, so it is left out."""
+        """The mean time between two beats. The time until the first one is part of no pair."""
         times = self._seen_at[name][1:]
         return (times[-1] - times[0]) / max(self.beats(name) - 1, 1) if times else 0.0
 
@@ -120,15 +179,18 @@ class _Pulse:
         return int(self._stage.cast[name].status()["beats_acked"])
 
 
+# ---- 4 balancing --------------------------------------------------------------------------------
+
 def balancing(stage: Stage) -> None:
+    stage.predict("BALANCING", "{calls} calls go through one proxy to three servers. "
+                               "How many does each get?", calls=CALLS)
     shares: Counter[str] = Counter()
 
     def rows() -> list[str]:
-        return ["            " + stage.words("balancing.row", name=name, count=shares[name],
-                                             bar=bar(shares[name] * len(SERVERS) / CALLS, BAR_COLUMNS))
-                for name in SERVERS]
+        return [f"{MARGIN}{name}  {bar(shares[name] * len(SERVERS) / CALLS, BAR_COLUMNS)}"
+                f"  {shares[name]}" for name in SERVERS]
 
-    stage.tell("balancing.watch", calls=CALLS)
+    stage.tell("{calls} times whoami(), one after the other", calls=CALLS)
     began = time.monotonic()
     for number in range(CALLS):
         shares[stage.client.whoami()] += 1
@@ -137,7 +199,11 @@ def balancing(stage: Stage) -> None:
             time.sleep(stage.pace_s)
     took_s = time.monotonic() - began
     stage.screen.last(rows())
+
     counts = [shares[name] for name in SERVERS]
     spread = max(counts) - min(counts)
-    stage.check(sum(counts) == CALLS, "balancing.all", answered=sum(counts), calls=CALLS, took_s=took_s)
-    stage.check(spread <= MOST_SPREAD, "balancing.shares", shares=" / ".join(map(str, counts)), spread=spread)
+    stage.check(sum(counts) == CALLS, "{answered} of {calls} calls answered, in {took_s:.2f} s",
+                answered=sum(counts), calls=CALLS, took_s=took_s)
+    stage.check(spread <= MAX_SPREAD,
+                "shares {shares}: the largest minus the smallest is {spread}",
+                shares=" / ".join(map(str, counts)), spread=spread)

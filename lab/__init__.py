@@ -1,6 +1,6 @@
 """The laboratory: links that break in chosen ways, and a judge of what callers were told then.
 
-    tcp_relay.py   a relay for connections: it delays, holds, cuts and refuses them, or loses replies
+    tcp_relay.py   a relay for connections: it delays, holds, cuts or refuses them
     udp_relay.py   a relay for datagrams: it loses, duplicates and reorders them
     checker.py     compares what callers were told with what the servers executed
 

@@ -1,6 +1,7 @@
-"""A service with something to lose: a deposit that runs twice is somebody's money.
+"""A service that must not run a call twice: a deposit that runs twice creates money.
 
-Accounts live in the memory of one server, and a server that stops forgets them: this is a lesson, not a bank.
+Accounts live in the memory of one server. A server that stops forgets them: this is a lesson, not
+a bank.
 """
 
 import threading
@@ -8,8 +9,9 @@ from collections import Counter
 
 from server import idempotent
 
+# Guarded by _lock: the cents on each account.
 _lock = threading.Lock()
-_cents: "Counter[str]" = Counter()      # Guarded by _lock.
+_cents: Counter[str] = Counter()
 
 
 @idempotent

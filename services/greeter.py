@@ -5,7 +5,7 @@ from server import current_instance, idempotent
 
 @idempotent
 def hello(text: str) -> str:
-    """Answers "World" to "Hello", and greets everybody else by name."""
+    """Answers "World" to "Hello", and "Hello, NAME" to any other NAME."""
     return "World" if text == "Hello" else f"Hello, {text}"
 
 

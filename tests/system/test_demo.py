@@ -1,4 +1,6 @@
-"""The demo as a class runs it: the whole story in both languages, Ctrl-C, and nothing left behind after kill -9."""
+"""The demo as a class runs it: the whole story in both languages, Ctrl-C, and kill -9."""
+
+from __future__ import annotations
 
 import os
 import re
@@ -11,10 +13,11 @@ from typing import Callable
 
 from tests.system.harness import ROOT, with_ctrl_c
 
-STORY_S = 120.0         # for a whole story, on a machine that is busy with other things
+# How long a whole story may take, in seconds, on a machine that is busy with other things.
+STORY_S = 120.0
 STEPS = 8
 
-# Two processes of ours, one of them frozen; then it waits to be killed.
+# A program that starts two processes, freezes one of them, and waits to be killed.
 FROZEN = """
 import sys
 from classroom.cast import Cast
@@ -27,7 +30,7 @@ sys.stdin.read()
 """
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
+def start(*arguments: str) -> subprocess.Popen[str]:
     environ = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": ROOT}
     return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environ, encoding="utf-8",
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -44,9 +47,11 @@ def until(condition: Callable[[], bool], within_s: float) -> bool:
 
 def processes() -> dict[int, int]:
     """The parent of every live process."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, encoding="utf-8", check=True)
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True,
+                            encoding="utf-8", check=True)
     rows = [line.split() for line in listed.stdout.splitlines()]
-    return {int(pid): int(parent) for pid, parent, state, *_ in rows if not state.startswith("Z")}
+    return {int(pid): int(parent) for pid, parent, state, *_ in rows
+            if not state.startswith("Z")}
 
 
 def children(pid: int) -> set[int]:
@@ -63,7 +68,8 @@ class StoryTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.output, cls.errors, cls.codes = {}, {}, {}
-        stories = {language: start("demo.py", "--auto", "--lang", language) for language in ("en", "pt")}
+        stories = {language: start("demo.py", "--auto", "--lang", language)
+                   for language in ("en", "pt")}
         try:
             for language, story in stories.items():
                 out, cls.errors[language] = story.communicate(timeout=STORY_S)
@@ -83,12 +89,14 @@ class StoryTest(unittest.TestCase):
                 self.assertNotIn("✗", text)
 
     def test_each_step_predicts_shows_and_proves(self) -> None:
-        for language, predict, proof in (("en", "PREDICT: ", "PROOF: "), ("pt", "PREVEJA: ", "PROVA: ")):
+        for language, predict, proof in (("en", "PREDICT: ", "PROOF: "),
+                                         ("pt", "PREVEJA: ", "PROVA: ")):
             steps = re.split(r"(?m)^\d/8  ", "\n".join(self.output[language]))[1:]
             self.assertEqual(STEPS, len(steps))
             for step in steps:
                 with self.subTest(language, step=step.splitlines()[0]):
-                    self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}.*\n +\+\d+\.\d\d s  .*\n{proof}.*\n  ✓ ")
+                    self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}.*\n +\+\d+\.\d\d s  "
+                                           rf".*\n{proof}.*\n  ✓ ")
 
     def test_lines_are_for_a_projector_and_free_of_escape_codes(self) -> None:
         for lines in self.output.values():
@@ -97,7 +105,7 @@ class StoryTest(unittest.TestCase):
 
 
 class EndTest(unittest.TestCase):
-    def test_without_a_terminal_it_says_how_to_go_on(self) -> None:
+    def test_without_a_terminal_it_names_the_option_that_helps(self) -> None:
         demo = start("demo.py", "--lang", "en")
         out, error = demo.communicate(timeout=STORY_S)
         self.assertEqual((2, ""), (demo.returncode, out))
@@ -112,29 +120,31 @@ class EndTest(unittest.TestCase):
         for line in demo.stdout:
             if line.startswith("3/8"):
                 break
-        left = children(demo.pid)
-        self.assertGreaterEqual(len(left), 5)
+        started = children(demo.pid)
+        self.assertGreaterEqual(len(started), 5)
         began = time.monotonic()
         demo.send_signal(signal.SIGINT)
         out, error = demo.communicate(timeout=10)
         self.assertLess(time.monotonic() - began, 2.0)
         self.assertEqual((130, ""), (demo.returncode, error))
         self.assertTrue(out.endswith("Stopped. All processes are gone.\n"), out)
-        self.assertFalse(left & set(processes()))
+        self.assertFalse(started & set(processes()))
 
     @unittest.skipUnless(hasattr(signal, "SIGSTOP"), "nothing can be frozen here")
     def test_nothing_outlives_a_demo_that_is_killed_even_when_frozen(self) -> None:
         driver = start("-c", FROZEN)
         assert driver.stdout
-        left = {int(pid) for pid in driver.stdout.readline().split()}
-        self.addCleanup(self._kill, left)
-        self.assertEqual(left, children(driver.pid))
+        started = {int(pid) for pid in driver.stdout.readline().split()}
+        self.addCleanup(self._kill, started)
+        self.assertEqual(started, children(driver.pid))
         driver.kill()
         driver.communicate()
-        self.assertTrue(until(lambda: not left & set(processes()), 5.0), "a process has outlived the demo")
+        self.assertTrue(until(lambda: not started & set(processes()), 5.0),
+                        "a process has outlived the demo")
 
     def _kill(self, pids: set[int]) -> None:
-        if sys.platform != "win32":      # which has no such signals
+        # Windows has no such signals.
+        if sys.platform != "win32":
             for pid in pids & set(processes()):
                 os.kill(pid, signal.SIGKILL)
 
@@ -148,7 +158,8 @@ class RoleTest(unittest.TestCase):
                               r"next terminal: python3? demo\.py server --registry \1\n")
 
     def test_mistakes_get_one_line_and_exit_code_2(self) -> None:
-        for arguments in (("regstry",), ("--lang", "xx"), ("server", "nothing.py"), ("server", "a", "b")):
+        for arguments in (("regstry",), ("--lang", "xx"), ("server", "nothing.py"),
+                          ("server", "a", "b")):
             with self.subTest(arguments):
                 demo = start("demo.py", *arguments)
                 out, error = demo.communicate(timeout=STORY_S)

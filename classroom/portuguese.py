@@ -1,0 +1,259 @@
+"""The Portuguese sentence for each English one that the classroom prints.
+
+The key is the English sentence as it stands in the code, with the same {fields} in the same
+formats; tests/classroom/test_language.py compares both. Identifiers and the words of the protocol
+(registry, proxy, lookup, lease) stay English.
+"""
+
+from __future__ import annotations
+
+PORTUGUESE: dict[str, str] = {
+    # ---- story.py: around the steps
+    "PONTE: a bridge between processes": "PONTE: uma ponte entre processos",
+    "Eight steps. Real processes, real sockets, real failures: nothing is simulated.":
+        "Oito passos. Processos, sockets e falhas de verdade: nada é simulado.",
+    "client ──► proxy ──► server-1 · server-2 · server-3\n"
+    "   │         │          │ ♥        │ ♥        │ ♥      ♥ heartbeats\n"
+    "   └─ who? ──┴─────► registry ◄────┴──────────┘":
+        "client ──► proxy ──► server-1 · server-2 · server-3\n"
+        "   │         │          │ ♥        │ ♥        │ ♥      ♥ batimentos\n"
+        "   └─ quem? ─┴─────► registry ◄────┴──────────┘",
+    "PROOF": "PROVA",
+    "✓ PASSED": "✓ PASSOU",
+    "✗ FAILED": "✗ FALHOU",
+    "- SKIPPED": "- PULADO",
+    "WHAT WE PROVED": "O QUE PROVAMOS",
+    "{passed} of {total} proofs passed, in {took_s:.1f} s.":
+        "{passed} de {total} provas passaram, em {took_s:.1f} s.",
+    "{skipped} skipped.": "{skipped} pulado(s).",
+    "Your turn, one role per terminal. Start with: {command}":
+        "Sua vez, um papel por terminal. Comece com: {command}",
+    "The story ends here: {error}": "A história termina aqui: {error}",
+    "Stopped. All processes are gone.": "Interrompido. Todos os processos foram encerrados.",
+    "standard input is not a terminal, so nobody can press Enter: use  {command}":
+        "a entrada padrão não é um terminal, e ninguém pode apertar Enter: use  {command}",
+
+    # ---- stage.py: in every step
+    "PREDICT": "PREVEJA",
+    "         Enter to find out… ": "         Enter para descobrir… ",
+    "registry: {name} is up, at {address}": "registry: {name} está no ar, em {address}",
+    "registry: {name} is back": "registry: {name} voltou",
+    "registry: {name} is suspect: half its lease passed without a heartbeat":
+        "registry: {name} é suspeito: metade do lease passou sem um batimento",
+    "registry: {name} is out: its lease expired": "registry: {name} está fora: seu lease expirou",
+
+    # ---- working.py: 1 discovery
+    "DISCOVERY": "DESCOBERTA",
+    "Three servers and a proxy start, each on a random port. How will anyone find them?":
+        "Três servidores e um proxy iniciam, cada um numa porta qualquer. Como encontrá-los?",
+    "registry listens at {address}: the only address that others must know":
+        "registry escuta em {address}: o único endereço que os outros precisam conhecer",
+    "lookup names {found} of {started} processes that we started":
+        "lookup conhece {found} dos {started} processos que iniciamos",
+    "{same} of {started} addresses are those that the processes printed themselves":
+        "{same} dos {started} endereços são os que os próprios processos imprimiram",
+    # ---- 2 RPC
+    "RPC: a call that looks local": "RPC: uma chamada que parece local",
+    'A client calls greeter.hello("Hello"). It knows no address of a server. Who answers?':
+        'Um cliente chama greeter.hello("Hello") sem conhecer nenhum servidor. Quem responde?',
+    "Python's own xmlrpc.client, at {url} → {value}":
+        "o xmlrpc.client do Python, em {url} → {value}",
+    'the client process sent "Hello" and printed "{value}", exit code {code}':
+        'o processo client enviou "Hello" e imprimiu "{value}", código de saída {code}',
+    "it needed {attempts} attempt, answered by {server}":
+        "precisou de {attempts} tentativa, respondida por {server}",
+    'a stock XML-RPC client, unchanged, got "{value}" from the same proxy':
+        'um cliente XML-RPC comum, sem mudanças, recebeu "{value}" do mesmo proxy',
+    # ---- 3 heartbeats
+    "HEARTBEATS": "BATIMENTOS",
+    "Now nobody calls anybody. Is the network silent?":
+        "Agora ninguém chama ninguém. A rede está em silêncio?",
+    "no calls; each ♥ is a UDP datagram that the registry acknowledged":
+        "nenhuma chamada; cada ♥ é um datagrama UDP que o registry confirmou",
+    "{name}  {hearts}  every {every_s:.2f} s": "{name}  {hearts}  a cada {every_s:.2f} s",
+    "at least {least} acknowledged heartbeats from each of {servers} servers in {took_s:.1f} s":
+        "pelo menos {least} batimentos confirmados de cada um de {servers} servidores "
+        "em {took_s:.1f} s",
+    "in this time, {calls} calls went through the proxy":
+        "nesse tempo, {calls} chamadas passaram pelo proxy",
+    "longest silence {silence_s:.2f} s; a lease lasts {lease_s:.1f} s":
+        "maior silêncio {silence_s:.2f} s; um lease dura {lease_s:.1f} s",
+    # ---- 4 balancing
+    "BALANCING": "BALANCEAMENTO",
+    "{calls} calls go through one proxy to three servers. How many does each get?":
+        "{calls} chamadas passam por um proxy para três servidores. Quantas cada um recebe?",
+    "{calls} times whoami(), one after the other": "{calls} vezes whoami(), uma após a outra",
+    "{answered} of {calls} calls answered, in {took_s:.2f} s":
+        "{answered} de {calls} chamadas respondidas, em {took_s:.2f} s",
+    "shares {shares}: the largest minus the smallest is {spread}":
+        "partes {shares}: a maior menos a menor é {spread}",
+
+    # ---- failing.py: 5 kill
+    "KILL → FALLBACK": "MATAR → FALLBACK",
+    "{callers} callers never pause. {name} dies by kill -9. How many calls fail?":
+        "{callers} clientes chamam sem parar. {name} morre com kill -9. Quantas chamadas falham?",
+    "{callers} callers; {count} calls so far, answered by {names}":
+        "{callers} clientes; {count} chamadas até aqui, respondidas por {names}",
+    "kill -9 {name} (process {pid})": "kill -9 {name} (processo {pid})",
+    "calls in flight at that moment: {count}; "
+    "calls that the proxy tried at another server: {retries}":
+        "chamadas em andamento naquele momento: {count}; "
+        "tentadas pelo proxy em outro servidor: {retries}",
+    "{name} starts again, as a new process": "{name} inicia de novo, como um novo processo",
+    "{calls} calls, {failed} failed; the slowest took {slowest_ms:.0f} ms":
+        "{calls} chamadas, {failed} falharam; a mais lenta levou {slowest_ms:.0f} ms",
+    "{count} of them came after the kill; all were answered by {names}":
+        "{count} delas vieram depois do kill; todas respondidas por {names}",
+    "{name} left lookup {gone_s:.2f} s after its death (at most {limit_s:.1f} s)":
+        "{name} saiu do lookup {gone_s:.2f} s depois de morrer (no máximo {limit_s:.1f} s)",
+    # ---- 6 freeze
+    "FREEZE → SUSPICION": "CONGELAR → SUSPEITA",
+    "{name} is frozen, not killed: connected, but silent. What happens to its calls?":
+        "{name} congela, não morre: conectado, mas mudo. O que acontece com suas chamadas?",
+    "this system has no SIGSTOP to freeze a process with, and we do not fake it":
+        "este sistema não tem SIGSTOP para congelar um processo, e nós não fingimos",
+    "SIGSTOP {name} (process {pid}): frozen": "SIGSTOP {name} (processo {pid}): congelado",
+    "{count} calls waited for it, gave up, and were answered by other servers: "
+    "{slowest_ms:.0f} ms at most":
+        "{count} chamadas esperaram, desistiram, e outros servidores responderam: "
+        "{slowest_ms:.0f} ms no máximo",
+    "SIGCONT {name}: it continues as if nothing had happened":
+        "SIGCONT {name}: continua como se nada tivesse acontecido",
+    "{name} answers calls again": "{name} responde chamadas de novo",
+    "suspect after {suspect_s:.2f} s, out of lookup after {gone_s:.2f} s "
+    "(at most {limit_s:.1f} s)":
+        "suspeito após {suspect_s:.2f} s, fora do lookup após {gone_s:.2f} s "
+        "(máximo {limit_s:.1f} s)",
+    "{calls} calls during the freeze, {failed} failed; the slowest took {slowest_ms:.0f} ms":
+        "{calls} chamadas com ele congelado, {failed} falharam; "
+        "a mais lenta levou {slowest_ms:.0f} ms",
+    "calls that began during the freeze and were answered by {name}: {count}":
+        "chamadas que começaram com {name} congelado e que ele respondeu: {count}",
+    "back in lookup {back_s:.2f} s after SIGCONT (at most {limit_s:.1f} s), and answering":
+        "de volta ao lookup {back_s:.2f} s após SIGCONT (no máximo {limit_s:.1f} s), "
+        "e respondendo",
+
+    # ---- outcomes.py: 7 a lost reply
+    "A LOST REPLY → NO DOUBLE EXECUTION": "RESPOSTA PERDIDA → SEM EXECUÇÃO DUPLA",
+    "deposit({cents}) runs, but its reply is lost, and the client tries again. The balance?":
+        "deposit({cents}) executa, a resposta se perde, e o cliente tenta de novo. Qual o saldo?",
+    "bank-1 stands behind a relay at {address}, which will lose replies":
+        "bank-1 está atrás de um relay em {address}, que vai perder respostas",
+    "its caller saw one call, one value, and no error":
+        "quem chamou viu uma chamada, um valor e nenhum erro",
+    "Ponte attempt {number}: {what} ({took_ms:.1f} ms)":
+        "Ponte tentativa {number}: {what} ({took_ms:.1f} ms)",
+    "bank-1 knew the call's id: it sent the first reply again, and ran nothing":
+        "bank-1 conhecia o id da chamada: reenviou a primeira resposta, e nada executou",
+    "the relay lost {lost} replies, one for each client":
+        "o relay perdeu {lost} respostas, uma de cada cliente",
+    "xmlrpc.client: 1 call, executions: {runs}; the balance of ana is {balance}, not {cents}":
+        "xmlrpc.client: 1 chamada, execuções: {runs}; o saldo de ana é {balance}, não {cents}",
+    "Ponte: 1 call, {attempts} attempts, executions: {runs}; the balance of bia is {balance}":
+        "Ponte: 1 chamada, {attempts} tentativas, execuções: {runs}; o saldo de bia é {balance}",
+    # ---- 8 everything down
+    "EVERYTHING DOWN → AN HONEST ERROR": "TUDO FORA DO AR → UM ERRO HONESTO",
+    "Registry, proxy and all servers die at once. What does the client say, and when?":
+        "Registry, proxy e servidores morrem todos de uma vez. O que o cliente diz, e quando?",
+    "kill -9 for {count} processes: {names}": "kill -9 em {count} processos: {names}",
+    'client: hello("Hello") → {error}: {meaning}, after {took_ms:.0f} ms':
+        'client: hello("Hello") → {error}: {meaning}, após {took_ms:.0f} ms',
+    "everything starts again; the client was not restarted":
+        "tudo inicia de novo; o cliente não foi reiniciado",
+    '{error} says "{meaning}": {attempts} endpoints tried, none of them reached':
+        '{error} diz "{meaning}": {attempts} endpoints tentados, nenhum alcançado',
+    "the error came after {took_ms:.0f} ms; the call's timeout is {timeout_ms:.0f} ms":
+        "o erro veio após {took_ms:.0f} ms; o timeout da chamada é {timeout_ms:.0f} ms",
+    'the same client got "{value}" again, {back_s:.2f} s after the new start':
+        'o mesmo cliente recebeu "{value}" de novo, {back_s:.2f} s após o novo início',
+
+    # ---- roles.py and caller.py: one role in a terminal of its own
+    "next terminal": "próximo terminal",
+    "♥ {beats} heartbeats, {per_s:.1f}/s · {up} up, {other} suspect or draining":
+        "♥ {beats} batimentos, {per_s:.1f}/s · {up} no ar, {other} suspeitos ou saindo",
+    "● {calls} calls, {repeats} answered from memory · ♥ {beats} heartbeats":
+        "● {calls} chamadas, {repeats} respondidas da memória · ♥ {beats} batimentos",
+    "● {calls} calls, {retries} tried again · servers: {live}":
+        "● {calls} chamadas, {retries} tentadas de novo · servidores: {live}",
+    "Saying Hello until Ctrl-C. Stop a server, or kill one, and watch who answers.":
+        "Dizendo Hello até Ctrl-C. Pare um servidor, ou mate um, e veja quem responde.",
+    "{server}, no proxy": "{server}, sem proxy",
+    "attempt {number}: {trace}": "tentativa {number}: {trace}",
+    "{calls} calls, {failed} failed": "{calls} chamadas, {failed} falharam",
+
+    # ---- doctor.py
+    "Is this computer ready for Ponte?": "Este computador está pronto para a Ponte?",
+    "✓ OK": "✓ OK",
+    "· NOTE": "· AVISO",
+    "✗ BAD": "✗ RUIM",
+    "Ready. Start with: {command}": "Pronto. Comece com: {command}",
+    "Problems to solve first: {bad}.": "Problemas a resolver antes: {bad}.",
+    "a new Python process starts in {took_s:.2f} s":
+        "um novo processo Python inicia em {took_s:.2f} s",
+    "no new process can be started: {error}. Does a virus scanner or a policy prevent it?":
+        "nenhum processo novo inicia: {error}. Há um antivírus ou uma política que impeça?",
+    "{protocol} to this computer itself (127.0.0.1) arrives in {took_ms:.1f} ms":
+        "{protocol} para este mesmo computador (127.0.0.1) chega em {took_ms:.1f} ms",
+    "{protocol} to 127.0.0.1 does not arrive: {error}. "
+    "Allow Python in the firewall, at least for the loopback address":
+        "{protocol} para 127.0.0.1 não chega: {error}. "
+        "Libere o Python no firewall, ao menos para o endereço de loopback",
+    "port {port} ({kinds}) is free for the {role}":
+        "a porta {port} ({kinds}) está livre para o {role}",
+    "port {port}: a {role} of Ponte is running there already":
+        "porta {port}: um {role} da Ponte já está rodando ali",
+    "port {port} ({kinds}): {reason}. Stop the program that uses it, or type: {command}":
+        "porta {port} ({kinds}): {reason}. Pare o programa que a usa, ou digite: {command}",
+    " (then type the next command that it prints)":
+        " (e depois digite o próximo comando que ele imprime)",
+    "console encoding {encoding}: all symbols": "codificação do console {encoding}: "
+                                                "todos os símbolos",
+    "console encoding {encoding} lacks {missing} symbols, shown in ASCII. "
+    "For all: set PYTHONIOENCODING=utf-8 (Windows: also chcp 65001)":
+        "a codificação {encoding} não tem {missing} símbolos, mostrados em ASCII. "
+        "Para todos: PYTHONIOENCODING=utf-8 (Windows: também chcp 65001)",
+    "the console has room for {columns} columns (we use {best} at most)":
+        "o console tem espaço para {columns} colunas (usamos {best} no máximo)",
+    "only {columns} columns: lines will break. Widen the window, up to {best} columns":
+        "só {columns} colunas: as linhas vão quebrar. Alargue a janela, até {best} colunas",
+    "the demo speaks “{language}” here; choose with --lang en or --lang pt":
+        "a demo fala “{language}” aqui; escolha com --lang en ou --lang pt",
+    "{names} is set. Ponte ignores it; curl does not: use curl --noproxy '*'":
+        "{names} está definido. A Ponte o ignora; o curl não: use curl --noproxy '*'",
+    "no HTTP proxy in the environment": "nenhum proxy HTTP no ambiente",
+    "processes can be frozen here (step 6)": "processos podem ser congelados aqui (passo 6)",
+    "no SIGSTOP on this system: step 6 of the demo is skipped":
+        "sem SIGSTOP neste sistema: o passo 6 da demo é pulado",
+
+    # ---- command.py
+    "The guided demo of Ponte: eight steps, real processes, each step proved.":
+        "A demo guiada da Ponte: oito passos, processos de verdade, cada passo provado.",
+    "no key presses; the exit code is 1 if a proof fails":
+        "sem apertar teclas; o código de saída é 1 se uma prova falhar",
+    "the language (default: that of the locale)": "o idioma (padrão: o do sistema)",
+    "instead of the demo, see below": "em vez da demo, veja abaixo",
+    "one role in a terminal of its own "
+    "(each says what to type in the next; --help tells its options):\n"
+    "  demo.py registry               who is alive; port 4100\n"
+    "  demo.py server [NAME] [FILE]   serves services/greeter.py; "
+    "named server-1, server-2, ... by itself\n"
+    "  demo.py proxy                  one address for all servers; port 4180\n"
+    "  demo.py client                 says Hello until Ctrl-C\n"
+    "  demo.py client greeter hello Hello --trace     one call; as client.py\n"
+    "and\n"
+    "  demo.py doctor                 is this computer ready?":
+        "um papel em seu próprio terminal "
+        "(cada um diz o que digitar no próximo; --help mostra as opções):\n"
+        "  demo.py registry               quem está vivo; porta 4100\n"
+        "  demo.py server [NAME] [FILE]   serve services/greeter.py; "
+        "chama-se server-1, server-2, ... sozinho\n"
+        "  demo.py proxy                  um endereço para todos os servidores; porta 4180\n"
+        "  demo.py client                 diz Hello até Ctrl-C\n"
+        "  demo.py client greeter hello Hello --trace     uma chamada; como client.py\n"
+        "e\n"
+        "  demo.py doctor                 este computador está pronto?",
+    "write it first: demo.py {place}": "escreva primeiro: demo.py {place}",
+    " Did you mean {close}?": " Você quis dizer {close}?",
+    "there is no {place!r}.{guess} There are: {places}; or nothing, for the guided demo":
+        "não existe {place!r}.{guess} Existem: {places}; ou nada, para a demo guiada",
+}

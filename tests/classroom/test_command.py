@@ -1,0 +1,45 @@
+"""The words after `demo.py`."""
+
+from __future__ import annotations
+
+import io
+import unittest
+import unittest.mock
+from contextlib import redirect_stderr, redirect_stdout
+
+from classroom import command
+from ponte.process.options import UsageError
+from tests.classroom.streams import Stream
+
+
+class CommandTest(unittest.TestCase):
+    def test_the_language_may_stand_anywhere(self) -> None:
+        self.assertEqual(("pt", ["client", "--every", "2"]),
+                         command.take_language(["client", "--lang", "pt", "--every", "2"]))
+        self.assertEqual(("en", ["--a=b", "--c="]),
+                         command.take_language(["--a=b", "--lang=en", "--c="]))
+        with self.assertRaisesRegex(UsageError, "en and pt"):
+            command.take_language(["--lang"])
+
+    def test_an_unknown_word_is_answered_with_a_suggestion(self) -> None:
+        with self.assertRaisesRegex(UsageError, "registry[?]"):
+            command.main(["--lang", "en", "regstry"])
+
+    def test_help_is_shown_in_both_languages_on_any_console(self) -> None:
+        for language, word in (("en", "terminal of its own"), ("pt", "terminal")):
+            out = Stream("ascii")
+            with redirect_stdout(out), self.assertRaises(SystemExit) as ended:
+                command.main(["--lang", language, "--help"])
+            self.assertEqual(0, ended.exception.code)
+            self.assertIn(word, out.getvalue())
+
+    def test_without_a_terminal_the_story_asks_for_auto(self) -> None:
+        error = io.StringIO()
+        with redirect_stderr(error), unittest.mock.patch("sys.stdin", io.StringIO()):
+            self.assertEqual(2, command.main(["--lang", "en"]))
+        self.assertEqual(1, len(error.getvalue().splitlines()))
+        self.assertIn("--auto", error.getvalue())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,54 @@
+"""Lines for a projector: on any console, in colour or not, over one another or not."""
+
+from __future__ import annotations
+
+import unittest
+
+from classroom.screen import ASCII, MAX_COLUMNS, Screen, bar, plain
+from tests.classroom.streams import Stream
+
+
+class ScreenTest(unittest.TestCase):
+    def test_what_a_console_lacks_becomes_ascii(self) -> None:
+        self.assertEqual("Ola -> + nao", plain("Olá → ✓ não", "ascii"))
+        self.assertEqual("Olá -> + não", plain("Olá → ✓ não", "cp1252"))
+        self.assertEqual("Olá → ✓ não", plain("Olá → ✓ não", "utf-8"))
+
+    def test_no_escape_code_where_it_would_be_shown_as_text(self) -> None:
+        for stream, environ in ((Stream(), {}), (Stream(terminal=True), {"TERM": "dumb"})):
+            screen = Screen(stream, environ)
+            screen.line("text", style="passed", lead="  ✓ ", lead_style="passed")
+            screen.live(["moving"])
+            screen.last(["still"])
+            self.assertEqual("  ✓ text\nstill\n", stream.getvalue())
+
+    def test_no_color_takes_the_colours_away(self) -> None:
+        stream = Stream(terminal=True)
+        Screen(stream, {"NO_COLOR": "1"}).line("text", style="passed")
+        self.assertEqual("text\n", stream.getvalue())
+        stream = Stream(terminal=True)
+        Screen(stream, {}).line("text", style="passed")
+        self.assertEqual("\x1b[1;32mtext\x1b[0m\n", stream.getvalue())
+
+    def test_long_lines_break_at_the_columns_under_their_lead(self) -> None:
+        stream = Stream()
+        Screen(stream, {}).line("word " * 40, lead="  ✓ ")
+        lines = stream.getvalue().splitlines()
+        self.assertGreater(len(lines), 1)
+        self.assertTrue(all(len(line) <= MAX_COLUMNS for line in lines))
+        self.assertTrue(all(line.startswith("    word") for line in lines[1:]))
+
+    def test_a_narrow_encoding_never_raises(self) -> None:
+        stream = Stream("ascii")
+        screen = Screen(stream, {})
+        screen.line("".join(ASCII) + "ãéíóúç漢")
+        screen.rule()
+        self.assertIn("aeiouc?", stream.getvalue())
+
+    def test_a_bar_shows_its_share(self) -> None:
+        self.assertEqual("█████░░░░░", bar(0.5, 10))
+        self.assertEqual("██████████", bar(1.7, 10))
+
+
+if __name__ == "__main__":
+    unittest.main()
