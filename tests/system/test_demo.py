@@ -157,6 +157,15 @@ class RoleTest(unittest.TestCase):
         self.assertRegex(out, r"registry: listening on (127\.0\.0\.1:\d+) .*\n"
                               r"next terminal: python3? demo\.py server --registry \1\n")
 
+    def test_without_a_registry_a_client_names_the_command_of_the_lesson(self) -> None:
+        """Both clients: the one of the lesson, and client.py with the words of demo.py."""
+        for words, stream in ((("--repeat", "1"), 0), (("greeter", "hello", "Hello"), 1)):
+            with self.subTest(words):
+                client = start("demo.py", "client", *words, "--registry", "127.0.0.1:9")
+                printed = client.communicate(timeout=STORY_S)
+                self.assertEqual(4, client.returncode)
+                self.assertRegex(printed[stream], r"start one with:\s+python3? demo\.py registry")
+
     def test_mistakes_get_one_line_and_exit_code_2(self) -> None:
         for arguments in (("regstry",), ("--lang", "xx"), ("server", "nothing.py"),
                           ("server", "a", "b")):
