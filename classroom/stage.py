@@ -28,11 +28,11 @@ from ponte.net.address import Address
 
 # How often a condition is looked at, in seconds: the times that we print may be late by this.
 POLL_S = 0.01
-# Between two pictures of a moving chart, in seconds: slow enough for the eye. Only where a class
-# watches.
+# Between two pictures of a moving chart, in seconds: slow enough for the eye. With --auto there is
+# no pause.
 PACE_S = 0.05
-# Of a call of the demo's client, in seconds. With a longer one a call waits longer for a frozen
-# server: it gives that server up after a quarter of this time.
+# The timeout of a call of the demo's client, in seconds. A call waits for a frozen server for a
+# quarter of it, and then tries another server.
 CALL_TIMEOUT_S = 2.0
 SERVERS = ("server-1", "server-2", "server-3")
 
