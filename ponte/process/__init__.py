@@ -1,1 +1,9 @@
-"""ponte/process"""
+"""What every process of Ponte does in the same way, whichever actor it is.
+
+    options.py      the command line: options that all processes share, and errors of one line
+    keys.py         the key that signs heartbeats: where it comes from, and who may read it
+    logs.py         log lines that never make a call wait; a count of the threads that died
+    running.py      from the first line of a process to its exit code
+    stopping.py     waiting for the signal to stop, and leaving without losing a call (draining)
+    pages.py        the pages for operators: /health, /status and /metrics
+"""

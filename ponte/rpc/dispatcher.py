@@ -1,10 +1,30 @@
-"""Dispatcher."""
+"""The dispatcher: finds the function that a call means, runs it, and makes a fault of its errors.
+
+It is the last step on the way of a call. On one side are the bytes of a call; on the other side is
+a plain Python function that knows nothing of XML or HTTP. Three questions are answered here.
+
+    Which function?
+        One that was registered under exactly this name. Python's own server can look up a name
+        such as "a.b.c" as attributes of an object, which opens more than its author has in mind.
+    Do the parameters fit?
+        Their number is checked before the function runs. So a TypeError that the function itself
+        raises is not mistaken for a wrong call.
+    What went wrong?
+        An exception becomes a fault with its type and message. The caller does not see the
+        traceback. The server's log has the line of the function, and with --verbose the whole
+        traceback.
+
+Threads: `Dispatcher.dispatch` may run in any number of threads at once. A function that shares data
+between calls must guard it with a lock of its own.
+"""
 
 from __future__ import annotations
 
 import inspect
 import itertools
 import logging
+import os
+import traceback
 from collections.abc import Iterable
 from typing import Any, Callable, NamedTuple
 from xmlrpc.client import Fault
@@ -14,43 +34,61 @@ from ponte.rpc.marshal import (
     APPLICATION_ERROR,
     INVALID_PARAMETERS,
     METHOD_NOT_FOUND,
-    _fields_of,
     decode_call,
     encode_fault,
     encode_response,
+    fields_of_fault,
 )
 
 log = logging.getLogger("ponte.rpc")
 
 MULTICALL = "system.multicall"
-_SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array", dict: "struct",
-                    bytes: "base64", None: "nil", type(None): "nil"}
+_SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array",
+                    dict: "struct", bytes: "base64", None: "nil", type(None): "nil"}
 
 Function = Callable[..., Any]
 
 
 def idempotent(function: Function) -> Function:
-    """Marks a function that may run twice without harm, so that a call whose fate is unknown may be tried again.
+    """Marks a function that may run twice without harm; use it as a decorator.
 
-    The mark is the author's promise. Without it a call is never run a second time.
+    The mark is a promise of the function's author. With it, a call whose outcome is unknown may be
+    retried at any server of the service. Without it, a call never runs a second time.
     """
     function.idempotent = True  # type: ignore[attr-defined]
     return function
 
 
 class Dispatcher:
-    """Maps method names to functions. Introspection (system.listMethods and its kin) is built in.
+    """Maps the names of methods to functions.
 
-    Register before serving; `dispatch` may then run in any number of threads. `encode` makes a <methodResponse>
-    of what a function returns. `multicall`: system.multicall runs several calls in one, which then has one outcome
-    for all of them: it may be unknown which have run.
+    Parameters: `functions` by name, or a sequence of functions that are served under their own
+    names; `encode` makes a <methodResponse> of a result; `multicall`: also serve system.multicall,
+    which runs several calls in one. They have one outcome together: if it is unknown, the caller
+    does not know which of them ran.
+
+    Served besides: system.listMethods, system.methodHelp and system.methodSignature.
+
+    Threads: register before serving; `dispatch` may then run in any number of threads.
+
+        >>> from ponte.rpc.marshal import decode_result, encode_call
+        >>> def add(a: int, b: int) -> int:
+        ...     return a + b
+        >>> dispatcher = Dispatcher([add])
+        >>> decode_result(dispatcher.dispatch(encode_call("add", (2, 3))))
+        5
+        >>> decode_result(dispatcher.dispatch(encode_call("add", (2,))))
+        Traceback (most recent call last):
+        xmlrpc.client.Fault: <Fault -32602: 'add takes 2, not 1 parameters'>
     """
 
     def __init__(self, functions: Iterable[Function] | dict[str, Function] = (),
-                 encode: Callable[[Any], bytes] = encode_response, *, multicall: bool = False) -> None:
+                 encode: Callable[[Any], bytes] = encode_response, *,
+                 multicall: bool = False) -> None:
         self._encode_result = encode
         self._methods: dict[str, _Method] = {}
-        named = functions.items() if isinstance(functions, dict) else ((f.__name__, f) for f in functions)
+        named = functions.items() if isinstance(functions, dict) \
+            else ((function.__name__, function) for function in functions)
         for name, function in named:
             self.register(function, name)
         self.register(self._list_methods, "system.listMethods")
@@ -61,19 +99,26 @@ class Dispatcher:
 
     @property
     def idempotent(self) -> tuple[str, ...]:
-        """The names of the user's functions that are marked @idempotent, sorted."""
+        """The names of the functions that are marked @idempotent, sorted."""
         return tuple(sorted(name for name, method in self._methods.items()
                             if getattr(method.function, "idempotent", False)))
 
     def register(self, function: Function, name: str | None = None) -> None:
-        """Serves `function` under `name` (default: its own). Raises ValueError for a private name."""
+        """Serves `function` under `name` (default: its own name).
+
+        Raises ValueError for a name that begins with _, and for a function that needs a keyword
+        argument: XML-RPC has no keywords.
+        """
         name = name or function.__name__
         if name.startswith("_"):
             raise ValueError(f"{name}: a name that starts with _ is private and cannot be called")
         self._methods[name] = _Method.of(function)
 
     def dispatch(self, body: bytes) -> bytes:
-        """Runs the call in `body` and returns its <methodResponse>. Never raises: what goes wrong is a fault."""
+        """Runs the call in `body` and returns its <methodResponse>.
+
+        Blocks as long as the function does. Never raises: whatever goes wrong becomes a fault.
+        """
         try:
             name, params = decode_call(body)
             return self._encode(name, self._run(name, params))
@@ -81,22 +126,31 @@ class Dispatcher:
             return encode_fault(fault)
 
     def _run(self, name: str, params: tuple[Any, ...]) -> Any:
+        """Runs a method. Raises Fault where it is not there, does not fit, or raises."""
         method = self._methods.get(name)
         if method is None and name == MULTICALL:
-            raise Fault(METHOD_NOT_FOUND, f"{MULTICALL} is off: one call has one outcome (server.py --allow-multicall)")
+            raise Fault(METHOD_NOT_FOUND, f"{MULTICALL} is off: one call has one outcome "
+                                          "(server.py --allow-multicall)")
         if method is None:
-            raise Fault(METHOD_NOT_FOUND, f"no method {name!r}; there are: {', '.join(self._public())}")
+            raise Fault(METHOD_NOT_FOUND,
+                        f"no method {name!r}; there are: {', '.join(self._public())}")
         if not method.takes(len(params)):
-            raise Fault(INVALID_PARAMETERS, f"{name} takes {method.usage()}, not {len(params)} parameters")
+            raise Fault(INVALID_PARAMETERS,
+                        f"{name} takes {method.usage()}, not {len(params)} parameters")
         try:
             return method.function(*params)
         except Fault:
+            # The function chose the code and the text.
             raise
-        except BaseException as error:      # also SystemExit: a function does not end the server
-            log.info("%s raised %s", name, _describe(error))
+        except BaseException as error:
+            # Also SystemExit: a function cannot end the server.
+            if log.isEnabledFor(logging.INFO):
+                log.info("%s raised %s%s", name, _describe(error), method.place_of(error))
+                log.debug("%s: the whole traceback", name, exc_info=error)
             raise Fault(APPLICATION_ERROR, _describe(error)) from None
 
     def _encode(self, name: str, value: Any) -> bytes:
+        """The <methodResponse> of a result. Raises Fault where XML-RPC cannot carry it."""
         try:
             return self._encode_result(value)
         except Exception as error:
@@ -106,46 +160,21 @@ class Dispatcher:
     def _public(self) -> list[str]:
         return sorted(name for name in self._methods if not name.startswith("system."))
 
+    # ---- the methods that every server has ------------------------------------------------------
+
     def _list_methods(self) -> list[str]:
         """The names of all methods."""
         return sorted(self._methods)
 
     def _method_help(self, name: str) -> str:
         """The documentation of a method; an empty string where it has none."""
-        return inspect.getdoc(self._known(name).function) or ""
+        return inspect.getdoc(self._method_named(name).function) or ""
 
     def _method_signature(self, name: str) -> list[list[str]] | str:
-        """The types of a method's result and parameters; "undef" where its annotations do not tell."""
-        return self._known(name).types() or "undef"
+        """The types of a method's result and parameters; "undef" where an annotation is missing."""
+        return self._method_named(name).types() or "undef"
 
-    def _multicall(self, calls: list[dict[str, Any]]) -> list[Any]:
-        """Runs [{"methodName": ..., "params": [...]}, ...] one after the other; each gives [result], or a fault."""
-        if not isinstance(calls, list):
-            raise Fault(INVALID_PARAMETERS, f"{MULTICALL} takes an array of calls")
-        results, room_bytes = [], MAX_BODY_BYTES
-        for number, call in enumerate(calls, 1):
-            result, size_bytes = self._one_of_many(call)
-            results.append(result)
-            room_bytes -= size_bytes
-            if room_bytes < 0:      # not only at the end: a short request could ask for more than there is memory
-                raise Fault(APPLICATION_ERROR, f"{MULTICALL} did run {number} of {len(calls)} calls, the results of "
-                                               f"which together are longer than a message may be")
-        return results
-
-    def _one_of_many(self, call: Any) -> tuple[Any, int]:
-        """What a call gives, and how many bytes that are as XML."""
-        try:
-            if not isinstance(call, dict) or set(call) != {"methodName", "params"} \
-                    or not isinstance(call["methodName"], str) or not isinstance(call["params"], list):
-                raise Fault(INVALID_PARAMETERS, "a call is a struct of methodName (string) and params (array)")
-            if call["methodName"] == MULTICALL:
-                raise Fault(INVALID_PARAMETERS, f"{MULTICALL} cannot call itself")
-            result = [self._run(call["methodName"], tuple(call["params"]))]
-            return result, len(self._encode(call["methodName"], result))    # or the fault of this one call
-        except Fault as fault:
-            return _fields_of(fault), len(encode_fault(fault))
-
-    def _known(self, name: Any) -> _Method:
+    def _method_named(self, name: Any) -> _Method:
         if not isinstance(name, str):
             raise Fault(INVALID_PARAMETERS, "the name of a method is a string")
         method = self._methods.get(name)
@@ -153,9 +182,44 @@ class Dispatcher:
             raise Fault(METHOD_NOT_FOUND, f"no method {name!r}")
         return method
 
+    def _multicall(self, calls: list[dict[str, Any]]) -> list[Any]:
+        """Runs [{"methodName": ..., "params": [...]}, ...] in order.
+
+        The result of each is [value], or the struct of a fault.
+        """
+        if not isinstance(calls, list):
+            raise Fault(INVALID_PARAMETERS, f"{MULTICALL} takes an array of calls")
+        results, room_bytes = [], MAX_BODY_BYTES
+        for number, call in enumerate(calls, 1):
+            result, size_bytes = self._run_one(call)
+            results.append(result)
+            room_bytes -= size_bytes
+            # Checked after each call: a short request could ask for more results than memory holds.
+            if room_bytes < 0:
+                raise Fault(APPLICATION_ERROR,
+                            f"{MULTICALL} did run {number} of {len(calls)} calls, the results of "
+                            "which together are longer than a message may be")
+        return results
+
+    def _run_one(self, call: Any) -> tuple[Any, int]:
+        """One call of a multicall: its result, and the length of that as XML in bytes."""
+        try:
+            if not isinstance(call, dict) or set(call) != {"methodName", "params"} \
+                    or not isinstance(call["methodName"], str) \
+                    or not isinstance(call["params"], list):
+                raise Fault(INVALID_PARAMETERS,
+                            "a call is a struct of methodName (string) and params (array)")
+            if call["methodName"] == MULTICALL:
+                raise Fault(INVALID_PARAMETERS, f"{MULTICALL} cannot call itself")
+            result = [self._run(call["methodName"], tuple(call["params"]))]
+            # A result that cannot be encoded is a fault of this call alone.
+            return result, len(self._encode(call["methodName"], result))
+        except Fault as fault:
+            return fields_of_fault(fault), len(encode_fault(fault))
+
 
 def _describe(error: BaseException) -> str:
-    """Type and message of an exception, even of one that cannot tell its message."""
+    """The type and the message of an exception; the type alone where `str` of it fails."""
     try:
         return f"{type(error).__name__}: {error}"
     except Exception:
@@ -163,42 +227,75 @@ def _describe(error: BaseException) -> str:
 
 
 class _Method(NamedTuple):
-    """A function and how many positional parameters it takes."""
+    """A function, how many positional parameters it takes, and the file that it is written in."""
 
     function: Function
-    least: int
-    most: float     # infinite for *args
+    min_params: int
+    # Infinite for a function with *args.
+    max_params: float
+    # Empty for a function that is not written in Python.
+    file: str
 
     @classmethod
     def of(cls, function: Function) -> _Method:
+        # A decorator that keeps `__wrapped__` may stand in another file than the function.
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        file = code.co_filename if inspect.iscode(code) else ""
         try:
             parameters = inspect.signature(function).parameters.values()
-        except ValueError:      # some built-in functions keep their signature to themselves
-            return cls(function, 0, float("inf"))
-        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        except ValueError:
+            # Some built-in functions have no signature that Python can read.
+            return cls(function, 0, float("inf"), file)
+        positional = [p for p in parameters
+                      if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
-            raise ValueError(f"{function.__name__} needs a keyword argument, which XML-RPC does not have")
+            raise ValueError(f"{function.__name__} needs a keyword argument, "
+                             "which XML-RPC does not have")
         has_rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         return cls(function, sum(p.default is p.empty for p in positional),
-                   float("inf") if has_rest else len(positional))
+                   float("inf") if has_rest else len(positional), file)
 
     def takes(self, count: int) -> bool:
-        return self.least <= count <= self.most
+        """Whether the function can be called with so many parameters."""
+        return self.min_params <= count <= self.max_params
 
     def usage(self) -> str:
-        if self.most == self.least:
-            return str(self.least)
-        return f"{self.least} or more" if self.most == float("inf") else f"{self.least} to {self.most}"
+        """How many parameters it takes, in words: "2", "1 to 3", "1 or more"."""
+        if self.max_params == self.min_params:
+            return str(self.min_params)
+        if self.max_params == float("inf"):
+            return f"{self.min_params} or more"
+        return f"{self.min_params} to {self.max_params}"
+
+    def place_of(self, error: BaseException) -> str:
+        """Which line of the function's file raised `error`, as in " (shop.py, line 12)".
+
+        The error may come from a library that the function called. Its author then looks for the
+        last line in the author's own file. An empty text where no line of Python was run.
+        """
+        # The first frame is the one of the dispatcher.
+        places = [(frame.f_code.co_filename, line)
+                  for frame, line in traceback.walk_tb(error.__traceback__)][1:]
+        places = [place for place in places if place[0] == self.file] or places
+        if not places:
+            return ""
+        path, line = places[-1]
+        return f" ({os.path.basename(path)}, line {line})"
 
     def types(self) -> list[list[str]] | None:
-        """[[result, parameter, ...]] in XML-RPC's words, or None where an annotation is missing or foreign."""
+        """[[result, parameter, ...]] in XML-RPC's words.
+
+        None where an annotation is missing, or is a type that XML-RPC does not have.
+        """
         try:
             signature = inspect.signature(self.function)
         except ValueError:
             return None
         annotations = itertools.chain([signature.return_annotation],
                                       (p.annotation for p in signature.parameters.values()))
-        by_name = {getattr(kind, "__name__", "None"): word for kind, word in _SIGNATURE_TYPES.items()}
-        words = [by_name.get(a if isinstance(a, str) else getattr(a, "__name__", str(a))) for a in annotations]
+        by_name = {getattr(kind, "__name__", "None"): word
+                   for kind, word in _SIGNATURE_TYPES.items()}
+        words = [by_name.get(a if isinstance(a, str) else getattr(a, "__name__", str(a)))
+                 for a in annotations]
         known = [word for word in words if word is not None]
         return [known] if len(known) == len(words) else None

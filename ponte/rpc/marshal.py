@@ -1,19 +1,34 @@
-"""XML-RPC on top of HTTP: calls and results as XML, and a dispatcher from method names to functions.
+"""XML-RPC marshalling: calls, results and faults become XML documents, and come back.
 
-Wire format: the XML-RPC specification (xmlrpc.com/spec.md), marshalled by `xmlrpc.client`, with `None` as
-<nil/>, and the fault codes of the "specification for fault code interoperability".
+A call is a <methodCall>: the name of a method, and parameters. What comes back is a
+<methodResponse>: one value, or a fault (a code and a text).
 
-A document with a DOCTYPE is refused before anything of it is expanded: no entity, no entity bomb. A body may be
-compressed with gzip (RFC 1952), and is inflated no further than a message may be long: no zip bomb.
-An exception in a function becomes a fault with its type and message, never with a traceback.
+The problem: these documents come from anybody who can reach the port, and an XML parser with its
+usual settings trusts them. A document of 1 KB may define entities that expand to gigabytes, and
+1 MB of gzip may inflate to 1 GB. The idea: each danger is refused before the parser follows it.
 
-Threads: `Dispatcher.dispatch` may run in any number of them; whether the functions can stand that is
-their author's business.
+    a DOCTYPE           refused: without it there is no entity that could expand
+    gzip (RFC 1952)     inflated up to the length that a message may have, and no further
+    nested elements     up to MAX_DEPTH
+    an integer          up to MAX_DIGITS digits
+    an encoding         one of ENCODING: Python's codecs remember each name that they looked up
+
+Wire format: the XML-RPC specification (xmlrpc.com/spec.md), as `xmlrpc.client` writes it, with
+`None` as <nil/>, and the fault codes of the "specification for fault code interoperability".
+
+Threads: the functions here keep no state, so that any number of threads may call them.
+
+    >>> decode_call(encode_call("pay", ("ana", {"cents": 250})))
+    ('pay', ('ana', {'cents': 250}))
+    >>> decode_result(encode_result([1, None, "a < b"]))
+    [1, None, 'a < b']
+    >>> decode_result(encode_fault(Fault(7, "no such account")))
+    Traceback (most recent call last):
+    xmlrpc.client.Fault: <Fault 7: 'no such account'>
 """
 
 from __future__ import annotations
 
-import logging
 import re
 import xmlrpc.client
 import zlib
@@ -25,8 +40,6 @@ from xmlrpc.client import Fault
 from ponte.net.message import MAX_BODY_BYTES, ProtocolError, Request
 from ponte.rpc import plain
 
-log = logging.getLogger("ponte.rpc")
-
 NOT_WELL_FORMED = -32700
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMETERS = -32602
@@ -35,60 +48,83 @@ TRANSPORT_ERROR = -32300
 
 CONTENT_TYPE = "text/xml"
 XML_TYPES = frozenset((CONTENT_TYPE, "application/xml"))
-GZIP = frozenset(("gzip", "x-gzip"))    # RFC 9110 section 8.4.1.3: the same
-GZIP_FORMAT = 16 + zlib.MAX_WBITS       # zlib's way to say: with the header and the checksum of RFC 1952
-ENCODING = re.compile("utf-?8|utf-16|(us-)?ascii|latin-?1|iso-8859-[0-9]{1,2}|(windows-|cp)125[0-8]", re.IGNORECASE)
+# Two names of one format (RFC 9110 section 8.4.1.3).
+GZIP = frozenset(("gzip", "x-gzip"))
+# For zlib this number means: with the header and the checksum of RFC 1952.
+GZIP_FORMAT = 16 + zlib.MAX_WBITS
+# Encodings that are read. Others are rare, and Python would remember the name of each for ever.
+ENCODING = re.compile("utf-?8|utf-16|(us-)?ascii|latin-?1|iso-8859-[0-9]{1,2}"
+                      "|(windows-|cp)125[0-8]", re.IGNORECASE)
 INTEGER_TAGS = ("int", "i1", "i2", "i4", "i8", "biginteger")
-MAX_DIGITS = 4300       # of an integer, as in Python since 3.9.14; before, `int` took seconds for a million
-MAX_DEPTH = 500         # nested elements; a list in a list takes four, and Python's own recursion ends near 1,000
-MAX_FAULT_CHARS = 10_000        # an error may quote all of a call; a fault longer than a reply may be would be lost
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")      # XML 1.0 section 2.2
+# Digits of an integer: the limit of Python since 3.9.14. Older ones need seconds for a million.
+MAX_DIGITS = 4300
+# Nested elements. A list inside a list takes four, and Python's own recursion ends near 1,000.
+MAX_DEPTH = 500
+# Characters of a fault's text, which may quote the whole call. Without a limit, the fault could be
+# longer than a message may be, and would never arrive.
+MAX_FAULT_CHARS = 10_000
+# Characters that XML cannot hold, escaped or not (XML 1.0 section 2.2).
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MARKUP = re.compile(r"[<>&\s]")
 
 
-# ---- the body of a request ------------------------------------------------------------------------------
+# ---- the body of a request -----------------------------------------------------------------------
 
 def xml_of(request: Request) -> bytes:
-    """The XML in a request, inflated if need be. Raises ProtocolError: 415, or 413 and 400 for gzip.
+    """The XML in the body of a request, inflated where it is compressed.
 
-    The proxy passes bodies on as they are: what is in them is between its two ends.
+    Raises ProtocolError: 415 for another type or coding, 400 for broken gzip, 413 where the
+    inflated body is longer than MAX_BODY_BYTES.
+
+    Registry and server call this. The proxy does not: it passes bodies on without reading them.
     """
-    media_type = request.headers.get("content-type", CONTENT_TYPE)      # who says nothing is believed, too
+    # A request without Content-Type is taken as XML.
+    media_type = request.headers.get("content-type", CONTENT_TYPE)
     if media_type != CONTENT_TYPE and media_type.partition(";")[0].strip().lower() not in XML_TYPES:
         raise ProtocolError(415, f"send XML-RPC as Content-Type: {CONTENT_TYPE}")
     coding = request.headers.get("content-encoding", "identity").lower()
     if coding in GZIP:
         return _inflate(request.body)
     if coding != "identity":
-        raise ProtocolError(415, f"a body in {coding[:20]!r} is not read here", Accept_Encoding="gzip, identity")
+        raise ProtocolError(415, f"a body in {coding[:20]!r} is not read here",
+                            Accept_Encoding="gzip, identity")
     return request.body
 
 
 def _inflate(packed: bytes) -> bytes:
-    """What is in one gzip member, which may be as long as a message at most."""
+    """The content of one gzip member, which may have MAX_BODY_BYTES."""
     inflator = zlib.decompressobj(GZIP_FORMAT)
     try:
-        body = inflator.decompress(packed, MAX_BODY_BYTES + 1)      # a byte too many tells enough
+        # One byte more than allowed is enough to see that it is too long.
+        body = inflator.decompress(packed, MAX_BODY_BYTES + 1)
     except zlib.error as error:
         raise ProtocolError(400, f"broken gzip: {error}") from None
     if len(body) > MAX_BODY_BYTES:
-        raise ProtocolError(413, f"a body of more than {MAX_BODY_BYTES} bytes, once inflated")
+        raise ProtocolError(413, f"a body of more than {MAX_BODY_BYTES} bytes when it is inflated")
     if not inflator.eof or inflator.unused_data:
         raise ProtocolError(400, "broken gzip: it ends too early, or something follows it")
     return body
 
 
-# ---- marshalling ----------------------------------------------------------------------------------------
+# ---- marshalling ---------------------------------------------------------------------------------
 
 def encode_call(method: str, params: Sequence[Any]) -> bytes:
-    """A <methodCall>. Raises TypeError, OverflowError or ValueError for what XML-RPC cannot carry."""
+    """A <methodCall> as bytes.
+
+    Raises TypeError, OverflowError or ValueError for parameters that XML-RPC cannot carry, and
+    ValueError for a name with markup or white space in it.
+    """
     if not method or _MARKUP.search(method):
-        raise ValueError(f"{method!r} is no method name")
-    return plain.write_call(method, params) or _xml(xmlrpc.client.dumps(tuple(params), method, allow_none=True))
+        raise ValueError(f"{method!r} is not the name of a method")
+    return plain.write_call(method, params) \
+        or _xml(xmlrpc.client.dumps(tuple(params), method, allow_none=True))
 
 
 def decode_call(body: bytes) -> tuple[str, tuple[Any, ...]]:
-    """The method name and parameters of a <methodCall>. Raises a Fault for anything else."""
+    """The method name and the parameters of a <methodCall>.
+
+    Raises Fault with the code NOT_WELL_FORMED for any other document.
+    """
     found = plain.read_call(body)
     if found:
         return found
@@ -99,32 +135,49 @@ def decode_call(body: bytes) -> tuple[str, tuple[Any, ...]]:
 
 
 def encode_result(value: Any) -> bytes:
-    """A <methodResponse> with a value. Raises TypeError, OverflowError or ValueError for what XML-RPC cannot carry."""
-    return plain.write_result(value) or _xml(xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True))
+    """A <methodResponse> with a value, as bytes.
+
+    Raises TypeError, OverflowError or ValueError for a value that XML-RPC cannot carry.
+    """
+    return plain.write_result(value) \
+        or _xml(xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True))
 
 
 def encode_response(value: Any) -> bytes:
-    """The same for a reply that has to travel; also raises ValueError for one that is longer than a message may be."""
+    """The same for a result that is sent in one message.
+
+    Also raises ValueError where it is longer than MAX_BODY_BYTES.
+    """
     encoded = encode_result(value)
     if len(encoded) > MAX_BODY_BYTES:
-        raise ValueError(f"it has {len(encoded)} bytes as XML, and a message {MAX_BODY_BYTES} at most")
+        raise ValueError(f"as XML it has {len(encoded)} bytes, more than the {MAX_BODY_BYTES} "
+                         "that a message may have")
     return encoded
 
 
 def encode_fault(fault: Fault) -> bytes:
-    """A <methodResponse> with a fault; of its text, the first MAX_FAULT_CHARS."""
-    return _xml(xmlrpc.client.dumps(Fault(**_fields_of(fault)), methodresponse=True))
+    """A <methodResponse> with a fault, as bytes. Takes any fault: see `fields_of_fault`."""
+    return _xml(xmlrpc.client.dumps(Fault(**fields_of_fault(fault)), methodresponse=True))
 
 
-def _fields_of(fault: Fault) -> dict[str, Any]:
-    """What is told of a fault, in a form that can be told."""
+def fields_of_fault(fault: Fault) -> dict[str, Any]:
+    """The struct that carries a fault: {"faultCode": ..., "faultString": ...}.
+
+    The text is cut after MAX_FAULT_CHARS, and characters that XML cannot hold become "?". A code
+    that is not an integer of 32 bits becomes APPLICATION_ERROR.
+    """
     text = _FORBIDDEN.sub("?", str(fault.faultString)[:MAX_FAULT_CHARS])
-    code = fault.faultCode if type(fault.faultCode) is int and abs(fault.faultCode) < 2 ** 31 else APPLICATION_ERROR
+    code = fault.faultCode
+    if type(code) is not int or abs(code) >= 2 ** 31:
+        code = APPLICATION_ERROR
     return {"faultCode": code, "faultString": text}
 
 
 def decode_result(body: bytes) -> Any:
-    """The value of a <methodResponse>. Raises the Fault that it holds, or one with code -32700."""
+    """The value of a <methodResponse>.
+
+    Raises the Fault that it holds; for any other document, a Fault with the code NOT_WELL_FORMED.
+    """
     found = plain.read_result(body)
     if found:
         return found[0]
@@ -135,14 +188,22 @@ def decode_result(body: bytes) -> Any:
 
 
 def _xml(text: str) -> bytes:
-    """`text` as a UTF-8 document; raises ValueError where `dumps` let through what XML forbids."""
+    """`text` as a UTF-8 document. Raises ValueError for characters that XML forbids.
+
+    `dumps` does not check them.
+    """
     if _FORBIDDEN.search(text):
-        raise ValueError("XML has no way to write control characters; send bytes instead of str")
-    return text.replace("\r", "&#13;").encode()        # a bare CR would arrive as LF (XML 1.0 section 2.11)
+        raise ValueError("XML cannot hold control characters; send bytes instead of str")
+    # A bare CR would arrive as LF (XML 1.0 section 2.11).
+    return text.replace("\r", "&#13;").encode()
 
 
 def _decode(body: bytes, root: str) -> tuple[tuple[Any, ...], str | None]:
-    """Parameters and method name of the document whose outermost element is <root>."""
+    """The values and the method name in a document whose outermost element is <root>.
+
+    The parser is expat, which calls the functions below for each element. The values are put
+    together by the standard library's `Unmarshaller`. Every error becomes a Fault.
+    """
     unmarshaller = xmlrpc.client.Unmarshaller(use_builtin_types=True)
     unmarshaller.dispatch = _ENDS
     path: list[str] = []
@@ -157,7 +218,8 @@ def _decode(body: bytes, root: str) -> tuple[tuple[Any, ...], str | None]:
         path.pop()
         unmarshaller.end(tag)
 
-    unmarshaller.xml(None, None)  # type: ignore[arg-type]    # no encoding: expat hands over text already
+    # No encoding is given: expat has decoded the text already.
+    unmarshaller.xml(None, None)  # type: ignore[arg-type]
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.XmlDeclHandler = _check_encoding
@@ -169,12 +231,15 @@ def _decode(body: bytes, root: str) -> tuple[tuple[Any, ...], str | None]:
         parser.Parse(body, True)
         return unmarshaller.close(), unmarshaller.getmethodname()
     except Fault as fault:
-        if root == "methodResponse" and type(fault.faultCode) is int and isinstance(fault.faultString, str):
+        # The document holds a fault: right in a <methodResponse>, if its fields have their types.
+        if root == "methodResponse" and type(fault.faultCode) is int \
+                and isinstance(fault.faultString, str):
             raise
         raise Fault(NOT_WELL_FORMED, f"not a <{root}>") from None
     except xmlrpc.client.ResponseError:
         raise Fault(NOT_WELL_FORMED, "not an XML-RPC message") from None
-    except Exception as error:      # expat, the unmarshaller and int() all have errors of their own for bad XML
+    except Exception as error:
+        # Expat, the unmarshaller and `int` each raise errors of their own for bad XML.
         raise Fault(NOT_WELL_FORMED, f"not well formed: {error or type(error).__name__}") from None
 
 
@@ -184,17 +249,15 @@ def _end_integer(unmarshaller: xmlrpc.client.Unmarshaller, text: str) -> None:
     unmarshaller.end_int(text)
 
 
-# What the end of each element does: as in the standard library, but for long integers.
+# What the end of each element does: the standard library's functions, except for integers.
 _ENDS = {**xmlrpc.client.Unmarshaller.dispatch, **dict.fromkeys(INTEGER_TAGS, _end_integer)}
 
 
 def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
-    """Those that are not built into expat are looked up among Python's codecs, which never forget a name: few do."""
+    """Refuses a document in an encoding that is not one of ENCODING."""
     if encoding is not None and not ENCODING.fullmatch(encoding):
-        raise ValueError(f"an encoding that is not read here: {encoding[:20]!r}")
+        raise ValueError(f"the encoding {encoding[:20]!r} is not read here")
 
 
 def _refuse_doctype(*_: object) -> None:
     raise ValueError("a DOCTYPE is not allowed")
-
-
