@@ -1,4 +1,6 @@
-"""Plain XML-RPC documents: read and written as ponte/rpc/marshal.py's parser and the standard library do it."""
+"""Plain XML-RPC documents are read as the parser of ponte/rpc/marshal.py reads them, and written as
+the standard library writes them.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,18 @@ class Text(str):
     """A subclass, which the standard library does not carry."""
 
 
-NOT_PLAIN: list[Any] = [None, 1.5, b"", [1], {"a": 1}, "<", ">", "&", "a\rb", "\0", "\x0b", "\ud800", "\ufffe",
-                        "\uffff", 2 ** 31, -2 ** 31 - 1, Text("a"), "x" * (plain.MAX_PLAIN_BYTES + 1)]
-PIECES = [b"", b"<", b">", b"&amp;", b"&", b"\r", b"\n", b" ", b"]]>", b"<!-- -->", b"<![CDATA[x]]>", b"int", b"string",
-          b"-", b"+", b"0", b"1", b"2", b"_", b".", b"<value>", b"</value>", b"<string>", b"</string>", b"<nil/>",
-          b"<?pi?>", b"\xff", b"\xc3\xa9", b"\xef\xbf\xbe", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\0", b"\x01",
-          b"\xd9\xa1"]
+NOT_PLAIN: list[Any] = [None, 1.5, b"", [1], {"a": 1}, "<", ">", "&", "a\rb", "\0", "\x0b",
+                        "\ud800", "\ufffe", "\uffff", 2 ** 31, -2 ** 31 - 1, Text("a"),
+                        "x" * (plain.MAX_PLAIN_BYTES + 1)]
+PIECES = [b"", b"<", b">", b"&amp;", b"&", b"\r", b"\n", b" ", b"]]>", b"<!-- -->",
+          b"<![CDATA[x]]>", b"int", b"string", b"-", b"+", b"0", b"1", b"2", b"_", b".", b"<value>",
+          b"</value>", b"<string>", b"</string>", b"<nil/>", b"<?pi?>", b"\xff", b"\xc3\xa9",
+          b"\xef\xbf\xbe", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\0", b"\x01", b"\xd9\xa1"]
+NEARLY_PLAIN = ("<int></int>", "<int>+1</int>", "<int>-</int>", "<int>1_0</int>",
+                "<int>\u0661</int>", "<int>99999999999</int>", "<boolean>2</boolean>",
+                "<boolean></boolean>", "<int>1</string>", "<string>\ufffe</string>",
+                "<string>\x0b</string>", "<string>\x7f\x85</string>", "<string>a\rb</string>",
+                "<string>]]></string>", "<string>&lt;</string>", "Hello", "<nil/>")
 
 
 def outcome_of(decode: Callable[[bytes], Any], body: bytes) -> str:
@@ -45,7 +53,7 @@ def fuzzed(rng: random.Random, body: bytes) -> bytes:
 
 
 class Reading(unittest.TestCase):
-    """The parser is the definition: whatever comes, the pattern reads the same, or leaves it to the parser."""
+    """The parser is the definition: the pattern reads the same, or leaves it to the parser."""
 
     def assert_same(self, decode: Callable[[bytes], Any], body: bytes) -> None:
         read = outcome_of(decode, body)
@@ -53,22 +61,23 @@ class Reading(unittest.TestCase):
             self.assertEqual(outcome_of(decode, body), read, body)
 
     def test_damage_reads_the_same(self) -> None:
-        """Property, over seeded random damage: the same values of the same types, or the same fault, from both."""
+        """Property, over seeded random damage: both give the same values of the same types, or the
+        same fault.
+        """
         rng = random.Random(6)
         for _ in range(6000):
             params = rng.choice(PLAIN)
             self.assert_same(decode_call, fuzzed(rng, encode_call("a.b_1", params)))
-            self.assert_same(decode_result, fuzzed(rng, encode_result(params[0] if params else None)))
+            result = params[0] if params else None
+            self.assert_same(decode_result, fuzzed(rng, encode_result(result)))
 
     def test_values_that_are_nearly_plain_read_the_same(self) -> None:
-        """In a document that is plain but for them."""
-        for value in ("<int></int>", "<int>+1</int>", "<int>-</int>", "<int>1_0</int>", "<int>\u0661</int>",
-                      "<int>99999999999</int>", "<boolean>2</boolean>", "<boolean></boolean>", "<int>1</string>",
-                      "<string>\ufffe</string>", "<string>\x0b</string>", "<string>\x7f\x85</string>",
-                      "<string>a\rb</string>", "<string>]]></string>", "<string>&lt;</string>", "Hello", "<nil/>"):
+        """In a document of which all the rest is plain."""
+        body = encode_call("echo", ("Hello",))
+        for value in NEARLY_PLAIN:
             with self.subTest(value=value):
-                body = encode_call("echo", ("Hello",)).replace(b"<string>Hello</string>", value.encode())
-                self.assert_same(decode_call, body)
+                changed = body.replace(b"<string>Hello</string>", value.encode())
+                self.assert_same(decode_call, changed)
 
 
 class Writing(unittest.TestCase):
@@ -77,13 +86,14 @@ class Writing(unittest.TestCase):
     def test_plain_values_are_written_as_the_standard_library_does(self) -> None:
         """Calls and results."""
         for params in PLAIN:
-            self.assertEqual(plain.write_call("echo", params), xmlrpc.client.dumps(params, "echo").encode())
+            expected = xmlrpc.client.dumps(params, "echo").encode()
+            self.assertEqual(plain.write_call("echo", params), expected)
             for value in params:
                 expected = xmlrpc.client.dumps((value,), methodresponse=True).encode()
                 self.assertEqual(plain.write_result(value), expected)
 
     def test_all_else_is_left_to_the_standard_library(self) -> None:
-        """Also a call with one such parameter among plain ones, and a name that is no plain word."""
+        """Also a call with one such parameter among plain ones, and a name that is not a word."""
         for value in NOT_PLAIN:
             with self.subTest(value=value):
                 self.assertIsNone(plain.write_result(value))
@@ -93,10 +103,10 @@ class Writing(unittest.TestCase):
 
 
 class ShortCut(unittest.TestCase):
-    """What most calls consist of does not meet the parser."""
+    """A document that is plain never reaches the parser."""
 
     def test_plain_documents_need_no_parser(self) -> None:
-        """Nor the standard library, in both directions."""
+        """And no function of the standard library, in both directions."""
         parsed = mock.patch.object(marshal, "_decode", side_effect=AssertionError("parsed"))
         dumped = mock.patch("xmlrpc.client.dumps", side_effect=AssertionError("dumped"))
         with parsed, dumped:

@@ -1,0 +1,328 @@
+"""Dispatching: which function runs, which fault tells what, and that `dispatch` never raises."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import logging
+import os
+import traceback
+import unittest
+from typing import Any, Callable
+from xmlrpc.client import Fault
+
+from ponte.rpc.dispatcher import Dispatcher, idempotent
+from ponte.rpc.marshal import (
+    APPLICATION_ERROR,
+    INVALID_PARAMETERS,
+    MAX_FAULT_CHARS,
+    METHOD_NOT_FOUND,
+    NOT_WELL_FORMED,
+    decode_result,
+    encode_call,
+    encode_fault,
+)
+from tests.rpc.documents import call_with, code_of, fault_of
+
+FILE = os.path.basename(__file__)
+
+
+class Unspeakable(Exception):
+    """An exception that cannot even be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def divide(dividend: int, divisor: int = 1) -> float:
+    """Divides."""
+    return dividend / divisor
+
+
+def raise_this(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+    return fail
+
+
+class Dispatching(unittest.TestCase):
+    """From the bytes of a call to the bytes of its reply; never an exception."""
+
+    def setUp(self) -> None:
+        self.ran: list[tuple[Any, ...]] = []
+        self.dispatcher = Dispatcher([self.echo, divide])
+        self.dispatcher.register(lambda first, *rest: len(rest), "rest")
+
+    def echo(self, value: Any) -> Any:
+        self.ran.append((value,))
+        return value
+
+    def call(self, method: str, *params: Any) -> Any:
+        return decode_result(self.dispatcher.dispatch(encode_call(method, params)))
+
+    def test_a_call_runs_its_function_and_returns_its_value(self) -> None:
+        """Also with defaults, and with any number of parameters."""
+        self.assertEqual(self.call("echo", {"a": None}), {"a": None})
+        self.assertEqual(self.call("divide", 6, 4), 1.5)
+        self.assertEqual(self.call("divide", 6), 6.0)
+        self.assertEqual(self.call("rest", 1, 2, 3), 2)
+
+    def test_each_failure_has_its_code(self) -> None:
+        """The codes of the fault code interoperability specification."""
+        for name, body, code in (
+                ("unknown", encode_call("nothing", ()), METHOD_NOT_FOUND),
+                ("private", encode_call("_private", ()), METHOD_NOT_FOUND),
+                ("dotted", encode_call("echo.__class__", ()), METHOD_NOT_FOUND),
+                ("multicall", encode_call("system.multicall", ([],)), METHOD_NOT_FOUND),
+                ("too few", encode_call("divide", ()), INVALID_PARAMETERS),
+                ("too many", encode_call("divide", (1, 2, 3)), INVALID_PARAMETERS),
+                ("too few for the rest", encode_call("rest", ()), INVALID_PARAMETERS),
+                ("raises", encode_call("divide", (1, 0)), APPLICATION_ERROR),
+                ("garbage", b"garbage", NOT_WELL_FORMED)):
+            with self.subTest(name):
+                self.assertEqual(fault_of(self.dispatcher.dispatch(body)).faultCode, code)
+
+    def test_wrong_arguments_do_not_run_the_function(self) -> None:
+        """Their number is checked first: a TypeError of the function itself is not a wrong call."""
+        with self.assertRaises(Fault):
+            self.call("echo")
+        self.assertEqual(self.ran, [])
+        self.dispatcher.register(lambda: len(1), "inner")  # type: ignore[arg-type]
+        self.assertEqual(code_of(self.call, "inner"), APPLICATION_ERROR)
+
+    def test_the_caller_gets_type_and_message_without_a_traceback(self) -> None:
+        """Nothing of the server's files is in a fault."""
+        fault = fault_of(self.dispatcher.dispatch(encode_call("divide", (1, 0))))
+        self.assertEqual(fault.faultString, "ZeroDivisionError: division by zero")
+
+    def test_a_fault_of_the_function_goes_through(self) -> None:
+        """The function's author chose the code."""
+        self.dispatcher.register(raise_this(Fault(42, "mine")), "fail")
+        fault = fault_of(self.dispatcher.dispatch(encode_call("fail", ())))
+        self.assertEqual((fault.faultCode, fault.faultString), (42, "mine"))
+
+    def test_a_fault_is_short_however_long_the_call_that_it_quotes(self) -> None:
+        """A reply longer than MAX_BODY_BYTES would be refused on its way: the caller would get an
+        unknown outcome for a call that never ran.
+        """
+        long_value = call_with(f"<double>{chr(0x85) * 100_000}</double>")
+        long_name = encode_call("x" * 100_000, ())
+        for name, body in (("a value", long_value), ("a name", long_name)):
+            with self.subTest(name):
+                self.assertLess(len(Dispatcher().dispatch(body)), 2 * MAX_FAULT_CHARS)
+
+    def test_a_result_that_cannot_be_carried_says_that_the_function_did_run(self) -> None:
+        """The caller must not take this fault for "not executed"."""
+        deep: list[Any] = []
+        for _ in range(50_000):
+            deep = [deep]
+        for name, value in (("too big", 2 ** 70),
+                            ("a set", {1}),
+                            ("text that XML forbids", "\0"),
+                            ("too deep", deep)):
+            with self.subTest(name):
+                self.dispatcher.register(lambda value=value: value, "result")
+                fault = fault_of(self.dispatcher.dispatch(encode_call("result", ())))
+                self.assertEqual(fault.faultCode, APPLICATION_ERROR)
+                self.assertIn("did run", fault.faultString)
+
+    def test_nothing_makes_it_raise(self) -> None:
+        """`dispatch` makes a fault of whatever a function or a caller does."""
+        loop: list[Any] = []
+        loop.append(loop)
+        functions: dict[str, Callable[[], object]] = {
+            "exits": raise_this(SystemExit(1)),
+            "cannot be shown": raise_this(Unspeakable()),
+            "fault with a huge code": raise_this(Fault(2 ** 70, "x")),
+            "fault without a text": raise_this(Fault(1, None)),  # type: ignore[arg-type]
+            "fault without a number": raise_this(Fault({1}, "x")),  # type: ignore[arg-type]
+            "text that XML forbids": raise_this(ValueError("\0\ud800")),
+            "endless": lambda: loop,
+            "recursion": raise_this(RecursionError())}
+        for name, function in functions.items():
+            with self.subTest(name):
+                self.dispatcher.register(function, "fail")
+                try:
+                    body = self.dispatcher.dispatch(encode_call("fail", ()))
+                except BaseException as error:
+                    raise AssertionError(f"dispatch raised {type(error).__name__}") from None
+                fault_of(body)
+
+    def test_a_fault_document_in_the_place_of_a_call_does_no_harm(self) -> None:
+        """A <methodResponse> with a malformed fault, sent as a call, is answered with -32700."""
+        body = encode_fault(Fault(1, "text")).replace(b"<string>text</string>", b"<int>1</int>")
+        try:
+            reply = self.dispatcher.dispatch(body)
+        except Exception as error:
+            raise AssertionError(f"dispatch raised {error!r}") from None
+        self.assertEqual(fault_of(reply).faultCode, NOT_WELL_FORMED)
+
+    def test_fifty_thousand_levels_are_not_well_formed(self) -> None:
+        """Fault -32700, and no function runs: it could not even walk through such a value."""
+        deep = call_with("<array><data><value>" * 50_000 + "</value></data></array>" * 50_000)
+        self.assertEqual(fault_of(self.dispatcher.dispatch(deep)).faultCode, NOT_WELL_FORMED)
+        self.assertEqual(self.ran, [])
+
+    def test_private_names_cannot_be_registered(self) -> None:
+        """A name that begins with an underscore is never served."""
+        with self.assertRaises(ValueError):
+            self.dispatcher.register(divide, "_divide")
+
+    def test_a_function_with_a_required_keyword_cannot_be_registered(self) -> None:
+        """XML-RPC has no keywords. A ValueError at the start is better than a fault at each call."""
+        def needs(*, keyword: int) -> int:
+            return keyword
+        with self.assertRaises(ValueError):
+            self.dispatcher.register(needs)
+
+    def test_only_marked_functions_are_idempotent(self) -> None:
+        """Without a mark a function is not idempotent: nothing guesses."""
+        dispatcher = Dispatcher({"b": idempotent(lambda: 1), "a": idempotent(lambda: 1),
+                                 "c": divide})
+        self.assertEqual(dispatcher.idempotent, ("a", "b"))
+
+
+# ---- functions that fail ------------------------------------------------------------------------
+
+def parse(text: str) -> Any:
+    """Fails in the standard library, which it calls."""
+    return json.loads(text)
+
+
+def buy() -> None:
+    """Fails in a function that it calls, of the same file."""
+    _take_last_boat()
+
+
+def _take_last_boat() -> None:
+    raise ValueError("no boat left")
+
+
+def _decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps a function as a decorator from a library does: with code of another file."""
+    names: dict[str, Any] = {"function": function}
+    exec(compile("def wrapper(*params):\n    return function(*params)\n", "/lib/deco.py", "exec"),
+         names)
+    wrapped: Callable[..., Any] = functools.wraps(function)(names["wrapper"])
+    return wrapped
+
+
+def last_line_of(function: Callable[..., Any]) -> int:
+    """The number of a function's last line: the one that raises, in all of these."""
+    lines, start = inspect.getsourcelines(function)
+    return start + len(lines) - 1
+
+
+class Failing:
+    """Can be called, and is not a function."""
+
+    def __call__(self) -> None:
+        raise ValueError("called")
+
+
+class Logging(unittest.TestCase):
+    """The log of a server names the line that its author looks for."""
+
+    def logged(self, function: Callable[..., Any], *params: Any,
+               level: int = logging.INFO) -> list[logging.LogRecord]:
+        """What is logged while a function is called, which raises."""
+        dispatcher = Dispatcher({"shop.buy": function})
+        with self.assertLogs("ponte.rpc", level) as caught:
+            fault_of(dispatcher.dispatch(encode_call("shop.buy", params)))
+        return caught.records
+
+    def line(self, function: Callable[..., Any], *params: Any) -> str:
+        """The one line that is logged."""
+        [record] = self.logged(function, *params)
+        self.assertEqual(record.levelno, logging.INFO)
+        return record.getMessage()
+
+    def test_an_exception_is_logged_with_its_line(self) -> None:
+        """Type, message, file and line, in one line of the log."""
+        self.assertEqual(self.line(divide, 1, 0),
+                         "shop.buy raised ZeroDivisionError: division by zero "
+                         f"({FILE}, line {last_line_of(divide)})")
+
+    def test_the_line_is_the_last_one_in_the_file_of_the_function(self) -> None:
+        """Helpers in the same file belong to its author; the library that they call does not."""
+        self.assertEqual(self.line(buy),
+                         "shop.buy raised ValueError: no boat left "
+                         f"({FILE}, line {last_line_of(_take_last_boat)})")
+        self.assertRegex(self.line(parse, "{"),
+                         r"^shop.buy raised JSONDecodeError: .* "
+                         rf"\({FILE}, line {last_line_of(parse)}\)$")
+
+    def test_a_decorator_from_another_file_does_not_hide_the_line(self) -> None:
+        self.assertTrue(self.line(_decorated(buy)).endswith(
+            f"({FILE}, line {last_line_of(_take_last_boat)})"))
+
+    def test_an_object_that_can_be_called_has_its_line_too(self) -> None:
+        self.assertTrue(self.line(Failing()).endswith(
+            f"({FILE}, line {last_line_of(Failing.__call__)})"))
+
+    def test_a_function_that_is_not_written_in_python_has_no_line(self) -> None:
+        self.assertRegex(self.line(pow, 0, -1), "^shop.buy raised ZeroDivisionError: [^()]+$")
+
+    def test_the_whole_traceback_is_for_debugging(self) -> None:
+        """With --verbose it follows the line; without, it is not logged."""
+        line, whole = self.logged(buy, level=logging.DEBUG)
+        self.assertIsNone(line.exc_info)
+        self.assertEqual(whole.levelno, logging.DEBUG)
+        assert whole.exc_info
+        shown = "".join(traceback.format_exception(*whole.exc_info))
+        self.assertIn("in buy", shown)
+        self.assertIn("in _take_last_boat", shown)
+
+    def test_a_fault_that_the_function_chose_is_not_logged(self) -> None:
+        """It is an answer that its author intended, not an error of the server."""
+        dispatcher = Dispatcher({"fail": raise_this(Fault(42, "mine"))})
+        with self.assertLogs("ponte.rpc") as caught:
+            dispatcher.dispatch(encode_call("fail", ()))
+            logging.getLogger("ponte.rpc").info("the end")
+        self.assertEqual([record.getMessage() for record in caught.records], ["the end"])
+
+
+class Introspection(unittest.TestCase):
+    """system.listMethods, system.methodHelp and system.methodSignature."""
+
+    def setUp(self) -> None:
+        def typed(a: int, b: str, c: bool, d: float, e: bytes) -> None:
+            pass
+
+        def nested(d: dict) -> list:  # type: ignore[type-arg]
+            return list(d)
+        self.dispatcher = Dispatcher([divide, typed, nested])
+        self.dispatcher.register(lambda x: x, "bare")
+
+    def call(self, method: str, *params: Any) -> Any:
+        return decode_result(self.dispatcher.dispatch(encode_call(method, params)))
+
+    def test_methods_are_listed(self) -> None:
+        """All of them, sorted, with those of the system."""
+        self.assertEqual(self.call("system.listMethods"),
+                         ["bare", "divide", "nested", "system.listMethods", "system.methodHelp",
+                          "system.methodSignature", "typed"])
+
+    def test_help_is_the_docstring(self) -> None:
+        """An empty string where there is none."""
+        self.assertEqual(self.call("system.methodHelp", "divide"), "Divides.")
+        self.assertEqual(self.call("system.methodHelp", "bare"), "")
+
+    def test_signatures_are_those_of_the_annotations(self) -> None:
+        """In XML-RPC's words, the result first; "undef" where an annotation is missing."""
+        for method, signature in (
+                ("typed", [["nil", "int", "string", "boolean", "double", "base64"]]),
+                ("nested", [["array", "struct"]]),
+                ("divide", [["double", "int", "int"]]),
+                ("bare", "undef")):
+            self.assertEqual(self.call("system.methodSignature", method), signature)
+
+    def test_unknown_methods_have_no_help(self) -> None:
+        """Fault -32601, as for a call."""
+        for method in ("system.methodHelp", "system.methodSignature"):
+            self.assertEqual(code_of(self.call, method, "nothing"), METHOD_NOT_FOUND)
+
+
+if __name__ == "__main__":
+    unittest.main()
