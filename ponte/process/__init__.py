@@ -1,6 +1,7 @@
 """What every process of Ponte does in the same way, whichever actor it is.
 
     options.py      the command line: options that all processes share, and errors of one line
+    services.py     loads the functions of a services file
     keys.py         the key that signs heartbeats: where it comes from, and who may read it
     logs.py         log lines that never make a call wait; a count of the threads that died
     running.py      from the first line of a process to its exit code

@@ -1,4 +1,12 @@
-"""Logs."""
+"""Log lines that never make a call wait, and a count of the threads that died.
+
+The problem: a write to standard error blocks while nothing reads it, such as a pipe that is full,
+or a Windows console in which text is selected. With a plain handler, one click would stop every
+call that logs. The idea: a thread that logs puts its line in a queue and goes on; one thread of
+its own takes lines out and writes them.
+
+Not guaranteed: that every line is written. When the queue is full, lines are lost.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +17,20 @@ import threading
 
 log = logging.getLogger("ponte.process")
 
-LOG_LINES = 10_000          # how many may wait while the console is blocked
+# Lines that may wait while standard error is blocked. More would keep more, and take more memory.
+LOG_LINES = 10_000
 
 
 def start_logging(verbose: bool) -> None:
-    """Sends log lines to standard error without ever waiting for it; `verbose` adds every call.
+    """Sends log lines to standard error, and counts the threads that die from now on.
 
-    From now on a thread that dies of an exception is counted, too.
+    `verbose` adds a line for every call.
     """
     console = logging.StreamHandler()
     console.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(message)s", "%H:%M:%S"))
     lines: queue.Queue[logging.LogRecord] = queue.Queue(LOG_LINES)
-    logging.raiseExceptions = False     # a full queue loses lines, and says nothing
+    # A full queue loses lines, without an error for each of them.
+    logging.raiseExceptions = False
     logging.handlers.QueueListener(lines, console).start()
     root = logging.getLogger("ponte")
     root.addHandler(logging.handlers.QueueHandler(lines))
@@ -29,26 +39,28 @@ def start_logging(verbose: bool) -> None:
 
 
 class ThreadDeaths:
-    """Counts the threads that an exception has ended: nobody waits for them, so nobody else would see it.
+    """Counts the threads that an exception ended.
 
-    `count` is on every status page; zero is the only good value.
+    No other thread waits for them, so without a count their end would go unnoticed. `count` is on
+    every status page; zero is the only good value.
     """
 
     def __init__(self) -> None:
         self.count = 0
 
     def watch(self) -> None:
-        """From now on every such thread is counted, and logged in one line (--verbose: with its traceback)."""
+        """Starts to count. Each death is also one line of the log; --verbose adds the traceback."""
         threading.excepthook = self._on_death
 
     def _on_death(self, died: threading.ExceptHookArgs) -> None:
         self.count += 1
         name = died.thread.name if died.thread else "a thread"
-        traceback = (died.exc_type, died.exc_value, died.exc_traceback) if log.isEnabledFor(logging.DEBUG) else None
+        traceback = (died.exc_type, died.exc_value, died.exc_traceback) \
+            if log.isEnabledFor(logging.DEBUG) else None
+        # typeshed: the value may be None.
         log.error("%s died: %s: %s", name, died.exc_type.__name__, died.exc_value,
-                  exc_info=traceback)  # type: ignore[arg-type]    # typeshed: the value may be None
+                  exc_info=traceback)  # type: ignore[arg-type]
 
 
+# The one of this process.
 thread_deaths = ThreadDeaths()
-
-

@@ -1,4 +1,15 @@
-"""Running."""
+"""From the first line of a process to its exit code, the same for every actor.
+
+`run` is the outermost call: it turns the ways in which a program can end into an exit code. `begin`
+prepares a process that goes on until it is stopped, and `serve` is the life of a server or a proxy:
+show a banner, wait for the signal to stop, drain.
+
+    exit code 0     it ended as it should
+    exit code 1     another process took its name, or the reader of its output has gone
+    exit code 2     the user made a mistake (UsageError)
+    exit code 130   Ctrl-C
+    any other       what the actor's `main` returned
+"""
 
 from __future__ import annotations
 
@@ -24,18 +35,24 @@ if sys.platform != "win32":
 log = logging.getLogger("ponte.process")
 
 
-def run(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str] | None = None) -> NoReturn:
-    """Runs `main(arguments)` and exits with its code; a UsageError becomes one line and exit code 2."""
+def run(main: Callable[[Sequence[str]], int | None],
+        arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs `main(arguments)` (default: those of the command line), and exits with the code that it
+    returns. A UsageError becomes one line on standard error and exit code 2.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")        # a console that lacks a letter is no reason to fail
+            # A letter that the console cannot show becomes "?", instead of an error.
+            stream.reconfigure(errors="replace")
     try:
         code = main(sys.argv[1:] if arguments is None else arguments) or 0
         sys.stdout.flush()
     except UsageError as error:
         print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
         code = EXIT_USAGE
-    except BrokenPipeError:         # whoever read our output has gone: nothing left to say, and nobody to hear it
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does. Python would report the error once more
+        # at exit, when it flushes the stream: give it a file that takes everything.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         code = 1
     except KeyboardInterrupt:
@@ -44,7 +61,10 @@ def run(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str] | 
 
 
 def begin(chosen: argparse.Namespace) -> Stop:
-    """What a process does before it makes a thread or a socket of its own; what it will stop for."""
+    """Prepares a process that goes on until it is stopped: cores, signals, log lines.
+
+    Call it before the process starts a thread or opens a socket. Returns what it will wait for.
+    """
     if chosen.cores == "one":
         stay_on_one_core()
     stop = Stop(chosen.until_eof)
@@ -53,11 +73,12 @@ def begin(chosen: argparse.Namespace) -> Stop:
 
 
 def stay_on_one_core() -> None:
-    """Keeps the threads that start from now on on one core, where the system lets us: Linux.
+    """Keeps the threads that start after this call on one processor core. Linux only.
 
-    An interpreter runs one thread at a time. On several cores every change of turn has to wake another core, which
-    costs more than what most turns do (docs/threads-and-events.md has the figures). The number of the process picks
-    the core, so that several processes spread.
+    A Python interpreter runs one thread at a time. When threads take turns on several cores, each
+    turn has to wake another core, and that costs more than most turns do. The figures are in
+    docs/threads-and-events.md. The process id picks the core, so that several processes use several
+    cores.
     """
     if sys.platform == "linux":
         allowed = sorted(os.sched_getaffinity(0))
@@ -65,37 +86,48 @@ def stay_on_one_core() -> None:
 
 
 def allow_open_files() -> None:
-    """Raises this process's limit of file descriptors as far as it may: each connection takes one or two."""
-    if sys.platform != "win32":         # there is no such limit there
+    """Raises this process's limit of open files as far as the system allows.
+
+    Each connection takes one or two of them. Windows has no such limit.
+    """
+    if sys.platform != "win32":
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        with contextlib.suppress(OSError, ValueError):      # macOS may call it infinite, and not mean it
+        # macOS may name an infinite limit, and then refuse it.
+        with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class RegistrationReport:
-    """Says when registries stop answering beats, and when they answer again. `look` runs on the main thread."""
+    """Logs when registries stop answering beats, and when they answer again.
+
+    `silent` returns the registries that do not answer now. `look` belongs on the main thread: it
+    may block, because it logs.
+    """
 
     def __init__(self, name: str, silent: Callable[[], list[Address]]) -> None:
         self._name = name
         self._silent = silent
+        # The silent registries in the last log line.
         self._reported: list[Address] = []
 
     def look(self) -> None:
+        """Logs one line if the silent registries have changed since the last look."""
         silent = self._silent()
         if silent == self._reported:
             return
         self._reported = silent
         if silent:
-            log.warning("%s: no registry answers at %s: is it running, with the same key? Serving meanwhile",
-                        self._name, ", ".join(map(show, silent)))
+            log.warning("%s: no registry answers at %s: is it running, with the same key? "
+                        "This process serves on", self._name, ", ".join(map(show, silent)))
         else:
             log.info("%s: every registry answers again", self._name)
 
 
-class Registered(Protocol):
-    """A server or a proxy, as far as its process is concerned."""
+class ServerOrProxy(Protocol):
+    """What `serve` has to know of a server or a proxy."""
 
     name: str
+    # Set when a younger process has taken the name.
     superseded: threading.Event
 
     def silent_registries(self) -> list[Address]: ...
@@ -103,24 +135,25 @@ class Registered(Protocol):
     def close(self) -> None: ...
 
 
-def serve(member: Registered, stop: Stop, banner: str, grace_s: float) -> int:
-    """Shows the banner of a started server or proxy, waits for `stop`, and drains it; returns the exit code."""
-    report = RegistrationReport(member.name, member.silent_registries)
+def serve(process: ServerOrProxy, stop: Stop, banner: str, grace_s: float) -> int:
+    """The life of a server or proxy that has been started: shows its banner, waits for `stop`, and
+    drains it with `grace_s` seconds for running calls. Blocks until the end; returns the exit code.
+    """
+    report = RegistrationReport(process.name, process.silent_registries)
 
     def look() -> None:
         report.look()
-        if member.superseded.is_set():
+        if process.superseded.is_set():
             stop.set("superseded")
 
-    with contextlib.closing(member):
-        print(f"{member.name}: {banner} - stop with Ctrl-C", flush=True)
+    with contextlib.closing(process):
+        print(f"{process.name}: {banner} - stop with Ctrl-C", flush=True)
         reason = stop.wait(look)
         if reason == "superseded":
-            print(f"{member.name}: STOPPED: a younger process beats under this name; give each its own --name",
-                  file=sys.stderr, flush=True)
+            print(f"{process.name}: STOPPED: a younger process beats under this name; "
+                  "give each its own --name", file=sys.stderr, flush=True)
             return 1
-        finished = member.drain(grace(reason, grace_s))
-    print(f"{member.name}: stopped ({reason}){'' if finished else ', calls were cut off'}", flush=True)
+        finished = process.drain(grace(reason, grace_s))
+    cut_off = "" if finished else ", calls were cut off"
+    print(f"{process.name}: stopped ({reason}){cut_off}", flush=True)
     return 0
-
-

@@ -1,4 +1,18 @@
-"""Stopping."""
+"""How a process stops: it waits for a signal, and then leaves without losing a call (draining).
+
+The problem: a server that simply closes its port loses calls. Callers that have not heard of it yet
+go on sending, and some of them have sent everything when the port closes: for them the outcome is
+unknown. The idea is an order of steps (`drain`):
+
+    1. announce `draining`, so that callers choose another server
+    2. serve on for a moment, until callers know and their connections have closed
+    3. refuse new calls with "Not-Executed: 1", which any caller may send elsewhere
+    4. finish the calls that run
+    5. announce `leaving`, and close
+
+Signals: a handler may interrupt the main thread anywhere, also while that holds a lock. So the
+handler only puts a word in a queue; the main thread, which waits at that queue, does the rest.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +23,48 @@ import threading
 import time
 from typing import Callable, Protocol
 
-CTRL_C_GRACE_S = 0.8        # and after Ctrl-C: a person is waiting
-SEEN_S = 0.5                # how long a draining process serves on while its peers read that it drains
-WAKE_S = 0.25               # an untimed wait may ignore Ctrl-C on Windows; this is how often we look
+# Seconds that running calls get after Ctrl-C: fewer than after SIGTERM, because a person waits.
+CTRL_C_GRACE_S = 0.8
+# Seconds that a draining process serves on while its callers learn that it drains. With fewer, more
+# callers meet a refusal; with more, every stop takes longer.
+LINGER_S = 0.5
+# Seconds between two looks at the signals. On Windows, a wait without a timeout may ignore Ctrl-C.
+WAKE_S = 0.25
 
 
 class Stop:
-    """Waits for the end. Make it on the main thread, before anything is announced.
+    """Waits until the process shall stop.
 
-    Attributes: `reason`, once it has come: "Ctrl-C", "SIGTERM", or what `set` was given.
+    Make it on the main thread, before the process announces itself: from then on a signal does not
+    end the process but this wait. `until_eof`: also stop at the end of standard input, which comes
+    when the parent process dies.
+
+    Attributes: `reason`, empty until it is time to stop; then "Ctrl-C", "SIGTERM", "end of standard
+    input", or what `set` was given.
     """
 
     def __init__(self, until_eof: bool = False) -> None:
         self.reason = ""
-        # A signal handler may interrupt the main thread anywhere, also inside a lock: this queue's put needs none.
+        # `put` of a SimpleQueue takes no lock that a signal handler could find taken.
         self._reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         if until_eof:
-            if hasattr(os, "setpgrp"):      # a stopped orphan is then sent SIGHUP and SIGCONT by the kernel
+            # In a process group of its own: when the parent dies while this process is frozen, the
+            # kernel then sends SIGHUP and SIGCONT, so that it wakes up and ends.
+            if hasattr(os, "setpgrp"):
                 os.setpgrp()
             threading.Thread(target=self._watch_stdin, name="ponte-stdin", daemon=True).start()
 
     def set(self, reason: str) -> None:
-        """Ends the wait; from any thread."""
+        """Ends the wait, from any thread."""
         self._reasons.put(reason)
 
     def wait(self, look: Callable[[], None] = lambda: None) -> str:
-        """Blocks until the end; returns the reason. After it a further signal ends the process at once.
+        """Blocks until it is time to stop; returns the reason. For the main thread only.
 
-        `look()` runs a few times a second meanwhile: the place for what may block, such as printing.
+        While it waits it calls `look()` a few times a second: the place for work that may block,
+        such as printing. After the wait, a further signal ends the process at once.
         """
         while not self.reason:
             try:
@@ -57,12 +83,13 @@ class Stop:
             while os.read(0, 1024):
                 pass
         except OSError:
-            pass        # a closed standard input has ended too
+            # A standard input that is closed has ended, too.
+            pass
         self.set("end of standard input")
 
 
 class Drainable(Protocol):
-    """What accepts connections: a `transport.wire.Listener`, or an engine of the proxy."""
+    """What accepts connections: a `ponte.net.wire.Listener`, or an engine of the proxy."""
 
     def retire(self) -> None: ...
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool: ...
@@ -71,25 +98,33 @@ class Drainable(Protocol):
 
 def drain(listener: Drainable, announce: Callable[[str, float], bool], refuse: Callable[[], None],
           grace_s: float) -> bool:
-    """Leaves without losing a call; returns whether all running calls could finish within `grace_s` seconds.
+    """Leaves without losing a call. Returns whether all running calls finished within `grace_s`.
 
-    Others are told first, and served until they have left, so that no call is on its way to a closed door. Then
-    `refuse` makes new calls get 503 with Not-Executed, which any caller may try elsewhere.
+    `announce(state, timeout_s)` sends a beat with the state "draining" or "leaving" and waits for
+    its ack. From `refuse()` on, new calls get 503 with Not-Executed. Blocks for somewhat more than
+    `grace_s` seconds at most.
     """
     deadline = time.monotonic() + grace_s
-    step_s = min(SEEN_S, grace_s / 4)       # an impatient person also wants the goodbyes to be short
+    # A short grace leaves a short time for each of the other steps, too.
+    step_s = min(LINGER_S, grace_s / 4)
+    # 1. Callers shall choose another server.
     announce("draining", step_s)
+    # 2. Connections close after their next reply; until all have closed, serve on.
     listener.retire()
     listener.wait_until_quiet(step_s, idle_too=True)
+    # 3. From now on a new call is refused, and may run elsewhere.
     refuse()
+    # 4. Calls that run may finish.
     finished = listener.wait_until_quiet(max(deadline - time.monotonic(), 0.0))
+    # 5. Gone.
     announce("leaving", step_s)
     listener.close()
     return finished
 
 
 def grace(reason: str, grace_s: float) -> float:
-    """How long running calls may go on after a stop for `reason`: on Ctrl-C a person is waiting."""
+    """The seconds that running calls get after a stop for `reason`; `grace_s` is what --grace says.
+
+    Only SIGTERM gives them all: after Ctrl-C a person waits.
+    """
     return grace_s if reason == "SIGTERM" else min(grace_s, CTRL_C_GRACE_S)
-
-

@@ -1,4 +1,4 @@
-"""Keys: made, read, refused; and how far a process listens without one."""
+"""Keys: how they are made and read, which are refused, and which processes need one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = b"0123456789abcdef"
 
 
 class KeyTest(unittest.TestCase):
-    """With a folder for its files."""
+    """A test with a folder for its key file."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -33,37 +33,41 @@ class KeyTest(unittest.TestCase):
 
 class Reading(KeyTest):
     def test_a_key_is_read_without_the_white_space_around_it(self) -> None:
-        """An editor's newline is no part of it; without a file there is no key."""
+        """The newline that an editor adds does not belong to it; without a file there is no key."""
         self.assertEqual(read_key(self.write(b" " + KEY + b"\r\n")), KEY)
         self.assertEqual(read_key(None), b"")
 
-    def test_what_is_no_key_is_one_line(self) -> None:
-        """A short one, an empty one, and a file that is not there."""
+    def test_what_is_not_a_key_is_an_error_of_one_line(self) -> None:
+        """A short file, an empty file, and one that does not exist."""
         for content in (b"short\n", b"", b" " * 99):
             with self.subTest(content), self.assertRaisesRegex(UsageError, "^--key-file [^\n]+$"):
                 read_key(self.write(content))
         with self.assertRaisesRegex(UsageError, "^--key-file /nowhere/key: [^\n]+$"):
             read_key("/nowhere/key")
 
-    @unittest.skipUnless(os.name == "posix", "elsewhere the system does not tell")
+    @unittest.skipUnless(os.name == "posix", "other systems have no such modes")
     def test_a_key_that_others_may_read_or_change_is_refused_with_what_to_type(self) -> None:
+        what_to_type = f"^[^\n]* chmod 600 {self.path}$"
         for mode in (0o604, 0o640, 0o620, 0o602, 0o666):
-            with self.subTest(oct(mode)), self.assertRaisesRegex(UsageError, f"^[^\n]* chmod 600 {self.path}$"):
+            with self.subTest(oct(mode)), self.assertRaisesRegex(UsageError, what_to_type):
                 read_key(self.write(KEY, mode))
         for mode in (0o600, 0o400):
             self.assertEqual(read_key(self.write(KEY, mode)), KEY)
             os.remove(self.path)
 
     def test_the_environment_names_the_file_where_the_command_line_does_not(self) -> None:
-        for value, arguments, expected in (("a", (), "a"), ("a", ("--key-file", "b"), "b"), ("", (), None)):
-            with self.subTest(value, arguments=arguments), mock.patch.dict(os.environ, {"PONTE_KEY_FILE": value}):
+        for value, arguments, expected in (("a", (), "a"),
+                                           ("a", ("--key-file", "b"), "b"),
+                                           ("", (), None)):
+            environment = mock.patch.dict(os.environ, {"PONTE_KEY_FILE": value})
+            with self.subTest(value, arguments=arguments), environment:
                 for parser in (options("x"), options("x", port=1)):
                     self.assertEqual(parser.parse_args(arguments).key_file, expected)
 
 
 class Making(KeyTest):
     def test_a_new_key_has_32_bytes_in_hex_that_its_owner_alone_may_read(self) -> None:
-        """Whatever the umask allows."""
+        """Even where the umask would let everybody read it."""
         before = os.umask(0)
         self.addCleanup(os.umask, before)
         make_key(self.path)
@@ -77,21 +81,22 @@ class Making(KeyTest):
         self.assertNotEqual(read_key(self.path), read_key(self.path + "2"))
 
     def test_an_existing_file_stays_as_it_is(self) -> None:
-        """A key that is lost would lock everybody out."""
+        """Without the old key, no process could talk to the others any more."""
         self.write(KEY)
         with self.assertRaisesRegex(UsageError, "^--make-key [^\n]*exists[^\n]*$"):
             make_key(self.path)
         self.assertEqual(read_key(self.path), KEY)
 
-    def test_a_folder_that_is_not_there_is_one_line(self) -> None:
+    def test_a_folder_that_does_not_exist_is_an_error_of_one_line(self) -> None:
         with self.assertRaisesRegex(UsageError, "^--make-key /nowhere/key: [^\n]+$"):
             make_key("/nowhere/key")
 
 
 class Listening(KeyTest):
-    """Without a key, on this machine alone."""
+    """A process without a key listens on this machine only."""
 
-    def chosen(self, host: str, *, key_file: str | None = None, insecure: bool = False) -> argparse.Namespace:
+    def chosen(self, host: str, *, key_file: str | None = None,
+               insecure: bool = False) -> argparse.Namespace:
         return argparse.Namespace(host=host, key_file=key_file, insecure=insecure)
 
     def test_loopback_addresses_need_no_key(self) -> None:
@@ -101,16 +106,19 @@ class Listening(KeyTest):
                 self.assertEqual(key_for_listening(self.chosen(host)), b"")
 
     def test_all_others_need_one_or_the_word_insecure(self) -> None:
-        """Also "", which binds to every address, and the spellings that only the system's resolver knows."""
+        """Also "", which means every address, and "0", which only the system's resolver knows."""
         for host in ("0.0.0.0", "::", "", "192.0.2.1", "0", "2001:db8::1", "::ffff:192.0.2.1"):
             with self.subTest(host):
-                with self.assertRaisesRegex(UsageError, f"^--host {re.escape(host)}: [^\n]*--key-file[^\n]*--insecure"):
+                advice = f"^--host {re.escape(host)}: [^\n]*--key-file[^\n]*--insecure"
+                with self.assertRaisesRegex(UsageError, advice):
                     key_for_listening(self.chosen(host))
-                self.assertEqual(key_for_listening(self.chosen(host, insecure=True)), b"")
-                self.assertEqual(key_for_listening(self.chosen(host, key_file=self.write(KEY))), KEY)
+                insecure = self.chosen(host, insecure=True)
+                self.assertEqual(key_for_listening(insecure), b"")
+                with_key = self.chosen(host, key_file=self.write(KEY))
+                self.assertEqual(key_for_listening(with_key), KEY)
 
-    def test_a_host_that_is_none_is_left_to_whoever_listens(self) -> None:
-        """Which says so in better words."""
+    def test_a_host_that_does_not_exist_needs_no_key(self) -> None:
+        """Nothing can listen there, and the attempt raises a better error."""
         for host in ("no.such.host.invalid", "a" * 64 + ".example", "\u2026" * 64):
             with self.subTest(host):
                 self.assertEqual(key_for_listening(self.chosen(host)), b"")

@@ -170,7 +170,7 @@ class Dispatching(unittest.TestCase):
             self.dispatcher.register(divide, "_divide")
 
     def test_a_function_with_a_required_keyword_cannot_be_registered(self) -> None:
-        """XML-RPC has no keywords. A ValueError at the start is better than a fault at each call."""
+        """XML-RPC has no keywords. A ValueError at the start is better than faults later."""
         def needs(*, keyword: int) -> int:
             return keyword
         with self.assertRaises(ValueError):

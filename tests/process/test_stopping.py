@@ -1,0 +1,76 @@
+"""Leaving: the order of a drain, and how long each part of it may take."""
+
+from __future__ import annotations
+
+import unittest
+from typing import cast
+
+from ponte.net.wire import Listener
+from ponte.process import stopping
+from ponte.process.stopping import CTRL_C_GRACE_S, drain, grace
+
+
+class Steps:
+    """Stands in for a listener, an announcer and a refuser. It writes down in which order they are
+    used.
+    """
+
+    def __init__(self, *, finishes: bool = True) -> None:
+        self.taken: list[str] = []
+        self._finishes = finishes
+
+    def announce(self, state: str, timeout_s: float) -> bool:
+        self.taken.append(state)
+        return True
+
+    def refuse(self) -> None:
+        self.taken.append("refuse")
+
+    def retire(self) -> None:
+        self.taken.append("retire")
+
+    def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
+        self.taken.append("wait for idle" if idle_too else "wait for running")
+        return self._finishes
+
+    def close(self, grace_s: float = 0.0) -> None:
+        self.taken.append("close")
+
+    def drain(self, grace_s: float) -> bool:
+        """Drains this listener."""
+        return drain(cast(Listener, self), self.announce, self.refuse, grace_s)
+
+
+class Draining(unittest.TestCase):
+    """Leaving without losing a call."""
+
+    def test_callers_are_told_before_one_of_them_is_refused(self) -> None:
+        """Announce, serve on until they have left, refuse, finish, announce the end, close."""
+        steps = Steps()
+        self.assertTrue(steps.drain(10.0))
+        self.assertEqual(steps.taken, ["draining", "retire", "wait for idle", "refuse",
+                                       "wait for running", "leaving", "close"])
+
+    def test_calls_that_were_cut_off_are_reported(self) -> None:
+        """False, so that the process can say so."""
+        steps = Steps(finishes=False)
+        self.assertFalse(steps.drain(0.1))
+        self.assertEqual(steps.taken[-1], "close")
+
+
+class Grace(unittest.TestCase):
+    """How long running calls may go on."""
+
+    def test_ctrl_c_is_less_patient_than_sigterm(self) -> None:
+        """A person is waiting; a shorter --grace stays as short as it is."""
+        self.assertEqual(grace("SIGTERM", 10.0), 10.0)
+        self.assertEqual(grace("Ctrl-C", 10.0), CTRL_C_GRACE_S)
+        self.assertEqual(grace("Ctrl-C", 0.5), 0.5)
+
+    def test_the_constants_make_sense_together(self) -> None:
+        """Ctrl-C ends every process within 2 s: all that a drain waits for must fit."""
+        self.assertLess(stopping.CTRL_C_GRACE_S + stopping.LINGER_S + stopping.WAKE_S, 2.0)
+
+
+if __name__ == "__main__":
+    unittest.main()
