@@ -1,23 +1,26 @@
-"""python3 -m tests.stock_xmlrpc: the standard library's own tests of XML-RPC (test.test_xmlrpc), on Ponte.
+"""python3 -m tests.stock_xmlrpc: the standard library's own tests of XML-RPC, run against Ponte.
 
-They call a server with the stock client. Here that server is Ponte's, or the proxy in front of it, with the same
-functions; the tests themselves run as they are. Where a test looks into the stock server (which connections came, with
-which headers), it finds what the client opened and what Ponte's server got. The tests of values get Ponte's decoder.
+The tests of the module test.test_xmlrpc call a server with the stock client (that of the standard
+library). Here the server is Ponte's, or the proxy in front of it, with the same functions; the
+tests run unchanged. Some tests look into the stock server: which connections came, with which
+headers. They find what the client opened, and what Ponte's server received. The tests of values get
+Ponte's decoder.
 
-Ponte differs on purpose in some places: `DIFFERENCES` names each test that fails for it, and why. A test that fails
-and is not in the table is an error, and so is one that is in the table and passes.
+Ponte differs on purpose in some places: `DIFFERENCES` names each test that fails for this reason,
+and why. A test that fails and is not in the table is an error. So is a test that is in the table
+and passes.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import importlib
 import sys
 import textwrap
 import unittest
 from collections.abc import Iterator
 from email.message import Message
+from http.client import HTTPConnection, HTTPResponse
 from types import ModuleType
 from typing import Any, Callable
 from unittest import mock
@@ -30,16 +33,20 @@ from proxy import ENGINES, Proxy
 from server import Server
 from tests.fakes import endpoint, show_to
 
-SERVICE = "RPC2"        # the path that a stock client asks for where its URL has none
-DECODER, SERVER, PROXIES = "the decoder", "the server", tuple(f"the proxy, {engine}" for engine in ENGINES)
+# The path that a stock client asks for where its URL has none.
+SERVICE = "RPC2"
+DECODER, SERVER = "the decoder", "the server"
+PROXIES = tuple(f"the proxy, {engine}" for engine in ENGINES)
 PLACES = (DECODER, SERVER, *PROXIES)
 
-ONE_SERVICE = "a path is the name of a service: nothing stands below it, and query and fragment are no part of it"
+ONE_SERVICE = ("a path is the name of a service: there is nothing below it, and query and fragment "
+               "do not belong to it")
 NO_MULTICALL = "system.multicall is off: one call has one outcome"
-NO_SEARCH = "only what was registered by its name is served: no instance is searched for attributes"
-NO_GZIP = "replies are sent as they are: a request may be compressed, a reply never is"
-SIGNATURES = '"undef" where annotations do not tell, as the specification of introspection has it'
-OF_A_HOP = "a server behind a proxy also gets Via and the headers of a call, which the test does not expect"
+NO_SEARCH = "only registered names are served: no instance is searched for attributes"
+NO_GZIP = "a request may be compressed, a reply never is"
+SIGNATURES = '"undef" where an annotation is missing, as the specification of introspection says'
+OF_A_HOP = ("a server behind a proxy also gets Via and the headers of a call, "
+            "which the test does not expect")
 
 # The tests that fail on purpose, by "class.test", with the reason: in every place that runs them...
 DIFFERENCES: dict[str, str] = {
@@ -50,28 +57,32 @@ DIFFERENCES: dict[str, str] = {
     "SimpleServerTestCase.test_allow_dotted_names_true": NO_SEARCH,
     "GzipServerTestCase.test_gzip_response": NO_GZIP,
     **{f"MultiPathServerTestCase.{test}": ONE_SERVICE for test in (
-        "test_path1", "test_path2", "test_path3", "test_invalid_path", "test_path_query_fragment", "test_path_fragment",
-        "test_path_query", "test_empty_path", "test_root_path", "test_empty_path_query", "test_empty_path_fragment")},
+        "test_path1", "test_path2", "test_path3", "test_invalid_path", "test_path_query_fragment",
+        "test_path_fragment", "test_path_query", "test_empty_path", "test_root_path",
+        "test_empty_path_query", "test_empty_path_fragment")},
 }
 # ... and behind a proxy only.
 DIFFERENCES_OF_PROXIES: dict[str, str] = {
     f"HeadersServerTestCase.{test}": OF_A_HOP
-    for test in ("test_header", "test_header_many", "test_header_empty", "test_header_tuple", "test_header_items")}
+    for test in ("test_header", "test_header_many", "test_header_empty", "test_header_tuple",
+                 "test_header_items")}
 
+# Columns of a line that is printed.
 WIDTH = 120
 DECODING = ("test_load_standard_types", "test_load_extension_types", "test_limit_int")
 
 Stock = type[unittest.TestCase]
 
 
-# ---- what the stock server serves -----------------------------------------------------------------------
+# ---- what the stock server serves ----------------------------------------------------------------
 
 def my_function() -> bool:
     """This is my function"""
     return True
 
 
-def _same(x):  # type: ignore[no-untyped-def]       # the stock ones have no annotations either
+# Without annotations, as the stock functions are.
+def _same(x):  # type: ignore[no-untyped-def]
     return x
 
 
@@ -89,11 +100,12 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 class NotingServer(Server):
-    """Ponte's server, which notes of a request what tests ask the stock request handler for."""
+    """Ponte's server, which keeps what the tests later ask the stock request handler for."""
 
     def __init__(self) -> None:
         super().__init__(SERVICE, FUNCTIONS, registries=(), name="stock")
-        self.handler: Any = None        # of the test that runs, if it has one
+        # The request handler of the test that runs, if it has one.
+        self.handler: Any = None
 
     def _handle(self, request: Request, received_at: float) -> Reply:
         if self.handler:
@@ -112,13 +124,15 @@ def running(place: str) -> Iterator[tuple[NotingServer, Address]]:
         if place not in PROXIES:
             yield server, server.address
             return
-        with Proxy(port=0, engine=place.rpartition(" ")[2], registries=(), name="proxy") as proxy, \
-                mock.patch.object(proxy._directory, "is_complete", return_value=True):     # as with a registry
+        engine = place.rpartition(" ")[2]
+        # Without a registry, the proxy is told that it knows all servers.
+        with Proxy(port=0, engine=engine, registries=(), name="proxy") as proxy, \
+                mock.patch.object(proxy._directory, "is_complete", return_value=True):
             show_to(proxy, endpoint(server.name, service=SERVICE, port=server.address[1]))
             yield server, proxy.address
 
 
-# ---- the stock tests ------------------------------------------------------------------------------------
+# ---- the stock tests -----------------------------------------------------------------------------
 
 def load() -> ModuleType | None:
     """The stock tests; None where this Python comes without them."""
@@ -146,9 +160,11 @@ def _decoding(case: Stock) -> Stock:
     """The stock tests of `xmlrpc.client.loads`, with Ponte's decoder."""
 
     def check_loads(test: unittest.TestCase, text: str, value: object, **_: object) -> None:
+        # Ponte always returns bytes and datetime: the `use_builtin_types` of the stock decoder.
         if isinstance(value, (Binary, DateTime)):
-            return              # Ponte always gives bytes and datetime: `use_builtin_types` of the stock decoder
-        document = f"<methodResponse><params><param><value>{text}</value></param></params></methodResponse>"
+            return
+        document = ("<methodResponse><params><param>"
+                    f"<value>{text}</value></param></params></methodResponse>")
         try:
             found = decode_result(document.encode())
         except Fault as fault:
@@ -177,35 +193,45 @@ def _calling(case: Stock, stock: ModuleType, server: NotingServer, address: Addr
 
 @contextlib.contextmanager
 def _connections() -> Iterator[list[list[int]]]:
-    """The connections that the stock client opens, each with the statuses of its replies: what keep-alive is about."""
-    connections: list[list[int]] = []
-    opened = contextlib.ExitStack()     # the stock tests leave them to the garbage collector
-    connect, getresponse = http.client.HTTPConnection.connect, http.client.HTTPConnection.getresponse
+    """The connections that the stock client opens, each with the statuses of its replies.
 
-    def connected(connection: http.client.HTTPConnection) -> None:
+    The tests of keep-alive count them.
+    """
+    connections: list[list[int]] = []
+    # The stock tests leave it to the garbage collector to close them.
+    opened = contextlib.ExitStack()
+    connect, getresponse = HTTPConnection.connect, HTTPConnection.getresponse
+
+    def connect_and_note(connection: HTTPConnection) -> None:
         connect(connection)
         connections.append([])
         opened.callback(connection.close)
 
-    def answered(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+    def getresponse_and_note(connection: HTTPConnection) -> HTTPResponse:
         response = getresponse(connection)
         connections[-1].append(response.status)
         return response
 
-    with opened, mock.patch.object(http.client.HTTPConnection, "connect", connected), \
-            mock.patch.object(http.client.HTTPConnection, "getresponse", answered):
+    with opened, mock.patch.object(HTTPConnection, "connect", connect_and_note), \
+            mock.patch.object(HTTPConnection, "getresponse", getresponse_and_note):
         yield connections
 
 
-# ---- the comparison -------------------------------------------------------------------------------------
+# ---- the comparison ------------------------------------------------------------------------------
 
 class Comparison:
-    """The stock tests in one place: how many ran, and which failed, with their tracebacks."""
+    """The stock tests in one place, run when it is made.
+
+    Attributes: `ran`, how many; `failed`, with their tracebacks; `differences`, those of the table
+    that this place runs; `unlisted` failed and are not in the table; `no_longer` are in it and
+    passed.
+    """
 
     def __init__(self, stock: ModuleType, place: str) -> None:
         result = unittest.TestResult()
         with contextlib.ExitStack() as stack:
-            suite = decoding(stock) if place == DECODER else calling(stock, *stack.enter_context(running(place)))
+            suite = decoding(stock) if place == DECODER \
+                else calling(stock, *stack.enter_context(running(place)))
             names = {_name(test) for test in suite}
             suite.run(result)
         self.ran = result.testsRun
@@ -227,18 +253,20 @@ def main() -> int:
         return 0
     wrong = 0
     for place in PLACES:
-        came = Comparison(stock, place)
-        print(f"stock tests on {place}: {came.ran} ran, {came.ran - len(came.failed)} passed, "
-              f"{len(came.differences)} differ on purpose")
-        for why in dict.fromkeys(came.differences.values()):
+        compared = Comparison(stock, place)
+        passed = compared.ran - len(compared.failed)
+        print(f"stock tests on {place}: {compared.ran} ran, {passed} passed, "
+              f"{len(compared.differences)} differ on purpose")
+        for why in dict.fromkeys(compared.differences.values()):
             print(f"    {why}:")
-            print(textwrap.fill(", ".join(name for name, reason in came.differences.items() if reason == why),
-                                WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8))
-        for name, text in came.unlisted.items():
+            names = [name for name, reason in compared.differences.items() if reason == why]
+            print(textwrap.fill(", ".join(names), WIDTH,
+                                initial_indent=" " * 8, subsequent_indent=" " * 8))
+        for name, text in compared.unlisted.items():
             print(f"    NOT LISTED: {name}\n{text}")
-        for name in came.no_longer:
+        for name in compared.no_longer:
             print(f"    LISTED, BUT NO DIFFERENCE: {name}")
-        wrong += len(came.unlisted) + len(came.no_longer)
+        wrong += len(compared.unlisted) + len(compared.no_longer)
     return 1 if wrong else 0
 
 

@@ -1,7 +1,7 @@
-"""Bad XML-RPC on every port that takes calls: the registry, a server, and the proxy with either engine before it.
+"""Bad XML-RPC on every port that takes calls: a registry, a server, and proxies with either engine.
 
-Whoever sends it gets a fault with its code and HTTP 200; nothing is executed, and the next call is served on the same
-connection.
+The sender gets HTTP 200 and a fault with its code. Nothing is executed, and the next call is served
+on the same connection.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Row(NamedTuple):
 
 
 def _call(value: str) -> bytes:
-    return (f"<methodCall><methodName>lookup</methodName><params><param><value>{value}</value></param></params>"
-            "</methodCall>").encode()
+    return ("<methodCall><methodName>lookup</methodName>"
+            f"<params><param><value>{value}</value></param></params></methodCall>").encode()
 
 
 def _bomb() -> bytes:
@@ -59,7 +59,12 @@ def _bomb() -> bytes:
     return f"<!DOCTYPE a [<!ENTITY e0 'ha'>{entities}]>".encode() + _call("<string>&e9;</string>")
 
 
-WHAT_IS_NO_NAME: Sequence[object] = ([1], {}, 7, None)
+NOT_NAMES: Sequence[object] = ([1], {}, 7, None)
+NOT_ARGUMENTS_OF_THE_REGISTRY: Sequence[tuple[str, tuple[object, ...]]] = (
+    ("lookup", (1,)), ("lookup", ("a", "b")), ("lookup", ("x" * (MAX_NAME + 1),)),
+    ("watch", ("x" * 10 ** 6, 1, 1)), ("watch", ("a", "1", 1)), ("watch", ("a", 1)),
+    ("watch", ("a", 1, -1)), ("watch", ("a", 1, 10 ** 6)), ("watch", ("a", True, 1)),
+    ("watch", ("a", 1, float("nan"))), ("services", (1,)), ("snapshot", ({},)))
 ROWS: Sequence[Row] = (
     Row("nothing", b"", NOT_WELL_FORMED),
     Row("no XML", b"hello", NOT_WELL_FORMED),
@@ -67,11 +72,13 @@ ROWS: Sequence[Row] = (
     Row("a result", dumps((1,), methodresponse=True).encode(), NOT_WELL_FORMED),
     Row("a DOCTYPE", b"<!DOCTYPE methodCall>" + _call("<int>1</int>"), NOT_WELL_FORMED),
     Row("entities", _bomb(), NOT_WELL_FORMED),
-    Row("a file of ours", b"<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>" + _call("<string>&e;</string>"),
-        NOT_WELL_FORMED),
-    Row("an encoding that nobody knows", b"<?xml version='1.0' encoding='x-no'?>" + HELLO.partition(b"?>")[2],
+    Row("a file of ours", b"<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>"
+        + _call("<string>&e;</string>"), NOT_WELL_FORMED),
+    Row("an unknown encoding", b"<?xml version='1.0' encoding='x-no'?>" + HELLO.partition(b"?>")[2],
         NOT_WELL_FORMED, ("encoding",)),
-    Row("50,000 levels", _call("<array><data><value>" * 12_500 + "</value></data></array>" * 12_500), NOT_WELL_FORMED),
+    Row("50,000 levels",
+        _call("<array><data><value>" * 12_500 + "</value></data></array>" * 12_500),
+        NOT_WELL_FORMED),
     Row("50,000 levels that do not end", b"<methodCall>" + b"<a>" * 50_000, NOT_WELL_FORMED),
     Row("5,000 digits", _call(f"<int>{'9' * 5000}</int>"), NOT_WELL_FORMED),
     Row("a million digits", _call(f"<i8>{'9' * 10 ** 6}</i8>"), NOT_WELL_FORMED),
@@ -79,19 +86,21 @@ ROWS: Sequence[Row] = (
     Row("a private method", encode_call("_call", ()), METHOD_NOT_FOUND),
     Row("a dotted method", encode_call("hello.__globals__", ()), METHOD_NOT_FOUND),
     Row("system.multicall", encode_call("system.multicall", ([],)), METHOD_NOT_FOUND, ("off",)),
-    Row("wrong arguments of a server", encode_call("hello", (1, 2)), INVALID_PARAMETERS, ports=CALLED),
-    *[Row(f"{method} of what is no name", encode_call(method, (name,)), INVALID_PARAMETERS)
-      for method in ("system.methodHelp", "system.methodSignature") for name in WHAT_IS_NO_NAME],
-    Row("a result that is too big", encode_call("answer", ("integer",)), APPLICATION_ERROR, ("did run",), CALLED),
-    Row("a result of no type", encode_call("answer", ("set",)), APPLICATION_ERROR, ("did run",), CALLED),
+    Row("wrong arguments of a server", encode_call("hello", (1, 2)), INVALID_PARAMETERS,
+        ports=CALLED),
+    *[Row(f"{method} of what is not a name", encode_call(method, (name,)), INVALID_PARAMETERS)
+      for method in ("system.methodHelp", "system.methodSignature") for name in NOT_NAMES],
+    Row("a result that is too big", encode_call("answer", ("integer",)), APPLICATION_ERROR,
+        ("did run",), CALLED),
+    Row("a result of an unknown type", encode_call("answer", ("set",)), APPLICATION_ERROR,
+        ("did run",), CALLED),
     Row("a result longer than a message", encode_call("answer", ("long",)), APPLICATION_ERROR,
         ("did run", str(MAX_BODY_BYTES)), CALLED),
-    Row("wrong arguments of the registry", encode_call("lookup", ()), INVALID_PARAMETERS, ports=("registry",)),
-    *[Row(f"{method}{arguments!r:.40}", encode_call(method, arguments), INVALID_PARAMETERS, ports=("registry",))
-      for method, arguments in (("lookup", (1,)), ("lookup", ("a", "b")), ("lookup", ("x" * (MAX_NAME + 1),)),
-                                ("watch", ("x" * 10 ** 6, 1, 1)), ("watch", ("a", "1", 1)), ("watch", ("a", 1)),
-                                ("watch", ("a", 1, -1)), ("watch", ("a", 1, 10 ** 6)), ("watch", ("a", True, 1)),
-                                ("watch", ("a", 1, float("nan"))), ("services", (1,)), ("snapshot", ({},)))],
+    Row("wrong arguments of the registry", encode_call("lookup", ()), INVALID_PARAMETERS,
+        ports=("registry",)),
+    *[Row(f"{method}{arguments!r:.40}", encode_call(method, arguments), INVALID_PARAMETERS,
+          ports=("registry",))
+      for method, arguments in NOT_ARGUMENTS_OF_THE_REGISTRY],
     *[Row(method, encode_call(method, ()), METHOD_NOT_FOUND, ports=("registry",))
       for method in ("apply", "expire", "close", "start", "register", "status")],
 )
@@ -99,7 +108,7 @@ RESULTS = {"integer": 2 ** 70, "set": {1}, "long": "x" * (MAX_BODY_BYTES + 1)}
 
 
 def answer(kind: str) -> object:
-    """What XML-RPC cannot carry."""
+    """A result that XML-RPC cannot carry."""
     return RESULTS[kind]
 
 
@@ -107,8 +116,13 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
+def call_of(method: str, *params: Any) -> dict[str, Any]:
+    """One of the calls in a system.multicall."""
+    return {"methodName": method, "params": list(params)}
+
+
 class Abuse(unittest.TestCase):
-    """One of each, in this process; a connection to each, which stays open."""
+    """One port of each kind, in this process, and one connection to each, which stays open."""
 
     ports: ClassVar[list[Port]]
     executed: ClassVar[threading.Semaphore]
@@ -123,7 +137,8 @@ class Abuse(unittest.TestCase):
             cls.executed.release()
             return "World"
 
-        cls.ports = every_port(stack, Server("greeter", [hello, answer], registries=(), name="server"))
+        server = Server("greeter", [hello, answer], registries=(), name="server")
+        cls.ports = every_port(stack, server)
 
     def test_every_row(self) -> None:
         """Its fault, nothing executed, and then a call that is served on the same connection."""
@@ -132,15 +147,18 @@ class Abuse(unittest.TestCase):
                 for row in ROWS:
                     if port.name in row.ports:
                         with self.subTest(port=port.name, row=row.name):
-                            fault = _fault(sock, port, row.body)
-                            self.assertEqual(fault and fault.faultCode, row.code, fault)
-                            self.assertEqual([word for word in row.words if word not in str(fault)], [])
-                            self.assertFalse(self.executed.acquire(blocking=False), "something was executed")
-                            self.assertIsNone(_fault(sock, port, port.call))
-                            self.executed.acquire(blocking=False)
+                            self.check(row, port, sock)
+
+    def check(self, row: Row, port: Port, sock: socket.socket) -> None:
+        fault = _fault(sock, port, row.body)
+        self.assertEqual(fault and fault.faultCode, row.code, fault)
+        self.assertEqual([word for word in row.words if word not in str(fault)], [])
+        self.assertFalse(self.executed.acquire(blocking=False), "something was executed")
+        self.assertIsNone(_fault(sock, port, port.call))
+        self.executed.acquire(blocking=False)
 
     def test_nothing_but_beats_changes_a_registry(self) -> None:
-        """Whatever is asked of it, its index stays."""
+        """Whatever a caller asks for, the snapshot and its index stay the same."""
         registry = next(port for port in self.ports if port.name == "registry")
         snapshot = encode_call("snapshot", ())
         with socket.create_connection(registry.address, PATIENCE_S) as sock:
@@ -150,36 +168,42 @@ class Abuse(unittest.TestCase):
             self.assertEqual(_result(sock, registry, snapshot), before)
 
     def test_every_row_is_for_some_port(self) -> None:
-        """A name that is misspelt would take a row out."""
+        """A port name that is misspelt would silently take a row out."""
         known: set[str] = {port.name for port in self.ports}
         self.assertEqual({name for row in ROWS for name in row.ports}, known)
         self.assertEqual(known - {"registry", "server"}, set(PROXIES))
 
 
 class Multicall(unittest.TestCase):
-    """A server that was told to allows several calls in one."""
+    """A server with --allow-multicall runs several calls in one."""
 
     def test_a_stock_client_calls_several(self) -> None:
-        """Each has its result, or its fault; one that calls for more of them has a fault, too."""
+        """Each call has its result or its fault. A multicall inside a multicall has a fault."""
+        calls_and_codes: list[tuple[Any, int]] = [
+            (call_of("add", 1), INVALID_PARAMETERS),
+            (call_of("nothing"), METHOD_NOT_FOUND),
+            (call_of("answer", "set"), APPLICATION_ERROR),
+            (call_of(MULTICALL, []), INVALID_PARAMETERS),
+            (call_of("_call"), METHOD_NOT_FOUND),
+            ({"methodName": "add"}, INVALID_PARAMETERS),
+            (7, INVALID_PARAMETERS)]
+        calls = [call_of("add", 1, 2), *[call for call, _ in calls_and_codes]]
         with Server("greeter", [add, answer], registries=(), name="server",
                     allow_multicall=True) as server:
             port = Port("server", server.address, "/greeter", b"")
-            calls: list[dict[str, Any]] = [{"methodName": name, "params": params} for name, params in (
-                ("add", [1, 2]), ("add", [1]), ("nothing", []), ("answer", ["set"]), ("system.multicall", [[]]),
-                ("_call", []))]
             with socket.create_connection(port.address, PATIENCE_S) as sock:
-                results = _result(sock, port, encode_call("system.multicall", ([*calls, {"methodName": "add"}, 7],)))
+                results = _result(sock, port, encode_call(MULTICALL, (calls,)))
                 self.assertEqual(results[0], [3])
-                self.assertEqual([fault["faultCode"] for fault in results[1:]], [
-                    INVALID_PARAMETERS, METHOD_NOT_FOUND, APPLICATION_ERROR, INVALID_PARAMETERS, METHOD_NOT_FOUND,
-                    INVALID_PARAMETERS, INVALID_PARAMETERS])
+                self.assertEqual([fault["faultCode"] for fault in results[1:]],
+                                 [code for _, code in calls_and_codes])
                 self.assertIn("did run", results[3]["faultString"])
-                fault = _fault(sock, port, encode_call("system.multicall", ("add",)))
+                fault = _fault(sock, port, encode_call(MULTICALL, ("add",)))
                 self.assertEqual(fault and fault.faultCode, INVALID_PARAMETERS)
 
-
     def test_all_results_together_are_no_longer_than_a_message(self) -> None:
-        """The calls end where the reply is full: 58 KB of them could ask for 270 MB, or whatever memory there is."""
+        """No further call runs when the reply is full: 58 KB of calls could ask for 270 MB of
+        results, or for more than there is memory.
+        """
         ran: list[int] = []
 
         def long() -> str:
@@ -187,26 +211,29 @@ class Multicall(unittest.TestCase):
             return "x" * (MAX_BODY_BYTES // 3)
 
         dispatcher = Dispatcher([long], multicall=True)
-        call = {"methodName": "long", "params": []}
-        self.assertEqual(len(decode_result(dispatcher.dispatch(encode_call(MULTICALL, ([call] * 2,))))), 2)
+        call = call_of("long")
+        two = dispatcher.dispatch(encode_call(MULTICALL, ([call] * 2,)))
+        self.assertEqual(len(decode_result(two)), 2)
         ran.clear()
         with self.assertRaises(Fault) as told:
             decode_result(dispatcher.dispatch(encode_call(MULTICALL, ([call] * 50,))))
-        self.assertEqual((told.exception.faultCode, len(ran)), (APPLICATION_ERROR, 3))
+        self.assertEqual(told.exception.faultCode, APPLICATION_ERROR)
+        self.assertEqual(len(ran), 3)
         self.assertIn("did run 3 of 50 calls", told.exception.faultString)
 
-    def test_a_fault_that_cannot_be_told_as_it_is_costs_the_others_nothing(self) -> None:
-        """Neither control characters, nor a code that is no number, nor a text without end."""
+    def test_a_fault_that_cannot_be_carried_as_it_is_does_not_spoil_the_others(self) -> None:
+        """Control characters, a code that is not a number, and a text without end."""
         def fail(kind: str) -> None:
             raise {"control": Fault(1, "a\0"), "code": Fault("x", "b"),  # type: ignore[arg-type]
                    "long": Fault(2, "c" * 10 ** 7)}[kind]
 
         dispatcher = Dispatcher([fail, add], multicall=True)
-        calls: list[dict[str, Any]] = [{"methodName": "add", "params": [1, 2]}]
-        calls += [{"methodName": "fail", "params": [kind]} for kind in ("control", "code", "long")]
+        calls = [call_of("add", 1, 2), call_of("fail", "control"), call_of("fail", "code"),
+                 call_of("fail", "long")]
         results = decode_result(dispatcher.dispatch(encode_call(MULTICALL, (calls,))))
-        self.assertEqual([results[0], results[1]["faultString"], results[2]["faultCode"]],
-                         [[3], "a?", APPLICATION_ERROR])
+        self.assertEqual(results[0], [3])
+        self.assertEqual(results[1]["faultString"], "a?")
+        self.assertEqual(results[2]["faultCode"], APPLICATION_ERROR)
         self.assertEqual(len(results[3]["faultString"]), MAX_FAULT_CHARS)
 
 
@@ -218,7 +245,7 @@ def _result(sock: socket.socket, port: Port, body: bytes) -> Any:
 
 
 def _fault(sock: socket.socket, port: Port, body: bytes) -> Fault | None:
-    """The fault that answers a body; None for a result."""
+    """The fault in the reply to `body`; None where it is a result."""
     try:
         _result(sock, port, body)
     except Fault as fault:

@@ -1,10 +1,12 @@
-"""XML-RPC: what holds of ponte/rpc/marshal.py, whatever documents come.
+"""XML-RPC: properties of ponte/rpc/ that hold for every document, good or bad.
 
-A decoder gives what `xmlrpc.client.loads` gives, values and types, or it raises a Fault: of what `loads` would take it
-refuses a DOCTYPE, a rare encoding, another root, too many levels and a call without a name, and nothing else.
-A dispatcher answers everything, in a few words where it is a fault. Plain documents are read by a pattern: mutated
-here on their own, since a parser and a pattern differ in the smallest things. What is encoded is read back as it was,
-by `loads` as well.
+- A decoder returns what `xmlrpc.client.loads` returns, the same values of the same types, or raises
+  a Fault. Of the documents that `loads` accepts, it refuses those with a DOCTYPE, a rare encoding,
+  another root, too many levels, or a call without a name, and no others.
+- A dispatcher replies to everything; a reply that is a fault is short.
+- Plain documents are read by a pattern. They are mutated apart from the others, because a parser
+  and a pattern differ in small details.
+- What is encoded is read back unchanged, by Ponte and by `loads`.
 """
 
 from __future__ import annotations
@@ -35,14 +37,16 @@ from ponte.rpc.marshal import (
 from tests.fuzz.mutate import Target
 
 FAULTS = frozenset((NOT_WELL_FORMED, METHOD_NOT_FOUND, INVALID_PARAMETERS, APPLICATION_ERROR))
-MAX_FAULT_BYTES = 100_000       # of a reply that is a fault, however long the call that it is about
-FINITE_DEPTH = 20               # of values that are made here
+# Bytes of a reply that is a fault, however long the call was.
+MAX_FAULT_BYTES = 100_000
+# Levels and items of the values that are made here.
+FINITE_DEPTH = 20
 MAX_ITEMS = 4
 _HEAD = b"<?xml version='1.0'?>\n"
 
 
 class Shape(NamedTuple):
-    """A document as expat sees it: why Ponte may refuse it though it is well formed."""
+    """A document as expat sees it: the reasons for which Ponte may refuse a well-formed one."""
 
     root: str
     levels: int
@@ -51,7 +55,7 @@ class Shape(NamedTuple):
 
 
 def shape(document: bytes) -> Shape | None:
-    """None if it is not well formed."""
+    """The shape of a document; None if it is not well formed."""
     path: list[str] = []
     levels: list[int] = []
     roots: list[str] = []
@@ -70,13 +74,14 @@ def shape(document: bytes) -> Shape | None:
     parser.XmlDeclHandler = lambda _, encoding, __: encodings.append(encoding or "utf-8")
     try:
         parser.Parse(document, True)
-    except (expat.ExpatError, ValueError, LookupError):     # the latter two for encodings
+    except (expat.ExpatError, ValueError, LookupError):
+        # The last two are raised for encodings.
         return None
     return Shape(roots[0], max(levels), bool(doctypes), *encodings or ["utf-8"])
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal, and of the same types through and through."""
+    """Whether two values are equal and have the same types, at every level."""
     if type(one) is not type(other):
         return False
     if isinstance(one, (list, tuple)):
@@ -84,31 +89,36 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
     if isinstance(one, float):
-        return struct.pack(">d", one) == struct.pack(">d", other) or (math.isnan(one) and math.isnan(other))
-    return bool(one == other or str(one) == str(other) == "NaN")       # which a Decimal may be, too
+        return struct.pack(">d", one) == struct.pack(">d", other) \
+            or (math.isnan(one) and math.isnan(other))
+    # A Decimal may be NaN, too, which is not equal to itself.
+    return bool(one == other or str(one) == str(other) == "NaN")
 
 
 Loaded = tuple[tuple[Any, ...], Optional[str]]
 
 
 def loads(document: bytes) -> tuple[Loaded | None, Fault | None]:
-    """What the standard library makes of a document: values and a name, a fault, or neither."""
+    """What the standard library reads in a document: values and a name, or a fault, or neither."""
     try:
         return xmlrpc.client.loads(document, use_builtin_types=True), None
     except Fault as fault:
         return None, fault
-    except Exception:       # the stock decoder raises whatever it likes
+    except Exception:
+        # The stock decoder raises errors of many types.
         return None, None
 
 
 def check_call(document: bytes) -> str:
+    """A call is read as `loads` reads it, or refused for one of the known reasons."""
     loaded, _ = loads(document)
     try:
         name, params = decode_call(document)
     except Fault as fault:
         assert fault.faultCode == NOT_WELL_FORMED, fault
         refused_why = _why_refused(document, "methodCall")
-        assert not loaded or not loaded[1] or refused_why, f"loads gives {loaded!r:.200}, not {fault}"
+        assert not loaded or not loaded[1] or refused_why, \
+            f"loads gives {loaded!r:.200}, not {fault}"
         return refused_why or "refused"
     assert loaded, f"taken: {name}{params!r:.200}, which loads refuses"
     assert same((params, name), loaded), f"{name}{params!r:.200}, not {loaded!r:.200}"
@@ -116,15 +126,17 @@ def check_call(document: bytes) -> str:
 
 
 def check_result(document: bytes) -> str:
-    loaded, told = loads(document)
+    """A result or a fault is read as `loads` reads it, or refused for one of the known reasons."""
+    loaded, loaded_fault = loads(document)
     try:
         value = decode_result(document)
     except Fault as fault:
-        if told and (fault.faultCode, fault.faultString) == (told.faultCode, told.faultString):
+        if loaded_fault and vars(fault) == vars(loaded_fault):
             return "fault"
         assert fault.faultCode == NOT_WELL_FORMED, fault
         refused_why = _why_refused(document, "methodResponse")
-        assert not loaded or len(loaded[0]) != 1 or refused_why, f"loads gives {loaded!r:.200}, not {fault}"
+        assert not loaded or len(loaded[0]) != 1 or refused_why, \
+            f"loads gives {loaded!r:.200}, not {fault}"
         return refused_why or "refused"
     assert loaded, f"taken: {value!r:.200}, which loads refuses"
     assert same((value,), loaded[0]), f"{value!r:.200}, not {loaded[0]!r:.200}"
@@ -132,13 +144,17 @@ def check_result(document: bytes) -> str:
 
 
 def _why_refused(document: bytes, root: str) -> str:
+    """The reason for which Ponte refuses a well-formed document; "" where there is none."""
     seen = shape(document)
     if not seen:
         return ""
     if not ENCODING.fullmatch(seen.encoding):
         return "an encoding"
-    return "a DOCTYPE" if seen.has_doctype else "too deep" if seen.levels > MAX_DEPTH else \
-        "another root" if seen.root != root else ""
+    if seen.has_doctype:
+        return "a DOCTYPE"
+    if seen.levels > MAX_DEPTH:
+        return "too deep"
+    return "another root" if seen.root != root else ""
 
 
 def _echo(*values: Any) -> Any:
@@ -149,12 +165,13 @@ def _add(one: Any, other: Any) -> Any:
     return one + other
 
 
-_functions: dict[str, Callable[..., Any]] = {"echo": _echo, "pow": _add, "len": len, "hello": _echo}
+_functions: dict[str, Callable[..., Any]] = {
+    "echo": _echo, "pow": _add, "len": len, "hello": _echo}
 _dispatcher = Dispatcher(_functions)
 
 
 def check_dispatch(document: bytes) -> str:
-    """A call has one answer: a result, or a fault with a code of ours, which does not repeat all that came."""
+    """Each document has one reply: a result, or a short fault with one of our codes."""
     reply = _dispatcher.dispatch(document)
     try:
         decode_result(reply)
@@ -165,10 +182,10 @@ def check_dispatch(document: bytes) -> str:
     return "result"
 
 
-# ---- values out of bytes --------------------------------------------------------------------------------
+# ---- values out of bytes -------------------------------------------------------------------------
 
 class _Source:
-    """Choices, made by bytes: what mutates the bytes, mutates the value."""
+    """Choices that are made by bytes, so that a mutation of the bytes changes the value."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0
@@ -189,18 +206,24 @@ class _Source:
 def value_from(source: _Source, depth: int = 0) -> Any:
     """A value of any type that XML-RPC can carry, and some that it cannot."""
     makers: Sequence[Callable[[], Any]] = (
-        source.text, source.text, lambda: int.from_bytes(source.take()[:5], "big", signed=True),
-        lambda: source.byte() % 2 == 0, lambda: struct.unpack(">d", source.take().ljust(8, b"\0")[:8])[0],
-        source.take, lambda: None,
-        lambda: datetime.datetime(1 + source.byte() * 39, 1 + source.byte() % 12, 1 + source.byte() % 28,
-                                  source.byte() % 24, source.byte() % 60, source.byte() % 60),
+        source.text,
+        source.text,
+        lambda: int.from_bytes(source.take()[:5], "big", signed=True),
+        lambda: source.byte() % 2 == 0,
+        lambda: struct.unpack(">d", source.take().ljust(8, b"\0")[:8])[0],
+        source.take,
+        lambda: None,
+        lambda: datetime.datetime(1 + source.byte() * 39, 1 + source.byte() % 12,
+                                  1 + source.byte() % 28, source.byte() % 24, source.byte() % 60,
+                                  source.byte() % 60),
         lambda: [value_from(source, depth + 1) for _ in range(source.byte() % MAX_ITEMS)],
-        lambda: {source.text(): value_from(source, depth + 1) for _ in range(source.byte() % MAX_ITEMS)})
+        lambda: {source.text(): value_from(source, depth + 1)
+                 for _ in range(source.byte() % MAX_ITEMS)})
     return makers[source.byte() % (len(makers) if depth < FINITE_DEPTH else 8)]()
 
 
 def check_round_trip(data: bytes) -> str:
-    """What is encoded is read back as it was, by us and by the standard library."""
+    """What is encoded is read back unchanged, by Ponte and by the standard library."""
     source = _Source(data)
     params = tuple(value_from(source) for _ in range(1 + source.byte() % 3))
     try:
@@ -208,71 +231,97 @@ def check_round_trip(data: bytes) -> str:
     except (TypeError, ValueError, OverflowError) as error:
         return type(error).__name__
     loaded, _ = loads(call)
-    check_plain(params, plain.write_call("echo", params), xmlrpc.client.dumps(params, "echo", allow_none=True))
-    check_plain(params[0], plain.write_result(params[0]), xmlrpc.client.dumps(params[:1], methodresponse=True,
-                                                                              allow_none=True))
-    assert loaded and same(loaded, (params, "echo")), f"loads gives {loaded!r:.300}, not {params!r:.300}"
-    assert same(decode_call(call), ("echo", params)), f"{decode_call(call)!r:.300}, not {params!r:.300}"
-    assert same(decode_result(result), params[0]), f"{decode_result(result)!r:.300}, not {params[0]!r:.300}"
+    check_plain(params, plain.write_call("echo", params),
+                xmlrpc.client.dumps(params, "echo", allow_none=True))
+    check_plain(params[0], plain.write_result(params[0]),
+                xmlrpc.client.dumps(params[:1], methodresponse=True, allow_none=True))
+    assert loaded and same(loaded, (params, "echo")), \
+        f"loads gives {loaded!r:.300}, not {params!r:.300}"
+    assert same(decode_call(call), ("echo", params)), \
+        f"{decode_call(call)!r:.300}, not {params!r:.300}"
+    assert same(decode_result(result), params[0]), \
+        f"{decode_result(result)!r:.300}, not {params[0]!r:.300}"
     return "plain" if len(call) < 300 else "long"
 
 
 def check_plain(value: Any, written: bytes | None, by_library: str) -> None:
-    assert written is None or written == by_library.encode(), f"{value!r:.300} is written as {written!r:.300}"
+    """A value that is written as plain is written as the library writes it."""
+    assert written is None or written == by_library.encode(), \
+        f"{value!r:.300} is written as {written!r:.300}"
 
 
 def check_text(data: bytes) -> str:
-    """Bytes in the place of every plain value, and of the name: the pattern and the parser read the same."""
+    """With any bytes as a plain value, or as the name of a method, the pattern and the parser read
+    the same.
+    """
     head = _HEAD + b"<methodCall>\n<methodName>%s</methodName>\n<params>\n"
     tail = b"</params>\n</methodCall>\n"
     param = b"<param>\n<value><%s>%s</%s></value>\n</param>\n"
     params = [param % (kind, data, kind) for kind in (b"string", b"int", b"boolean")]
-    came = [check_call(head % b"echo" + body + tail) for body in (*params, params[0] + param % (b"int", b"1", b"int"))]
-    came.append(check_call(head % data + tail))
+    two_params = params[0] + param % (b"int", b"1", b"int")
+    found = [check_call(head % b"echo" + body + tail) for body in (*params, two_params)]
+    found.append(check_call(head % data + tail))
     for body in params:
-        check_result(_HEAD + b"<methodResponse>\n<params>\n" + body + b"</params>\n</methodResponse>\n")
-    return f"{came.count('call')} of {len(came)}"
+        check_result(_HEAD + b"<methodResponse>\n<params>\n" + body
+                     + b"</params>\n</methodResponse>\n")
+    return f"{found.count('call')} of {len(found)}"
 
 
-# ---- what is mutated ------------------------------------------------------------------------------------
+# ---- what is mutated -----------------------------------------------------------------------------
 
 _VALUES: Sequence[Any] = (
-    "Hello", "", "a < b & c", 42, -7, True, 2.5, None, b"\0\1\2", datetime.datetime(2024, 2, 29, 12, 30, 45),
-    [1, ["two", []]], {"name": "ana", "cents": 100, "more": {"": [None]}})
+    "Hello", "", "a < b & c", 42, -7, True, 2.5, None, b"\0\1\2",
+    datetime.datetime(2024, 2, 29, 12, 30, 45), [1, ["two", []]],
+    {"name": "ana", "cents": 100, "more": {"": [None]}})
 _DEEP = b"<value><array><data>" * 124 + b"</data></array></value>" * 124
-_PLAIN_CALLS = (encode_call("hello", ("Hello",)), encode_call("pow", (6, 8)), encode_call("system.listMethods", ()),
-                encode_call("echo", (True, -1, "saudação \N{BRIDGE AT NIGHT}")))
-_PLAIN_RESULTS = (encode_result("World"), encode_result(-2147483648), encode_result(False), encode_result(""))
+_PLAIN_CALLS = (
+    encode_call("hello", ("Hello",)), encode_call("pow", (6, 8)),
+    encode_call("system.listMethods", ()),
+    encode_call("echo", (True, -1, "saudação \N{BRIDGE AT NIGHT}")))
+_PLAIN_RESULTS = (encode_result("World"), encode_result(-2147483648), encode_result(False),
+                  encode_result(""))
 _OTHER_CALLS = (
-    encode_call("echo", _VALUES), _HEAD + b"<methodCall><methodName>echo</methodName><params><param>" + _DEEP
-    + b"</param></params></methodCall>", b'<methodCall>\r\n<methodName>pow</methodName><params><param><value><i4>6</i4>'
-    b"</value></param><param><value>8</value></param></params></methodCall>",
-    '<?xml version="1.0" encoding="iso-8859-1"?><methodCall><methodName>echo</methodName><params><param><value>é'
-    "</value></param></params></methodCall>".encode("latin-1"),
+    encode_call("echo", _VALUES),
+    _HEAD + b"<methodCall><methodName>echo</methodName><params><param>" + _DEEP
+    + b"</param></params></methodCall>",
+    b"<methodCall>\r\n<methodName>pow</methodName><params><param><value><i4>6</i4></value></param>"
+    b"<param><value>8</value></param></params></methodCall>",
+    '<?xml version="1.0" encoding="iso-8859-1"?><methodCall><methodName>echo</methodName>'
+    "<params><param><value>é</value></param></params></methodCall>".encode("latin-1"),
     xmlrpc.client.dumps(("é",), "echo", encoding="utf-16").encode("utf-16"))
 _OTHER_RESULTS = (
     encode_result(list(_VALUES)), xmlrpc.client.dumps(Fault(-32500, "ValueError: no")).encode(),
     xmlrpc.client.dumps(Fault(4, "<&>"), methodresponse=True).encode(),
-    _HEAD + b"<methodResponse><params><param><value><ex:nil/></value></param></params></methodResponse>")
+    _HEAD + b"<methodResponse><params><param><value><ex:nil/></value></param></params>"
+    b"</methodResponse>")
 
 WORDS = (
-    b"<", b">", b"&", b"]]>", b"</", b"/>", b"\r", b"\n", b"\r\n", b"\0", b"\x0b", b"\x1f", b"\x7f", b"\xc2\x85",
-    b"\xe2\x80\xa8", b"\xef\xbf\xbe", b"\xef\xbf\xbf", b"\xed\xa0\x80", b"\xf0\x9f\xbf\xbe", b"\xf4\x90\x80\x80",
-    b"\xef\xbb\xbf", b"\xc0\x80", b"\xc2\xa0", b"\xd9\xa5", b"&amp;", b"&#13;", b"&#0;", b"&x;", b"<!--x-->",
-    b"<?x y?>",
-    b"<![CDATA[<]]>", b"<!DOCTYPE a>", b'<!DOCTYPE a [<!ENTITY x "y">]>', b"<?xml version='1.0'?>",
-    b"<?xml version='1.0' encoding='utf-7'?>", b"<value>", b"</value>", b"<value><int>5</int></value>", b"<int>",
-    b"</int>", b"<i4>5</i4>", b"<i8>5</i8>", b"<biginteger>" + b"9" * 5000 + b"</biginteger>",
-    b"<bigdecimal>1e9</bigdecimal>",
-    b"<double>1e999</double>", b"<double>nan</double>", b"<double>" + b"\xc2\x85" * 2000 + b"</double>", b"<nil/>",
-    b"<ex:nil/>", b"<boolean>2</boolean>", b"<boolean>true</boolean>", b"<base64>!</base64>",
-    b"<base64>AAE=</base64>",
-    b"<dateTime.iso8601>20240229T12:30:45</dateTime.iso8601>", b"<dateTime.iso8601>x</dateTime.iso8601>",
-    b"<array><data>",
-    b"</data></array>", b"<struct><member><name>a</name>", b"</member></struct>", b"<param>", b"</param>", b"<params>",
-    b"</params>", b"<fault>", b"</fault>", b"<methodName>", b"</methodName>", b"<methodCall>", b"</methodCall>",
-    b"<methodResponse>", b"</methodResponse>", b"_x", b"a.b", b" 5 ", b"-0", b"+5", b"--5", b"1_0", b"2147483648",
-    b"99999999999", b"0000000005", b"0x5", b"<string>", b"</string>", b"<string/>", _DEEP,
+    # Markup and control characters.
+    b"<", b">", b"&", b"]]>", b"</", b"/>", b"\r", b"\n", b"\r\n", b"\0", b"\x0b", b"\x1f",
+    b"\x7f",
+    # Characters of more than one byte: some are forbidden, some look like others.
+    b"\xc2\x85", b"\xe2\x80\xa8", b"\xef\xbf\xbe", b"\xef\xbf\xbf", b"\xed\xa0\x80",
+    b"\xf0\x9f\xbf\xbe", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"\xc0\x80", b"\xc2\xa0",
+    b"\xd9\xa5",
+    # Entities, comments, declarations.
+    b"&amp;", b"&#13;", b"&#0;", b"&x;", b"<!--x-->", b"<?x y?>", b"<![CDATA[<]]>",
+    b"<!DOCTYPE a>", b'<!DOCTYPE a [<!ENTITY x "y">]>', b"<?xml version='1.0'?>",
+    b"<?xml version='1.0' encoding='utf-7'?>",
+    # Values.
+    b"<value>", b"</value>", b"<value><int>5</int></value>", b"<int>", b"</int>", b"<i4>5</i4>",
+    b"<i8>5</i8>", b"<biginteger>" + b"9" * 5000 + b"</biginteger>",
+    b"<bigdecimal>1e9</bigdecimal>", b"<double>1e999</double>", b"<double>nan</double>",
+    b"<double>" + b"\xc2\x85" * 2000 + b"</double>", b"<nil/>", b"<ex:nil/>",
+    b"<boolean>2</boolean>", b"<boolean>true</boolean>", b"<base64>!</base64>",
+    b"<base64>AAE=</base64>", b"<dateTime.iso8601>20240229T12:30:45</dateTime.iso8601>",
+    b"<dateTime.iso8601>x</dateTime.iso8601>", b"<array><data>", b"</data></array>",
+    b"<struct><member><name>a</name>", b"</member></struct>",
+    # The frame of a document.
+    b"<param>", b"</param>", b"<params>", b"</params>", b"<fault>", b"</fault>", b"<methodName>",
+    b"</methodName>", b"<methodCall>", b"</methodCall>", b"<methodResponse>", b"</methodResponse>",
+    # Names and numbers.
+    b"_x", b"a.b", b" 5 ", b"-0", b"+5", b"--5", b"1_0", b"2147483648", b"99999999999",
+    b"0000000005", b"0x5", b"<string>", b"</string>", b"<string/>", _DEEP,
 )
 PLAIN_WORDS = tuple(word for word in WORDS if len(word) < 60)
 
@@ -281,8 +330,10 @@ TARGETS = (
     Target("results", _PLAIN_RESULTS + _OTHER_RESULTS, WORDS, check_result),
     Target("plain calls", _PLAIN_CALLS, PLAIN_WORDS, check_call),
     Target("plain results", _PLAIN_RESULTS, PLAIN_WORDS, check_result),
-    Target("plain text", (b"Hello", b"42", b"-7", b"1", b"system.x", "\u00e9\u20ac\U0001f600".encode()), PLAIN_WORDS,
-           check_text),
+    Target("plain text",
+           (b"Hello", b"42", b"-7", b"1", b"system.x", "\u00e9\u20ac\U0001f600".encode()),
+           PLAIN_WORDS, check_text),
     Target("dispatch", _PLAIN_CALLS + _OTHER_CALLS, WORDS, check_dispatch),
-    Target("round trip", tuple(bytes(range(at, at + 40)) for at in range(0, 210, 7)), PLAIN_WORDS, check_round_trip),
+    Target("round trip", tuple(bytes(range(at, at + 40)) for at in range(0, 210, 7)),
+           PLAIN_WORDS, check_round_trip),
 )
