@@ -35,7 +35,8 @@ from ponte.discovery.leases import ALL
 from ponte.net import events, wire
 from ponte.net.address import Address, show
 from ponte.net.events import EventEngine
-from ponte.net.message import ProtocolError, Reply, Request, once, text_reply
+from ponte.net.known_heads import cached
+from ponte.net.message import ProtocolError, Reply, Request, text_reply
 from ponte.net.threads import ThreadEngine
 from ponte.net.tls import Tls
 from ponte.process.keys import key_for_listening
@@ -197,7 +198,7 @@ class Proxy:
                 own.headers["Served-By"] = self.served_by
                 return own
         # 2. A repeat is for the proxy that got the first attempt: only it knows the route.
-        headers = once(CallHeaders.parse, request.headers)
+        headers = cached(CallHeaders.parse, request.headers)
         if headers.repeat_for is not None and headers.repeat_for != str(self.incarnation):
             raise ProtocolError(412, "the proxy that you mean is gone; this is another incarnation")
         # 3. A caller that sends no call id gets one, for this hop.

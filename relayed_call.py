@@ -26,12 +26,12 @@ from ponte.calls.endpoint import Endpoint
 from ponte.calls.hop import CallHeaders, Result, attempt_lines
 from ponte.calls.once import CallMemory, Forgotten
 from ponte.calls.rule import Attempt, Call, Outcome
+from ponte.net.known_heads import cached
 from ponte.net.message import (
     ProtocolError,
     Reply,
     Request,
     lines_of,
-    once,
     text_reply,
     write_request,
 )
@@ -168,7 +168,7 @@ class RelayedCall:
 
     def _passed_on(self, reply: Reply) -> Reply:
         """The server's reply, with the headers of our hop."""
-        headers = {**once(_end_to_end, reply.headers), "via": self._shared.via,
+        headers = {**cached(_end_to_end, reply.headers), "via": self._shared.via,
                    "call-attempt": str(self._number)}
         return Reply(reply.status, headers, reply.body)
 
@@ -189,7 +189,7 @@ class RelayedCall:
         via = self._shared.via
         if "via" in headers:
             via = f"{headers['via']}, {via}"
-        lines = f"{once(_lines_to_pass_on, headers)}{ours}Via: {via}\r\n"
+        lines = f"{cached(_lines_to_pass_on, headers)}{ours}Via: {via}\r\n"
         return write_request(method, target, lines, body)
 
 

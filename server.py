@@ -28,7 +28,8 @@ from ponte.calls.hop import MAX_TIMEOUT_S, CallHeaders, call_id_of
 from ponte.calls.once import CallMemory, Forgotten
 from ponte.discovery.beats import Beat, check_name
 from ponte.net.address import Address, show
-from ponte.net.message import ProtocolError, Reply, Request, once, text_reply
+from ponte.net.known_heads import cached
+from ponte.net.message import ProtocolError, Reply, Request, text_reply
 from ponte.net.tls import Tls
 from ponte.net.wire import Listener
 from ponte.process.keys import key_for_listening
@@ -208,7 +209,7 @@ class Server:
     def _call(self, request: Request, xml: bytes, received_at: float) -> Reply:
         """The reply to an attempt of a call."""
         # 1. A repeat is for one incarnation: only it remembers the call.
-        call, call_id = once(CallHeaders.parse, request.headers), call_id_of(request)
+        call, call_id = cached(CallHeaders.parse, request.headers), call_id_of(request)
         if call.repeat_for is not None and call.repeat_for != str(self.incarnation):
             raise ProtocolError(412, "the process that you mean is gone; "
                                      "this is another incarnation")

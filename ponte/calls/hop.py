@@ -24,7 +24,8 @@ from typing import NamedTuple
 
 from ponte.calls.rule import Attempt, Outcome, outcome_of_failure, outcome_of_reply
 from ponte.net.address import show
-from ponte.net.message import ProtocolError, Reply, Request, once
+from ponte.net.known_heads import cached
+from ponte.net.message import ProtocolError, Reply, Request
 from ponte.net.pool import ExchangeError, Pool
 
 # Characters. Ours have 32.
@@ -128,7 +129,7 @@ def failure(error: ExchangeError) -> Result:
 def judge(reply: Reply) -> Result:
     """The result of an attempt that got a whole reply."""
     status, headers = reply.status, reply.headers
-    what, number = once(_described_by, headers)
+    what, number = cached(_described_by, headers)
     outcome = outcome_of_reply(status, headers.get("not-executed") == "1")
     if status != 200:
         lines = reply.body.decode("utf-8", "replace").strip().splitlines()

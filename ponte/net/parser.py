@@ -1,47 +1,57 @@
-"""HTTP/1.1 parser."""
+r"""How HTTP/1.1 messages are read: bytes in, whole messages out, without a socket.
+
+A message comes out whole or not at all: no request and no reply is seen before its last byte has
+arrived. Rule R (ponte/calls/rule.py) rests on that. The parser has no socket (it is "sans-IO"), so
+that one parser serves blocking threads and event loops.
+
+Wire format: RFC 9112, read strictly. Where two readers could read the same bytes in two ways, the
+parser refuses them: an attacker would hide a second request in such bytes ("request smuggling").
+
+A parser repeats three steps, and each may have to wait for more bytes:
+
+    the head    up to the first empty line     -> `_take_head`
+    the body    by its length, or in chunks    -> `_take`, or ponte/net/chunked.py
+    the message comes out                      -> `_message`
+
+Not guaranteed: anything after a ProtocolError. The parser no longer knows where the next message
+begins, so the connection must be closed.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from ponte.net.chunked import ChunkedBody
+from ponte.net.fields import TEXT, TOKEN, parse_fields
+from ponte.net.framing import CHUNKED, body_length, keeps_alive
+from ponte.net.known_heads import Headers, remember, without_call_id
 from ponte.net.message import (
     CONTINUE,
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
-    MAX_HEADERS,
-    MAX_KNOWN_HEAD_BYTES,
-    MAX_KNOWN_HEADS,
     MAX_TARGET_BYTES,
-    Headers,
     ProtocolError,
     Reply,
     Request,
 )
+from ponte.net.target import HOST, is_target, path_of
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"                                    # RFC 9110 section 5.6.2
-_METHOD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}"                              # the same, of a length that methods have
-_TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"                                      # field values: no control characters
+# A method is a token (RFC 9110 section 9.1); no method is longer than this.
+_METHOD = TOKEN[:-1] + "{1,32}"
 _REQUEST_LINE = re.compile(rf"({_METHOD}) ([!-\x22$-~]+) HTTP/([0-9])\.([0-9])\r\n")
-_STATUS_LINE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: {_TEXT})?\r\n")
-_FIELD = re.compile(rf"^({_TOKEN}):({_TEXT})\r\n", re.MULTILINE)
-_LENGTH = re.compile(r"[0-9]{1,15}")                                       # int() alone would take "+5" and "1_0"
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-_HOST = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_ABSOLUTE = re.compile(rf"https?://({_HOST.pattern})([/?].*)?", re.IGNORECASE)   # a target that names its host, too
-_BEGINNING = re.compile(rf"{_METHOD}(?: |\Z)".encode())                    # of a request, however little of it is there
-_LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))      # the same
-_ONLY_ONCE = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key", "if-match",
-                        "call-idempotent", "call-timeout-ms", "call-attempt"))
-_END_TO_END = frozenset(("host", "content-length"))         # who takes these away for "Connection" changes the message
-_CHUNKED = -1
-_CALL_ID = b"\r\nIdempotency-Key: "                # the one line that is new in every request of a stub...
-_CALL_ID_IN_LOWER_CASE = _CALL_ID.lower()           # ...as HAProxy passes it on...
-_CALL_ID_CHARS = 32                                 # ...and the length of its value
+_STATUS_LINE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: {TEXT})?\r\n")
+# The beginning of a request line, however little of it has come; and one that is too long.
+_BEGINNING = re.compile(rf"{_METHOD}(?: |\Z)".encode())
+_LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))
 
 
 class _Head(NamedTuple):
-    """A parsed head: the words of its first line, its headers, and how long the body is (or _CHUNKED)."""
+    """A parsed head. Parsers share it, so it is never changed.
+
+    `words` of the first line: method and target, or the status. `length`: the bytes of the body, or
+    CHUNKED.
+    """
 
     words: tuple[str, ...]
     headers: Headers
@@ -49,104 +59,27 @@ class _Head(NamedTuple):
     keep_alive: bool
 
 
-def _parse_fields(text: str, start: int) -> Headers:
-    """The header lines of `text` from `start` on; raises ProtocolError on any line that is not one."""
-    fields = _FIELD.findall(text, start)
-    if len(fields) != text.count("\n", start):      # a line was skipped: bare LF, folding, control character...
-        raise ProtocolError(400, "malformed header line")
-    if len(fields) > MAX_HEADERS:
-        raise ProtocolError(431, f"more than {MAX_HEADERS} headers")
-    headers = Headers()
-    for field, text_of_value in fields:
-        name, value = field.lower(), text_of_value.strip(" \t")
-        if name not in headers:
-            headers[name] = value
-        elif name in _ONLY_ONCE:
-            raise ProtocolError(400, f"two headers {name}")
-        else:
-            headers[name] += f", {value}"
-    return headers
-
-
-def _without_call_id(raw: bytes) -> tuple[bytes, str | None]:
-    """A head without the line of its call id, and the id, where they are written as a stub does."""
-    at = raw.find(_CALL_ID)
-    if at < 0:
-        at = raw.find(_CALL_ID_IN_LOWER_CASE)
-    if at < 0:
-        return raw, None
-    start = at + len(_CALL_ID)
-    end = start + _CALL_ID_CHARS
-    call_id = raw[start:end]
-    if not call_id.isalnum() or raw[end:end + 2] != b"\r\n":
-        return raw, None
-    return raw[:at] + raw[end:], call_id.decode()
-
-
-def _is_target(method: str, target: str) -> bool:
-    """RFC 9112 section 3.2. What is no target means different things to different readers: no proxy passes it on."""
-    if method == "CONNECT":
-        return _HOST.fullmatch(target) is not None
-    return target.startswith("/") or (method, target) == ("OPTIONS", "*") or _ABSOLUTE.fullmatch(target) is not None
-
-
-def _path_of(target: str, host: str | None) -> str:
-    """The target without the host that it may name (RFC 9112 section 3.2.2): `host`, or the request has two."""
-    absolute = _ABSOLUTE.fullmatch(target)
-    if not absolute:
-        return target
-    named, path = absolute[1], absolute[2] or ""
-    if host is not None and named.lower() != host.lower():
-        raise ProtocolError(400, "a target of another host than the Host header")
-    return path if path.startswith("/") else f"/{path}"
-
-
-def _body_length(headers: dict[str, str], minor: str, most: int) -> int | None:
-    """How the body is framed (RFC 9112 section 6): its length, _CHUNKED, or None where no header says."""
-    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
-    if coding is not None:
-        if length is not None:
-            raise ProtocolError(400, "both Content-Length and Transfer-Encoding")
-        if minor == "0":
-            raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
-        if coding.lower() != "chunked":
-            raise ProtocolError(501, "Transfer-Encoding other than chunked")
-        return _CHUNKED
-    if length is None:
-        return None
-    if not _LENGTH.fullmatch(length):
-        raise ProtocolError(400, "Content-Length is not a number")
-    if int(length) > most:
-        raise ProtocolError(413, f"a body of more than {most} bytes")
-    return int(length)
-
-
-def _keeps_alive(headers: dict[str, str], minor: str) -> bool:
-    """HTTP/1.0 always closes; HTTP/1.1 closes where it says so (RFC 9112 section 9.3)."""
-    connection = headers.get("connection", "").lower()
-    if connection and not _END_TO_END.isdisjoint(option.strip(" \t") for option in connection.split(",")):
-        raise ProtocolError(400, "a Connection header that names one which is not of this connection")
-    return minor != "0" and "close" not in connection
-
-
 M = TypeVar("M", Request, Reply)
 
 
 class Parser(Generic[M]):
-    """Bytes in, whole messages out. Pipelined bytes wait inside for the next `next_message`.
+    """Bytes in, whole messages out. Bytes of later messages wait inside for `next_message`.
 
-    Not thread-safe. After a ProtocolError the connection has lost its framing: close it.
+    Not thread-safe. Never blocks. After a ProtocolError, close the connection.
     """
 
-    # Heads that were parsed before, by their bytes: those of one caller are all alike. Shared by all parsers of a kind:
-    # a kind that takes longer bodies has its own.
+    # Heads that were parsed before, by their bytes (known_heads.py). All parsers of one class share
+    # them; a class that takes longer bodies has its own.
     _known: ClassVar[dict[bytes, _Head]]
     max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
 
     def __init__(self) -> None:
-        self._buffer: bytes | bytearray = b""     # bytes as long as one read brings whole messages: no copy
-        self._head: _Head | None = None              # may be known to other parsers, too: never changed
-        self._chunks: _Chunks | None = None
+        # It is `bytes` while each read brings whole messages, so that nothing is copied; else a
+        # bytearray.
+        self._buffer: bytes | bytearray = b""
+        # The head whose body is being read, and the reader of that body if it is chunked.
+        self._head: _Head | None = None
+        self._chunks: ChunkedBody | None = None
 
     @property
     def in_message(self) -> bool:
@@ -154,6 +87,7 @@ class Parser(Generic[M]):
         return bool(self._buffer) or self._head is not None
 
     def feed(self, data: bytes) -> None:
+        """Takes bytes that have arrived, in pieces of any size."""
         if self._buffer:
             self._growing_buffer().extend(data)
         else:
@@ -161,24 +95,30 @@ class Parser(Generic[M]):
 
     def next_message(self) -> M | None:
         """The next whole message, or None while it is not all there. Raises ProtocolError."""
+        # 1. The head.
         head = self._head
         if head is None:
             head = self._head = self._take_head()
             if head is None:
                 return None
-            self._chunks = _Chunks(self.max_body_bytes) if head.length == _CHUNKED else None
-        body = self._chunks.take(self._growing_buffer()) if self._chunks else self._take(head.length)
+            self._chunks = ChunkedBody(self.max_body_bytes) if head.length == CHUNKED else None
+        # 2. The body.
+        if self._chunks:
+            body = self._chunks.take(self._growing_buffer())
+        else:
+            body = self._take(head.length)
         if body is None:
             return None
+        # 3. The message.
         self._head = None
         return self._message(head, body)
 
     def take_interim(self) -> bytes:
-        """What must be sent now so that the other side goes on with its message; mostly nothing."""
+        """What must be sent now so that the other side sends the rest of its message; often b""."""
         return b""
 
     def _growing_buffer(self) -> bytearray:
-        """The buffer as one that can grow, and be eaten from its front, at no cost."""
+        """The buffer as a bytearray, which grows, and loses bytes at its front, without a copy."""
         if isinstance(self._buffer, bytes):
             self._buffer = bytearray(self._buffer)
         return self._buffer
@@ -188,7 +128,8 @@ class Parser(Generic[M]):
         buffer = self._buffer
         if len(buffer) < length:
             return None
-        if len(buffer) == length:       # the end of what came, as it mostly is with a body
+        # The usual case: the body is the last of what has come.
+        if len(buffer) == length:
             self._buffer = b""
             return bytes(buffer)
         taken = bytes(buffer[:length])
@@ -199,29 +140,24 @@ class Parser(Generic[M]):
         return taken
 
     def _take_head(self) -> _Head | None:
+        """The next head, if all of it is there. Heads of interim replies are skipped."""
         head = None
-        while head is None:         # more than once only for interim replies
+        while head is None:
             end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
             if end < 0:
-                self._judge_part(self._buffer)
+                self._check_unfinished(self._buffer)
                 return None
             raw = self._take(end + 4)
             assert raw is not None
             head = self._read_head(raw)
         return head
 
-    def _remember(self, raw: bytes, head: _Head) -> None:
-        if len(raw) <= MAX_KNOWN_HEAD_BYTES:
-            if len(self._known) >= MAX_KNOWN_HEADS:
-                self._known.clear()     # those in use are back at once
-            self._known[raw] = head
-
-    def _judge_part(self, part: bytes | bytearray) -> None:
-        """Raises ProtocolError as soon as an unfinished head cannot become a good one."""
+    def _check_unfinished(self, part: bytes | bytearray) -> None:
+        """Raises ProtocolError as soon as an unfinished head cannot become a valid one."""
         raise NotImplementedError
 
     def _read_head(self, raw: bytes) -> _Head | None:
-        """The head in these bytes; None for one that is to be passed over."""
+        """The head in these bytes; None if it is to be ignored."""
         raise NotImplementedError
 
     def _message(self, head: _Head, body: bytes) -> M:
@@ -229,77 +165,107 @@ class Parser(Generic[M]):
 
 
 class RequestParser(Parser[Request]):
-    """The server's side."""
+    r"""Reads requests: the server's side.
+
+    >>> parser = RequestParser()
+    >>> parser.feed(b"POST /greeter HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\n\r\nhel")
+    >>> parser.next_message() is None
+    True
+    >>> parser.feed(b"lo")
+    >>> request = parser.next_message()
+    >>> request.method, request.target, request.body
+    ('POST', '/greeter', b'hello')
+    """
 
     _known: ClassVar[dict[bytes, _Head]] = {}
 
     def __init__(self) -> None:
         super().__init__()
-        self._call_id: str | None = None     # of the head, which is without it
-        self._continued = False                 # the client has been told to go on
+        # The call id of the request whose head is in self._head: known heads are without it.
+        self._call_id: str | None = None
+        # Whether "100 Continue" was given out for that request.
+        self._continued = False
 
     def take_interim(self) -> bytes:
-        """"100 Continue", once, while a client waits for it before it sends the body (RFC 9110 section 10.1.1)."""
-        if self._continued or self._head is None or self._buffer or "expect" not in self._head.headers:
+        """"100 Continue", once for a client that waits for it (RFC 9110 section 10.1.1)."""
+        if (self._continued or self._head is None or self._buffer
+                or "expect" not in self._head.headers):
             return b""
         self._continued = True
         return CONTINUE
 
-    def _judge_part(self, part: bytes | bytearray) -> None:
+    def _check_unfinished(self, part: bytes | bytearray) -> None:
+        # 1. It begins with a method (RFC 9112 section 3.1).
         if part and not _BEGINNING.match(part):
             raise ProtocolError(400, "not an HTTP request")
+        # 2. The request line, or what has come of it (RFC 9112 section 3).
         line_end = part.find(b"\r\n")
         if line_end < 0 and _LONG_TARGET.match(part):
             raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
         if line_end >= 0:
             self._parse_request_line(part[:line_end + 2].decode("latin-1"))
+        # 3. Each line ends in CRLF (RFC 9112 section 2.2).
         if part.count(b"\n") != part.count(b"\r\n"):
             raise ProtocolError(400, "a line that ends in a bare LF")
+        # 4. The limit of the whole head.
         if len(part) > MAX_HEAD_BYTES:
             raise ProtocolError(431, f"headers of more than {MAX_HEAD_BYTES} bytes")
 
-    def _parse_request_line(self, text: str) -> re.Match[str]:
-        line = _REQUEST_LINE.match(text)
-        if not line:
-            raise ProtocolError(400, "malformed request line")
-        if line[3] != "1":
-            raise ProtocolError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
-        if not _is_target(line[1], line[2]):
-            raise ProtocolError(400, "malformed target")
-        if len(line[2]) > MAX_TARGET_BYTES:
-            raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
-        return line
-
     def _read_head(self, raw: bytes) -> _Head:
-        """Parses a head strictly, call id and all; from then on it is known with any call id."""
-        shape, call_id = _without_call_id(raw)
+        """The head in these bytes, from the known ones if possible. Its call id is kept apart."""
+        shape, call_id = without_call_id(raw)
         head = self._known.get(shape)
         if head is None:
             head = self._parse_head(raw[:-2].decode("latin-1"))
-            named = head.headers.pop("idempotency-key", None)
-            if named == call_id:        # else it is written in a way of its own, and still in the shape
-                self._remember(shape, head)
-            call_id = named
+            parsed_id = head.headers.pop("idempotency-key", None)
+            # They differ if the id is not of a stub's form. Then `shape` still has its line, and
+            # would make this head known for this one id: it is not remembered.
+            if parsed_id == call_id:
+                remember(self._known, shape, head)
+            call_id = parsed_id
         self._call_id = call_id
         return head
 
     def _parse_head(self, text: str) -> _Head:
+        # 1. The request line (RFC 9112 section 3).
         line = self._parse_request_line(text)
         method, minor = line[1], line[4]
-        headers = _parse_fields(text, line.end())
-        if not _HOST.fullmatch(headers.get("host", "" if minor != "0" else "none")):
+        # 2. The header fields (RFC 9112 section 5).
+        headers = parse_fields(text, line.end())
+        # 3. A valid Host, which only HTTP/1.0 may leave out (RFC 9112 section 3.2).
+        if not HOST.fullmatch(headers.get("host", "" if minor != "0" else "none")):
             raise ProtocolError(400, "no valid Host header")
-        target = _path_of(line[2], headers.get("host"))
+        # 4. The target without its host (RFC 9112 section 3.2.2).
+        target = path_of(line[2], headers.get("host"))
+        # 5. An expectation: "100-continue" alone, and not in HTTP/1.0 (RFC 9110 section 10.1.1).
         if minor == "0":
-            headers.pop("expect", None)     # RFC 9110 section 10.1.1: not for HTTP/1.0
+            headers.pop("expect", None)
         if headers.get("expect", "100-continue").lower() != "100-continue":
             raise ProtocolError(417, "unknown Expect header")
-        length = _body_length(headers, minor, self.max_body_bytes)
+        # 6. The length of the body; without a header, a request has no body (RFC 9112 section 6.3).
+        length = body_length(headers, minor, self.max_body_bytes)
         if length is None:
             if method in ("POST", "PUT", "PATCH"):
                 raise ProtocolError(411, f"{method} without Content-Length")
             length = 0
-        return _Head((method, target), headers, length, _keeps_alive(headers, minor))
+        # 7. Whether the connection stays open (RFC 9112 section 9.3).
+        return _Head((method, target), headers, length, keeps_alive(headers, minor))
+
+    def _parse_request_line(self, text: str) -> re.Match[str]:
+        """Method, target and the version's two digits, as groups 1 to 4 (RFC 9112 section 3)."""
+        # 1. Three words with one space between them.
+        line = _REQUEST_LINE.match(text)
+        if not line:
+            raise ProtocolError(400, "malformed request line")
+        # 2. The version (RFC 9112 section 2.3).
+        if line[3] != "1":
+            raise ProtocolError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        # 3. The target (RFC 9112 section 3.2).
+        if not is_target(line[1], line[2]):
+            raise ProtocolError(400, "malformed target")
+        if len(line[2]) > MAX_TARGET_BYTES:
+            raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
+        return line
 
     def _message(self, head: _Head, body: bytes) -> Request:
         self._continued = False
@@ -308,103 +274,58 @@ class RequestParser(Parser[Request]):
 
 
 class ReplyParser(Parser[Reply]):
-    """The client's side. Interim replies (1xx) are passed over."""
+    r"""Reads replies: the client's side. Interim replies (1xx) are ignored.
+
+    >>> parser = ReplyParser()
+    >>> parser.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nWorld")
+    >>> parser.next_message().body
+    b'World'
+    """
 
     _known: ClassVar[dict[bytes, _Head]] = {}
 
-    def _judge_part(self, part: bytes | bytearray) -> None:
+    def _check_unfinished(self, part: bytes | bytearray) -> None:
+        # 1. It begins with the version (RFC 9112 section 4).
         if not part.startswith(b"HTTP/1."[:len(part)]):
             raise ProtocolError(502, "not an HTTP reply")
+        # 2. The limit of the whole head.
         if len(part) > MAX_HEAD_BYTES:
             raise ProtocolError(502, f"headers of more than {MAX_HEAD_BYTES} bytes")
 
     def _read_head(self, raw: bytes) -> _Head | None:
+        """The head in these bytes, from the known ones if possible; None for an interim reply."""
         head = self._known.get(raw)
         if head is None:
             head = self._parse_head(raw[:-2].decode("latin-1"))
             if head is not None:
-                self._remember(raw, head)
+                remember(self._known, raw, head)
         return head
 
     def _parse_head(self, text: str) -> _Head | None:
+        # 1. The status line (RFC 9112 section 4).
         line = _STATUS_LINE.match(text)
         if not line:
             raise ProtocolError(502, "malformed status line")
         minor, status = line[1], line[2]
-        headers = _parse_fields(text, line.end())
+        # 2. The header fields (RFC 9112 section 5).
+        headers = parse_fields(text, line.end())
+        # 3. An interim reply: the final one comes after it (RFC 9110 section 15.2). But after 101
+        #    the stream would be another protocol (RFC 9110 section 7.8).
         if status == "101":
             raise ProtocolError(502, "a change of protocol that nobody asked for")
         if status[0] == "1":
-            return None             # the real one comes after it
-        length = 0 if status in ("204", "304") else _body_length(headers, minor, self.max_body_bytes)
+            return None
+        # 4. The length of the body (RFC 9112 section 6.3): 204 and 304 have none (item 1). Without
+        #    a header, the end of the stream would be the end of the body (item 8): refused.
+        if status in ("204", "304"):
+            length: int | None = 0
+        else:
+            length = body_length(headers, minor, self.max_body_bytes)
         if length is None:
             raise ProtocolError(502, "a reply without a length cannot be told from a truncated one")
-        return _Head((status,), headers, length, _keeps_alive(headers, minor))
+        # 5. Whether the connection stays open (RFC 9112 section 9.3).
+        return _Head((status,), headers, length, keeps_alive(headers, minor))
 
     def _message(self, head: _Head, body: bytes) -> Reply:
         (status,), headers, _, keep_alive = head
         return Reply(int(status), headers, body, keep_alive)
-
-
-class _Chunks:
-    """A chunked body on its way (RFC 9112 section 7.1). Extensions and trailers are checked and dropped."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._body = bytearray()
-        self._size: int | None = None            # of the chunk that is being read; 0 from the last one on
-        self._trailers = 0
-
-    def take(self, buffer: bytearray) -> bytes | None:
-        """Moves what it can out of `buffer`; the whole body once its last line is there."""
-        while True:
-            if self._size is None or self._size == 0:
-                line = _take_line(buffer)
-                if line is None:
-                    return None
-                if self._size == 0:
-                    if not line:
-                        return bytes(self._body)
-                    self._check_trailer(line)
-                else:
-                    self._start_chunk(line)
-            elif not self._take_data(buffer, self._size):
-                return None
-
-    def _start_chunk(self, line: bytes) -> None:
-        match = _CHUNK_SIZE.fullmatch(line)
-        if not match:
-            raise ProtocolError(400, "malformed chunk size")
-        self._size = int(match[1], 16)
-        if len(self._body) + self._size > self._most:
-            raise ProtocolError(413, f"a body of more than {self._most} bytes")
-
-    def _take_data(self, buffer: bytearray, size: int) -> bool:
-        if len(buffer) < size + 2:
-            return False
-        if buffer[size:size + 2] != b"\r\n":
-            raise ProtocolError(400, "a chunk longer than its size")
-        self._body += buffer[:size]
-        del buffer[:size + 2]
-        self._size = None
-        return True
-
-    def _check_trailer(self, line: bytes) -> None:
-        self._trailers += 1
-        if self._trailers > MAX_HEADERS:
-            raise ProtocolError(431, f"more than {MAX_HEADERS} trailers")
-        _parse_fields(line.decode("latin-1") + "\r\n", 0)
-
-
-def _take_line(buffer: bytearray) -> bytes | None:
-    """One line of chunked framing, without its CRLF; None while it is not all there."""
-    end = buffer.find(b"\n", 0, MAX_TARGET_BYTES)
-    if end < 0:
-        if len(buffer) >= MAX_TARGET_BYTES:
-            raise ProtocolError(400, "an endless line in a chunked body")
-        return None
-    line = bytes(buffer[:end + 1])
-    if not line.endswith(b"\r\n"):
-        raise ProtocolError(400, "a line that ends in a bare LF")
-    del buffer[:end + 1]
-    return line[:-2]

@@ -31,7 +31,7 @@ from registry import Registry
 from server import Server
 from tests.fakes import endpoint, hurry_listeners, show_to
 from tests.net.engines import Mute, reset
-from tests.net.test_message import REFUSED
+from tests.net import test_chunked, test_parser
 from tests.net.test_wire import PATIENCE_S
 
 SEED = 5
@@ -81,7 +81,7 @@ CALLED = ("server", *PROXIES)
 
 ROWS: Sequence[Row] = (
     *[Row(name, lambda port, stream=stream: stream, status)  # type: ignore[misc]   # a default freezes the loop's value
-      for name, stream, status in REFUSED],
+      for name, stream, status in (*test_parser.REFUSED, *test_chunked.REFUSED)],
     Row("random bytes", lambda port: random.Random(SEED).randbytes(400), 400),
     Row("a TLS hello", lambda port: TLS_HELLO, 400),
     Row("a body over the cap", lambda port: port.post(f"Content-Length: {MAX_BODY_BYTES + 1}"), 413),

@@ -268,7 +268,7 @@ class Relayed(Case):
 
     def assert_same(self, sent: Message, passed: Message) -> None:
         """One message, of one length, and nothing of the caller's hop in it."""
-        self.assertEqual((passed.first[:2], passed.body), (sent.first[:2], sent.body))
+        self.assertEqual((passed.words[:2], passed.body), (sent.words[:2], sent.body))
         names = [name for name, _ in passed.headers]
         self.assertEqual(names.count(b"content-length"), 1)
         self.assertEqual(len(names), len(set(names)))
@@ -282,10 +282,10 @@ class Smuggling(Relayed):
         for row in ROWS:
             with self.subTest(row.name), self.server(lambda message: OK) as recorder:
                 replies = self.exchange(row.stream)
-                self.assertEqual(tuple(int(reply.first[1]) for reply in replies), row.statuses)
+                self.assertEqual(tuple(int(reply.words[1]) for reply in replies), row.statuses)
                 passed = self.passed_on(recorder)
                 self.assertEqual(tuple(message.body for message in passed), row.bodies)
-                sent = [message for message in strict.read_requests(row.stream).messages if message.first[0] == b"POST"]
+                sent = [message for message in strict.read_requests(row.stream).messages if message.words[0] == b"POST"]
                 for one, other in zip(sent, passed):
                     self.assert_same(one, other)
 
@@ -301,7 +301,7 @@ class Smuggling(Relayed):
                 self.exchange(stream)
                 passed = self.passed_on(recorder)[before:]
                 sent = [message for message in strict.read_requests(stream).messages
-                        if message.first[0] == b"POST" and message.first[1].strip(b"/") == b"greeter"]
+                        if message.words[0] == b"POST" and message.words[1].strip(b"/") == b"greeter"]
                 self.assertLessEqual(len(passed), len(sent), stream)
                 for one, other in zip(sent, passed):
                     self.assert_same(one, other)
@@ -314,7 +314,7 @@ class Smuggling(Relayed):
             with self.subTest(name), self.server(
                     lambda message, answer=answer: OK if message.body == b"next" else answer):  # type: ignore[misc]
                 reply, = self.exchange(HEAD + LENGTH_5 + b"Call-Idempotent: 1\r\n\r\nhello")
-                self.assertEqual((int(reply.first[1]), body and reply.body), (status, body))
+                self.assertEqual((int(reply.words[1]), body and reply.body), (status, body))
                 self.assertTrue({b"x-secret", b"keep-alive", b"set-cookie"}.isdisjoint(dict(reply.headers)))
             with self.subTest(f"after {name}"), self.server(lambda message: OK):
                 reply, = self.exchange(HEAD + b"Content-Length: 4\r\n\r\nnext")

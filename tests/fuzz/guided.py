@@ -20,7 +20,8 @@ from pathlib import Path
 
 from tests.fuzz.mutate import Target
 
-READERS = ("ponte.net.parser", "ponte.net.message", "ponte.rpc.marshal", "ponte.rpc.plain", "ponte.discovery.beats", "xmlrpc.client", "json.decoder")
+READERS = ("ponte.net.parser", "ponte.net.fields", "ponte.net.framing", "ponte.net.chunked", "ponte.net.target",
+           "ponte.net.known_heads", "ponte.net.message", "ponte.rpc.marshal", "ponte.rpc.plain", "ponte.discovery.beats", "xmlrpc.client", "json.decoder")
 
 
 def main(arguments: Sequence[str]) -> int:

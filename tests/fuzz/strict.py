@@ -1,26 +1,30 @@
-"""A second reader of HTTP/1.1, for tests alone: it takes what RFC 9112 allows in so many words, and nothing else.
+"""A second reader of HTTP/1.1, for tests: it takes what RFC 9112 allows, and nothing else.
 
-It shares no line and no method with ponte/net/message.py: a whole stream is read front to back, byte by byte where it
-matters, and there is neither a regular expression nor a buffer that grows. What Ponte takes and this one refuses, or
-reads otherwise, is a way to smuggle.
+It shares no line and no method with ponte/net/parser.py: it reads a whole stream from front to
+back, byte by byte where that matters, without regular expressions and without a buffer that grows.
+If Ponte takes a message that this one refuses, or reads it in another way, that is a way to
+smuggle.
 
-Where it differs from the RFC, it does so like Ponte: the headers of rule R come once; a status line may lack the space
-before an empty reason, as those of many servers do; what stands in a chunk extension is looked at no closer than that
-it is text; and methods, numbers and lines of numbers have a limit.
+It differs from the RFC only where Ponte does: the headers of rule R come at most once; a status
+line may lack the space before an empty reason, as those of many servers do; the text of a chunk
+extension is not parsed; and methods, numbers and lines of chunks have a limit.
 """
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 TEXT = frozenset(b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100)))
 HEX = frozenset(b"0123456789abcdefABCDEF")
 DIGITS = frozenset(b"0123456789")
-HOST_BYTES = frozenset(b"-._~!$&'()*+,;=0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-TARGET = frozenset(range(0x21, 0x7F)) - {0x23}      # no fragment goes on the wire (RFC 9112 section 3.2)
-ONCE = (b"host", b"content-length", b"transfer-encoding", b"idempotency-key", b"if-match", b"call-idempotent",
-        b"call-timeout-ms", b"call-attempt")
+HOST_BYTES = frozenset(b"-._~!$&'()*+,;=0123456789"
+                       b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+# Without "#": no fragment goes on the wire (RFC 9112 section 3.2).
+TARGET = frozenset(range(0x21, 0x7F)) - {0x23}
+SINGLETONS = (b"host", b"content-length", b"transfer-encoding", b"idempotency-key", b"if-match",
+              b"call-idempotent", b"call-timeout-ms", b"call-attempt")
 MAX_METHOD_BYTES = 32
 MAX_LENGTH_DIGITS = 15
 MAX_CHUNK_DIGITS = 8
@@ -38,16 +42,22 @@ class Unfinished(Exception):
 
 
 class Message(NamedTuple):
-    """A message. `first` is its first line in words; header names are in lower case."""
+    """A message: the words of its first line, its headers with names in lower case, its body.
 
-    first: tuple[bytes, ...]
+    `closes`: it is the last message on its connection.
+    """
+
+    words: tuple[bytes, ...]
     headers: list[Header]
     body: bytes
     closes: bool
 
 
 class Reading(NamedTuple):
-    """The messages of a stream up to its end, or to the first rule that is broken."""
+    """The messages of a stream up to its end, or to the first rule that is broken.
+
+    `unfinished`: the stream ends in the middle of a message. `broken`: the rule, or "".
+    """
 
     messages: list[Message]
     unfinished: bool
@@ -73,7 +83,7 @@ class _Cursor:
         return self._at == len(self._stream)
 
     def line(self) -> bytes:
-        """The line here, without its CRLF. Neither CR nor LF stands alone (RFC 9112 section 2.2)."""
+        """The line here, without its CRLF. CR and LF never stand alone (RFC 9112 section 2.2)."""
         start = self._at
         while self._at < len(self._stream):
             byte = self._stream[self._at]
@@ -112,13 +122,13 @@ def _read_request(cursor: _Cursor) -> Message:
     if len(words) != 3:
         raise Refused("a request line has three words")
     method, target, version = words
-    _require(0 < len(method) <= MAX_METHOD_BYTES and TOKEN.issuperset(method), "that is no method")
-    _require(_is_target(method, target), "that is no target")
+    _require(0 < len(method) <= MAX_METHOD_BYTES and TOKEN.issuperset(method), "no method")
+    _require(_is_target(method, target), "no target")
     minor = _minor(version)
     headers = _read_headers(cursor)
     hosts = _values(headers, b"host")
     _require(bool(hosts) or minor == 0, "no Host")
-    _require(not hosts or _is_host(hosts[0]), "that is no host")
+    _require(not hosts or _is_host(hosts[0]), "no valid host")
     if target[:1] in b"Hh" and method != b"CONNECT":
         named, target = _split(target)
         _require(not hosts or named.lower() == hosts[0].lower(), "two hosts")
@@ -132,7 +142,7 @@ def _read_reply(cursor: _Cursor) -> Message | None:
     status, reason = rest[:3], rest[3:]
     minor = _minor(version)
     _require(minor in (0, 1), "another version")
-    _require(len(status) == 3 and DIGITS.issuperset(status) and status[:1] in b"12345", "that is no status")
+    _require(len(status) == 3 and DIGITS.issuperset(status) and status[:1] in b"12345", "no status")
     _require(not reason or reason[:1] == b" ", "four digits")
     _require(TEXT.issuperset(reason), "a control character")
     headers = _read_headers(cursor)
@@ -168,7 +178,8 @@ def _is_target(method: bytes, target: bytes) -> bool:
 def _split(target: bytes) -> tuple[bytes, bytes]:
     """The host and the path that a target in absolute form names."""
     rest = target[target.index(b"//") + 2:]
-    end = min(rest.find(mark) % (len(rest) + 1) for mark in (b"/", b"?"))       # -1 is the end
+    # Where neither mark is found, -1 becomes the end.
+    end = min(rest.find(mark) % (len(rest) + 1) for mark in (b"/", b"?"))
     host, path = rest[:end], rest[end:]
     return host, path if path[:1] == b"/" else b"/" + path
 
@@ -180,12 +191,13 @@ def _minor(version: bytes) -> int:
 
 def _read_headers(cursor: _Cursor) -> list[Header]:
     headers = _read_fields(cursor)
-    _require(all(len(_values(headers, name)) < 2 for name in ONCE), "a header that comes once came twice")
+    _require(all(len(_values(headers, name)) < 2 for name in SINGLETONS),
+             "a header that comes at most once came twice")
     return headers
 
 
 def _read_fields(cursor: _Cursor, max_line_bytes: int | None = None) -> list[Header]:
-    """Lines of headers or of trailers. What the latter say counts for nothing, so they may say it twice."""
+    """Lines of headers, or of trailers, which are dropped: so they may repeat any name."""
     headers: list[Header] = []
     while True:
         line = cursor.line()
@@ -193,7 +205,7 @@ def _read_fields(cursor: _Cursor, max_line_bytes: int | None = None) -> list[Hea
         if not line:
             return headers
         name, colon, value = line.partition(b":")
-        _require(bool(colon) and bool(name) and TOKEN.issuperset(name), "a header's name is no token")
+        _require(bool(colon) and bool(name) and TOKEN.issuperset(name), "a name that is no token")
         _require(TEXT.issuperset(value), "a control character")
         headers.append((name.lower(), value.strip(b" \t")))
 
@@ -203,17 +215,18 @@ def _values(headers: list[Header], wanted: bytes) -> list[bytes]:
 
 
 def _read_body(cursor: _Cursor, headers: list[Header], minor: int) -> bytes | None:
-    """The body (RFC 9112 section 6.3); None where no header tells of one."""
+    """The body (RFC 9112 section 6.3); None where no header gives its length."""
     codings, lengths = _values(headers, b"transfer-encoding"), _values(headers, b"content-length")
     if codings:
-        _require(not lengths, "two ways to tell the length")
+        _require(not lengths, "two lengths")
         _require(minor >= 1, "Transfer-Encoding before HTTP/1.1")
         _require(codings[0].lower() == b"chunked", "another coding")
         return _read_chunks(cursor)
     if not lengths:
         return None
-    _require(0 < len(lengths[0]) <= MAX_LENGTH_DIGITS and DIGITS.issuperset(lengths[0]), "that is no length")
-    return cursor.take(int(lengths[0]))
+    length = lengths[0]
+    _require(0 < len(length) <= MAX_LENGTH_DIGITS and DIGITS.issuperset(length), "no valid length")
+    return cursor.take(int(length))
 
 
 def _read_chunks(cursor: _Cursor) -> bytes:
@@ -224,25 +237,32 @@ def _read_chunks(cursor: _Cursor) -> bytes:
         size, semicolon, extension = line.partition(b";")
         if semicolon:
             size = size.rstrip(b" \t")
-        _require(0 < len(size) <= MAX_CHUNK_DIGITS and HEX.issuperset(size), "that is no chunk size")
+        _require(0 < len(size) <= MAX_CHUNK_DIGITS and HEX.issuperset(size), "no chunk size")
         _require(TEXT.issuperset(extension), "a control character")
         if int(size, 16) == 0:
             _read_fields(cursor, MAX_CHUNK_LINE_BYTES)
             return body
         body += cursor.take(int(size, 16))
-        _require(cursor.take(2) == b"\r\n", "a chunk that is longer than it says")
+        _require(cursor.take(2) == b"\r\n", "a chunk longer than its size")
 
 
 def _closes(headers: list[Header], minor: int) -> bool:
-    """RFC 9112 section 9.3; and Connection names no header that is for the far end (RFC 9110 section 7.6.1)."""
+    """Whether the connection ends (RFC 9112 section 9.3).
+
+    Connection must not name headers that all hops need (RFC 9110 section 7.6.1).
+    """
     options = b",".join(_values(headers, b"connection")).split(b",")
     named = [option.strip(b" \t").lower() for option in options]
-    _require(b"host" not in named and b"content-length" not in named, "Connection takes away what all need")
+    _require(b"host" not in named and b"content-length" not in named,
+             "Connection names a header that all hops need")
     return minor == 0 or b"close" in named
 
 
 def _is_host(host: bytes) -> bool:
-    """RFC 3986 section 3.2.2: a name or an address, and perhaps a port. RFC 9110 section 4.2.1: not empty, in http."""
+    """A name or an address, and perhaps a port (RFC 3986 section 3.2.2).
+
+    It is not empty (RFC 9110 section 4.2.1).
+    """
     if host[:1] == b"[":
         address, bracket, port = host[1:].partition(b"]")
         if not bracket or not address or not (HEX | frozenset(b":.")).issuperset(address):
@@ -250,8 +270,10 @@ def _is_host(host: bytes) -> bool:
     else:
         name, colon, port = host.partition(b":")
         port = colon + port
-        first, *escaped = name.split(b"%")
-        if not name or not all(len(part) >= 2 and HEX.issuperset(part[:2]) and HOST_BYTES.issuperset(part[2:])
-                   for part in escaped) or not HOST_BYTES.issuperset(first):
+        # What stands before the first "%", and the parts that begin with two hexadecimal digits.
+        plain, *escaped = name.split(b"%")
+        if not name or not HOST_BYTES.issuperset(plain) or not all(
+                len(part) >= 2 and HEX.issuperset(part[:2]) and HOST_BYTES.issuperset(part[2:])
+                for part in escaped):
             return False
     return not port or (port[:1] == b":" and 0 < len(port) - 1 <= 5 and DIGITS.issuperset(port[1:]))

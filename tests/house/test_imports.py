@@ -44,7 +44,9 @@ EXCEPTIONS = {
     ("ponte.net.events", "ponte.calls.hop"): "the engines carry out attempts of rule R",
     ("server", "server"): "run as a script, it hands on to the module that services import",
 }
-PURE = ("ponte.net.message", "ponte.net.parser", "ponte.rpc.plain", "ponte.calls.endpoint",
+PURE = ("ponte.net.address", "ponte.net.message", "ponte.net.fields", "ponte.net.target",
+        "ponte.net.framing", "ponte.net.chunked", "ponte.net.known_heads", "ponte.net.parser",
+        "ponte.rpc.plain", "ponte.calls.endpoint",
         "ponte.calls.budget", "ponte.calls.balancing", "ponte.calls.rule", "ponte.calls.once",
         "ponte.discovery.beats", "ponte.discovery.beat_reader", "ponte.discovery.leases",
         "ponte.discovery.lookup", "ponte.discovery.patient_clock")

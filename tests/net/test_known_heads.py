@@ -1,0 +1,108 @@
+"""The cache of known heads: it changes how long a head takes to read, and nothing else."""
+
+from __future__ import annotations
+
+import random
+import unittest
+from typing import Any
+from unittest import mock
+
+from ponte.net.known_heads import MAX_KNOWN_HEAD_BYTES, MAX_KNOWN_HEADS, cached
+from ponte.net.message import CONTINUE, MAX_HEADERS, Request
+from ponte.net.parser import RequestParser
+from tests.net.parsing import post, read_all, read_request, refusal
+
+CALL_ID = "0123456789abcdef0123456789ABCDEF"
+
+
+class KnownHeads(unittest.TestCase):
+    """A head that was parsed before comes out, or is refused, as if it came for the first time."""
+
+    def setUp(self) -> None:
+        nothing_known: Any = mock.patch.object(RequestParser, "_known", {})
+        nothing_known.start()
+        self.addCleanup(nothing_known.stop)
+
+    def judge(self, data: bytes) -> tuple[int, list[Request]]:
+        """What a parser makes of it: the status of the refusal, or the requests."""
+        status = refusal(RequestParser(), data)
+        return status, [] if status else read_all(RequestParser(), data)
+
+    def test_what_was_seen_before_changes_nothing(self) -> None:
+        """Property, over seeded random heads: similar heads, good and bad, in any order."""
+        lines = [f"Idempotency-Key: {CALL_ID}",
+                 f"Idempotency-Key: {CALL_ID[::-1]}",
+                 f"idempotency-key: {CALL_ID}",
+                 f"Idempotency-Key:  {CALL_ID}",
+                 f"Idempotency-Key: {CALL_ID[1:]}",
+                 f"Idempotency-Key: {CALL_ID}0",
+                 f"Idempotency-Key: {CALL_ID[1:]}-",
+                 f"Idempotency-Key: {CALL_ID[1:]}\0",
+                 "Idempotency-Key:",
+                 "A: b",
+                 "A: b0",
+                 "A: b\n",
+                 "Call-Attempt: 1",
+                 "Expect: 100-continue",
+                 "Connection: close"]
+        rng = random.Random(4)
+        for _ in range(3000):
+            head = post(*rng.choices(lines, k=rng.randrange(4)), "Content-Length: 0")
+            warm = self.judge(head)
+            with mock.patch.object(RequestParser, "_known", {}):
+                self.assertEqual(self.judge(head), warm, head)
+
+    def test_a_result_is_worked_out_once_for_each_known_head(self) -> None:
+        """For a plain dictionary, which no parser made, it is worked out each time."""
+        find = mock.Mock(side_effect=len)
+        heads = [post("Content-Length: 0", "A: b", f"Idempotency-Key: {number:032x}")
+                 for number in range(3)]
+        for data in (*heads, post("Content-Length: 0")):
+            headers = read_request(data).headers
+            self.assertEqual(cached(find, headers), len(headers))
+        self.assertEqual(find.call_count, 2)
+        for number in (3, 4):
+            cached(find, {"host": "here"})
+            self.assertEqual(find.call_count, number)
+
+    def test_a_head_is_parsed_once(self) -> None:
+        """Also where every call has an id of its own; the ids are kept nowhere."""
+        with mock.patch.object(RequestParser, "_parse_head", autospec=True,
+                               side_effect=RequestParser._parse_head) as parse:
+            for number in range(5):
+                # The second name is how HAProxy passes it on.
+                for name in ("Idempotency-Key", "idempotency-key"):
+                    call_id = f"{number:032x}"
+                    request = read_request(post(f"{name}: {call_id}", "Content-Length: 0"))
+                    self.assertEqual(request.call_id, call_id)
+                    self.assertNotIn("idempotency-key", request.headers)
+        self.assertEqual(parse.call_count, 1)
+        self.assertNotIn("idempotency-key", str(RequestParser._known))
+
+    def test_every_client_that_waits_is_told_to_continue(self) -> None:
+        """Also where the same head came before."""
+        for parser in (RequestParser(), RequestParser()):
+            for _ in range(2):
+                head = post("Expect: 100-continue", "Content-Length: 1")
+                self.assertEqual(read_all(parser, head), [])
+                self.assertEqual(parser.take_interim(), CONTINUE)
+                self.assertEqual(len(read_all(parser, b"1")), 1)
+
+    def test_the_memory_of_heads_is_bounded(self) -> None:
+        """In their number and in their length."""
+        for number in range(MAX_KNOWN_HEADS + 5):
+            read_request(post(f"A: {number}", "Content-Length: 0"))
+        self.assertLessEqual(len(RequestParser._known), MAX_KNOWN_HEADS)
+        read_request(post(f"A: {'b' * MAX_KNOWN_HEAD_BYTES}", "Content-Length: 0"))
+        self.assertLessEqual(max(map(len, RequestParser._known)), MAX_KNOWN_HEAD_BYTES)
+
+    def test_a_known_head_has_room_for_a_call_id(self) -> None:
+        """A call id cannot bring a known head beyond the limit of lines unnoticed."""
+        full = ["Content-Length: 0", *["A:"] * (MAX_HEADERS - 1)]
+        for lines, status in ((full, 0), ([*full, f"Idempotency-Key: {CALL_ID}"], 431)):
+            head = "".join(f"{line}\r\n" for line in ("POST / HTTP/1.0", *lines, ""))
+            self.assertEqual(refusal(RequestParser(), head.encode()), status)
+
+
+if __name__ == "__main__":
+    unittest.main()
