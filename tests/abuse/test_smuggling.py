@@ -1,9 +1,9 @@
 """Smuggling: a proxy passes on the same messages that its caller sent, also for another reader.
 
 Each ambiguous request (tests/abuse/ambiguous.py) goes through a real proxy, with either engine, to
-a server that keeps every byte. The proxy refuses it, or passes on what the strict reader reads as one
-and the same message (tests/fuzz/strict.py, which shares nothing with ponte/net/parser.py). The same
-is checked the other way: what servers answer, and what callers get.
+a server that keeps every byte. The proxy refuses it, or passes on what the strict reader reads as
+one and the same message (tests/fuzz/strict.py, which shares nothing with ponte/net/parser.py). The
+same is checked the other way: what servers answer, and what callers get.
 """
 
 from __future__ import annotations

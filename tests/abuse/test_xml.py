@@ -27,7 +27,7 @@ from ponte.rpc.marshal import (
     encode_call,
 )
 from server import Server
-from tests.abuse.test_http import CALLED, HELLO, PROXIES, Port, every_port, one_reply
+from tests.abuse.ports import CALLED, HELLO, PROXIES, Port, every_port, one_reply
 from tests.fakes import hurry_listeners
 from tests.net.test_wire import PATIENCE_S
 
