@@ -1,19 +1,24 @@
-"""The proxy's engine of events: a few threads, each of which serves many connections without ever waiting for one.
+"""The proxy's engine of events: a few threads serve many connections, and wait for none of them.
 
-Each is an event loop (ponte/net/loop.py) and does at once what can be done on those of its sockets that are ready. So a
-connection that says nothing costs its memory and nothing else; and what a thread would keep in its stack - what has
-arrived so far, whom it waits for, until when - stands in objects here:
+Each thread is an event loop (ponte/net/loop.py). It does at once what can be done on the sockets
+that are ready. So an idle connection costs its memory and nothing else. A thread that waits keeps
+in its stack what has arrived so far, what it waits for, and until when. Here this state is in
+objects:
 
-    Caller     one connection of a caller    (GREETING ->) READING -> CALLING -> REPLYING -> READING ... -> LINGERING
-    Upstream   one connection to a server    CONNECTING -> SENDING -> AWAITING -> idle in the pool -> SENDING ...
+    Caller     one connection of a caller
+               (GREETING ->) READING -> CALLING -> REPLYING -> READING ... -> LINGERING
+    Upstream   one connection to a server
+               CONNECTING -> SENDING -> AWAITING -> IDLE (in the pool) -> SENDING ...
 
-Threads: every worker is one. A connection belongs to the worker that accepted or made it, for life; so does the pool of
-connections to servers: no lock is needed for any of it. Relays (ponte/net/threads.py) are asked by all workers.
+Threads: each worker is one. A connection belongs to the worker that accepted or made it, until it
+is closed; each worker has its own pool of connections to servers. So no lock is needed for any of
+them. All workers call the same relays (ponte/net/threads.py).
 
-Never blocks: every socket is non-blocking, and a server's name, where it is not an address, is looked up and connected
-to on a short-lived thread of its own.
+Never blocks: every socket is non-blocking. If a server is known by a name and not by an address, a
+short-lived thread looks up the name and connects.
 
-The C10K problem, by Dan Kegel (http://www.kegel.com/c10k.html), is where this shape was first laid out in full.
+This design was first described in full by Dan Kegel, "The C10K problem"
+(http://www.kegel.com/c10k.html).
 """
 
 from __future__ import annotations
@@ -52,12 +57,18 @@ from ponte.net.wire import (
 
 log = logging.getLogger("ponte.events")
 
-# Callers at a time; each costs a few KiB, and two sockets while its call is under way. `select` on Windows takes 512.
+# Connections of callers. Each costs a few KiB, and a second socket while its call is running.
+# `select` on Windows takes 512 sockets.
 MAX_CONNECTIONS = 4096 if sys.platform != "win32" else 200
-MAX_CALLS = 1024                # on their way at once; more would wait for servers, each of which takes 128
-WORKERS = 1                     # threads; one interpreter runs one of them at a time, so more pay only without a GIL
-ACCEPTS_PER_TURN = 64           # so that a flood of new connections does not hold up the old ones
-ACCEPT_PAUSE_S = 0.1            # after the system had no file descriptor left for us
+# Calls that run at once. More would only wait for servers, each of which takes 128.
+MAX_CALLS = 1024
+# Threads. With a GIL one thread runs at a time, so more of them make nothing faster.
+WORKERS = 1
+# Connections accepted before others have their turn: a flood of new ones must not delay the old
+# ones.
+ACCEPTS_PER_TURN = 64
+# How long nothing is accepted after the system had no free file descriptor.
+ACCEPT_PAUSE_S = 0.1
 ALL_SENT = memoryview(b"")
 TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")
 CONNECTING = frozenset((0, errno.EINPROGRESS, errno.EWOULDBLOCK))
@@ -76,7 +87,10 @@ class Stream(Watched, Generic[M]):
         self._unsent = ALL_SENT
 
     def greet(self) -> bool:
-        """Goes on with the handshake, if there is TLS; whether it is over. Raises OSError."""
+        """Goes on with the TLS handshake, if there is one. Returns whether it is complete.
+
+        Raises OSError.
+        """
         if not isinstance(self.socket, ssl.SSLSocket):
             return True
         try:
@@ -90,14 +104,17 @@ class Stream(Watched, Generic[M]):
         return False
 
     def receive(self) -> bytes | None:
-        """What has arrived: b"" at the end of the stream, None if it was a false alarm. Raises OSError."""
+        """What has arrived: b"" at the end of the stream, None if nothing has. Raises OSError."""
         try:
             return self.socket.recv(RECEIVE_BYTES)
         except WOULD_BLOCK:
             return None
 
     def transmit(self, data: bytes) -> bool:
-        """Sends what the system takes now; whether that was all: else `flush` goes on. Raises OSError."""
+        """Sends what the system takes now. Returns whether that was all: else `flush` goes on.
+
+        Raises OSError.
+        """
         try:
             sent = self.socket.send(data)
         except WOULD_BLOCK:
@@ -109,29 +126,35 @@ class Stream(Watched, Generic[M]):
         return True
 
     def flush(self) -> bool:
-        """Sends more of what was left; whether that was all. Raises OSError."""
+        """Sends more of what is unsent. Returns whether all is sent now. Raises OSError."""
         with contextlib.suppress(*WOULD_BLOCK):
             self._unsent = self._unsent[self.socket.send(self._unsent):]
         if self._unsent:
             return False
-        self._unsent = ALL_SENT         # a slice of nothing would keep the message while the connection is idle
+        # An empty slice would keep the whole message in memory while the connection is idle.
+        self._unsent = ALL_SENT
         return True
 
 
-# ---- callers --------------------------------------------------------------------------------------------
+# ---- callers ---------------------------------------------------------------------------------
 
 class Asks(enum.Enum):
-    """Where the connection of a caller stands."""
+    """The state of a caller's connection."""
 
-    GREETING = "making a TLS handshake"     # -> READING
-    READING = "reading a request"           # -> CALLING, or REPLYING to what is no request
-    CALLING = "its call is on its way"      # -> REPLYING
-    REPLYING = "sending the reply"          # -> READING, or LINGERING after the last reply
-    LINGERING = "waiting for its end"       # so that no reset eats the reply
+    # -> READING
+    GREETING = "making a TLS handshake"
+    # -> CALLING, or REPLYING if it is no valid request
+    READING = "reading a request"
+    # -> REPLYING
+    CALLING = "its call is running"
+    # -> READING, or LINGERING after the last reply
+    REPLYING = "sending the reply"
+    # -> closed. A reset now would destroy the reply.
+    LINGERING = "waiting until the caller closes"
 
 
 class Caller(Stream[Request]):
-    """A caller's connection. It may end while its call is on its way: the call goes on, and its reply is dropped."""
+    """A caller's connection. If it ends while its call is running, the call goes on without it."""
 
     def __init__(self, worker: Worker, sock: socket.socket) -> None:
         tls = worker.engine.tls
@@ -139,8 +162,10 @@ class Caller(Stream[Request]):
         self._state = Asks.GREETING if tls else Asks.READING
         self._relay: Relay | None = None
         self._received_at = 0.0
-        self._in_message = False        # the time of the message that is arriving has begun
-        self._ended = False             # nothing more will come; a reply can still be sent
+        # The deadline is that of a message of which a part has arrived.
+        self._in_message = False
+        # The caller will send nothing more; it can still receive a reply.
+        self._ended = False
         self._keep_alive = True
         worker.callers.add(self)
         worker.wake_at(self, time.monotonic() + (MESSAGE_TIMEOUT_S if tls else IDLE_TIMEOUT_S))
@@ -148,7 +173,7 @@ class Caller(Stream[Request]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is no call, and no reply on its way."""
+        """Whether no call is running, and no reply is being sent."""
         return self._state in (Asks.GREETING, Asks.READING)
 
     def on_ready(self) -> None:
@@ -164,7 +189,8 @@ class Caller(Stream[Request]):
             self.close()
 
     def on_deadline(self) -> None:
-        if self._state is Asks.CALLING:         # a call has deadlines of its own
+        # A call has its own deadlines.
+        if self._state is Asks.CALLING:
             self.worker.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
         elif self._state is Asks.READING and self.parser.in_message:
             self._refuse(408, "the request took too long to arrive")
@@ -172,7 +198,7 @@ class Caller(Stream[Request]):
             self.close()
 
     def proceed(self) -> None:
-        """Begins the next call if its request is whole."""
+        """Begins the next call, if its request is whole."""
         if self.closed or self._state is not Asks.READING:
             return
         try:
@@ -188,9 +214,10 @@ class Caller(Stream[Request]):
             self._wait_for_more()
 
     def carry_on(self, result: Result | None = None) -> None:
-        """Makes the next attempt of its call, after one that came to `result`; when there is none, sends the reply.
+        """Reports the result of an attempt, if there was one, and makes the next attempt.
 
-        Whatever goes wrong here must end the call: nothing else would, and a drain would wait for it for ever.
+        If there is no next attempt, the reply is sent. Any exception here must end the call:
+        nothing else would end it, and a drain would wait for it for ever.
         """
         assert self._relay
         now = time.monotonic()
@@ -236,21 +263,24 @@ class Caller(Stream[Request]):
         if self._state is Asks.READING:
             self.proceed()
         else:
-            self.watch(NOTHING)         # whoever sends ahead waits for the reply; one who hung up has no more to say
+            # Requests that were sent ahead wait for the reply; or the caller has ended its stream.
+            self.watch(NOTHING)
 
     def _wait_for_more(self) -> None:
         interim = self.parser.take_interim()
         if interim:
             try:
                 self.socket.send(interim)
-            except OSError as error:    # also for want of room: a caller that has none for 25 bytes reads nothing
+            except OSError as error:
+                # Also BlockingIOError: a caller without room for 25 bytes does not read at all.
                 log.debug("connection ended: %s", error)
                 self.close()
                 return
         if not self.parser.in_message:
             self.worker.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
         elif not self._in_message:
-            self._in_message = True     # from its first byte to its last, however it drips
+            # The deadline of a message counts from its first byte, however slowly it comes.
+            self._in_message = True
             self.worker.wake_at(self, time.monotonic() + MESSAGE_TIMEOUT_S)
         self.watch(READ)
 
@@ -258,8 +288,10 @@ class Caller(Stream[Request]):
         self._state, self._in_message, self._keep_alive = Asks.CALLING, False, request.keep_alive
         worker = self.worker
         worker.calls += 1
-        begun = TOO_MANY_CALLS if worker.calls > worker.max_calls else answer(worker.engine.begin, request,
-                                                                              self._received_at)
+        if worker.calls > worker.max_calls:
+            begun: Reply | Relay = TOO_MANY_CALLS
+        else:
+            begun = answer(worker.engine.begin, request, self._received_at)
         if isinstance(begun, Reply):
             self._answer(begun)
         else:
@@ -285,14 +317,16 @@ class Caller(Stream[Request]):
             self.close()
 
     def _replied(self) -> None:
-        """The reply has left: on to the next request, or to the end."""
+        """The reply was sent: goes on with the next request, or ends the connection."""
         self.worker.end_call()
         if self._keep_alive:
             self._state = Asks.READING
             self.worker.wake_at(self, time.monotonic() + IDLE_TIMEOUT_S)
             if self.parser.in_message or self._ended:
-                self.watch(NOTHING)     # what it has sent ahead is used up before more is read: memory has an end
-                self.worker.soon.append(self.proceed)     # in its turn: others may have waited for longer
+                # What was sent ahead is used before more is read: so memory is bounded. It has to
+                # wait for the next turn: other connections may have waited for longer.
+                self.watch(NOTHING)
+                self.worker.soon.append(self.proceed)
             else:
                 self.watch(READ)
             return
@@ -309,30 +343,36 @@ class Caller(Stream[Request]):
         self._answer(text_reply(status, reason))
 
 
-# ---- servers --------------------------------------------------------------------------------------------
+# ---- servers ---------------------------------------------------------------------------------
 
 class Serves(enum.Enum):
-    """Where a connection to a server stands. Values are the phases of an ExchangeError."""
+    """The state of a connection to a server. The values are the phases of an ExchangeError."""
 
-    CONNECTING = "connect"      # and the TLS handshake, if there is one -> SENDING
-    SENDING = "send"            # -> AWAITING
-    AWAITING = "reply"          # -> IDLE, or closed
-    IDLE = "idle"               # -> SENDING; whatever arrives now ends it
+    # With the TLS handshake, if there is one. -> SENDING
+    CONNECTING = "connect"
+    # -> AWAITING
+    SENDING = "send"
+    # -> IDLE, or closed
+    AWAITING = "reply"
+    # -> SENDING. If anything arrives now, the connection is closed.
+    IDLE = "idle"
 
 
 class Upstream(Stream[Reply]):
-    """A connection to a server: one exchange at a time, and between two of them it waits in the worker's pool."""
+    """A connection to a server: one exchange at a time, and in the pool between two of them."""
 
-    def __init__(self, worker: Worker, sock: socket.socket, address: Address, state: Serves) -> None:
+    def __init__(self, worker: Worker, sock: socket.socket, address: Address,
+                 state: Serves) -> None:
         super().__init__(worker, sock, ReplyParser())
         self.address = address
         self._state = state
-        self._kept = False              # it has been in the pool: the server may have left it meanwhile
+        # It has been in the pool: the server may have closed it since.
+        self._kept = False
         self._caller: Caller | None = None
         self._message = b""
 
     def start(self, caller: Caller, message: bytes, deadline: float) -> None:
-        """Sends a request of `caller`, who is told by `carry_on` what came of it, at `deadline` at the latest."""
+        """Sends a request of `caller`. Its `carry_on` gets the result by `deadline`, or earlier."""
         self._caller, self._message = caller, message
         self.worker.wake_at(self, deadline)
         if self._state is Serves.CONNECTING:
@@ -344,9 +384,10 @@ class Upstream(Stream[Reply]):
             self._fail(error)
 
     def is_silent(self) -> bool:
-        """Whether nothing has arrived and the stream has not ended: a kept connection must be so."""
+        """Whether nothing has arrived and the stream is open: else no request may be sent on it."""
         try:
-            self.socket.recv(1)         # a byte that nobody asked for ends the connection: nobody will miss it
+            # If a byte is there, the connection is closed, so the byte is not missed.
+            self.socket.recv(1)
         except WOULD_BLOCK:
             return True
         except OSError:
@@ -385,7 +426,8 @@ class Upstream(Stream[Reply]):
             raise OSError(error, os.strerror(error))
         tls = self.worker.engine.tls
         if tls and not isinstance(self.socket, ssl.SSLSocket):
-            self.watch(NOTHING)         # another object stands for the connection from now on
+            # The selector knows the old socket object, which is replaced.
+            self.watch(NOTHING)
             self.socket = tls.wrap_connected(self.socket, self.address[0])
 
     def _send(self) -> None:
@@ -399,8 +441,9 @@ class Upstream(Stream[Reply]):
         if data is None:
             return
         if not data:
-            raise ConnectionResetError("the stream ended in the middle of a message" if self.parser.in_message else
-                                       "the stream ended before a reply")
+            raise ConnectionResetError("the stream ended in the middle of a message"
+                                       if self.parser.in_message
+                                       else "the stream ended before a reply")
         self.parser.feed(data)
         reply = self.parser.next_message()
         if reply is None:
@@ -417,23 +460,28 @@ class Upstream(Stream[Reply]):
         caller.carry_on(judge(reply))
 
     def _fail(self, cause: Exception) -> None:
-        """Ends the exchange without a reply. What follows is done in its turn: it may fail at once, too."""
+        """Ends the exchange without a reply.
+
+        What follows is put off to the end of the turn: it may fail at once, too, and a thousand
+        failures in a row must not be a thousand nested calls.
+        """
         self.close()
         caller, self._caller = self._caller, None
         assert caller
         if self._kept and self._state is Serves.SENDING and not isinstance(cause, socket.timeout):
-            # The last byte did not leave, so nobody can have run it: once more, on another connection.
-            again = self.address, self._message, self.deadline
-            self.worker.soon.append(functools.partial(self.worker.send, caller, *again))
+            # The last byte was not sent, so no server can have run the request: it is sent on
+            # another connection.
+            self.worker.soon.append(functools.partial(self.worker.send, caller, self.address,
+                                                      self._message, self.deadline))
         else:
             result = failure(ExchangeError(self._state.value, cause))
             self.worker.soon.append(functools.partial(caller.carry_on, result))
 
 
-# ---- the workers ----------------------------------------------------------------------------------------
+# ---- the workers -----------------------------------------------------------------------------
 
 class Acceptor(Watched):
-    """The listening socket, which all workers share: who is first gets the connection."""
+    """The listening socket. All workers share it; the first to accept a connection gets it."""
 
     def __init__(self, worker: Worker, sock: socket.socket) -> None:
         super().__init__(worker, sock)
@@ -447,7 +495,8 @@ class Acceptor(Watched):
                 self._welcome(sock)
             except (BlockingIOError, InterruptedError):
                 return
-            except OSError as error:        # out of file descriptors, or the peer has left already
+            except OSError as error:
+                # No file descriptor is free, or the peer has left already.
                 log.warning("accept failed: %s", error)
                 if error.errno in EXHAUSTED:
                     self.watch(NOTHING)
@@ -465,7 +514,8 @@ class Acceptor(Watched):
                 Caller(self.worker, sock)
                 return
             sock.setblocking(False)
-            if not engine.tls:          # before a handshake nothing can be said
+            # With TLS, nothing can be sent before a handshake.
+            if not engine.tls:
                 sock.send(encode_reply(TOO_MANY))
         except OSError as error:
             log.debug("a connection ended before it began: %s", error)
@@ -480,8 +530,10 @@ class Worker(Loop):
         self.engine = engine
         self.callers: set[Caller] = set()
         self.max_calls = engine.max_calls_of_worker
-        self.calls = 0                                              # under way; written by this thread only
-        self._pool: dict[Address, dict[Upstream, None]] = {}        # idle connections, the last used at the end
+        # Calls that are running. Only this thread writes it.
+        self.calls = 0
+        # Idle connections; of each address, the last used one is at the end.
+        self._pool: dict[Address, dict[Upstream, None]] = {}
         self._acceptor = Acceptor(self, listening.dup())
 
     def end_call(self) -> None:
@@ -496,10 +548,12 @@ class Worker(Loop):
         elif _is_numeric(address[0]):
             self._connect(caller, address, message, deadline)
         else:
-            thread = threading.Thread(target=self._look_up, args=(caller, address, message, deadline), daemon=True)
+            thread = threading.Thread(target=self._look_up,
+                                      args=(caller, address, message, deadline), daemon=True)
             try:
                 thread.start()
-            except RuntimeError as error:       # the system has no thread left for us
+            except RuntimeError as error:
+                # The system gives this process no more threads.
                 self._cannot_connect(caller, error)
 
     def keep(self, upstream: Upstream) -> None:
@@ -522,6 +576,7 @@ class Worker(Loop):
                 upstream.close()
 
     def _take(self, address: Address) -> Upstream | None:
+        """A connection from the pool that can still be used, or None."""
         idle = self._pool.get(address)
         while idle:
             upstream, _ = idle.popitem()
@@ -531,6 +586,7 @@ class Worker(Loop):
         return None
 
     def _connect(self, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
+        """Begins to connect to a server that is known by its address."""
         sock = None
         try:
             sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
@@ -538,7 +594,8 @@ class Worker(Loop):
             error_number = sock.connect_ex(address)
             if error_number not in CONNECTING:
                 raise OSError(error_number, os.strerror(error_number))
-        except OSError as error:        # refused at once, or no file descriptor is left for us
+        except OSError as error:
+            # Refused at once, or no file descriptor is free.
             if sock:
                 sock.close()
             self._cannot_connect(caller, error)
@@ -552,22 +609,26 @@ class Worker(Loop):
         """Connects to a server that is known by name. Runs on a thread of its own."""
         try:
             sock = socket.create_connection(address, max(deadline - time.monotonic(), 0.001))
-        except (OSError, ValueError) as error:          # ValueError: a name that DNS cannot have
+        except (OSError, ValueError) as error:
+            # ValueError: a name that DNS cannot have.
             self._cannot_connect(caller, error)
         else:
             self.post(functools.partial(self._adopt, sock, caller, address, message, deadline))
 
-    def _adopt(self, sock: socket.socket, caller: Caller, address: Address, message: bytes, deadline: float) -> None:
+    def _adopt(self, sock: socket.socket, caller: Caller, address: Address, message: bytes,
+               deadline: float) -> None:
+        """Takes over a connection that `_look_up` has made."""
         try:
             upstream = Upstream(self, sock, address, Serves.CONNECTING)
-        except OSError as error:        # it broke before it was ours (macOS says so here)
+        except OSError as error:
+            # The connection has broken already; macOS reports that when an option is set.
             sock.close()
             self._cannot_connect(caller, error)
         else:
             upstream.start(caller, message, deadline)
 
     def stop_accepting(self) -> None:
-        """Takes no new connections, and closes those that no call is running on."""
+        """Accepts no more connections, and closes those without a running call."""
         self._acceptor.close()
         for caller in list(self.callers):
             if caller.is_idle:
@@ -575,30 +636,38 @@ class Worker(Loop):
 
     def release(self) -> None:
         super().release()
-        for caller in list(self.callers):       # those that nothing was watched for
+        # Callers whose socket is not watched now are not in the selector.
+        for caller in list(self.callers):
             caller.close()
 
 
 class EventEngine:
-    """Carries out every call on one of a few workers. Has the methods of a `ThreadEngine`, and means the same by them.
+    """Carries out every call on one of a few workers. It has the methods of a `ThreadEngine`.
 
-    `workers` is the number of threads, `max_calls` that of calls on their way, which they share in equal parts.
+    Parameters: `begin` as for a `ThreadEngine`; `max_connections` of callers; `max_calls` that may
+    run at once, shared by the workers in equal parts; `workers`, the number of threads. Raises
+    OSError if the port is taken.
     """
 
-    def __init__(self, host: str, port: int, begin: Begin, *, max_connections: int = MAX_CONNECTIONS,
-                 max_calls: int = MAX_CALLS, workers: int = WORKERS, tls: Tls | None = None) -> None:
+    def __init__(self, host: str, port: int, begin: Begin, *,
+                 max_connections: int = MAX_CONNECTIONS, max_calls: int = MAX_CALLS,
+                 workers: int = WORKERS, tls: Tls | None = None) -> None:
         self.begin = begin
         self.tls = tls
         self.max_connections = max_connections
         self.max_calls_of_worker = -(-max_calls // workers)
-        self.retiring = False       # written once; a late reader costs one reply more
+        # Set once, read without a lock: a worker that reads the old value sends one more reply that
+        # keeps its connection.
+        self.retiring = False
         self._changed = threading.Condition()
-        self._waiting = 0           # threads in `wait_until_quiet`. Guarded by self._changed
+        # Guarded by self._changed: how many threads are in `wait_until_quiet`.
+        self._waiting = 0
         listening = listen(host, port)
         listening.setblocking(False)
         self.address: Address = listening.getsockname()[:2]
         self._workers = [Worker(self, listening) for _ in range(workers)]
-        listening.close()           # each worker has its own name for it
+        # Each worker has its own duplicate of it.
+        listening.close()
 
     @property
     def connections(self) -> int:
@@ -610,21 +679,29 @@ class EventEngine:
             worker.thread.start()
 
     def retire(self) -> None:
-        """From now on every reply ends its connection, so that nobody is cut off between two calls."""
+        """From now on each connection is closed after its next reply: never between two calls."""
         self.retiring = True
 
     def keep_only(self, addresses: set[Address]) -> None:
-        """Closes idle connections to all other servers: who drains waits for us to hang up."""
+        """Closes the idle connections to all other servers.
+
+        A draining server waits until its callers close their connections.
+        """
         for worker in self._workers:
             worker.post(functools.partial(worker.keep_only, addresses))
 
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
-        """Blocks until no call is running (`idle_too`: until no connection is open); False after `timeout_s`."""
+        """Blocks until no call is running, or with `idle_too`, until no connection is open.
+
+        Returns False if that takes longer than `timeout_s`.
+        """
         def is_quiet() -> bool:
-            return not (self.connections if idle_too else sum(worker.calls for worker in self._workers))
+            return not (self.connections if idle_too
+                        else sum(worker.calls for worker in self._workers))
 
         with self._changed:
-            self._waiting += 1          # before the first look, so that no change after it goes unnoticed
+            # Counted before the first check, so that no change after the check is missed.
+            self._waiting += 1
             try:
                 return self._changed.wait_for(is_quiet, timeout_s)
             finally:
@@ -632,12 +709,13 @@ class EventEngine:
 
     def notice_change(self) -> None:
         """Called by workers when a call has ended or a connection is closed."""
-        if self._waiting:               # a look without the lock: whoever comes later looks for himself first
+        # Read without the lock: a thread that begins to wait later checks for itself first.
+        if self._waiting:
             with self._changed:
                 self._changed.notify_all()
 
     def close(self, grace_s: float = 0.0) -> None:
-        """Stops accepting, ends idle connections, gives running calls `grace_s`, then cuts them off."""
+        """Stops accepting, ends idle connections, and cuts off running calls after `grace_s`."""
         self.retiring = True
         for worker in self._workers:
             worker.post(worker.stop_accepting)
@@ -650,9 +728,10 @@ class EventEngine:
 
 
 def _is_numeric(host: str) -> bool:
-    """Whether connecting to it needs no name service, which may take its time."""
+    """Whether it is an address, so that no name must be looked up, which could take long."""
     try:
         socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
-    except (OSError, ValueError):       # ValueError: a name that no system call takes
+    except (OSError, ValueError):
+        # ValueError: a name that no system call takes.
         return False
     return True

@@ -1,8 +1,9 @@
-"""An event loop: one thread that looks after many sockets and waits for none of them in particular.
+"""An event loop: one thread that serves many sockets, and waits for all of them at once.
 
-In every turn it asks the system which of its sockets can be read or written now (`selectors`: epoll, kqueue, select),
-lets each of them do what can be done at once, sounds the alarms that are due, and does what was put off to the end of
-the turn. Nothing that it calls may block: everybody would wait.
+In every turn it asks the system which sockets can be read or written now (`selectors`: epoll,
+kqueue or select), lets each of these do what can be done at once, sounds the alarms that are due,
+and runs the jobs that were put off to the end of the turn. Nothing that it calls may block: all
+sockets would have to wait.
 
 Not here: what is on the sockets. That is ponte/net/events.py.
 """
@@ -18,27 +19,30 @@ import selectors
 import socket
 import threading
 import time
-from typing import Callable
+from collections.abc import Callable
 
 log = logging.getLogger("ponte.loop")
 
 READ, WRITE, NOTHING = selectors.EVENT_READ, selectors.EVENT_WRITE, 0
-BELL_BYTES = 4096       # rings that are heard as one
+# So many rings of the bell at most are heard as one.
+BELL_BYTES = 4096
 
 
 class Watched:
-    """Something that a loop looks after: a socket, the events it waits for, and the time until which it waits."""
+    """Something that a loop serves: a socket, the events it waits for, and a deadline."""
 
     def __init__(self, loop: Loop, sock: socket.socket) -> None:
         self.loop = loop
         self.socket = sock
         self.closed = False
-        self.deadline = math.inf        # monotonic; set by Loop.wake_at
-        self.alarm = math.inf           # when the loop will next look at the deadline
+        # When `on_deadline` is called (monotonic). Set by Loop.wake_at.
+        self.deadline = math.inf
+        # When the loop next looks at the deadline. It may be earlier than the deadline.
+        self.alarm = math.inf
         self._events = NOTHING
 
     def on_ready(self) -> None:
-        """The socket can be read or written, whichever was watched for."""
+        """The socket is ready for the events that were watched for."""
         raise NotImplementedError
 
     def on_deadline(self) -> None:
@@ -46,7 +50,7 @@ class Watched:
         raise NotImplementedError
 
     def watch(self, events: int) -> None:
-        """Waits for these events from now on, instead of those before."""
+        """Waits for these events from now on, in place of the earlier ones."""
         if events == self._events:
             return
         if not self._events:
@@ -66,32 +70,39 @@ class Watched:
 
 
 class Loop:
-    """One thread, what it watches, and what is due. All of it belongs to that thread, but for `post`."""
+    """One thread, what it watches, and what is due. Other threads may call `post` only."""
 
     def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
-        self.soon: collections.deque[Callable[[], None]] = collections.deque()  # to be done once the others have had their turn
-        self._alarms: list[tuple[float, int, Watched]] = []         # a heap; the number only tells equals apart
+        # Jobs for the end of this turn, after all sockets that are ready.
+        self.soon: collections.deque[Callable[[], None]] = collections.deque()
+        # A heap. The number gives an order to alarms of the same time.
+        self._alarms: list[tuple[float, int, Watched]] = []
         self._numbers = itertools.count()
-        self._forgotten = 0                                         # alarms of what has been closed
+        # How many alarms in the heap are of closed objects.
+        self._forgotten = 0
         self._running = True
         self._bell = Bell(self)
         self.thread = threading.Thread(target=self._run, name="ponte-events", daemon=True)
 
     def post(self, job: Callable[[], None]) -> None:
-        """Has `job` done on this loop's thread; from any thread."""
+        """Has `job` run on this loop's thread. May be called from any thread."""
         self.soon.append(job)
         self._bell.ring()
 
     def wake_at(self, watched: Watched, deadline: float) -> None:
-        """Sets a deadline in place of the one before. A later one costs nothing: the alarm looks again then."""
+        """Sets a deadline in place of the one before.
+
+        A later deadline needs no new alarm: when the alarm sounds, the deadline is read, and the
+        alarm is set to it.
+        """
         watched.deadline = deadline
         if deadline < watched.alarm:
             watched.alarm = deadline
             heapq.heappush(self._alarms, (deadline, next(self._numbers), watched))
 
     def forget_alarm(self, watched: Watched) -> None:
-        """Called once for what is closed; when these alarms are most of the heap, they are taken out."""
+        """Called when an object is closed. Its alarm is removed later, together with others."""
         self._forgotten += watched.alarm < math.inf
         if self._forgotten > len(self._alarms) // 2:
             self._alarms = [alarm for alarm in self._alarms if not alarm[2].closed]
@@ -99,12 +110,13 @@ class Loop:
             self._forgotten = 0
 
     def stop(self) -> None:
-        """Cuts off what is left; the thread ends after this turn."""
+        """Ends the thread after this turn, and cuts off all connections."""
         self._running = False
 
     def release(self) -> None:
-        """Closes all that is watched. On the loop's thread, or when that has never run."""
-        if self.selector.get_map() is not None:         # it has not been closed already
+        """Closes all that is watched. Call it on the loop's thread, or when that is not running."""
+        # None: it was closed already.
+        if self.selector.get_map() is not None:
             for key in list(self.selector.get_map().values()):
                 key.data.close()
             self.selector.close()
@@ -115,17 +127,22 @@ class Loop:
         self.release()
 
     def _turn(self) -> None:
-        """Waits until something is ready, and deals with all that is."""
+        """Waits until something is ready or due, and does it."""
+        # 1. Sockets that are ready.
         for key, _ in self.selector.select(self._wait_s()):
             watched: Watched = key.data
-            if not watched.closed:              # by another event of this turn
+            # Another event of this turn may have closed it.
+            if not watched.closed:
                 self._guard(watched.on_ready, watched)
+        # 2. Alarms that are due.
         if self._alarms and self._alarms[0][0] <= time.monotonic():
             self._sound_alarms(time.monotonic())
+        # 3. Jobs that were put off. Those that they put off themselves wait for the next turn.
         for _ in range(len(self.soon)):
             self._guard(self.soon.popleft())
 
     def _wait_s(self) -> float | None:
+        """How long the next turn may wait for sockets, in seconds; None: without a limit."""
         if self.soon:
             return 0.0
         return max(self._alarms[0][0] - time.monotonic(), 0.0) if self._alarms else None
@@ -133,8 +150,10 @@ class Loop:
     def _sound_alarms(self, now: float) -> None:
         while self._alarms and self._alarms[0][0] <= now:
             when, _, watched = heapq.heappop(self._alarms)
+            # An earlier alarm has replaced this one. If both were set anew, their number would grow
+            # for ever.
             if when != watched.alarm:
-                continue        # an earlier one has taken its place; to renew both would make them ever more
+                continue
             if watched.closed:
                 self._forgotten -= 1
                 continue
@@ -145,7 +164,7 @@ class Loop:
                 self.wake_at(watched, watched.deadline)
 
     def _guard(self, job: Callable[[], None], watched: Watched | None = None) -> None:
-        """A mistake of ours may cost one connection, never all of them."""
+        """Runs a job. If it raises, that costs one connection, and not the loop."""
         try:
             job()
         except Exception:
@@ -155,7 +174,7 @@ class Loop:
 
 
 class Bell(Watched):
-    """Wakes a loop that waits for its sockets: a socket pair, since `select` on Windows takes nothing else."""
+    """Wakes a loop that waits for its sockets. A socket pair: Windows can wait for nothing else."""
 
     def __init__(self, loop: Loop) -> None:
         listening, self._sender = socket.socketpair()
@@ -168,7 +187,8 @@ class Bell(Watched):
         try:
             self._sender.send(b"\0")
         except OSError:
-            pass        # it rings already, or the loop has ended
+            # The loop has enough rings to hear already, or it has ended.
+            pass
 
     def on_ready(self) -> None:
         self.socket.recv(BELL_BYTES)

@@ -1,9 +1,10 @@
-"""Calling out: requests on connections that are kept open for the next one.
+"""Requests to others, on connections that are kept open for the next request.
 
-An exchange is one request and its whole reply, by a deadline. Whatever goes wrong is an `ExchangeError`, which tells
-whether the request can have been carried out: rule R (ponte/calls/rule.py) asks for nothing else.
+An exchange is one request and its whole reply, by a deadline. Every failure is an `ExchangeError`,
+which says whether the request may have been carried out: rule R (ponte/calls/rule.py) needs nothing
+else.
 
-Threads: a `Pool` has none and serves any number.
+Threads: a `Pool` has none of its own; any number of threads may share it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Callable
+from collections.abc import Callable
 
 from ponte.net.address import Address
 from ponte.net.message import ProtocolError, Reply
@@ -20,15 +21,20 @@ from ponte.net.parser import Parser, ReplyParser
 from ponte.net.tls import Tls, shake_hands, why_refused
 from ponte.net.wire import Connection
 
-POOL_IDLE_S = 30.0              # a pooled connection unused for this long is not trusted any more
-POOL_PER_ADDRESS = 256          # idle connections kept for one address
+# A connection that was idle for longer is not used any more: a firewall or NAT on the way may have
+# forgotten it. Shorter than the time after which servers close idle connections
+# (wire.IDLE_TIMEOUT_S).
+POOL_IDLE_S = 30.0
+# Idle connections kept for one address. Each costs a file descriptor on both sides.
+POOL_PER_ADDRESS = 256
 
 
 class ExchangeError(OSError):
-    """A request got no reply. `sent` tells which of rule R's outcomes that is: False is definite.
+    """A request got no reply.
 
-    Attributes: `sent` (the last byte of the request may have left), `timed_out`, `cause`, and `phase`, one of
-    "connect", "send" and "reply".
+    Attributes: `phase`, in which the exchange failed: "connect", "send" or "reply"; `sent`, whether
+    the last byte of the request may have been sent: if not, the outcome is "not sent" for certain;
+    `timed_out`; `cause`, the error that was raised.
     """
 
     def __init__(self, phase: str, cause: Exception) -> None:
@@ -36,31 +42,36 @@ class ExchangeError(OSError):
         self.cause = cause
         self.sent = phase == "reply"
         self.timed_out = isinstance(cause, socket.timeout)
-        reason = "timed out" if self.timed_out else (why_refused(cause) or getattr(cause, "strerror", None)
-                                                     or str(cause))
+        if self.timed_out:
+            reason = "timed out"
+        else:
+            reason = why_refused(cause) or getattr(cause, "strerror", None) or str(cause)
         super().__init__(f"{phase}: {reason}")
 
 
 class Pool:
     """Connections kept open for the next request, by address. Safe to share between threads.
 
-    `new_parser` makes the reader of a connection's replies, and so says how long these may be.
+    Parameters: `tls`, if the connections use it; `new_parser` makes the parser of the replies on a
+    connection, which has the limit of their length.
     """
 
-    def __init__(self, tls: Tls | None = None, new_parser: Callable[[], Parser[Reply]] = ReplyParser) -> None:
+    def __init__(self, tls: Tls | None = None,
+                 new_parser: Callable[[], Parser[Reply]] = ReplyParser) -> None:
         self._tls = tls
         self._new_parser = new_parser
         self._lock = threading.Lock()
-        # Guarded by self._lock: idle connections, the last used at the right; and those inside an exchange.
+        # Guarded by self._lock: idle connections, the last used at the right; connections in an
+        # exchange; whether `close` was called.
         self._idle: dict[Address, deque[Connection[Reply]]] = {}
         self._in_use: set[Connection[Reply]] = set()
         self._closed = False
 
     def exchange(self, address: Address, request: bytes, deadline: float) -> Reply:
-        """Sends one request and reads its whole reply, by `deadline` (monotonic). Raises ExchangeError.
+        """Sends one request and reads its whole reply. Blocks until `deadline` (monotonic) at most.
 
-        A kept connection on which the send fails is replaced by a fresh one: the request's last byte did
-        not leave, so nobody can have run it.
+        Raises ExchangeError, and nothing else. If the send fails on a kept connection, a fresh one
+        is tried: the request's last byte was not sent, so no server can have run it.
         """
         while True:
             kept = self._take(address)
@@ -75,7 +86,10 @@ class Pool:
             return self._read_reply(address, connection, deadline)
 
     def keep_only(self, addresses: set[Address]) -> None:
-        """Closes the idle connections to all other addresses: who drains waits for us to hang up."""
+        """Closes the idle connections to all other addresses.
+
+        A draining server waits until its callers close their connections.
+        """
         with self._lock:
             gone = [self._idle.pop(address) for address in self._idle.keys() - addresses]
         for connections in gone:
@@ -83,7 +97,7 @@ class Pool:
                 connection.close()
 
     def close(self) -> None:
-        """Closes every connection; an exchange that is under way ends with an ExchangeError."""
+        """Closes every connection. Running exchanges end with an ExchangeError."""
         with self._lock:
             self._closed = True
             in_use = list(self._in_use)
@@ -91,7 +105,8 @@ class Pool:
         for connection in in_use:
             connection.interrupt()
 
-    def _read_reply(self, address: Address, connection: Connection[Reply], deadline: float) -> Reply:
+    def _read_reply(self, address: Address, connection: Connection[Reply],
+                    deadline: float) -> Reply:
         try:
             reply = connection.read(deadline)
             if reply is None:
@@ -108,6 +123,7 @@ class Pool:
         return reply
 
     def _take(self, address: Address) -> Connection[Reply] | None:
+        """A kept connection that can still be used, or None."""
         while True:
             with self._lock:
                 idle = self._idle.get(address)
@@ -144,7 +160,8 @@ class Pool:
                 sock = self._tls.wrap_connected(sock, address[0])
                 shake_hands(sock, deadline)
             connection = Connection(sock, self._new_parser())
-        except (OSError, UnicodeError, ValueError) as error:    # UnicodeError: a name that DNS cannot have
+        except (OSError, UnicodeError, ValueError) as error:
+            # UnicodeError and ValueError: a name that DNS cannot have.
             if sock:
                 sock.close()
             raise ExchangeError("connect", error) from error
