@@ -1,4 +1,4 @@
-"""Certificates for tests, made by the command `openssl` in a folder that goes away with the tests."""
+"""Certificates for tests, made by the command `openssl`, in a folder that the tests remove."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import subprocess
 import tempfile
 import unittest
 
+# A new key without a password, as options of `openssl req`.
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
 needs_openssl = unittest.skipUnless(shutil.which("openssl"), "needs the command openssl")
 
 
 class Certificates:
-    """Two authorities, `ca` and `other_ca`; the rest are certificates with their keys, signed by the first.
+    """Two authorities, `ca` and `other_ca`, and certificates with their keys.
 
-    `local` is for 127.0.0.1 and localhost, `elsewhere` for another host; `stranger` is signed by the second. `alone` is
-    for 127.0.0.1, and signed by itself.
+    `local` is for 127.0.0.1 and localhost, and `elsewhere` is for another host; `ca` has signed
+    both. `other_ca` has signed `stranger`. `alone` is for 127.0.0.1, and signed by itself.
     """
 
     def __init__(self, test_case: type[unittest.TestCase]) -> None:
@@ -35,32 +38,31 @@ class Certificates:
         return path
 
     def _authority(self, name: str) -> str:
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                      "-days", "2", "-subj", f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign",
+        self._openssl("req", "-x509", *NEW_KEY, "-days", "2", "-subj", f"/CN={name}",
+                      "-addext", "keyUsage=critical,keyCertSign",
                       "-keyout", self._path(f"{name}.key"), "-out", self._path(f"{name}.pem"))
         return self._path(f"{name}.pem")
 
     def _signed_by_itself(self, name: str, names: str) -> str:
         key, path = self._path(f"{name}.key"), self._path(f"{name}.pem")
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                      "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}",
-                      "-keyout", key, "-out", path)
+        self._openssl("req", "-x509", *NEW_KEY, "-days", "2", "-subj", f"/CN={name}",
+                      "-addext", f"subjectAltName={names}", "-keyout", key, "-out", path)
         return self._with_key(path, key)
 
     def _signed(self, name: str, names: str, authority: str) -> str:
         key, request, path = (self._path(f"{name}.{kind}") for kind in ("key", "csr", "pem"))
         extensions = self._path(f"{name}.ext")
         with open(extensions, "w", encoding="ascii") as file:
-            file.write(f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                      "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+            file.write(f"subjectAltName={names}\n"
+                       "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
+        self._openssl("req", *NEW_KEY, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
         self._openssl("x509", "-req", "-in", request, "-CA", self._path(f"{authority}.pem"),
-                      "-CAkey", self._path(f"{authority}.key"), "-CAcreateserial", "-days", "2", "-extfile", extensions,
-                      "-out", path)
+                      "-CAkey", self._path(f"{authority}.key"), "-CAcreateserial", "-days", "2",
+                      "-extfile", extensions, "-out", path)
         return self._with_key(path, key)
 
     def _with_key(self, path: str, key: str) -> str:
-        """One file for both, as the default of --tls-key has it."""
+        """Adds the key to the certificate's file, where --tls-key looks for it by default."""
         with open(key, encoding="ascii") as source, open(path, "a", encoding="ascii") as target:
             target.write(source.read())
         return path
@@ -69,4 +71,5 @@ class Certificates:
         return os.path.join(self._folder, name)
 
     def _openssl(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        subprocess.run(["openssl", *arguments], check=True, stdin=subprocess.DEVNULL,
+                       stderr=subprocess.PIPE)

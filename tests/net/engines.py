@@ -1,6 +1,7 @@
-"""What the tests of the proxy's engines share: an engine of either kind, and peers that a test leads by the hand.
+"""What the tests of the proxy's engines share: an engine of either kind, and peers under control.
 
-A class of tests is written once, as a mixin of `EngineCase`, and runs with each engine: `OfThreads` and `OfEvents`.
+A class of tests is written once, as a mixin of `EngineCase`, and runs with each engine: `OfThreads`
+and `OfEvents`.
 """
 
 from __future__ import annotations
@@ -38,18 +39,21 @@ from tests.fakes import endpoint
 from tests.net.test_wire import PATIENCE_S, POST, connect, echo, soon
 
 if sys.platform == "win32":
-    resource: Any = None        # there is no such limit there
+    # Windows has no limit of file descriptors.
+    resource: Any = None
 else:
     import resource
 
 if TYPE_CHECKING:
     Case = unittest.TestCase
 else:
-    Case = object       # the tests run in the concrete classes below, not by themselves
+    # The tests run in the concrete classes below, not by themselves.
+    Case = object
 
 Engine = Union[ThreadEngine, EventEngine]
 
-SOON_S = 0.05           # stands in for limits of many seconds
+# Stands in for limits of many seconds.
+SOON_S = 0.05
 ONE_MIB = b"x" * MAX_BODY_BYTES
 CLOSING = encode_reply(Reply(200, {}, b"bye", keep_alive=False))
 
@@ -59,9 +63,10 @@ def post(target: str = "/greeter", body: bytes = b"hello") -> bytes:
 
 
 class Trying:
-    """A relay that tries addresses in turn until one answers, and keeps what each attempt came to."""
+    """A relay that tries addresses in turn until one answers, and keeps the results."""
 
-    def __init__(self, *addresses: Address, message: bytes = POST, timeout_s: float = PATIENCE_S) -> None:
+    def __init__(self, *addresses: Address, message: bytes = POST,
+                 timeout_s: float = PATIENCE_S) -> None:
         self.results: list[Result] = []
         self.ended = threading.Event()
         self._addresses = list(addresses)
@@ -71,7 +76,7 @@ class Trying:
 
     @property
     def result(self) -> Result:
-        """What its latest attempt came to."""
+        """The result of its latest attempt."""
         return self.results[-1]
 
     @property
@@ -81,13 +86,14 @@ class Trying:
 
     def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
         if self._is_trying:
-            raise AssertionError("the attempt before was not settled")
+            raise AssertionError("the previous attempt was not settled")
         if not self._addresses or (self.results and self.result.outcome is Outcome.ANSWERED):
             self.ended.set()
             return None
         host, port = self._addresses.pop(0)
         self._is_trying = True
-        return Attempt(endpoint("server")._replace(host=host, port=port), 1, self._timeout_s, False), self._message
+        server = endpoint("server")._replace(host=host, port=port)
+        return Attempt(server, 1, self._timeout_s, False), self._message
 
     def settle(self, result: Result, now: float) -> None:
         if not self._is_trying:
@@ -97,7 +103,7 @@ class Trying:
 
 
 class Mute:
-    """A server of one's own that accepts, reads a request when it is told to, and answers when it is told to."""
+    """A server that a test plays: it accepts, reads and answers only when the test does so."""
 
     def __init__(self) -> None:
         self._socket = listen("127.0.0.1", 0)
@@ -153,7 +159,7 @@ class EngineCase(Case):
             made.close()
 
     def limit(self, name: str, seconds: float = SOON_S) -> None:
-        """Gives a limit of both engines another value; by default, many seconds pass at once."""
+        """Gives a limit of both engines another value, by default a short one."""
         for module in (wire, pool, events):
             if hasattr(module, name):
                 patch = mock.patch.object(module, name, seconds)
@@ -161,7 +167,7 @@ class EngineCase(Case):
                 self.addCleanup(patch.stop)
 
     def exchange(self, address: Address, requests: bytes) -> list[Reply]:
-        """The replies on a connection of its own until its end. Its caller half-closes: nothing more will come."""
+        """Sends requests on a new connection, ends its sending side, and returns all replies."""
         with contextlib.closing(connect(address)) as connection:
             connection.send(requests, soon())
             connection.socket.shutdown(socket.SHUT_WR)
@@ -171,7 +177,7 @@ class EngineCase(Case):
             return replies
 
     def carry_out(self, *relays: Relay) -> list[Reply]:
-        """The replies to calls that these relays carry out, one after the other, in one engine."""
+        """The replies to calls that these relays carry out, one after another, in one engine."""
         begun = iter(relays)
         with self.running(lambda request, at: next(begun)) as engine, \
                 contextlib.closing(connect(engine.address)) as caller:
@@ -201,10 +207,10 @@ class OfEvents:
     make = staticmethod(EventEngine)
 
 
-# ---- peers ----------------------------------------------------------------------------------------------
+# ---- peers -----------------------------------------------------------------------------------
 
 def receive(connection: Connection[Request] | Connection[Reply], size: int) -> bytes:
-    """What has come, past its parser; waits for the first byte of it."""
+    """What has come, without the parser; waits for its first byte."""
     if not select.select([connection.socket], [], [], PATIENCE_S)[0]:
         raise AssertionError("nothing has come")
     return connection.socket.recv(size)
@@ -217,7 +223,7 @@ def swallow(sock: socket.socket, size: int) -> None:
 
 
 def reset(sock: socket.socket) -> None:
-    """Ends a connection by a reset in place of a goodbye."""
+    """Ends a connection by a reset."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 

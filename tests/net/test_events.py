@@ -159,7 +159,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
         """Neither to its last reply nor to the last request that was sent on it."""
         long = post(body=ONE_MIB * 8)       # more than the system takes at once
         with Mute() as server, self.running(lambda *_: Trying(server.address, message=long)) as engine, \
-                contextlib.closing(connect(engine.address)) as caller:
+                connected(engine.address) as caller:
             assert isinstance(engine, EventEngine)
             caller.send(post(body=ONE_MIB), soon())
             with server.accept() as accepted:
@@ -179,7 +179,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
 
     def test_a_connection_is_idle_from_its_last_reply_on(self) -> None:
         """A caller that is not silent is not hung up on."""
-        with self.running() as engine, contextlib.closing(connect(engine.address)) as connection:
+        with self.running() as engine, connected(engine.address) as connection:
             assert isinstance(engine, EventEngine)
             deadlines = []
             for _ in range(3):
@@ -198,7 +198,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
             held.extend(len(caller.parser._buffer) for caller in engine._workers[0].callers)
             return Reply(200, {}, b"")
 
-        with self.running(begin) as running, contextlib.closing(connect(running.address)) as caller:
+        with self.running(begin) as running, connected(running.address) as caller:
             assert isinstance(running, EventEngine)
             engine = running
             sending = threading.Thread(target=caller.send, args=(post(body=bytes(5000)) * 400, soon()))
@@ -217,7 +217,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
             assert isinstance(engine, EventEngine)
             unread = stack.enter_context(slow_reader(engine.address))
             unread.send(post("/long"), soon())
-            callers = [stack.enter_context(contextlib.closing(connect(engine.address))) for _ in range(4)]
+            callers = [stack.enter_context(connected(engine.address)) for _ in range(4)]
             half_closed, ahead, ahead_and_gone, half_sent = callers
             for caller in callers:
                 caller.send(POST[:-1] if caller is half_sent else POST, soon())
@@ -234,7 +234,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
         """It does not go on asking whether it could send more."""
         long = post(body=ONE_MIB * 8)
         with Mute() as server, self.running(lambda *_: Trying(server.address, message=long)) as engine, \
-                contextlib.closing(connect(engine.address)) as caller:
+                connected(engine.address) as caller:
             assert isinstance(engine, EventEngine)
             caller.send(POST, soon())
             with server.accept() as accepted:
@@ -252,7 +252,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
 
     def test_a_loop_rests_while_no_file_descriptor_is_left(self) -> None:
         """Who waits to be accepted would wake it again and again."""
-        with self.running() as engine, contextlib.closing(connect(engine.address)) as caller, \
+        with self.running() as engine, connected(engine.address) as caller, \
                 socket.socket() as sock:
             assert isinstance(engine, EventEngine)
             self.ask(caller)

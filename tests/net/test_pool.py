@@ -19,7 +19,7 @@ from tests.net.test_wire import OK, PATIENCE_S, POST, soon
 
 
 class Peer:
-    """A server of one's own on loopback that answers each request with the next of its scripts, raw."""
+    """A server on loopback that answers each request with the next of its scripts, unchanged."""
 
     def __init__(self, *scripts: bytes) -> None:
         self._socket = listen("127.0.0.1", 0)
@@ -35,12 +35,13 @@ class Peer:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)     # wakes the thread, where the system can do that
+            # On some systems this wakes the thread.
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(PATIENCE_S)
         self._socket.close()
 
     def _run(self) -> None:
-        """A new connection for every script; one that says "stay" goes on with the next."""
+        """A new connection for every script; only after OK the connection goes on."""
         scripts = list(self._scripts)
         while scripts:
             try:
@@ -57,6 +58,18 @@ class Peer:
                     sock.sendall(script)
 
 
+# Name, and what a server sends in place of a whole reply.
+BROKEN_REPLIES = (
+    ("nothing", b""),
+    ("half a head", OK[:10]),
+    ("half a body", OK[:-1]),
+    ("garbage", b"garbage\r\n"),
+    ("no length", b"HTTP/1.1 200 OK\r\n\r\nok"),
+    ("too much", OK + b"x"),
+    ("two replies", OK + OK),
+)
+
+
 class Pools(unittest.TestCase):
     """Exchanges of the stub and the proxy, and which outcome each failure is."""
 
@@ -69,23 +82,24 @@ class Pools(unittest.TestCase):
             self.pool.exchange(address, POST, time.monotonic() + timeout_s)
         return caught.exception
 
-    def test_a_connection_is_used_again(self) -> None:
+    def test_a_connection_is_reused(self) -> None:
         """Three calls, one connection."""
         with Peer(OK, OK, OK) as peer:
             for _ in range(3):
                 self.assertEqual(self.pool.exchange(peer.address, POST, soon()).body, b"ok")
             self.assertEqual(peer.accepted, 1)
 
-    def test_a_connection_that_its_server_closes_is_not_used_again(self) -> None:
-        """Neither after "Connection: close", nor when the end of the stream has come in the meantime."""
+    def test_a_connection_that_its_server_closes_is_not_reused(self) -> None:
+        """After "Connection: close" the next request goes out on another connection."""
         closing = encode_reply(Reply(200, {}, b"bye", keep_alive=False))
         with Peer(closing, OK) as peer:
             bodies = [self.pool.exchange(peer.address, POST, soon()).body for _ in range(2)]
-            self.assertEqual((bodies, peer.accepted), ([b"bye", b"ok"], 2))
+            self.assertEqual(bodies, [b"bye", b"ok"])
+            self.assertEqual(peer.accepted, 2)
 
-    def test_a_connection_that_has_ended_meanwhile_is_not_used_again(self) -> None:
+    def test_a_connection_that_has_ended_since_is_not_reused(self) -> None:
         """A request that went out on it would have an unknown outcome, for nothing."""
-        leaving = encode_reply(Reply(200, {"Note": "the peer hangs up without saying so"}, b"bye"))
+        leaving = encode_reply(Reply(200, {"Note": "the peer closes without notice"}, b"bye"))
         with Peer(leaving, OK) as peer:
             self.pool.exchange(peer.address, POST, soon())
             kept = self.pool._idle[peer.address][0].socket
@@ -94,9 +108,11 @@ class Pools(unittest.TestCase):
             self.assertEqual(self.pool.exchange(peer.address, POST, soon()).body, b"ok")
 
     def test_a_refused_connection_was_not_sent(self) -> None:
-        """Phase connect: definite."""
+        """Phase connect: the request has not run, for certain."""
         error = self.failure(refused_address(self))
-        self.assertEqual((error.phase, error.sent, error.timed_out), ("connect", False, False))
+        self.assertEqual(error.phase, "connect")
+        self.assertFalse(error.sent)
+        self.assertFalse(error.timed_out)
 
     def test_a_host_without_meaning_was_not_sent(self) -> None:
         """Whatever the resolver raises is an ExchangeError: an exchange raises nothing else."""
@@ -108,22 +124,23 @@ class Pools(unittest.TestCase):
                     self.assertIsInstance(error, ExchangeError)
 
     def test_a_reply_that_is_not_whole_and_alone_is_none(self) -> None:
-        """Each of these may have run: sent, and no reply."""
-        for name, script in (("nothing", b""), ("half a head", OK[:10]), ("half a body", OK[:-1]),
-                             ("garbage", b"garbage\r\n"), ("no length", b"HTTP/1.1 200 OK\r\n\r\nok"),
-                             ("too much", OK + b"x"), ("two replies", OK + OK)):
+        """Each of these requests may have run: it was sent, and has no reply."""
+        for name, script in BROKEN_REPLIES:
             with self.subTest(name), Peer(script) as peer:
                 error = self.failure(peer.address)
-                self.assertEqual((error.phase, error.sent), ("reply", True))
+                self.assertEqual(error.phase, "reply")
+                self.assertTrue(error.sent)
 
     def test_a_late_reply_is_a_timeout(self) -> None:
-        """Sent, timed out; and the connection is not used again, or the reply would go to the next call."""
+        """Sent, timed out; and the connection is not reused, else the next call gets this reply."""
         with contextlib.closing(listen("127.0.0.1", 0)) as silent:
             error = self.failure(silent.getsockname(), 0.02)
-        self.assertEqual((error.phase, error.sent, error.timed_out), ("reply", True, True))
+        self.assertEqual(error.phase, "reply")
+        self.assertTrue(error.sent)
+        self.assertTrue(error.timed_out)
 
     def test_a_kept_connection_that_fails_to_send_is_replaced(self) -> None:
-        """The last byte did not leave: nobody can have run it, and a fresh connection is tried at once."""
+        """The last byte was not sent: it has not run, and a fresh connection is tried at once."""
         with Peer(OK, OK) as peer:
             self.pool.exchange(peer.address, POST, soon())
             kept = self.pool._idle[peer.address][0]
@@ -134,13 +151,16 @@ class Pools(unittest.TestCase):
                 thread.join()
 
     def test_a_fresh_connection_that_fails_to_send_is_an_error(self) -> None:
-        """Phase send: not sent; no endless attempts behind anybody's back."""
-        with Peer(OK) as peer, mock.patch.object(Connection, "send", side_effect=BrokenPipeError("gone")) as send:
+        """Phase send: not sent; and there is no second attempt."""
+        gone = BrokenPipeError("gone")
+        with Peer(OK) as peer, mock.patch.object(Connection, "send", side_effect=gone) as send:
             error = self.failure(peer.address)
-            self.assertEqual((error.phase, error.sent, send.call_count), ("send", False, 1))
+            self.assertEqual(error.phase, "send")
+            self.assertFalse(error.sent)
+            self.assertEqual(send.call_count, 1)
 
     def test_idle_connections_to_others_are_closed(self) -> None:
-        """Who drains waits for us to hang up."""
+        """A draining server waits until its callers close their connections."""
         with Peer(OK) as peer:
             self.pool.exchange(peer.address, POST, soon())
             kept = self.pool._idle[peer.address][0]
@@ -150,7 +170,7 @@ class Pools(unittest.TestCase):
             self.assertEqual(kept.socket.fileno(), -1)
 
     def test_a_connection_unused_for_long_is_not_trusted(self) -> None:
-        """Something on the way may have forgotten it without a word."""
+        """A firewall on the way may have forgotten it without notice."""
         with Peer(OK, OK) as peer:
             self.pool.exchange(peer.address, POST, soon())
             self.pool._idle[peer.address][0].idle_since -= POOL_IDLE_S
@@ -158,10 +178,11 @@ class Pools(unittest.TestCase):
             thread = threading.Thread(target=self.pool.exchange, args=(peer.address, POST, soon()))
             thread.start()
             thread.join(PATIENCE_S)
-            self.assertEqual((kept.socket.fileno(), peer.accepted), (-1, 2))
+            self.assertEqual(kept.socket.fileno(), -1)
+            self.assertEqual(peer.accepted, 2)
 
-    def test_closing_ends_what_is_under_way(self) -> None:
-        """A long poll does not hold up its process."""
+    def test_closing_ends_running_exchanges(self) -> None:
+        """So a long poll does not delay the end of its process."""
         with contextlib.closing(listen("127.0.0.1", 0)) as silent:
             errors: list[ExchangeError] = []
             address = silent.getsockname()

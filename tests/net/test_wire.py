@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import select
 import socket
 import threading
 import time
@@ -202,6 +203,16 @@ def connect(address: Address) -> Connection[Reply]:
     return Connection(socket.create_connection(address, PATIENCE_S), ReplyParser())
 
 
+def connected(address: Address) -> contextlib.closing[Connection[Reply]]:
+    """A connection that is closed at the end of its block."""
+    return contextlib.closing(connect(address))
+
+
+def is_readable(connection: Connection[Any], within_s: float) -> bool:
+    """Whether bytes, or the end of the stream, come within so many seconds."""
+    return bool(select.select([connection.socket], [], [], within_s)[0])
+
+
 class Listeners(unittest.TestCase):
     """Requests in, replies out, on real sockets."""
 
@@ -270,10 +281,10 @@ class Listeners(unittest.TestCase):
 
     def test_connections_beyond_the_limit_are_turned_away_at_once(self) -> None:
         """503 with Not-Executed: any caller may try elsewhere."""
-        with listener(max_connections=1) as running, contextlib.closing(connect(running.address)) as first:
+        with listener(max_connections=1) as running, connected(running.address) as first:
             first.send(POST, soon())
             first.read(soon())
-            with contextlib.closing(connect(running.address)) as second:
+            with connected(running.address) as second:
                 reply = second.read(soon())
             assert reply
             self.assertEqual((reply.status, reply.headers["not-executed"]), (503, "1"))
@@ -306,7 +317,7 @@ class Listeners(unittest.TestCase):
             go_on.wait(PATIENCE_S)
             return Reply(200, {}, b"")
 
-        with listener(wait) as running, contextlib.closing(connect(running.address)) as connection:
+        with listener(wait) as running, connected(running.address) as connection:
             connection.send(POST, soon())
             entered.wait(PATIENCE_S)
             self.assertFalse(running.wait_until_quiet(0.01))
@@ -318,7 +329,7 @@ class Listeners(unittest.TestCase):
 
     def test_a_closed_listener_is_gone(self) -> None:
         """Its port is refused, its idle connections have ended."""
-        with listener() as running, contextlib.closing(connect(running.address)) as connection:
+        with listener() as running, connected(running.address) as connection:
             connection.send(POST, soon())
             connection.read(soon())
             running.close()
