@@ -1,6 +1,6 @@
-"""The loop of ponte/net/events.py: its alarms, by a hand-wound clock; what it holds on to; and that it rests.
+"""The loop of ponte/net/events.py: its alarms, with a simulated clock; its memory; and its rest.
 
-What it does for callers and servers is in test_engines.py.
+What it does for callers and servers is in test_engines.py and test_engines_servers.py.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tests.net.engines import (
     swallow,
     wait_for,
 )
-from tests.net.test_wire import OK, POST, connect, echo, soon
+from tests.net.test_wire import OK, POST, connected, echo, soon
 
 
 class Sleeper(Watched):
@@ -51,7 +51,7 @@ class Sleeper(Watched):
 
 
 class Alarms(unittest.TestCase):
-    """A heap of times at which to look at deadlines, which may have been put off meanwhile."""
+    """A heap of times at which to look at deadlines, which may have changed since."""
 
     def setUp(self) -> None:
         self.clock = Clock(1000.0)
@@ -69,6 +69,7 @@ class Alarms(unittest.TestCase):
         return made
 
     def wind_to(self, now: float) -> None:
+        """Sets the clock, and sounds the alarms that are due."""
         self.clock.now = now
         self.loop._sound_alarms(now)
 
@@ -78,27 +79,32 @@ class Alarms(unittest.TestCase):
         self.loop.wake_at(two, 1002.0)
         for now in (1001.9, 1002.0, 1002.1, 1100.0):
             self.wind_to(now)
-        self.assertEqual((one.woken, two.woken), ([1002.0], [1002.0]))
+        self.assertEqual(one.woken, [1002.0])
+        self.assertEqual(two.woken, [1002.0])
 
     def test_the_latest_deadline_counts(self) -> None:
         """Put off, brought forward, or given up."""
         later, sooner, never = self.sleeper(), self.sleeper(), self.sleeper()
-        for sleeper, deadlines in ((later, (1010.0, 1030.0)), (sooner, (1030.0, 1010.0)), (never, (1010.0, math.inf))):
+        for sleeper, deadlines in ((later, (1010.0, 1030.0)),
+                                   (sooner, (1030.0, 1010.0)),
+                                   (never, (1010.0, math.inf))):
             for deadline in deadlines:
                 self.loop.wake_at(sleeper, deadline)
         for now in range(1000, 1050):
             self.wind_to(float(now))
-        self.assertEqual((later.woken, sooner.woken, never.woken), ([1030.0], [1010.0], []))
+        self.assertEqual(later.woken, [1030.0])
+        self.assertEqual(sooner.woken, [1010.0])
+        self.assertEqual(never.woken, [])
 
-    def test_to_put_a_deadline_off_costs_nothing(self) -> None:
-        """It happens with every call."""
+    def test_a_deadline_that_is_put_off_needs_no_new_alarm(self) -> None:
+        """Deadlines are put off with every call."""
         sleeper = self.sleeper()
         for more in range(1000):
             self.loop.wake_at(sleeper, 1010.0 + more)
         self.assertEqual(len(self.loop._alarms), 1)
 
     def test_deadlines_that_come_and_go_do_not_pile_up(self) -> None:
-        """A connection to a server has a near one while a call is on its way, and a far one in between."""
+        """A connection to a server has a near one while a call runs, and a far one in between."""
         sleeper = self.sleeper()
         for call in range(10_000):
             self.loop.wake_at(sleeper, self.clock.now + 2.5)
@@ -108,7 +114,7 @@ class Alarms(unittest.TestCase):
         self.assertLess(len(self.loop._alarms), 20)
 
     def test_connections_that_come_and_go_do_not_pile_up(self) -> None:
-        """Their alarms would keep them in memory for more than a minute after their end."""
+        """Else their alarms would keep them in memory for more than a minute after their end."""
         kept = [self.sleeper() for _ in range(10)]
         for sleeper in kept:
             self.loop.wake_at(sleeper, 1075.0)
@@ -127,10 +133,11 @@ class Alarms(unittest.TestCase):
             self.loop.wake_at(other, deadline)
         sleeper.close()
         self.wind_to(1002.0)
-        self.assertEqual((sleeper.woken, other.woken), ([], [1002.0]))
+        self.assertEqual(sleeper.woken, [])
+        self.assertEqual(other.woken, [1002.0])
 
     def test_a_loop_waits_for_its_next_alarm(self) -> None:
-        """For ever, if there is none; not at all, if there is work."""
+        """Without a limit, if there is none; not at all, if there is work."""
         self.assertIsNone(self.loop._wait_s())
         sleeper = self.sleeper()
         self.loop.wake_at(sleeper, 1002.0)
@@ -143,22 +150,27 @@ class Alarms(unittest.TestCase):
         self.assertEqual(self.loop._wait_s(), 0.0)
 
     def test_a_mistake_costs_one_connection(self) -> None:
-        """The others are woken all the same."""
+        """The others are still woken."""
         bad, good = self.sleeper(), self.sleeper()
         for sleeper in (bad, good):
             self.loop.wake_at(sleeper, 1001.0)
-        with mock.patch.object(bad, "on_deadline", side_effect=RuntimeError), self.assertLogs("ponte.loop"):
+        with mock.patch.object(bad, "on_deadline", side_effect=RuntimeError), \
+                self.assertLogs("ponte.loop"):
             self.wind_to(1001.0)
-        self.assertEqual((bad.closed, good.closed, good.woken), (True, False, [1001.0]))
+        self.assertTrue(bad.closed)
+        self.assertFalse(good.closed)
+        self.assertEqual(good.woken, [1001.0])
 
 
 class Frugal(OfEvents, EngineCase, unittest.TestCase):
-    """A connection that says nothing costs its memory, which is little, and nothing else."""
+    """An idle connection costs a little memory, and nothing else."""
 
-    def test_an_idle_connection_holds_on_to_no_message(self) -> None:
-        """Neither to its last reply nor to the last request that was sent on it."""
-        long = post(body=ONE_MIB * 8)       # more than the system takes at once
-        with Mute() as server, self.running(lambda *_: Trying(server.address, message=long)) as engine, \
+    def test_an_idle_connection_keeps_no_message_in_memory(self) -> None:
+        """Neither its last reply nor the last request that was sent on it."""
+        # More than the system takes at once.
+        long = post(body=ONE_MIB * 8)
+        with Mute() as server, \
+                self.running(lambda *_: Trying(server.address, message=long)) as engine, \
                 connected(engine.address) as caller:
             assert isinstance(engine, EventEngine)
             caller.send(post(body=ONE_MIB), soon())
@@ -173,12 +185,13 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
                     ours += idle
                 self.assertEqual(len(ours), 2)
                 for stream in ours:
-                    held = (bytes(stream._unsent.obj), stream.parser._buffer, getattr(stream, "_message", b""))
+                    held = (bytes(stream._unsent.obj), stream.parser._buffer,
+                            getattr(stream, "_message", b""))
                     self.assertLess(sum(map(len, held)), 1000)
                     self.assertIsNone(getattr(stream, "_relay", None))
 
     def test_a_connection_is_idle_from_its_last_reply_on(self) -> None:
-        """A caller that is not silent is not hung up on."""
+        """The connection of an active caller is not closed."""
         with self.running() as engine, connected(engine.address) as connection:
             assert isinstance(engine, EventEngine)
             deadlines = []
@@ -190,8 +203,8 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
                 deadlines.append(caller.deadline)
             self.assertEqual(deadlines, sorted(deadlines))
 
-    def test_who_sends_far_ahead_is_not_read_far_ahead(self) -> None:
-        """Else memory would grow with every request, as long as they come faster than they are answered."""
+    def test_a_caller_that_sends_far_ahead_is_not_read_far_ahead(self) -> None:
+        """Else memory would grow while requests come faster than they are answered."""
         held: list[int] = []
 
         def begin(request: Request, received_at: float) -> Reply:
@@ -201,7 +214,8 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
         with self.running(begin) as running, connected(running.address) as caller:
             assert isinstance(running, EventEngine)
             engine = running
-            sending = threading.Thread(target=caller.send, args=(post(body=bytes(5000)) * 400, soon()))
+            requests = post(body=bytes(5000)) * 400
+            sending = threading.Thread(target=caller.send, args=(requests, soon()))
             sending.start()
             for _ in range(400):
                 self.assertIsNotNone(caller.read(soon()))
@@ -209,11 +223,13 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
         self.assertLess(max(held), 3 * RECEIVE_BYTES)
 
     def test_a_loop_rests_whatever_its_peers_do(self) -> None:
-        """Half-closed, reset, sent ahead, unread, waiting: it is awake when there is something to do, not before."""
-        def begin(request: Request, received_at: float) -> object:
-            return Reply(200, {}, ONE_MIB * 8) if request.target == "/long" else Trying(server.address, timeout_s=0.4)
+        """Half-closed, reset, sent ahead, unread, waiting: it wakes only if there is work."""
+        def begin(request: Request, received_at: float) -> Reply | Trying:
+            if request.target == "/long":
+                return Reply(200, {}, ONE_MIB * 8)
+            return Trying(server.address, timeout_s=0.4)
 
-        with Mute() as server, self.running(begin) as engine, contextlib.ExitStack() as stack:  # type: ignore[arg-type]
+        with Mute() as server, self.running(begin) as engine, contextlib.ExitStack() as stack:
             assert isinstance(engine, EventEngine)
             unread = stack.enter_context(slow_reader(engine.address))
             unread.send(post("/long"), soon())
@@ -231,9 +247,10 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
             self.assert_rests(engine)
 
     def test_a_loop_rests_once_a_long_request_has_left(self) -> None:
-        """It does not go on asking whether it could send more."""
+        """It does not go on waiting until more could be sent."""
         long = post(body=ONE_MIB * 8)
-        with Mute() as server, self.running(lambda *_: Trying(server.address, message=long)) as engine, \
+        with Mute() as server, \
+                self.running(lambda *_: Trying(server.address, message=long)) as engine, \
                 connected(engine.address) as caller:
             assert isinstance(engine, EventEngine)
             caller.send(POST, soon())
@@ -244,20 +261,21 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
                 self.assertIsNotNone(caller.read(soon()))
 
     def assert_rests(self, engine: EventEngine) -> None:
-        """Its loop hardly wakes up while a call is running and nothing happens."""
+        """The loop hardly wakes while a call is running and nothing happens."""
         selector = engine._workers[0].selector
         with mock.patch.object(selector, "select", wraps=selector.select) as select:
             self.assertFalse(engine.wait_until_quiet(SOON_S), "a call is running")
         self.assertLess(select.call_count, 10)
 
     def test_a_loop_rests_while_no_file_descriptor_is_left(self) -> None:
-        """Who waits to be accepted would wake it again and again."""
+        """Else the connections that wait to be accepted would wake it all the time."""
         with self.running() as engine, connected(engine.address) as caller, \
                 socket.socket() as sock:
             assert isinstance(engine, EventEngine)
             self.ask(caller)
             selector = engine._workers[0].selector
-            with no_file_descriptors(), mock.patch.object(selector, "select", wraps=selector.select) as select:
+            with no_file_descriptors(), \
+                    mock.patch.object(selector, "select", wraps=selector.select) as select:
                 sock.connect(engine.address)
                 self.assertFalse(engine.wait_until_quiet(SOON_S, idle_too=True))
             self.assertLess(select.call_count, 10)
@@ -267,10 +285,10 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
 
 
 class LastResorts(OfEvents, EngineCase, unittest.TestCase):
-    """Whatever the system refuses, a call has an end, and the loop goes on."""
+    """Whatever the system refuses, each call ends, and the loop goes on."""
 
     def outcomes(self, *hosts: str) -> list[tuple[Outcome, str]]:
-        """What calls to a server by these hosts come to: the outcome, and in which phase."""
+        """Calls a server by these names. Returns each outcome, and the phase of the failure."""
         with Mute() as server:
             relays = [Trying((host, server.address[1])) for host in hosts]
             for relay in relays:
@@ -289,24 +307,27 @@ class LastResorts(OfEvents, EngineCase, unittest.TestCase):
             self.assertEqual(self.outcomes("localhost"), [(Outcome.NOT_SENT, "connect")])
 
     def test_a_connection_that_breaks_as_it_is_made_was_not_sent(self) -> None:
-        """macOS tells so when it is given its options."""
-        with mock.patch.object(events.Upstream, "__init__", side_effect=OSError(22, "Invalid argument")):
-            self.assertEqual(self.outcomes("127.0.0.1", "localhost"), [(Outcome.NOT_SENT, "connect")] * 2)
+        """macOS reports that when an option is set."""
+        broken = OSError(22, "Invalid argument")
+        with mock.patch.object(events.Upstream, "__init__", side_effect=broken):
+            self.assertEqual(self.outcomes("127.0.0.1", "localhost"),
+                             [(Outcome.NOT_SENT, "connect")] * 2)
 
     def test_a_connect_that_is_refused_at_once_was_not_sent(self) -> None:
-        """BSD does not let a loop wait for that."""
+        """BSD refuses it within the call of connect."""
         with mock.patch("socket.socket.connect_ex", return_value=errno.ECONNREFUSED):
             self.assertEqual(self.outcomes("127.0.0.1"), [(Outcome.NOT_SENT, "connect")])
 
     def test_a_caller_that_takes_no_interim_reply_is_closed(self) -> None:
-        """Quietly: it has left, or reads nothing."""
+        """Without an error: it has left, or it does not read."""
         engine = EventEngine("127.0.0.1", 0, echo)
         ours, theirs = tcp_pair()
         with contextlib.closing(engine), ours, theirs:
             caller = Caller(engine._workers[0], ours)
             caller.socket = mock.Mock(wraps=ours)
             caller.socket.send.side_effect = BrokenPipeError("gone")
-            caller.parser.feed(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            caller.parser.feed(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                               b"Content-Length: 2\r\n\r\n")
             caller.proceed()
             self.assertTrue(caller.closed)
             self.assertEqual(engine.connections, 0)
