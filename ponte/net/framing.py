@@ -1,7 +1,7 @@
 """Framing: where a message ends, and whether another one may follow it on the connection.
 
 If two programs on the way of a request find its end at two places, the bytes in between are read as
-a request that nobody checked ("request smuggling"). So each case in which that could happen is an
+a request that was never checked ("request smuggling"). So each case in which that could happen is an
 error here.
 """
 

@@ -312,7 +312,7 @@ class ReplyParser(Parser[Reply]):
         # 3. An interim reply: the final one comes after it (RFC 9110 section 15.2). But after 101
         #    the stream would be another protocol (RFC 9110 section 7.8).
         if status == "101":
-            raise ProtocolError(502, "a change of protocol that nobody asked for")
+            raise ProtocolError(502, "a change of protocol that was not requested")
         if status[0] == "1":
             return None
         # 4. The length of the body (RFC 9112 section 6.3): 204 and 304 have none (item 1). Without

@@ -12,7 +12,7 @@ from ponte.net.message import CONTINUE
 
 HEAD = b"POST /greeter HTTP/1.1\r\nHost: a\r\n"
 GET = HEAD.replace(b"POST", b"GET")
-# A request that nobody has sent: it must never be passed on where it stands inside of a body.
+# A request that no caller has sent: it must never be passed on where it stands inside of a body.
 EVIL = b"POST /greeter HTTP/1.1\r\nHost: evil\r\nContent-Length: 4\r\n\r\nevil"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 LENGTH_5 = b"Content-Length: 5\r\n"

@@ -1,25 +1,21 @@
 """What servers of the proxy see, with either engine, and which outcome each of their failures is.
 
-Also: one slow or stuck peer does not delay others. The side of the callers is in test_engines.py.
+The side of the callers is in test_engines.py; test_engines_neighbours.py shows that a slow peer
+does not delay others.
 """
 
 from __future__ import annotations
 
 import contextlib
 import select
-import socket
 import sys
-import threading
 import time
 import unittest
-from typing import Any
-from unittest import mock
 
 from ponte.calls.hop import Result
 from ponte.calls.rule import Outcome
 from ponte.net.address import Address
 from ponte.net.message import CONTINUE, Reply, Request, encode_reply
-from ponte.net.parser import ReplyParser
 from ponte.net.wire import Connection
 from tests.fakes import hurry_listeners, refused_address
 from tests.net.engines import (
@@ -35,7 +31,6 @@ from tests.net.engines import (
     post,
     receive,
     reset,
-    slow_reader,
     swallow,
     wait_for,
 )
@@ -315,121 +310,6 @@ class Servers(EngineCase):
             self.assertEqual(reply.body, b"ok")
 
 
-class Neighbours(EngineCase):
-    """A slow, stuck or greedy peer does not delay others."""
-
-    def test_a_stuck_server_holds_up_no_other_call(self) -> None:
-        """While twenty calls wait for a server, others are answered; later these are, too."""
-        def begin(request: Request, received_at: float) -> Trying:
-            return Trying(stuck.address if request.target == "/stuck" else peer.address)
-
-        with Mute() as stuck, Peer(*[OK] * 3) as peer, self.running(begin) as engine, \
-                contextlib.ExitStack() as stack:
-            callers = [stack.enter_context(connected(engine.address)) for _ in range(20)]
-            for caller in callers:
-                caller.send(post("/stuck"), soon())
-            asked = [stack.enter_context(stuck.asked()) for _ in callers]
-            with connected(engine.address) as other:
-                self.assertEqual([self.ask(other).body for _ in range(3)], [b"ok"] * 3)
-            for connection in asked:
-                connection.send(OK, soon())
-            for caller in callers:
-                self.assertIsNotNone(caller.read(soon()))
-
-    def test_a_server_that_takes_no_connection_holds_up_no_other_call(self) -> None:
-        """Its backlog is full: to connect takes long, as for a host that is gone."""
-        with contextlib.closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as full, \
-                Peer(OK) as peer, contextlib.ExitStack() as stack:
-            for _ in range(3):
-                filler = stack.enter_context(socket.socket())
-                filler.setblocking(False)
-                filler.connect_ex(full.getsockname())
-            late = Trying(full.getsockname(), timeout_s=SOON_S)
-            relays = {"/late": late, "/greeter": Trying(peer.address)}
-            with self.running(lambda request, at: relays[request.target]) as engine, \
-                    connected(engine.address) as caller, \
-                    connected(engine.address) as other:
-                caller.send(post("/late"), soon())
-                self.assertEqual(self.ask(other).body, b"ok")
-                self.assertIsNotNone(caller.read(soon()))
-            self.assertEqual(late.result.outcome, Outcome.NOT_SENT)
-            self.assertTrue(late.result.timed_out)
-            self.assertEqual(late.result.what, "connect: timed out")
-
-    def test_a_name_that_is_looked_up_holds_up_no_other_call(self) -> None:
-        """A resolver may take half a minute."""
-        go_on = threading.Event()
-
-        def look_up(*args: Any, **options: Any) -> socket.socket:
-            go_on.wait(PATIENCE_S)
-            raise socket.gaierror(socket.EAI_NONAME, "unknown")
-
-        def begin(request: Request, received_at: float) -> Reply | Trying:
-            if request.target == "/slow":
-                return Trying(("slow.invalid", 1))
-            return Reply(200, {}, b"quick")
-
-        with self.running(begin) as engine, connected(engine.address) as caller, \
-                connected(engine.address) as other, mock.patch("socket.getaddrinfo", look_up):
-            caller.send(post("/slow"), soon())
-            self.assertEqual(self.ask(other).body, b"quick")
-            go_on.set()
-            self.assertIsNotNone(caller.read(soon()))
-
-    def test_a_stuck_caller_holds_up_no_other_call(self) -> None:
-        """It never reads its long reply."""
-        bodies = {"/long": ONE_MIB * 8, "/greeter": b""}
-        with self.running(lambda request, at: Reply(200, {}, bodies[request.target])) as engine, \
-                slow_reader(engine.address) as stuck, connected(engine.address) as other:
-            stuck.send(post("/long"), soon())
-            for _ in range(3):
-                self.assertEqual(self.ask(other).status, 200)
-
-    def test_a_long_burst_does_not_starve_another_caller(self) -> None:
-        """Its requests take turns with those of others."""
-        order: list[str] = []
-
-        def begin(request: Request, received_at: float) -> Reply:
-            if not order:
-                # The whole burst has arrived by now.
-                other.send(post("/other"), soon())
-            order.append(request.target)
-            return Reply(200, {}, b"")
-
-        with self.running(begin) as engine, connected(engine.address) as other:
-            self.assertEqual(len(self.exchange(engine.address, post("/burst") * 1000)), 1000)
-            self.assertIsNotNone(other.read(soon()))
-        self.assertLess(order.index("/other"), 900)
-
-    def test_a_flood_of_connections_holds_up_no_caller(self) -> None:
-        """Three hundred come at once, and send nothing."""
-        with self.running() as engine, connected(engine.address) as caller, \
-                contextlib.ExitStack() as stack:
-            self.ask(caller)
-            for _ in range(300):
-                sock = stack.enter_context(socket.socket())
-                sock.setblocking(False)
-                sock.connect_ex(engine.address)
-            started = time.monotonic()
-            self.ask(caller)
-            self.assertLess(time.monotonic() - started, 1.0)
-            wait_for(lambda: engine.connections == 301)
-
-    @unittest.skipIf(sys.platform == "win32", "there is no such limit there")
-    def test_without_file_descriptors_open_connections_are_served(self) -> None:
-        """A connection that comes then is accepted later."""
-        with self.running() as engine, connected(engine.address) as caller, \
-                socket.socket() as sock:
-            self.ask(caller)
-            sock.settimeout(PATIENCE_S)
-            with no_file_descriptors():
-                sock.connect(engine.address)
-                for _ in range(3):
-                    self.assertEqual(self.ask(caller).body, b"hello")
-            later: Connection[Reply] = Connection(sock, ReplyParser())
-            self.assertEqual(self.ask(later).body, b"hello")
-
-
 # ---- with each engine ------------------------------------------------------------------------
 
 class ServersOfThreads(OfThreads, Servers, unittest.TestCase):
@@ -437,14 +317,6 @@ class ServersOfThreads(OfThreads, Servers, unittest.TestCase):
 
 
 class ServersOfEvents(OfEvents, Servers, unittest.TestCase):
-    pass
-
-
-class NeighboursOfThreads(OfThreads, Neighbours, unittest.TestCase):
-    pass
-
-
-class NeighboursOfEvents(OfEvents, Neighbours, unittest.TestCase):
     pass
 
 
