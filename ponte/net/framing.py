@@ -1,8 +1,8 @@
 """Framing: where a message ends, and whether another one may follow it on the connection.
 
 If two programs on the way of a request find its end at two places, the bytes in between are read as
-a request that was never checked ("request smuggling"). So each case in which that could happen is an
-error here.
+a request that was never checked ("request smuggling"). So each case in which that could happen is
+an error here.
 """
 
 from __future__ import annotations
