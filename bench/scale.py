@@ -28,9 +28,9 @@ from heartbeat import BEAT_JITTER, BEAT_S, RESEND_S
 from ponte.calls.endpoint import Endpoint
 from ponte.discovery.beat_reader import BeatReader
 from ponte.discovery.beats import LEASE_S, Beat, encode_beat
-from ponte.discovery.directory import View
 from ponte.discovery.leases import ALL, MAX_LEASES, LeaseTable, Verdict
 from ponte.discovery.lookup import LookupResult
+from ponte.discovery.view import View
 from ponte.rpc.marshal import decode_result, encode_result
 from registry import RECEIVE_BUFFER_BYTES
 
@@ -296,7 +296,7 @@ def view(endpoints: int) -> list[str]:
     reply = encode_result(seen.to_struct())
     written_at = time.process_time()
     reader = View()
-    reader.take(("127.0.0.1", 4100), decode_result(reply))
+    reader.hear_answer(("127.0.0.1", 4100), decode_result(reply))
     found = reader.endpoints(0.0)
     read_at = time.process_time()
     assert len(found) == endpoints

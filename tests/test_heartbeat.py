@@ -43,7 +43,7 @@ class Sender:
 
     def answer(self, registry: tuple[str, int], beat: Beat, kind: str = "ack", *, epoch: str = "",
                newest: int | None = None) -> None:
-        self.schedule.take(registry, Answer(kind, beat.instance, beat.incarnation, beat.seq, epoch or beat.epoch,
+        self.schedule.hear_answer(registry, Answer(kind, beat.instance, beat.incarnation, beat.seq, epoch or beat.epoch,
                                             newest or beat.incarnation), self.now)
 
 

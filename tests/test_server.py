@@ -10,10 +10,9 @@ from unittest import mock
 
 import server as server_module
 from ponte.calls.hop import judge
-from ponte.calls.once import CallMemory
+from ponte.calls.once import KEEP_S, CallMemory
 from ponte.calls.rule import Outcome
 from ponte.discovery.beats import MAX_NAME
-from ponte.discovery.directory import KEEP_S
 from ponte.net.message import ProtocolError, Reply, Request
 from ponte.rpc.dispatcher import idempotent
 from ponte.rpc.marshal import decode_result, encode_call

@@ -67,7 +67,7 @@ class BeatingServer:
         verdict = self._table.apply(beat, self._network.now)
         if verdict in (Verdict.APPLIED, Verdict.OTHER_EPOCH):
             answer = Answer(verdict.value, beat.instance, beat.incarnation, beat.seq, self._table.epoch, 1)
-            self._network.send(lambda: self._schedule.take(REGISTRY, answer, self._network.now))
+            self._network.send(lambda: self._schedule.hear_answer(REGISTRY, answer, self._network.now))
 
 
 def expiries(seed: int, servers: int, seconds: float, loss: float) -> tuple[int, int]:

@@ -1,1 +1,13 @@
-"""ponte/discovery"""
+"""Who is there: how servers announce themselves, and how callers find them.
+
+    beats.py           the datagrams: what a server announces, and what a registry answers
+    leases.py          the lease table: where a silent server becomes suspect, and then expires
+    lookup.py          what a registry answers to a reader
+    view.py            what the answers of several registries mean together
+    directory.py       how a process follows a service, by long polls
+    patient_clock.py   a clock that stands still while its own process was stopped
+    beat_reader.py     an optimisation: reading many beats quickly
+    kept_replies.py    an optimisation: each view is written as XML once, for all its readers
+
+The actors that use these files: heartbeat.py, which sends the beats, and registry.py.
+"""

@@ -1,16 +1,20 @@
-"""The datagrams of heartbeats: what a server says of itself, and what a registry answers.
+"""The datagrams of heartbeats: the beats of a server, and the answers of a registry. Pure.
 
-One datagram of at most 1,200 bytes, readable in `tcpdump -A`: a line with the hex HMAC-SHA256 of the rest (an empty
-line where no key is set), then one line of JSON:
+The problem: anybody can send a datagram. A false beat could add a server that does not exist, or
+remove one that does. A real beat could do the same, if it is recorded and sent once more.
 
-    {"v": 1, "type": "beat", "service": "greeter", "instance": "server-1", "incarnation": 1700000000000,
-     "seq": 7, "host": "127.0.0.1", "port": 41234, "state": "up", "lease_s": 2.0, "idempotent": ["hello"],
-     "epoch": "9f86d081"}
+So each datagram is signed with a key. `(incarnation, seq)` grows with each beat of an instance, and
+`epoch` is the boot id of the registry: a recorded beat has numbers or an epoch from before.
 
-The answer looks the same: an "ack"; an "epoch" when the beat carries another boot id than the registry's own (a
-recording from before a restart is worthless); or "superseded" when a younger process beats under the same name.
+A datagram has at most 1,200 bytes, and can be read in `tcpdump -A`: a line with the hex HMAC-SHA256
+of the rest (an empty line where no key is set), then one line of JSON:
 
-What is not authentic, or not exactly this, raises BadDatagram: it is dropped and counted, and never answered.
+    {"v": 1, "type": "beat", "service": "greeter", "instance": "server-1",
+     "incarnation": 1700000000000, "seq": 7, "host": "127.0.0.1", "port": 41234,
+     "state": "up", "lease_s": 2.0, "idempotent": ["hello"], "epoch": "9f86d081"}
+
+An answer has the same form, with the fields of `Answer`. A datagram that is not authentic, or not
+exactly of this form, raises BadDatagram: it is dropped and not answered, and a registry counts it.
 """
 
 from __future__ import annotations
@@ -23,24 +27,41 @@ import json
 import re
 from typing import Any, NamedTuple
 
-LEASE_S = 2.0               # a server is gone after this long without a beat: four beats may be lost
+# Seconds without a beat after which a server is gone. Shorter finds a dead server sooner, and more
+# often takes a living one for dead.
+LEASE_S = 2.0
+# The shortest and the longest lease that a beat may ask for, in seconds.
 LEASE_RANGE_S = (0.1, 60.0)
-MAX_DATAGRAM_BYTES = 1200   # fits any path's MTU, so that no beat is ever fragmented
+# Fits into one packet on every network: a beat is never sent in fragments.
+MAX_DATAGRAM_BYTES = 1200
+# Characters in a name.
 MAX_NAME = 64
-MAX_INTEGER = 2 ** 53       # what every JSON reader can hold exactly
+# The largest integer that every JSON reader can hold exactly.
+MAX_INTEGER = 2 ** 53
 STATES = ("up", "draining", "leaving")
 
 _quoted = json.encoder.encode_basestring_ascii
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
-_METHOD = re.compile(rf"\w[\w.]{{0,{MAX_NAME - 1}}}")        # any identifier, also one like "saudação"
-_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_:-]{1,63}(?:\.[A-Za-z0-9_:-]{1,63})*\.?")       # labels: RFC 1035
-_NUMERIC = re.compile(r"(?:^|\.)(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?$")     # to a resolver "0" and "0x0" are 0.0.0.0
+# Letters of any language: a function may be called "saudação".
+_METHOD = re.compile(rf"\w[\w.]{{0,{MAX_NAME - 1}}}")
+# Labels with dots between them (RFC 1035 section 2.3.1), or an IPv6 address.
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_:-]{1,63}(?:\.[A-Za-z0-9_:-]{1,63})*\.?")
+# A last label that is a number. A resolver takes "0" and "0x0" for 0.0.0.0.
+_NUMERIC = re.compile(r"(?:^|\.)(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?$")
 
-
-# ---- messages -------------------------------------------------------------------------------------------
 
 class Beat(NamedTuple):
-    """What a server says of itself. `(incarnation, seq)` grows with every beat."""
+    """What a server announces; `incarnation` numbers its lives, `seq` the beats of one life.
+
+    `state` is one of STATES; `idempotent` has the names of the functions that may run twice.
+
+    >>> beat = Beat("greeter", "server-1", incarnation=1, seq=1, host="127.0.0.1", port=41234)
+    >>> decode_beat(encode_beat(beat, key=b"a secret"), key=b"a secret") == beat
+    True
+    >>> decode_beat(encode_beat(beat, key=b"a guess"), key=b"a secret")
+    Traceback (most recent call last):
+    ponte.discovery.beats.BadDatagram: signature
+    """
 
     service: str
     instance: str
@@ -55,9 +76,10 @@ class Beat(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a registry says to a beat: `type` is "ack", "epoch" or "superseded".
+    """What a registry answers to a beat, which has this `incarnation` and `seq`.
 
-    `incarnation` and `seq` are those of the beat; `newest` is the highest incarnation that the registry knows.
+    `type` is "ack"; "epoch", if the beat carries another epoch than the registry's; or
+    "superseded", if a younger process has the name: `newest` is the highest incarnation known.
     """
 
     type: str
@@ -69,50 +91,63 @@ class Answer(NamedTuple):
 
 
 class BadDatagram(ValueError):
-    """A datagram to drop; `reason` is a short word for the counter."""
+    """A datagram to drop; `reason` is a short word, under which a registry counts it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
+# ---- writing
+
 def encode_beat(beat: Beat, key: bytes = b"") -> bytes:
-    """The datagram of a beat. Raises ValueError if it does not fit into one."""
-    datagram = _seal({"type": "beat", **beat._asdict()}, key)
+    """The datagram of a beat. Raises ValueError if it is too long."""
+    line = beat_to_line(beat)
+    datagram = _signature(line, key) + b"\n" + line
     if len(datagram) > MAX_DATAGRAM_BYTES:
-        raise ValueError(f"{beat.service}: its beat takes {len(datagram)} bytes, {MAX_DATAGRAM_BYTES} at most: "
-                         "give fewer or shorter names to the idempotent functions")
+        raise ValueError(f"a beat of {len(datagram)} bytes, {MAX_DATAGRAM_BYTES} at most: "
+                         f"{beat.service} needs fewer or shorter names of idempotent functions")
     return datagram
 
 
+def beat_to_line(beat: Beat) -> bytes:
+    """The line of JSON in the datagram of a beat."""
+    return json.dumps({"v": 1, "type": "beat", **beat._asdict()}, separators=(",", ":")).encode()
+
+
 def encode_answer(answer: Answer, key: bytes = b"") -> bytes:
-    """The datagram of an answer. Written out: it is made for every beat, and json.dumps takes three times as long."""
+    """The datagram of an answer. A registry makes one for every beat: json.dumps is too slow."""
     line = (f'{{"v":1,"type":{_quoted(answer.type)},"instance":{_quoted(answer.instance)},'
             f'"incarnation":{answer.incarnation},"seq":{answer.seq},'
             f'"epoch":{_quoted(answer.epoch)},"newest":{answer.newest}}}').encode()
     return _signature(line, key) + b"\n" + line
 
 
+def _signature(line: bytes, key: bytes) -> bytes:
+    """The HMAC of a line (RFC 2104), in hexadecimal digits."""
+    if not key:
+        return b""
+    signature = _keyed(key).copy()
+    signature.update(line)
+    return signature.hexdigest().encode()
+
+
+@functools.lru_cache(maxsize=8)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """The HMAC of nothing yet: so the key is hashed once, and not for every datagram."""
+    return hmac.new(key, digestmod=hashlib.sha256)
+
+
+# ---- reading
+
 def decode_beat(datagram: bytes, key: bytes = b"") -> Beat:
-    """The beat in a datagram; raises BadDatagram for everything that is not an authentic, valid beat."""
-    return _beat_of(_open(datagram, key))
-
-
-def _beat_of(line: bytes) -> Beat:
-    fields = _fields_of(line)
-    if fields.pop("type") != "beat" or set(fields) != set(Beat._fields):
-        raise BadDatagram("fields")
-    names = fields["idempotent"]
-    if not isinstance(names, list):
-        raise BadDatagram("types")
-    beat = Beat(**{**fields, "idempotent": tuple(names)})
-    _check_beat(beat)
-    return beat
+    """The beat in a datagram. Raises BadDatagram for all but an authentic, valid beat."""
+    return beat_from_line(authentic_line(datagram, key))
 
 
 def decode_answer(datagram: bytes, key: bytes = b"") -> Answer:
-    """The answer in a datagram; raises BadDatagram for everything that is not an authentic answer."""
-    fields = _fields_of(_open(datagram, key))
+    """The answer in a datagram. Raises BadDatagram for all but an authentic, valid answer."""
+    fields = _fields_of(authentic_line(datagram, key))
     if set(fields) != set(Answer._fields):
         raise BadDatagram("fields")
     answer = Answer(**fields)
@@ -125,37 +160,8 @@ def decode_answer(datagram: bytes, key: bytes = b"") -> Answer:
     return answer
 
 
-def check_name(name: str) -> str:
-    """`name` itself if it can name a service or an instance; raises ValueError otherwise."""
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot be a name: take up to {MAX_NAME} letters, digits, '_', '-' and '.'")
-    return name
-
-
-def _seal(fields: dict[str, Any], key: bytes) -> bytes:
-    line = _line_of(fields)
-    return _signature(line, key) + b"\n" + line
-
-
-def _line_of(fields: dict[str, Any]) -> bytes:
-    return json.dumps({"v": 1, **fields}, separators=(",", ":")).encode()
-
-
-def _signature(line: bytes, key: bytes) -> bytes:
-    if not key:
-        return b""
-    signature = _keyed(key).copy()      # the key is hashed once, not for every datagram
-    signature.update(line)
-    return signature.hexdigest().encode()
-
-
-@functools.lru_cache(maxsize=8)
-def _keyed(key: bytes) -> hmac.HMAC:
-    return hmac.new(key, digestmod=hashlib.sha256)
-
-
-def _open(datagram: bytes, key: bytes) -> bytes:
-    """The line of an authentic datagram. RFC 2104 for the signature."""
+def authentic_line(datagram: bytes, key: bytes) -> bytes:
+    """The line of JSON in a datagram that `key` has signed. Raises BadDatagram for all others."""
     if len(datagram) > MAX_DATAGRAM_BYTES:
         raise BadDatagram("too long")
     signature, _, line = datagram.partition(b"\n")
@@ -164,16 +170,31 @@ def _open(datagram: bytes, key: bytes) -> bytes:
     return line
 
 
+def beat_from_line(line: bytes) -> Beat:
+    """The beat in a line of JSON. Raises BadDatagram if it is not a valid one."""
+    fields = _fields_of(line)
+    if fields.pop("type") != "beat" or set(fields) != set(Beat._fields):
+        raise BadDatagram("fields")
+    names = fields["idempotent"]
+    if not isinstance(names, list):
+        raise BadDatagram("types")
+    beat = Beat(**{**fields, "idempotent": tuple(names)})
+    _check_beat(beat)
+    return beat
+
+
 def _fields_of(line: bytes) -> dict[str, Any]:
     """The JSON object of a line, without its version."""
     try:
-        fields = json.loads(line.decode("utf-8"))       # bytes could be UTF-16 to it
+        # Decoded here: json.loads would also take bytes in UTF-16.
+        fields = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
         raise BadDatagram("not JSON") from None
     if not isinstance(fields, dict) or "type" not in fields:
         raise BadDatagram("fields")
     version = fields.pop("v", None)
-    if type(version) is not int or version != 1:        # True equals 1, too
+    # The type, too: in Python, True and 1.0 equal 1.
+    if type(version) is not int or version != 1:
         raise BadDatagram("version")
     return fields
 
@@ -192,8 +213,10 @@ def _check_beat(beat: Beat) -> None:
         raise BadDatagram("address")
     if beat.state not in STATES or not isinstance(beat.epoch, str):
         raise BadDatagram("state")
-    if type(beat.lease_s) not in (int, float) or not LEASE_RANGE_S[0] <= beat.lease_s <= LEASE_RANGE_S[1]:
-        raise BadDatagram("lease")      # NaN fails both comparisons
+    # NaN fails both comparisons.
+    if (type(beat.lease_s) not in (int, float)
+            or not LEASE_RANGE_S[0] <= beat.lease_s <= LEASE_RANGE_S[1]):
+        raise BadDatagram("lease")
 
 
 def _is_count(number: object) -> bool:
@@ -201,7 +224,7 @@ def _is_count(number: object) -> bool:
 
 
 def _is_host(host: object) -> bool:
-    """Whether calls can be sent there: a name, or an address that is neither a wildcard nor multicast."""
+    """Whether calls can be sent to `host`: a name, or an address of one machine."""
     if not isinstance(host, str) or not _HOST.fullmatch(host):
         return False
     try:
@@ -210,3 +233,11 @@ def _is_host(host: object) -> bool:
         return not _NUMERIC.search(host)
     address = getattr(address, "ipv4_mapped", None) or address
     return not (address.is_unspecified or address.is_multicast)
+
+
+def check_name(name: str) -> str:
+    """`name`, if it can name a service or an instance. Raises ValueError if it cannot."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be a name: use up to {MAX_NAME} letters, digits, "
+                         "'_', '-' and '.'")
+    return name

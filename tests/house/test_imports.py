@@ -49,7 +49,7 @@ PURE = ("ponte.net.address", "ponte.net.message", "ponte.net.fields", "ponte.net
         "ponte.rpc.plain", "ponte.calls.endpoint",
         "ponte.calls.budget", "ponte.calls.balancing", "ponte.calls.rule", "ponte.calls.once",
         "ponte.discovery.beats", "ponte.discovery.beat_reader", "ponte.discovery.leases",
-        "ponte.discovery.lookup", "ponte.discovery.patient_clock")
+        "ponte.discovery.lookup", "ponte.discovery.view", "ponte.discovery.patient_clock")
 IMPURE = frozenset(
     ("socket", "time", "threading", "select", "selectors", "asyncio", "os", "subprocess"))
 # Python 3.9 does not know the names of its own modules; there the other versions of CI keep watch.

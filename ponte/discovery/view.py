@@ -1,0 +1,112 @@
+"""What the answers of several registries mean together. Pure.
+
+The problem: registries do not talk to each other. A server may reach one of them and not another,
+so their answers differ, and the one that lacks a server may be wrong. Or the server has left, and
+the one that still names it is wrong.
+
+The rules, for each instance:
+
+1. The union: it is enough that one registry names the instance.
+2. The higher incarnation wins. Of equal ones, "draining" wins over "up", and "up" over "suspect":
+   a server says itself that it drains, and "suspect" only means that one registry hears nothing.
+3. A tombstone overrides an equal or lower incarnation.
+
+And for each registry:
+
+4. Its answer replaces its earlier one. While it is warming up, its answer only adds to it.
+5. While another registry answers, the last answer of a silent one is used for KEEP_S seconds more.
+   While no registry answers, the view stays as it is: calls go on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ponte.calls.endpoint import Endpoint
+from ponte.net.address import Address
+
+# Seconds for which the last answer of a silent registry is used while another one answers. Longer
+# keeps servers that have gone; shorter forgets servers that only the silent registry can hear.
+KEEP_S = 5.0
+
+# Of two endpoints with the same incarnation, the state that stands later in this list wins.
+_WEIGHTS = ("suspect", "up", "draining")
+
+# Service and instance.
+_Key = tuple[str, str]
+
+
+class View:
+    """The endpoints that several registries name. Not thread-safe; `now` is a time in seconds.
+
+    >>> a, b = ("10.0.0.1", 4100), ("10.0.0.2", 4100)
+    >>> server = Endpoint("greeter", "server-1", 1, "127.0.0.1", 41234, "up", idempotent=())
+    >>> view = View()
+    >>> view.hear_answer(a, {"endpoints": [server.to_struct()], "left": [], "warming": False})
+    >>> view.hear_answer(b, {"endpoints": [], "left": [], "warming": False})
+    >>> [endpoint.instance for endpoint in view.endpoints(now=0.0)]     # one registry is enough
+    ['server-1']
+    >>> view.note_silence(a, now=0.0)
+    >>> view.endpoints(now=KEEP_S)                                      # b goes on answering
+    ()
+    """
+
+    def __init__(self) -> None:
+        # For each registry that has ever answered: the endpoints that it named, the incarnations
+        # of the tombstones, and whether it was warming up.
+        self._named: dict[Address, dict[_Key, Endpoint]] = {}
+        self._left: dict[Address, dict[_Key, int]] = {}
+        self._warming: dict[Address, bool] = {}
+        # When a registry that does not answer was found silent.
+        self._silent_since: dict[Address, float] = {}
+
+    def hear_answer(self, registry: Address, answer: dict[str, Any]) -> None:
+        """Takes the answer of a registry to lookup or watch (LookupResult.to_struct).
+
+        Raises KeyError, TypeError or ValueError for anything else, and then changes nothing.
+        """
+        endpoints = [Endpoint.from_struct(struct) for struct in answer["endpoints"]]
+        named = {(endpoint.service, endpoint.instance): endpoint for endpoint in endpoints}
+        left = {(tomb["service"], tomb["instance"]): int(tomb["incarnation"])
+                for tomb in answer["left"]}
+        if answer["warming"]:
+            named = {**self._named.get(registry, {}), **named}
+        self._named[registry], self._left[registry] = named, left
+        self._warming[registry] = answer["warming"]
+        self._silent_since.pop(registry, None)
+
+    def note_silence(self, registry: Address, now: float) -> None:
+        """Notes that a registry does not answer."""
+        self._silent_since.setdefault(registry, now)
+
+    def is_complete(self) -> bool:
+        """Whether a registry that was not warming up has answered.
+
+        Only then does a service without an endpoint not exist.
+        """
+        return not all(self._warming.values())
+
+    def endpoints(self, now: float) -> tuple[Endpoint, ...]:
+        """All endpoints, sorted."""
+        # 1. The registries whose answers are used. While none answers, time stands still.
+        if self._named.keys() <= self._silent_since.keys():
+            now = max(self._silent_since.values(), default=now)
+        used = [registry for registry in self._named
+                if now - self._silent_since.get(registry, now) < KEEP_S]
+        # 2. The union of what they name.
+        merged: dict[_Key, Endpoint] = {}
+        for registry in used:
+            for key, endpoint in self._named[registry].items():
+                if key not in merged or _weight(endpoint) > _weight(merged[key]):
+                    merged[key] = endpoint
+        # 3. Without the instances that left.
+        for registry in used:
+            for key, incarnation in self._left[registry].items():
+                if key in merged and merged[key].incarnation <= incarnation:
+                    del merged[key]
+        return tuple(sorted(merged.values()))
+
+
+def _weight(endpoint: Endpoint) -> tuple[int, int]:
+    """Of two endpoints for the same instance, the one with the higher weight is used."""
+    return endpoint.incarnation, _WEIGHTS.index(endpoint.state)
