@@ -18,9 +18,9 @@ from ponte.discovery.directory import ask
 from ponte.discovery.lookup import LookupResult
 from ponte.net.message import Request
 from ponte.net.pool import Pool
-from ponte.rpc.marshal import INVALID_PARAMETERS, decode_result, encode_call, encode_result
-from registry import BATCH, Registry, _Replies
-from tests.fakes import endpoint, hurry_listeners
+from ponte.rpc.marshal import INVALID_PARAMETERS, encode_call, encode_result
+from registry import BATCH, Registry
+from tests.fakes import hurry_listeners
 
 PATIENCE_S = 5.0
 
@@ -33,6 +33,16 @@ def setUpModule() -> None:
 def running(key: bytes = b"") -> Iterator[Registry]:
     with Registry(port=0, key=key) as registry:
         yield registry
+
+
+def instances(found: LookupResult) -> list[str]:
+    return [endpoint.instance for endpoint in found.endpoints]
+
+
+def counts(registry: Registry) -> dict[str, int]:
+    """The datagrams by what became of them, as /status shows them."""
+    shown: dict[str, int] = json.loads(json.dumps(registry.status()["datagrams"]))
+    return shown
 
 
 class Beater:
@@ -65,41 +75,46 @@ class Beater:
         return self._socket.recv(2000)
 
     def join(self, **fields: Any) -> Answer:
-        """Beats until it is accepted: first the epoch, then the ack."""
+        """Beats until it is accepted: the first answer has the epoch, the second is an ack."""
         return self.ask(epoch=self.ask(**fields).epoch)
 
 
-class Registries(unittest.TestCase):
-    """One registry on loopback."""
+class Beats(unittest.TestCase):
+    """What one registry on loopback does with datagrams."""
 
     def test_a_beat_is_answered_with_the_epoch_and_then_acked(self) -> None:
         """A beat with another epoch is not applied."""
         with running() as registry, Beater(registry) as beater:
-            first = beater.ask()
-            self.assertEqual((first.type, registry.lookup("greeter").endpoints), ("epoch", []))
-            second = beater.ask(epoch=first.epoch)
-            self.assertEqual((second.type, second.seq), ("ack", 2))
-            self.assertEqual([e.instance for e in registry.lookup("greeter").endpoints], ["server-1"])
+            answer = beater.ask()
+            self.assertEqual(answer.type, "epoch")
+            self.assertEqual(instances(registry.lookup("greeter")), [])
+            ack = beater.ask(epoch=answer.epoch)
+            self.assertEqual((ack.type, ack.seq), ("ack", 2))
+            self.assertEqual(instances(registry.lookup("greeter")), ["server-1"])
             self.assertEqual(registry.services(), ["greeter"])
 
-    def test_the_elder_is_told_the_younger_incarnation(self) -> None:
-        """So that it knows that it is superseded."""
+    def test_the_elder_learns_the_incarnation_of_the_younger(self) -> None:
+        """So it knows that it is superseded."""
         with running() as registry, Beater(registry) as beater:
             beater.join(incarnation=9)
-            told = beater.ask(incarnation=7)
-            self.assertEqual((told.type, told.newest), ("superseded", 9))
+            answer = beater.ask(incarnation=7)
+            self.assertEqual((answer.type, answer.newest), ("superseded", 9))
 
     def test_bad_and_old_datagrams_are_counted_and_not_answered(self) -> None:
-        """By reason; an authentic beat afterwards is answered first, so nothing was said in between."""
+        """A beat that is sent after them gets the first answer: so they got none."""
         with running() as registry, Beater(registry) as beater:
             beater.join()
             before = beater.beat
-            for datagram in (b"garbage", b"\n{", encode_beat(before), encode_beat(before, b"k" * 16)):
-                beater.send(datagram)
+            beater.send(b"garbage")
+            beater.send(b"\n{")
+            beater.send(encode_beat(before))
+            beater.send(encode_beat(before, b"k" * 16))
             self.assertEqual(beater.ask().seq, before.seq + 1)
-            counts = json.loads(json.dumps(registry.status()["datagrams"]))
-            self.assertEqual({reason: counts.get(reason, 0) for reason in ("signature", "not JSON", "old", "ack")},
-                             {"signature": 2, "not JSON": 1, "old": 1, "ack": 2})
+            found = counts(registry)
+            self.assertEqual(found.get("signature"), 2)
+            self.assertEqual(found.get("not JSON"), 1)
+            self.assertEqual(found.get("old"), 1)
+            self.assertEqual(found.get("ack"), 2)
 
     def test_with_a_key_only_signed_beats_count(self) -> None:
         """And the answers are signed."""
@@ -116,31 +131,33 @@ class Registries(unittest.TestCase):
         with running() as registry, Beater(registry) as beater:
             beater.send(b"")
             beater.join()
-            counts = json.loads(json.dumps(registry.status()["datagrams"]))
-            self.assertEqual(sum(counts.values()), 3, counts)
+            found = counts(registry)
+            self.assertEqual(sum(found.values()), 3, found)
 
     def test_beats_that_come_together_are_answered_one_by_one(self) -> None:
-        """In their order, more than fit into one batch, and whatever comes between them."""
+        """In their order, more than fit into one batch, and with garbage between them."""
         with running() as registry, Beater(registry) as beater:
-            first = beater.ask()
+            epoch = beater.ask().epoch
             seqs = list(range(2, 3 * BATCH))
             for seq in seqs:
-                beater.send(encode_beat(beater.beat._replace(seq=seq, epoch=first.epoch)))
+                beater.send(encode_beat(beater.beat._replace(seq=seq, epoch=epoch)))
                 beater.send(b"garbage")
             answers = [decode_answer(beater.receive()) for _ in seqs]
-            self.assertEqual([(answer.type, answer.seq) for answer in answers], [("ack", seq) for seq in seqs])
+            self.assertEqual([(answer.type, answer.seq) for answer in answers],
+                             [("ack", seq) for seq in seqs])
 
     def test_a_batch_is_bounded(self) -> None:
-        """Under a flood, too, expiry has its turn, and readers have theirs."""
+        """Under a flood, too, leases expire and readers get their answers."""
         with contextlib.closing(Registry(port=0)) as registry, Beater(registry) as beater:
             for _ in range(2 * BATCH + 1):
                 beater.send(b"garbage")
             self.assertEqual([len(registry._receive()) for _ in range(4)], [BATCH, BATCH, 1, 0])
 
     def test_senders_that_have_gone_are_forgotten(self) -> None:
-        """What the reader knows of them, too."""
+        """Also what the reader of beats remembers of them."""
         forgotten = threading.Event()
-        with mock.patch("registry.AGE_S", 0.0), contextlib.closing(Registry(port=0)) as registry:
+        with mock.patch("registry.AGE_S", 0.0), \
+                contextlib.closing(Registry(port=0)) as registry:
             reader = registry._reader
 
             def age() -> None:
@@ -151,31 +168,37 @@ class Registries(unittest.TestCase):
             with mock.patch.object(reader, "age", age), Beater(registry) as beater:
                 registry.start()
                 beater.join()
-                forgotten.clear()       # it may have been empty before
+                # It may have been empty before.
+                forgotten.clear()
                 self.assertTrue(forgotten.wait(PATIENCE_S))
 
-    def test_an_answer_longer_than_its_question_is_not_sent(self) -> None:
-        """Nobody can use a registry to amplify a flood; the next answer is the first that comes."""
+    def test_an_answer_longer_than_its_beat_is_not_sent(self) -> None:
+        """It would amplify a flood with forged senders. The next answer is the first that comes."""
         with running() as registry, Beater(registry) as beater:
             registry._answer(b"x" * 10, 9, beater.address)
             self.assertEqual(beater.ask().type, "epoch")
             self.assertEqual(registry._counts["too short to answer"], 1)
 
+
+class Readers(unittest.TestCase):
+    """What one registry on loopback answers to those who ask it."""
+
     def test_a_long_poll_returns_with_the_change(self) -> None:
-        """At once where the index is another already, else as soon as it moves on."""
+        """At once if the index is another one already, else as soon as it moves."""
         with running() as registry, Beater(registry) as beater:
             index = registry.lookup("greeter").index
             found: list[LookupResult] = []
-            thread = threading.Thread(target=lambda: found.append(registry.watch("greeter", index, 30)))
+            thread = threading.Thread(
+                target=lambda: found.append(registry.watch("greeter", index, 30)))
             thread.start()
             beater.join()
             thread.join(PATIENCE_S)
-            self.assertEqual([e.instance for e in found[0].endpoints], ["server-1"])
+            self.assertEqual(instances(found[0]), ["server-1"])
             self.assertEqual(registry.watch("greeter", index, 30).index, found[0].index)
             self.assertEqual(registry.watch("greeter", found[0].index, 0).index, found[0].index)
 
     def test_closing_ends_long_polls(self) -> None:
-        """Or a registry would take half a minute to stop."""
+        """Otherwise a registry would take half a minute to stop."""
         with running() as registry:
             index = registry.lookup("greeter").index
             thread = threading.Thread(target=registry.watch, args=("greeter", index, 30))
@@ -186,9 +209,17 @@ class Registries(unittest.TestCase):
 
     def test_wrong_arguments_are_faults(self) -> None:
         """-32602, and nothing changes."""
+        rows: list[Any] = [
+            (7, 1, 1),
+            ("a", "1", 1),
+            ("a", True, 1),
+            ("a", 1, -1),
+            ("a", 1, 31),
+            ("a", 1, float("nan")),
+            ("a", 1, "1"),
+            ("a", 1, None),
+        ]
         with running() as registry:
-            rows: list[Any] = [(7, 1, 1), ("a", "1", 1), ("a", True, 1), ("a", 1, -1), ("a", 1, 31),
-                               ("a", 1, float("nan")), ("a", 1, "1"), ("a", 1, None)]
             for row in rows:
                 with self.subTest(row), self.assertRaises(Fault) as caught:
                     registry.watch(*row)
@@ -197,11 +228,15 @@ class Registries(unittest.TestCase):
     def test_paths_and_methods(self) -> None:
         """POST /registry, the pages by GET, and nothing else."""
         with running() as registry:
-            for method, target, status in (("POST", "/registry", 200), ("GET", "/registry", 405), ("GET", "/", 404),
-                                           ("GET", "/health", 200), ("GET", "/status", 200), ("GET", "/metrics", 200)):
+            for method, target, status in (("POST", "/registry", 200),
+                                           ("GET", "/registry", 405),
+                                           ("GET", "/", 404),
+                                           ("GET", "/health", 200),
+                                           ("GET", "/status", 200),
+                                           ("GET", "/metrics", 200)):
                 with self.subTest(method=method, target=target):
-                    reply = registry._handle(Request(method, target, {}, encode_call("services", ())), 0.0)
-                    self.assertEqual(reply.status, status)
+                    request = Request(method, target, {}, encode_call("services", ()))
+                    self.assertEqual(registry._handle(request, 0.0).status, status)
 
     def test_readers_ask_over_xml_rpc(self) -> None:
         """As any XML-RPC client can."""
@@ -210,55 +245,18 @@ class Registries(unittest.TestCase):
             self.assertEqual(ask(pool, registry.address, "services"), ["greeter"])
             self.assertEqual(len(ask(pool, registry.address, "snapshot")["endpoints"]), 1)
 
-
-class KeptReplies(unittest.TestCase):
-    """A view is marshalled once for all who ask for it."""
-
-    def setUp(self) -> None:
-        self.replies = _Replies()
-        patch = mock.patch("registry.encode_result", wraps=encode_result)
-        self.marshal = patch.start()
-        self.addCleanup(patch.stop)
-
-    def seen(self, index: int, *instances: str, service: str = "greeter") -> LookupResult:
-        return LookupResult(service, index, "e", False, [endpoint(instance) for instance in instances], [])
-
-    def told(self, seen: LookupResult) -> list[str]:
-        """The instances in the reply."""
-        return [struct["instance"] for struct in decode_result(self.replies.encode(seen))["endpoints"]]
-
-    def test_the_same_view_is_marshalled_once(self) -> None:
-        """And another index, or another service, is another view."""
-        for seen, times in ((self.seen(1, "a"), 1), (self.seen(1, "a"), 1), (self.seen(1, "c", service="bank"), 2),
-                            (self.seen(2, "b"), 3), (self.seen(2, "b"), 3), (self.seen(1, "c", service="bank"), 3)):
-            self.assertEqual(self.told(seen), [e.instance for e in seen.endpoints])
-            self.assertEqual(self.marshal.call_count, times)
-
-    def test_who_comes_late_with_an_older_view_is_told_the_newer(self) -> None:
-        """Two threads may overtake one another on their way from the table."""
-        self.told(self.seen(2, "new"))
-        self.assertEqual(self.told(self.seen(1, "old")), ["new"])
-
-    def test_few_are_kept(self) -> None:
-        """Whoever asks for many services, existing or not, fills no memory."""
-        with mock.patch("registry.KEPT_REPLIES", 3):
-            for number in range(10):
-                self.assertEqual(self.told(self.seen(1, "a", service=f"s{number}")), ["a"])
-        self.assertLessEqual(len(self.replies._kept), 3)
-
-    def test_other_values_are_marshalled_as_ever(self) -> None:
-        """Such as the names of the services."""
-        self.assertEqual(decode_result(self.replies.encode(["greeter"])), ["greeter"])
-
-    def test_readers_of_a_registry_get_kept_replies(self) -> None:
-        """Until the view changes."""
-        with running() as registry, Beater(registry) as beater, contextlib.closing(Pool()) as pool:
+    def test_readers_of_the_same_view_get_the_same_reply(self) -> None:
+        """It is written as XML once, until the view changes."""
+        with mock.patch("ponte.discovery.kept_replies.encode_result",
+                        wraps=encode_result) as written, \
+                running() as registry, Beater(registry) as beater, \
+                contextlib.closing(Pool()) as pool:
             for state in ("up", "up", "draining"):
                 beater.join(state=state)
                 for _ in range(3):
                     found, = ask(pool, registry.address, "lookup", "greeter")["endpoints"]
                     self.assertEqual(found["state"], state)
-        self.assertEqual(self.marshal.call_count, 2)
+            self.assertEqual(written.call_count, 2)
 
 
 if __name__ == "__main__":
