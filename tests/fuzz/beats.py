@@ -1,8 +1,9 @@
 """Datagrams: what holds of the decoders of ponte/discovery/beats.py, whatever comes.
 
-They return a message or raise BadDatagram with one of the reasons that are counted. What they take, encoded anew, is
-the same message. A reader that remembers lines reads as one that does not. With a key, nothing but what it signed
-is taken.
+- They return a message, or raise BadDatagram with one of the reasons that are counted.
+- A message that is encoded once more, and decoded, is the same message.
+- A BeatReader, which remembers lines, reads what `decode_beat` reads.
+- With a key, they accept only what this key has signed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ponte.discovery.beats import (
     Answer,
     BadDatagram,
     Beat,
-    _line_of,
+    beat_to_line,
     decode_answer,
     decode_beat,
     encode_answer,
@@ -28,14 +29,15 @@ from ponte.discovery.beats import (
 from tests.fuzz.mutate import Target
 
 KEY = b"a key of sixteen bytes, or more"
-REASONS = frozenset(("too long", "signature", "not JSON", "fields", "version", "types", "name", "method", "number",
-                     "address", "state", "lease"))
+REASONS = frozenset(("too long", "signature", "not JSON", "fields", "version", "types", "name",
+                     "method", "number", "address", "state", "lease"))
 
-Read = tuple[Union[Beat, Answer, None], str]        # what was read, or else why not
+# What was read, or None and the reason.
+Read = tuple[Union[Beat, Answer, None], str]
 
 
 class Sent(NamedTuple):
-    """A mutated line, signed or not, and what the same sender said before and after it."""
+    """A datagram, and the key of its receiver."""
 
     datagram: bytes
     key: bytes
@@ -44,13 +46,13 @@ class Sent(NamedTuple):
 def reading(decode: Callable[[bytes, bytes], Beat | Answer], sent: Sent) -> Read:
     try:
         return decode(sent.datagram, sent.key), ""
-    except BadDatagram as refusal:
-        assert refusal.reason in REASONS, f"a reason that nobody counts: {refusal.reason!r}"
-        return None, refusal.reason
+    except BadDatagram as error:
+        assert error.reason in REASONS, f"an unknown reason: {error.reason!r}"
+        return None, error.reason
 
 
 def ways(data: bytes) -> list[Sent]:
-    """The bytes as they are, with and without a key; and their line, well signed."""
+    """The bytes as they are, for receivers with and without a key; and their line, well signed."""
     line = data.partition(b"\n")[2]
     signature = hmac.new(KEY, line, hashlib.sha256).hexdigest().encode()
     return [Sent(data, b""), Sent(data, KEY), Sent(signature + b"\n" + line, KEY)]
@@ -61,29 +63,31 @@ def check_beat(data: bytes) -> str:
         beat, why = reading(decode_beat, sent)
         if isinstance(beat, Beat):
             check_key(sent)
-            line = _line_of({"type": "beat", **beat._asdict()})
+            line = beat_to_line(beat)
             assert decode_beat(b"\n" + line if len(line) < MAX_DATAGRAM_BYTES else b"", b"") == beat
         check_reader(sent, (beat, why))
     return why or "beat"
 
 
 def check_reader(sent: Sent, expected: Read) -> None:
-    """One that has just read the like, and one that has just read the same."""
+    """A reader that has read similar lines, and then one that has read the same line."""
     line = sent.datagram.partition(b"\n")[2]
     reader = BeatReader(sent.key)
-    for other in like(line):
+    for other in similar(line):
         key = hmac.new(sent.key, other, hashlib.sha256).hexdigest().encode() if sent.key else b""
-        found = reading(lambda datagram, _: reader.read(datagram), Sent(key + b"\n" + other, sent.key))
-        assert found == reading(decode_beat, Sent(key + b"\n" + other, sent.key)), f"of the like: {found}"
+        resent = Sent(key + b"\n" + other, sent.key)
+        found = reading(lambda datagram, _: reader.read(datagram), resent)
+        assert found == reading(decode_beat, resent), f"a similar line: {found}"
     for when in ("the first time", "the second time"):
         found = reading(lambda datagram, _: reader.read(datagram), sent)
         assert found == expected, f"{when}: {found}, not {expected}"
 
 
-def like(line: bytes) -> list[bytes]:
-    """Lines that differ in a number only: they meet what a reader remembers."""
+def similar(line: bytes) -> list[bytes]:
+    """Lines that differ in numbers only: a reader compares them with what it remembers."""
     number = str(zlib.crc32(line)).encode()
-    return [re.sub(rb'("seq": ?)[0-9]+', rb"\g<1>" + number, line), re.sub(rb"[0-9]+", number[:3], line, count=3)]
+    return [re.sub(rb'("seq": ?)[0-9]+', rb"\g<1>" + number, line),
+            re.sub(rb"[0-9]+", number[:3], line, count=3)]
 
 
 def check_key(sent: Sent) -> None:
@@ -101,26 +105,31 @@ def check_answer(data: bytes) -> str:
     return why or "answer"
 
 
-# ---- what is mutated ------------------------------------------------------------------------------------
+# ---- what is mutated
 
 _BEAT = Beat("greeter", "server-1", 1_700_000_000_000, 7, "127.0.0.1", 41234, "up", 2.0,
              ("hello", "saudação"), "9f86d081")
-_SPACED = (b'\n{ "v": 1, "type": "beat", "service": "a", "instance": "b", "incarnation": 1, "seq": 2, "host": "::1", '
-           b'"port": 3, "state": "leaving", "lease_s": 1, "idempotent": [], "epoch": "" }')
+_SPACED = (b'\n{ "v": 1, "type": "beat", "service": "a", "instance": "b", "incarnation": 1, '
+           b'"seq": 2, "host": "::1", "port": 3, "state": "leaving", "lease_s": 1, "idempotent": [], '
+           b'"epoch": "" }')
 _ANSWER = Answer("ack", "server-1", 1_700_000_000_000, 7, "9f86d081", 1_700_000_000_000)
 
 WORDS = (
-    b"\n", b"\0", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"null", b"true", b"false", b"NaN", b"Infinity",
-    b"-Infinity", b"-1", b"0", b"1.0", b"1e3", b"1e400", b"70000", b"65536", b"9007199254740993", b"1" * 400, b"[]",
-    b"{}", b"[" * 600, b'{"a":' * 200, b'""', b'"0.0.0.0"', b'"224.0.0.1"', b'"::"', b'"::1"', b'"a..b"', b'"\\ud800"',
-    b'"\\u0000"', b'"\\u00e9"', "é".encode(), b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b'"seq":8,', b'"seq":08,',
-    b'"seq": 8,', b'"seq":"seq":', b'"v":1,', b'"v":2,', b'"type":"beat",', b'"type":"ack",', b'"epoch":"x"',
-    b'"state":"up",', b'"extra":1,', b'"idempotent":["a","b"],', b'"idempotent":"ab",', b'"lease_s":60.1,', b"a" * 65,
+    b"\n", b"\0", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"null", b"true", b"false",
+    b"NaN", b"Infinity", b"-Infinity", b"-1", b"0", b"1.0", b"1e3", b"1e400", b"70000", b"65536",
+    b"9007199254740993", b"1" * 400, b"[]", b"{}", b"[" * 600, b'{"a":' * 200, b'""', b'"0.0.0.0"',
+    b'"224.0.0.1"', b'"::"', b'"::1"', b'"a..b"', b'"\\ud800"', b'"\\u0000"', b'"\\u00e9"',
+    "é".encode(), b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b'"seq":8,', b'"seq":08,',
+    b'"seq": 8,', b'"seq":"seq":', b'"v":1,', b'"v":2,', b'"type":"beat",', b'"type":"ack",',
+    b'"epoch":"x"', b'"state":"up",', b'"extra":1,', b'"idempotent":["a","b"],',
+    b'"idempotent":"ab",', b'"lease_s":60.1,', b"a" * 65,
 )
 
 TARGETS = (
     Target("beats", (encode_beat(_BEAT), encode_beat(_BEAT, KEY), _SPACED,
-                     encode_beat(_BEAT._replace(state="draining", seq=8, idempotent=()))), WORDS, check_beat),
+                     encode_beat(_BEAT._replace(state="draining", seq=8, idempotent=()))),
+           WORDS, check_beat),
     Target("answers", (encode_answer(_ANSWER), encode_answer(_ANSWER, KEY),
-                       encode_answer(_ANSWER._replace(type="superseded", newest=2 ** 53))), WORDS, check_answer),
+                       encode_answer(_ANSWER._replace(type="superseded", newest=2 ** 53))),
+           WORDS, check_answer),
 )
