@@ -116,15 +116,16 @@ class Transitions(LeaseTest):
                                  (before[0] + moved_by, before[1] + moved_by))
 
     def test_a_row_without_a_difference_for_readers_is_no_event(self) -> None:
-        """A beat that repeats the state, with no other change: the index stays where it is."""
+        """A beat that changes at most the length of the lease: the index stays where it is."""
         for state in (UP, DRAINING):
-            with self.subTest(state):
-                self.bring_to(state, state)
-                index = self.table.index
-                self.happens(state, state)
-                self.assertEqual(self.state(), TRANSITIONS[state, state][0])
-                self.assertEqual(self.table.index, index)
-                self.expect_events()
+            for lease_s in (LEASE_S, LEASE_S + 1):
+                with self.subTest(state=state, lease_s=lease_s):
+                    self.bring_to(state, state)
+                    index = self.table.index
+                    self.happens(state, state, lease_s=lease_s)
+                    self.assertEqual(self.state(), TRANSITIONS[state, state][0])
+                    self.assertEqual(self.table.index, index)
+                    self.expect_events()
 
     def bring_to(self, state: str, cause: str) -> None:
         """A table whose instance "a" is in this state, as late as the cause needs it."""
@@ -251,7 +252,9 @@ class LeaseStates(LeaseTest):
         self.hears("a", at=0, state="draining")
         self.hears("b", at=1)
         self.passes(at=1.5)
+        self.expect_events("draining", "up")
         self.hears("a", at=1.5, state="draining")
+        self.expect_events()
         self.passes(at=2.1)
         self.expect("a", "draining", at=3.1)
         self.expect("b", "gone", at=3.1)
