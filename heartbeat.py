@@ -115,10 +115,8 @@ class BeatSchedule:
         """Takes an answer that came from `address` at `now`."""
         link, beat = self._links.get(address), self.beat
         # 1. Ignore answers from elsewhere, to other processes, and to beats that are not awaited.
-        if (link is None or answer.instance != beat.instance
-                or answer.incarnation != beat.incarnation):
-            return
-        if not link.awaited_seq <= answer.seq <= beat.seq:
+        if (link is None or not link.awaited_seq <= answer.seq <= beat.seq
+                or answer.instance != beat.instance or answer.incarnation != beat.incarnation):
             return
         # 2. The registry has accepted the beat.
         if answer.type == "ack":
@@ -260,7 +258,7 @@ class Heartbeat:
 
 
 def _check_own(beat: Beat, key: bytes) -> None:
-    """Raises ValueError for a beat that every registry would drop, without an answer."""
+    """Raises ValueError for a beat that every registry would drop."""
     longest = beat._replace(seq=MAX_INTEGER, epoch="0" * 16, state="draining")
     try:
         decode_beat(encode_beat(longest, key), key)
@@ -273,10 +271,7 @@ def _check_own(beat: Beat, key: bytes) -> None:
 
 
 def _resolve(registries: Sequence[Address]) -> tuple[socket.AddressFamily, list[Address]]:
-    """The family and the numeric addresses of the registries.
-
-    They are looked up once, here: the beat thread must not wait for a name server.
-    """
+    """The registries as numeric addresses: the beat thread must not wait for a name server."""
     family = socket.AF_UNSPEC
     resolved: list[Address] = []
     for host, port in registries:

@@ -98,8 +98,6 @@ class BadDatagram(ValueError):
         self.reason = reason
 
 
-# ---- writing
-
 def encode_beat(beat: Beat, key: bytes = b"") -> bytes:
     """The datagram of a beat. Raises ValueError if it is too long."""
     line = beat_to_line(beat)
@@ -137,8 +135,6 @@ def _keyed(key: bytes) -> hmac.HMAC:
     """The HMAC of nothing yet: so the key is hashed once, and not for every datagram."""
     return hmac.new(key, digestmod=hashlib.sha256)
 
-
-# ---- reading
 
 def decode_beat(datagram: bytes, key: bytes = b"") -> Beat:
     """The beat in a datagram. Raises BadDatagram for all but an authentic, valid beat."""
@@ -213,9 +209,9 @@ def _check_beat(beat: Beat) -> None:
         raise BadDatagram("address")
     if beat.state not in STATES or not isinstance(beat.epoch, str):
         raise BadDatagram("state")
-    # NaN fails both comparisons.
-    if (type(beat.lease_s) not in (int, float)
-            or not LEASE_RANGE_S[0] <= beat.lease_s <= LEASE_RANGE_S[1]):
+    # The type is checked, since True is an int to Python; and NaN is in no range.
+    low, high = LEASE_RANGE_S
+    if type(beat.lease_s) not in (int, float) or not low <= beat.lease_s <= high:
         raise BadDatagram("lease")
 
 

@@ -1,18 +1,12 @@
-"""The lease table: who is alive, when a silent instance is noticed, and which beats count.
-
-No test waits: `at` is the time in seconds that the table is given. A lease lasts 2 seconds.
-"""
+"""The lease table: who is alive, when a silent instance is noticed, and which beats count."""
 
 from __future__ import annotations
 
-import random
 import unittest
 from typing import Any
-from unittest import mock
 
 from ponte.calls.endpoint import Endpoint
-from ponte.discovery import leases
-from ponte.discovery.beats import LEASE_S, STATES, Beat
+from ponte.discovery.beats import LEASE_S, STATES
 from ponte.discovery.leases import (
     ALL,
     DRAINING,
@@ -26,61 +20,10 @@ from ponte.discovery.leases import (
     UP,
     WARMING_S,
     WHOLE_LEASE,
-    LeaseTable,
     Verdict,
 )
 from ponte.discovery.lookup import Tombstone
-
-EPOCH = "e1"
-APPLIED, OLD, SUPERSEDED, FULL = Verdict.APPLIED, Verdict.OLD, Verdict.SUPERSEDED, Verdict.FULL
-
-
-def beat(instance: str = "a", incarnation: int = 1, seq: int = 1, **fields: Any) -> Beat:
-    rest = {"service": "greeter", "host": "127.0.0.1", "port": 4242, "epoch": EPOCH, **fields}
-    return Beat(instance=instance, incarnation=incarnation, seq=seq, **rest)
-
-
-class LeaseTest(unittest.TestCase):
-    """Verbs: what the table hears, and what its readers see."""
-
-    def setUp(self) -> None:
-        self.assertEqual(LEASE_S, 2.0, "the times in these tests belong to this lease")
-        self.begin()
-
-    def begin(self) -> None:
-        """A new table, which knows nothing."""
-        self.table = LeaseTable(EPOCH, now=0.0)
-        self.seq = 0
-
-    def hears(self, instance: str = "a", *, at: float, seq: int = 0, verdict: Verdict = APPLIED,
-              **fields: Any) -> None:
-        """A beat comes, with a number that was not there before, or with `seq`."""
-        self.seq = seq or self.seq + 1
-        self.assertIs(self.table.apply(beat(instance, seq=self.seq, **fields), at), verdict)
-
-    def passes(self, *, at: float) -> None:
-        """Time passes until `at`."""
-        self.table.expire(at)
-
-    def expect(self, instance: str, state: str, *, at: float | None = None) -> None:
-        """Readers see this state of the instance, once `at` has come."""
-        if at is not None:
-            self.passes(at=at)
-        self.assertEqual(self.states().get(instance, GONE), state, f"{instance} at {at}")
-
-    def expect_events(self, *expected: str) -> None:
-        """These have happened since the last time, and nothing else."""
-        self.assertEqual([event.what for event in self.table.events], list(expected))
-        self.table.events.clear()
-
-    def states(self, service: str = ALL) -> dict[str, str]:
-        """Instance -> state, as readers see it."""
-        return {endpoint.instance: endpoint.state
-                for endpoint in self.table.lookup(service).endpoints}
-
-    def tombstones(self, service: str = ALL) -> list[str]:
-        """The instances of which readers are told that they left."""
-        return [tombstone.instance for tombstone in self.table.lookup(service).left]
+from tests.discovery.lease_verbs import APPLIED, OLD, SUPERSEDED, LeaseTest, beat
 
 
 class Transitions(LeaseTest):
@@ -389,156 +332,6 @@ class WhichBeatsCount(LeaseTest):
         self.hears("a", at=0.1, state="leaving")
         self.assertEqual(self.tombstones("bank"), [])
         self.assertEqual(self.tombstones(ALL), ["a"])
-
-
-class Readers(LeaseTest):
-    """Index and warming: what a long poll waits for."""
-
-    def test_the_index_of_a_service_moves_with_that_service_alone(self) -> None:
-        """A reader of one service is not woken by another one; a reader of ALL is, by each."""
-        self.hears("a", at=0, service="greeter")
-        before, all_before = self.table.index_of("greeter"), self.table.index_of(ALL)
-        self.hears("b", at=0, service="bank")
-        self.assertEqual(self.table.index_of("greeter"), before)
-        self.assertGreater(self.table.index_of("bank"), before)
-        self.assertGreater(self.table.index_of(ALL), all_before)
-        self.assertEqual(self.table.lookup("bank").index, self.table.index_of("bank"))
-        self.assertEqual(self.table.lookup("greeter").index, before)
-
-    def test_no_service_has_index_0(self) -> None:
-        """A first `watch` asks with it, and is answered at once, also without an endpoint."""
-        self.assertNotEqual(self.table.index_of("unknown"), 0)
-
-    def test_it_warms_up_for_one_lease(self) -> None:
-        """The end of it wakes every reader: now they may forget what the table does not have."""
-        self.hears("a", at=0)
-        self.passes(at=WARMING_S - 0.01)
-        before = self.table.index_of("greeter"), self.table.index_of("unknown")
-        self.assertIs(self.table.lookup("greeter").warming, True)
-        self.passes(at=WARMING_S)
-        self.assertIs(self.table.lookup("greeter").warming, False)
-        self.assertGreater(self.table.index_of("greeter"), before[0])
-        self.assertGreater(self.table.index_of("unknown"), before[1])
-
-    def test_it_warms_up_from_its_start_on(self) -> None:
-        """Whatever the clock shows then."""
-        table = LeaseTable(EPOCH, now=100.0)
-        table.expire(100.0 + WARMING_S - 0.01)
-        self.assertIs(table.lookup("greeter").warming, True)
-        table.expire(100.0 + WARMING_S)
-        self.assertIs(table.lookup("greeter").warming, False)
-
-    def test_an_answer_stays_what_it_was(self) -> None:
-        """A thread that writes it out needs no lock: later beats do not show in it."""
-        self.hears("a", at=0)
-        answer = self.table.lookup("greeter")
-        before = answer.to_struct()
-        self.hears("a", at=0.1, state="draining")
-        self.hears("b", at=0.1)
-        self.hears("a", at=0.2, state="leaving")
-        self.assertEqual(answer.to_struct(), before)
-
-    def test_an_answer_is_a_struct_for_xml_rpc(self) -> None:
-        """With all that the table knows of the service."""
-        self.hears("a", at=0, incarnation=2 ** 52)
-        self.hears("b", at=0, incarnation=2 ** 51, state="leaving")
-        answer = self.table.lookup("greeter")
-        self.assertEqual(answer.to_struct(), {
-            "index": self.table.index_of("greeter"), "epoch": EPOCH, "warming": True,
-            "endpoints": [answer.endpoints[0].to_struct()],
-            "left": [{"service": "greeter", "instance": "b", "incarnation": str(2 ** 51)}]})
-
-    def test_the_answer_names_its_epoch(self) -> None:
-        """A reader can tell one life of the registry from the next."""
-        self.assertEqual(self.table.lookup("greeter").epoch, EPOCH)
-
-
-class Costs(LeaseTest):
-    """Bounds of memory and time."""
-
-    def test_a_full_table_accepts_no_more_instances(self) -> None:
-        """It goes on with those that it has; every expiry makes room."""
-        with mock.patch.object(leases, "MAX_LEASES", 2):
-            self.hears("a", at=0)
-            self.hears("b", at=0)
-            self.hears("c", at=0, verdict=FULL)
-            self.hears("a", at=2)
-            self.expect("b", "gone", at=2.1)
-            self.hears("c", at=2.1)
-        self.assertEqual(self.states(), {"a": "up", "c": "up"})
-
-    def test_the_memory_of_gone_instances_is_bounded_too(self) -> None:
-        """Those that have been gone for longest are forgotten first."""
-        with mock.patch.object(leases, "MAX_LEASES", 2):
-            self.hears("a", at=0, seq=1, state="leaving")
-            self.hears("b", at=1, seq=1, state="leaving")
-            self.hears("c", at=2, seq=1, state="leaving")
-        self.assertEqual(self.tombstones(), ["b", "c"])
-        self.hears("a", at=3, seq=1, verdict=APPLIED)
-        self.hears("b", at=3, seq=2, verdict=OLD)
-
-    def test_forgotten_changes_still_wake_every_reader(self) -> None:
-        """The indexes of services are bounded; when they are dropped, every index moves."""
-        with mock.patch.object(leases, "MAX_LEASES", 2):
-            before = self.table.index_of("greeter")
-            for service in ("greeter", "s1", "s2", "s3", "s4"):
-                self.hears("a", at=0, service=service)
-                self.hears("a", at=0, service=service, state="leaving")
-        self.assertGreater(self.table.index_of("greeter"), before)
-
-    def looked_at(self, lengths: list[float], beaten_at: list[float], now: float) -> int:
-        """How many of 10,000 leases `expire` looks at; lengths and times are given in turn."""
-        looks: list[str] = []
-
-        class Spied(leases._Lease):
-            __slots__ = ()
-
-            def __getattribute__(self, name: str) -> Any:
-                if name == "beaten_at":
-                    looks.append(name)
-                return super().__getattribute__(name)
-
-        with mock.patch.object(leases, "_Lease", Spied):
-            for number in range(10_000):
-                self.hears(str(number), at=beaten_at[number % len(beaten_at)],
-                           lease_s=lengths[number % len(lengths)])
-        looks.clear()
-        self.passes(at=now)
-        return len(looks)
-
-    def test_expiry_looks_at_the_front_of_a_queue_alone(self) -> None:
-        """Of 10,000 leases of one length, none of which is due, at one."""
-        self.assertEqual(self.looked_at([2.0], [0.0], now=0.5), 1)
-
-    def test_there_are_few_queues(self) -> None:
-        """The lengths are rounded: 10,000 different ones share less than 200 queues."""
-        lengths = [2.0 + number / 1000 for number in range(10_000)]
-        self.assertLess(self.looked_at(lengths, [0.0], now=0.5), 200)
-
-    def test_a_look_at_a_queue_ends_at_its_first_fresh_lease(self) -> None:
-        """Of 10,000 leases 3 are due: these are looked at, and the next one in each queue."""
-        self.assertEqual(self.looked_at([2.0], [0.0] * 3 + [1.0] * 9_997, now=1.5), 4 + 1)
-
-
-class RandomBeats(LeaseTest):
-    """Seeded schedules of beats and silences, against the rule itself."""
-
-    def test_states_follow_from_the_last_beat_alone(self) -> None:
-        """Up within half a lease after it, suspect within a lease, else gone."""
-        for seed in range(200):
-            self.begin()
-            rng, now = random.Random(seed), 0.0
-            latest: dict[str, tuple[float, float]] = {}
-            for _ in range(60):
-                now += rng.random() * 0.7
-                self.passes(at=now)
-                expected = {name: "up" if now - at <= lease_s / 2 else "suspect"
-                            for name, (at, lease_s) in latest.items() if now - at <= lease_s}
-                self.assertEqual(self.states(), expected, f"seed {seed}")
-                self.assertEqual(len(self.table), len(expected))
-                name, lease_s = rng.choice("abcdef"), rng.choice((0.5, 2.0, 5.0))
-                self.hears(name, at=now, lease_s=lease_s)
-                latest[name] = (now, lease_s)
 
 
 if __name__ == "__main__":
