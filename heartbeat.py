@@ -7,7 +7,7 @@ Every beat is a full registration: a registry that restarts empty knows the serv
 Beats may be lost, so a registry acks each of them. After a beat that is not acked, the next one,
 with the next sequence number, follows after 0.1 s. (The datagrams: ponte/discovery/beats.py.)
 
-Threads: `Heartbeat` has one, which waits for its socket alone: it prints nothing, calls nothing,
+Threads: `Heartbeat` has one, which waits for its socket alone: it prints nothing, makes no call,
 and holds no lock while it sends or receives.
 
 Not guaranteed: delivery. A beat may be lost, and so may its ack.

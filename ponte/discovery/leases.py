@@ -1,10 +1,10 @@
-"""The lease table: who is alive, as far as heartbeats tell. The registry's pure core.
+"""The lease table: which servers are alive, judged by their beats. The registry's pure core.
 
 The problem: a server that crashes cannot say so. So a server never gets a place in the list for
 good: it gets a *lease*, which is over soon, and which every heartbeat renews. Half a lease without
 a beat makes it *suspect*: callers ask it last. A whole lease without a beat, and it is gone.
 
-TRANSITIONS is the whole of it: what each cause makes of each state.
+TRANSITIONS has all of it: the next state for each state and each cause.
 
 An instance that is gone may come back with its next beat: it was only cut off, or frozen. One that
 left stays gone, until it starts again: its *tombstone* overrides every beat of the same or a lower
@@ -69,6 +69,7 @@ TRANSITIONS: dict[tuple[str, str], tuple[str, str]] = {
     # Readers are told nothing: a draining instance gets no new calls, suspect or not.
     (DRAINING, HALF_LEASE): (DRAINING, ""),
     (DRAINING, WHOLE_LEASE): (GONE, "expired"),
+    # An instance has left at one incarnation. At a higher one, it counts as GONE.
     (LEFT, BEAT_UP): (LEFT, ""),
     (LEFT, BEAT_DRAINING): (LEFT, ""),
     (LEFT, BEAT_LEAVING): (LEFT, ""),
@@ -79,13 +80,17 @@ Key = tuple[str, str]
 
 
 class Verdict(enum.Enum):
-    """What became of a beat. The first three are answered, with this word."""
+    """What became of a beat. The first three are answered, with this word; the others are not."""
 
     APPLIED = "ack"
-    OTHER_EPOCH = "epoch"           # meant for another life of this registry
-    SUPERSEDED = "superseded"       # a younger process has the name
-    OLD = "old"                     # its sequence number was there before: dropped
-    FULL = "full"                   # no room for another lease: dropped
+    # The beat was meant for another life of this registry.
+    OTHER_EPOCH = "epoch"
+    # A younger process has the name.
+    SUPERSEDED = "superseded"
+    # A beat with this number, or a later one, has come before.
+    OLD = "old"
+    # There is no room for another lease.
+    FULL = "full"
 
 
 class Event(NamedTuple):
@@ -121,7 +126,7 @@ class _Lease:
         self.seq, self.lease_s, self.beaten_at, self.is_late = beat.seq, beat.lease_s, now, False
 
     def is_unchanged_by(self, beat: Beat) -> bool:
-        """Whether the beat says nothing new but its number."""
+        """Whether nothing is new in the beat but its number."""
         known = self.endpoint
         return (beat.incarnation == known.incarnation and beat.host == known.host
                 and beat.port == known.port and beat.state == known.state
@@ -145,8 +150,8 @@ class LeaseTable:
     """The leases, and what readers see of them. Not thread-safe; `now` must not run backwards.
 
     Leases of equal length end in the order of their last beats. So they stand in a queue for each
-    length: a beat moves its lease to the end, and `expire` looks at the front. It costs as much as
-    there are changes, not as there are leases.
+    length: a beat moves its lease to the end, and `expire` looks at the front. Its cost
+    grows with the number of changes, not with the number of leases.
 
     Parameters: `epoch`, the boot id of the registry, which every beat must carry; `index`, where
     the index begins.
@@ -195,7 +200,7 @@ class LeaseTable:
     # ---- beats
 
     def apply(self, beat: Beat, now: float) -> Verdict:
-        """Takes an authentic beat, and tells what became of it."""
+        """Takes an authentic beat, and returns what became of it."""
         # 1. A beat for another life of this registry may be a recording.
         if beat.epoch != self.epoch:
             return Verdict.OTHER_EPOCH
@@ -268,7 +273,7 @@ class LeaseTable:
 
     def expire(self, now: float) -> None:
         """Does what is due at `now`: ends the warming, and leases, and memories."""
-        # 1. All who live have beaten. This wakes all readers: what was not named is not there.
+        # 1. Every living server has beaten. All readers wake: what is not here now is gone.
         if self._warm_at <= now:
             self._warm_at = math.inf
             self.index += 1
@@ -285,7 +290,7 @@ class LeaseTable:
             state, event = TRANSITIONS[lease.endpoint.state, WHOLE_LEASE]
             self._remove(lease, state, now)
             self._record_event(event, lease.endpoint)
-        # 4. What nobody needs to remember any more.
+        # 4. What need not be remembered any more.
         for memories, keep_s in ((self._gone, REMEMBER_S), (self._tombstones, TOMBSTONE_S)):
             while memories and next(iter(memories.values())).gone_at < now - keep_s:
                 memories.popitem(last=False)

@@ -1,6 +1,6 @@
 """A clock that stands still while its own process was stopped. Pure.
 
-The problem: a registry is paused for a minute (a laptop sleeps, somebody presses Ctrl-Z). When it
+The problem: a registry is paused for a minute (a laptop sleeps, a user presses Ctrl-Z). When it
 goes on, no beat has been read for a minute, and every lease seems to be over. But it was the
 registry that was silent, not the servers. By this clock the minute did not pass.
 """
