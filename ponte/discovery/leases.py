@@ -87,7 +87,7 @@ class Verdict(enum.Enum):
     OTHER_EPOCH = "epoch"
     # A younger process has the name.
     SUPERSEDED = "superseded"
-    # A beat with this number, or a later one, has come before.
+    # This number, or a later one, has come before; or the instance has left.
     OLD = "old"
     # There is no room for another lease.
     FULL = "full"
@@ -150,8 +150,8 @@ class LeaseTable:
     """The leases, and what readers see of them. Not thread-safe; `now` must not run backwards.
 
     Leases of equal length end in the order of their last beats. So they stand in a queue for each
-    length: a beat moves its lease to the end, and `expire` looks at the front. Its cost
-    grows with the number of changes, not with the number of leases.
+    length: a beat moves its lease to the end, and `expire` looks at the front. Its cost grows with
+    the number of changes, not with the number of leases.
 
     Parameters: `epoch`, the boot id of the registry, which every beat must carry; `index`, where
     the index begins.
