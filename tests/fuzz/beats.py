@@ -110,8 +110,8 @@ def check_answer(data: bytes) -> str:
 _BEAT = Beat("greeter", "server-1", 1_700_000_000_000, 7, "127.0.0.1", 41234, "up", 2.0,
              ("hello", "saudação"), "9f86d081")
 _SPACED = (b'\n{ "v": 1, "type": "beat", "service": "a", "instance": "b", "incarnation": 1, '
-           b'"seq": 2, "host": "::1", "port": 3, "state": "leaving", "lease_s": 1, "idempotent": [],'
-           b' "epoch": "" }')
+           b'"seq": 2, "host": "::1", "port": 3, "state": "leaving", "lease_s": 1, '
+           b'"idempotent": [], "epoch": "" }')
 _ANSWER = Answer("ack", "server-1", 1_700_000_000_000, 7, "9f86d081", 1_700_000_000_000)
 
 WORDS = (
