@@ -4,11 +4,7 @@ The problem: a server that crashes cannot say so. So a server never gets a place
 good: it gets a *lease*, which is over soon, and which every heartbeat renews. Half a lease without
 a beat makes it *suspect*: callers ask it last. A whole lease without a beat, and it is gone.
 
-TRANSITIONS has all of it: the next state for each state and each cause.
-
-An instance that is gone may come back with its next beat: it was only cut off, or frozen. One that
-left stays gone, until it starts again: its *tombstone* overrides every beat of the same or a lower
-incarnation that is still on its way.
+What each beat, and each silence, makes of a lease is a table: ponte/discovery/lease_states.py.
 
 This module has no socket, no clock and no thread. `now` is always a time in seconds.
 
@@ -24,8 +20,16 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ponte.calls.endpoint import READER_STATES, Endpoint
+from ponte.calls.endpoint import Endpoint
 from ponte.discovery.beats import LEASE_S, Beat
+from ponte.discovery.lease_states import (
+    BEAT_LEAVING,
+    GONE,
+    HALF_LEASE,
+    LEFT,
+    TRANSITIONS,
+    WHOLE_LEASE,
+)
 from ponte.discovery.lookup import LookupResult, Tombstone
 
 # Seconds after a start in which the table may lack servers that live. After one lease, all of them
@@ -39,41 +43,6 @@ REMEMBER_S = 3600.0
 MAX_LEASES = 200_000
 # The name that stands for all services.
 ALL = "*"
-
-# The states of an instance. Readers see the first three.
-UP, SUSPECT, DRAINING = READER_STATES
-GONE, LEFT = "gone", "left"
-
-# The causes of a change: a beat, by the state that it announces, or silence.
-BEAT_UP, BEAT_DRAINING, BEAT_LEAVING = "up", "draining", "leaving"
-HALF_LEASE, WHOLE_LEASE = "half a lease", "a whole lease"
-
-# (state, cause) -> (next state, event). The event is recorded only if readers see a difference:
-# so a beat that repeats the one before is no event. A pair that is not here cannot happen: an
-# instance without a lease cannot be silent, and a lease is half over before it is over.
-TRANSITIONS: dict[tuple[str, str], tuple[str, str]] = {
-    (GONE, BEAT_UP): (UP, "up"),
-    (GONE, BEAT_DRAINING): (DRAINING, "draining"),
-    (GONE, BEAT_LEAVING): (LEFT, ""),
-    (UP, BEAT_UP): (UP, "changed"),
-    (UP, BEAT_DRAINING): (DRAINING, "draining"),
-    (UP, BEAT_LEAVING): (LEFT, "left"),
-    (UP, HALF_LEASE): (SUSPECT, "suspect"),
-    (SUSPECT, BEAT_UP): (UP, "back"),
-    (SUSPECT, BEAT_DRAINING): (DRAINING, "draining"),
-    (SUSPECT, BEAT_LEAVING): (LEFT, "left"),
-    (SUSPECT, WHOLE_LEASE): (GONE, "expired"),
-    (DRAINING, BEAT_UP): (UP, "up"),
-    (DRAINING, BEAT_DRAINING): (DRAINING, "changed"),
-    (DRAINING, BEAT_LEAVING): (LEFT, "left"),
-    # Readers are told nothing: a draining instance gets no new calls, suspect or not.
-    (DRAINING, HALF_LEASE): (DRAINING, ""),
-    (DRAINING, WHOLE_LEASE): (GONE, "expired"),
-    # An instance has left at one incarnation. At a higher one, it counts as GONE.
-    (LEFT, BEAT_UP): (LEFT, ""),
-    (LEFT, BEAT_DRAINING): (LEFT, ""),
-    (LEFT, BEAT_LEAVING): (LEFT, ""),
-}
 
 # Service and instance.
 Key = tuple[str, str]

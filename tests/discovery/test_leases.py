@@ -7,21 +7,17 @@ from typing import Any
 
 from ponte.calls.endpoint import Endpoint
 from ponte.discovery.beats import LEASE_S, STATES
-from ponte.discovery.leases import (
-    ALL,
+from ponte.discovery.lease_states import (
     DRAINING,
     GONE,
     HALF_LEASE,
     LEFT,
-    REMEMBER_S,
     SUSPECT,
-    TOMBSTONE_S,
     TRANSITIONS,
     UP,
-    WARMING_S,
     WHOLE_LEASE,
-    Verdict,
 )
+from ponte.discovery.leases import ALL, REMEMBER_S, TOMBSTONE_S, WARMING_S, Verdict
 from ponte.discovery.lookup import Tombstone
 from tests.discovery.lease_verbs import APPLIED, OLD, SUPERSEDED, LeaseTest, beat
 

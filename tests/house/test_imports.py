@@ -48,7 +48,7 @@ PURE = ("ponte.net.address", "ponte.net.message", "ponte.net.fields", "ponte.net
         "ponte.net.framing", "ponte.net.chunked", "ponte.net.known_heads", "ponte.net.parser",
         "ponte.rpc.plain", "ponte.calls.endpoint",
         "ponte.calls.budget", "ponte.calls.balancing", "ponte.calls.rule", "ponte.calls.once",
-        "ponte.discovery.beats", "ponte.discovery.beat_reader", "ponte.discovery.leases",
+        "ponte.discovery.beats", "ponte.discovery.beat_reader", "ponte.discovery.leases", "ponte.discovery.lease_states",
         "ponte.discovery.lookup", "ponte.discovery.view", "ponte.discovery.patient_clock")
 IMPURE = frozenset(
     ("socket", "time", "threading", "select", "selectors", "asyncio", "os", "subprocess"))
