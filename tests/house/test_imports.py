@@ -1,4 +1,4 @@
-"""The layout of the house: imports run one way, and nothing comes from outside the standard library.
+"""The layout of the house: imports run one way, and all are of the standard library or our own.
 
     net  <-  rpc, calls  <-  process, discovery  <-  the actors  <-  lab  <-  classroom  <-  demo.py
 """
@@ -37,19 +37,22 @@ ROOMS: dict[str, set[str]] = {
     "classroom": FOUNDATION | ACTORS | {"lab"},
     "demo": {"classroom", "ponte.process"},
 }
-# Arrows that the rooms do not allow, each with the reason. A row that is not needed any more must go.
+# Arrows that the rooms do not allow, each with the reason. One that is not needed must go.
 EXCEPTIONS = {
     ("ponte.net.threads", "ponte.calls.rule"): "the engines carry out attempts of rule R",
     ("ponte.net.threads", "ponte.calls.hop"): "the engines carry out attempts of rule R",
     ("ponte.net.events", "ponte.calls.hop"): "the engines carry out attempts of rule R",
     ("server", "server"): "run as a script, it hands on to the module that services import",
 }
-PURE = ("ponte.net.address", "ponte.net.message", "ponte.net.fields", "ponte.net.target",
-        "ponte.net.framing", "ponte.net.chunked", "ponte.net.known_heads", "ponte.net.parser",
-        "ponte.rpc.plain", "ponte.calls.endpoint",
-        "ponte.calls.budget", "ponte.calls.balancing", "ponte.calls.rule", "ponte.calls.once",
-        "ponte.discovery.beats", "ponte.discovery.beat_reader", "ponte.discovery.leases", "ponte.discovery.lease_states",
-        "ponte.discovery.lookup", "ponte.discovery.view", "ponte.discovery.patient_clock")
+PURE = (
+    "ponte.net.address", "ponte.net.message", "ponte.net.fields", "ponte.net.target",
+    "ponte.net.framing", "ponte.net.chunked", "ponte.net.known_heads", "ponte.net.parser",
+    "ponte.rpc.plain",
+    "ponte.calls.endpoint", "ponte.calls.budget", "ponte.calls.balancing", "ponte.calls.rule",
+    "ponte.calls.once",
+    "ponte.discovery.beats", "ponte.discovery.beat_reader", "ponte.discovery.lease_states",
+    "ponte.discovery.leases", "ponte.discovery.lookup", "ponte.discovery.view",
+    "ponte.discovery.patient_clock")
 IMPURE = frozenset(
     ("socket", "time", "threading", "select", "selectors", "asyncio", "os", "subprocess"))
 # Python 3.9 does not know the names of its own modules; there the other versions of CI keep watch.
@@ -109,8 +112,8 @@ class Imports(unittest.TestCase):
             wrong += [f"{module} imports {other}: {room} may import from "
                       f"{', '.join(sorted(ROOMS[room])) or 'no other room'}, not from "
                       f"{room_of(other)}: arrows run one way (the table in this test)"
-                      for other in imported
-                      if room_of(other) not in {room, *ROOMS[room]} and (module, other) not in EXCEPTIONS]
+                      for other in imported if room_of(other) not in {room, *ROOMS[room]}
+                      and (module, other) not in EXCEPTIONS]
         self.assertEqual(wrong, [])
 
     def test_every_exception_is_needed(self) -> None:
