@@ -3,6 +3,8 @@
     address.py        where a process listens: a host and a port
     message.py        HTTP messages as values, and how they are written
     fields.py         the lines of a head: names and values
+    target.py         request targets and hosts
+    framing.py        how long a body is, and whether the connection stays open
     chunked.py        a body that comes in chunks
     parser.py         how HTTP messages are read, strictly: whole, or not at all
     known_heads.py    an optimisation of the parser: heads that came before
