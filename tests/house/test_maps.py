@@ -1,4 +1,4 @@
-"""Each folder's `__init__.py` is its map: a line for each file, and none for a file that is gone."""
+"""Each folder's `__init__.py` is its map: a line for each file, and none for a missing one."""
 
 from __future__ import annotations
 
