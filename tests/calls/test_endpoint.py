@@ -1,38 +1,72 @@
-"""An endpoint, as it goes from a registry to its readers."""
+"""Endpoints on the wire: what a registry writes of one, and what a reader takes for one."""
 
 from __future__ import annotations
 
 import unittest
 from typing import Any
 
-from ponte.calls.endpoint import Endpoint
+from ponte.calls.endpoint import READER_STATES, Endpoint
+from ponte.rpc.marshal import decode_result, encode_result
+from tests.fakes import endpoint
 
 
-class Endpoints(unittest.TestCase):
-    def test_an_endpoint_survives_the_wire(self) -> None:
-        """As a struct whose integers fit into 32 bits."""
-        endpoint = Endpoint("greeter", "a", 2 ** 52, "::1", 65535, "suspect", ("hello", "whoami"))
-        struct = endpoint.to_struct()
-        self.assertEqual(struct["incarnation"], str(2 ** 52))
-        self.assertEqual(Endpoint.from_struct(struct), endpoint)
-        self.assertEqual(endpoint.address, ("::1", 65535))
+class OnTheWire(unittest.TestCase):
+    """`to_struct` and `from_struct`."""
 
-    def test_a_struct_that_is_no_endpoint_is_refused(self) -> None:
+    def setUp(self) -> None:
+        self.good = endpoint("a").to_struct()
+
+    def refuses(self, struct: Any) -> None:
         """KeyError, TypeError or ValueError, as documented: a reader catches nothing else."""
-        good = Endpoint("greeter", "a", 1, "127.0.0.1", 4242, "up", ()).to_struct()
-        rows: list[Any] = [
-            *[{key: value for key, value in good.items() if key != missing} for missing in good],
-            None, [], "a",
-            {**good, "incarnation": "x"},
-            {**good, "port": "x"},
-            {**good, "port": float("inf")},
-            {**good, "port": 70_000},
-            {**good, "idempotent": None},
-            {**good, "state": "asleep"},
-        ]
-        for row in rows:
-            with self.subTest(row=row), self.assertRaises((KeyError, TypeError, ValueError)):
-                Endpoint.from_struct(row)
+        with self.subTest(struct=struct), \
+                self.assertRaises((KeyError, TypeError, ValueError)):
+            Endpoint.from_struct(struct)
+
+    def refuses_with(self, **changed: Any) -> None:
+        """It refuses an endpoint that is right but for these members."""
+        self.refuses({**self.good, **changed})
+
+    def test_an_endpoint_survives_the_wire(self) -> None:
+        """XML-RPC carries its struct, and the same endpoint comes out."""
+        here = Endpoint("greeter", "a", 2 ** 52, "::1", 65535, "suspect", ("hello", "whoami"))
+        self.assertEqual(Endpoint.from_struct(here.to_struct()), here)
+        self.assertEqual(Endpoint.from_struct(decode_result(encode_result(here.to_struct()))), here)
+        self.assertEqual(here.address, ("::1", 65535))
+
+    def test_an_incarnation_goes_as_text(self) -> None:
+        """It may have 53 bits; an integer of XML-RPC has 32."""
+        struct = endpoint("a", incarnation=2 ** 52).to_struct()
+        self.assertEqual(struct["incarnation"], str(2 ** 52))
+
+    def test_every_state_of_a_reader_is_taken(self) -> None:
+        for state in READER_STATES:
+            self.assertEqual(Endpoint.from_struct({**self.good, "state": state}).state, state)
+
+    def test_every_port_is_taken(self) -> None:
+        """Of those that can be called: 1 to 65535."""
+        for port in (1, 65535):
+            self.assertEqual(Endpoint.from_struct({**self.good, "port": port}).port, port)
+
+    def test_a_struct_without_a_member_is_refused(self) -> None:
+        for missing in self.good:
+            self.refuses({name: value for name, value in self.good.items() if name != missing})
+
+    def test_what_is_no_struct_is_refused(self) -> None:
+        self.refuses(None)
+        self.refuses([])
+        self.refuses("a")
+
+    def test_a_member_that_is_not_what_it_must_be_is_refused(self) -> None:
+        self.refuses_with(incarnation="x")
+        self.refuses_with(incarnation=None)
+        self.refuses_with(idempotent=None)
+        self.refuses_with(state="asleep")
+        self.refuses_with(port="x")
+        self.refuses_with(port="4242")
+        self.refuses_with(port=float("inf"))
+        self.refuses_with(port=0)
+        self.refuses_with(port=-1)
+        self.refuses_with(port=70_000)
 
 
 if __name__ == "__main__":
