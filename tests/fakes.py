@@ -1,4 +1,4 @@
-"""What several test files play with: endpoints out of nowhere, an address that refuses, a clock wound by hand."""
+"""What several test files use: endpoints, an address that refuses, and a clock set by hand."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from ponte.net import wire
 from ponte.net.address import Address
 from proxy import Proxy
 
+# Seconds.
 QUICK_TICK_S = 0.01
 
 
 def hurry_listeners() -> None:
-    """For `setUpModule`: listeners notice that they were closed at once, and not at their next tick."""
+    """For `setUpModule`: a listener that was closed ends at once, not at its next tick."""
     patch = mock.patch.object(wire, "ACCEPT_TICK_S", QUICK_TICK_S)
     patch.start()
     unittest.addModuleCleanup(patch.stop)
 
 
-def endpoint(instance: str, incarnation: int = 1, state: str = "up", *, service: str = "greeter", port: int = 4242,
-             idempotent: Sequence[str] = ()) -> Endpoint:
+def endpoint(instance: str, incarnation: int = 1, state: str = "up", *, service: str = "greeter",
+             port: int = 4242, idempotent: Sequence[str] = ()) -> Endpoint:
     return Endpoint(service, instance, incarnation, "127.0.0.1", port, state, tuple(idempotent))
 
 
 def refused_address(test: unittest.TestCase) -> Address:
-    """Nobody listens there until the test is over: its port is taken, so that the system gives it to nobody else."""
+    """An address where no process listens until the test is over.
+
+    Its port is bound, so that the system gives it to no other socket.
+    """
     taken = socket.socket()
     test.addCleanup(taken.close)
     taken.bind(("127.0.0.1", 0))
@@ -37,13 +41,13 @@ def refused_address(test: unittest.TestCase) -> Address:
 
 
 def show_to(proxy: Proxy, *endpoints: Endpoint) -> None:
-    """From now on these are all that the proxy knows, as if a registry had named them."""
+    """From now on the proxy knows these endpoints only, as if a registry had named them."""
     proxy._directory.endpoints = endpoints
     proxy._on_change()
 
 
 class Clock:
-    """Stands in for the module `time` of a module under test: `monotonic` is what the test says it is."""
+    """Stands in for the module `time` of a module under test: a test sets the time."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now

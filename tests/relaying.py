@@ -1,0 +1,145 @@
+"""Relaying by hand: a call of the proxy whose exchanges come to what a test says, without a socket.
+
+A test leads a call step by step, or lets a `FakeEngine` carry it out:
+
+    call = self.begins("id-1")              # a caller's request has come
+    self.sends(call, "s1")                  # the next attempt goes to the server "s1"
+    self.comes_to(call, LOST)               # its reply is lost
+    self.sends(call, "s1")
+    self.comes_to(call, OK)
+    reply = self.ends(call)                 # what the caller gets
+
+    reply = self.relays(LOST, OK)           # the same at once
+    self.tried("s1", "s1")
+"""
+
+from __future__ import annotations
+
+import time
+import unittest
+
+from ponte.calls.balancing import Balancer
+from ponte.calls.endpoint import Endpoint
+from ponte.calls.hop import CallHeaders, Result
+from ponte.calls.rule import Attempt, Outcome
+from ponte.net.message import Reply, Request
+from ponte.net.parser import RequestParser
+from relayed_call import RelayedCall, SharedState
+from tests.fakes import endpoint
+
+# What an attempt may come to.
+OK = Result(Outcome.ANSWERED, Reply(200, {"served-by": "s; incarnation=1"}, b"<value/>"),
+            "answered")
+REFUSED = Result(Outcome.NOT_SENT, None, "connect: refused")
+LOST = Result(Outcome.UNKNOWN, None, "reply: reset")
+LATE = Result(Outcome.UNKNOWN, None, "reply: timed out", timed_out=True)
+SERVED_BY = "proxy-1; incarnation=7"
+# The If-Match of a repeat for this proxy: the proxy itself has compared the incarnation.
+SAME = '"7"'
+
+
+def request_in(message: bytes) -> Request:
+    """The request that these bytes are."""
+    parser = RequestParser()
+    parser.feed(message)
+    request = parser.next_message()
+    assert request, "not a whole request"
+    return request
+
+
+def with_lower_names(reply: Reply) -> Reply:
+    """The reply as a caller reads it: the names of its headers in lower case."""
+    return reply._replace(headers={name.lower(): value for name, value in reply.headers.items()})
+
+
+def answered(**headers: str) -> Result:
+    """A server answers with these headers; `X_End` becomes x-end, as a parser reads it."""
+    named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+    return Result(Outcome.ANSWERED, Reply(200, named, b""), "answered")
+
+
+class FakeEngine:
+    """Carries out relayed calls like an engine, without a socket.
+
+    Attributes: `results`, what the next attempts come to, the last one repeated; `attempts` and
+    `requests`, what was sent.
+    """
+
+    def __init__(self) -> None:
+        self.results: list[Result] = [OK]
+        self.attempts: list[Attempt] = []
+        self.requests: list[Request] = []
+
+    @property
+    def tried(self) -> list[str]:
+        """The servers that got the attempts."""
+        return [attempt.endpoint.instance for attempt in self.attempts]
+
+    def carry_out(self, call: RelayedCall) -> Reply:
+        """The reply to a call, carried out to its end."""
+        while True:
+            order = call.next_attempt(time.monotonic())
+            if order is None:
+                return call.reply
+            attempt, message = order
+            self.attempts.append(attempt)
+            self.requests.append(request_in(message))
+            result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+            call.settle(result, time.monotonic())
+
+
+class RelayCase(unittest.TestCase):
+    """What the calls of a proxy share, and three servers."""
+
+    def setUp(self) -> None:
+        self.shared = SharedState("proxy-1", lambda: SERVED_BY)
+        self.shared.balancers["greeter"] = Balancer()
+        self.engine = FakeEngine()
+        self.now = time.monotonic()
+        self.knows(endpoint("s1"), endpoint("s2"), endpoint("s3"))
+
+    def knows(self, *servers: Endpoint) -> None:
+        """From now on the proxy knows these servers only."""
+        self.shared.balancers["greeter"].update(servers)
+
+    def begins(self, call_id: str = "id-0", *, timeout_s: float = 5.0,
+               **headers: str) -> RelayedCall:
+        """A call for a request that has just come; `Call_Attempt="2"` becomes a header."""
+        named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+        request = Request("POST", "/greeter", {"host": "here", **named}, b"<call/>",
+                          call_id=call_id)
+        return RelayedCall.begin(self.shared, "greeter", request, call_id=call_id,
+                                 headers=CallHeaders.parse(request.headers),
+                                 received_at=self.now, timeout_s=timeout_s)
+
+    # One call, step by step.
+
+    def sends(self, call: RelayedCall, server: str) -> Request:
+        """The next attempt goes to this server. Returns the request that it gets."""
+        order = call.next_attempt(self.now)
+        assert order, "there is no next attempt"
+        attempt, message = order
+        self.assertEqual(attempt.endpoint.instance, server)
+        return request_in(message)
+
+    def comes_to(self, call: RelayedCall, result: Result) -> None:
+        """The latest attempt comes to this."""
+        call.settle(result, self.now)
+
+    def ends(self, call: RelayedCall) -> Reply:
+        """There is no further attempt. Returns what the caller gets."""
+        self.assertIsNone(call.next_attempt(self.now))
+        return with_lower_names(call.reply)
+
+    # Whole calls.
+
+    def relays(self, *results: Result, call_id: str = "id-0", timeout_s: float = 5.0,
+               **headers: str) -> Reply:
+        """The reply to a call whose attempts come to these results, the last one repeated."""
+        self.engine.results = list(results)
+        call = self.begins(call_id, timeout_s=timeout_s, **headers)
+        return with_lower_names(self.engine.carry_out(call))
+
+    def tried(self, *servers: str) -> None:
+        """So far these servers got the attempts of whole calls, in this order."""
+        self.assertEqual(self.engine.tried, list(servers))
