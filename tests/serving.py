@@ -1,0 +1,106 @@
+"""Serving by hand: a server whose requests come from a test, as its listener would hand them over.
+
+Its service is a bank with one deposit box. A deposit of 100 cents can be held up while it runs:
+
+    let_it_end = self.begins_to_run("id-1")     # a deposit runs, and does not end
+    repeat = self.in_thread(self.repeat)        # its caller repeats it
+    first = let_it_end()                        # its reply
+    self.assertEqual(repeat(), first)
+    self.has_deposited(100)
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import unittest
+from typing import Callable
+
+from ponte.net.message import ProtocolError, Reply, Request
+from ponte.rpc.dispatcher import idempotent
+from ponte.rpc.marshal import encode_call
+from server import Server, current_instance
+
+# Seconds. No test waits so long, unless it fails.
+PATIENCE_S = 5.0
+
+
+class Till:
+    """A deposit box that counts; `gate` holds deposits up while they run."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.entered = threading.Semaphore(0)
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def deposit(self, cents: int) -> int:
+        self.entered.release()
+        self.gate.wait(PATIENCE_S)
+        self.total += cents
+        return self.total
+
+
+class ServerTest(unittest.TestCase):
+    """A server of a deposit box. A test hands requests in, as a listener would."""
+
+    def setUp(self) -> None:
+        self.till = Till()
+        functions = [self.till.deposit, idempotent(current_instance)]
+        self.server = Server("bank", functions, registries=(), name="bank-1")
+        self.addCleanup(self.server.close)
+        self.addCleanup(self.till.gate.set)
+
+    def post(self, call_id: str | None = "id-1", *, target: str = "/bank", body: bytes = b"",
+             method: str = "POST", received_at: float | None = None, **headers: str) -> Reply:
+        """The reply to a deposit of 100 cents; `If_Match="..."` becomes the header if-match."""
+        named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+        request = Request(method, target, named, body or encode_call("deposit", (100,)),
+                          call_id=call_id)
+        now = time.monotonic() if received_at is None else received_at
+        try:
+            return self.server._handle(request, now)
+        except ProtocolError as error:
+            return Reply(error.status, {}, error.reason.encode())
+
+    def repeat(self, call_id: str | None = "id-1", *, body: bytes = b"",
+               received_at: float | None = None, timeout_ms: int = 5000) -> Reply:
+        """The reply to a repeat, which is for this incarnation and waits for so long."""
+        return self.post(call_id, body=body, received_at=received_at,
+                         If_Match=f'"{self.server.incarnation}"', Call_Timeout_Ms=str(timeout_ms))
+
+    def begins_to_run(self, call_id: str = "id-1") -> Callable[[], Reply]:
+        """A deposit is held up while it runs. The result lets it end, and returns its reply."""
+        self.till.gate.clear()
+        end = self.in_thread(lambda: self.post(call_id))
+        self.assertTrue(self.till.entered.acquire(timeout=PATIENCE_S))
+
+        def let_it_end() -> Reply:
+            self.till.gate.set()
+            return end()
+
+        return let_it_end
+
+    def in_thread(self, act: Callable[[], Reply]) -> Callable[[], Reply]:
+        """Runs `act` on a thread of its own. The result waits for its reply."""
+        replies: list[Reply] = []
+        thread = threading.Thread(target=lambda: replies.append(act()))
+        thread.start()
+        self.addCleanup(thread.join, PATIENCE_S)
+        self.addCleanup(self.till.gate.set)
+
+        def end() -> Reply:
+            thread.join(PATIENCE_S)
+            self.assertEqual(len(replies), 1, "there is no reply")
+            return replies[0]
+
+        return end
+
+    def has_deposited(self, cents: int) -> None:
+        self.assertEqual(self.till.total, cents)
+
+    def counts(self, **expected: int) -> None:
+        """/status shows these counts of requests."""
+        requests = self.server.status()["requests"]
+        assert isinstance(requests, dict)
+        self.assertEqual({name: requests[name] for name in expected}, expected)
