@@ -25,6 +25,7 @@ from ponte.calls.rule import Attempt, Outcome
 from ponte.net.message import Reply, Request
 from ponte.net.parser import RequestParser
 from relayed_call import RelayedCall, SharedState
+from tests.calls.by_hand import ENDLESS
 from tests.fakes import endpoint
 
 # What an attempt may come to.
@@ -77,7 +78,7 @@ class FakeEngine:
 
     def carry_out(self, call: RelayedCall) -> Reply:
         """The reply to a call, carried out to its end."""
-        while True:
+        for _ in range(ENDLESS):
             order = call.next_attempt(time.monotonic())
             if order is None:
                 return call.reply
@@ -86,6 +87,7 @@ class FakeEngine:
             self.requests.append(request_in(message))
             result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
             call.settle(result, time.monotonic())
+        raise AssertionError("the call does not end")
 
 
 class RelayCase(unittest.TestCase):

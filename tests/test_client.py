@@ -21,6 +21,7 @@ from ponte.calls.hop import Result
 from ponte.calls.rule import Attempt, Outcome
 from ponte.net.message import Reply, Request
 from ponte.rpc.marshal import TRANSPORT_ERROR, decode_call, encode_fault, encode_result
+from tests.calls.by_hand import ENDLESS
 from tests.fakes import endpoint
 from tests.relaying import LOST, REFUSED, request_in
 
@@ -74,6 +75,7 @@ class Exchanges:
 
     def __call__(self, pool: Any, attempt: Attempt, request: bytes, now: float) -> Result:
         self.attempts.append(attempt)
+        assert len(self.attempts) < ENDLESS, "the call does not end"
         self.requests.append(request_in(request))
         return self._results.pop(0) if len(self._results) > 1 else self._results[0]
 

@@ -25,6 +25,8 @@ from tests.fakes import endpoint
 NOT_SENT, ANSWERED, UNKNOWN = Outcome.NOT_SENT, Outcome.ANSWERED, Outcome.UNKNOWN
 # Seconds. The deadline of calls in tests that do not look at the time.
 DEADLINE = 1000.0
+# Attempts. A call that makes so many does not end.
+ENDLESS = 100
 
 
 class CallCase(unittest.TestCase):
@@ -81,13 +83,13 @@ class CallCase(unittest.TestCase):
         Returns the names of the endpoints that were tried.
         """
         tried: list[str] = []
-        for outcome in itertools.chain(outcomes, itertools.repeat(outcomes[-1])):
+        for outcome in (*outcomes, *itertools.repeat(outcomes[-1], ENDLESS)):
             attempt = self.call.next_attempt(at)
             if attempt is None:
                 return tried
             tried.append(attempt.endpoint.instance)
             self.call.settle(outcome, at)
-        raise AssertionError("endless")
+        raise AssertionError("the call does not end")
 
     def one_attempt(self, outcome: Outcome = ANSWERED, *, at: float = 0.0, within_s: float = 10.0,
                     timed_out: bool = False) -> str:

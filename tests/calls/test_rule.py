@@ -17,7 +17,7 @@ from ponte.calls.rule import (
     outcome_of_failure,
     outcome_of_reply,
 )
-from tests.calls.by_hand import ANSWERED, NOT_SENT, UNKNOWN, CallCase
+from tests.calls.by_hand import ANSWERED, ENDLESS, NOT_SENT, UNKNOWN, CallCase
 from tests.fakes import endpoint
 
 
@@ -249,6 +249,7 @@ class Schedule:
         call = Call(self.balancer, idempotent, self.now + self.rng.choice((0.1, 1.0, 5.0)))
         attempts: list[tuple[Attempt, Outcome]] = []
         while (attempt := self.next_attempt(call)):
+            assert len(attempts) < ENDLESS, "the call does not end"
             self.now += self.rng.random() * attempt.timeout_s
             outcome = self.rng.choice(list(Outcome))
             attempts.append((attempt, outcome))
