@@ -1,6 +1,8 @@
-"""System tests once more, with the proxy's engine of events: where it could differ, and where it would hurt most.
+"""System tests of calls, once more with the proxy's engine of events.
 
-Chaos, the rolling restart and the death of proxies have one proxy of each engine, and are not repeated here.
+They are those that its loops could fail: a server that dies or freezes, a reply that is lost, and
+a message that is cut at any byte. The tests of chaos, of a rolling restart and of the death of
+proxies have one proxy with each engine already.
 """
 
 from __future__ import annotations
