@@ -6,6 +6,7 @@ There is no proxy here and no socket: a call needs what all calls share, and the
 from __future__ import annotations
 
 import unittest
+from unittest import mock
 
 from ponte.calls.hop import Result, judge
 from ponte.calls.once import CallMemory, Forgotten
@@ -73,6 +74,15 @@ class Steps(RelayCase):
         self.assertFalse(self.shared.lock.locked())
         self.comes_to(call, LOST)
         self.assertFalse(self.shared.lock.locked())
+
+    def test_the_end_of_an_answered_call_needs_no_lock(self) -> None:
+        """Most calls are answered at their first attempt: they take the lock three times."""
+        call = self.begins()
+        self.sends(call, "s1")
+        self.comes_to(call, OK)
+        with mock.patch.object(self.shared, "lock") as lock:
+            self.assertEqual(self.ends(call).status, 200)
+        lock.__enter__.assert_not_called()
 
 
 class PassingOn(RelayCase):

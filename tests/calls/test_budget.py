@@ -22,6 +22,16 @@ class RetryBudget(CallCase):
             self.assertLessEqual(attempts, calls * (1 + BUDGET_SHARE) + BUDGET_BURST)
             self.assertGreater(attempts, calls * (1 + BUDGET_SHARE) - 2)
 
+    def test_calls_earn_retries(self) -> None:
+        """A call earns a tenth of a retry, also one that is answered."""
+        self.knows("a")
+        self.spend_the_budget()
+        for _ in range(11):
+            self.assertFalse(self.balancer.budget.spend())
+            self.one_attempt(ANSWERED)
+        self.assertTrue(self.balancer.budget.spend())
+        self.assertFalse(self.balancer.budget.spend())
+
     def test_the_burst_is_bounded(self) -> None:
         """A quiet time saves up no more than BUDGET_BURST retries."""
         self.knows("a")
