@@ -1,13 +1,15 @@
-"""The stub: a call that looks local. It finds the proxies, calls, retries by rule R, falls back.
+"""The stub: an object in the client's program on which a remote call looks like a local one.
 
-The order of endpoints: the proxies that the registries name; when none of them can be reached, the
-servers themselves; and when no registry answers, the last addresses that any of them named.
+It asks the proxies that the registries name; when none of them can be reached, it falls back to the
+servers themselves. Endpoints that a registry suspects to be dead come last. When no registry
+answers, it uses the last addresses that it knew.
 
-A call returns its value or raises one of three:
+A call that was sent returns its value, or raises one of three:
 
     xmlrpc.client.Fault    the call was answered, with an error
     NotSent                it cannot have run: calling again is safe
-    OutcomeUnknown         it may have run once, or not at all: ask before you call again
+    OutcomeUnknown         it may have run once, or not at all (an idempotent function: perhaps more
+                           than once): find out before you call again
 
 Threads: two for each registry, which follow it. A call runs on the thread of its caller.
 """
@@ -85,7 +87,7 @@ class NotSent(CallError):
 
 
 class OutcomeUnknown(CallError):
-    """The call may have run once, or not at all."""
+    """The call may have run once, or not at all; an idempotent one perhaps more than once."""
 
     meaning = "outcome unknown, it may have run"
 
@@ -147,7 +149,7 @@ class Client:
         or OutcomeUnknown; TypeError, OverflowError or ValueError for parameters that XML-RPC cannot
         carry.
         """
-        # 1. The first call waits until a registry has answered.
+        # 1. Until a registry has answered, there is no endpoint to ask: wait.
         deadline = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
         body = encode_call(method, params)
         for directory in self._directories:
@@ -155,7 +157,7 @@ class Client:
                 directory.wait(deadline - time.monotonic())
         # 2. Rule R gets a reply, or raises.
         reply = self._drive(method, body, deadline)
-        # 3. An HTTP error is an answer too: the call has not run, and will not run elsewhere.
+        # 3. An HTTP error of the endpoint is an answer, and final like a fault.
         if reply.status != 200:
             text = reply.body.decode("utf-8", "replace").strip()
             raise Fault(TRANSPORT_ERROR,
@@ -202,7 +204,7 @@ class Client:
         raise NotSent(name, attempts, self._why_no_endpoint())
 
     def _is_idempotent(self, method: str) -> bool:
-        """Whether the servers promise it; nothing guesses."""
+        """Whether the servers promise it. Functions of system.* are taken to be idempotent."""
         return method in self._idempotent or method.startswith("system.")
 
     def _on_change(self) -> None:
@@ -211,7 +213,8 @@ class Client:
             # Read under the lock: of two threads here, the later one must see the later view.
             proxies, servers = (directory.endpoints for directory in self._directories)
             promises = [frozenset(server.idempotent) for server in servers]
-            # Of two versions of a service, only what both promise counts.
+            # Of two versions of a service, only what both promise counts. Without a server, the
+            # last promises stay: a call may still meet a server that has just come back.
             if promises:
                 self._idempotent = frozenset.intersection(*promises)
             self._balancer.update(proxies, servers)

@@ -1,13 +1,14 @@
 """Heartbeats: how a server announces to the registries that it lives, twice a second, over UDP.
 
-The problem: a server that crashes cannot say so. So silence must mean a crash, and a living server
-must not be silent.
+The problem: a server that crashes cannot say so. So silence is taken for a crash, and a server that
+is alive must not be silent.
 
 Every beat is a full registration: a registry that restarts empty knows the server after one beat.
-Beats may be lost, so a registry acks each of them. After a beat that is not acked, the next one,
-with the next sequence number, follows after 0.1 s. (The datagrams: ponte/discovery/beats.py.)
+Beats may be lost, so a registry acks each beat that it accepts. After a beat that is not acked, the
+next one, with the next sequence number, follows after 0.1 s. (The datagrams:
+ponte/discovery/beats.py.)
 
-Threads: `Heartbeat` has one, which waits for its socket alone: it prints nothing, makes no call,
+Threads: `Heartbeat` has one, which waits for its socket alone: it prints nothing, calls no server,
 and holds no lock while it sends or receives.
 
 Not guaranteed: delivery. A beat may be lost, and so may its ack.
@@ -67,8 +68,8 @@ class _Link:
 class BeatSchedule:
     """Which beat goes to which registry when. Not thread-safe; `now` is a time in seconds.
 
-    Attributes: `beat`, the latest one; `acks`, how many came; `superseded_by`, the incarnation of a
-    younger process with our name, if there is one.
+    Attributes: `beat`, what is announced, with the number of the latest beat; `acks`, how many came;
+    `superseded_by`, the incarnation of a younger process with our name, if there is one.
 
     >>> registry = ("10.0.0.1", 4100)
     >>> schedule = BeatSchedule(Beat("greeter", "server-1", 1, 0, "10.0.0.9", 41234), [registry])
@@ -126,8 +127,8 @@ class BeatSchedule:
         # 3. The registry has (re)started: beats must carry its new epoch.
         elif answer.type == "epoch" and answer.epoch != link.epoch:
             link.epoch, link.next_at = answer.epoch, now
-        # 4. The registry knows a higher incarnation of our name. If it has never accepted us, that
-        #    was an earlier life of ours, before the wall clock was set back: take a higher one.
+        # 4. The registry knows a higher incarnation of our name. If it has never accepted us, we
+        #    take that for our own last life, before the wall clock was set back: go above it.
         elif answer.type == "superseded" and link.acked_at is None:
             self.beat = beat._replace(incarnation=max(answer.newest, beat.incarnation) + 1)
             link.next_at = -math.inf
@@ -147,7 +148,7 @@ class BeatSchedule:
 
 
 def new_incarnation() -> int:
-    """A number for a life of a process, higher than that of its last life: milliseconds of time."""
+    """A number for one life of a process: the wall clock in milliseconds, so it grows mostly."""
     return time.time_ns() // 1_000_000
 
 
@@ -170,7 +171,7 @@ class Heartbeat:
         family, resolved = _resolve(registries)
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._changed = threading.Condition()
-        # Guarded by self._changed. Single values of it may be read without the lock.
+        # Guarded by self._changed for every change; the beat thread reads it without the lock.
         self._schedule = BeatSchedule(beat, resolved)
         # Set once, read without the lock.
         self._closed = False
@@ -258,7 +259,7 @@ class Heartbeat:
 
 
 def _check_own(beat: Beat, key: bytes) -> None:
-    """Raises ValueError for a beat that every registry would drop."""
+    """Raises ValueError for a beat that every registry would drop, also when its number is long."""
     longest = beat._replace(seq=MAX_INTEGER, epoch="0" * 16, state="draining")
     try:
         decode_beat(encode_beat(longest, key), key)

@@ -45,7 +45,7 @@ from ponte.discovery.beats import (
     Beat,
     encode_answer,
 )
-from ponte.discovery.kept_replies import KeptReplies
+from ponte.discovery.written_views import WrittenViews
 from ponte.discovery.leases import ALL, Event, LeaseTable, Verdict
 from ponte.discovery.lookup import PATH, LookupResult
 from ponte.discovery.patient_clock import PatientClock
@@ -94,7 +94,7 @@ class Registry:
                  tls: Tls | None = None) -> None:
         self._key = key
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot],
-                                      KeptReplies().encode)
+                                      WrittenViews().encode)
         self._listener, self._socket = _listen_on_both(host, port, self._handle, tls)
         self.address = self._listener.address
         # Used by the beat thread alone. /status only reads the counts: datagrams by what became of

@@ -1,4 +1,6 @@
-"""What the actors share, in five rooms. A concept of the course has a room, and in it a file.
+"""What the actors share, in five folders. They are named after the concepts of a course.
+
+The actors are the programs at the top level: client.py, server.py, registry.py, proxy.py.
 
     net         bytes and sockets: HTTP/1.1, connections, threads and loops, TLS
     rpc         remote procedure calls: calls and results as XML, and which function they mean
@@ -6,5 +8,5 @@
     discovery   who is there: heartbeats, leases, and how readers follow them
     process     what every process does: options, log lines, stopping, status pages, keys
 
-Imports run one way: net <- rpc, calls <- process, discovery <- the actors.
+Imports run one way, to the left: net <- rpc, calls <- process, discovery <- the actors.
 """

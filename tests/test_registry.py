@@ -247,7 +247,7 @@ class Readers(unittest.TestCase):
 
     def test_readers_of_the_same_view_get_the_same_reply(self) -> None:
         """It is written as XML once, until the view changes."""
-        with mock.patch("ponte.discovery.kept_replies.encode_result",
+        with mock.patch("ponte.discovery.written_views.encode_result",
                         wraps=encode_result) as written, \
                 running() as registry, Beater(registry) as beater, \
                 contextlib.closing(Pool()) as pool:

@@ -11,7 +11,7 @@ class Endpoint(NamedTuple):
     """A server or proxy as readers of a registry see it; `state` is one of READER_STATES.
 
     `incarnation` numbers the lives of the instance; `idempotent` has the names of the functions
-    that may run twice.
+    that do no harm if they run twice.
     """
 
     service: str

@@ -5,9 +5,9 @@ to send the call again: then a deposit runs twice. So a call carries an id. The 
 with the same id at the same incarnation: a server finds the first reply here, and sends it again; a
 proxy finds the server to which it had sent the call.
 
-The memory is bounded in entries, bytes and age. At the bound the oldest entries are dropped. From
-then on a repeat with an unknown id may be one of them, for as long as such a repeat can come: it is
-refused (`Forgotten`), and its caller gets OutcomeUnknown. New calls are never affected.
+The memory is bounded in entries and bytes, and old entries are dropped. If an entry is dropped so
+early that its call may still be repeated, then from now on a repeat with an unknown id is refused
+(`Forgotten`), and its caller gets OutcomeUnknown. New calls are never affected.
 
 A. Birrell, B. Nelson: "Implementing Remote Procedure Calls" (1984), section 3.3.
 """
@@ -21,8 +21,9 @@ from typing import Generic, TypeVar
 MAX_ENTRIES = 10_000
 MAX_BYTES = 32 * 1024 * 1024
 # A value is kept for this many seconds, and for this many times the timeout of its attempt: the
-# longer of both. A repeat comes while its caller waits. An attempt may have had an eighth of that
-# time: half of it from the stub, and of this a quarter from the proxy.
+# longer of both. A repeat can come until the timeout of its whole call has passed, and an attempt
+# has an eighth of that at least: the stub gives an attempt half of it, and of this the proxy gives
+# its second attempt a quarter.
 KEEP_S = 60.0
 KEEP_TIMEOUTS = 8
 

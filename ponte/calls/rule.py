@@ -1,18 +1,20 @@
 """Rule R: what happened to a call, and what may be tried next. The heart of Ponte.
 
-The problem: a client sends a call, and no reply comes. Has the call run? To send it again may run
-it twice; not to send it again may lose it. Whoever guesses is wrong sometimes. Rule R does not
-guess. A call ends in exactly one of three outcomes:
+The problem: a client sends a call, and no reply comes. Has the call run? If it is sent again, it
+may run twice. If it is not sent again, it may be lost. A guess is wrong sometimes, so rule R does
+not guess. Each attempt of a call comes to exactly one of three outcomes:
 
-    NOT_SENT   it cannot have run       -> any method: ask the next endpoint, each at most once
-    ANSWERED   a whole reply came       -> final: a value, a fault, or an error
-    UNKNOWN    it may have run          -> idempotent: ask another endpoint, while the number of
-                                           attempts, the retry budget and the time allow
-                                           not idempotent: ask the same life of the same endpoint
-                                           again, with the same call id. It remembers the call and
-                                           sends the first reply once more
+    NOT_SENT   it cannot have run. Any function: ask the next endpoint. Each is asked once.
+    ANSWERED   a whole reply came, and it is no refusal. Final: a value, a fault, or an error.
+    UNKNOWN    it may have run. Ask again, while the number of attempts, the retry budget and the
+               time allow it:
+               - a function that is idempotent (it does no harm if it runs twice): ask another
+                 endpoint, and the same one again when there is no other. This is a *retry*.
+               - any other: ask the same life of the same endpoint, with the same call id. It
+                 remembers the call and sends the first reply again. This is a *repeat*.
 
-The outcome of a call is the worst of its attempts: UNKNOWN, then NOT_SENT, is UNKNOWN.
+The outcome of the call: ANSWERED as soon as one attempt is answered; else UNKNOWN if one attempt is
+unknown, whatever came after it; else NOT_SENT.
 
 This module is pure: it has no socket, no clock and no thread. `now` is a monotonic time in seconds.
 The stub and the proxy drive it in the same way:
@@ -94,12 +96,12 @@ class Attempt(NamedTuple):
 class Call:
     """One call on its way through rule R.
 
-    Parameters: `balancer`, the endpoints to ask; `idempotent`, the function may run twice;
+    Parameters: `balancer`, the endpoints to ask; `idempotent`, it does no harm to run it twice;
     `deadline`, a monotonic time; `first_number`, the number of the first attempt at this hop, more
     than 1 where an earlier hop has made attempts; `asked`, the endpoint that got an earlier attempt
     of this call with an unknown outcome: a call that is not idempotent may be repeated only there.
 
-    Attributes: `outcome`, the worst of its attempts so far; `may_have_run`, how many of its
+    Attributes: `outcome`, that of the call so far; `may_have_run`, how many of its
     attempts may have run.
 
     >>> from ponte.calls.balancing import Balancer
@@ -145,7 +147,7 @@ class Call:
         # 3. A call that may have run, and must not run twice, goes nowhere else.
         repeat = self.outcome is Outcome.UNKNOWN and not self._idempotent
         member = None if repeat else self._next_candidate(now)
-        # 4. A repeat, or every other endpoint was asked: the endpoint with the unknown outcome.
+        # 4. For a repeat, or when there is no other endpoint: the one with the unknown outcome.
         if member is None:
             member, self._unknown_at = self._unknown_at, None
         if member is None:
@@ -177,7 +179,7 @@ class Call:
         if outcome is Outcome.UNKNOWN:
             self.may_have_run = max(self.may_have_run + 1, number)
             self._unknown_at, self._owes_retry = self._member, True
-        # 3. The worst of all attempts: NOT_SENT takes nothing back.
+        # 3. An attempt that was not sent takes nothing back: an unknown call stays unknown.
         if outcome is not Outcome.NOT_SENT:
             self.outcome = outcome
 

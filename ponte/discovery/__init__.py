@@ -8,7 +8,8 @@
     directory.py       how a process follows a service, by long polls
     patient_clock.py   a clock that stands still while its own process was stopped
     beat_reader.py     an optimisation: reading many beats quickly
-    kept_replies.py    an optimisation: each view is written as XML once, for all its readers
+    written_views.py   an optimisation: each view is written as XML once, for all its readers
 
-The actors that use these files: heartbeat.py, which sends the beats, and registry.py.
+The actors that use these files stand at the top level: heartbeat.py, which sends the beats, and
+registry.py, which takes them.
 """

@@ -4,7 +4,7 @@ The problem: anybody can send a datagram. A false beat could add a server that d
 remove one that does. A real beat could do the same, if it is recorded and sent once more.
 
 So each datagram is signed with a key. `(incarnation, seq)` grows with each beat of an instance, and
-`epoch` is the boot id of the registry: a recorded beat has numbers or an epoch from before.
+`epoch` names one run of the registry: a recorded beat has too low a number, or an old epoch.
 
 A datagram has at most 1,200 bytes, and can be read in `tcpdump -A`: a line with the hex HMAC-SHA256
 of the rest (an empty line where no key is set), then one line of JSON:
@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 LEASE_S = 2.0
 # The shortest and the longest lease that a beat may ask for, in seconds.
 LEASE_RANGE_S = (0.1, 60.0)
-# Fits into one packet on every network: a beat is never sent in fragments.
+# Fits into one packet on usual networks, so that a beat is not sent in fragments.
 MAX_DATAGRAM_BYTES = 1200
 # Characters in a name.
 MAX_NAME = 64
@@ -53,7 +53,8 @@ _NUMERIC = re.compile(r"(?:^|\.)(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?$")
 class Beat(NamedTuple):
     """What a server announces; `incarnation` numbers its lives, `seq` the beats of one life.
 
-    `state` is one of STATES; `idempotent` has the names of the functions that may run twice.
+    `state` is one of STATES (draining: it takes no new calls, and will leave); `idempotent` has the
+    names of the functions that do no harm if they run twice.
 
     >>> beat = Beat("greeter", "server-1", incarnation=1, seq=1, host="127.0.0.1", port=41234)
     >>> decode_beat(encode_beat(beat, key=b"a secret"), key=b"a secret") == beat

@@ -1,8 +1,8 @@
-"""The states of a lease, and what each cause makes of each state. Pure; the whole of it is a table.
+"""The states of a lease: for each state and each cause, the next state. Pure; all of it is a table.
 
-An instance that is gone may come back with its next beat: it was only cut off, or frozen. One that
-left stays gone, until it starts again: its *tombstone* overrides every beat of the same or a lower
-incarnation that is still on its way.
+An instance that is GONE may come back with its next beat: it was only cut off, or frozen. One that
+has LEFT comes back only with a new life: what the table remembers of it, its *tombstone*, overrides
+every beat of the same or a lower incarnation, however late it comes.
 
     >>> TRANSITIONS[UP, HALF_LEASE]             # half a lease has passed without a beat
     ('suspect', 'suspect')
@@ -43,7 +43,7 @@ TRANSITIONS: dict[tuple[str, str], tuple[str, str]] = {
     # Readers are told nothing: a draining instance gets no new calls, suspect or not.
     (DRAINING, HALF_LEASE): (DRAINING, ""),
     (DRAINING, WHOLE_LEASE): (GONE, "expired"),
-    # An instance has left at one incarnation. At a higher one, it counts as GONE.
+    # For beats of the incarnation that left. For a higher one, the instance counts as GONE.
     (LEFT, BEAT_UP): (LEFT, ""),
     (LEFT, BEAT_DRAINING): (LEFT, ""),
     (LEFT, BEAT_LEAVING): (LEFT, ""),

@@ -32,10 +32,11 @@ from ponte.discovery.lease_states import (
 )
 from ponte.discovery.lookup import LookupResult, Tombstone
 
-# Seconds after a start in which the table may lack servers that live. After one lease, all of them
-# have beaten.
+# Seconds after a start in which the table may lack servers that are alive. After one lease, all of
+# them should have sent a beat.
 WARMING_S = LEASE_S
-# Seconds for which readers are told that an instance left: longer than any lease they may know of.
+# Seconds for which readers are told that an instance left. Longer than a usual lease: a reader that
+# hears of the instance from another registry learns that this is old.
 TOMBSTONE_S = 10.0
 # Seconds for which the last sequence number of a gone instance is kept, against replayed beats.
 REMEMBER_S = 3600.0
@@ -72,11 +73,11 @@ class Event(NamedTuple):
 class _Lease:
     """What readers see of an instance, and when its lease is over."""
 
-    # There may be 100,000 of them.
+    # There may be MAX_LEASES of them: slots save memory.
     __slots__ = ("beaten_at", "endpoint", "is_late", "lease_s", "queue", "seq")
 
-    # Set by `renew`: what readers see; the number and the length that the latest beat gave; the
-    # time of that beat; and whether half of the lease has passed since.
+    # What readers see; the number and the length that the latest beat gave; the time of that beat;
+    # and whether half of the lease has passed since.
     endpoint: Endpoint
     seq: int
     lease_s: float
@@ -85,13 +86,13 @@ class _Lease:
     # The queue in which it waits for its next silence.
     queue: OrderedDict[_Lease, None]
 
-    def __init__(self, beat: Beat, now: float) -> None:
-        self.renew(beat, now)
+    def __init__(self, beat: Beat, state: str, now: float) -> None:
+        self.take_over(beat, state, now)
 
-    def renew(self, beat: Beat, now: float) -> None:
-        """Takes everything from this beat."""
+    def take_over(self, beat: Beat, state: str, now: float) -> None:
+        """Takes everything from this beat, but `state` from TRANSITIONS."""
         self.endpoint = Endpoint(beat.service, beat.instance, beat.incarnation, beat.host,
-                                 beat.port, beat.state, beat.idempotent)
+                                 beat.port, state, beat.idempotent)
         self.seq, self.lease_s, self.beaten_at, self.is_late = beat.seq, beat.lease_s, now, False
 
     def is_unchanged_by(self, beat: Beat) -> bool:
@@ -125,8 +126,8 @@ class LeaseTable:
     Parameters: `epoch`, the boot id of the registry, which every beat must carry; `index`, where
     the index begins.
 
-    Attributes: `index` grows with every change that a reader can see; `events` collects these
-    changes, for the caller to take away.
+    Attributes: `index` grows with every change of an endpoint that a reader can see, and when the
+    warming ends; `events` collects the changes of endpoints, for the caller to take away.
 
     >>> table = LeaseTable(epoch="e1", now=0.0)
     >>> beat = Beat("greeter", "server-1", incarnation=1, seq=1, host="127.0.0.1", port=4242)
@@ -154,8 +155,8 @@ class LeaseTable:
         # Leases that are less than half over, and those that are more.
         self._fresh: _Queues = {}
         self._late: _Queues = {}
-        # Instances without a lease, in the order of going; and of these the ones that readers are
-        # told about, since they left a moment ago.
+        # Instances without a lease, in the order in which they went. Those that left in the last
+        # TOMBSTONE_S seconds are also in `_tombstones`: readers are told about them.
         self._gone: OrderedDict[Key, _Memory] = OrderedDict()
         self._tombstones: OrderedDict[Key, _Memory] = OrderedDict()
         # Service -> the index of its last change. A service that is not in here last changed at
@@ -182,7 +183,7 @@ class LeaseTable:
             return Verdict.SUPERSEDED
         if newer == 0 and beat.seq <= lease.seq:
             return Verdict.OLD
-        # 3. Most beats only renew the lease.
+        # 3. Most beats change nothing but the time.
         if not lease.is_late and lease.is_unchanged_by(beat):
             lease.seq, lease.beaten_at = beat.seq, now
             lease.queue.move_to_end(lease)
@@ -190,7 +191,7 @@ class LeaseTable:
         # 4. All others change it.
         del lease.queue[lease]
         before, (state, event) = lease.endpoint, TRANSITIONS[lease.endpoint.state, beat.state]
-        lease.renew(beat, now)
+        lease.take_over(beat, state, now)
         if state == LEFT:
             self._remove(lease, LEFT, now)
         else:
@@ -211,18 +212,18 @@ class LeaseTable:
             if beat.seq <= memory.seq:
                 return Verdict.OLD
             state = memory.state
-        # 2. An instance that left is not revived by what it sent before it left.
-        if state == LEFT and beat.state != BEAT_LEAVING:
-            return Verdict.OLD
-        # 3. The goodbye of an unknown instance is kept: its other beats may come later.
+        # 2. No beat revives an instance that left. The goodbye of an unknown one is remembered: its
+        #    earlier beats may come later.
         next_state, event = TRANSITIONS[state, beat.state]
         if next_state == LEFT:
+            if beat.state != BEAT_LEAVING:
+                return Verdict.OLD
             self._remember(key, _Memory(beat.incarnation, beat.seq, LEFT, now))
             return Verdict.APPLIED
-        # 4. A new lease, if there is room.
+        # 3. A new lease, if there is room.
         if self._count >= MAX_LEASES:
             return Verdict.FULL
-        lease = _Lease(beat, now)
+        lease = _Lease(beat, next_state, now)
         self._services.setdefault(beat.service, {})[beat.instance] = lease
         self._count += 1
         _enqueue(self._fresh, lease)

@@ -9,7 +9,8 @@ import unittest
 from typing import Any
 
 from ponte.discovery.beats import LEASE_S, Beat
-from ponte.discovery.leases import ALL, GONE, LeaseTable, Verdict
+from ponte.discovery.lease_states import GONE
+from ponte.discovery.leases import ALL, LeaseTable, Verdict
 
 EPOCH = "e1"
 APPLIED, OLD, SUPERSEDED, FULL = Verdict.APPLIED, Verdict.OLD, Verdict.SUPERSEDED, Verdict.FULL

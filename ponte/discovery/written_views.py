@@ -25,7 +25,7 @@ class _Kept:
         self.index, self.reply = 0, b""
 
 
-class KeptReplies:
+class WrittenViews:
     """Writes the results of a registry as XML. Safe to share between threads.
 
     A tombstone may stay in a kept reply after the table has dropped it. Its instance has left all

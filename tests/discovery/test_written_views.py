@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 from unittest import mock
 
-from ponte.discovery.kept_replies import KeptReplies
+from ponte.discovery.written_views import WrittenViews
 from ponte.discovery.lookup import LookupResult
 from ponte.rpc.marshal import decode_result, encode_result
 from tests.fakes import endpoint
@@ -13,8 +13,8 @@ from tests.fakes import endpoint
 
 class Replies(unittest.TestCase):
     def setUp(self) -> None:
-        self.replies = KeptReplies()
-        patch = mock.patch("ponte.discovery.kept_replies.encode_result", wraps=encode_result)
+        self.replies = WrittenViews()
+        patch = mock.patch("ponte.discovery.written_views.encode_result", wraps=encode_result)
         self.encode_result = patch.start()
         self.addCleanup(patch.stop)
 
@@ -48,7 +48,7 @@ class Replies(unittest.TestCase):
 
     def test_few_replies_are_kept(self) -> None:
         """A client that asks for many services, existing or not, cannot fill the memory."""
-        with mock.patch("ponte.discovery.kept_replies.MAX_KEPT", 3):
+        with mock.patch("ponte.discovery.written_views.MAX_KEPT", 3):
             for number in range(10):
                 self.assertEqual(self.asks(f"s{number}", 1, "a"), ["a"])
         self.assertLessEqual(len(self.replies._kept), 3)
