@@ -68,7 +68,7 @@ class _Link:
 class BeatSchedule:
     """Which beat goes to which registry when. Not thread-safe; `now` is a time in seconds.
 
-    Attributes: `beat`, what is announced, with the number of the latest beat; `acks`, how many came;
+    Attributes: `beat`, what is announced, with the latest number; `acks`, how many came;
     `superseded_by`, the incarnation of a younger process with our name, if there is one.
 
     >>> registry = ("10.0.0.1", 4100)

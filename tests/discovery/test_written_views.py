@@ -5,8 +5,8 @@ from __future__ import annotations
 import unittest
 from unittest import mock
 
-from ponte.discovery.written_views import WrittenViews
 from ponte.discovery.lookup import LookupResult
+from ponte.discovery.written_views import WrittenViews
 from ponte.rpc.marshal import decode_result, encode_result
 from tests.fakes import endpoint
 
