@@ -1,6 +1,6 @@
-"""Reading a README: its blocks and commands, and whether what was printed is what it shows. Pure.
+"""Reading a document: its blocks, commands and edits, and whether a command printed what it shows.
 
-What the blocks and the comments before them mean is told in readme.py.
+Pure. What the blocks and the comments before them mean stands in readme.py.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ from typing import NamedTuple
 
 
 class Wrong(Exception):
-    """What a README says does not hold."""
+    """Something in a document is not true."""
 
 
-# ---- reading ----------------------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------
 
 class Block(NamedTuple):
-    """A fenced block: `info` after its fence, its lines, the comments before it, and the line of its fence."""
+    """A fenced block.
+
+    `info` is the word after its fence; `notes` are the comments before it; `at` is the line of its
+    fence, counted from 1.
+    """
 
     info: str
     lines: tuple[str, ...]
@@ -26,14 +30,22 @@ class Block(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command and what the README says it prints; None where it says nothing."""
+    """A command and what the document says it prints; None where it says nothing."""
 
     text: str
     output: tuple[str, ...] | None
 
 
+class Edit(NamedTuple):
+    """A change to a file: the lines `before`, which stand in it once, become the lines `after`."""
+
+    file: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
 def blocks(text: str) -> list[Block]:
-    """The blocks of a README in order; comments that no block follows stand in blocks without lines."""
+    """The blocks of a document in order. Comments that precede no block get an empty block."""
     found: list[Block] = []
     notes: list[str] = []
     fence: tuple[str, int] | None = None
@@ -75,11 +87,45 @@ def commands(block: Block) -> list[Command]:
 
 def file_of(block: Block) -> str | None:
     """The name of the file that a block is saved as."""
-    named = re.fullmatch(r"# ([\w/]+\.py)", block.lines[0]) if block.info == "python" and block.lines else None
+    if block.info != "python" or not block.lines:
+        return None
+    named = re.fullmatch(r"# ([\w/]+\.py)", block.lines[0])
     return named.group(1) if named else None
 
 
-# ---- comparing ------------------------------------------------------------------------------------------
+# ---- edits ---------------------------------------------------------------------------------------
+
+def edits(block: Block) -> list[Edit]:
+    """The edits of a ```diff block. Each begins with a line `@@ FILE`."""
+    if block.info != "diff":
+        return []
+    found: list[Edit] = []
+    for line in block.lines:
+        if line.startswith("@@ "):
+            found.append(Edit(line[3:].strip(), (), ()))
+            continue
+        mark, text = line[:1] or " ", line[1:]
+        if not found or mark not in " -+":
+            raise Wrong(f"line {block.at}: {line!r} is no line of an edit")
+        file, before, after = found[-1]
+        found[-1] = Edit(file, before if mark == "+" else (*before, text),
+                         after if mark == "-" else (*after, text))
+    return found
+
+
+def edited(text: str, edit: Edit) -> str:
+    """`text` with the edit made. Raises Wrong unless the lines `before` stand in it once."""
+    lines, count = text.splitlines(), len(edit.before)
+    places = [at for at in range(len(lines) - count + 1)
+              if tuple(lines[at:at + count]) == edit.before]
+    if not count or len(places) != 1:
+        raise Wrong(f"{edit.file}: the lines to change stand in it {len(places)} times:\n"
+                    + "\n".join(edit.before))
+    at = places[0]
+    return "\n".join([*lines[:at], *edit.after, *lines[at + count:]]) + "\n"
+
+
+# ---- comparing -----------------------------------------------------------------------------------
 
 _MAY_DIFFER = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
@@ -93,8 +139,9 @@ _MAY_DIFFER = (
     (re.compile(r"\[Errno \d+\]"), "[Errno N]"),
     (re.compile(r"\s+"), " "),
 )
-_SHAPE = re.compile(r"\d/8 |PRO(OF|VA):|  [✓✗\u2013] |\d of \d|\d de \d")
-_COUNTERS = re.compile("[♥●] ")         # a terminal shows them in one place, and below everything
+_SHAPE = re.compile(r"\d+/\d+ |PRO(OF|VA):|  [✓✗\u2013] |\d of \d|\d de \d")
+# A line of counters, which a terminal shows below everything else, in one place.
+_COUNTERS = re.compile("[♥●] ")
 _NUMBER = re.compile(r"\d+([.,]\d+)?")
 _SERVERS = re.compile(r"server-N(, server-N)*")
 
@@ -112,8 +159,12 @@ def shape(lines: Sequence[str]) -> list[str]:
             for line in lines if _SHAPE.match(line) or line == "..."]
 
 
-def difference(shown: Sequence[str], printed: Sequence[str], *, to_be_continued: bool = False) -> str:
-    """What is wrong with `printed`, in one line; empty if nothing is."""
+def difference(shown: Sequence[str], printed: Sequence[str], *,
+               to_be_continued: bool = False) -> str:
+    """What is wrong with `printed`, in one line; an empty string if nothing is.
+
+    `to_be_continued`: more may be printed than is shown.
+    """
     wanted = [same(line) for line in shown if line.strip()]
     have = [same(line) for line in printed if line.strip() and not _COUNTERS.match(line)]
     at, gap = 0, False
@@ -121,12 +172,15 @@ def difference(shown: Sequence[str], printed: Sequence[str], *, to_be_continued:
         if line == "...":
             gap = True
             continue
-        found = next((i for i in range(at, len(have)) if _fits(line, have[i])), None) if gap else at
-        if found is None or found >= len(have) or not _fits(line, have[found]):
-            return f"expected {line!r}, " + (f"got {have[at]!r}" if at < len(have) and not gap else "got no such line")
+        found = at
+        if gap:
+            found = next((i for i in range(at, len(have)) if _fits(line, have[i])), len(have))
+        if found >= len(have) or not _fits(line, have[found]):
+            got = "no such line" if gap or at >= len(have) else repr(have[at])
+            return f"expected {line!r}, got {got}"
         at, gap = found + 1, False
     if at < len(have) and not gap and not to_be_continued:
-        return f"printed {have[at]!r} beyond what is shown"
+        return f"printed {have[at]!r}, which is not shown"
     return ""
 
 

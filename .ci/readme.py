@@ -1,28 +1,34 @@
-"""Runs what a README says, as a reader would, and compares what is printed with what the README shows.
+"""Runs what the documents say, as a reader would, and compares what is printed with what they show.
 
-    python3 .ci/readme.py README.md
+    python3 .ci/readme.py README.md docs/lesson.md
 
-A README is read from top to bottom. What is in it for readers is also what is run:
+A document is read from top to bottom, in a fresh copy of the working tree, on this machine alone.
+What is in it for its readers is also what is run:
 
-    ```console      lines that begin with "$ " are commands; the lines after one are what it prints
+    ```console      lines that begin with "$ " are commands; the lines after one are its output
     ```sh           every line is a command
-    ```python       a program; its first line, such as "# services/shop.py", names the file that it is saved as
+    ```python       a program; its first line, such as "# services/shop.py", names its file
+    ```diff         edits: "@@ FILE", then the lines as in a diff; those that begin with a space
+                    or "-" must stand in the file once, together
 
-Comments that a reader does not see say the rest, each on a line of its own before a block or between paragraphs:
+Comments that a reader does not see add the rest. Each has a line of its own, before a block or
+between paragraphs:
 
-    <!-- terminal 2 -->                 the block is typed in a terminal of its own, where its command stays
-    <!-- terminal 2 prints -->          the block is what that terminal has printed since, or the end of it
+    <!-- terminal 2 -->                 the block is typed in a terminal of its own; its last
+                                        command goes on there
+    <!-- terminal 2 prints -->          the block is what that terminal has printed since, or the
+                                        end of it
     <!-- Ctrl-C in terminal 2 -->       also Ctrl-\\ (a crash), Ctrl-Z (a freeze) and fg
-    <!-- close all terminals -->        ends all that still runs
+    <!-- close all terminals -->        ends everything that still runs
     <!-- exit code 3 -->                of the block's last command; 0 where nothing is said
-    <!-- shape -->                      of the output only titles, proofs and sums are compared
+    <!-- shape -->                      of the output, only titles, proofs and sums are compared
 
-A line "..." stands for any lines, and at the end of a line for its rest. Times, free ports and incarnations may
-differ, and so may the number of a server, since nobody promises whose turn it is. The fixed ports of the lesson, 4100
-and 4180, must be right.
+A line "..." stands for any lines; at the end of a line, for its rest. Times, free ports and
+incarnations may differ, and so may the number of a server, since nobody promises whose turn it is.
+The fixed ports of the lesson, 4100 and 4180, must be right.
 
-Everything runs in a copy of the working tree, on this machine alone. A command that waits for keys gets a terminal
-of its own (a pty) and somebody who presses Enter.
+A command that waits for keys gets a terminal of its own (a pty), in which Enter is pressed again
+and again. The guided demo runs once for all documents of one language.
 """
 
 from __future__ import annotations
@@ -42,46 +48,74 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from page import Block, Command, Wrong, blocks, commands, difference, file_of, shape
+from page import (
+    Block,
+    Command,
+    Wrong,
+    blocks,
+    commands,
+    difference,
+    edited,
+    edits,
+    file_of,
+    shape,
+)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LOCALES = {"README.md": "en_US.UTF-8", "README.pt-BR.md": "pt_BR.UTF-8"}      # where its readers are
-FIXED_PORTS = (4100, 4180, 4188)    # registry, proxy, and the program that moves over
-PORTS_FREE_S = 60.0                 # how long to wait for others to give them back
-COMMAND_S = 300.0                   # the longest command: the demo, on a slow machine
-PRINTS_S = 15.0                     # for a terminal to print what it shall
-ENTER_S = 0.3                       # between two presses of Enter
-ELSEWHERE = ("python3 -m unittest",)            # .ci/run runs it, on every Python
+# Registry, proxy, and the program that moves over.
+FIXED_PORTS = (4100, 4180, 4188)
+# Seconds to wait for another program to give these ports back.
+PORTS_FREE_S = 60.0
+# Seconds that the longest command may take: the demo, on a slow machine.
+COMMAND_S = 300.0
+# Seconds for a terminal to print what it should.
+PRINTS_S = 15.0
+# Seconds between two presses of Enter.
+ENTER_S = 0.3
+# .ci/run runs these in a step of their own: the suite on every Python, and all of itself.
+ELSEWHERE = ("python3 -m unittest", "bash .ci/run")
 WAITS_FOR_KEYS = ("python3 demo.py",)
-KEYS = {"Ctrl-C": signal.SIGINT, "Ctrl-\\": signal.SIGQUIT, "Ctrl-Z": signal.SIGSTOP, "fg": signal.SIGCONT}
+# Several documents show parts of what these print: they run once for each language.
+RUN_ONCE = ("python3 demo.py --auto",)
+KEYS = {"Ctrl-C": signal.SIGINT, "Ctrl-\\": signal.SIGQUIT, "Ctrl-Z": signal.SIGSTOP,
+        "fg": signal.SIGCONT}
+
+# Exit code and lines of what ran once: (command, locale) -> result.
+_results: dict[tuple[str, str], tuple[int, list[str]]] = {}
 
 
-# ---- terminals ------------------------------------------------------------------------------------------
+# ---- terminals -----------------------------------------------------------------------------------
 
 class Terminal:
-    """A command that stays, and all that it has printed. One thread reads."""
+    """A command that goes on, and everything that it has printed. One thread reads."""
 
     def __init__(self, command: str, folder: str, environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(["bash", "-c", f"ulimit -c 0; exec {command}"], cwd=folder, env=environment,
-                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                         start_new_session=True)
+        self._process = subprocess.Popen(
+            ["bash", "-c", f"ulimit -c 0; exec {command}"], cwd=folder, env=environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True)
         self._changed = threading.Condition()
-        self._printed: list[str] = []       # Guarded by self._changed.
-        self._seen = 0                      # how many of them the README has spoken of
+        # Guarded by self._changed: the lines so far, and how many of them the document has shown.
+        self._printed: list[str] = []
+        self._seen = 0
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def expect(self, shown: Sequence[str]) -> str:
-        """Waits until it has printed what is shown, after what it had printed before; tells what is wrong."""
+        """Waits until it has printed, after the last lines that were shown, what is shown now.
+
+        Returns what is wrong, an empty string if nothing is.
+        """
         deadline = time.monotonic() + PRINTS_S
         with self._changed:
             while True:
-                wrong = difference(shown, self._printed[self._seen:], to_be_continued=True)
+                printed = self._printed[self._seen:]
+                wrong = difference(shown, printed, to_be_continued=True)
                 if not wrong:
                     self._seen = len(self._printed)
                     return ""
                 if time.monotonic() > deadline:
-                    return "\n          ".join([wrong, "it printed:", *self._printed[self._seen:][-60:]])
+                    return "\n          ".join([wrong, "it printed:", *printed[-60:]])
                 self._changed.wait(0.1)
 
     def press(self, key: str) -> None:
@@ -93,7 +127,7 @@ class Terminal:
             self._process.wait(PRINTS_S)
 
     def close(self) -> None:
-        """Ends it, in order if it can."""
+        """Ends it: by Ctrl-C, or by a kill if it does not end in time."""
         for number in (signal.SIGCONT, signal.SIGINT, signal.SIGKILL):
             if self._process.poll() is None:
                 self._process.send_signal(number)
@@ -119,8 +153,9 @@ class Terminal:
 
 def run(command: str, folder: str, environment: dict[str, str]) -> tuple[int, list[str]]:
     """Runs a command to its end; its exit code and what it printed."""
-    process = subprocess.Popen(["bash", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    process = subprocess.Popen(["bash", "-c", command], cwd=folder, env=environment,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True)
     try:
         printed, _ = process.communicate(timeout=COMMAND_S)
     except subprocess.TimeoutExpired:
@@ -132,8 +167,9 @@ def run(command: str, folder: str, environment: dict[str, str]) -> tuple[int, li
 def run_with_keys(command: str, folder: str, environment: dict[str, str]) -> tuple[int, list[str]]:
     """The same for a command that wants a terminal: it gets one, and Enter again and again."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(["bash", "-c", command], cwd=folder, env={**environment, "TERM": "xterm"},
-                               stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    process = subprocess.Popen(["bash", "-c", command], cwd=folder,
+                               env={**environment, "TERM": "xterm"}, stdin=theirs, stdout=theirs,
+                               stderr=theirs, start_new_session=True)
     os.close(theirs)
     printed = b"".join(_press_enter(ours, process))
     os.close(ours)
@@ -146,7 +182,8 @@ def _press_enter(terminal: int, process: subprocess.Popen[bytes]) -> Iterator[by
         if select.select([terminal], [], [], 0.05)[0]:
             try:
                 yield os.read(terminal, 65536)
-            except OSError:         # Linux says so when the other end is closed
+            except OSError:
+                # How Linux reports that the other end is closed.
                 return
         elif process.poll() is not None:
             return
@@ -156,10 +193,10 @@ def _press_enter(terminal: int, process: subprocess.Popen[bytes]) -> Iterator[by
     process.kill()
 
 
-# ---- running a README -----------------------------------------------------------------------------------
+# ---- following a document ------------------------------------------------------------------------
 
 class Reader:
-    """Somebody who does what the README says. A `with` block closes the terminals."""
+    """Does what a document says, in `folder`. A `with` block closes the terminals."""
 
     def __init__(self, folder: str, environment: dict[str, str]) -> None:
         self.failures = 0
@@ -167,6 +204,8 @@ class Reader:
         self._folder = folder
         self._environment = environment
         self._terminals: dict[str, Terminal] = {}
+        # The files are no longer those of the project.
+        self._has_edited = False
 
     def __enter__(self) -> Reader:
         return self
@@ -174,11 +213,12 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._close_all()
 
-    def read(self, block: Block) -> None:
-        """Does all of a block; what goes wrong is printed and counted."""
+    def follow(self, block: Block) -> None:
+        """Does everything in a block; what goes wrong is printed and counted."""
         try:
             self._act(block)
             self._save(block)
+            self._edit(block)
             self._type(block)
         except Wrong as wrong:
             self.failures += 1
@@ -196,21 +236,32 @@ class Reader:
                 wrong = self._terminal(prints.group(1)).expect(["...", *block.lines])
                 self._check(f"terminal {prints.group(1)} prints", wrong)
             elif not re.fullmatch(r"terminal \d+|exit code \d+|shape", note):
-                raise Wrong(f"nobody knows what <!-- {note} --> means")
+                raise Wrong(f"<!-- {note} --> has no meaning")
 
     def _save(self, block: Block) -> None:
         name = file_of(block)
         if block.info == "python" and not name:
             raise Wrong("the first line of a program must name its file")
         if name:
-            with open(os.path.join(self._folder, name), "w", encoding="utf-8") as file:
-                file.write("\n".join(block.lines) + "\n")
+            self._write(name, "\n".join(block.lines) + "\n")
             self._check(f"saved {name}", "")
 
+    def _edit(self, block: Block) -> None:
+        for edit in edits(block):
+            with open(os.path.join(self._folder, edit.file), encoding="utf-8") as file:
+                text = edited(file.read(), edit)
+            self._write(edit.file, text)
+            self._has_edited = True
+            self._check(f"edited {edit.file}", "")
+
+    def _write(self, name: str, text: str) -> None:
+        with open(os.path.join(self._folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
     def _type(self, block: Block) -> None:
-        typed = commands(block)
-        terminal = next((note.split()[1] for note in block.notes if re.fullmatch(r"terminal \d+", note)), None)
-        code = next((int(note.split()[2]) for note in block.notes if note.startswith("exit code")), 0)
+        typed, notes = commands(block), block.notes
+        terminal = next((n.split()[1] for n in notes if re.fullmatch(r"terminal \d+", n)), None)
+        code = next((int(n.split()[2]) for n in notes if n.startswith("exit code")), 0)
         for number, command in enumerate(typed, 1):
             last = number == len(typed)
             if command.text in ELSEWHERE:
@@ -218,7 +269,8 @@ class Reader:
             elif last and terminal:
                 self._check(f"[{terminal}] $ {command.text}", self._stay(terminal, command))
             else:
-                self._check(f"$ {command.text}", self._run(command, code if last else 0, "shape" in block.notes))
+                wrong = self._run(command, code if last else 0, "shape" in notes)
+                self._check(f"$ {command.text}", wrong)
 
     def _stay(self, name: str, command: Command) -> str:
         if name in self._terminals:
@@ -227,21 +279,33 @@ class Reader:
         self._terminals[name] = Terminal(command.text, self._folder, self._environment)
         if command.output:
             return self._terminals[name].expect(command.output)
+        # A program that prints nothing is ready when it listens.
         deadline = time.monotonic() + PRINTS_S
-        while listening_ports() == before:      # a program that says nothing: it is ready when it listens
+        while listening_ports() == before:
             if time.monotonic() > deadline:
-                return "it says nothing, and listens nowhere"
+                return "it prints nothing, and listens nowhere"
             time.sleep(0.1)
         return ""
 
     def _run(self, command: Command, code: int, by_shape: bool) -> str:
-        runner = run_with_keys if command.text in WAITS_FOR_KEYS else run
-        ended, printed = runner(command.text, self._folder, self._environment)
+        ended, printed = self._result_of(command.text)
         if ended != code:
             return f"exit code {ended} instead of {code}; printed:\n" + "\n".join(printed[-20:])
         if by_shape:
             return difference(shape(command.output or ()), shape(printed))
         return "" if command.output is None else difference(command.output, printed)
+
+    def _result_of(self, text: str) -> tuple[int, list[str]]:
+        """The exit code and the lines of a command, which may have run for an earlier document."""
+        key = (text, self._environment["LANG"])
+        shared = text in RUN_ONCE and not self._has_edited
+        if shared and key in _results:
+            return _results[key]
+        runner = run_with_keys if text in WAITS_FOR_KEYS else run
+        result = runner(text, self._folder, self._environment)
+        if shared:
+            _results[key] = result
+        return result
 
     def _terminal(self, name: str) -> Terminal:
         if name not in self._terminals:
@@ -261,8 +325,9 @@ class Reader:
 
 
 def busy_ports() -> list[int]:
-    """Those of the lesson's ports that somebody listens on now."""
-    return [port for port in FIXED_PORTS for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM) if not _free(port, kind)]
+    """Those of the lesson's ports that another program has now."""
+    return [port for port in FIXED_PORTS for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+            if not _free(port, kind)]
 
 
 def _free(port: int, kind: socket.SocketKind) -> bool:
@@ -287,9 +352,9 @@ def listening_ports() -> list[int]:
 
 
 def copy_of_the_tree(folder: str) -> None:
-    """Copies what git knows or would add."""
-    listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT, check=True,
-                            stdout=subprocess.PIPE).stdout.decode()
+    """Copies the files that git knows or would add."""
+    listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT,
+                            check=True, stdout=subprocess.PIPE).stdout.decode()
     for name in filter(None, listed.split("\0")):
         source, target = os.path.join(ROOT, name), os.path.join(folder, name)
         if os.path.isfile(source):
@@ -297,30 +362,46 @@ def copy_of_the_tree(folder: str) -> None:
             shutil.copy2(source, target)
 
 
-def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description="Runs every command of a README and compares the output.")
-    parser.add_argument("readme", help="README.md or README.pt-BR.md")
-    name = parser.parse_args(arguments).readme
-    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
-        found = blocks(file.read())
-    signal.signal(signal.SIGINT, signal.default_int_handler)    # who runs in the background of a shell ignores these,
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)               # and so would all that we start
+def environment_for(name: str) -> dict[str, str]:
+    """The environment of the document's readers: a page in Portuguese is read in Brazil."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
+    environment.update(LANG="pt_BR.UTF-8" if name.endswith(".pt-BR.md") else "en_US.UTF-8",
+                       PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1",
+                       no_proxy="127.0.0.1")
+    return environment
+
+
+def follow(name: str) -> bool:
+    """Does everything that a document says, in a copy of the tree; whether all of it is true."""
+    print(f"{name}", flush=True)
     deadline = time.monotonic() + PORTS_FREE_S
     while busy_ports() and time.monotonic() < deadline:
-        time.sleep(1.0)
+        time.sleep(0.2)
     if busy_ports():
-        print(f"  FAILED  ports that the lesson uses are taken: {busy_ports()}. Stop whoever has them.")
-        return 1
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
-    environment.update(LANG=LOCALES[os.path.basename(name)], PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1",
-                       no_proxy="127.0.0.1")
+        print(f"  FAILED  other programs have ports of the lesson: {busy_ports()}. Stop them.")
+        return False
+    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+        found = blocks(file.read())
     with tempfile.TemporaryDirectory(prefix="ponte-readme-") as folder:
         copy_of_the_tree(folder)
-        with Reader(folder, environment) as reader:
+        with Reader(folder, environment_for(name)) as reader:
             for block in found:
-                reader.read(block)
+                reader.follow(block)
     print(f"  {name}: {reader.done} checks, {reader.failures} failed", flush=True)
-    return 1 if reader.failures or not reader.done else 0
+    return reader.done > 0 and not reader.failures
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        description="Runs every command of some documents and compares the output.")
+    parser.add_argument("documents", nargs="+", metavar="DOCUMENT",
+                        help="such as README.md or docs/lesson.pt-BR.md")
+    names = parser.parse_args(arguments).documents
+    # A process in the background of a shell ignores these signals, and so would its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    results = [follow(name) for name in names]
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
