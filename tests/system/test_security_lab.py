@@ -9,8 +9,7 @@ import signal
 import unittest
 from collections.abc import Sequence
 
-from tests.house.test_documents import NAMED, is_a_test
-from tests.house.test_readme import page
+from tests.house.pages import NAMED, is_a_test, page
 from tests.system.harness import (
     ROOT,
     START_S,

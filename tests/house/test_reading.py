@@ -1,0 +1,84 @@
+"""docs/reading.md: the short way is short, the whole is whole, and its prompts answer what it shows."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import unittest
+
+from tests.house.pages import ROOT, page, read
+from tests.house.test_imports import PURE
+
+PAGES = ("docs/reading.md", "docs/reading.pt-BR.md")
+SHORT_WAY_LINES = 1500
+SHORT_WAY = ["services/greeter.py", "ponte/discovery/beats.py", "heartbeat.py",
+             "ponte/discovery/leases.py", "ponte/calls/once.py", "ponte/calls/rule.py",
+             "client.py"]
+# Pure modules that another one of them shows at work.
+SHOWN_BY_OTHERS = {"ponte.net.chunked", "ponte.net.fields", "ponte.net.framing",
+                   "ponte.net.known_heads", "ponte.net.target"}
+
+
+def stations(name: str) -> dict[str, str]:
+    """The files of the short way, in order, and what the page says of each."""
+    found = re.split(r"^### \d+\. `([^`]+)`$", read(name), flags=re.MULTILINE)[1:]
+    texts = [text.split("\n## ")[0] for text in found[1::2]]
+    return dict(zip(found[::2], texts))
+
+
+class ShortWay(unittest.TestCase):
+    def test_it_goes_from_the_greeter_to_the_client(self) -> None:
+        for name in PAGES:
+            self.assertEqual(list(stations(name)), SHORT_WAY, name)
+
+    def test_it_is_short(self) -> None:
+        """Counted as a reader does: with docstrings, comments and empty lines."""
+        lines = {file: len(read(file).splitlines()) for file in SHORT_WAY}
+        self.assertLessEqual(sum(lines.values()), SHORT_WAY_LINES, lines)
+
+    def test_each_file_has_three_questions(self) -> None:
+        for name in PAGES:
+            for file, text in stations(name).items():
+                questions = re.findall(r"^(\d)\. ", text, re.MULTILINE)
+                self.assertEqual(questions, ["1", "2", "3"], f"{name}: {file}")
+
+
+class Whole(unittest.TestCase):
+    def test_every_file_of_the_core_is_named(self) -> None:
+        files = [name for name in os.listdir(ROOT) if name.endswith(".py")]
+        for top in ("ponte", "services", "lab"):
+            for folder, _, names in os.walk(os.path.join(ROOT, top)):
+                files += [os.path.relpath(os.path.join(folder, name), ROOT).replace(os.sep, "/")
+                          for name in names if name.endswith(".py") and name != "__init__.py"]
+        for name in PAGES:
+            told = set(re.findall(r"^\| `([^`]+)` \|", read(name), re.MULTILINE))
+            self.assertEqual(set(files) - told, set(), name)
+
+
+class Prompts(unittest.TestCase):
+    def test_they_answer_what_the_page_shows(self) -> None:
+        runner = doctest.DocTestRunner(verbose=False)
+        for name in PAGES:
+            prompts = [block for block in page.blocks(read(name)) if block.info == "pycon"]
+            self.assertGreater(len(prompts), 12)
+            for block in prompts:
+                example = doctest.DocTestParser().get_doctest(
+                    "\n".join(block.lines) + "\n", {}, f"{name}, line {block.at}", name, block.at)
+                printed: list[str] = []
+                failed, _ = runner.run(example, out=printed.append)
+                self.assertEqual(failed, 0, "".join(printed))
+
+    def test_each_pure_module_has_one(self) -> None:
+        for name in PAGES:
+            prompts = "\n".join("\n".join(block.lines) for block in page.blocks(read(name))
+                                if block.info == "pycon")
+            for module in set(PURE) - SHOWN_BY_OTHERS:
+                package, _, file = module.rpartition(".")
+                self.assertRegex(prompts, rf"from {re.escape(module)} import|"
+                                          rf"from {re.escape(package)} import {file}\b",
+                                 f"{name}: {module}")
+
+
+if __name__ == "__main__":
+    unittest.main()
