@@ -255,7 +255,9 @@ class Reader:
             self._check(f"edited {edit.file}", "")
 
     def _write(self, name: str, text: str) -> None:
-        with open(os.path.join(self._folder, name), "w", encoding="utf-8") as file:
+        path = os.path.join(self._folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
     def _type(self, block: Block) -> None:

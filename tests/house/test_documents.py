@@ -44,7 +44,7 @@ BENCH_COMMAND = re.compile(r"`python3 -m (bench\S*)([^`]*)`")
 # A file or a folder: `ponte/calls/rule.py`, `bench/`.
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w.-]+(?:\.py|\.md|/))`")
 # Files that a document speaks of and that are not there: a reader makes them, or could.
-IMAGINED = {"queue.py", "calendar.py", "__init__.py", "my/client.py", "my/shop.py", "bench/.venv"}
+IMAGINED = {"queue.py", "calendar.py", "__init__.py"}
 # Its own test types it.
 TYPED_BY_A_TEST = {"docs/security.md"}
 

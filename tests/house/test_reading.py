@@ -15,9 +15,9 @@ SHORT_WAY_LINES = 1500
 SHORT_WAY = ["services/greeter.py", "ponte/discovery/beats.py", "heartbeat.py",
              "ponte/discovery/leases.py", "ponte/calls/once.py", "ponte/calls/rule.py",
              "client.py"]
-# Pure modules that another one of them shows at work.
-SHOWN_BY_OTHERS = {"ponte.net.chunked", "ponte.net.fields", "ponte.net.framing",
-                   "ponte.net.known_heads", "ponte.net.target"}
+# Pure modules whose own docstrings show them at work: parts of the parser, and what all others use.
+WITHOUT_A_PROMPT = {"ponte.net.address", "ponte.net.chunked", "ponte.net.fields",
+                    "ponte.net.framing", "ponte.net.known_heads", "ponte.net.target"}
 
 
 def stations(name: str) -> dict[str, str]:
@@ -73,11 +73,11 @@ class Prompts(unittest.TestCase):
         for name in PAGES:
             prompts = "\n".join("\n".join(block.lines) for block in page.blocks(read(name))
                                 if block.info == "pycon")
-            for module in set(PURE) - SHOWN_BY_OTHERS:
+            for module in set(PURE) - WITHOUT_A_PROMPT:
                 package, _, file = module.rpartition(".")
-                self.assertRegex(prompts, rf"from {re.escape(module)} import|"
-                                          rf"from {re.escape(package)} import {file}\b",
-                                 f"{name}: {module}")
+                self.assertTrue(f"from {module} import" in prompts
+                                or f"from {package} import {file}" in prompts,
+                                f"{name} has no prompt for {module}")
 
 
 if __name__ == "__main__":
