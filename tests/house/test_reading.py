@@ -1,4 +1,4 @@
-"""docs/reading.md: the short way is short, the whole is whole, and its prompts answer what it shows."""
+"""docs/reading.md: the short way is short, the whole is whole, and its prompts are right."""
 
 from __future__ import annotations
 
