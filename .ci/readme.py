@@ -248,7 +248,10 @@ class Reader:
 
     def _edit(self, block: Block) -> None:
         for edit in edits(block):
-            with open(os.path.join(self._folder, edit.file), encoding="utf-8") as file:
+            path = os.path.join(self._folder, edit.file)
+            if not os.path.isfile(path):
+                raise Wrong(f"{edit.file} is to be edited, and is not there")
+            with open(path, encoding="utf-8") as file:
                 text = edited(file.read(), edit)
             self._write(edit.file, text)
             self._has_edited = True
