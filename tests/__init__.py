@@ -1,4 +1,4 @@
-"""All tests: `python3 -m unittest`. One module of them: `python3 -m unittest tests.test_wire`."""
+"""All tests: `python3 -m unittest`. One module: `python3 -m unittest tests.net.test_wire`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import unittest
 
 from tests.side_by_side import side_by_side
 
-# A hundred processes that compile all of Ponte anew, each for itself, take a fifth of their time for it.
+# The tests start a hundred processes. Without compiled files, each of them would compile all of
+# Ponte, which takes a fifth of the time of its test.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-os.environ.pop("PONTE_KEY_FILE", None)      # whoever runs the tests may have a key: theirs do not count on it
+# The person who runs the tests may have a key. The processes of the tests do not use it.
+os.environ.pop("PONTE_KEY_FILE", None)
 
 
-def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite, pattern: str | None) -> unittest.TestSuite:
-    """The protocol of unittest by which a package says how its tests are found and run."""
+def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite,
+               pattern: str | None) -> unittest.TestSuite:
+    """Called by unittest: how the tests of this package are found and run."""
     return side_by_side(loader.discover(os.path.dirname(__file__), pattern or "test*.py"))

@@ -1,12 +1,15 @@
-"""Test classes side by side: those that start processes mostly wait, so that a few of them can run at the same time.
+"""Test classes side by side: classes that start processes mostly wait, so two of them run at once.
 
-`python3 -m unittest` runs the unit tests in its own process, as ever. Meanwhile each class of a module in tests/system/
-goes to the next free one of a few worker processes; when the unit tests have ended, what became of the others is
-reported as if they had run here. Tests that are named (`python3 -m unittest tests.system.test_drain`) run without any
-of this, and so do those that -k chooses if they are of one class. In a worker the modules of tests are imported anew,
-and a module's fixtures would be set up for each of its classes: the classes share nothing but the machine.
+`python3 -m unittest` runs the unit tests in its own process. At the same time, worker processes run
+the classes of the modules in tests/system/: each free worker takes the next class. A worker sends a
+report of each test to the test runner, which prints it as if the test had run here.
 
-A worker ends with the test runner, however that ends, since its connection does; and its processes end with it.
+A named module (`python3 -m unittest tests.system.test_drain`) runs without workers. So does a
+choice by -k, if its tests are of one such class. A worker imports the test modules anew, and would
+set up the fixtures of a module for each of its classes: classes share nothing but the machine.
+
+A worker ends when its connection to the test runner ends, and so also when the test runner is
+killed. The processes that a worker has started end with the worker.
 """
 
 from __future__ import annotations
@@ -20,57 +23,133 @@ import time
 import unittest
 import warnings
 from collections.abc import Collection, Iterable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Union
 
-WORKERS = 2         # for two processors: with more of them, tests that look at the clock come to feel each other
+from tests.progress import EndOfModule, Progress
 
-_LISTS = ("failures", "errors", "skipped", "expectedFailures")      # of a TestResult: pairs of a test and a text
+# For two processors. With more workers, tests that look at the clock slow each other down.
+WORKERS = 2
+
+# The lists of a TestResult that hold pairs of a test and a text.
+_LISTS = ("failures", "errors", "skipped", "expectedFailures")
+_BAD = ("failures", "errors", "unexpectedSuccesses")
 
 
 class Entry(NamedTuple):
-    """What a TestResult lists of a test or of one of its subtests."""
+    """What a TestResult lists for a test or for one of its subtests."""
 
-    kind: str               # the name of the list
+    # The name of the list.
+    kind: str
     title: str
-    first_line: str | None       # of its docstring
+    # The first line of the docstring of the test.
+    first_line: str | None
     text: str
 
 
-class Told(NamedTuple):
-    """What became of a test: without entries it has passed. Or of a class that was not set up: then without an id."""
+class TestReport(NamedTuple):
+    """The result of one test. Without entries, the test has passed.
+
+    Where a class could not be set up, there is no test, and `test_id` is empty.
+    """
 
     test_id: str
     entries: list[Entry]
     took_s: float = 0.0
 
+    @property
+    def failed(self) -> bool:
+        return any(entry.kind in _BAD for entry in self.entries)
+
+
+class ClassEnd(NamedTuple):
+    """All tests of a class have ended in a worker."""
+
+    module: str
+    took_s: float
+    failed: bool
+
+
+class WorkerEnd(NamedTuple):
+    """A worker has ended: it has found no more classes, or something has killed it."""
+
+
+_Message = Union[TestReport, ClassEnd, WorkerEnd]
+
+
+class _Class(NamedTuple):
+    """A class that is to run in a worker."""
+
+    module: str
+    test_ids: list[str]
+
+
+class _Module:
+    """The classes of one module that run in workers, counted until the last one has ended."""
+
+    def __init__(self) -> None:
+        self.classes = 0
+        self.tests = 0
+        # The sum over the classes that have ended. They may have run at the same time.
+        self.took_s = 0.0
+        self.failed = False
+
 
 class SideBySide(unittest.TestSuite):
-    """Runs `here` in this process, and meanwhile each of `classes` in a worker."""
+    """Runs the tests `here` in this process, and at the same time each of `classes` in a worker."""
 
-    def __init__(self, here: Iterable[unittest.TestCase], classes: Collection[list[unittest.TestCase]],
-                 workers: int = WORKERS) -> None:
+    def __init__(self, here: Iterable[unittest.TestCase],
+                 classes: Collection[list[unittest.TestCase]], workers: int = WORKERS) -> None:
         self._workers = min(workers, len(classes))
-        self._here = unittest.TestSuite(here)
-        self._classes: queue.SimpleQueue[list[str]] = queue.SimpleQueue()       # that have not begun: ids of tests
-        self._told: queue.SimpleQueue[Told | None] = queue.SimpleQueue()     # None: a worker has ended
+        # The classes that no worker has taken yet.
+        self._classes: queue.SimpleQueue[_Class] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        # The tests that run in workers by their ids, and their modules by name.
         self._elsewhere: dict[str, unittest.TestCase] = {}
+        self._modules: dict[str, _Module] = {}
         for tests in classes:
             self._elsewhere.update((test.id(), test) for test in tests)
-            self._classes.put([test.id() for test in tests])
-        super().__init__([self._here, *self._elsewhere.values()])
+            name = type(tests[0]).__module__
+            self._classes.put(_Class(name, [test.id() for test in tests]))
+            module = self._modules.setdefault(name, _Module())
+            module.classes += 1
+            module.tests += len(tests)
+        self._here: dict[str, list[unittest.TestCase]] = {}
+        for test in here:
+            self._here.setdefault(type(test).__module__, []).append(test)
+        super().__init__([*(test for tests in self._here.values() for test in tests),
+                          *self._elsewhere.values()])
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
         for _ in range(self._workers):
             threading.Thread(target=self._employ, daemon=True).start()
-        self._here.run(result, debug)
-        working = self._workers
-        while working and not result.shouldStop:
-            told = self._told.get()
-            if told:
-                self._report(told, result)
-            else:
-                working -= 1
+        with Progress(result) as progress:
+            working = self._workers
+
+            def report_messages(wait: bool) -> None:
+                """Reports what the workers have sent; if `wait`, until all of them have ended."""
+                nonlocal working
+                while working and not result.shouldStop and (wait or not self._messages.empty()):
+                    message = self._messages.get()
+                    if isinstance(message, TestReport):
+                        self._report_test(message, result)
+                    elif isinstance(message, ClassEnd):
+                        self._report_class_end(message, progress)
+                    else:
+                        working -= 1
+
+            def end_module(name: str, tests: int) -> None:
+                progress.end_module(name, tests)
+                report_messages(wait=False)
+                progress.begin_module()
+
+            suite = unittest.TestSuite()
+            for name, tests in self._here.items():
+                suite.addTests(tests)
+                suite.addTest(EndOfModule(partial(end_module, name, len(tests))))
+            suite.run(result, debug)
+            report_messages(wait=True)
         return result
 
     def _employ(self) -> None:
@@ -78,19 +157,37 @@ class SideBySide(unittest.TestSuite):
         try:
             with _Worker() as worker:
                 while True:
-                    worker.run(self._classes.get_nowait(), self._told.put)
+                    self._run_class(worker, self._classes.get_nowait())
         except queue.Empty:
-            pass        # all have begun
+            # Every class has been taken.
+            pass
         except Exception as error:
-            self._told.put(Told("", [Entry("errors", "a worker process", None, f"it has ended: {error!r}")]))
+            entry = Entry("errors", "a worker process", None, f"it has ended: {error!r}")
+            self._messages.put(TestReport("", [entry]))
         finally:
-            self._told.put(None)
+            self._messages.put(WorkerEnd())
 
-    def _report(self, told: Told, result: unittest.TestResult) -> None:
-        test = self._elsewhere.get(told.test_id)
+    def _run_class(self, worker: _Worker, case: _Class) -> None:
+        began_at, failed = time.monotonic(), False
+        for report in worker.run(case.test_ids):
+            self._messages.put(report)
+            failed = failed or report.failed
+        self._messages.put(ClassEnd(case.module, time.monotonic() - began_at, failed))
+
+    def _report_class_end(self, end: ClassEnd, progress: Progress) -> None:
+        module = self._modules[end.module]
+        module.classes -= 1
+        module.took_s += end.took_s
+        module.failed = module.failed or end.failed
+        if not module.classes:
+            progress.write(end.module, module.tests, module.took_s, failed=module.failed)
+
+    def _report_test(self, report: TestReport, result: unittest.TestResult) -> None:
+        """Has the result list what it would have listed if the test had run here."""
+        test = self._elsewhere.get(report.test_id)
         if test:
             result.startTest(test)
-        for entry in told.entries:
+        for entry in report.entries:
             listed = _Listed(entry)
             if entry.kind == "skipped":
                 result.addSkip(listed, entry.text)
@@ -103,11 +200,12 @@ class SideBySide(unittest.TestSuite):
                     raise AssertionError(entry.text)
                 except AssertionError:
                     add(listed, sys.exc_info())
-                getattr(result, entry.kind)[-1] = (listed, entry.text)      # the traceback is that of the worker
-        if test and not told.entries:
+                # The traceback is that of the worker, not the one of the line above.
+                getattr(result, entry.kind)[-1] = (listed, entry.text)
+        if test and not report.entries:
             result.addSuccess(test)
         if test and sys.version_info >= (3, 12):
-            result.addDuration(test, told.took_s)
+            result.addDuration(test, report.took_s)
         if test:
             result.stopTest(test)
 
@@ -126,17 +224,19 @@ class _Listed(unittest.TestCase):
         return self._entry.first_line
 
 
-# ---- in the workers ---------------------------------------------------------------------------------------
+# ---- in the workers ------------------------------------------------------------------------------
 
 class _Worker:
-    """A worker process, as seen by the test runner. For a `with` block."""
+    """A worker process, as the test runner sees it. For a `with` block."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")      # a fork would also copy the locks of other threads
+        # Not by a fork: it would also copy the locks that other threads hold.
+        context = multiprocessing.get_context("spawn")
         self._connection, its_end = context.Pipe()
         self._process = context.Process(target=_work, args=(its_end,), daemon=True)
         self._process.start()
-        its_end.close()             # so that ours ends when the worker does
+        # Only the worker holds its end now, so that our end sees when the worker ends.
+        its_end.close()
 
     def __enter__(self) -> _Worker:
         return self
@@ -145,67 +245,72 @@ class _Worker:
         self._connection.close()
         self._process.join()
 
-    def run(self, names: list[str], tell: Callable[[Told], None]) -> None:
-        """Runs the tests of one class; EOFError if the worker ends with them."""
-        self._connection.send(names)
-        for told in iter(self._connection.recv, None):
-            tell(told)
+    def run(self, test_ids: list[str]) -> Iterator[TestReport]:
+        """Runs the tests of one class; EOFError if the worker ends before they do."""
+        self._connection.send(test_ids)
+        yield from iter(self._connection.recv, None)
 
 
 def _work(connection: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C ends the test runner, and that ends us
+    """What a worker does: runs the tests that are named to it, and sends a report of each."""
+    # Ctrl-C ends the test runner, and the end of the connection ends the worker.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not sys.warnoptions:
-        warnings.simplefilter("default")                # as `python3 -m unittest` does
+        # As `python3 -m unittest` does.
+        warnings.simplefilter("default")
     try:
         while True:
             suite = unittest.defaultTestLoader.loadTestsFromNames(connection.recv())
-            teller = _Teller(connection.send)
-            suite.run(teller)
-            teller.tell()
+            result = _SendingResult(connection.send)
+            suite.run(result)
+            result.send_report()
             connection.send(None)
     except (EOFError, OSError):
-        pass        # no more classes, or no more test runner
+        # There are no more classes, or the test runner has ended.
+        pass
 
 
-class _Teller(unittest.TestResult):
-    """Tells of each test when it has ended."""
+class _SendingResult(unittest.TestResult):
+    """Sends a report of each test when the test has ended."""
 
-    def __init__(self, tell: Callable[[Told], None]) -> None:
+    def __init__(self, send: Callable[[TestReport], None]) -> None:
         super().__init__()
-        self._tell = tell
-        self._counts = dict.fromkeys(_LISTS, 0)         # how many entries of each list have been told
-        self._running = ""              # the id of the test that has been started
+        self._send = send
+        # How many entries of each list have been sent.
+        self._sent = dict.fromkeys(_LISTS, 0)
+        # The id of the test that runs, and when it began.
+        self._running = ""
         self._began_at = 0.0
 
     def startTest(self, test: unittest.TestCase) -> None:
-        self.tell()
+        self.send_report()
         super().startTest(test)
         self._running, self._began_at = test.id(), time.monotonic()
 
     def stopTest(self, test: unittest.TestCase) -> None:
         super().stopTest(test)
-        self.tell()
+        self.send_report()
         self._running = ""
 
-    def tell(self) -> None:
-        """Tells of the test that has been running, or of what was listed without one: a class that is skipped."""
+    def send_report(self) -> None:
+        """Reports the test that runs, or what was listed without one: a class that is skipped."""
         entries = list(self._new_entries())
         if self._running or entries:
-            self._tell(Told(self._running, entries, time.monotonic() - self._began_at))
+            self._send(TestReport(self._running, entries, time.monotonic() - self._began_at))
 
     def _new_entries(self) -> Iterator[Entry]:
         lists: dict[str, list[Any]] = {name: getattr(self, name) for name in _LISTS}
         lists["unexpectedSuccesses"] = [(test, "") for test in self.unexpectedSuccesses]
         for kind, pairs in lists.items():
-            for test, text in pairs[self._counts.get(kind, 0):]:
+            for test, text in pairs[self._sent.get(kind, 0):]:
                 yield Entry(kind, str(test), test.shortDescription(), text)
-            self._counts[kind] = len(pairs)
+            self._sent[kind] = len(pairs)
 
 
-# ---- loading ----------------------------------------------------------------------------------------------
+# ---- loading -------------------------------------------------------------------------------------
 
 def side_by_side(tests: unittest.TestSuite) -> unittest.TestSuite:
-    """The same tests; if several classes of them start processes, as a suite that runs these side by side."""
+    """The same tests; if several classes of them start processes, a suite that uses workers."""
     here: list[unittest.TestCase] = []
     classes: dict[type, list[unittest.TestCase]] = {}
     for test in _flat(tests):
