@@ -11,7 +11,8 @@ import signal
 import sys
 import time
 
-PATIENCE_S = 5.0        # for those that end by themselves when their parent has died
+# For those that end by themselves when their parent has died.
+PATIENCE_S = 5.0
 
 
 def ancestors() -> set[int]:
@@ -38,8 +39,10 @@ def leftovers(mark: bytes) -> dict[int, str]:
             with open(f"/proc/{name}/cmdline", "rb") as file:
                 command = file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
         except OSError:
-            continue        # it has ended meanwhile, or belongs to somebody else
-        if marked and command:      # without a command line: a zombie, which has ended
+            # It has ended meanwhile, or belongs to somebody else.
+            continue
+        # Without a command line: a zombie, which has ended.
+        if marked and command:
             found[int(name)] = command
     return found
 

@@ -20,7 +20,8 @@ from bench.report import Report
 from bench.rounds import Plan
 
 SECTIONS = ("calls", "proxy", "peers", "registry", "failover", "memory", "overload", "slow")
-CHECK = "check"             # not one of them: it measures our measuring
+# Not one of them: it measures our measuring.
+CHECK = "check"
 ROUNDS, SECONDS = 3, 2.0
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.5
 MOST_ROUNDS, MOST_SECONDS = 100, 600.0
@@ -35,7 +36,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _rounds(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ROUNDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rounds: take 1 to {MOST_ROUNDS}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of rounds: take 1 to {MOST_ROUNDS}")
     return int(text)
 
 
@@ -45,13 +47,15 @@ def _seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0.1 <= value <= MOST_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time for a round: take 0.1 to {MOST_SECONDS:.0f} seconds")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time for a round: take 0.1 to {MOST_SECONDS:.0f} seconds")
     return value
 
 
 def _section(text: str) -> str:
     if text not in (*SECTIONS, CHECK):
-        raise argparse.ArgumentTypeError(f"no section {text!r}; there are: {', '.join((*SECTIONS, CHECK))}")
+        raise argparse.ArgumentTypeError(
+            f"no section {text!r}; there are: {', '.join((*SECTIONS, CHECK))}")
     return text
 
 
@@ -64,10 +68,14 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = _Parser(prog="python3 -m bench", description=__doc__)
     parser.add_argument("sections", nargs="*", type=_section, metavar="SECTION",
                         help=f"of {', '.join(SECTIONS)} (default: all)")
-    parser.add_argument("--rounds", type=_rounds, metavar="N", help=f"of each measure (default: {ROUNDS})")
-    parser.add_argument("--seconds", type=_seconds, metavar="S", help=f"of each round (default: {SECONDS:g})")
-    parser.add_argument("--quick", action="store_true", help="the least of everything: shows that it works, no more")
-    parser.add_argument("--save", action="store_true", help="write bench/RESULTS.md and bench/results.svg")
+    parser.add_argument("--rounds", type=_rounds, metavar="N",
+                        help=f"of each measure (default: {ROUNDS})")
+    parser.add_argument("--seconds", type=_seconds, metavar="S",
+                        help=f"of each round (default: {SECONDS:g})")
+    parser.add_argument("--quick", action="store_true",
+                        help="the least of everything: shows that it works, no more")
+    parser.add_argument("--save", action="store_true",
+                        help="write bench/RESULTS.md and bench/results.svg")
     chosen = parser.parse_args(arguments)
     chosen.sections = chosen.sections or list(SECTIONS)
     chosen.rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
@@ -77,7 +85,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     chosen = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))      # so that `with` blocks end
+    # So that `with` blocks end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     processes.allow_open_files()
     plan = Plan(chosen.rounds, chosen.seconds, chosen.quick, _say)
     everything = Report()
@@ -89,7 +98,8 @@ def main() -> int:
         try:
             report = importlib.import_module(f"bench.{name}").run(plan)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            failed = True           # what the other sections find is worth no less
+            # What the other sections find is worth no less.
+            failed = True
             report.note(f"section {name} FAILED: {error}")
         _say(f"section {name} took {time.monotonic() - began:.0f} s")
         print(f"\n{report.text()}", flush=True)

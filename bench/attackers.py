@@ -20,12 +20,18 @@ from ponte.net.message import encode_request
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 KINDS = ("head", "body", "read")
-BEGUN_S = 30.0              # for all attackers to have begun
-DRIP_S = 1.0                # between two bytes of one connection
-TURNS = 50                  # in which they drip, so that they do not come in waves
-LENGTH = 64_000             # of a body that is announced, and of a reply that is not read
-CALLS = 32                  # sent ahead by each that does not read: 2 MB of replies, for which no system has room
-WINDOW_BYTES = 1024         # for those who read slowly to receive into
+# For all attackers to have begun.
+BEGUN_S = 30.0
+# Between two bytes of one connection.
+DRIP_S = 1.0
+# In which they drip, so that they do not come in waves.
+TURNS = 50
+# Of a body that is announced, and of a reply that is not read.
+LENGTH = 64_000
+# Sent ahead by each that does not read: 2 MB of replies, for which no system has room.
+CALLS = 32
+# For those who read slowly to receive into.
+WINDOW_BYTES = 1024
 SERVICE = f"""
 def hello(text):
     return text
@@ -38,7 +44,9 @@ _SERVED = b"HTTP/1.1 200 "
 
 
 def opening(url: str, kind: str) -> bytes:
-    """What an attacker sends at once: a part of a request, or for "read" CALLS whole ones for the method `page`."""
+    """What an attacker sends at once: a part of a request, or for "read" CALLS whole ones for the
+    method `page`.
+    """
     parts = urlsplit(url)
     headers = {"Host": parts.netloc, "Content-Type": CONTENT_TYPE}
     if kind == "read":
@@ -60,7 +68,9 @@ class Attackers:
             self._begin()
 
     def count(self) -> int:
-        """How many connections the other side has neither closed nor refused; it is rid of the others."""
+        """How many connections the other side has neither closed nor refused; it is rid of the
+        others.
+        """
         left = []
         for sock in self._sockets:
             if self._is_open(sock):
@@ -89,7 +99,8 @@ class Attackers:
                 else:
                     sock.send(b"x")
             except OSError:
-                pass            # it has ended, or there is no room: `count` will see
+                # It has ended, or there is no room: `count` will see.
+                pass
 
     def close(self) -> None:
         for sock in self._sockets:
@@ -103,13 +114,16 @@ class Attackers:
             sock.connect(self._address)
             sock.sendall(self._opening)
             sock.setblocking(False)
-        except OSError:         # turned away
+        # Turned away.
+        except OSError:
             sock.close()
         else:
             self._sockets.append(sock)
 
     def _is_open(self, sock: socket.socket) -> bool:
-        """Whoever never finished his request is answered only to be refused; others are, by what is no 200."""
+        """Whoever never finished his request is answered only to be refused; others are, by what is
+        no 200.
+        """
         try:
             came = sock.recv(len(_SERVED), socket.MSG_PEEK)
         except BlockingIOError:
@@ -124,7 +138,8 @@ def main() -> None:
     processes.allow_open_files()
     attackers = Attackers(url, kind, int(count))
     attackers.wait_for_replies(BEGUN_S / 2)
-    time.sleep(0.1)                     # for those who were turned away to be told so
+    # For those who were turned away to be told so.
+    time.sleep(0.1)
     print(f"open: {attackers.count()}", flush=True)
     with selectors.DefaultSelector() as ended:
         ended.register(sys.stdin, selectors.EVENT_READ)

@@ -20,16 +20,22 @@ from ponte.discovery.beats import MAX_DATAGRAM_BYTES, Beat, decode_answer, encod
 from ponte.process.keys import read_key
 from ponte.process.options import parse_address
 
-WINDOW = 64                 # datagrams on their way: more only waits in the registry's buffer
-SILENCE_S = 1.0             # no ack for so long: what is on its way is lost
-LEASE_S = 60.0              # long, so that no lease expires while others have their turn
-INSTANCES = 10              # of each service: what one lookup finds
-CLOCK_EVERY = 100           # acks between two looks at the clock
+# Datagrams on their way: more only waits in the registry's buffer.
+WINDOW = 64
+# No ack for so long: what is on its way is lost.
+SILENCE_S = 1.0
+# Long, so that no lease expires while others have their turn.
+LEASE_S = 60.0
+# Of each service: what one lookup finds.
+INSTANCES = 10
+# Acks between two looks at the clock.
+CLOCK_EVERY = 100
 
 
 def beat_of(number: int) -> Beat:
     """The first beat of one lease."""
-    return Beat(service_of(number), f"server-{number:06}", 1_700_000_000_000, 0, "127.0.0.1", 1 + number % 65_000,
+    return Beat(service_of(number), f"server-{number:06}", 1_700_000_000_000, 0, "127.0.0.1",
+                1 + number % 65_000,
                 lease_s=LEASE_S, idempotent=("balance", "hello"))
 
 
@@ -43,7 +49,8 @@ class Beats:
     def __init__(self, leases: int, epoch: str, key: bytes) -> None:
         self._key = key
         lines = (encode_beat(beat_of(number)._replace(epoch=epoch))[1:] for number in range(leases))
-        self._texts: list[tuple[bytes, bytes, bytes]] = [line.partition(b'"seq":0') for line in lines]
+        self._texts: list[tuple[bytes, bytes, bytes]] = [line.partition(b'"seq":0')
+                                                         for line in lines]
 
     def __iter__(self) -> Iterator[bytes]:
         seq = 0
@@ -62,11 +69,14 @@ class Sender:
         self._socket = sock
         self._beats = beats
         self.acks = 0
-        self.others = 0         # answers that are no acks: there should be none
+        # Answers that are no acks: there should be none.
+        self.others = 0
         self.lost = 0
 
     def fill(self, leases: int) -> None:
-        """One beat for each lease; all of them once more if any was lost, since nobody knows whose it was."""
+        """One beat for each lease; all of them once more if any was lost, since nobody knows whose
+        it was.
+        """
         while True:
             lost = self.lost
             self._open(min(WINDOW, leases))
@@ -139,7 +149,8 @@ def main() -> None:
             return
         filled = sender.acks
         took_s = sender.run(chosen.seconds)
-    print(json.dumps({"filled": filled, "acks": sender.acks - filled, "seconds": took_s, "others": sender.others,
+    print(json.dumps({"filled": filled, "acks": sender.acks - filled, "seconds": took_s,
+                      "others": sender.others,
                       "lost": sender.lost}), flush=True)
 
 

@@ -29,10 +29,13 @@ ENGINES = ("threads", "events")
 OTHERS = "others"
 ONE_CORE, ALL_CORES = "direct, --cores one", "Ponte, threads, --cores all"
 GREETER = "services/greeter.py"
-ONCE_AT = 8                 # connections with which calls are also sent that must run once at most
-ONCE = ", once at most"     # in the name of a way
+# Connections with which calls are also sent that must run once at most.
+ONCE_AT = 8
+# In the name of a way.
+ONCE = ", once at most"
 
-Key = tuple[int, str]       # connections, way
+# Connections, way.
+Key = tuple[int, str]
 
 
 class Pair(NamedTuple):
@@ -48,7 +51,8 @@ def run(plan: Plan) -> Report:
         pairs = {user: _pair(stage) for user in (*ENGINES, ALL_CORES, OTHERS)}
         server = stage.server("server-one", [pairs[OTHERS].registry], GREETER, "--cores", "one")
         proxy = stage.proxy("proxy-all", pairs[ALL_CORES].registry, "--cores", "all")
-        ways = {**ways_to(stage, pairs, report), ONE_CORE: url_of(server.address), ALL_CORES: url_of(proxy.address)}
+        ways = {**ways_to(stage, pairs, report), ONE_CORE: url_of(server.address),
+                ALL_CORES: url_of(proxy.address)}
         found = measure(plan, ways, once_too=True)
     tell(report, "calls", "two Ponte servers", plan, found)
     return report
@@ -56,16 +60,22 @@ def run(plan: Plan) -> Report:
 
 def _pair(stage: Stage) -> Pair:
     registry = stage.registry()
-    return Pair(registry, [stage.server(f"server-{number}", [registry]).address for number in (1, 2)])
+    return Pair(registry,
+                [stage.server(f"server-{number}", [registry]).address for number in (1, 2)])
 
 
 def ways_to(stage: Stage, pairs: Mapping[str, Pair], report: Report) -> dict[str, str]:
-    """The URLs of every way to the servers, given those for each engine and for OTHERS. Says what is left out."""
+    """The URLs of every way to the servers, given those for each engine and for OTHERS.
+
+    Says what is left out.
+    """
     servers = pairs[OTHERS].servers
     ways = {"direct": servers[0]}
     for engine in ENGINES:
-        ways[f"Ponte, {engine}"] = stage.proxy(f"proxy-{engine}", pairs[engine].registry, "--engine", engine).address
-    others = (("haproxy", "HAProxy", reverse.start_haproxy), ("nginx", "nginx", reverse.start_nginx))
+        ways[f"Ponte, {engine}"] = stage.proxy(f"proxy-{engine}", pairs[engine].registry,
+                                               "--engine", engine).address
+    others = (("haproxy", "HAProxy", reverse.start_haproxy),
+              ("nginx", "nginx", reverse.start_nginx))
     for program, name, start in others:
         if reverse.find(program):
             ways[name] = start(stage, servers)
@@ -91,21 +101,25 @@ def measure(plan: Plan, ways: Mapping[str, str], once_too: bool = False) -> dict
     return interleave(plan, loads)
 
 
-def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[Key, list[Sample]]) -> None:
+def tell(report: Report, section: str, before: str, plan: Plan,
+         found: Mapping[Key, list[Sample]]) -> None:
     """Adds the table, the figures and the plot of a section."""
     if not is_installed():
-        report.note("wrk is not installed: the load is that of bench/load.py, which costs more of the machine")
+        report.note(
+            "wrk is not installed: the load is that of bench/load.py, which costs more of the machine")
     rows = []
     for (count, way), samples in found.items():
         calls_per_s = median([sample.calls_per_s for sample in samples])
-        p50_ms, p99_ms = (median([getattr(sample, name) for sample in samples]) for name in ("p50_ms", "p99_ms"))
+        p50_ms, p99_ms = (median([getattr(sample, name) for sample in samples])
+                          for name in ("p50_ms", "p99_ms"))
         load = ONCE if way.endswith(ONCE) else ""
         rows.append([f"{count} · {way}", figure(calls_per_s), figure(p50_ms), figure(p99_ms),
                      *(figure(ratio(found, (count, way), (count, peer + load), "calls_per_s"))
                        for peer in ("HAProxy", "nginx")),
                      str(sum(sample.errors for sample in samples))])
+        # Cheap servers alone would dwarf the proxies.
         if not load and way not in (ONE_CORE, ALL_CORES) \
-                and (way != "direct" or section == "calls"):        # cheap servers alone would dwarf the proxies
+                and (way != "direct" or section == "calls"):
             report.plots.setdefault(before, {}).setdefault(way, {})[count] = calls_per_s
         for peer in ("HAProxy", "nginx"):
             for name in Sample._fields[:3]:
@@ -115,7 +129,8 @@ def tell(report: Report, section: str, before: str, plan: Plan, found: Mapping[K
     by = "wrk" if takes(plan.seconds) else "bench/load.py"
     report.tables.append(Table(
         f"Before {before}: calls in a closed loop by {by}",
-        ("connections · way", "calls/s", "p50 ms", "p99 ms", "calls/s ÷ HAProxy", "÷ nginx", "errors"), rows))
+        ("connections · way", "calls/s", "p50 ms", "p99 ms", "calls/s ÷ HAProxy", "÷ nginx",
+         "errors"), rows))
 
 
 def ratio(found: Mapping[Key, list[Sample]], ours: Key, theirs: Key, name: str) -> float:

@@ -24,7 +24,8 @@ def main() -> None:
     selector = selectors.DefaultSelector()
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     selector.register(listener, selectors.EVENT_READ)
-    received: dict[socket.socket, bytes] = {}       # what has come so far of the next request
+    # What has come so far of the next request.
+    received: dict[socket.socket, bytes] = {}
     print(f"cheap: listening on {show(listener.getsockname())}", flush=True)
     while True:
         for key, _ in selector.select():

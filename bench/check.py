@@ -26,8 +26,10 @@ def run(plan: Plan) -> Report:
         server = stage.server("server-1", [stage.registry()])
         url = f"http://{show(server.address)}/greeter"
 
-        found = interleave(plan, {count: functools.partial(_both, url, count) for count in CONNECTIONS})
-    rows = [[str(count), *(figure(median([getattr(ours, name) / getattr(wrk, name) for ours, wrk in pairs]))
+        found = interleave(plan,
+                           {count: functools.partial(_both, url, count) for count in CONNECTIONS})
+    rows = [[str(count),
+             *(figure(median([getattr(ours, name) / getattr(wrk, name) for ours, wrk in pairs]))
                            for name in Sample._fields[:3])] for count, pairs in found.items()]
     columns = ("connections", "calls/s", "p50", "p99")
     report.tables.append(Table("bench/load.py ÷ wrk, before the same server", columns, rows))

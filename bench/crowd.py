@@ -27,11 +27,15 @@ from ponte.net.tls import WOULD_BLOCK
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 RECEIVE_BYTES = 65536
-WARM_UP_S = 0.5             # until all have come; what happens in it does not count
+# Until all have come; what happens in it does not count.
+WARM_UP_S = 0.5
 
 
 class Crowded(NamedTuple):
-    """What a crowd has met. `refused`: told so by 503. `broken`: any other end but a result, as a hang-up or a 504."""
+    """What a crowd has met.
+
+    `refused`: told so by 503. `broken`: any other end but a result, as a hang-up or a 504.
+    """
 
     served_per_s: float
     p50_ms: float
@@ -47,30 +51,36 @@ class Crowd(Loop):
         super().__init__()
         parts = urlsplit(url)
         self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
-        self.request = encode_request("POST", parts.path, {"Host": parts.netloc, "Content-Type": CONTENT_TYPE},
+        self.request = encode_request("POST", parts.path,
+                                      {"Host": parts.netloc, "Content-Type": CONTENT_TYPE},
                                       encode_call(method, params))
         self.pause_s = pause_s
         self.counts_from = self.counts_until = math.inf
-        self.waiting: set[Caller] = set()       # who is in his pause
+        # Who is in his pause.
+        self.waiting: set[Caller] = set()
         self._rng = random.Random(0)
         self.served_ms: list[float] = []
         self.refused = self.broken = 0
 
     def come_back(self) -> None:
-        """Has one caller come after a pause; not all after the same one, or they would come in waves."""
+        """Has one caller come after a pause; not all after the same one, or they would come in
+        waves.
+        """
         self.wake_at(Caller(self), time.monotonic() + self.pause_s * self._rng.uniform(0.5, 1.5))
 
     def run(self, callers: int, seconds: float) -> Crowded:
         began = time.monotonic()
         self.counts_from = began + WARM_UP_S
         self.counts_until = self.counts_from + seconds
-        for number in range(callers):       # not all in one instant, which no queue of a listener would hold
+        # Not all in one instant, which no queue of a listener would hold.
+        for number in range(callers):
             self.wake_at(Caller(self), began + WARM_UP_S / 2 * number / callers)
         while time.monotonic() < self.counts_until:
             self._turn()
         self.release()
         served = self.served_ms or [math.nan]
-        return Crowded(len(self.served_ms) / seconds, percentile(served, 0.5), percentile(served, 0.99),
+        return Crowded(len(self.served_ms) / seconds, percentile(served, 0.5),
+                       percentile(served, 0.99),
                        self.refused / seconds, self.broken)
 
     @property

@@ -27,11 +27,15 @@ from ponte.process.options import parse_address
 from ponte.rpc.marshal import CONTENT_TYPE
 
 SERVERS = 3
-CALLERS = 4                 # threads of each way
-PAUSE_S = 0.005             # between two calls of a thread: the machine must not be busy, or everything takes long
+# Threads of each way.
+CALLERS = 4
+# Between two calls of a thread: the machine must not be busy, or everything takes long.
+PAUSE_S = 0.005
 KILLS_PER_ROUND = 5
-HEALTHY_S = 0.3             # between two kills
-GONE_S = 30.0               # for a killed server to be out of lookup
+# Between two kills.
+HEALTHY_S = 0.3
+# For a killed server to be out of lookup.
+GONE_S = 30.0
 TIMEOUT_S = 5.0
 
 
@@ -39,12 +43,15 @@ def run(plan: Plan) -> Report:
     report = Report()
     kills = 2 if plan.quick else plan.rounds * KILLS_PER_ROUND
     with Stage() as stage:
-        bare, proxied = stage.registry(), stage.registry()      # the stub shall find no proxy
+        # The stub shall find no proxy.
+        bare, proxied = stage.registry(), stage.registry()
         registries = [bare, proxied]
-        servers = {name: stage.server(name, registries) for name in (f"server-{n}" for n in range(SERVERS))}
+        servers = {name: stage.server(name, registries)
+                   for name in (f"server-{n}" for n in range(SERVERS))}
         ways = {"stub": ("stub", bare.address)}
         for engine in ENGINES:
-            ways[f"proxy, {engine}"] = "proxy", stage.proxy(f"proxy-{engine}", proxied, "--engine", engine).address
+            ways[f"proxy, {engine}"] = "proxy", stage.proxy(f"proxy-{engine}", proxied, "--engine",
+                                                            engine).address
         callers = {name: stage.python("-m", "bench.failover", way, show(address), banner="calling")
                    for name, (way, address) in ways.items()}
         gone_s = []
@@ -68,13 +75,15 @@ def _tell(report: Report, kills: int, gone_s: list[float], told: dict[str, dict[
         if failed_ms:
             p99_ms = percentile(failed_ms, 0.99)
             report.figures[f"failover extra ms {name}"] = p99_ms - healthy_ms
-            rows.append([name, *map(str, cells), figure(healthy_ms), figure(median(failed_ms)), figure(p99_ms),
+            rows.append([name, *map(str, cells), figure(healthy_ms), figure(median(failed_ms)),
+                         figure(p99_ms),
                          figure(p99_ms - healthy_ms)])
         else:
             rows.append([name, *map(str, cells), figure(healthy_ms), "-", "-", "-"])
     report.tables.append(Table(
         f"Failover: {kills} x kill -9 of one of {SERVERS} servers",
-        ("way", "calls", "second attempts", "failed", "healthy p99 ms", "second attempt p50 ms", "p99 ms",
+        ("way", "calls", "second attempts", "failed", "healthy p99 ms", "second attempt p50 ms",
+         "p99 ms",
          "extra ms at p99"), rows))
     report.tables.append(Table("Time until a killed server is out of lookup", ("", "seconds"), [
         ["median", figure(median(gone_s))], ["most", figure(max(gone_s))]]))
@@ -94,7 +103,8 @@ def _wait_until_gone(registry: Child, name: str) -> float:
     began = time.monotonic()
     while name in _names(registry):
         if time.monotonic() > began + GONE_S:
-            raise RuntimeError(f"a killed server is still in lookup after {GONE_S:.0f} s:\n{registry.log()}")
+            raise RuntimeError(
+                f"a killed server is still in lookup after {GONE_S:.0f} s:\n{registry.log()}")
         time.sleep(0.01)
     return time.monotonic() - began
 
@@ -105,7 +115,7 @@ def _told(caller: Child) -> dict[str, Any]:
     return told
 
 
-# ---- the callers ----------------------------------------------------------------------------------------
+# ---- the callers ---------------------------------------------------------------------------------
 
 def by_stub(registry: Address) -> Callable[[], int]:
     """A call that returns the number of its attempts."""
@@ -140,13 +150,15 @@ def by_proxy(proxy: Address) -> Callable[[], int]:
     return call
 
 
-def call_until(stopped: threading.Event, call: Callable[[], int], took: list[tuple[int, float]]) -> None:
+def call_until(stopped: threading.Event, call: Callable[[], int],
+               took: list[tuple[int, float]]) -> None:
     """Appends (attempts, milliseconds) of each call; 0 attempts for one that failed."""
     while not stopped.wait(PAUSE_S):
         began = time.perf_counter()
         try:
             attempts = call()
-        except Exception:       # whatever it is, it is a call that failed: the table counts them
+        # Whatever it is, it is a call that failed: the table counts them.
+        except Exception:
             attempts = 0
         took.append((attempts, (time.perf_counter() - began) * 1000))
 
@@ -157,7 +169,8 @@ def main() -> None:
     call()
     stopped = threading.Event()
     took: list[tuple[int, float]] = []
-    threads = [threading.Thread(target=call_until, args=(stopped, call, took)) for _ in range(CALLERS)]
+    threads = [threading.Thread(target=call_until, args=(stopped, call, took))
+               for _ in range(CALLERS)]
     for thread in threads:
         thread.start()
     print("calling", flush=True)
@@ -168,7 +181,8 @@ def main() -> None:
     healthy_ms = [took_ms for attempts, took_ms in took if attempts == 1]
     print(json.dumps({"calls": len(took), "failed": sum(attempts == 0 for attempts, _ in took),
                       "healthy_ms": percentile(healthy_ms, 0.99),
-                      "again_ms": [took_ms for attempts, took_ms in took if attempts > 1]}), flush=True)
+                      "again_ms": [took_ms for attempts, took_ms in took if attempts > 1]}),
+          flush=True)
 
 
 if __name__ == "__main__":

@@ -11,23 +11,28 @@ import sys
 import venv
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".venv")
-PYTHON = os.path.join(FOLDER, *(("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")))
-PACKAGES = {"Pyro5": "Pyro5.api", "rpyc": "rpyc", "grpcio": "grpc"}     # and what each is imported as
+PYTHON = os.path.join(FOLDER, *(("Scripts", "python.exe") if sys.platform == "win32"
+                                else ("bin", "python")))
+# And what each is imported as.
+PACKAGES = {"Pyro5": "Pyro5.api", "rpyc": "rpyc", "grpcio": "grpc"}
 
 
 def has(package: str) -> bool:
     """Whether a peer is installed."""
     if not os.path.exists(PYTHON):
         return False
-    tried = subprocess.run([PYTHON, "-c", f"import {PACKAGES[package]}"], capture_output=True, check=False)
+    tried = subprocess.run([PYTHON, "-c", f"import {PACKAGES[package]}"], capture_output=True,
+                           check=False)
     return tried.returncode == 0
 
 
 def main() -> int:
     if not os.path.exists(PYTHON):
         venv.create(FOLDER, with_pip=True)
-    for package in PACKAGES:        # one by one: where one fails, the others are still of use
-        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package], check=False)
+    # One by one: where one fails, the others are still of use.
+    for package in PACKAGES:
+        subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+                        package], check=False)
     missing = [package for package in PACKAGES if not has(package)]
     for package in PACKAGES:
         print(f"{package}: {'NOT installed' if package in missing else 'installed'}")

@@ -11,12 +11,14 @@ import subprocess
 import sys
 import threading
 
-END_S = 3.0                 # for the program to end in order; then all of its group is killed
+# For the program to end in order; then all of its group is killed.
+END_S = 3.0
 
 
 def main() -> None:
     if sys.platform != "win32":
-        os.setpgrp()            # a group of its own: Ctrl-C goes to our parent alone, and the end to all of the group
+        # A group of its own: Ctrl-C goes to our parent alone, and the end to all of the group.
+        os.setpgrp()
     program = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
     threading.Thread(target=lambda: os._exit(program.wait()), daemon=True).start()
     while os.read(0, 1024):

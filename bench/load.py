@@ -32,16 +32,21 @@ from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 BODY = encode_call("hello", ("Hello",))
 ONCE = {"Content-Type": CONTENT_TYPE}
-MAY_REPEAT = {**ONCE, "Idempotency-Key": "0" * 32, "Call-Idempotent": "1", "Call-Timeout-Ms": "2500",
+MAY_REPEAT = {**ONCE, "Idempotency-Key": "0" * 32, "Call-Idempotent": "1",
+              "Call-Timeout-Ms": "2500",
               "Call-Attempt": "1"}
 RECEIVE_BYTES = 65536
-SILENCE_S = 5.0             # no reply on any connection for so long: the rest is lost
+# No reply on any connection for so long: the rest is lost.
+SILENCE_S = 5.0
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Sample(NamedTuple):
-    """What a load has measured. `errors`: replies other than 200, and connections that were lost."""
+    """What a load has measured.
+
+    `errors`: replies other than 200, and connections that were lost.
+    """
 
     calls_per_s: float
     p50_ms: float
@@ -52,7 +57,8 @@ class Sample(NamedTuple):
 def request(url: str, once: bool = False) -> bytes:
     """The call that is sent again and again."""
     parts = urlsplit(url)
-    return encode_request("POST", parts.path or "/", {"Host": parts.netloc, **(ONCE if once else MAY_REPEAT)}, BODY)
+    return encode_request("POST", parts.path or "/",
+                          {"Host": parts.netloc, **(ONCE if once else MAY_REPEAT)}, BODY)
 
 
 def message_bytes(data: bytes) -> int:
@@ -121,7 +127,8 @@ class Load:
     def _send(self, connection: _Connection) -> None:
         connection.sent_at = time.perf_counter()
         try:
-            connection.sock.sendall(self._request)      # it is short: the kernel takes it at once
+            # It is short: the kernel takes it at once.
+            connection.sock.sendall(self._request)
         except OSError:
             self.errors += 1
             self._lose(connection)

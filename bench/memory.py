@@ -22,7 +22,8 @@ from bench.rounds import Plan, interleave
 from ponte.net.address import show
 
 CONNECTIONS, QUICK_CONNECTIONS = 1_000, 100
-LOOK_S = 0.05               # between two looks at a busy proxy
+# Between two looks at a busy proxy.
+LOOK_S = 0.05
 MB = 1_000_000
 IDLE, BUSY = "idle", "busy"
 
@@ -42,15 +43,18 @@ def run(plan: Plan) -> Report:
     with Stage() as stage, contextlib.ExitStack() as beating:
         registry = stage.registry()
         if registry.usage().rss_bytes is None:
-            report.note("this system does not tell the memory of a process: section memory is left out")
+            report.note(
+                "this system does not tell the memory of a process: section memory is left out")
             return report
         start_cheap_servers(stage, [registry.address], beating)
-        found = interleave(plan, {(engine, what): functools.partial(_measure, registry, engine, what, connections)
+        found = interleave(plan, {(engine, what): functools.partial(_measure, registry, engine,
+                                                                    what, connections)
                                   for engine in ENGINES for what in (IDLE, BUSY)}, warm_up=False)
     rows = []
     for engine in ENGINES:
         idle, busy = (_medians(found[engine, what]) for what in (IDLE, BUSY))
-        rows.append([engine, figure(idle.alone_mb), figure(idle.more_mb), figure(busy.more_mb), figure(busy.calls_per_s),
+        rows.append([engine, figure(idle.alone_mb), figure(idle.more_mb), figure(busy.more_mb),
+                     figure(busy.calls_per_s),
                      str(idle.errors + busy.errors)])
         if not plan.quick:
             report.figures[f"memory idle MB {engine}"] = idle.more_mb
@@ -61,18 +65,22 @@ def run(plan: Plan) -> Report:
 
 
 def _medians(found: list[Grown]) -> Grown:
-    return Grown(median([grown.alone_mb for grown in found]), median([grown.more_mb for grown in found]),
-                 median([grown.calls_per_s for grown in found]), sum(grown.errors for grown in found))
+    return Grown(median([grown.alone_mb for grown in found]),
+                 median([grown.more_mb for grown in found]),
+                 median([grown.calls_per_s for grown in found]),
+                 sum(grown.errors for grown in found))
 
 
 def _measure(registry: Child, engine: str, what: str, connections: int, seconds: float) -> Grown:
     with Stage() as stage:
-        proxy = stage.proxy("proxy-1", registry, "--engine", engine, "--max-connections", str(2 * connections))
+        proxy = stage.proxy("proxy-1", registry, "--engine", engine, "--max-connections",
+                            str(2 * connections))
         url = f"http://{show(proxy.address)}/greeter"
         wait_until_serves(url)
         alone = _rss(proxy)
         if what == BUSY:
-            load = stage.python("-m", "bench.load", "--url", url, "--connections", str(connections), "--seconds",
+            load = stage.python("-m", "bench.load", "--url", url, "--connections",
+                                str(connections), "--seconds",
                                 str(seconds), "--hold")
             most = alone
             sample = None
@@ -80,7 +88,8 @@ def _measure(registry: Child, engine: str, what: str, connections: int, seconds:
                 most = max(most, _rss(proxy))
                 with contextlib.suppress(TimeoutError):
                     sample = json.loads(load.wait_for(r"\{.*\}\n", LOOK_S)[0])
-            return Grown(alone / MB, (most - alone) / MB, sample["calls_per_s"], int(sample["errors"]))
+            return Grown(alone / MB, (most - alone) / MB, sample["calls_per_s"],
+                         int(sample["errors"]))
         with contextlib.ExitStack() as opened:
             errors = sum(not _call_once(opened, proxy, url) for _ in range(connections))
             return Grown(alone / MB, (_rss(proxy) - alone) / MB, 0.0, errors)

@@ -22,10 +22,12 @@ from bench.wrk import printed_by
 from ponte.net.address import show
 from server import MAX_CALLS
 
-CALLS = MAX_CALLS           # that one server runs at a time
+# That one server runs at a time.
+CALLS = MAX_CALLS
 FACTOR = 5
 WORK_S, QUICK_WORK_S = 0.2, 0.05
-LOOKUPS = 64                # connections that fill a registry
+# Connections that fill a registry.
+LOOKUPS = 64
 
 SERVICE = """
 import time
@@ -38,7 +40,8 @@ def work():
     return "done"
 """
 
-Key = tuple[str, int]       # way, callers
+# Way, callers.
+Key = tuple[str, int]
 
 
 def run(plan: Plan) -> Report:
@@ -47,18 +50,21 @@ def run(plan: Plan) -> Report:
         registry = stage.registry()
         file = stage.file("slow.py", SERVICE.format(seconds=work_s))
         at = {"server": stage.server("server-1", [registry], file).address}
-        for engine in ENGINES:      # each before a server of its own: idle connections of the other would fill it
+        # Each before a server of its own: idle connections of the other would fill it.
+        for engine in ENGINES:
             own = stage.registry()
             stage.server(f"server-{engine}", [own], file)
             at[f"proxy, {engine}"] = stage.proxy(f"proxy-{engine}", own, "--engine", engine).address
         ways = {way: f"http://{show(address)}/slow" for way, address in at.items()}
         for url in ways.values():
             wait_until_serves(url)
-        measures = {(way, CALLS * factor): functools.partial(_measure, url, "work", CALLS * factor, work_s)
+        measures = {(way, CALLS * factor): functools.partial(_measure, url, "work", CALLS * factor,
+                                                             work_s)
                     for way, url in ways.items() for factor in (1, FACTOR)}
         lookups = f"http://{show(registry.address)}/registry"
         for factor in (1, FACTOR):
-            measures["registry", LOOKUPS * factor] = functools.partial(_measure, lookups, "lookup", LOOKUPS * factor,
+            measures["registry", LOOKUPS * factor] = functools.partial(_measure, lookups, "lookup",
+                                                                       LOOKUPS * factor,
                                                                        work_s)
         found = interleave(plan, measures, warm_up=False)
     return _report(found, work_s)
@@ -70,10 +76,13 @@ def _report(found: dict[Key, list[Crowded]], work_s: float) -> Report:
     fewest = {way: min(callers for other, callers in found if other == way) for way, _ in found}
     for (way, callers), samples in found.items():
         least = found[way, fewest[way]]
-        goodput = median([a.served_per_s / (b.served_per_s or float("nan")) for a, b in zip(samples, least)])
+        goodput = median([a.served_per_s / (b.served_per_s or float("nan"))
+                          for a, b in zip(samples, least)])
         latency = median([a.p99_ms / b.p99_ms for a, b in zip(samples, least)])
-        cells = [median([getattr(sample, name) for sample in samples]) for name in Crowded._fields[:4]]
-        rows.append([f"{way} · {callers}", *map(figure, cells), str(sum(sample.broken for sample in samples)),
+        cells = [median([getattr(sample, name) for sample in samples])
+                 for name in Crowded._fields[:4]]
+        rows.append([f"{way} · {callers}", *map(figure, cells),
+                     str(sum(sample.broken for sample in samples)),
                      figure(goodput), figure(latency)])
         if callers > fewest[way]:
             report.figures[f"overload goodput {way}"] = goodput
@@ -81,12 +90,14 @@ def _report(found: dict[Key, list[Crowded]], work_s: float) -> Report:
     report.tables.append(Table(
         f"Overload: {FACTOR} times as many callers as there is room for (a call takes {work_s * 1000:.0f} ms; a lookup "
         "nothing but the processor)",
-        ("way · callers", "served/s", "p50 ms", "p99 ms", "refused/s", "broken", "served ÷ peak", "p99 ÷"), rows))
+        ("way · callers", "served/s", "p50 ms", "p99 ms", "refused/s", "broken", "served ÷ peak",
+         "p99 ÷"), rows))
     return report
 
 
 def _measure(url: str, method: str, callers: int, pause_s: float, seconds: float) -> Crowded:
     parameters = ["--param", "slow"] if method == "lookup" else []
-    command = [sys.executable, "-S", "-m", "bench.crowd", "--url", url, "--method", method, *parameters, "--callers",
+    command = [sys.executable, "-S", "-m", "bench.crowd", "--url", url, "--method", method,
+               *parameters, "--callers",
                str(callers), "--pause", str(pause_s), "--seconds", str(seconds)]
     return Crowded(**json.loads(printed_by(*command, within_s=seconds)))

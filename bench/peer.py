@@ -43,7 +43,7 @@ def announce(address: Address) -> None:
     print(f"listening on {show(address[:2])}", flush=True)
 
 
-# ---- servers --------------------------------------------------------------------------------------------
+# ---- servers -------------------------------------------------------------------------------------
 
 class KeepAlive(SimpleXMLRPCRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -79,7 +79,8 @@ def serve_pyro5() -> None:
 def serve_rpyc() -> None:
     rpyc = importlib.import_module("rpyc")
     service = type("Greeter", (rpyc.Service,), {"exposed_hello": lambda self, text: hello(text)})
-    server = importlib.import_module("rpyc.utils.server").ThreadedServer(service, hostname="127.0.0.1", port=0)
+    server = importlib.import_module("rpyc.utils.server").ThreadedServer(
+        service, hostname="127.0.0.1", port=0)
     announce((server.host, server.port))
     server.start()
 
@@ -87,15 +88,17 @@ def serve_rpyc() -> None:
 def serve_grpc() -> None:
     """Plain text instead of protobuf messages: one step less for gRPC."""
     grpc = importlib.import_module("grpc")
-    method = grpc.unary_unary_rpc_method_handler(lambda text, context: hello(text), bytes.decode, str.encode)
+    method = grpc.unary_unary_rpc_method_handler(lambda text, context: hello(text), bytes.decode,
+                                                 str.encode)
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("greeter", {"hello": method}),))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("greeter",
+                                                                          {"hello": method}),))
     announce(("127.0.0.1", server.add_insecure_port("127.0.0.1:0")))
     server.start()
     server.wait_for_termination()
 
 
-# ---- callers --------------------------------------------------------------------------------------------
+# ---- callers -------------------------------------------------------------------------------------
 
 def to_xmlrpc(address: Address) -> Hello:
     return ServerProxy(f"http://{show(address)}/").hello
@@ -108,7 +111,9 @@ def to_pyro5(address: Address) -> Hello:
 
 
 def to_rpyc(address: Address) -> Hello:
-    """The remote function is fetched once: `connection.root.hello(...)` would ask for it on every call."""
+    """The remote function is fetched once: `connection.root.hello(...)` would ask for it on every
+    call.
+    """
     bound: Hello = importlib.import_module("rpyc").connect(*address).root.hello
     return bound
 
@@ -127,10 +132,12 @@ def to_ponte(registry: Address) -> Hello:
 
 
 SERVERS: dict[str, Callable[[], None]] = {
-    "xmlrpc": serve_xmlrpc, "xmlrpc_keep_alive": serve_xmlrpc_keep_alive, "pyro5": serve_pyro5, "rpyc": serve_rpyc,
+    "xmlrpc": serve_xmlrpc, "xmlrpc_keep_alive": serve_xmlrpc_keep_alive, "pyro5": serve_pyro5,
+    "rpyc": serve_rpyc,
     "grpc": serve_grpc}
 CALLERS: dict[str, Callable[[Address], Hello]] = {
-    "xmlrpc": to_xmlrpc, "xmlrpc_keep_alive": to_xmlrpc, "pyro5": to_pyro5, "rpyc": to_rpyc, "grpc": to_grpc,
+    "xmlrpc": to_xmlrpc, "xmlrpc_keep_alive": to_xmlrpc, "pyro5": to_pyro5, "rpyc": to_rpyc,
+    "grpc": to_grpc,
     "ponte": to_ponte}
 
 
@@ -145,7 +152,8 @@ def call(function: Hello, seconds: float) -> Sample:
         function("Hello")
         before, now = now, time.perf_counter()
         took_s.append(now - before)
-    return Sample(len(took_s) / (now - began), percentile(took_s, 0.5) * 1000, percentile(took_s, 0.99) * 1000)
+    return Sample(len(took_s) / (now - began), percentile(took_s, 0.5) * 1000,
+                  percentile(took_s, 0.99) * 1000)
 
 
 def main() -> None:
@@ -154,7 +162,8 @@ def main() -> None:
         end_with_parent()
         SERVERS[kind]()
     else:
-        print(json.dumps(call(CALLERS[kind](parse_address(rest[0])), float(rest[1]))._asdict()), flush=True)
+        print(json.dumps(call(CALLERS[kind](parse_address(rest[0])), float(rest[1]))._asdict()),
+              flush=True)
 
 
 if __name__ == "__main__":

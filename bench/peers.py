@@ -28,7 +28,8 @@ PEERS = {"Pyro5": "pyro5", "rpyc": "rpyc", "grpcio": "grpc"}
 RATIOS: dict[str, tuple[str, str]] = {
     "threads / standard": (THREADS, STANDARD), "events / standard": (EVENTS, STANDARD),
     "threads / Pyro5": (THREADS, "Pyro5"), "events / Pyro5": (EVENTS, "Pyro5"),
-    "threads / grpcio": (THREADS, "grpcio"), "events / grpcio": (EVENTS, "grpcio"), "direct / rpyc": (DIRECT, "rpyc")}
+    "threads / grpcio": (THREADS, "grpcio"), "events / grpcio": (EVENTS, "grpcio"),
+    "direct / rpyc": (DIRECT, "rpyc")}
 
 
 class Way(NamedTuple):
@@ -39,7 +40,8 @@ class Way(NamedTuple):
     address: Address
 
     def measure(self, seconds: float) -> Sample:
-        return by_command(*self.python, "-m", "bench.peer", "call", self.kind, show(self.address), str(seconds),
+        return by_command(*self.python, "-m", "bench.peer", "call", self.kind, show(self.address),
+                          str(seconds),
                           within_s=seconds)
 
 
@@ -47,10 +49,12 @@ def run(plan: Plan) -> Report:
     report = Report()
     with Stage() as stage:
         ways = {**_ponte(stage), **_others(stage, report)}
-        measures: Mapping[str, Callable[[float], Sample]] = {name: functools.partial(Way.measure, way)
+        measures: Mapping[str,
+                          Callable[[float], Sample]] = {name: functools.partial(Way.measure, way)
                                                              for name, way in ways.items()}
         found = interleave(plan, measures)
-    rows = [[name, *(figure(median([getattr(sample, field) for sample in samples])) for field in Sample._fields[:3]),
+    rows = [[name, *(figure(median([getattr(sample, field) for sample in samples]))
+                     for field in Sample._fields[:3]),
              figure(_ratio(found, name, STANDARD))] for name, samples in found.items()]
     report.tables.append(Table("One caller, one call after the other", (
         "way", "calls/s", "p50 ms", "p99 ms", "calls/s ÷ standard library"), rows))
@@ -61,7 +65,8 @@ def run(plan: Plan) -> Report:
 
 
 def _ponte(stage: Stage) -> dict[str, Way]:
-    """One server, which beats to three registries: one knows no proxy, and each of the others one."""
+    """One server, which beats to three registries: one knows no proxy, and each of the others one.
+    """
     registries = {DIRECT: stage.registry(), THREADS: stage.registry(), EVENTS: stage.registry()}
     stage.server("server-1", list(registries.values()))
     stage.proxy("proxy-threads", registries[THREADS], "--engine", "threads")
@@ -79,7 +84,8 @@ def _others(stage: Stage, report: Report) -> dict[str, Way]:
             pythons[package] = (kind, (install.PYTHON,))
         else:
             report.note(f"{package} is not installed, and left out: python3 -m bench.install")
-    return {name: Way(python, kind, stage.start(*python, "-m", "bench.peer", "serve", kind, banner=LISTENS).address)
+    return {name: Way(python, kind, stage.start(*python, "-m", "bench.peer", "serve", kind,
+                                                banner=LISTENS).address)
             for name, (kind, python) in pythons.items()}
 
 

@@ -9,11 +9,14 @@ import math
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 420, 260            # of the area of one panel
+# Of the area of one panel.
+WIDTH, HEIGHT = 420, 260
 LEFT, TOP, BELOW, GAP = 70, 50, 50, 90
 LEGEND_STEP = 165
-# Colours that keep apart on white and on black, also for the colour-blind; and the dashes of a line.
-LOOKS = (("#888888", "2 3"), ("#0072b2", ""), ("#d55e00", ""), ("#009e73", "7 4"), ("#cc79a7", "7 4"))
+# Colours that keep apart on white and on black, also for the colour-blind; and the dashes of a
+# line.
+LOOKS = (("#888888", "2 3"), ("#0072b2", ""), ("#d55e00", ""), ("#009e73", "7 4"),
+         ("#cc79a7", "7 4"))
 
 STYLE = """
     text { font: 13px sans-serif; fill: #222222 }
@@ -22,7 +25,8 @@ STYLE = """
     @media (prefers-color-scheme: dark) { text { fill: #dddddd } .grid { stroke: #444444 } }
 """
 
-Lines = Mapping[str, Mapping[int, float]]       # way -> connections -> calls/s
+# Way -> connections -> calls/s.
+Lines = Mapping[str, Mapping[int, float]]
 
 
 def draw(panels: Mapping[str, Lines]) -> str:
@@ -35,7 +39,8 @@ def draw(panels: Mapping[str, Lines]) -> str:
              for number, (title, lines) in enumerate(panels.items())]
     width = max(LEFT + len(panels) * (WIDTH + GAP), LEFT + len(ways) * LEGEND_STEP)
     height = TOP + HEIGHT + BELOW + 40
-    legend = [_legend(way, looks[way], LEFT + number * LEGEND_STEP, height - 20) for number, way in enumerate(ways)]
+    legend = [_legend(way, looks[way], LEFT + number * LEGEND_STEP, height - 20)
+              for number, way in enumerate(ways)]
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
         f"<style>{STYLE}</style>", *parts, *legend, "</svg>", ""])
@@ -63,7 +68,8 @@ def _panel(title: str, lines: Lines, looks: dict[str, tuple[str, str]], left: fl
     parts = [_text(left + WIDTH / 2, TOP - 22, title, "middle", "title"),
              _text(left - 60, TOP - 18, "calls/s", "start")]
     for value in heights:
-        parts.append(f'<line class="grid" x1="{left}" x2="{left + WIDTH}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
+        parts.append(
+            f'<line class="grid" x1="{left}" x2="{left + WIDTH}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
         parts.append(_text(left - 8, y(value) + 4, f"{value:,.0f}", "end"))
     parts += [_text(x(count), TOP + HEIGHT + 18, str(count), "middle") for count in counts]
     parts.append(_text(left + WIDTH / 2, TOP + HEIGHT + 36, "connections (logarithmic)", "middle"))

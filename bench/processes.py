@@ -20,10 +20,13 @@ from typing import NamedTuple
 from ponte.net.address import Address, show
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-START_S = 15.0              # for a process to print that it listens
-END_S = 5.0                 # for one to end in order; then it is killed
+# For a process to print that it listens.
+START_S = 15.0
+# For one to end in order; then it is killed.
+END_S = 5.0
 POLL_S = 0.01
-OPEN_FILES = 8192           # what 1,000 connections through a proxy need, with room
+# What 1,000 connections through a proxy need, with room.
+OPEN_FILES = 8192
 LISTENS = r"(?:http://|listening on )([\w.]+):(\d+)"
 
 
@@ -41,9 +44,11 @@ class Child:
         self.command = list(command)
         handle, self._path = tempfile.mkstemp(dir=folder, suffix=".log")
         with os.fdopen(handle, "wb") as log:
-            self._popen = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=log,
+            self._popen = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE,
+                                           stdout=log,
                                            stderr=subprocess.STDOUT)
-        self.address: Address = ("", 0)         # known from its banner on
+        # Known from its banner on.
+        self.address: Address = ("", 0)
 
     @property
     def pid(self) -> int:
@@ -54,7 +59,10 @@ class Child:
         return self._popen.poll() is None
 
     def wait_for(self, pattern: str, within_s: float = START_S) -> re.Match[str]:
-        """The first match in what it prints. Raises TimeoutError without one, RuntimeError if it ends without one."""
+        """The first match in what it prints.
+
+        Raises TimeoutError without one, RuntimeError if it ends without one.
+        """
         deadline = time.monotonic() + within_s
         while True:
             is_running = self.is_running
@@ -92,7 +100,8 @@ class Child:
         try:
             self._popen.stdin.close()
         except OSError:
-            pass        # it has gone by itself
+            # It has gone by itself.
+            pass
 
     def close(self) -> None:
         self.hang_up()
@@ -115,7 +124,8 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         for child in self._children:
-            child.hang_up()         # first all of them, so that they end at the same time
+            # First all of them, so that they end at the same time.
+            child.hang_up()
         for child in self._children:
             child.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -149,11 +159,13 @@ class Stage:
 
     def server(self, name: str, registries: Sequence[Child], file: str = "services/greeter.py",
                *options: str) -> Child:
-        return self.python("server.py", file, "--name", name, "--until-eof", *_at(registries), *options,
+        return self.python("server.py", file, "--name", name, "--until-eof", *_at(registries),
+                           *options,
                            banner=LISTENS)
 
     def proxy(self, name: str, registry: Child, *options: str) -> Child:
-        return self.python("proxy.py", "--port", "0", "--name", name, "--until-eof", *_at([registry]), *options,
+        return self.python("proxy.py", "--port", "0", "--name", name, "--until-eof",
+                           *_at([registry]), *options,
                            banner=LISTENS)
 
 
@@ -188,15 +200,19 @@ def allow_open_files() -> None:
 
 
 def usage(pid: int) -> Usage:
-    """CPU time and resident memory of a process: from /proc where there is one, else from ps, else nothing."""
+    """CPU time and resident memory of a process: from /proc where there is one, else from ps, else
+    nothing.
+    """
     if sys.platform != "win32" and os.path.exists(f"/proc/{pid}/stat"):
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            fields = stat.read().rpartition(")")[2].split()     # proc(5): field 3 comes after the name in brackets
+            # Proc(5): field 3 comes after the name in brackets.
+            fields = stat.read().rpartition(")")[2].split()
         ticks, pages = int(fields[11]) + int(fields[12]), int(fields[21])
         return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
     if shutil.which("ps") is None:
         return Usage(None, None)
-    said = subprocess.run(["ps", "-o", "time=,rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    said = subprocess.run(["ps", "-o", "time=,rss=", "-p", str(pid)], capture_output=True,
+                          text=True, check=False)
     return parse_ps(said.stdout)
 
 

@@ -34,13 +34,15 @@ def run(plan: Plan) -> Report:
 
 def start_cheap_servers(stage: Stage, registries: Sequence[Address],
                         beating: contextlib.ExitStack) -> Sequence[Address]:
-    """Two cheap servers that are in lookup as those of the service greeter, until `beating` ends."""
+    """Two cheap servers that are in lookup as those of the service greeter, until `beating` ends.
+    """
     if reverse.find("nginx"):
         servers = reverse.start_cheap_nginx(stage, CONTENT_TYPE, RESULT)
     else:
         servers = [stage.python("-m", "bench.cheap", banner=LISTENS).address for _ in range(2)]
     for number, address in enumerate(servers):
-        beat = Beat("greeter", f"cheap-{number}", new_incarnation(), 0, *address, idempotent=("hello",))
+        beat = Beat("greeter", f"cheap-{number}", new_incarnation(), 0, *address,
+                    idempotent=("hello",))
         heartbeat = Heartbeat(beat, registries)
         beating.callback(heartbeat.close)
         heartbeat.start(1.0)

@@ -24,8 +24,10 @@ from ponte.net.pool import Pool
 LEASES = (100, 1_000, 10_000, 100_000)
 QUICK_LEASES = (100, 10_000)
 LOOKUP_EVERY_S = 0.01
-FILL_S = 60.0               # for 100,000 leases, on a slow machine
-MEMORY_SHOWS_AT = 10_000    # with fewer leases, other memory outweighs theirs
+# For 100,000 leases, on a slow machine.
+FILL_S = 60.0
+# With fewer leases, other memory outweighs theirs.
+MEMORY_SHOWS_AT = 10_000
 KEY = "a key for measurements alone"
 
 
@@ -41,8 +43,10 @@ class Beaten(NamedTuple):
 
 def run(plan: Plan) -> Report:
     sizes = QUICK_LEASES if plan.quick else LEASES
-    found = interleave(plan, {f"{leases:,} leases": functools.partial(_measure, leases) for leases in sizes},
-                       warm_up=False)       # every registry is new, and filling it is its warm-up
+    found = interleave(plan, {f"{leases:,} leases": functools.partial(_measure, leases)
+                              for leases in sizes},
+                       # Every registry is new, and filling it is its warm-up.
+                       warm_up=False)
     report = Report()
     rows = []
     slowest, worst_ms = math.inf, 0.0
@@ -51,15 +55,19 @@ def run(plan: Plan) -> Report:
         lookups_ms = [took for each in beaten for took in each.lookups_ms]
         beats_per_s = median([each.beats_per_s for each in beaten])
         cost_us = _median_of_known([each.cpu_us_per_beat for each in beaten])
-        memory = _median_of_known([each.bytes_per_lease for each in beaten]) if leases >= MEMORY_SHOWS_AT else None
-        rows.append([f"{leases:,}", figure(beats_per_s), figure(cost_us), figure(percentile(lookups_ms, 0.5)),
-                     figure(percentile(lookups_ms, 0.99)), figure(memory), str(sum(each.lost for each in beaten))])
+        memory = _median_of_known([each.bytes_per_lease
+                                   for each in beaten]) if leases >= MEMORY_SHOWS_AT else None
+        rows.append([f"{leases:,}", figure(beats_per_s), figure(cost_us),
+                     figure(percentile(lookups_ms, 0.5)),
+                     figure(percentile(lookups_ms, 0.99)), figure(memory),
+                     str(sum(each.lost for each in beaten))])
         slowest, worst_ms = min(slowest, beats_per_s), max(worst_ms, percentile(lookups_ms, 0.99))
         costs_us[leases] = cost_us
     report.tables.append(Table(
         f"Registry: signed beats in a closed loop, and a lookup of {INSTANCES} instances every "
         f"{LOOKUP_EVERY_S * 1000:.0f} ms",
-        ("leases", "beats/s", "CPU µs per beat", "lookup p50 ms", "lookup p99 ms", "bytes per lease", "lost"), rows))
+        ("leases", "beats/s", "CPU µs per beat", "lookup p50 ms", "lookup p99 ms",
+         "bytes per lease", "lost"), rows))
     report.figures.update({"registry beats/s": slowest, "registry lookup p99 ms": worst_ms})
     fewest_us, most_us = costs_us[sizes[0]], costs_us[sizes[-1]]
     if fewest_us and most_us:
@@ -72,7 +80,8 @@ def _measure(leases: int, seconds: float) -> Beaten:
         key_file = stage.file("key", KEY)
         registry = stage.registry("--key-file", key_file)
         empty = registry.usage()
-        sender = stage.python("-m", "bench.beats", "--registry", show(registry.address), "--key-file", key_file,
+        sender = stage.python("-m", "bench.beats", "--registry", show(registry.address),
+                              "--key-file", key_file,
                               "--leases", str(leases), "--seconds", str(seconds))
         sender.wait_for("filled", FILL_S)
         before = registry.usage()

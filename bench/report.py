@@ -24,7 +24,10 @@ def figure(value: float | None) -> str:
 
 
 class Table(NamedTuple):
-    """Rows of cells under columns. Its text is Markdown that is aligned, and so fits a terminal and a page."""
+    """Rows of cells under columns.
+
+    Its text is Markdown that is aligned, and so fits a terminal and a page.
+    """
 
     title: str
     columns: Sequence[str]
@@ -33,19 +36,23 @@ class Table(NamedTuple):
     def text(self) -> str:
         lines = [self.columns, *self.rows]
         widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        ruler = [("-" * width if not i else "-" * (width - 1) + ":") for i, width in enumerate(widths)]
+        ruler = [("-" * width if not i else "-" * (width - 1) + ":")
+                 for i, width in enumerate(widths)]
         grid = [_line(cells, widths) for cells in (self.columns, ruler, *self.rows)]
         return "\n".join([f"**{self.title}**", "", *grid])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     """The first column stands at the left, figures at the right."""
-    padded = [cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(cells, widths))]
+    padded = [cell.rjust(width) if i else cell.ljust(width)
+              for i, (cell, width) in enumerate(zip(cells, widths))]
     return "| " + " | ".join(padded) + " |"
 
 
 class Report:
-    """What a section has found: `figures` are judged by name; `plots` are drawn (panel, path, connections, calls/s)."""
+    """What a section has found: `figures` are judged by name; `plots` are drawn (panel, path,
+    connections, calls/s).
+    """
 
     def __init__(self) -> None:
         self.tables: list[Table] = []
@@ -68,7 +75,8 @@ class Report:
 
     def text(self) -> str:
         """Tables, then notes."""
-        return "\n\n".join([table.text() for table in self.tables] + [f"Note: {line}." for line in self.notes])
+        return "\n\n".join([table.text() for table in self.tables]
+                           + [f"Note: {line}." for line in self.notes])
 
 
 class Target(NamedTuple):

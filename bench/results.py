@@ -18,7 +18,8 @@ PLOT = os.path.join(ROOT, "bench", "results.svg")
 
 
 def save(report: Report, targets: Table, command: str) -> None:
-    parts = ["# Results", f"Made by `{command}`; what is measured, and how, is told in the modules of [bench/](.).",
+    parts = ["# Results",
+             f"Made by `{command}`; what is measured, and how, is told in the modules of [bench/](.).",
              "\n".join(f"- {name}: {value}" for name, value in machine().items()), targets.text()]
     if report.plots:
         with open(PLOT, "w", encoding="utf-8") as file:
@@ -33,7 +34,8 @@ def machine() -> dict[str, str]:
     """What the figures depend on."""
     found = {"Date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
              "Commit": _commit(), "Processor": f"{_processor()}, {os.cpu_count()} cores",
-             "System": f"{platform.system()} {platform.release()}", "Python": platform.python_version()}
+             "System": f"{platform.system()} {platform.release()}",
+             "Python": platform.python_version()}
     found.update(_versions())
     return found
 
@@ -56,7 +58,8 @@ def _commit() -> str:
 def _versions() -> dict[str, str]:
     """Of the peers that are installed."""
     found = {}
-    for name, program, option in (("HAProxy", "haproxy", "-v"), ("nginx", "nginx", "-v"), ("wrk", "wrk", "-v")):
+    for name, program, option in (("HAProxy", "haproxy", "-v"), ("nginx", "nginx", "-v"),
+                                  ("wrk", "wrk", "-v")):
         path = reverse.find(program)
         version = re.search(r"\d+\.\d[\w.]*", _said([path, option])) if path else None
         if version:
@@ -71,7 +74,8 @@ def _versions() -> dict[str, str]:
 def _said(command: list[str]) -> str:
     """What a program prints, on either stream; empty where it cannot be run."""
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 or command[1:] == ["-v"] else ""

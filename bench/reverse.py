@@ -82,8 +82,11 @@ NGINX_CHEAP = """
 
 
 def find(program: str) -> str:
-    """The path of an installed program, also where only administrators look; empty where it is missing."""
-    return shutil.which(program) or shutil.which(program, path="/usr/local/sbin:/usr/sbin:/sbin") or ""
+    """The path of an installed program, also where only administrators look; empty where it is
+    missing.
+    """
+    return shutil.which(program) or shutil.which(program,
+                                                 path="/usr/local/sbin:/usr/sbin:/sbin") or ""
 
 
 def start_haproxy(stage: Stage, servers: Sequence[Address]) -> Address:
@@ -111,7 +114,8 @@ def start_cheap_nginx(stage: Stage, content_type: str, body: bytes) -> Sequence[
 def _start_nginx(stage: Stage, port: int, workers: str, http: str) -> Address:
     text = NGINX.format(folder=stage.folder, port=port, workers=workers, http=http)
     path = stage.file(f"nginx-{port}.conf", text)
-    return _started(_leashed(stage, find("nginx"), "-p", stage.folder, "-e", os.path.join(stage.folder, "start.log"),
+    return _started(_leashed(stage, find("nginx"), "-p", stage.folder, "-e",
+                             os.path.join(stage.folder, "start.log"),
                              "-c", path), port)
 
 

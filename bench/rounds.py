@@ -12,7 +12,10 @@ V = TypeVar("V")
 
 
 class Plan(NamedTuple):
-    """How much to measure: so many rounds, each of so many seconds. `quick` takes the least of everything else."""
+    """How much to measure: so many rounds, each of so many seconds.
+
+    `quick` takes the least of everything else.
+    """
 
     rounds: int
     seconds: float
@@ -20,8 +23,12 @@ class Plan(NamedTuple):
     say: Callable[[str], None]
 
 
-def interleave(plan: Plan, measures: Mapping[K, Callable[[float], V]], *, warm_up: bool = True) -> dict[K, list[V]]:
-    """What each measure returns, round by round; each is given its seconds. A short round before warms all up."""
+def interleave(plan: Plan, measures: Mapping[K, Callable[[float], V]], *,
+               warm_up: bool = True) -> dict[K, list[V]]:
+    """What each measure returns, round by round; each is given its seconds.
+
+    A short round before warms all up.
+    """
     found: dict[K, list[V]] = {name: [] for name in measures}
     if warm_up and not plan.quick:
         for measure in measures.values():

@@ -35,17 +35,25 @@ from ponte.rpc.marshal import decode_result, encode_result
 from registry import RECEIVE_BUFFER_BYTES
 
 SERVERS = 100_000
-FEWEST = 10                 # so that a tenth of them can die
-INSTANCES = 10              # of each service
-STEP_S = 0.01               # of the simulated clock
-EXPIRE_S = 0.05             # how often the table expires: registry.TICK_S
-WAITING = RECEIVE_BUFFER_BYTES // 640        # datagrams: Linux doubles the buffer, and counts 1,280 bytes for a beat
+# So that a tenth of them can die.
+FEWEST = 10
+# Of each service.
+INSTANCES = 10
+# Of the simulated clock.
+STEP_S = 0.01
+# How often the table expires: registry.TICK_S.
+EXPIRE_S = 0.05
+# Datagrams: Linux doubles the buffer, and counts 1,280 bytes for a beat.
+WAITING = RECEIVE_BUFFER_BYTES // 640
 QUIET_LOSS, HEAVY_LOSS = 0.01, 0.5
 CHAPTER_S = 10.0
-RESTARTS_PER_S = 0.001      # of all servers: 1,000 s for a rolling restart
+# Of all servers: 1,000 s for a rolling restart.
+RESTARTS_PER_S = 0.001
 DEAD_SHARE = 0.1
-DOWN_S = 1.0                # between two lives of a server, and of the registry
-CAPACITY_PER_S = 30_000     # datagrams that one registry takes: see python3 -m bench registry
+# Between two lives of a server, and of the registry.
+DOWN_S = 1.0
+# Datagrams that one registry takes: see python3 -m bench registry.
+CAPACITY_PER_S = 30_000
 CROWDS = (5_000, 10_000, 14_000, 16_000, 20_000)
 VIEWS = (10, 100, 1_000, 10_000)
 
@@ -62,23 +70,30 @@ class Server:
 
 
 class World:
-    """Servers, a network that loses datagrams either way, and a table. `now` is the simulated time in seconds.
+    """Servers, a network that loses datagrams either way, and a table.
 
-    Parameters: `capacity` is how many datagrams a second the registry takes, `waiting` how many wait for it at most.
+    `now` is the simulated time in seconds.
+
+    Parameters: `capacity` is how many datagrams a second the registry takes, `waiting` how many
+    wait for it at most.
     """
 
-    def __init__(self, servers: int, seed: int, capacity: float = math.inf, waiting: int | None = None) -> None:
+    def __init__(self, servers: int, seed: int, capacity: float = math.inf,
+                 waiting: int | None = None) -> None:
         self.rng = random.Random(seed)
         self.loss = 0.0
         self.step = 0
-        self.taken = 0                                  # datagrams that reached the table
-        self.cpu_s = 0.0                                # that it spent on them
+        # Datagrams that reached the table.
+        self.taken = 0
+        # That it spent on them.
+        self.cpu_s = 0.0
         self.events: Counter[str] = collections.Counter()
         self.false_expiries = 0
         self._capacity_per_step = min(capacity * STEP_S, 2 * servers)
         self._allowance = 0.0
         self._waiting: collections.deque[Server] = collections.deque(maxlen=waiting)
-        self._agenda: dict[int, list[Server]] = collections.defaultdict(list)       # step -> who may be due
+        # Step -> who may be due.
+        self._agenda: dict[int, list[Server]] = collections.defaultdict(list)
         self.servers = [Server(_beat(number)) for number in range(servers)]
         self.alive = servers
         self.replace_registry()
@@ -124,7 +139,8 @@ class World:
     def _send(self) -> None:
         for server in self._agenda.pop(self.step, ()):
             if not server.alive or server.due != self.step:
-                continue        # it has died, or was told to send at another time
+                # It has died, or was told to send at another time.
+                continue
             server.beat = server.beat._replace(seq=server.beat.seq + 1)
             self._wait(server, RESEND_S)
             full = len(self._waiting) == self._waiting.maxlen
@@ -133,7 +149,8 @@ class World:
 
     def _deliver(self) -> None:
         self._allowance = self._allowance % 1 + self._capacity_per_step
-        arrived = [self._waiting.popleft() for _ in range(min(len(self._waiting), int(self._allowance)))]
+        arrived = [self._waiting.popleft()
+                   for _ in range(min(len(self._waiting), int(self._allowance)))]
         beats = [server.beat for server in arrived]
         table, now = self.table, self.now
         began = time.process_time()
@@ -159,7 +176,8 @@ class World:
                 server.beat = server.beat._replace(state="leaving")
 
     def _begin_anew(self, last: Beat) -> None:
-        server = Server(last._replace(incarnation=last.incarnation + 1, seq=0, epoch="", state="up"))
+        server = Server(last._replace(incarnation=last.incarnation + 1, seq=0, epoch="",
+                                      state="up"))
         self.servers[last.port] = server
         self._wait(server, DOWN_S)
 
@@ -176,12 +194,15 @@ class World:
 
 
 def _beat(number: int) -> Beat:
-    """The port is the number, so that an event tells whose it is: nobody connects to these addresses."""
+    """The port is the number, so that an event tells whose it is: nobody connects to these
+    addresses.
+    """
     return Beat(f"service-{number // INSTANCES:05}", f"server-{number:06}", 1_700_000_000_000, 0,
-                f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", number, idempotent=("balance", "hello"))
+                f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", number,
+                idempotent=("balance", "hello"))
 
 
-# ---- the story ------------------------------------------------------------------------------------------
+# ---- the story -----------------------------------------------------------------------------------
 
 class Chapter:
     """What one chapter counts: the difference between its end and its beginning."""
@@ -214,7 +235,8 @@ def tell(servers: int, seed: int, chapter_s: float = CHAPTER_S) -> Table:
         now.comment = action()
         rows.append(now.row())
 
-    chapter("all start within 0.5 s", QUIET_LOSS, lambda: f"whole after {world.run(60, world.is_whole):.2f} s")
+    chapter("all start within 0.5 s",
+            QUIET_LOSS, lambda: f"whole after {world.run(60, world.is_whole):.2f} s")
     chapter("quiet", QUIET_LOSS, lambda: _passed(world, chapter_s))
     chapter("heavy loss", HEAVY_LOSS, lambda: (
         f"{_passed(world, chapter_s)}: {predicted_expiries(servers, chapter_s, HEAVY_LOSS):.3g} predicted"))
@@ -225,7 +247,8 @@ def tell(servers: int, seed: int, chapter_s: float = CHAPTER_S) -> Table:
     chapter(f"{DEAD_SHARE:.0%} die at once", QUIET_LOSS, lambda: _die(world))
     chapter("an empty registry", QUIET_LOSS, lambda: _replace(world))
     return Table(f"{servers:,} servers, one lease table, seed {seed}",
-                 ("", "loss", "simulated s", "beats/s", "CPU µs per beat", "changes/s", "false expiries", "found"),
+                 ("", "loss", "simulated s", "beats/s", "CPU µs per beat", "changes/s",
+                  "false expiries", "found"),
                  rows)
 
 
@@ -266,14 +289,19 @@ def _replace(world: World) -> str:
 
 
 def predicted_expiries(servers: int, seconds: float, loss: float) -> float:
-    """The arithmetic of docs/failures.md: 16 datagrams in a row are lost after an acked beat, 20 after another."""
+    """The arithmetic of docs/failures.md: 16 datagrams in a row are lost after an acked beat, 20
+    after another.
+    """
     arrives = 1 - loss
     between_s = arrives * BEAT_S + loss * RESEND_S + RESEND_S * loss / arrives
     return servers * seconds / between_s * (arrives * loss ** 16 + loss * loss ** 20)
 
 
-def crowd(servers: int, seed: int, capacity: float, waiting: int, seconds: float = 30.0) -> list[str]:
-    """A registry of bounded capacity starts among servers that have beaten in vain: how long until it is whole?"""
+def crowd(servers: int, seed: int, capacity: float, waiting: int,
+          seconds: float = 30.0) -> list[str]:
+    """A registry of bounded capacity starts among servers that have beaten in vain: how long until
+    it is whole?
+    """
     world = World(servers, seed, capacity, waiting)
     world.loss = 1.0
     world.run(DOWN_S)
@@ -283,15 +311,19 @@ def crowd(servers: int, seed: int, capacity: float, waiting: int, seconds: float
     whole = f"{whole_s:.2f}" if world.is_whole() else f"not within {seconds:.0f} s"
     taken, expired = world.taken, world.false_expiries
     world.run(CHAPTER_S)
-    return [f"{servers:,}", f"{servers / BEAT_S:,.0f}", whole, f"{(world.taken - taken) / CHAPTER_S:,.0f}",
+    return [f"{servers:,}", f"{servers / BEAT_S:,.0f}", whole,
+            f"{(world.taken - taken) / CHAPTER_S:,.0f}",
             f"{world.false_expiries - expired:,}"]
 
 
-# ---- what a view weighs ---------------------------------------------------------------------------------
+# ---- what a view weighs --------------------------------------------------------------------------
 
 def view(endpoints: int) -> list[str]:
-    """Bytes of a view as XML, and the CPU time to write it (once for all readers) and to read it (each of them)."""
-    seen = LookupResult(ALL, 1, "0" * 16, False, [_endpoint(number) for number in range(endpoints)], [])
+    """Bytes of a view as XML, and the CPU time to write it (once for all readers) and to read it
+    (each of them).
+    """
+    seen = LookupResult(ALL, 1, "0" * 16, False,
+                        [_endpoint(number) for number in range(endpoints)], [])
     began = time.process_time()
     reply = encode_result(seen.to_struct())
     written_at = time.process_time()
@@ -300,12 +332,14 @@ def view(endpoints: int) -> list[str]:
     found = reader.endpoints(0.0)
     read_at = time.process_time()
     assert len(found) == endpoints
-    return [f"{endpoints:,}", f"{len(reply):,}", figure((written_at - began) * 1e3), figure((read_at - written_at) * 1e3)]
+    return [f"{endpoints:,}", f"{len(reply):,}", figure((written_at - began) * 1e3),
+            figure((read_at - written_at) * 1e3)]
 
 
 def _endpoint(number: int) -> Endpoint:
     beat = _beat(number)
-    return Endpoint(beat.service, beat.instance, beat.incarnation, beat.host, 1 + number, "up", beat.idempotent)
+    return Endpoint(beat.service, beat.instance, beat.incarnation, beat.host, 1 + number, "up",
+                    beat.idempotent)
 
 
 def bytes_per_lease(servers: int) -> float:
@@ -321,23 +355,28 @@ def bytes_per_lease(servers: int) -> float:
     return taken / servers
 
 
-# ---- the command ----------------------------------------------------------------------------------------
+# ---- the command ---------------------------------------------------------------------------------
 
 def _servers(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not FEWEST <= int(text) <= MAX_LEASES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of servers: take {FEWEST} to {MAX_LEASES}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of servers: take {FEWEST} to {MAX_LEASES}")
     return int(text)
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench.scale", description="Simulates many servers beating to one registry.")
-    parser.add_argument("--servers", type=_servers, default=SERVERS, help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of all that is drawn at random (default: %(default)s)")
+    parser = argparse.ArgumentParser(prog="bench.scale",
+                                     description="Simulates many servers beating to one registry.")
+    parser.add_argument("--servers", type=_servers, default=SERVERS,
+                        help="how many (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1,
+                        help="of all that is drawn at random (default: %(default)s)")
     parser.add_argument("--capacity", type=int, default=CAPACITY_PER_S,
                         help="datagrams a second that a registry takes, in the second table (default: %(default)s)")
     parser.add_argument("--waiting", type=int, default=WAITING,
                         help="datagrams that wait for it at most (default: %(default)s)")
-    parser.add_argument("--no-story", action="store_true", help="leave out the first table, which takes longest")
+    parser.add_argument("--no-story", action="store_true",
+                        help="leave out the first table, which takes longest")
     return parser.parse_args(arguments)
 
 
@@ -346,12 +385,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{bytes_per_lease(chosen.servers):,.0f} bytes per lease, what its reader remembers included\n", flush=True)
     if not chosen.no_story:
         print(tell(chosen.servers, chosen.seed).text() + "\n", flush=True)
-    crowds = [crowd(count, chosen.seed, chosen.capacity, chosen.waiting) for count in CROWDS if count <= chosen.servers]
+    crowds = [crowd(count, chosen.seed, chosen.capacity, chosen.waiting) for count in CROWDS
+              if count <= chosen.servers]
     bounds = f"it takes {chosen.capacity:,} datagrams/s, {chosen.waiting:,} wait"
     print(Table(f"A registry starts {DOWN_S:.0f} s late: {bounds}",
-                ("servers", "beats/s due", "whole after s", "beats/s taken", "false expiries in 10 s"),
+                ("servers", "beats/s due", "whole after s", "beats/s taken",
+                 "false expiries in 10 s"),
                 crowds).text() + "\n", flush=True)
-    print(Table("A view as XML", ("endpoints", "bytes", "ms to write, once", "ms to read, each reader"),
+    print(Table("A view as XML",
+                ("endpoints", "bytes", "ms to write, once", "ms to read, each reader"),
                 [view(count) for count in VIEWS if count <= chosen.servers]).text())
 
 

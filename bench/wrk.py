@@ -17,7 +17,8 @@ import tempfile
 from bench.load import BODY, MAY_REPEAT, ONCE, Sample
 from bench.processes import ROOT
 
-EXTRA_S = 30.0              # beyond the time of a round, before a load is given up
+# Beyond the time of a round, before a load is given up.
+EXTRA_S = 30.0
 
 SCRIPT = f"""
 wrk.method = "POST"
@@ -43,7 +44,8 @@ def takes(seconds: float) -> bool:
 
 
 def drive(url: str, connections: int, seconds: float, *, once: bool = False) -> Sample:
-    """One round of load, by wrk if it can; `once`: the call must not run twice (see bench/load.py)."""
+    """One round of load, by wrk if it can; `once`: the call must not run twice (see bench/load.py).
+    """
     return (by_wrk if takes(seconds) else by_ours)(url, connections, seconds, once)
 
 
@@ -55,13 +57,15 @@ def by_wrk(url: str, connections: int, seconds: float, once: bool = False) -> Sa
         for name, value in (ONCE if once else MAY_REPEAT).items():
             file.write(f'wrk.headers["{name}"] = "{value}"\n')
     try:
-        return by_command("wrk", "-t1", f"-c{connections}", f"-d{whole_s}s", "-s", script, url, within_s=whole_s)
+        return by_command("wrk", "-t1", f"-c{connections}", f"-d{whole_s}s", "-s", script, url,
+                          within_s=whole_s)
     finally:
         os.remove(script)
 
 
 def by_ours(url: str, connections: int, seconds: float, once: bool = False) -> Sample:
-    return by_command(sys.executable, "-S", "-m", "bench.load", "--url", url, "--connections", str(connections),
+    return by_command(sys.executable, "-S", "-m", "bench.load", "--url", url, "--connections",
+                      str(connections),
                       "--seconds", str(seconds), *["--once"] * once, within_s=seconds)
 
 
@@ -72,7 +76,8 @@ def by_command(*command: str, within_s: float) -> Sample:
 
 def printed_by(*command: str, within_s: float) -> str:
     """What a program prints that takes so long. Raises RuntimeError if it fails."""
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False,
                           timeout=within_s + EXTRA_S)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")

@@ -41,14 +41,19 @@ from tests.fuzz.messages import REQUEST_SEEDS
 from tests.system.harness import Cluster, Journal, Process
 
 SAMPLE_S = 5.0
-WARM_UP = 0.25              # of the time: until the memory of calls is full, the pools have met their peak...
-JUDGED_S = 600.0            # the least time in which a slope means something
-LEAST_ANSWERED = 0.95       # of all calls: a victim dies or freezes every few seconds, in the middle of some of them
+# Of the time: until the memory of calls is full, the pools have met their peak...
+WARM_UP = 0.25
+# The least time in which a slope means something.
+JUDGED_S = 600.0
+# Of all calls: a victim dies or freezes every few seconds, in the middle of some of them.
+LEAST_ANSWERED = 0.95
 CALLERS = 4
-PACE_S = 0.02               # between two calls of one caller: other things must have their turn
+# Between two calls of one caller: other things must have their turn.
+PACE_S = 0.02
 DRIPPERS = 20
 DRIP_S = 1.0
-FAULT_S = (1.0, 4.0)        # between two faults; and how long a frozen server stays so
+# Between two faults; and how long a frozen server stays so.
+FAULT_S = (1.0, 4.0)
 CALL_TIMEOUT_S = 5.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
@@ -63,7 +68,9 @@ class Sample(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """How much a process may grow over a run, and still count as flat: noise of allocators, and callers that come."""
+    """How much a process may grow over a run, and still count as flat: noise of allocators, and
+    callers that come.
+    """
 
     share: float
     least: float
@@ -76,7 +83,8 @@ def look(pid: int) -> Sample:
     """Reads /proc."""
     with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
         resident = int(statm.read().split()[1])
-    return Sample(time.monotonic(), resident * PAGE_BYTES / 1024, len(os.listdir(f"/proc/{pid}/task")),
+    return Sample(time.monotonic(), resident * PAGE_BYTES / 1024,
+                  len(os.listdir(f"/proc/{pid}/task")),
                   len(os.listdir(f"/proc/{pid}/fd")))
 
 
@@ -86,24 +94,27 @@ def slope_per_min(samples: Sequence[Sample], what: str) -> float:
     values = [float(getattr(sample, what)) for sample in samples]
     middle_at, middle = statistics.fmean(times), statistics.fmean(values)
     spread = sum((at - middle_at) ** 2 for at in times)
-    return sum((at - middle_at) * (value - middle) for at, value in zip(times, values)) / spread if spread else 0.0
+    return sum((at - middle_at) * (value - middle)
+               for at, value in zip(times, values)) / spread if spread else 0.0
 
 
 def is_flat(samples: Sequence[Sample], what: str) -> bool:
     """Whether the growth over the whole time is within its limit."""
     grown = slope_per_min(samples, what) * (samples[-1].at - samples[0].at) / 60
     limit = FLAT[what]
-    return grown <= max(limit.share * statistics.fmean(getattr(sample, what) for sample in samples), limit.least)
+    return grown <= max(limit.share * statistics.fmean(getattr(sample, what)
+                                                       for sample in samples), limit.least)
 
 
-# ---- what goes on ---------------------------------------------------------------------------------------
+# ---- what goes on --------------------------------------------------------------------------------
 
 class Soak:
     """The system, those who use it, and those who abuse it. `close` ends all of it."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.came: Counter[str] = collections.Counter()         # what calls came to; written under self._lock
+        # What calls came to; written under self._lock.
+        self.came: Counter[str] = collections.Counter()
         self.cluster = Cluster()
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -122,16 +133,19 @@ class Soak:
 
     def __enter__(self) -> Soak:
         """Starts everybody, each in a thread."""
-        proxies = [process.address for name, process in self.steady.items() if name.startswith("proxy")]
+        proxies = [process.address for name, process in self.steady.items()
+                   if name.startswith("proxy")]
         everybody = [process.address for process in self.steady.values()]
         jobs: list[Callable[[random.Random], None]] = [
-            *[lambda rng, client=client: self._call(client) for client in self._clients * (CALLERS // 2)],
+            *[lambda rng, client=client: self._call(client)
+              for client in self._clients * (CALLERS // 2)],
             *[lambda rng, address=address: self._call_as_stock(address) for address in proxies],
             *[lambda rng, address=address: self._throw(address, rng) for address in everybody],
             *[lambda rng, address=address: self._drip(address, rng) for address in everybody],
             self._harm]
         for job in jobs:
-            thread = threading.Thread(target=job, args=(random.Random(self.rng.getrandbits(64)),), daemon=True)
+            thread = threading.Thread(target=job, args=(random.Random(self.rng.getrandbits(64)),),
+                                      daemon=True)
             self._threads.append(thread)
             thread.start()
         return self
@@ -146,11 +160,15 @@ class Soak:
 
     def ended(self) -> dict[str, int]:
         """The steady processes that have come to an end, and their exit codes."""
-        return {name: process.wait(1.0) for name, process in self.steady.items() if not process.is_running}
+        return {name: process.wait(1.0) for name, process in self.steady.items()
+                if not process.is_running}
 
     def deaths(self) -> dict[str, int]:
-        """The threads that an exception has ended, of each steady process that runs, and of this one."""
-        found = {name: int(_status(process.address)["thread_deaths"]) for name, process in self.steady.items()
+        """The threads that an exception has ended, of each steady process that runs, and of this
+        one.
+        """
+        found = {name: int(_status(process.address)["thread_deaths"])
+                 for name, process in self.steady.items()
                  if process.is_running}
         return {**found, "this process": thread_deaths.count}
 
@@ -173,7 +191,9 @@ class Soak:
                 self._count(f"{type(error).__name__} ({method})")
 
     def _call_as_stock(self, proxy: Address) -> None:
-        """The standard library's client: it sends no headers of ours, and is told unknown outcomes by HTTP errors."""
+        """The standard library's client: it sends no headers of ours, and is told unknown outcomes
+        by HTTP errors.
+        """
         with xmlrpc.client.ServerProxy(f"http://{show(proxy)}/journal", allow_none=True) as stock:
             for number in self._each(PACE_S):
                 try:
@@ -186,10 +206,12 @@ class Soak:
         with socket.socket(type=socket.SOCK_DGRAM) as udp:
             for _ in self._each(0.1):
                 likely = rng.random() < 0.7
-                data = bytearray(rng.choice(REQUEST_SEEDS) if likely else rng.randbytes(rng.randint(0, 3000)))
+                data = bytearray(rng.choice(REQUEST_SEEDS) if likely
+                                 else rng.randbytes(rng.randint(0, 3000)))
                 for _ in range(rng.randint(0, 8) if data else 0):
                     data[rng.randrange(len(data))] = rng.randrange(256)
-                with contextlib.suppress(OSError):      # it hangs up on us, as it should
+                # It hangs up on us, as it should.
+                with contextlib.suppress(OSError):
                     udp.sendto(data[:1400], address)
                     with socket.create_connection(address, 1.0) as sock:
                         sock.sendall(data)
@@ -197,7 +219,9 @@ class Soak:
                         sock.recv(100)
 
     def _drip(self, address: Address, rng: random.Random) -> None:
-        """Connections that send a byte now and then; the deadline of a message ends them, and new ones come."""
+        """Connections that send a byte now and then; the deadline of a message ends them, and new
+        ones come.
+        """
         dripping: collections.deque[socket.socket] = collections.deque()
         for _ in self._each(DRIP_S / DRIPPERS):
             sock = dripping.popleft() if len(dripping) == DRIPPERS else None
@@ -209,7 +233,8 @@ class Soak:
                 else:
                     sock.sendall(b"x")
                 dripping.append(sock)
-            except OSError:                             # its time was over: a new one will take its place
+            # Its time was over: a new one will take its place.
+            except OSError:
                 if sock:
                     sock.close()
         for sock in dripping:
@@ -238,7 +263,7 @@ def _status(address: Address) -> dict[str, int]:
         return found
 
 
-# ---- the run --------------------------------------------------------------------------------------------
+# ---- the run -------------------------------------------------------------------------------------
 
 def run(seed: int, seconds: float, say: Callable[[str], None]) -> bool:
     """Runs for so long; whether all was well."""
@@ -246,7 +271,8 @@ def run(seed: int, seconds: float, say: Callable[[str], None]) -> bool:
     soak = Soak(seed)
     samples: dict[str, list[Sample]] = collections.defaultdict(list)
     try:
-        pids = {**{name: process.pid for name, process in soak.steady.items()}, "this process": os.getpid()}
+        pids = {**{name: process.pid for name, process in soak.steady.items()},
+                "this process": os.getpid()}
         begun = time.monotonic()
         with soak:
             pause = threading.Event()
@@ -265,7 +291,8 @@ def run(seed: int, seconds: float, say: Callable[[str], None]) -> bool:
     return judge(kept, ended, deaths, soak.came, say, by_growth=by_growth)
 
 
-def judge(samples: dict[str, list[Sample]], ended: dict[str, int], deaths: dict[str, int], came: Counter[str],
+def judge(samples: dict[str, list[Sample]], ended: dict[str, int], deaths: dict[str, int],
+          came: Counter[str],
           say: Callable[[str], None], *, by_growth: bool) -> bool:
     """Prints the tables; whether all was well."""
     say(f"{'process':<16}{'KiB':>9}{'KiB/min':>10}{'threads':>9}{'/min':>8}{'files':>7}{'/min':>8}")
@@ -282,7 +309,8 @@ def judge(samples: dict[str, list[Sample]], ended: dict[str, int], deaths: dict[
              if by_growth and not is_flat(kept, what)]
     wrong += [f"{name} has ended (exit code {code})" for name, code in ended.items()]
     wrong += [f"{name}: {count} threads died" for name, count in deaths.items() if count]
-    wrong += [f"{count} x {what}" for what, count in came.items() if what == "WRONG" or what.endswith("(echo)")]
+    wrong += [f"{count} x {what}" for what, count in came.items() if what == "WRONG"
+              or what.endswith("(echo)")]
     if came["answered"] < LEAST_ANSWERED * sum(came.values()) or not came:
         wrong.append(f"only {came['answered']} of {sum(came.values())} calls were answered")
     for line in wrong:
@@ -293,14 +321,17 @@ def judge(samples: dict[str, list[Sample]], ended: dict[str, int], deaths: dict[
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tests.soak", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=30.0, help="how long (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of faults and garbage (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=30.0,
+                        help="how long (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1,
+                        help="of faults and garbage (default: %(default)s)")
     chosen = parser.parse_args()
     if not os.path.isdir("/proc/self/task"):
         print("soak: this needs Linux: it reads /proc", file=sys.stderr)
         return 2
     print(f"soak: {chosen.minutes:g} minutes, seed {chosen.seed}", flush=True)
-    return 0 if run(chosen.seed, chosen.minutes * 60, lambda line: print(f"  {line}", flush=True)) else 1
+    return 0 if run(chosen.seed,
+                    chosen.minutes * 60, lambda line: print(f"  {line}", flush=True)) else 1
 
 
 if __name__ == "__main__":

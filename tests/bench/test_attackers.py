@@ -12,13 +12,16 @@ from tests.net.test_wire import PATIENCE_S
 from tests.system.harness import wait_until
 
 URL = "http://127.0.0.1:4180/greeter"
-WAITS = b"waits"            # an answer that never comes
+# An answer that never comes.
+WAITS = b"waits"
 
 
 class Openings(unittest.TestCase):
 
     def test_heads_and_bodies_are_never_finished(self) -> None:
-        """But they are good so far, whatever drips after them; and for a body the head is all there."""
+        """But they are good so far, whatever drips after them; and for a body the head is all
+        there.
+        """
         for kind, has_head in (("head", False), ("body", True)):
             parser = RequestParser()
             for data in (opening(URL, kind), b"x" * 100):
@@ -33,7 +36,8 @@ class Openings(unittest.TestCase):
         for _ in range(CALLS):
             request = parser.next_message()
             assert request
-            self.assertEqual((request.target, b"<methodName>page<" in request.body), ("/greeter", True))
+            self.assertEqual((request.target, b"<methodName>page<" in request.body),
+                             ("/greeter", True))
         self.assertFalse(parser.in_message)
 
 
@@ -44,8 +48,11 @@ class Counting(unittest.TestCase):
         self.addCleanup(self.listener.close)
 
     def attack(self, kind: str, *answers: bytes) -> Attackers:
-        """Attackers, each of whom is accepted and gets one of the answers; an empty one closes the connection."""
-        attackers = Attackers(f"http://127.0.0.1:{self.listener.getsockname()[1]}/greeter", kind, len(answers))
+        """Attackers, each of whom is accepted and gets one of the answers; an empty one closes the
+        connection.
+        """
+        attackers = Attackers(f"http://127.0.0.1:{self.listener.getsockname()[1]}/greeter", kind,
+                              len(answers))
         self.addCleanup(attackers.close)
         self.victims: list[socket.socket] = []
         for answer in answers:
@@ -60,8 +67,11 @@ class Counting(unittest.TestCase):
         return attackers
 
     def test_only_those_who_got_in_count(self) -> None:
-        """Not those whose connection was closed, nor those who were refused; for who reads, the reply is that."""
-        refused, served = encode_reply(text_reply(503, "too many")), encode_reply(Reply(200, {}, b"x"))
+        """Not those whose connection was closed, nor those who were refused; for who reads, the
+        reply is that.
+        """
+        refused, served = encode_reply(text_reply(503, "too many")), encode_reply(Reply(200, {},
+                                                                                        b"x"))
         for kind in KINDS:
             with self.subTest(kind):
                 attackers = self.attack(kind, WAITS, b"", refused, *[served] * (kind == "read"))

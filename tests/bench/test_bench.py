@@ -30,12 +30,14 @@ class Figures(unittest.TestCase):
     def test_a_percentile_is_a_value_that_was_measured(self) -> None:
         """Nearest rank: the smallest value that the share does not exceed."""
         values = list(range(1, 101))
-        self.assertEqual([report.percentile(values, share) for share in (0.5, 0.99, 1.0)], [50, 99, 100])
+        self.assertEqual([report.percentile(values, share) for share in (0.5, 0.99, 1.0)],
+                         [50, 99, 100])
         self.assertEqual(report.percentile([7.0], 0.99), 7.0)
         self.assertEqual(report.percentile([3, 1, 2], 0.5), 2)
 
     def test_figures_show_three_digits_that_count(self) -> None:
-        self.assertEqual([report.figure(value) for value in (12345.6, 99.96, 1.234, 0.01234, 0.0, -2.5, None)],
+        self.assertEqual([report.figure(value)
+                          for value in (12345.6, 99.96, 1.234, 0.01234, 0.0, -2.5, None)],
                          ["12,346", "100.0", "1.23", "0.0123", "0", "-2.50", "-"])
 
     def test_a_table_is_aligned_markdown(self) -> None:
@@ -48,8 +50,10 @@ class Figures(unittest.TestCase):
     def test_a_target_is_met_missed_or_not_measured(self) -> None:
         least = report.Target("speed", "calls speed", 2.0)
         most = report.Target("time", "calls time", 2.0, at_most=True)
-        self.assertEqual([least.row({"calls speed": value})[-1] for value in (2.0, 1.99)], ["MET", "MISSED"])
-        self.assertEqual([most.row({"calls time": value})[-1] for value in (2.0, 2.01)], ["MET", "MISSED"])
+        self.assertEqual([least.row({"calls speed": value})[-1] for value in (2.0, 1.99)],
+                         ["MET", "MISSED"])
+        self.assertEqual([most.row({"calls time": value})[-1] for value in (2.0, 2.01)],
+                         ["MET", "MISSED"])
         self.assertEqual(least.row({})[-1], "not measured")
 
     def test_every_target_belongs_to_a_section(self) -> None:
@@ -82,13 +86,15 @@ class Plot(unittest.TestCase):
     def test_every_line_is_drawn_inside_its_panel_and_named_in_the_legend(self) -> None:
         drawing = ET.fromstring(plot.draw(self.PANELS))
         texts = ["".join(text.itertext()) for text in drawing.iter(f"{SVG}text")]
-        for text in ("servers & more", "direct", "by proxy", "calls/s", "connections (logarithmic)", "8"):
+        for text in ("servers & more", "direct", "by proxy", "calls/s",
+                     "connections (logarithmic)", "8"):
             self.assertIn(text, texts)
         lines = [[tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
                  for line in drawing.iter(f"{SVG}polyline")]
         direct, by_proxy = lines[:2]
         for x, y in direct + by_proxy:
-            self.assertTrue(plot.LEFT <= x <= plot.LEFT + plot.WIDTH and plot.TOP <= y <= plot.TOP + plot.HEIGHT)
+            self.assertTrue(plot.LEFT <= x <= plot.LEFT + plot.WIDTH
+                            and plot.TOP <= y <= plot.TOP + plot.HEIGHT)
         self.assertLess(direct[1][1], by_proxy[1][1], "more is higher")
 
     def test_it_can_be_read_on_light_and_on_dark(self) -> None:
@@ -114,7 +120,8 @@ class Load(unittest.TestCase):
         for once in (True, False):
             sent = load.request("http://127.0.0.1:4180/greeter", once)
             self.assertTrue(sent.startswith(b"POST /greeter HTTP/1.1\r\n"))
-            self.assertEqual((load.message_bytes(sent), b"Call-Idempotent: 1\r\n" in sent), (len(sent), not once))
+            self.assertEqual((load.message_bytes(sent), b"Call-Idempotent: 1\r\n" in sent),
+                             (len(sent), not once))
 
     def test_what_wrk_prints_is_read(self) -> None:
         printed = ("Running 1s test @ http://127.0.0.1:1/\n  Latency     1.0ms\n"
@@ -129,7 +136,8 @@ class Load(unittest.TestCase):
         key = b"0123456789abcdef"
         beats = iter(Beats(2, "epoch-1", key))
         sent = [decode_beat(next(beats), key) for _ in range(3)]
-        wanted = [beat_of(number)._replace(seq=seq, epoch="epoch-1") for number, seq in ((0, 1), (1, 1), (0, 2))]
+        wanted = [beat_of(number)._replace(seq=seq, epoch="epoch-1")
+                  for number, seq in ((0, 1), (1, 1), (0, 2))]
         self.assertEqual(sent, wanted)
 
 
@@ -162,12 +170,15 @@ class Filling(unittest.TestCase):
             for leases in (3, 64, 200):
                 with self.subTest(losses=losses, leases=leases):
                     sock = Lossy(losses)
-                    Sender(cast(socket.socket, sock), itertools.cycle(b"%d" % n for n in range(leases))).fill(leases)
+                    Sender(cast(socket.socket, sock),
+                           itertools.cycle(b"%d" % n for n in range(leases))).fill(leases)
                     self.assertEqual(len(set(sock.taken)), leases)
 
 
 class Answering:
-    """A server that gives each connection the answer that `answer` makes of its number; b"" for a hang-up."""
+    """A server that gives each connection the answer that `answer` makes of its number; b"" for a
+    hang-up.
+    """
 
     def __init__(self, test: unittest.TestCase, answer: Callable[[int], bytes | None]) -> None:
         self.accepted: list[socket.socket] = []
@@ -184,7 +195,8 @@ class Answering:
             self.accepted.append(sock)
             if self._answer is nobody:
                 return
-            self._threads.append(threading.Thread(target=self._serve, args=(sock, len(self.accepted))))
+            self._threads.append(threading.Thread(target=self._serve,
+                                                  args=(sock, len(self.accepted))))
             self._threads[-1].start()
 
     def _serve(self, sock: socket.socket, number: int) -> None:
@@ -197,7 +209,8 @@ class Answering:
                     break
                 sock.sendall(answer)
         except OSError:
-            pass        # the crowd has gone
+            # The crowd has gone.
+            pass
         sock.close()
 
     def _close(self) -> None:
@@ -216,18 +229,23 @@ def nobody(number: int) -> bytes | None:
 
 
 RESULT = encode_reply(Reply(200, {"Content-Type": "text/xml"}, marshal.encode_result("done")))
-FAULT = encode_reply(Reply(200, {"Content-Type": "text/xml"}, marshal.encode_fault(Fault(1, "it failed"))))
+FAULT = encode_reply(Reply(200, {"Content-Type": "text/xml"},
+                           marshal.encode_fault(Fault(1, "it failed"))))
 
 
 class Crowds(unittest.TestCase):
-    """What the callers of bench/crowd.py count, and as what. In-process, with a server that does as it is told."""
+    """What the callers of bench/crowd.py count, and as what.
+
+    In-process, with a server that does as it is told.
+    """
 
     def setUp(self) -> None:
         patch = mock.patch.object(crowd, "WARM_UP_S", 0.02)
         patch.start()
         self.addCleanup(patch.stop)
 
-    def meet(self, answer: Callable[[int], bytes | None], callers: int = 4, seconds: float = 0.2) -> crowd.Crowded:
+    def meet(self, answer: Callable[[int], bytes | None], callers: int = 4,
+             seconds: float = 0.2) -> crowd.Crowded:
         return crowd.Crowd(Answering(self, answer).url, "work", [], 0.02).run(callers, seconds)
 
     def test_results_are_served(self) -> None:
@@ -244,7 +262,8 @@ class Crowds(unittest.TestCase):
 
     def test_what_is_neither_result_nor_refusal_is_broken(self) -> None:
         """A fault has status 200, and a 504 is no quick refusal."""
-        for answer in (FAULT, encode_reply(Reply(504, {}, b"late", False)), b"", b"no HTTP\r\n\r\n"):
+        for answer in (FAULT, encode_reply(Reply(504, {}, b"late", False)), b"",
+                       b"no HTTP\r\n\r\n"):
             with self.subTest(answer=answer):
                 met = self.meet(lambda number, answer=answer: answer)     # type: ignore[misc]
                 self.assertGreater(met.broken, 4)
@@ -280,10 +299,12 @@ class Crowds(unittest.TestCase):
 
 class CommandLine(unittest.TestCase):
     def test_a_mistake_is_one_line_and_exit_code_2(self) -> None:
-        for arguments, words in ((["nothing"], "no section 'nothing'"), (["--rounds", "0"], "rounds"),
+        for arguments, words in ((["nothing"], "no section 'nothing'"),
+                                 (["--rounds", "0"], "rounds"),
                                  (["--seconds", "fast"], "'fast'"), (["--nothing"], "--nothing")):
             said = io.StringIO()
-            with self.subTest(arguments), contextlib.redirect_stderr(said), self.assertRaises(SystemExit) as ended:
+            with self.subTest(arguments), contextlib.redirect_stderr(said), self.assertRaises(
+                SystemExit) as ended:
                 command.parse(arguments)
             self.assertEqual(ended.exception.code, 2)
             self.assertEqual(len(said.getvalue().splitlines()), 1, said.getvalue())
@@ -291,14 +312,18 @@ class CommandLine(unittest.TestCase):
 
     def test_a_section_that_fails_does_not_take_the_others_with_it(self) -> None:
         with mock.patch("bench.check.run", side_effect=RuntimeError("no luck")), \
-                mock.patch("sys.argv", ["bench", "check", "--quick"]), mock.patch("signal.signal"), \
-                contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()) as said:
+                mock.patch("sys.argv",
+                           ["bench", "check", "--quick"]), mock.patch("signal.signal"), \
+                contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(
+                    io.StringIO()) as said:
             self.assertEqual(command.main(), 1)
         self.assertIn("section check FAILED: no luck", said.getvalue())
 
     def test_quick_takes_less_unless_told_otherwise(self) -> None:
-        quick, asked = command.parse(["--quick"]), command.parse(["--quick", "--rounds", "4", "calls"])
-        self.assertEqual((quick.rounds, quick.sections), (command.QUICK_ROUNDS, list(command.SECTIONS)))
+        quick, asked = command.parse(["--quick"]), command.parse(["--quick", "--rounds", "4",
+                                                                  "calls"])
+        self.assertEqual((quick.rounds, quick.sections),
+                         (command.QUICK_ROUNDS, list(command.SECTIONS)))
         self.assertEqual((asked.rounds, asked.sections), (4, ["calls"]))
 
 

@@ -42,8 +42,10 @@ class Simulation(unittest.TestCase):
         world = self.started()
         index, taken = world.table.index, world.taken
         world.run(5)
-        self.assertEqual((world.table.index - index, world.false_expiries), (1, 0))      # 1: it has warmed up
-        self.assertAlmostEqual((world.taken - taken) / 5, SERVERS / BEAT_S, delta=SERVERS / BEAT_S * 0.05)
+        self.assertEqual((world.table.index - index, world.false_expiries),
+                         (1, 0))      # 1: it has warmed up
+        self.assertAlmostEqual((world.taken - taken) / 5, SERVERS / BEAT_S,
+                               delta=SERVERS / BEAT_S * 0.05)
 
     def test_heavy_loss_expires_as_many_as_the_arithmetic_predicts(self) -> None:
         world = self.started()
@@ -68,7 +70,8 @@ class Simulation(unittest.TestCase):
         for number in range(10):
             world.restart(number)
         world.run(LONGEST_BEAT_S + 3 * STEP_S)
-        self.assertEqual((world.events["draining"], world.events["left"], len(world.table)), (10, 10, SERVERS - 10))
+        self.assertEqual((world.events["draining"], world.events["left"], len(world.table)),
+                         (10, 10, SERVERS - 10))
         world.run(DOWN_S + 3 * STEP_S)
         self.assertTrue(world.is_whole())
         self.assertEqual((world.alive, world.events["expired"]), (SERVERS, 0))
@@ -88,7 +91,9 @@ class Simulation(unittest.TestCase):
         self.assertGreater(int(too_few[4]), 0)
 
     def test_a_long_queue_keeps_an_overload_alive(self) -> None:
-        """Whoever waits longer than the time of a resend beats twice: half of the load is there because of the load."""
+        """Whoever waits longer than the time of a resend beats twice: half of the load is there
+        because of the load.
+        """
         def taken(waiting: int) -> int:
             return int(crowd(1000, 1, capacity=3000, waiting=waiting)[3].replace(",", ""))
 
@@ -112,7 +117,8 @@ class Weights(unittest.TestCase):
     def test_a_view_grows_with_its_endpoints(self) -> None:
         (few, few_bytes, *_), (many, many_bytes, *_) = view(10), view(20)
         self.assertEqual((few, many), ("10", "20"))
-        self.assertTrue(400 < (int(many_bytes.replace(",", "")) - int(few_bytes.replace(",", ""))) / 10 < 1000)
+        self.assertTrue(
+            400 < (int(many_bytes.replace(",", "")) - int(few_bytes.replace(",", ""))) / 10 < 1000)
 
     def test_a_lease_is_small(self) -> None:
         """So that 100,000 of them fit anywhere; what the reader remembers is counted, too."""
@@ -122,15 +128,18 @@ class Weights(unittest.TestCase):
 class Command(unittest.TestCase):
     def test_it_prints_three_tables(self) -> None:
         out = io.StringIO()
-        with contextlib.redirect_stdout(out), mock.patch.multiple(scale, CHAPTER_S=0.2, CROWDS=(10,)):
+        with contextlib.redirect_stdout(out), mock.patch.multiple(scale, CHAPTER_S=0.2,
+                                                                  CROWDS=(10,)):
             scale.main(["--servers", "10", "--capacity", "1000"])
-        for title in ("bytes per lease", "10 servers, one lease table, seed 1", "takes 1,000 datagrams/s, 1,638 wait",
+        for title in ("bytes per lease", "10 servers, one lease table, seed 1",
+                      "takes 1,000 datagrams/s, 1,638 wait",
                       "A view as XML"):
             self.assertIn(title, out.getvalue())
 
     def test_numbers_out_of_range_are_refused(self) -> None:
         for text in ("9", "-1", "x", "1e9", "200001"):
-            with self.subTest(text), contextlib.redirect_stderr(io.StringIO()) as err, self.assertRaises(SystemExit):
+            with self.subTest(text), contextlib.redirect_stderr(
+                io.StringIO()) as err, self.assertRaises(SystemExit):
                 scale.main(["--servers", text])
             self.assertIn("take 10 to", err.getvalue())
 

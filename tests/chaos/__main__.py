@@ -19,11 +19,14 @@ def say(line: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tests.chaos", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1.0, help="how long (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=1.0,
+                        help="how long (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="repeats the faults of an earlier run")
     parser.add_argument("--engine", choices=ENGINES, help="of both proxies (default: one of each)")
-    parser.add_argument("--kills", type=int, metavar="N", help="kill servers N times: when is it seen, who feels it")
-    parser.add_argument("--rolling", type=int, metavar="N", help="N rounds of rolling restarts under load")
+    parser.add_argument("--kills", type=int, metavar="N",
+                        help="kill servers N times: when is it seen, who feels it")
+    parser.add_argument("--rolling", type=int, metavar="N",
+                        help="N rounds of rolling restarts under load")
     parser.add_argument("--leases", action="store_true", help="simulate ten minutes of lost beats")
     chosen = parser.parse_args()
     if chosen.kills:
@@ -34,7 +37,8 @@ def main() -> int:
         return 0 if measure.leases(say) else 1
     seed = random.randrange(10 ** 6) if chosen.seed is None else chosen.seed
     print(f"chaos: {chosen.minutes:g} minutes, seed {seed}", flush=True)
-    report = run(seed, chosen.minutes * 60, engines=[chosen.engine] * 2 if chosen.engine else ENGINES, say=say)
+    report = run(seed, chosen.minutes * 60,
+                 engines=[chosen.engine] * 2 if chosen.engine else ENGINES, say=say)
     print(f"chaos: seed {seed}, {report.rounds} rounds, "
           + ", ".join(f"{count} x {name}" for name, count in sorted(report.faults.items())))
     print(report.verdict.table())

@@ -21,9 +21,11 @@ CALLERS = 8
 
 
 def kills(count: int, say: Callable[[str], None]) -> bool:
-    """Kills a server `count` times under load; tells when readers saw it, and what idempotent callers felt.
+    """Kills a server `count` times under load; tells when readers saw it, and what idempotent
+    callers felt.
 
-    Without a proxy, so that the stub's own attempts show. Whether the p99 is within 2.5 s, with one extra attempt.
+    Without a proxy, so that the stub's own attempts show. Whether the p99 is within 2.5 s, with one
+    extra attempt.
     """
     cluster = Cluster()
     attempts: Counter[int] = collections.Counter()
@@ -51,7 +53,8 @@ def kills(count: int, say: Callable[[str], None]) -> bool:
                 number += 1
                 try:
                     call(client, f"{caller}-{number}")
-                except Exception as error:      # each is a failed idempotent call: none may come
+                # Each is a failed idempotent call: none may come.
+                except Exception as error:
                     failed.append(error)
 
         threads = [threading.Thread(target=load, args=(caller,)) for caller in range(CALLERS)]
@@ -79,7 +82,9 @@ def kills(count: int, say: Callable[[str], None]) -> bool:
 
 
 def rolling(rounds: int, say: Callable[[str], None]) -> bool:
-    """Restarts all servers, and both proxies, one at a time, in so many rounds under load; no call may fail."""
+    """Restarts all servers, and both proxies, one at a time, in so many rounds under load; no call
+    may fail.
+    """
     cluster = Cluster()
     try:
         journal = Journal(cluster)
@@ -104,7 +109,8 @@ def rolling(rounds: int, say: Callable[[str], None]) -> bool:
     return verdict.ok and verdict.answered == verdict.calls
 
 
-def leases(say: Callable[[str], None], *, servers: int = 2000, seconds: float = 600.0, loss: float = 0.5) -> bool:
+def leases(say: Callable[[str], None], *, servers: int = 2000, seconds: float = 600.0,
+           loss: float = 0.5) -> bool:
     """Simulates lost beats, and puts the arithmetic beside the result."""
     observed, sent = expiries(seed=1, servers=servers, seconds=seconds, loss=loss)
     predicted = predicted_expiries(servers, seconds, loss)
@@ -114,7 +120,8 @@ def leases(say: Callable[[str], None], *, servers: int = 2000, seconds: float = 
 
 
 def _wait_until_gone(cluster: Cluster, name: str) -> None:
-    cluster.wait_until(lambda: name not in cluster.names("journal"), WHOLE_S, f"{name} is out of lookup")
+    cluster.wait_until(lambda: name not in cluster.names("journal"), WHOLE_S,
+                       f"{name} is out of lookup")
 
 
 def _stop(process: Process) -> None:

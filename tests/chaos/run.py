@@ -34,8 +34,10 @@ SERVERS = 5
 CALLERS = 16
 CALL_TIMEOUT_S = 5.0
 ENGINES = ("threads", "events")
-ROUND_S = (0.5, 3.0)        # how long the faults of a round act
-WHOLE_S = 10.0              # within which a system without faults must be whole again
+# How long the faults of a round act.
+ROUND_S = (0.5, 3.0)
+# Within which a system without faults must be whole again.
+WHOLE_S = 10.0
 
 
 class Node:
@@ -58,7 +60,8 @@ class Node:
 class System:
     """Everything that a run needs. `close` ends all of it."""
 
-    def __init__(self, rng: random.Random, servers: int = SERVERS, engines: Sequence[str] = ENGINES) -> None:
+    def __init__(self, rng: random.Random, servers: int = SERVERS,
+                 engines: Sequence[str] = ENGINES) -> None:
         self.rng = rng
         self.cluster = Cluster()
         self.journal = Journal(self.cluster)
@@ -74,7 +77,9 @@ class System:
             relay.close()
 
     def wait_until_whole(self) -> None:
-        """Every registry names every server and proxy as up; fails if that takes longer than WHOLE_S."""
+        """Every registry names every server and proxy as up; fails if that takes longer than
+        WHOLE_S.
+        """
         everyone = {node.name for node in self.servers + self.proxies}
 
         def is_whole(registry: Node) -> bool:
@@ -84,7 +89,8 @@ class System:
                 return False
             return {e["instance"] for e in endpoints if e["state"] == "up"} == everyone
 
-        self.cluster.wait_until(lambda: all(map(is_whole, self.registries)), WHOLE_S, "the system is whole again")
+        self.cluster.wait_until(lambda: all(map(is_whole, self.registries)), WHOLE_S,
+                                "the system is whole again")
 
     def _registry(self, name: str) -> Node:
         port = str(free_port())
@@ -94,7 +100,8 @@ class System:
 
     def _server(self, name: str) -> Node:
         relay = self._keep(TcpRelay())
-        beats = [self._keep(UdpRelay(registry.process.address, self._rng())) for registry in self.registries]
+        beats = [self._keep(UdpRelay(registry.process.address, self._rng()))
+                 for registry in self.registries]
         return Node(name, lambda: self._start("server.py", self.journal.file, name, relay.address,
                                               [beat.address for beat in beats]), relay, beats)
 
@@ -103,9 +110,11 @@ class System:
         return Node(name, lambda: self._start("proxy.py", f"--engine={engine}", name, relay.address,
                                               self.cluster.registries), relay)
 
-    def _start(self, script: str, what: str, name: str, advertised: Address, registries: Sequence[Address]) -> Process:
+    def _start(self, script: str, what: str, name: str, advertised: Address,
+               registries: Sequence[Address]) -> Process:
         return self.cluster.start_role(script, what, "--port", "0", "--name", name,
-                                       "--advertise", show(advertised), "--registry", ",".join(map(show, registries)))
+                                       "--advertise", show(advertised), "--registry",
+                                       ",".join(map(show, registries)))
 
     def _keep(self, relay: Any) -> Any:
         self._relays.append(relay)
@@ -115,7 +124,7 @@ class System:
         return random.Random(self.rng.getrandbits(64))
 
 
-# ---- faults ---------------------------------------------------------------------------------------------
+# ---- faults --------------------------------------------------------------------------------------
 
 class Fault(NamedTuple):
     """Something that befalls a node: how it begins and how it ends."""
@@ -139,12 +148,14 @@ def _wait_and_restart(node: Node) -> None:
 
 
 def _freeze(node: Node, rng: random.Random) -> None:
-    if sys.platform != "win32":      # which has no such signals
+    # Which has no such signals.
+    if sys.platform != "win32":
         node.process.signal(signal.SIGSTOP)
 
 
 def _thaw(node: Node) -> None:
-    if sys.platform != "win32":      # which has no such signals
+    # Which has no such signals.
+    if sys.platform != "win32":
         node.process.signal(signal.SIGCONT)
 
 
@@ -162,13 +173,15 @@ def _heal_connections(node: Node) -> None:
 
 def _lose_beats(node: Node, rng: random.Random) -> None:
     loss = rng.choice([0.1, 0.3, 0.5])
-    there, back = rng.choice([(loss, loss), (loss, 0.0), (0.0, loss)])      # both ways, or one way only
+    # Both ways, or one way only.
+    there, back = rng.choice([(loss, loss), (loss, 0.0), (0.0, loss)])
     for relay in node.beats:
         relay.loss, relay.answer_loss, relay.duplication, relay.reordering = there, back, loss, loss
 
 
 def _cut_off(node: Node, rng: random.Random) -> None:
-    rng.choice(node.beats).loss = 1.0       # one registry does not hear it at all; the other one does
+    # One registry does not hear it at all; the other one does.
+    rng.choice(node.beats).loss = 1.0
 
 
 def _heal_beats(node: Node) -> None:
@@ -183,13 +196,16 @@ BREAK = Fault("break connections", _break_connections, _heal_connections)
 LOSE = Fault("lose beats", _lose_beats, _heal_beats)
 CUT_OFF = Fault("cut off from a registry", _cut_off, _heal_beats)
 
-IN_THE_PATH = (KILL, DRAIN, FREEZE, BREAK)      # of calls
+# Of calls.
+IN_THE_PATH = (KILL, DRAIN, FREEZE, BREAK)
 OF_REGISTRIES = (KILL, FREEZE)
 OF_BEATS = (LOSE, CUT_OFF)
 
 
 def draw_round(system: System) -> list[tuple[Fault, Node]]:
-    """The faults of one round: up to two nodes in the path of calls, of which one proxy; a registry; some beats."""
+    """The faults of one round: up to two nodes in the path of calls, of which one proxy; a
+    registry; some beats.
+    """
     rng = system.rng
     path = rng.sample(system.servers, rng.randint(0, 2))
     if len(path) < 2 and rng.random() < 0.4:
@@ -197,25 +213,32 @@ def draw_round(system: System) -> list[tuple[Fault, Node]]:
     faults = [(rng.choice(IN_THE_PATH), node) for node in path]
     if rng.random() < 0.3:
         faults.append((rng.choice(OF_REGISTRIES), rng.choice(system.registries)))
-    elif rng.random() < 0.4:        # not with the above: who is cut off from one must reach the other
-        faults += [(rng.choice(OF_BEATS), node) for node in rng.sample(system.servers, 2) if node not in path]
+    # Not with the above: who is cut off from one must reach the other.
+    elif rng.random() < 0.4:
+        faults += [(rng.choice(OF_BEATS), node) for node in rng.sample(system.servers, 2)
+                   if node not in path]
     return faults
 
 
-# ---- callers --------------------------------------------------------------------------------------------
+# ---- callers -------------------------------------------------------------------------------------
 
 class Callers:
-    """Threads that call without a pause, each call with an id of its own, and write down what they were told."""
+    """Threads that call without a pause, each call with an id of its own, and write down what they
+    were told.
+    """
 
     def __init__(self, clients: Sequence[Client], count: int, pace_s: float = 0.0) -> None:
-        self.attempts: Counter[int] = collections.Counter()         # of idempotent calls: how many needed so many
+        # Of idempotent calls: how many needed so many.
+        self.attempts: Counter[int] = collections.Counter()
         self._clients = clients
         self._pace_s = pace_s
         self._ids = itertools.count(1)
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._calls: list[Call] = []            # Guarded by self._lock.
-        self._threads = [threading.Thread(target=self._run, args=(clients[i % len(clients)], i), daemon=True)
+        # Guarded by self._lock.
+        self._calls: list[Call] = []
+        self._threads = [threading.Thread(target=self._run, args=(clients[i % len(clients)], i),
+                                          daemon=True)
                          for i in range(count)]
 
     def start(self) -> None:
@@ -247,12 +270,13 @@ class Callers:
             told, why = NOT_SENT, str(error)
         except OutcomeUnknown as error:
             told, why = UNKNOWN, str(error)
-        except Exception as error:      # a caller must see nothing else: the checker counts it as wrong
+        # A caller must see nothing else: the checker counts it as wrong.
+        except Exception as error:
             told, why = FAILED, repr(error)
         return Call(call_id, idempotent, told, value == call_id, time.monotonic() - started, why)
 
 
-# ---- the run --------------------------------------------------------------------------------------------
+# ---- the run -------------------------------------------------------------------------------------
 
 class Report(NamedTuple):
     """What a run came to."""
@@ -262,9 +286,13 @@ class Report(NamedTuple):
     faults: Counter[str]
 
 
-def run(seed: int, seconds: float, *, servers: int = SERVERS, callers: int = CALLERS, pace_s: float = 0.0,
+def run(seed: int, seconds: float, *, servers: int = SERVERS, callers: int = CALLERS,
+        pace_s: float = 0.0,
         engines: Sequence[str] = ENGINES, say: Callable[[str], None] = lambda line: None) -> Report:
-    """Runs chaos for `seconds` (and the round that has begun by then) and judges it. A proxy for each of `engines`."""
+    """Runs chaos for `seconds` (and the round that has begun by then) and judges it.
+
+    A proxy for each of `engines`.
+    """
     rng = random.Random(seed)
     system = System(rng, servers, engines)
     try:
@@ -277,7 +305,8 @@ def run(seed: int, seconds: float, *, servers: int = SERVERS, callers: int = CAL
         while time.monotonic() < end:
             rounds += 1
             drawn = draw_round(system)
-            say(f"round {rounds}: " + (", ".join(f"{fault.name} {node.name}" for fault, node in drawn) or "calm"))
+            say(f"round {rounds}: "
+                + (", ".join(f"{fault.name} {node.name}" for fault, node in drawn) or "calm"))
             for fault, node in drawn:
                 faults[fault.name] += 1
                 fault.begin(node, rng)

@@ -15,14 +15,17 @@ import time
 from tests.fuzz.targets import TARGETS, run
 
 HANG_S = 30.0
-SHOWN_BYTES = 1000      # of an input
+# Of an input.
+SHOWN_BYTES = 1000
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tests.fuzz", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="for all targets together (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=60.0,
+                        help="for all targets together (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="repeats the inputs of an earlier run")
-    parser.add_argument("target", nargs="*", help=f"default: all of {', '.join(target.name for target in TARGETS)}")
+    parser.add_argument("target", nargs="*",
+                        help=f"default: all of {', '.join(target.name for target in TARGETS)}")
     chosen = parser.parse_args()
     targets = [target for target in TARGETS if target.name in chosen.target or not chosen.target]
     if not targets:
@@ -33,14 +36,16 @@ def main() -> int:
         end = time.monotonic() + chosen.seconds / len(targets)
 
         def goes_on(_: int, end: float = end) -> bool:
-            faulthandler.dump_traceback_later(HANG_S, exit=True)        # each input winds it up again
+            # Each input winds it up again.
+            faulthandler.dump_traceback_later(HANG_S, exit=True)
             return time.monotonic() < end
 
         tally = run(target, seed, goes_on)
         faulthandler.cancel_dump_traceback_later()
         print(f"fuzz: {target.name:<13} seed {seed}: {tally}", flush=True)
         for finding in tally.shown:
-            print(f"\n{len(finding.data)} bytes: {finding.data[:SHOWN_BYTES]!r}\n{finding.why}", flush=True)
+            print(f"\n{len(finding.data)} bytes: {finding.data[:SHOWN_BYTES]!r}\n{finding.why}",
+                  flush=True)
         findings += tally.findings
     return 1 if findings else 0
 

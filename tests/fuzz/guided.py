@@ -20,15 +20,17 @@ from pathlib import Path
 
 from tests.fuzz.mutate import Target
 
-READERS = ("ponte.net.parser", "ponte.net.fields", "ponte.net.framing", "ponte.net.chunked", "ponte.net.target",
-           "ponte.net.known_heads", "ponte.net.message", "ponte.rpc.marshal", "ponte.rpc.plain", "ponte.discovery.beats", "xmlrpc.client", "json.decoder")
+READERS = ("ponte.net.parser", "ponte.net.fields", "ponte.net.framing", "ponte.net.chunked",
+           "ponte.net.target", "ponte.net.known_heads", "ponte.net.message", "ponte.rpc.marshal",
+           "ponte.rpc.plain", "ponte.discovery.beats", "xmlrpc.client", "json.decoder")
 
 
 def main(arguments: Sequence[str]) -> int:
     try:
         atheris = importlib.import_module("atheris")
     except ImportError:
-        print("guided: no atheris for this Python; see the top of tests/fuzz/guided.py", file=sys.stderr)
+        print("guided: no atheris for this Python; see the top of tests/fuzz/guided.py",
+              file=sys.stderr)
         return 2
     with atheris.instrument_imports(include=READERS):
         for reader in READERS:
@@ -36,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     targets: Sequence[Target] = importlib.import_module("tests.fuzz.targets").TARGETS
     chosen = [target for target in targets if arguments and target.name == arguments[0]]
     if not chosen:
-        print(f"guided: name one of {', '.join(target.name for target in targets)}", file=sys.stderr)
+        print(f"guided: name one of {', '.join(target.name for target in targets)}",
+              file=sys.stderr)
         return 2
     target, = chosen
 
@@ -46,9 +49,11 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="ponte-fuzz.") as folder:
         options = seed(Path(folder), target)
         own = [word for word in arguments[1:] if not word.startswith("-")]
-        atheris.Setup([sys.argv[0], *(word for word in arguments[1:] if word.startswith("-")), options[0], *own,
+        atheris.Setup([sys.argv[0], *(word for word in arguments[1:] if word.startswith("-")),
+                       options[0], *own,
                        *options[1:]], check)
-        atheris.Fuzz()          # ends the process
+        # Ends the process.
+        atheris.Fuzz()
     return 0
 
 

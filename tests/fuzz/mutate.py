@@ -6,9 +6,12 @@ import random
 from collections.abc import Sequence
 from typing import Callable, NamedTuple
 
-MAX_BYTES = 64 * 1024       # an input does not grow beyond it, however often it is doubled
-STRETCH = (100, 1000, 10_000)       # times that a piece is repeated, to reach the limits
-FEW = (1, 1, 1, 1, 2, 2, 3, 5, 8)   # mutations of one message: mostly one, so that nothing else hides what it does
+# An input does not grow beyond it, however often it is doubled.
+MAX_BYTES = 64 * 1024
+# Times that a piece is repeated, to reach the limits.
+STRETCH = (100, 1000, 10_000)
+# Mutations of one message: mostly one, so that nothing else hides what it does.
+FEW = (1, 1, 1, 1, 2, 2, 3, 5, 8)
 
 
 class Target(NamedTuple):
@@ -29,8 +32,10 @@ class Mutator:
     def __init__(self, target: Target, rng: random.Random) -> None:
         self._seeds, self._words, self._rng = target.seeds, target.words, rng
         self._ways: Sequence[Callable[[bytes], bytes]] = (
-            self._set_byte, self._flip_bit, self._put_word, self._put_word, self._replace_by_word, self._cut_out,
-            self._repeat, self._splice, self._cut_off, self._change_digit, self._change_case, self._swap_lines,
+            self._set_byte, self._flip_bit, self._put_word, self._put_word, self._replace_by_word,
+            self._cut_out,
+            self._repeat, self._splice, self._cut_off, self._change_digit, self._change_case,
+            self._swap_lines,
             self._stretch)
 
     def draw(self) -> bytes:
@@ -53,7 +58,8 @@ class Mutator:
 
     def _flip_bit(self, data: bytes) -> bytes:
         at = self._place(data)
-        return data[:at] + bytes(byte ^ 1 << self._rng.randrange(8) for byte in data[at:at + 1]) + data[at + 1:]
+        return data[:at] + bytes(byte ^ 1 << self._rng.randrange(8)
+                                 for byte in data[at:at + 1]) + data[at + 1:]
 
     def _put_word(self, data: bytes) -> bytes:
         at = self._place(data)
@@ -83,7 +89,8 @@ class Mutator:
         if not digits:
             return data
         at = self._rng.choice(digits)
-        return data[:at] + self._rng.choice((b"0", b"1", b"9", b"-1", b"+1", b"1_0", b"00", b"99999999999",
+        return data[:at] + self._rng.choice((b"0", b"1", b"9", b"-1", b"+1", b"1_0", b"00",
+                                             b"99999999999",
                                              b"")) + data[at + 1:]
 
     def _change_case(self, data: bytes) -> bytes:
@@ -98,6 +105,7 @@ class Mutator:
 
     def _stretch(self, data: bytes) -> bytes:
         span = self._span(data)
-        if self._rng.random() < 0.8:        # mostly not: long inputs take long
+        # Mostly not: long inputs take long.
+        if self._rng.random() < 0.8:
             return data
         return data[:span.stop] + data[span] * self._rng.choice(STRETCH) + data[span.stop:]

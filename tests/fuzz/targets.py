@@ -13,9 +13,12 @@ from tests.fuzz import beats, documents, messages
 from tests.fuzz.mutate import Mutator, Target
 
 TARGETS: Sequence[Target] = (*messages.TARGETS, *beats.TARGETS, *documents.TARGETS)
-MAX_CHECK_S = 2.0       # of processor time for one input; the slowest take a tenth of a second
-MAX_TRIES = 2000        # to make a finding smaller
-MAX_SHOWN = 3           # findings that are told in full; a mistake is found again and again
+# Of processor time for one input; the slowest take a tenth of a second.
+MAX_CHECK_S = 2.0
+# To make a finding smaller.
+MAX_TRIES = 2000
+# Findings that are told in full; a mistake is found again and again.
+MAX_SHOWN = 3
 
 
 class Finding(NamedTuple):
@@ -44,7 +47,8 @@ class Tally:
             took_s = time.process_time() - began_s
             self.slowest_s = max(self.slowest_s, took_s)
             assert took_s < MAX_CHECK_S, f"took {took_s:.1f} s"
-        except Exception:       # whatever a reader raises is what we are here for
+        # Whatever a reader raises is what we are here for.
+        except Exception:
             self.findings += 1
             if len(self.shown) < MAX_SHOWN:
                 self.shown.append(Finding(smallest(target, data), traceback.format_exc()))
@@ -66,7 +70,8 @@ def run(target: Target, seed: int, goes_on: Callable[[int], bool]) -> Tally:
 
 
 def smallest(target: Target, data: bytes) -> bytes:
-    """A part of the input that still fails: pieces are left out, ever smaller ones, while it does."""
+    """A part of the input that still fails: pieces are left out, ever smaller ones, while it does.
+    """
     size, tries = len(data) // 2, 0
     while size and tries < MAX_TRIES:
         for at in range(0, len(data), size):

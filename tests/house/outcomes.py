@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import unittest
 
-ENDING = "PONTE_TEST_ENDING"        # in the environment: Ending ends its process
+# In the environment: Ending ends its process.
+ENDING = "PONTE_TEST_ENDING"
 
 
 class Mixed(unittest.TestCase):

@@ -33,27 +33,33 @@ class Growth(unittest.TestCase):
 class Verdict(unittest.TestCase):
     """`judge` says what is wrong, in a line for each."""
 
-    def judge(self, kept: Sequence[Sample], deaths: int = 0, ended: int = 0, **came: int) -> list[str]:
+    def judge(self, kept: Sequence[Sample], deaths: int = 0, ended: int = 0,
+              **came: int) -> list[str]:
         lines: list[str] = []
-        well = soak.judge({"server-1": list(kept)}, {"server-2": ended} if ended else {}, {"server-1": deaths},
+        well = soak.judge({"server-1": list(kept)}, {"server-2": ended} if ended else {},
+                          {"server-1": deaths},
                           collections.Counter(came), lines.append, by_growth=True)
         wrong = [line for line in lines if line.startswith("NOT WELL: ")]
         self.assertEqual(well, not wrong)
         return [line[len("NOT WELL: "):] for line in wrong]
 
     def test_a_good_run_is_well(self) -> None:
-        """Some calls that must run once only may end unknown: a server was killed in the middle of them."""
+        """Some calls that must run once only may end unknown: a server was killed in the middle of
+        them.
+        """
         self.assertEqual(self.judge(samples(100, 100), answered=990, OutcomeUnknown=10), [])
 
     def test_each_ill_is_told(self) -> None:
         flat = samples(100, 100)
         for kept, deaths, ended, came, told in (
-                (samples(*range(0, 90_000, 3000)), 0, 0, {"answered": 9}, "server-1: memory_kb grows"),
+                (samples(*range(0, 90_000, 3000)), 0, 0, {"answered": 9},
+                 "server-1: memory_kb grows"),
                 (flat, 2, 0, {"answered": 9}, "server-1: 2 threads died"),
                 (flat, 0, -9, {"answered": 9}, "server-2 has ended (exit code -9)"),
                 (flat, 0, 0, {"answered": 99, "WRONG": 1}, "1 x WRONG"),
                 (flat, 0, 0, {"answered": 99, "NotSent (echo)": 1}, "1 x NotSent (echo)"),
-                (flat, 0, 0, {"answered": 90, "NotSent (once)": 10}, "only 90 of 100 calls were answered"),
+                (flat, 0, 0, {"answered": 90, "NotSent (once)": 10},
+                 "only 90 of 100 calls were answered"),
                 (flat, 0, 0, {}, "only 0 of 0 calls were answered")):
             with self.subTest(told):
                 self.assertEqual(self.judge(kept, deaths, ended, **came), [told])

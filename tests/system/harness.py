@@ -42,11 +42,16 @@ from ponte.net.address import Address
 from ponte.net.pool import Pool
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-START_S = 15.0          # for a process to print its banner; only a machine in trouble takes longer than one second
-KEPT_LINES = 2000       # of what a process prints: a soak would fill the memory with more
-POLL_S = 0.01           # how often a condition is looked at
-PAUSE_S = 0.01          # between two calls of a caller: the machine must have time for what the test is about
-FIXED_PORTS = range(20_000, 30_000)     # below what systems give to outgoing connections: nobody takes it meanwhile
+# For a process to print its banner; only a machine in trouble takes longer than one second.
+START_S = 15.0
+# Of what a process prints: a soak would fill the memory with more.
+KEPT_LINES = 2000
+# How often a condition is looked at.
+POLL_S = 0.01
+# Between two calls of a caller: the machine must have time for what the test is about.
+PAUSE_S = 0.01
+# Below what systems give to outgoing connections: nobody takes it meanwhile.
+FIXED_PORTS = range(20_000, 30_000)
 
 _BANNER = re.compile(r"(?:https?://|listening on )([\w.]+):(\d+)")
 
@@ -79,7 +84,7 @@ def free_port() -> int:
             return port
 
 
-# ---- processes ------------------------------------------------------------------------------------------
+# ---- processes -----------------------------------------------------------------------------------
 
 class Process:
     """One process and all that it has printed. Threads: one for each of its two streams.
@@ -89,9 +94,11 @@ class Process:
 
     def __init__(self, arguments: Sequence[str], environment: dict[str, str] | None = None) -> None:
         self.arguments = list(arguments)
-        self.address: Address = ("", 0)         # known from its banner on
+        # Known from its banner on.
+        self.address: Address = ("", 0)
         self._popen = subprocess.Popen(
-            [sys.executable, "-S", *arguments], cwd=ROOT, env={**os.environ, **(environment or {})}, text=True,
+            [sys.executable, "-S", *arguments], cwd=ROOT,
+            env={**os.environ, **(environment or {})}, text=True,
             encoding="utf-8", errors="replace",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._changed = threading.Condition()
@@ -99,7 +106,8 @@ class Process:
         self._lines: dict[str, collections.deque[str]] = {
             name: collections.deque(maxlen=KEPT_LINES) for name in ("out", "err", "log")}
         self._readers = [threading.Thread(target=self._drain, args=(name, stream), daemon=True)
-                         for name, stream in (("out", self._popen.stdout), ("err", self._popen.stderr))]
+                         for name, stream in (("out", self._popen.stdout),
+                                              ("err", self._popen.stderr))]
         for reader in self._readers:
             reader.start()
 
@@ -180,7 +188,9 @@ class Process:
 
 
 def with_ctrl_c(test: unittest.TestCase) -> None:
-    """Processes of this test can get SIGINT, also if the test runner itself was told to ignore it (`... &`)."""
+    """Processes of this test can get SIGINT, also if the test runner itself was told to ignore it
+    (`... &`).
+    """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         test.addCleanup(signal.signal, signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -196,7 +206,8 @@ class Cluster:
         self.engine = engine
         self.directory = tempfile.mkdtemp(prefix="ponte-test-")
         self.processes: list[Process] = []
-        self.registries: list[Address] = []     # which the processes started from now on are told
+        # Which the processes started from now on are told.
+        self.registries: list[Address] = []
         self._clients: list[Client] = []
         self._pool = Pool()
 
@@ -286,11 +297,13 @@ class Cluster:
 
     def freeze(self, process: Process) -> None:
         """SIGSTOP: it lives, its sockets accept, and nothing answers."""
-        if sys.platform != "win32":      # which has no such signals
+        # Which has no such signals.
+        if sys.platform != "win32":
             process.signal(signal.SIGSTOP)
 
     def thaw(self, process: Process) -> None:
-        if sys.platform != "win32":      # which has no such signals
+        # Which has no such signals.
+        if sys.platform != "win32":
             process.signal(signal.SIGCONT)
 
     # Seeing.
@@ -325,11 +338,13 @@ class Cluster:
 class SystemTest(unittest.TestCase):
     """A test with a cluster, which is cleaned up also on failure. A failing test prints the logs.
 
-    A class whose scenarios do not disturb each other may set `cluster` in `setUpClass` by `share_cluster`.
+    A class whose scenarios do not disturb each other may set `cluster` in `setUpClass` by
+    `share_cluster`.
     """
 
     cluster: Cluster
-    engine = "threads"      # of its proxies
+    # Of its proxies.
+    engine = "threads"
     _shared = False
 
     @classmethod
@@ -360,12 +375,13 @@ class SystemTest(unittest.TestCase):
             self.assertIn(word, text)
 
 
-# ---- a service that keeps a record of its executions ------------------------------------------------------
+# ---- a service that keeps a record of its executions ---------------------------------------------
 
 class Journal:
     """A services file whose every execution appends a line to one file, whichever server runs it.
 
-    `echo(token)` is idempotent and `once(token)` is not; `hold(token)` is not, and does not end by itself.
+    `echo(token)` is idempotent and `once(token)` is not; `hold(token)` is not, and does not end by
+    itself.
     """
 
     TEXT = '''
@@ -460,7 +476,10 @@ class Told(NamedTuple):
 
 
 class Load:
-    """Callers that call one method, again and again, each call with a token of its own. For a `with` block."""
+    """Callers that call one method, again and again, each call with a token of its own.
+
+    For a `with` block.
+    """
 
     _numbers = itertools.count(1)
 
@@ -469,7 +488,8 @@ class Load:
         self._name = name
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._told: list[Told] = []             # Guarded by self._lock.
+        # Guarded by self._lock.
+        self._told: list[Told] = []
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(callers)]
 
     def __enter__(self) -> Load:
@@ -513,7 +533,8 @@ class Load:
             value: Any | Exception
             try:
                 value = self._call(token)
-            except Exception as error:      # the record is what this is for; the test judges it
+            # The record is what this is for; the test judges it.
+            except Exception as error:
                 value = error
             with self._lock:
                 self._told.append(Told(token, value, time.monotonic() - started))

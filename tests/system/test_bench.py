@@ -14,7 +14,8 @@ from bench.processes import ROOT, Stage
 from ponte.net.address import show
 from tests.system.harness import START_S, Process, wait_until
 
-# A program that listens, and knows nothing of standard input; and one that starts it, and a registry, and then hangs.
+# A program that listens, and knows nothing of standard input; and one that starts it, and a
+# registry, and then hangs.
 LISTENER = """
 import socket, time
 listener = socket.create_server(("127.0.0.1", 0))
@@ -54,8 +55,10 @@ class Processes(unittest.TestCase):
             self.assertGreater(sample.errors, 0)
 
     def test_a_section_runs_from_the_command_line(self) -> None:
-        done = subprocess.run([sys.executable, "-m", "bench", "registry", "--quick", "--seconds", "0.2"], cwd=ROOT,
-                              capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+        done = subprocess.run([sys.executable, "-m", "bench", "registry", "--quick", "--seconds",
+                               "0.2"], cwd=ROOT,
+                              capture_output=True, text=True, check=False, timeout=60,
+                              stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"\| 10,000 +\|")
         self.assertRegex(done.stdout, r"\| signed beats/s .*(MET|MISSED) \|")
@@ -72,7 +75,8 @@ class Processes(unittest.TestCase):
     @staticmethod
     def is_free(port: int) -> bool:
         with socket.socket() as sock:
-            sock.settimeout(0.5)        # a queue that is full answers nothing, and is not free either
+            # A queue that is full answers nothing, and is not free either.
+            sock.settimeout(0.5)
             return sock.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 

@@ -26,16 +26,22 @@ class ShortChaos(unittest.TestCase):
     """`python3 -m tests.chaos --minutes 10` is the long one."""
 
     def test_no_call_is_lost_and_none_runs_twice(self) -> None:
-        """Servers and a proxy are killed, frozen, drained and cut off, and beats are lost, under load."""
+        """Servers and a proxy are killed, frozen, drained and cut off, and beats are lost, under
+        load.
+        """
         report = run(SEED, seconds=2, servers=4, callers=8, pace_s=0.002)
         self.assertTrue(report.verdict.ok, f"seed {SEED}\n{report.verdict.table()}")
-        self.assertEqual(report.verdict.idempotent_failed, 0, f"seed {SEED}\n{report.verdict.table()}")
+        self.assertEqual(report.verdict.idempotent_failed, 0,
+                         f"seed {SEED}\n{report.verdict.table()}")
         self.assertGreater(report.verdict.answered, 100)
         self.assertGreaterEqual(sum(report.faults.values()), 2)
 
 
 class TheCheckerCanFail(unittest.TestCase):
-    """Every reply is lost once, after the execution. What must not run twice, does, as soon as a part is missing."""
+    """Every reply is lost once, after the execution.
+
+    What must not run twice, does, as soon as a part is missing.
+    """
 
     CALLS = 5
 
@@ -95,7 +101,8 @@ class TheCheckerCanFail(unittest.TestCase):
             self._start_server(name)
         client = Client("chaos", registries=[self.registry.address])
         self.addCleanup(client.close)
-        wait_until(lambda: len(client.endpoints) == len(self.relays), 5, "the stub sees the servers")
+        wait_until(lambda: len(client.endpoints) == len(self.relays), 5,
+                   "the stub sees the servers")
         return lambda token: client.call("once", token)
 
     def _verdict(self, call: Callable[[str], Any]) -> Verdict:

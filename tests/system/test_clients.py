@@ -26,7 +26,9 @@ TIMEOUT_S = 5.0
 
 
 def talk(address: Address, data: bytes, replies: int) -> list[Reply]:
-    """Sends raw bytes over a connection of its own and reads so many replies, or what comes before its end."""
+    """Sends raw bytes over a connection of its own and reads so many replies, or what comes before
+    its end.
+    """
     parser = ReplyParser()
     read: list[Reply] = []
     with socket.create_connection(address, TIMEOUT_S) as sock:
@@ -44,13 +46,16 @@ def talk(address: Address, data: bytes, replies: int) -> list[Reply]:
 
 
 class AnyClient(SystemTest):
-    """Each test speaks to a server directly and through the proxy: neither may need more than XML-RPC over HTTP."""
+    """Each test speaks to a server directly and through the proxy: neither may need more than XML-
+    RPC over HTTP.
+    """
 
     registry: Process
     server: Process
     proxy: Process
     doors: list[Address]
-    early: Reply                # to a call of an unknown service, while the registry warmed up
+    # To a call of an unknown service, while the registry warmed up.
+    early: Reply
     was_early: bool
 
     @classmethod
@@ -58,16 +63,19 @@ class AnyClient(SystemTest):
         cluster = cls.share_cluster()
         cls.registry = cluster.start_registry()
         cls.server = cluster.start_server(GREETER, "one")
-        cluster.wait_until(lambda: cluster.names("greeter") == ["one"], 3, "the server is in lookup")
+        cluster.wait_until(lambda: cluster.names("greeter") == ["one"], 3,
+                           "the server is in lookup")
         cls.proxy = cluster.start_proxy()
         cls.doors = [cls.server.address, cls.proxy.address]
         cls.early, = talk(cls.proxy.address, UNKNOWN, 1)
         cls.was_early = cluster.lookup("*")["warming"]
 
     def test_the_standard_librarys_client_works_unchanged(self) -> None:
-        """xmlrpc.client.ServerProxy calls functions, gets faults, and reads what there is to call."""
+        """xmlrpc.client.ServerProxy calls functions, gets faults, and reads what there is to call.
+        """
         for host, port in self.doors:
-            with self.subTest(port=port), xmlrpc.client.ServerProxy(f"http://{host}:{port}/greeter") as greeter:
+            with self.subTest(port=port), xmlrpc.client.ServerProxy(
+                f"http://{host}:{port}/greeter") as greeter:
                 self.assertEqual([greeter.hello("Hello") for _ in range(3)], ["World"] * 3)
                 self.assertIn("hello", str(greeter.system.listMethods()))
                 with self.assertRaises(xmlrpc.client.Fault) as caught:
@@ -76,9 +84,12 @@ class AnyClient(SystemTest):
 
     def test_a_server_may_be_told_to_take_several_calls_in_one(self) -> None:
         """--allow-multicall, and the stock MultiCall works."""
-        nowhere = f"127.0.0.1:{free_port()}"        # the other tests shall not meet it
-        server = self.cluster.start_role("server.py", GREETER, "--allow-multicall", "--registry", nowhere)
-        with xmlrpc.client.ServerProxy(f"http://{server.address[0]}:{server.address[1]}") as greeter:
+        # The other tests shall not meet it.
+        nowhere = f"127.0.0.1:{free_port()}"
+        server = self.cluster.start_role("server.py", GREETER, "--allow-multicall", "--registry",
+                                         nowhere)
+        with xmlrpc.client.ServerProxy(
+            f"http://{server.address[0]}:{server.address[1]}") as greeter:
             calls = xmlrpc.client.MultiCall(greeter)
             for text in ("Hello", "you"):
                 calls.hello(text)
@@ -93,7 +104,9 @@ class AnyClient(SystemTest):
 
     @unittest.skipUnless(shutil.which("curl"), "needs curl")
     def test_curl_works(self) -> None:
-        """curl posts a body with a length, in chunks, or after it was told to continue; each gets its answer."""
+        """curl posts a body with a length, in chunks, or after it was told to continue; each gets
+        its answer.
+        """
         body = encode_call("hello", ("Hello",)).decode()
         ways = {"with a length": [], "in chunks": ["-H", "Transfer-Encoding: chunked"],
                 "after 100 Continue": ["-H", "Expect: 100-continue", "--expect100-timeout", "30"],
@@ -102,8 +115,10 @@ class AnyClient(SystemTest):
             for way, options in ways.items():
                 with self.subTest(way, port=port):
                     curl = subprocess.run(
-                        ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "5", *options,
-                         "-H", "Content-Type: text/xml", "--data-binary", body, f"http://{host}:{port}/greeter"],
+                        ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "5",
+                         *options,
+                         "-H", "Content-Type: text/xml", "--data-binary", body,
+                         f"http://{host}:{port}/greeter"],
                         check=True, capture_output=True)
                     self.assertEqual(decode_result(curl.stdout), "World")
 
@@ -111,8 +126,10 @@ class AnyClient(SystemTest):
         """It sends no Host, knows no keep-alive, and reads until the stream ends."""
         body = encode_call("hello", ("Hello",))
         for address in self.doors:
-            with self.subTest(port=address[1]), socket.create_connection(address, TIMEOUT_S) as sock:
-                sock.sendall(b"POST /greeter HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            with self.subTest(port=address[1]), socket.create_connection(address,
+                                                                         TIMEOUT_S) as sock:
+                sock.sendall(b"POST /greeter HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
+                             + body)
                 received = b"".join(iter(lambda s=sock: s.recv(65536), b""))    # type: ignore[misc]
                 self.assertEqual(decode_result(received.partition(b"\r\n\r\n")[2]), "World")
 
@@ -133,7 +150,8 @@ class AnyClient(SystemTest):
     def test_pipelined_requests_are_answered_in_their_order(self) -> None:
         """Twenty requests sent at once get twenty replies, the first one first."""
         names = [f"caller {number}" for number in range(20)]
-        data = b"".join(encode_request("POST", "/greeter", HEADERS, encode_call("hello", (name,))) for name in names)
+        data = b"".join(encode_request("POST", "/greeter", HEADERS, encode_call("hello", (name,)))
+                        for name in names)
         for address in self.doors:
             with self.subTest(port=address[1]):
                 values = [decode_result(reply.body) for reply in talk(address, data, len(names))]
@@ -142,10 +160,12 @@ class AnyClient(SystemTest):
     def test_health_status_and_metrics_are_pages_of_every_role(self) -> None:
         """/health is 200, /status is JSON, /metrics is the Prometheus text format."""
         for process in (self.registry, self.server, self.proxy):
-            data = b"".join(encode_request("GET", f"/{page}", HEADERS, b"") for page in ("health", "status", "metrics"))
+            data = b"".join(encode_request("GET", f"/{page}", HEADERS, b"")
+                            for page in ("health", "status", "metrics"))
             with self.subTest(process.arguments[0]):
                 health, status, metrics = talk(process.address, data, 3)
-                self.assertEqual([reply.status for reply in (health, status, metrics)], [200, 200, 200])
+                self.assertEqual([reply.status for reply in (health, status, metrics)],
+                                 [200, 200, 200])
                 self.assertEqual(health.body.strip(), b"ok")
                 self.assertIsInstance(json.loads(status.body), dict)
                 self.assertTrue(metrics.headers["content-type"].startswith("text/plain"))
@@ -154,17 +174,25 @@ class AnyClient(SystemTest):
                     self.assertRegex(line, r'^ponte_\w+(\{name="[^"\\]*"\})? -?[0-9.e+-]+$')
 
     def test_unknown_services_get_a_404_that_names_the_known_ones(self) -> None:
-        """Not an XML-RPC fault: it is the path that is wrong. While the registry warms up, nobody can say so yet."""
+        """Not an XML-RPC fault: it is the path that is wrong.
+
+        While the registry warms up, nobody can say so yet.
+        """
         if self.was_early:
-            self.assertEqual((self.early.status, self.early.headers.get("not-executed")), (503, "1"))
-        self.cluster.wait_until(lambda: not self.cluster.lookup("*")["warming"], 5, "the registry is warm")
+            self.assertEqual((self.early.status, self.early.headers.get("not-executed")),
+                             (503, "1"))
+        self.cluster.wait_until(lambda: not self.cluster.lookup("*")["warming"], 5,
+                                "the registry is warm")
         refused = self.cluster.wait_until(
-            lambda: [reply for reply in talk(self.proxy.address, UNKNOWN, 1) if reply.status != 503], 1, "it is sure")
+            lambda: [reply for reply in talk(self.proxy.address, UNKNOWN, 1)
+                     if reply.status != 503], 1, "it is sure")
         self.assertEqual(refused[0].status, 404)
         self.assertIn(b"greeter", refused[0].body)
 
     def test_functions_move_over_from_a_standard_library_server(self) -> None:
-        """The functions of a SimpleXMLRPCServer program are a services file once its two server lines are gone."""
+        """The functions of a SimpleXMLRPCServer program are a services file once its two server
+        lines are gone.
+        """
         program = self.cluster.file("adder.py", """
             # from xmlrpc.server import SimpleXMLRPCServer
             from server import idempotent
@@ -185,9 +213,11 @@ class AnyClient(SystemTest):
         self.assertEqual(adder.describe("tea"), {"item": "tea", "times": 1})
 
     def test_the_mark_idempotent_is_the_servers_own_whichever_way_it_is_imported(self) -> None:
-        """`python server.py` runs as __main__; a services file that imports `server` must meet the same module.
+        """`python server.py` runs as __main__; a services file that imports `server` must meet the
+        same module.
 
-        Else `current_instance()` would be empty, and @idempotent unknown to the server that reads it.
+        Else `current_instance()` would be empty, and @idempotent unknown to the server that reads
+        it.
         """
         endpoint, = self.cluster.lookup("greeter")["endpoints"]
         self.assertEqual(endpoint["idempotent"], ["hello", "whoami"])
@@ -202,7 +232,9 @@ class UnusualServices(SystemTest):
         cls.share_cluster().start_registry()
 
     def test_a_function_may_have_an_accent_in_its_name(self) -> None:
-        """Python allows it, and this is a classroom in Portuguese: the server is found, and the function called."""
+        """Python allows it, and this is a classroom in Portuguese: the server is found, and the
+        function called.
+        """
         file = self.cluster.file("portaria.py", """
             from server import idempotent
 
@@ -231,7 +263,9 @@ class UnusualServices(SystemTest):
         self.assertEqual(self.cluster.client("points").mirror(1, 2), {"x": 2, "y": 1})
 
     def test_two_files_may_share_a_third_beside_them(self) -> None:
-        """A program that is split over several files imports them from its own directory, as Python does."""
+        """A program that is split over several files imports them from its own directory, as Python
+        does.
+        """
         self.cluster.file("prices.py", "TEA = 3\n")
         file = self.cluster.file("shop.py", """
             import prices
@@ -255,7 +289,9 @@ class Library(unittest.TestCase):
 
 class FirstCall(SystemTest):
     def test_it_does_not_wait_until_the_registry_is_warm(self) -> None:
-        """A registry and one server, both just started, no proxy: a server is listed, so that it can be called."""
+        """A registry and one server, both just started, no proxy: a server is listed, so that it
+        can be called.
+        """
         self.cluster.start_registry()
         self.cluster.start_servers(GREETER, "one")
         self.assertTrue(self.cluster.lookup("greeter")["warming"])

@@ -46,7 +46,8 @@ class _NoDelay(random.Random):
 class Relayed(unittest.TestCase):
     """stub -> (relay) -> proxy -> (relay) -> server, or stub -> (relay) -> server."""
 
-    engine = "threads"      # of the proxy
+    # Of the proxy.
+    engine = "threads"
 
     def setUp(self) -> None:
         self.executions: Counter[str] = collections.Counter()
@@ -54,8 +55,10 @@ class Relayed(unittest.TestCase):
         self.registry = self._keep(Registry(port=0))
         self.registry.start()
         self.server_relay = self._keep(TcpRelay())
-        self.server = self._keep(Server("cuts", {"any": self._any, "once": self._once}, name="server",
-                                        registries=[self.registry.address], advertise=self.server_relay.address))
+        self.server = self._keep(Server("cuts", {"any": self._any, "once": self._once},
+                                        name="server",
+                                        registries=[self.registry.address],
+                                        advertise=self.server_relay.address))
         self.server.start()
         self.server_relay.target = self.server.address
 
@@ -75,12 +78,14 @@ class Relayed(unittest.TestCase):
     def _client(self, wait_for: str, timeout_s: float = 10.0) -> Client:
         client = self._keep(Client("cuts", registries=[self.registry.address], timeout_s=timeout_s))
         client._balancer.budget, client._balancer.rng = _Endless(), _NoDelay()
-        wait_until(lambda: wait_for in [m.endpoint.instance for m in client._balancer.members], 5, "the client sees")
+        wait_until(lambda: wait_for in [m.endpoint.instance for m in client._balancer.members], 5,
+                   "the client sees")
         return client
 
     def _start_proxy(self) -> TcpRelay:
         relay = self._keep(TcpRelay())
-        proxy = self._keep(Proxy(port=0, name="proxy", engine=self.engine, registries=[self.registry.address],
+        proxy = self._keep(Proxy(port=0, name="proxy", engine=self.engine,
+                                 registries=[self.registry.address],
                                  advertise=relay.address))
         proxy.start()
         relay.target = proxy.address
@@ -90,7 +95,9 @@ class Relayed(unittest.TestCase):
 
 
 class Cuts(Relayed):
-    """Whatever byte was the last one to arrive, the caller gets his value, and what must run once has run once."""
+    """Whatever byte was the last one to arrive, the caller gets his value, and what must run once
+    has run once.
+    """
 
     def _cut_everywhere(self, client: Client, relay: TcpRelay, fate: Callable[[int], Fate]) -> None:
         for method in ("any", "once"):
@@ -103,16 +110,19 @@ class Cuts(Relayed):
                     self.assertEqual(self.executions[token], 1, f"{method} cut at {at}")
                 self.assertGreaterEqual(self.executions[token], 1)
                 if relay.cuts == cuts:
-                    break       # the message was shorter than that
+                    # The message was shorter than that.
+                    break
             self.assertGreater(at, 100)
 
 
 class CutEveryByteWithoutAProxy(Cuts):
     def test_request_to_the_server(self) -> None:
-        self._cut_everywhere(self._client("server"), self.server_relay, lambda at: Fate(cut_request_at=at))
+        self._cut_everywhere(self._client("server"),
+                             self.server_relay, lambda at: Fate(cut_request_at=at))
 
     def test_reply_of_the_server(self) -> None:
-        self._cut_everywhere(self._client("server"), self.server_relay, lambda at: Fate(cut_reply_at=at))
+        self._cut_everywhere(self._client("server"),
+                             self.server_relay, lambda at: Fate(cut_reply_at=at))
 
 
 class CutEveryByte(Cuts):
@@ -126,11 +136,13 @@ class CutEveryByte(Cuts):
 
     def test_request_from_the_proxy_to_the_server(self) -> None:
         self._start_proxy()
-        self._cut_everywhere(self._client("proxy"), self.server_relay, lambda at: Fate(cut_request_at=at))
+        self._cut_everywhere(self._client("proxy"),
+                             self.server_relay, lambda at: Fate(cut_request_at=at))
 
     def test_reply_of_the_server_to_the_proxy(self) -> None:
         self._start_proxy()
-        self._cut_everywhere(self._client("proxy"), self.server_relay, lambda at: Fate(cut_reply_at=at))
+        self._cut_everywhere(self._client("proxy"),
+                             self.server_relay, lambda at: Fate(cut_reply_at=at))
 
 
 class InTime(Relayed):
@@ -138,12 +150,14 @@ class InTime(Relayed):
 
     TIMEOUT_S = 0.15
     MORE_S = 0.05
-    TRIES = 5           # the best of them counts: another process may have had the processor
+    # The best of them counts: another process may have had the processor.
+    TRIES = 5
 
     def _assert_in_time(self, client: Client) -> None:
         for method in ("any", "once"):
             took_s: list[float] = []
-            while len(took_s) < self.TRIES and min(took_s, default=9.0) > self.TIMEOUT_S + self.MORE_S:
+            while len(took_s) < self.TRIES and min(took_s,
+                                                   default=9.0) > self.TIMEOUT_S + self.MORE_S:
                 started = time.monotonic()
                 with contextlib.suppress(NotSent, OutcomeUnknown):
                     client.call(method, "token")
@@ -181,6 +195,7 @@ class InTime(Relayed):
             filler = self._keep(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
-        endpoints = [endpoint._replace(port=full.getsockname()[1]) for endpoint in client._directories[1].endpoints]
+        endpoints = [endpoint._replace(port=full.getsockname()[1])
+                     for endpoint in client._directories[1].endpoints]
         client._balancer.update([], endpoints)
         self._assert_in_time(client)

@@ -11,14 +11,19 @@ from collections.abc import Iterator
 
 from tests.system.harness import Journal, Load, Process, SystemTest
 
-CALLERS = 4             # of each kind; eight together
-SHORT_S = 1.2           # longer than a draining server waits for its peers to leave (0.5 s)
-ENDS_S = 5.0            # SIGTERM to exit: the running calls are short, the grace (10 s) is not needed
+# Of each kind; eight together.
+CALLERS = 4
+# Longer than a draining server waits for its peers to leave (0.5 s).
+SHORT_S = 1.2
+# SIGTERM to exit: the running calls are short, the grace (10 s) is not needed.
+ENDS_S = 5.0
 
 
 @unittest.skipUnless(os.name == "posix", "needs SIGTERM")
 class Drain(SystemTest):
-    """Two servers whose journal tells every execution; the calls of half of the callers are not idempotent."""
+    """Two servers whose journal tells every execution; the calls of half of the callers are not
+    idempotent.
+    """
 
     def setUp(self) -> None:
         super().setUp()
@@ -27,7 +32,9 @@ class Drain(SystemTest):
         self.servers = self.cluster.start_servers(self.journal.file, "one", "two")
 
     def start_loads(self) -> Iterator[Load]:
-        """Eight callers of one stub: half of them make calls that take a while and may not run twice."""
+        """Eight callers of one stub: half of them make calls that take a while and may not run
+        twice.
+        """
         stub = self.cluster.client("journal")
         for method, call in (("echo", stub.echo), ("linger", stub.linger)):
             load = Load(call, CALLERS, method)
@@ -56,12 +63,14 @@ class Drain(SystemTest):
             load.wait_for_calls(10)
 
     def test_a_rolling_restart_behind_two_proxies_loses_no_call(self) -> None:
-        """Each server, then each proxy, is replaced by a younger process of the same name, under load.
+        """Each server, then each proxy, is replaced by a younger process of the same name, under
+        load.
 
         One proxy has threads, the other one events.
         """
         engines = {"left": "threads", "right": "events"}
-        proxies = [self.cluster.start_proxy(name, "--engine", engine) for name, engine in engines.items()]
+        proxies = [self.cluster.start_proxy(name, "--engine", engine)
+                   for name, engine in engines.items()]
         loads = list(self.start_loads())
         for server, name in zip(self.servers, ("one", "two")):
             self.stop(server)
@@ -81,7 +90,9 @@ class Drain(SystemTest):
         self.assert_no_call_was_lost(loads)
 
     def test_a_stock_client_on_a_kept_connection_loses_no_call(self) -> None:
-        """It knows nothing of draining and repeats what fails: a call is refused as a whole, or answered."""
+        """It knows nothing of draining and repeats what fails: a call is refused as a whole, or
+        answered.
+        """
         host, port = self.cluster.start_proxy().address
 
         stub = xmlrpc.client.ServerProxy(f"http://{host}:{port}/journal")
@@ -97,20 +108,27 @@ class Drain(SystemTest):
 @unittest.skipUnless(os.name == "posix", "needs SIGTERM")
 class Grace(SystemTest):
     def test_running_calls_are_given_their_time_and_are_then_cut_off(self) -> None:
-        """One that ends within --grace is answered. Whoever waits for one that takes longer is told: unknown."""
+        """One that ends within --grace is answered.
+
+        Whoever waits for one that takes longer is told: unknown.
+        """
         self.cluster.start_registry()
         journal = Journal(self.cluster)
         patient = self.cluster.start_server(journal.file, "patient")
         host, port = patient.address
         answers: list[object] = []
         with xmlrpc.client.ServerProxy(f"http://{host}:{port}/journal") as stub:
-            thread = threading.Thread(target=lambda: answers.append(stub.work("short", SHORT_S)), daemon=True)
+            thread = threading.Thread(target=lambda: answers.append(stub.work("short", SHORT_S)),
+                                      daemon=True)
             thread.start()
-            self.cluster.wait_until(lambda: journal.executions()["short"], 10, "the short call runs")
+            self.cluster.wait_until(lambda: journal.executions()["short"], 10,
+                                    "the short call runs")
             patient.signal(signal.SIGTERM)
-            self.cluster.wait_until(lambda: self.cluster.names("journal", "up") == [], 3, "it has said that it drains")
+            self.cluster.wait_until(lambda: self.cluster.names("journal", "up") == [], 3,
+                                    "it has said that it drains")
             strict = self.cluster.start_server(journal.file, "strict", "--grace", "0.3")
-            self.cluster.wait_until(lambda: "strict" in self.cluster.names("journal"), 3, "the other is in lookup")
+            self.cluster.wait_until(lambda: "strict" in self.cluster.names("journal"), 3,
+                                    "the other is in lookup")
             caller = self.cluster.start_client("journal", "hold", "long")
             self.cluster.wait_until(lambda: journal.executions()["long"], 10, "the long call runs")
             strict.signal(signal.SIGTERM)

@@ -11,7 +11,8 @@ from ponte.discovery.beats import LEASE_S
 from ponte.net.address import show
 from tests.system.harness import Process, SystemTest
 
-# Programs of their own, so that they share no interpreter with what they flood. They end with their standard input.
+# Programs of their own, so that they share no interpreter with what they flood. They end with their
+# standard input.
 FLOOD = """
 import os, socket, sys, threading
 kind, host, port = sys.argv[1:]
@@ -42,12 +43,16 @@ ended.set()
 
 
 class Floods(SystemTest):
-    """A registry, a server that beats to it, and two floods at the same time, for longer than a lease."""
+    """A registry, a server that beats to it, and two floods at the same time, for longer than a
+    lease.
+    """
 
     def test_no_lease_expires(self) -> None:
-        """The server is on the list all the time; the registry counts the garbage, and answers lookups meanwhile.
+        """The server is on the list all the time; the registry counts the garbage, and answers
+        lookups meanwhile.
 
-        It may be suspect for a moment, where the floods fill every core: a beat may be lost, four in a row are not.
+        It may be suspect for a moment, where the floods fill every core: a beat may be lost, four
+        in a row are not.
         """
         registry = self.cluster.start_registry()
         self.cluster.start_servers("services/greeter.py", "steady")

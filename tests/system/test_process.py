@@ -29,13 +29,16 @@ from tests.system.harness import (
 GREETER, BANK = "services/greeter.py", "services/bank.py"
 EXIT_USAGE, EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 2, 3, 4, 5
 CTRL_C_S = 2.0
-AT_ONCE = 3                 # processes that start; more would take the processors from other tests
-NOBODY = "127.0.0.1:9"      # the port "discard", where nothing listens
+# Processes that start; more would take the processors from other tests.
+AT_ONCE = 3
+# The port "discard", where nothing listens.
+NOBODY = "127.0.0.1:9"
 on_posix = unittest.skipUnless(os.name == "posix", "needs POSIX signals")
 
 
 class Mistakes(SystemTest):
-    """What a user gets wrong ends the process with one clear line, exit code 2, and no traceback."""
+    """What a user gets wrong ends the process with one clear line, exit code 2, and no traceback.
+    """
 
     def setUp(self) -> None:
         super().setUp()
@@ -46,7 +49,9 @@ class Mistakes(SystemTest):
             check()
 
     def expect_usage_error(self, *arguments: str, names: str) -> None:
-        """Starts a process, to be judged at the end of the test: so a few of them start at the same time."""
+        """Starts a process, to be judged at the end of the test: so a few of them start at the same
+        time.
+        """
         if len(self.expected) == AT_ONCE:
             self.expected.pop(0)()
         process = self.cluster.start(*arguments)
@@ -57,7 +62,8 @@ class Mistakes(SystemTest):
                 last = process.err.strip().splitlines()[-1]
                 self.assertRegex(last, names)
                 self.assertNotIn("Traceback", process.err)
-                if not process.err.startswith("usage:"):        # argparse shows first how it would be right
+                # Argparse shows first how it would be right.
+                if not process.err.startswith("usage:"):
                     self.assert_one_line(process.err)
 
         self.expected.append(check)
@@ -79,23 +85,30 @@ class Mistakes(SystemTest):
         self.expect_usage_error("server.py", GREETER, "--port", tcp, names=rf"\b{tcp}\b.*--port")
 
     def test_a_services_file_that_cannot_be_served_is_named_with_the_reason(self) -> None:
-        """Missing, not Python, failing while it is imported, ending the process, empty, private, or too much."""
+        """Missing, not Python, failing while it is imported, ending the process, empty, private, or
+        too much.
+        """
         files = {
             "broken.py": ("def hello(:\n", "broken.py.*SyntaxError"),
-            "failing.py": ("raise ValueError('two\\nlines')\n", "failing.py.*ValueError: two lines"),
+            "failing.py": ("raise ValueError('two\\nlines')\n",
+                           "failing.py.*ValueError: two lines"),
             "leaving.py": ("import sys\nsys.exit(0)\n", "leaving.py.*SystemExit"),
             "missing_module.py": ("import no_such_module\n", "missing_module.py.*no_such_module"),
             "empty.py": ("", "empty.py.*no public function"),
             "private.py": ("def _hidden(): pass\n", "private.py.*no public function"),
-            "only_imports.py": ("from os.path import join\n", "only_imports.py.*no public function"),
+            "only_imports.py": ("from os.path import join\n",
+                                "only_imports.py.*no public function"),
             "keyword.py": ("def f(*, key): pass\n", "keyword"),
             "not-a-name.py": ("def f(): pass\n", "not-a-name.py"),
             "crowd.py": ("from server import idempotent\n" + "".join(
-                f"@idempotent\ndef a_function_with_quite_a_long_name_{n}(): pass\n" for n in range(40)), "idempotent"),
+                f"@idempotent\ndef a_function_with_quite_a_long_name_{n}(): pass\n"
+                for n in range(40)), "idempotent"),
         }
-        self.expect_usage_error("server.py", "services/no_such_file.py", names="services/no_such_file.py.*no such file")
+        self.expect_usage_error("server.py", "services/no_such_file.py",
+                                names="services/no_such_file.py.*no such file")
         for name, (text, expected) in files.items():
-            self.expect_usage_error("server.py", self.cluster.file(name, text), "--registry", NOBODY, names=expected)
+            self.expect_usage_error("server.py", self.cluster.file(name, text), "--registry",
+                                    NOBODY, names=expected)
 
     def test_options_that_cannot_be_meant_are_named(self) -> None:
         """Also by the client: exit code 2 says that nothing was called."""
@@ -104,15 +117,22 @@ class Mistakes(SystemTest):
         self.expect_usage_error("proxy.py", "--balance", "luck", names="--balance.*luck")
         self.expect_usage_error("server.py", names="file")
         self.expect_usage_error("server.py", GREETER, "--name", "two words", names="two words")
-        self.expect_usage_error("server.py", GREETER, "--registry", "4100", names="--registry.*4100.*HOST:PORT")
-        self.expect_usage_error("server.py", GREETER, "--registry", "no.such.host.invalid:1", names="no.such.host")
-        self.expect_usage_error("server.py", GREETER, "--registry", "127.0.0.1:9,[::1]:9", names="--registry")
-        self.expect_usage_error("server.py", GREETER, "--key-file", "no_such_key", names="--key-file.*no_such_key")
+        self.expect_usage_error("server.py", GREETER, "--registry", "4100",
+                                names="--registry.*4100.*HOST:PORT")
+        self.expect_usage_error("server.py", GREETER, "--registry", "no.such.host.invalid:1",
+                                names="no.such.host")
+        self.expect_usage_error("server.py", GREETER, "--registry", "127.0.0.1:9,[::1]:9",
+                                names="--registry")
+        self.expect_usage_error("server.py", GREETER, "--key-file", "no_such_key",
+                                names="--key-file.*no_such_key")
         self.expect_usage_error("client.py", "greeter", names="method")
-        self.expect_usage_error("client.py", "greeter", "hello", "--timeout", "soon", names="--timeout.*soon")
-        self.expect_usage_error("client.py", "greeter", "hello", "--registry", NOBODY, "--repeat", "-1",
+        self.expect_usage_error("client.py", "greeter", "hello", "--timeout", "soon",
+                                names="--timeout.*soon")
+        self.expect_usage_error("client.py", "greeter", "hello", "--registry", NOBODY, "--repeat",
+                                "-1",
                                 names="--repeat.*-1")
-        self.expect_usage_error("client.py", "greeter", "add", "12345678901", "--registry", NOBODY, names="XML-RPC")
+        self.expect_usage_error("client.py", "greeter", "add", "12345678901", "--registry", NOBODY,
+                                names="XML-RPC")
 
     def test_nobody_listens_beyond_this_machine_without_a_key(self) -> None:
         """The line says both ways on; with either of them the process starts."""
@@ -130,13 +150,17 @@ class Mistakes(SystemTest):
         """The line is what to type. Also where the environment names the file."""
         key = self.cluster.file("key", "the key of this test\n")
         os.chmod(key, 0o640)
-        self.expect_usage_error("registry.py", "--port", "0", "--key-file", key, names=f"chmod 600 {key}")
-        process = self.cluster.start("registry.py", "--port", "0", environment={"PONTE_KEY_FILE": key})
+        self.expect_usage_error("registry.py", "--port", "0", "--key-file", key,
+                                names=f"chmod 600 {key}")
+        process = self.cluster.start("registry.py", "--port", "0",
+                                     environment={"PONTE_KEY_FILE": key})
         self.assertEqual(process.wait(START_S), 2, process.log)
         self.assert_one_line(process.err, f"chmod 600 {key}")
 
     def test_a_key_is_made_by_command(self) -> None:
-        """And is at once good for the next command, which is printed; a second time it is not overwritten."""
+        """And is at once good for the next command, which is printed; a second time it is not
+        overwritten.
+        """
         path = os.path.join(self.cluster.directory, "new.key")
         made = self.cluster.start("registry.py", "--make-key", path)
         self.assertEqual(made.wait(START_S), 0, made.log)
@@ -145,12 +169,15 @@ class Mistakes(SystemTest):
         self.expect_usage_error("registry.py", "--make-key", path, names="exists")
 
     def test_a_key_that_is_too_short_is_refused(self) -> None:
-        self.expect_usage_error("registry.py", "--port", "0", "--key-file", self.cluster.file("key", "short\n"),
+        self.expect_usage_error("registry.py", "--port", "0", "--key-file",
+                                self.cluster.file("key", "short\n"),
                                 names="--key-file.*16")
 
 
 class ClientCommand(SystemTest):
-    """The exit codes of client.py: 0 a value, 3 a fault, 4 not executed; 5 is with the servers that are killed."""
+    """The exit codes of client.py: 0 a value, 3 a fault, 4 not executed; 5 is with the servers that
+    are killed.
+    """
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -185,22 +212,28 @@ class ClientCommand(SystemTest):
         self.assert_one_line(client.err, "not executed", "no registry answers", NOBODY)
 
     def test_a_value_that_the_console_cannot_show_is_no_error(self) -> None:
-        """The call has been answered: exit code 2, which says that nothing was called, would be a lie."""
-        client = self.cluster.run_client("greeter", "hello", "Zoë", environment={"PYTHONIOENCODING": "ascii"})
+        """The call has been answered: exit code 2, which says that nothing was called, would be a
+        lie.
+        """
+        client = self.cluster.run_client("greeter", "hello", "Zoë",
+                                         environment={"PYTHONIOENCODING": "ascii"})
         self.assertEqual(client.wait(0), 0, client.log)
         self.assertIn("Hello, Zo", client.out)
 
     def test_repeat_and_trace_show_each_call_and_each_attempt(self) -> None:
-        client = self.cluster.run_client("greeter", "hello", "Hello", "--repeat", "3", "--every", "0.01", "--trace")
+        client = self.cluster.run_client("greeter", "hello", "Hello", "--repeat", "3", "--every",
+                                         "0.01", "--trace")
         self.assertEqual((client.wait(0), client.out), (0, "World\n" * 3))
-        self.assertEqual(len(re.findall(r"attempt: proxy at 127.0.0.1:\d+: answered by one \([\d.]+ ms\)", client.err)),
+        self.assertEqual(len(re.findall(
+            r"attempt: proxy at 127.0.0.1:\d+: answered by one \([\d.]+ ms\)", client.err)),
                          3, client.err)
 
     @on_posix
     def test_ctrl_c_ends_a_repeating_client(self) -> None:
         """At once and without a traceback; 130 is what a shell expects of it."""
         with_ctrl_c(self)
-        client = self.cluster.start_client("greeter", "hello", "Hello", "--repeat", "0", "--every", "60")
+        client = self.cluster.start_client("greeter", "hello", "Hello", "--repeat", "0", "--every",
+                                           "60")
         client.wait_for_line("World", START_S)
         client.signal(signal.SIGINT)
         self.assertIn(client.wait(CTRL_C_S), (0, 130))
@@ -209,7 +242,8 @@ class ClientCommand(SystemTest):
 
 @on_posix
 class CtrlC(SystemTest):
-    TRIES = 3           # the best of them counts: another process may have had the processor
+    # The best of them counts: another process may have had the processor.
+    TRIES = 3
 
     def assert_ends(self, process: Process) -> None:
         self.assertEqual(process.wait(START_S), 0, process.log)
@@ -225,7 +259,9 @@ class CtrlC(SystemTest):
         self.assertLessEqual(took_s[-1], within_s, took_s)
 
     def test_every_role_ends_within_two_seconds(self) -> None:
-        """With clients connected, a call that does not end by itself, and the registry stopped first."""
+        """With clients connected, a call that does not end by itself, and the registry stopped
+        first.
+        """
         self.assert_takes(CTRL_C_S, self.stop_every_role)
 
     def stop_every_role(self) -> float:
@@ -262,7 +298,9 @@ class CtrlC(SystemTest):
 
 @on_posix
 class SignalAtAnyMoment(SystemTest):
-    """A signal handler runs between any two steps of the main thread, also while that one holds a lock."""
+    """A signal handler runs between any two steps of the main thread, also while that one holds a
+    lock.
+    """
 
     PROGRAM = """
         import faulthandler, os, signal, sys
@@ -289,13 +327,17 @@ class SignalAtAnyMoment(SystemTest):
     """
 
     def test_it_stops_the_process(self) -> None:
-        """SIGTERM comes at the first, second, third... line that waiting runs through, here and in the library."""
+        """SIGTERM comes at the first, second, third... line that waiting runs through, here and in
+        the library.
+        """
         program = self.cluster.start("-c", textwrap.dedent(self.PROGRAM))
         self.assertEqual(program.wait(4 * START_S), 0, program.log)
 
 
 class Registration(SystemTest):
-    """One registry with a key; servers with the same key, another one, or none; and one whose registry is missing."""
+    """One registry with a key; servers with the same key, another one, or none; and one whose
+    registry is missing.
+    """
 
     registry: Process
     lonely: Process
@@ -309,18 +351,21 @@ class Registration(SystemTest):
         cls.addClassCleanup(cls.silent.close)
         cls.silent.bind(("127.0.0.1", free_port()))
         cluster = cls.share_cluster()
-        cls.right, wrong = (cluster.file(name, f"the {name} key of the test\n") for name in ("right", "wrong"))
+        cls.right, wrong = (cluster.file(name, f"the {name} key of the test\n")
+                            for name in ("right", "wrong"))
         cls.lonely = cluster.start_role("server.py", GREETER, "--name", "lonely", "--registry",
                                         cls.where_nobody_answers())
         cls.registry = cluster.start_registry("--key-file", cls.right)
-        cls.locked_out = [cluster.start_server(BANK, "wrong", "--key-file", wrong), cluster.start_server(BANK, "none")]
+        cls.locked_out = [cluster.start_server(BANK, "wrong", "--key-file", wrong),
+                          cluster.start_server(BANK, "none")]
 
     @classmethod
     def where_nobody_answers(cls) -> str:
         return f"127.0.0.1:{cls.silent.getsockname()[1]}"
 
     def listed(self) -> list[Address]:
-        return [(endpoint["host"], endpoint["port"]) for endpoint in self.cluster.lookup("greeter")["endpoints"]]
+        return [(endpoint["host"], endpoint["port"])
+                for endpoint in self.cluster.lookup("greeter")["endpoints"]]
 
     def start_twin(self) -> Process:
         twin = self.cluster.start_server(GREETER, "twin", "--key-file", self.right)
@@ -332,7 +377,8 @@ class Registration(SystemTest):
         host, port = self.lonely.address
         with xmlrpc.client.ServerProxy(f"http://{host}:{port}") as greeter:
             self.assertEqual(greeter.hello("Hello"), "World")
-        self.lonely.wait_for_line(f"lonely: no registry answers at {self.where_nobody_answers()}", 4)
+        self.lonely.wait_for_line(f"lonely: no registry answers at {self.where_nobody_answers()}",
+                                  4)
         port = self.silent.getsockname()[1]
         self.silent.close()
         self.cluster.start_role("registry.py", "--port", str(port))
@@ -341,9 +387,12 @@ class Registration(SystemTest):
         self.assertEqual([endpoint["instance"] for endpoint in listed], ["lonely"])
 
     def test_only_servers_with_the_registrys_key_are_listed(self) -> None:
-        """One with the same key is, through a proxy that has it too; one with another key, or none, never is."""
+        """One with the same key is, through a proxy that has it too; one with another key, or none,
+        never is.
+        """
         self.cluster.start_server(BANK, "same", "--key-file", self.right)
-        self.cluster.wait_until(lambda: self.cluster.names("bank") == ["same"], 3, "the one with the key is in lookup")
+        self.cluster.wait_until(lambda: self.cluster.names("bank") == ["same"], 3,
+                                "the one with the key is in lookup")
         self.cluster.start_proxy("proxy", "--key-file", self.right)
         self.assertEqual(self.cluster.run_client("bank", "balance", "ana").out, "0\n")
         for server in self.locked_out:
@@ -363,23 +412,28 @@ class Registration(SystemTest):
 
 
 @on_posix
-@unittest.skipUnless(sys.platform == "linux" and (os.cpu_count() or 1) > 1, "needs Linux, and cores to choose from")
+@unittest.skipUnless(sys.platform == "linux" and (os.cpu_count() or 1) > 1,
+                     "needs Linux, and cores to choose from")
 class Cores(SystemTest):
-    """An interpreter runs one thread at a time: on one core its threads pass the turn on for less."""
+    """An interpreter runs one thread at a time: on one core its threads pass the turn on for less.
+    """
 
     def cores_of(self, process: Process) -> int:
         """How many cores the threads of a process may use, all of them together."""
-        if sys.platform != "linux":         # nobody else has these calls; so says the type checker, too
+        # Nobody else has these calls; so says the type checker, too.
+        if sys.platform != "linux":
             return 0
         threads = [int(name) for name in os.listdir(f"/proc/{process.pid}/task")]
         return len(frozenset().union(*map(os.sched_getaffinity, threads)))
 
     def test_our_own_code_stays_on_one_core_and_functions_may_use_all(self) -> None:
         registry = self.cluster.start_registry()
-        proxy, wide_proxy = self.cluster.start_proxy("one"), self.cluster.start_proxy("all", "--cores", "all")
+        proxy, wide_proxy = self.cluster.start_proxy("one"), self.cluster.start_proxy(
+            "all", "--cores", "all")
         server, narrow_server = (self.cluster.start_server(GREETER, name, *options)
                                  for name, options in (("all", ()), ("one", ("--cores", "one"))))
-        self.assertEqual([1, 1, 1], [self.cores_of(process) for process in (registry, proxy, narrow_server)])
+        self.assertEqual([1, 1, 1],
+                         [self.cores_of(process) for process in (registry, proxy, narrow_server)])
         for process in (wide_proxy, server):
             self.assertGreater(self.cores_of(process), 1)
 
@@ -406,9 +460,12 @@ class Parent(SystemTest):
     """
 
     def test_all_end_when_it_is_killed_even_one_that_is_frozen(self) -> None:
-        """End of file on standard input; a stopped process group that has become an orphan is woken by Linux."""
+        """End of file on standard input; a stopped process group that has become an orphan is woken
+        by Linux.
+        """
         arguments = ["freeze"] if sys.platform == "linux" else []
-        runner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(self.RUNNER), *arguments], cwd=ROOT, text=True,
+        runner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(self.RUNNER), *arguments],
+                                  cwd=ROOT, text=True,
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(runner.wait)
         self.addCleanup(runner.kill)
@@ -424,7 +481,9 @@ class Parent(SystemTest):
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process that is not our child still runs; a zombie that nobody has reaped yet does not."""
+    """Whether a process that is not our child still runs; a zombie that nobody has reaped yet does
+    not.
+    """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -432,12 +491,15 @@ def is_alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:         # it has just ended, or this system has no /proc
+    # It has just ended, or this system has no /proc.
+    except OSError:
         return not os.path.isdir("/proc/self")
 
 
 def kill_if_ours(pid: int) -> None:
-    """Ends a process that a failing test has left behind; not one that has been given its number since."""
+    """Ends a process that a failing test has left behind; not one that has been given its number
+    since.
+    """
     try:
         with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
             ours = "--until-eof" in file.read()

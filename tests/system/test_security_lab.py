@@ -20,7 +20,8 @@ from tests.system.harness import (
     with_ctrl_c,
 )
 
-PRINTS_S = 10.0         # for a terminal to print what it shall
+# For a terminal to print what it shall.
+PRINTS_S = 10.0
 TERMINAL = re.compile(r"terminal (\d)( prints)?")
 
 
@@ -31,7 +32,10 @@ def read() -> str:
 
 @unittest.skipUnless(os.name == "posix", "presses Ctrl-C by a signal")
 class Lab(SystemTest):
-    """Real processes. Only the registry's port is another, so that two runs do not meet; files stand in a folder."""
+    """Real processes.
+
+    Only the registry's port is another, so that two runs do not meet; files stand in a folder.
+    """
 
     def setUp(self) -> None:
         super().setUp()
@@ -54,12 +58,16 @@ class Lab(SystemTest):
                     self.terminals[terminal] = process
                     self.expect(process, command.output)
                 else:
-                    self.assertEqual(process.wait(START_S), 2 if "exit code 2" in block.notes else 0, process.log)
-                    self.assertEqual(page.difference(self.local(command.output), process.log.splitlines()[1:]), "")
+                    self.assertEqual(process.wait(START_S),
+                                     2 if "exit code 2" in block.notes else 0, process.log)
+                    self.assertEqual(page.difference(self.local(command.output),
+                                                     process.log.splitlines()[1:]), "")
         self.assertGreater(typed, 10)
 
     def follow(self, notes: Sequence[str]) -> str:
-        """Does what the comments before a block say; returns the terminal that it belongs to, "" for none."""
+        """Does what the comments before a block say; returns the terminal that it belongs to, ""
+        for none.
+        """
         terminal = ""
         for note in notes:
             if note.startswith("Ctrl-C in terminal "):
@@ -89,7 +97,8 @@ class Lab(SystemTest):
         def missing() -> str:
             lines = process.log.splitlines()[1:]
             wanted = self.local(shown)
-            begins = next((at for at, line in enumerate(lines) if page.same(line) == page.same(wanted[0])), 0)
+            begins = next((at for at, line in enumerate(lines)
+                           if page.same(line) == page.same(wanted[0])), 0)
             return str(page.difference(wanted, lines[begins:], to_be_continued=True))
 
         try:
@@ -103,7 +112,8 @@ class Lab(SystemTest):
     def here(self, text: str) -> str:
         """What stands on the page, with the port and the folder of this run."""
         for file in ("thief.py", "lab.key"):
-            text = re.sub(rf"(?<!# )\b{re.escape(file)}", os.path.join(self.cluster.directory, file), text)
+            text = re.sub(rf"(?<!# )\b{re.escape(file)}",
+                          os.path.join(self.cluster.directory, file), text)
         return re.sub(r"\b4100\b", self.port, text)
 
 
