@@ -114,8 +114,8 @@ class Attackers:
             sock.connect(self._address)
             sock.sendall(self._opening)
             sock.setblocking(False)
-        # Turned away.
         except OSError:
+            # Turned away.
             sock.close()
         else:
             self._sockets.append(sock)

@@ -157,8 +157,8 @@ def call_until(stopped: threading.Event, call: Callable[[], int],
         began = time.perf_counter()
         try:
             attempts = call()
-        # Whatever it is, it is a call that failed: the table counts them.
         except Exception:
+            # Whatever it is, it is a call that failed: the table counts them.
             attempts = 0
         took.append((attempts, (time.perf_counter() - began) * 1000))
 

@@ -38,7 +38,9 @@ from client import Client, NotSent, OutcomeUnknown
 from ponte.net.address import Address, show
 from ponte.process.logs import thread_deaths
 from tests.fuzz.messages import REQUEST_SEEDS
-from tests.system.harness import Cluster, Journal, Process
+from tests.system.cluster import Cluster
+from tests.system.harness import Process
+from tests.system.journal import Journal
 
 SAMPLE_S = 5.0
 # Of the time: until the memory of calls is full, the pools have met their peak...
@@ -233,8 +235,8 @@ class Soak:
                 else:
                     sock.sendall(b"x")
                 dripping.append(sock)
-            # Its time was over: a new one will take its place.
             except OSError:
+                # Its time was over: a new one will take its place.
                 if sock:
                     sock.close()
         for sock in dripping:

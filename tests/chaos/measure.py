@@ -13,7 +13,9 @@ from typing import Callable
 from client import Client
 from lab.checker import judge, percentile
 from tests.chaos.run import WHOLE_S, Callers
-from tests.system.harness import Cluster, Journal, Process
+from tests.system.cluster import Cluster
+from tests.system.harness import Process
+from tests.system.journal import Journal
 from tests.test_simulation import expiries, predicted_expiries
 
 SERVERS = 3
@@ -53,8 +55,8 @@ def kills(count: int, say: Callable[[str], None]) -> bool:
                 number += 1
                 try:
                     call(client, f"{caller}-{number}")
-                # Each is a failed idempotent call: none may come.
                 except Exception as error:
+                    # Each is a failed idempotent call: none may come.
                     failed.append(error)
 
         threads = [threading.Thread(target=load, args=(caller,)) for caller in range(CALLERS)]

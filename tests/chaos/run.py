@@ -28,7 +28,9 @@ from lab.checker import FAILED, NOT_SENT, UNKNOWN, VALUE, Call, Verdict, judge
 from lab.tcp_relay import TcpRelay, healthy, random_fates
 from lab.udp_relay import UdpRelay
 from ponte.net.address import Address, show
-from tests.system.harness import Cluster, Journal, Process, free_port
+from tests.system.cluster import Cluster
+from tests.system.harness import Process, free_port
+from tests.system.journal import Journal
 
 SERVERS = 5
 CALLERS = 16
@@ -270,8 +272,8 @@ class Callers:
             told, why = NOT_SENT, str(error)
         except OutcomeUnknown as error:
             told, why = UNKNOWN, str(error)
-        # A caller must see nothing else: the checker counts it as wrong.
         except Exception as error:
+            # A caller must see nothing else: the checker counts it as wrong.
             told, why = FAILED, repr(error)
         return Call(call_id, idempotent, told, value == call_id, time.monotonic() - started, why)
 

@@ -47,8 +47,8 @@ class Tally:
             took_s = time.process_time() - began_s
             self.slowest_s = max(self.slowest_s, took_s)
             assert took_s < MAX_CHECK_S, f"took {took_s:.1f} s"
-        # Whatever a reader raises is what we are here for.
         except Exception:
+            # Whatever a reader raises is what we are here for.
             self.findings += 1
             if len(self.shown) < MAX_SHOWN:
                 self.shown.append(Finding(smallest(target, data), traceback.format_exc()))

@@ -25,7 +25,8 @@ from proxy import ENGINES, Proxy
 from registry import Registry
 from server import Server, idempotent
 from tests.net.certificates import Certificates, needs_openssl
-from tests.system.harness import START_S, SystemTest, wait_until
+from tests.system.cluster import SystemTest
+from tests.system.harness import START_S, wait_until
 
 PATIENCE_S = 5.0
 MIB = 2 ** 20

@@ -1,4 +1,4 @@
-"""The measurements run, count what is no answer, and leave no process behind."""
+"""The measurements run, count errors as errors, and leave no process behind."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bench.processes import ROOT, Stage
 from ponte.net.address import show
 from tests.system.harness import START_S, Process, wait_until
 
-# A program that listens, and knows nothing of standard input; and one that starts it, and a
-# registry, and then hangs.
+# A program that listens, and does not end when its standard input does.
 LISTENER = """
 import socket, time
 listener = socket.create_server(("127.0.0.1", 0))
 print("listening on 127.0.0.1:%d" % listener.getsockname()[1], flush=True)
 time.sleep(60)
 """
+# A measurement that starts LISTENER and a registry, and then hangs.
 PARENT = """
 import sys, time
 from bench.processes import LISTENS, Stage
@@ -35,6 +35,7 @@ time.sleep(60)
 
 class Processes(unittest.TestCase):
     def test_our_load_and_ponte_agree_on_every_call(self) -> None:
+        """A load on a server and on a proxy counts calls, and no error."""
         with Stage() as stage:
             registry = stage.registry()
             server = stage.server("server-1", [registry])
@@ -48,6 +49,7 @@ class Processes(unittest.TestCase):
                 self.assertLessEqual(sample.p50_ms, sample.p99_ms)
 
     def test_what_is_no_call_counts_as_an_error(self) -> None:
+        """A reply 404 is an error, not a call."""
         with Stage() as stage:
             registry = stage.registry()
             sample = wrk.by_ours(f"http://{show(registry.address)}/nothing", 1, 0.1)
@@ -55,16 +57,15 @@ class Processes(unittest.TestCase):
             self.assertGreater(sample.errors, 0)
 
     def test_a_section_runs_from_the_command_line(self) -> None:
-        done = subprocess.run([sys.executable, "-m", "bench", "registry", "--quick", "--seconds",
-                               "0.2"], cwd=ROOT,
-                              capture_output=True, text=True, check=False, timeout=60,
-                              stdin=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "bench", "registry", "--quick", "--seconds", "0.2"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
+                              timeout=60, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"\| 10,000 +\|")
         self.assertRegex(done.stdout, r"\| signed beats/s .*(MET|MISSED) \|")
 
     def test_a_process_ends_when_the_measurement_is_killed(self) -> None:
-        """Also one that is not ours to teach: it is kept on a leash."""
+        """So does a program that is not Ponte's: bench/leash.py ends it."""
         parent = Process(["-c", PARENT, LISTENER])
         self.addCleanup(parent.close)
         started = parent.wait_for_line(r"started (\d+) (\d+)", START_S)
@@ -75,7 +76,7 @@ class Processes(unittest.TestCase):
     @staticmethod
     def is_free(port: int) -> bool:
         with socket.socket() as sock:
-            # A queue that is full answers nothing, and is not free either.
+            # A listener whose queue is full does not answer: that port is not free either.
             sock.settimeout(0.5)
             return sock.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 

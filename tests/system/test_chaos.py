@@ -1,4 +1,7 @@
-"""Chaos in short: a seeded run with real processes; and the proof that the checker would see a double execution."""
+"""Chaos in short: a seeded run with real processes.
+
+And the proof that the checker would see a call that runs twice.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,10 @@ SEED = 20
 
 
 class ShortChaos(unittest.TestCase):
-    """`python3 -m tests.chaos --minutes 10` is the long one."""
+    """The long run is `python3 -m tests.chaos --minutes 10`."""
 
     def test_no_call_is_lost_and_none_runs_twice(self) -> None:
-        """Servers and a proxy are killed, frozen, drained and cut off, and beats are lost, under
-        load.
+        """Under load, servers and a proxy are killed, frozen, drained and cut off; beats are lost.
         """
         report = run(SEED, seconds=2, servers=4, callers=8, pace_s=0.002)
         self.assertTrue(report.verdict.ok, f"seed {SEED}\n{report.verdict.table()}")
@@ -38,9 +40,9 @@ class ShortChaos(unittest.TestCase):
 
 
 class TheCheckerCanFail(unittest.TestCase):
-    """Every reply is lost once, after the execution.
+    """The first reply of every call is lost, after the execution.
 
-    What must not run twice, does, as soon as a part is missing.
+    With one part of the protection missing, calls that must not run twice do run twice.
     """
 
     CALLS = 5

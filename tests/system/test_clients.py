@@ -1,4 +1,4 @@
-"""System tests: any XML-RPC client in any language works, against a server and through the proxy."""
+"""Any XML-RPC client in any language works, with a server and through the proxy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from ponte.net.parser import ReplyParser
 from ponte.rpc.marshal import decode_result, encode_call
 from registry import Registry
 from server import Server
-from tests.system.harness import Journal, Process, SystemTest, free_port
+from tests.system.cluster import SystemTest
+from tests.system.harness import Process, free_port
+from tests.system.journal import Journal
 
 GREETER = "services/greeter.py"
 HEADERS = {"Host": "127.0.0.1", "Content-Type": "text/xml"}
@@ -26,9 +28,7 @@ TIMEOUT_S = 5.0
 
 
 def talk(address: Address, data: bytes, replies: int) -> list[Reply]:
-    """Sends raw bytes over a connection of its own and reads so many replies, or what comes before
-    its end.
-    """
+    """Sends raw bytes over a new connection; reads `replies` replies, fewer if it ends earlier."""
     parser = ReplyParser()
     read: list[Reply] = []
     with socket.create_connection(address, TIMEOUT_S) as sock:
@@ -46,15 +46,16 @@ def talk(address: Address, data: bytes, replies: int) -> list[Reply]:
 
 
 class AnyClient(SystemTest):
-    """Each test speaks to a server directly and through the proxy: neither may need more than XML-
-    RPC over HTTP.
+    """Each test calls a server directly, and through the proxy.
+
+    Neither may need more from a client than XML-RPC over HTTP.
     """
 
     registry: Process
     server: Process
     proxy: Process
     doors: list[Address]
-    # To a call of an unknown service, while the registry warmed up.
+    # The reply to a call of an unknown service, and whether the registry was still warming up then.
     early: Reply
     was_early: bool
 
@@ -84,12 +85,12 @@ class AnyClient(SystemTest):
 
     def test_a_server_may_be_told_to_take_several_calls_in_one(self) -> None:
         """--allow-multicall, and the stock MultiCall works."""
-        # The other tests shall not meet it.
+        # No registry listens there, so that the other tests do not find this server.
         nowhere = f"127.0.0.1:{free_port()}"
-        server = self.cluster.start_role("server.py", GREETER, "--allow-multicall", "--registry",
-                                         nowhere)
-        with xmlrpc.client.ServerProxy(
-            f"http://{server.address[0]}:{server.address[1]}") as greeter:
+        server = self.cluster.start_role("server.py", GREETER, "--allow-multicall",
+                                         "--registry", nowhere)
+        host, port = server.address
+        with xmlrpc.client.ServerProxy(f"http://{host}:{port}") as greeter:
             calls = xmlrpc.client.MultiCall(greeter)
             for text in ("Hello", "you"):
                 calls.hello(text)
@@ -104,9 +105,7 @@ class AnyClient(SystemTest):
 
     @unittest.skipUnless(shutil.which("curl"), "needs curl")
     def test_curl_works(self) -> None:
-        """curl posts a body with a length, in chunks, or after it was told to continue; each gets
-        its answer.
-        """
+        """curl posts a body with a length, in chunks, or after 100 Continue; each is answered."""
         body = encode_call("hello", ("Hello",)).decode()
         ways = {"with a length": [], "in chunks": ["-H", "Transfer-Encoding: chunked"],
                 "after 100 Continue": ["-H", "Expect: 100-continue", "--expect100-timeout", "30"],
@@ -116,8 +115,7 @@ class AnyClient(SystemTest):
                 with self.subTest(way, port=port):
                     curl = subprocess.run(
                         ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "5",
-                         *options,
-                         "-H", "Content-Type: text/xml", "--data-binary", body,
+                         *options, "-H", "Content-Type: text/xml", "--data-binary", body,
                          f"http://{host}:{port}/greeter"],
                         check=True, capture_output=True)
                     self.assertEqual(decode_result(curl.stdout), "World")
@@ -125,11 +123,11 @@ class AnyClient(SystemTest):
     def test_an_http_1_0_client_is_answered_and_its_connection_ends(self) -> None:
         """It sends no Host, knows no keep-alive, and reads until the stream ends."""
         body = encode_call("hello", ("Hello",))
+        head = b"POST /greeter HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
         for address in self.doors:
-            with self.subTest(port=address[1]), socket.create_connection(address,
-                                                                         TIMEOUT_S) as sock:
-                sock.sendall(b"POST /greeter HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
-                             + body)
+            with self.subTest(port=address[1]), \
+                    socket.create_connection(address, TIMEOUT_S) as sock:
+                sock.sendall(head + body)
                 received = b"".join(iter(lambda s=sock: s.recv(65536), b""))    # type: ignore[misc]
                 self.assertEqual(decode_result(received.partition(b"\r\n\r\n")[2]), "World")
 
@@ -174,9 +172,9 @@ class AnyClient(SystemTest):
                     self.assertRegex(line, r'^ponte_\w+(\{name="[^"\\]*"\})? -?[0-9.e+-]+$')
 
     def test_unknown_services_get_a_404_that_names_the_known_ones(self) -> None:
-        """Not an XML-RPC fault: it is the path that is wrong.
+        """Not an XML-RPC fault: the path is wrong.
 
-        While the registry warms up, nobody can say so yet.
+        While the registry warms up, the proxy does not know that yet, and refuses with 503.
         """
         if self.was_early:
             self.assertEqual((self.early.status, self.early.headers.get("not-executed")),
@@ -185,14 +183,12 @@ class AnyClient(SystemTest):
                                 "the registry is warm")
         refused = self.cluster.wait_until(
             lambda: [reply for reply in talk(self.proxy.address, UNKNOWN, 1)
-                     if reply.status != 503], 1, "it is sure")
+                     if reply.status != 503], 1, "the proxy knows the services")
         self.assertEqual(refused[0].status, 404)
         self.assertIn(b"greeter", refused[0].body)
 
     def test_functions_move_over_from_a_standard_library_server(self) -> None:
-        """The functions of a SimpleXMLRPCServer program are a services file once its two server
-        lines are gone.
-        """
+        """A SimpleXMLRPCServer program without its two server lines is a services file."""
         program = self.cluster.file("adder.py", """
             # from xmlrpc.server import SimpleXMLRPCServer
             from server import idempotent
@@ -213,11 +209,10 @@ class AnyClient(SystemTest):
         self.assertEqual(adder.describe("tea"), {"item": "tea", "times": 1})
 
     def test_the_mark_idempotent_is_the_servers_own_whichever_way_it_is_imported(self) -> None:
-        """`python server.py` runs as __main__; a services file that imports `server` must meet the
-        same module.
+        """A services file imports the same module `server` as the one that runs.
 
-        Else `current_instance()` would be empty, and @idempotent unknown to the server that reads
-        it.
+        `python3 server.py` runs as __main__. With a second copy of the module, `current_instance()`
+        would be empty, and the server would not see the mark of @idempotent.
         """
         endpoint, = self.cluster.lookup("greeter")["endpoints"]
         self.assertEqual(endpoint["idempotent"], ["hello", "whoami"])
@@ -225,16 +220,14 @@ class AnyClient(SystemTest):
 
 
 class UnusualServices(SystemTest):
-    """What a user may well write in a services file."""
+    """What a user may write in a services file."""
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.share_cluster().start_registry()
 
     def test_a_function_may_have_an_accent_in_its_name(self) -> None:
-        """Python allows it, and this is a classroom in Portuguese: the server is found, and the
-        function called.
-        """
+        """Python allows it, and classes in Portuguese use it: the function can be called."""
         file = self.cluster.file("portaria.py", """
             from server import idempotent
 
@@ -246,7 +239,7 @@ class UnusualServices(SystemTest):
         self.assertEqual(self.cluster.client("portaria").call("saudação", "Zé"), "Olá, Zé")
 
     def test_a_services_file_may_define_dataclasses(self) -> None:
-        """They look up their module in sys.modules where annotations are strings."""
+        """A dataclass looks up its module in sys.modules, where annotations are strings."""
         file = self.cluster.file("points.py", """
             from __future__ import annotations
             import dataclasses
@@ -263,9 +256,7 @@ class UnusualServices(SystemTest):
         self.assertEqual(self.cluster.client("points").mirror(1, 2), {"x": 2, "y": 1})
 
     def test_two_files_may_share_a_third_beside_them(self) -> None:
-        """A program that is split over several files imports them from its own directory, as Python
-        does.
-        """
+        """A program of several files imports them from its own directory, as Python does."""
         self.cluster.file("prices.py", "TEA = 3\n")
         file = self.cluster.file("shop.py", """
             import prices
@@ -279,7 +270,7 @@ class UnusualServices(SystemTest):
 
 class Library(unittest.TestCase):
     def test_a_client_made_right_after_its_server_finds_it(self) -> None:
-        """The first lines that anybody writes: no pause between them, and no retry by hand."""
+        """These are the first lines that a user writes: without a pause, and without a retry."""
         for _ in range(5):
             with Registry(port=0) as registry, \
                     Server("notes", {"echo": lambda text: text}, registries=[registry.address]), \
@@ -289,9 +280,7 @@ class Library(unittest.TestCase):
 
 class FirstCall(SystemTest):
     def test_it_does_not_wait_until_the_registry_is_warm(self) -> None:
-        """A registry and one server, both just started, no proxy: a server is listed, so that it
-        can be called.
-        """
+        """A registry and a server have just started, without a proxy: the server can be called."""
         self.cluster.start_registry()
         self.cluster.start_servers(GREETER, "one")
         self.assertTrue(self.cluster.lookup("greeter")["warming"])

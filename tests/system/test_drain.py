@@ -9,7 +9,10 @@ import unittest
 import xmlrpc.client
 from collections.abc import Iterator
 
-from tests.system.harness import Journal, Load, Process, SystemTest
+from tests.system.cluster import SystemTest
+from tests.system.harness import Process
+from tests.system.journal import Journal
+from tests.system.load import Load
 
 # Of each kind; eight together.
 CALLERS = 4
@@ -55,8 +58,8 @@ class Drain(SystemTest):
         for load in loads:
             self.assertEqual(load.failed[:3], [])
             self.assertEqual(load.mixed_up[:3], [])
-        for told in loads[-1].told:
-            self.assertEqual(runs[told.token], 1, told)
+        for result in loads[-1].results:
+            self.assertEqual(runs[result.token], 1, result)
 
     def wait_for_calls(self, loads: list[Load]) -> None:
         for load in loads:

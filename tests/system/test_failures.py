@@ -11,7 +11,10 @@ import xmlrpc.client
 
 from client import Client, OutcomeUnknown, Trace
 from lab.tcp_relay import Fate, TcpRelay
-from tests.system.harness import Journal, Load, Process, SystemTest, free_port
+from tests.system.cluster import SystemTest
+from tests.system.harness import Process, free_port
+from tests.system.journal import Journal
+from tests.system.load import Load
 
 # Of a call, the default.
 TIMEOUT_S = 5.0
@@ -221,8 +224,8 @@ class SharedClient(SystemTest):
                 token = f"{caller}-{number}"
                 try:
                     value = self.stub.echo(token)
-                # Each is a failure of the test.
                 except Exception as error:
+                    # Each is a failure of the test.
                     value = error
                 if value != token:
                     wrong.append((token, value))

@@ -9,7 +9,8 @@ import urllib.request
 
 from ponte.discovery.beats import LEASE_S
 from ponte.net.address import show
-from tests.system.harness import Process, SystemTest
+from tests.system.cluster import SystemTest
+from tests.system.harness import Process
 
 # Programs of their own, so that they share no interpreter with what they flood. They end with their
 # standard input.

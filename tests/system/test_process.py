@@ -15,16 +15,9 @@ import xmlrpc.client
 from typing import Callable
 
 from ponte.net.address import Address
-from tests.system.harness import (
-    ROOT,
-    START_S,
-    Journal,
-    Process,
-    SystemTest,
-    free_port,
-    wait_until,
-    with_ctrl_c,
-)
+from tests.system.cluster import SystemTest
+from tests.system.harness import ROOT, START_S, Process, free_port, wait_until, with_ctrl_c
+from tests.system.journal import Journal
 
 GREETER, BANK = "services/greeter.py", "services/bank.py"
 EXIT_USAGE, EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 2, 3, 4, 5
@@ -491,8 +484,8 @@ def is_alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
-    # It has just ended, or this system has no /proc.
     except OSError:
+        # It has just ended, or this system has no /proc.
         return not os.path.isdir("/proc/self")
 
 

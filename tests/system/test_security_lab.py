@@ -10,15 +10,8 @@ import unittest
 from collections.abc import Sequence
 
 from tests.house.pages import NAMED, is_a_test, page
-from tests.system.harness import (
-    ROOT,
-    START_S,
-    Process,
-    SystemTest,
-    free_port,
-    wait_until,
-    with_ctrl_c,
-)
+from tests.system.cluster import SystemTest
+from tests.system.harness import ROOT, START_S, Process, free_port, wait_until, with_ctrl_c
 
 # For a terminal to print what it shall.
 PRINTS_S = 10.0
