@@ -67,7 +67,8 @@ class Load:
     @property
     def mixed_up(self) -> list[Result]:
         """Calls that got the reply of another call."""
-        return [result for result in self.results if not result.failed and result.value != result.token]
+        return [result for result in self.results
+                if not result.failed and result.value != result.token]
 
     @property
     def slowest_s(self) -> float:
@@ -76,7 +77,8 @@ class Load:
     def wait_for_calls(self, more: int, within_s: float = 10.0) -> None:
         """Waits until that many more calls have ended."""
         goal = len(self.results) + more
-        wait_until(lambda: len(self.results) >= goal, within_s, f"{more} more calls of {self._name}")
+        wait_until(lambda: len(self.results) >= goal, within_s,
+                   f"{more} more calls of {self._name}")
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE_S):

@@ -72,11 +72,10 @@ class AnyClient(SystemTest):
         cls.was_early = cluster.lookup("*")["warming"]
 
     def test_the_standard_librarys_client_works_unchanged(self) -> None:
-        """xmlrpc.client.ServerProxy calls functions, gets faults, and reads what there is to call.
-        """
+        """xmlrpc.client.ServerProxy calls functions, gets faults, and lists the functions."""
         for host, port in self.doors:
-            with self.subTest(port=port), xmlrpc.client.ServerProxy(
-                f"http://{host}:{port}/greeter") as greeter:
+            with self.subTest(port=port), \
+                    xmlrpc.client.ServerProxy(f"http://{host}:{port}/greeter") as greeter:
                 self.assertEqual([greeter.hello("Hello") for _ in range(3)], ["World"] * 3)
                 self.assertIn("hello", str(greeter.system.listMethods()))
                 with self.assertRaises(xmlrpc.client.Fault) as caught:

@@ -1,4 +1,4 @@
-"""System tests: whoever is told to stop (SIGTERM) leaves without losing a call."""
+"""A server or a proxy that is stopped by SIGTERM leaves without losing a call."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from tests.system.harness import Process
 from tests.system.journal import Journal
 from tests.system.load import Load
 
-# Of each kind; eight together.
+# Callers of each kind: eight together.
 CALLERS = 4
-# Longer than a draining server waits for its peers to leave (0.5 s).
+# Seconds of a call: longer than a draining server waits for callers to close connections (0.5 s).
 SHORT_S = 1.2
-# SIGTERM to exit: the running calls are short, the grace (10 s) is not needed.
+# Seconds from SIGTERM to the end of the process: its calls are short, so it needs no grace (10 s).
 ENDS_S = 5.0
 
 
 @unittest.skipUnless(os.name == "posix", "needs SIGTERM")
 class Drain(SystemTest):
-    """Two servers whose journal tells every execution; the calls of half of the callers are not
-    idempotent.
-    """
+    """Two servers with a journal of their executions. Half of the callers' calls must run once."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -35,9 +33,7 @@ class Drain(SystemTest):
         self.servers = self.cluster.start_servers(self.journal.file, "one", "two")
 
     def start_loads(self) -> Iterator[Load]:
-        """Eight callers of one stub: half of them make calls that take a while and may not run
-        twice.
-        """
+        """Eight callers of one stub: half of them make slow calls that are not idempotent."""
         stub = self.cluster.client("journal")
         for method, call in (("echo", stub.echo), ("linger", stub.linger)):
             load = Load(call, CALLERS, method)
@@ -45,13 +41,13 @@ class Drain(SystemTest):
             yield load.__enter__()
 
     def stop(self, process: Process) -> None:
-        """SIGTERM; it must say goodbye and end in order."""
+        """Sends SIGTERM; the process must end in order, with exit code 0."""
         process.signal(signal.SIGTERM)
         self.assertEqual(process.wait(ENDS_S), 0, process.log)
         self.assertIn("stopped (SIGTERM)\n", process.out)
 
     def assert_no_call_was_lost(self, loads: list[Load]) -> None:
-        """Each was answered, also those that may not run twice, and these ran once."""
+        """Each was answered; those that are not idempotent have run once."""
         for load in loads:
             load.__exit__()
         runs = self.journal.executions()
@@ -66,10 +62,9 @@ class Drain(SystemTest):
             load.wait_for_calls(10)
 
     def test_a_rolling_restart_behind_two_proxies_loses_no_call(self) -> None:
-        """Each server, then each proxy, is replaced by a younger process of the same name, under
-        load.
+        """Under load, each server and each proxy is replaced by a new process of the same name.
 
-        One proxy has threads, the other one events.
+        One proxy has the engine threads, the other one events.
         """
         engines = {"left": "threads", "right": "events"}
         proxies = [self.cluster.start_proxy(name, "--engine", engine)
@@ -86,18 +81,18 @@ class Drain(SystemTest):
         self.assert_no_call_was_lost(loads)
 
     def test_a_server_that_stubs_call_directly_loses_no_call_either(self) -> None:
-        """Without a proxy it is the stub that must see that a server drains, and hang up."""
+        """Without a proxy, the stub must see that a server drains, and close its connections."""
         loads = list(self.start_loads())
         self.stop(self.servers[0])
         self.wait_for_calls(loads)
         self.assert_no_call_was_lost(loads)
 
     def test_a_stock_client_on_a_kept_connection_loses_no_call(self) -> None:
-        """It knows nothing of draining and repeats what fails: a call is refused as a whole, or
-        answered.
+        """It knows nothing of draining, and sends again what fails.
+
+        So each of its requests is either answered, or refused before it runs.
         """
         host, port = self.cluster.start_proxy().address
-
         stub = xmlrpc.client.ServerProxy(f"http://{host}:{port}/journal")
         load = Load(stub.once, 1, "stock")
         self.addCleanup(stub("close"))
@@ -111,9 +106,9 @@ class Drain(SystemTest):
 @unittest.skipUnless(os.name == "posix", "needs SIGTERM")
 class Grace(SystemTest):
     def test_running_calls_are_given_their_time_and_are_then_cut_off(self) -> None:
-        """One that ends within --grace is answered.
+        """A call that ends within --grace is answered.
 
-        Whoever waits for one that takes longer is told: unknown.
+        The outcome of a call that takes longer is unknown.
         """
         self.cluster.start_registry()
         journal = Journal(self.cluster)
@@ -128,7 +123,7 @@ class Grace(SystemTest):
                                     "the short call runs")
             patient.signal(signal.SIGTERM)
             self.cluster.wait_until(lambda: self.cluster.names("journal", "up") == [], 3,
-                                    "it has said that it drains")
+                                    "the registry knows that it drains")
             strict = self.cluster.start_server(journal.file, "strict", "--grace", "0.3")
             self.cluster.wait_until(lambda: "strict" in self.cluster.names("journal"), 3,
                                     "the other is in lookup")

@@ -1,4 +1,4 @@
-"""System tests: what callers feel, and what runs, when processes die, freeze, come back, or lose a reply."""
+"""Processes die, freeze and come back, replies are lost: what callers see, and what has run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.system.harness import Process, free_port
 from tests.system.journal import Journal
 from tests.system.load import Load
 
-# Of a call, the default.
+# Seconds: the default timeout of a call.
 TIMEOUT_S = 5.0
-# Of its first attempt: a proxy that hides a failure does so within it.
+# Seconds that the first attempt may take of it: a proxy hides a failure within this time.
 SHARE_S = TIMEOUT_S / 2
 NAMES = ("one", "two", "three")
 COMPUTE_S = 5.0
@@ -46,15 +46,17 @@ class Failures(SystemTest):
         self.assertEqual(load.failed[:3], [])
         self.assertEqual(load.mixed_up[:3], [])
 
-    def assert_ran_as_told(self, load: Load) -> None:
-        """Of calls that are not idempotent: a value means one run, an unknown outcome one or none.
+    def assert_ran_as_reported(self, load: Load) -> None:
+        """For calls that are not idempotent, where the stub reports a value or an unknown outcome.
+
+        A value means one execution, an unknown outcome one or none.
         """
         runs = self.journal.executions()
-        for told in load.told:
-            if isinstance(told.value, OutcomeUnknown):
-                self.assertLessEqual(runs[told.token], 1, told)
+        for result in load.results:
+            if isinstance(result.value, OutcomeUnknown):
+                self.assertLessEqual(runs[result.token], 1, result)
             else:
-                self.assertEqual((told.value, runs[told.token]), (told.token, 1), told)
+                self.assertEqual((result.value, runs[result.token]), (result.token, 1), result)
 
     def is_listed(self, name: str) -> bool:
         return name in self.cluster.names("journal")
@@ -62,11 +64,11 @@ class Failures(SystemTest):
 
 class ServerKilled(Failures):
     def test_a_server_that_dies_under_load_fails_no_idempotent_call_and_doubles_none(self) -> None:
-        """kill -9 of one of three under eight callers: four may run twice and never fail; four
-        never run twice.
+        """kill -9 of one of three servers, under eight callers.
 
-        Nobody waits for the dead one longer than a first attempt may take; it is out of lookup
-        within 2.5 s.
+        Four make idempotent calls, which never fail. Four make others, which never run twice. No
+        call waits for the dead server longer than its first attempt may take. That server is out
+        of lookup within 2.5 s.
         """
         with Load(self.stub.echo, 4, "echo") as echo, Load(self.stub.linger, 4, "linger") as linger:
             self.cluster.kill(self.servers["two"])
@@ -75,14 +77,13 @@ class ServerKilled(Failures):
             echo.wait_for_calls(100)
             linger.wait_for_calls(20)
         self.assert_no_failure(echo)
-        self.assert_ran_as_told(linger)
+        self.assert_ran_as_reported(linger)
         self.assertLessEqual(len(linger.failed), 4,
-                             "one call of each caller, at most, was at the dead server")
+                             "at most one call of each caller was at the dead server")
         self.assertLess(max(echo.slowest_s, linger.slowest_s), SHARE_S)
 
     def test_a_call_that_may_have_run_on_a_dead_server_is_not_run_again(self) -> None:
-        """Not idempotent, executed, reply never sent: the caller is told that nobody knows, and it
-        ran once.
+        """Not idempotent, executed, and no reply was sent: the outcome is unknown, and it ran once.
         """
         caller = self.cluster.start_client("journal", "hold", "token", "--timeout", "10")
         self.cluster.wait_until(lambda: self.journal.executions()["token"], 10, "the call runs")
@@ -97,11 +98,10 @@ class ServerKilled(Failures):
 @can_freeze
 class ServerFrozen(Failures):
     def test_a_frozen_server_is_passed_over_and_comes_back(self) -> None:
-        """SIGSTOP under load: others answer within the caller's timeout, and it leaves lookup
-        within 3 s.
+        """SIGSTOP under load: other servers answer in time, and it is out of lookup within 3 s.
 
-        Within 1 s of SIGCONT it is back, with a sequence that the registry accepts; what was sent
-        to it meanwhile does not run twice.
+        Within 1 s of SIGCONT it is back, with a sequence that the registry accepts. Calls that were
+        sent to it while it was frozen do not run twice.
         """
         with Load(self.stub.echo, 6, "echo") as echo, Load(self.stub.once, 2, "once") as once:
             self.cluster.freeze(self.servers["two"])
@@ -111,30 +111,29 @@ class ServerFrozen(Failures):
             self.cluster.thaw(self.servers["two"])
             self.cluster.wait_until(lambda: "two" in self.cluster.names("journal", "up"), 1,
                                     "the server is back")
-            self.cluster.wait_until(lambda: len(once.told) > 20, 5, "calls go on")
+            self.cluster.wait_until(lambda: len(once.results) > 20, 5, "calls go on")
         self.assert_no_failure(echo)
         self.assertLess(echo.slowest_s, SHARE_S)
-        self.assert_ran_as_told(once)
+        self.assert_ran_as_reported(once)
         before = self.journal.instances()["two"]
-        self.cluster.wait_until(lambda: self.stub.whoami() == "two", 5, "it is given calls again")
+        self.cluster.wait_until(lambda: self.stub.whoami() == "two", 5, "it gets calls again")
         self.assertGreaterEqual(self.journal.instances()["two"], before)
 
 
 class RegistryLost(Failures):
     def test_calls_go_on_while_the_registry_is_replaced_and_when_it_is_gone_for_good(self) -> None:
-        """Killed and started again, empty, on the same port: no call fails, and its table is whole
-        within 1 s.
+        """No call fails, and a new registry on the same port knows all servers within 1 s.
 
-        Killed for good: calls go on. Even a server may die then: the last view and rule R suffice.
+        When the registry is killed for good, calls go on. Even a server may die then: the last view
+        and rule R are enough.
         """
         with Load(self.stub.echo, 4, "echo") as echo, Load(self.stub.once, 4, "once") as once:
             self.cluster.kill(self.registry)
             once.wait_for_calls(50)
             replaced = self.cluster.start_registry(port=self.registry.address[1])
-            self.cluster.wait_until(lambda: sorted(self.cluster.names("journal", "up"))
-                                    == sorted(NAMES)
-                                    and self.cluster.names("proxy") == ["proxy"], 1,
-                                    "the table is whole")
+            self.cluster.wait_until(
+                lambda: (sorted(self.cluster.names("journal", "up")) == sorted(NAMES)
+                         and self.cluster.names("proxy") == ["proxy"]), 1, "the table is whole")
             self.cluster.wait_until(lambda: not self.cluster.lookup("*")["warming"], 4,
                                     "the registry is warm")
             once.wait_for_calls(50)
@@ -145,12 +144,10 @@ class RegistryLost(Failures):
             self.cluster.kill(self.servers["one"])
             echo.wait_for_calls(50)
         self.assert_no_failure(echo)
-        self.assert_ran_as_told(once)
+        self.assert_ran_as_reported(once)
 
     def test_a_proxy_that_starts_while_the_registry_warms_up_denies_no_service(self) -> None:
-        """The registry knows nobody yet, and neither does the new proxy: the stub's calls are
-        answered elsewhere.
-        """
+        """The new registry and the new proxy know no server yet: the stub's calls go elsewhere."""
         with Load(self.stub.echo, 4, "echo") as echo:
             self.cluster.kill(self.registry)
             self.cluster.start_registry(port=self.registry.address[1])
@@ -161,13 +158,13 @@ class RegistryLost(Failures):
 
 class ProxyKilled(Failures):
     def test_the_stub_goes_to_another_proxy_and_then_to_the_servers(self) -> None:
-        """Both proxies die, one after the other, under load: no idempotent call fails, none runs
-        twice unasked.
+        """Under load, both proxies die, one after the other.
 
-        One has threads, the other one events.
+        No idempotent call fails, and no other call runs twice. One proxy has the engine threads,
+        the other one events.
         """
         second = self.cluster.start_proxy("second", "--engine", "events")
-        # By whom; a proxy that has died is tried now and then, until its lease ends.
+        # The instances that have answered. A dead proxy is tried now and then until its lease ends.
         answered: list[str] = []
 
         def note(trace: Trace) -> None:
@@ -180,7 +177,7 @@ class ProxyKilled(Failures):
         with Load(stub.echo, 4, "echo") as echo, Load(stub.once, 4, "once") as once:
             self.cluster.kill(self.proxy)
             echo.wait_for_calls(50)
-            self.assertEqual(set(answered[-20:]) & set(NAMES), set(), "one proxy suffices")
+            self.assertEqual(set(answered[-20:]) & set(NAMES), set(), "one proxy is enough")
             self.cluster.kill(second)
             echo.wait_for_calls(50)
             once.wait_for_calls(50)
@@ -188,13 +185,12 @@ class ProxyKilled(Failures):
                          "the servers are called directly")
         self.assert_no_failure(echo)
         self.assertLess(echo.slowest_s, SHARE_S)
-        self.assert_ran_as_told(once)
+        self.assert_ran_as_reported(once)
 
     def test_all_calls_that_a_dying_proxy_held_are_made_again(self) -> None:
-        """Sixteen callers of one stub are inside the only proxy when it dies: each gets its answer
-        from a server.
+        """Sixteen calls of one stub are in the only proxy when it dies: servers answer all of them.
 
-        A retry budget is against storms; one retry for each call in flight, once, is none.
+        The retry budget prevents storms. One retry for each call in flight is no storm.
         """
         with Load(self.stub.dwell, 16, "dwell") as dwell:
             self.cluster.kill(self.proxy)
@@ -203,9 +199,7 @@ class ProxyKilled(Failures):
 
 
 class SharedClient(SystemTest):
-    """Sixteen threads, one stub, and its connections to three servers: no proxy, whose business it
-    is not.
-    """
+    """Sixteen threads share one stub and its connections to three servers, without a proxy."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -215,7 +209,7 @@ class SharedClient(SystemTest):
         self.stub = self.cluster.client("journal")
 
     def test_sixteen_threads_share_one_client_for_10000_calls(self) -> None:
-        """No error, and everybody gets the reply to his own call."""
+        """No error, and each call gets its own reply."""
         calls = 10_000
         wrong: list[tuple[str, object]] = []
 
@@ -225,7 +219,7 @@ class SharedClient(SystemTest):
                 try:
                     value = self.stub.echo(token)
                 except Exception as error:
-                    # Each is a failure of the test.
+                    # Any error makes the test fail.
                     value = error
                 if value != token:
                     wrong.append((token, value))
@@ -240,8 +234,7 @@ class SharedClient(SystemTest):
 
 
 class ReplyLost(SystemTest):
-    """A server that is reached through a relay, which hangs up when a call has run but before its
-    reply arrives.
+    """A server behind a relay, which cuts the connection after the call, before the reply arrives.
     """
 
     def setUp(self) -> None:
@@ -259,10 +252,7 @@ class ReplyLost(SystemTest):
                                 "the server is in lookup")
 
     def runs_when_replies_are_lost(self, stub: Client, method: str) -> list[int]:
-        """Calls twice, losing one reply and then two; each is answered all the same.
-
-        How often each has run.
-        """
+        """Calls twice, losing one reply and then two; both are answered. How often each has run."""
         tokens = [f"{method}-{next(self.numbers)}" for _ in range(2)]
         for lost, token in enumerate(tokens, 1):
             cuts = self.relay.cuts
@@ -272,9 +262,7 @@ class ReplyLost(SystemTest):
         return [self.journal.executions()[token] for token in tokens]
 
     def test_it_is_asked_for_again_and_the_call_runs_once(self) -> None:
-        """Through the proxy and without it, one reply lost or two: a call that is not idempotent
-        runs once.
-        """
+        """A call that is not idempotent runs once, through a proxy and without, for each loss."""
         self.assertEqual(self.runs_when_replies_are_lost(self.cluster.client("journal"), "once"),
                          [1, 1])
         self.cluster.start_proxy()
@@ -285,14 +273,15 @@ class ReplyLost(SystemTest):
         self.assertEqual(set(traces), {"proxy"})
 
     def test_an_idempotent_call_is_answered_too_and_may_run_again(self) -> None:
-        """Nobody remembers it: with its reply lost once it runs twice, lost twice three times."""
+        """It is not remembered: it runs twice if one reply is lost, three times if two are lost."""
         self.cluster.start_proxy()
         self.assertEqual(self.runs_when_replies_are_lost(self.cluster.client("journal"), "echo"),
                          [2, 3])
 
     def test_the_standard_librarys_client_runs_it_twice(self) -> None:
-        """It sends again after a dropped connection, with nothing that tells the server so: this
-        relay can show it.
+        """It sends again after a connection that broke, and the server cannot see that.
+
+        So this relay is able to show a call that runs twice.
         """
         host, port = self.relay.address
         self.relay.arm(REPLY_LOST)
@@ -303,22 +292,21 @@ class ReplyLost(SystemTest):
 
 class WorkingServer(SystemTest):
     def test_a_service_that_computes_keeps_its_lease(self) -> None:
-        """Five seconds of pure Python in one call: beats go on beside it, never late enough for a
-        suspicion.
+        """During five seconds of pure Python in one call, no beat is so late that it is suspected.
         """
         self.cluster.start_registry()
         self.cluster.start_servers(Journal(self.cluster).file, "busy")
         stub = self.cluster.client("journal", timeout_s=20.0)
-        told: list[object] = []
-        call = threading.Thread(target=lambda: told.append(stub.compute("token", COMPUTE_S)),
+        values: list[object] = []
+        call = threading.Thread(target=lambda: values.append(stub.compute("token", COMPUTE_S)),
                                 daemon=True)
         call.start()
-        # The servers that were up, at each look.
+        # The servers that were up, at each lookup.
         seen: set[tuple[str, ...]] = set()
         while call.is_alive():
             seen.add(tuple(self.cluster.names("journal", "up")))
             call.join(0.05)
-        self.assertEqual(told, ["busy"])
+        self.assertEqual(values, ["busy"])
         self.assertEqual(seen, {("busy",)})
         self.assertNotIn("suspect", self.cluster.log)
 

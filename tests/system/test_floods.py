@@ -1,4 +1,4 @@
-"""Floods: whoever asks or throws as fast as he can, no server that beats is taken off the list."""
+"""Floods: no server that beats is taken off the list, however many lookups and datagrams arrive."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from ponte.net.address import show
 from tests.system.cluster import SystemTest
 from tests.system.harness import Process
 
-# Programs of their own, so that they share no interpreter with what they flood. They end with their
-# standard input.
+# A program, so that a flood shares no interpreter with this test. It ends with its standard input.
 FLOOD = """
 import os, socket, sys, threading
 kind, host, port = sys.argv[1:]
@@ -26,9 +25,10 @@ def flood():
                     for n in range(1000):
                         udp.sendto(os.urandom(n), (host, int(port)))
             else:
-                body = (b"<methodCall><methodName>lookup</methodName><params><param><value>*</value></param></params>"
-                        b"</methodCall>")
-                head = b"POST /registry HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)
+                body = (b"<methodCall><methodName>lookup</methodName>"
+                        b"<params><param><value>*</value></param></params></methodCall>")
+                head = (b"POST /registry HTTP/1.1\\r\\nHost: a\\r\\n"
+                        b"Content-Length: %d\\r\\n\\r\\n" % len(body))
                 with socket.create_connection((host, int(port)), 5) as tcp:
                     for n in range(1000):
                         tcp.sendall(head + body)
@@ -44,16 +44,13 @@ ended.set()
 
 
 class Floods(SystemTest):
-    """A registry, a server that beats to it, and two floods at the same time, for longer than a
-    lease.
-    """
+    """A registry, a server that beats to it, and two floods, for longer than a lease."""
 
     def test_no_lease_expires(self) -> None:
-        """The server is on the list all the time; the registry counts the garbage, and answers
-        lookups meanwhile.
+        """The server is always on the list; the registry counts the garbage, and answers lookups.
 
-        It may be suspect for a moment, where the floods fill every core: a beat may be lost, four
-        in a row are not.
+        Where the floods fill every core, the server may be suspect for a moment: one beat may be
+        lost, but not four in a row.
         """
         registry = self.cluster.start_registry()
         self.cluster.start_servers("services/greeter.py", "steady")
@@ -72,7 +69,7 @@ class Floods(SystemTest):
         flood.wait_for_line("flooding", 10)
 
     def _garbage(self, registry: Process) -> int:
-        """The datagrams that were no beats."""
+        """How many datagrams were not beats."""
         with urllib.request.urlopen(f"http://{show(registry.address)}/status", timeout=10) as page:
             counts = json.load(page)["datagrams"]
         return sum(count for reason, count in counts.items() if reason != "ack")

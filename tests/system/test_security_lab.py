@@ -1,4 +1,4 @@
-"""docs/security.md stays true: the attack lab is typed, command by command, and every test that it names exists."""
+"""docs/security.md stays true: its attack lab is typed, and every test that it names exists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.house.pages import NAMED, is_a_test, page
 from tests.system.cluster import SystemTest
 from tests.system.harness import ROOT, START_S, Process, free_port, wait_until, with_ctrl_c
 
-# For a terminal to print what it shall.
+# Seconds for a terminal to print what the page shows.
 PRINTS_S = 10.0
 TERMINAL = re.compile(r"terminal (\d)( prints)?")
 
@@ -25,9 +25,10 @@ def read() -> str:
 
 @unittest.skipUnless(os.name == "posix", "presses Ctrl-C by a signal")
 class Lab(SystemTest):
-    """Real processes.
+    """Types the commands of the page, as real processes.
 
-    Only the registry's port is another, so that two runs do not meet; files stand in a folder.
+    Only the port of the registry differs, so that two runs do not meet, and the folder of the
+    files.
     """
 
     def setUp(self) -> None:
@@ -58,9 +59,7 @@ class Lab(SystemTest):
         self.assertGreater(typed, 10)
 
     def follow(self, notes: Sequence[str]) -> str:
-        """Does what the comments before a block say; returns the terminal that it belongs to, ""
-        for none.
-        """
+        """Does what the comments before a block say; returns its terminal, or "" for none."""
         terminal = ""
         for note in notes:
             if note.startswith("Ctrl-C in terminal "):
@@ -76,7 +75,7 @@ class Lab(SystemTest):
         return terminal
 
     def type(self, command: str) -> Process:
-        """Starts what a reader types, with the registry on our port."""
+        """Starts what a reader types, with the registry on the port of this run."""
         python, program, *arguments = shlex.split(self.here(command))
         self.assertEqual(python, "python3")
         if program == "registry.py" and "--make-key" not in arguments:
@@ -103,7 +102,7 @@ class Lab(SystemTest):
         return [self.here(line) for line in shown]
 
     def here(self, text: str) -> str:
-        """What stands on the page, with the port and the folder of this run."""
+        """The text of the page, with the port and the folder of this run."""
         for file in ("thief.py", "lab.key"):
             text = re.sub(rf"(?<!# )\b{re.escape(file)}",
                           os.path.join(self.cluster.directory, file), text)
@@ -119,7 +118,7 @@ class Page(unittest.TestCase):
                 self.assertTrue(is_a_test(name), name)
 
     def test_every_threat_that_is_met_names_a_test(self) -> None:
-        """A claim that nothing proves is a wish."""
+        """Each row of the table of defences names a test that proves it."""
         table = read().split("## What it defends against", 1)[1].split("\n## ", 1)[0]
         rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
         self.assertGreater(len(rows), 8)
