@@ -80,7 +80,8 @@ class Process:
         self.address: Address = ("", 0)
         self._popen = subprocess.Popen(
             [sys.executable, "-S", *arguments], cwd=ROOT,
-            env={**os.environ, **(environment or {})}, text=True, encoding="utf-8", errors="replace",
+            env={**os.environ, **(environment or {})},
+            text=True, encoding="utf-8", errors="replace",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._changed = threading.Condition()
         # Guarded by self._changed: the last lines of each stream, and of both in order of arrival.
@@ -175,7 +176,8 @@ class Process:
 def with_ctrl_c(test: unittest.TestCase) -> None:
     """Lets processes of this test receive SIGINT.
 
-    They would inherit that it is ignored, if the test runner was started in the background with `&`.
+    A test runner that was started in the background with `&` ignores it, and they would inherit
+    that.
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         test.addCleanup(signal.signal, signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,154 @@
+"""What a user gets wrong on the command line: ports, services files, options, keys."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import unittest
+from collections.abc import Callable
+
+from tests.system.cluster import SystemTest
+from tests.system.harness import START_S
+
+GREETER = "services/greeter.py"
+EXIT_USAGE = 2
+# How many processes start at the same time. More would take the processors from other tests.
+AT_ONCE = 3
+# The port "discard", where nothing listens.
+NOBODY = "127.0.0.1:9"
+
+
+class Mistakes(SystemTest):
+    """A user's mistake ends the process with one clear line, exit code 2, and no traceback."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.expected: list[Callable[[], None]] = []
+
+    def tearDown(self) -> None:
+        for check in self.expected:
+            check()
+
+    def expect_usage_error(self, *arguments: str, names: str) -> None:
+        """Starts a process; its end is checked later, so that AT_ONCE of them start together."""
+        if len(self.expected) == AT_ONCE:
+            self.expected.pop(0)()
+        process = self.cluster.start(*arguments)
+
+        def check() -> None:
+            with self.subTest(" ".join(arguments)):
+                self.assertEqual(process.wait(START_S), EXIT_USAGE, process.log)
+                last = process.err.strip().splitlines()[-1]
+                self.assertRegex(last, names)
+                self.assertNotIn("Traceback", process.err)
+                # argparse shows the right usage first.
+                if not process.err.startswith("usage:"):
+                    self.assert_one_line(process.err)
+
+        self.expected.append(check)
+
+    def taken_port(self, kind: socket.SocketKind) -> str:
+        sock = socket.socket(type=kind)
+        self.addCleanup(sock.close)
+        sock.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            sock.listen()
+        return str(sock.getsockname()[1])
+
+    def test_a_port_that_is_taken_is_named_together_with_the_flag(self) -> None:
+        """For every role, and for the registry also where only its UDP port is taken."""
+        tcp, udp = self.taken_port(socket.SOCK_STREAM), self.taken_port(socket.SOCK_DGRAM)
+        self.expect_usage_error("registry.py", "--port", tcp, names=rf"\b{tcp}\b.*--port")
+        self.expect_usage_error("registry.py", "--port", udp, names=rf"\b{udp}\b.*--port")
+        self.expect_usage_error("proxy.py", "--port", tcp, names=rf"\b{tcp}\b.*--port")
+        self.expect_usage_error("server.py", GREETER, "--port", tcp, names=rf"\b{tcp}\b.*--port")
+
+    def test_a_services_file_that_cannot_be_served_is_named_with_the_reason(self) -> None:
+        """It is missing, is not Python, raises or exits when imported, is empty, or has too much.
+        """
+        files = {
+            "broken.py": ("def hello(:\n", "broken.py.*SyntaxError"),
+            "failing.py": ("raise ValueError('two\\nlines')\n",
+                           "failing.py.*ValueError: two lines"),
+            "leaving.py": ("import sys\nsys.exit(0)\n", "leaving.py.*SystemExit"),
+            "missing_module.py": ("import no_such_module\n", "missing_module.py.*no_such_module"),
+            "empty.py": ("", "empty.py.*no public function"),
+            "private.py": ("def _hidden(): pass\n", "private.py.*no public function"),
+            "only_imports.py": ("from os.path import join\n",
+                                "only_imports.py.*no public function"),
+            "keyword.py": ("def f(*, key): pass\n", "keyword"),
+            "not-a-name.py": ("def f(): pass\n", "not-a-name.py"),
+            "crowd.py": ("from server import idempotent\n" + "".join(
+                f"@idempotent\ndef a_function_with_quite_a_long_name_{n}(): pass\n"
+                for n in range(40)), "idempotent"),
+        }
+        self.expect_usage_error("server.py", "services/no_such_file.py",
+                                names="services/no_such_file.py.*no such file")
+        for name, (text, expected) in files.items():
+            self.expect_usage_error("server.py", self.cluster.file(name, text), "--registry",
+                                    NOBODY, names=expected)
+
+    def test_options_that_cannot_be_meant_are_named(self) -> None:
+        """Also by the client: exit code 2 says that nothing was called."""
+        self.expect_usage_error("registry.py", "--prot", "4100", names="--prot")
+        self.expect_usage_error("proxy.py", "--port", "4180x", names="--port.*4180x")
+        self.expect_usage_error("proxy.py", "--balance", "luck", names="--balance.*luck")
+        self.expect_usage_error("server.py", names="file")
+        self.expect_usage_error("server.py", GREETER, "--name", "two words", names="two words")
+        self.expect_usage_error("server.py", GREETER, "--registry", "4100",
+                                names="--registry.*4100.*HOST:PORT")
+        self.expect_usage_error("server.py", GREETER, "--registry", "no.such.host.invalid:1",
+                                names="no.such.host")
+        self.expect_usage_error("server.py", GREETER, "--registry", "127.0.0.1:9,[::1]:9",
+                                names="--registry")
+        self.expect_usage_error("server.py", GREETER, "--key-file", "no_such_key",
+                                names="--key-file.*no_such_key")
+        self.expect_usage_error("client.py", "greeter", names="method")
+        self.expect_usage_error("client.py", "greeter", "hello", "--timeout", "soon",
+                                names="--timeout.*soon")
+        self.expect_usage_error("client.py", "greeter", "hello", "--registry", NOBODY,
+                                "--repeat", "-1", names="--repeat.*-1")
+        self.expect_usage_error("client.py", "greeter", "add", "12345678901", "--registry", NOBODY,
+                                names="XML-RPC")
+
+    def test_nobody_listens_beyond_this_machine_without_a_key(self) -> None:
+        """The line names the two ways that are allowed; with each of them the process starts."""
+        key = self.cluster.file("key", "the key of this test\n")
+        for program in (("registry.py",), ("server.py", GREETER), ("proxy.py",)):
+            beyond = (*program, "--port", "0", "--host", "0.0.0.0", "--registry", NOBODY)
+            self.expect_usage_error(*beyond, names="--host 0.0.0.0.*--key-file.*--insecure")
+            advertise = () if program == ("registry.py",) else ("--advertise", "127.0.0.1:9")
+            for allowed in (("--key-file", key), ("--insecure",)):
+                with self.subTest(program, allowed=allowed):
+                    self.cluster.kill(self.cluster.start_role(*beyond, *advertise, *allowed))
+
+    @unittest.skipUnless(os.name == "posix", "other systems have no such permissions")
+    def test_a_key_that_others_can_read_is_refused(self) -> None:
+        """The line shows what to type. The same where the environment names the file."""
+        key = self.cluster.file("key", "the key of this test\n")
+        os.chmod(key, 0o640)
+        self.expect_usage_error("registry.py", "--port", "0", "--key-file", key,
+                                names=f"chmod 600 {key}")
+        process = self.cluster.start("registry.py", "--port", "0",
+                                     environment={"PONTE_KEY_FILE": key})
+        self.assertEqual(process.wait(START_S), 2, process.log)
+        self.assert_one_line(process.err, f"chmod 600 {key}")
+
+    def test_a_key_is_made_by_command(self) -> None:
+        """The next command is printed, and works with that key; a key is never overwritten."""
+        path = os.path.join(self.cluster.directory, "new.key")
+        made = self.cluster.start("registry.py", "--make-key", path)
+        self.assertEqual(made.wait(START_S), 0, made.log)
+        self.assertRegex(made.out, f"next: python3? registry.py --key-file {re.escape(path)}\n")
+        self.cluster.start_role("registry.py", "--port", "0", "--key-file", path)
+        self.expect_usage_error("registry.py", "--make-key", path, names="exists")
+
+    def test_a_key_that_is_too_short_is_refused(self) -> None:
+        key = self.cluster.file("key", "short\n")
+        self.expect_usage_error("registry.py", "--port", "0", "--key-file", key,
+                                names="--key-file.*16")
+
+
+if __name__ == "__main__":
+    unittest.main()
