@@ -1,11 +1,11 @@
-"""Classes of tests with every outcome that a test can have; for test_side_by_side.py alone."""
+"""Test classes with every outcome that a test can have: used by test_side_by_side.py."""
 
 from __future__ import annotations
 
 import os
 import unittest
 
-# In the environment: Ending ends its process.
+# With this in the environment, the class Ending ends its process.
 ENDING = "PONTE_TEST_ENDING"
 
 

@@ -1,4 +1,4 @@
-"""Tests that run in a worker process are reported as if they had run here."""
+"""Tests that run in a worker process are reported as if they had run in the test runner."""
 
 from __future__ import annotations
 
@@ -19,42 +19,41 @@ def tests_of(case: type[unittest.TestCase]) -> list[unittest.TestCase]:
 
 
 def report(*parts: unittest.TestSuite) -> str:
-    """What the runner prints of suites in the end, except how long it took and the lines of
-    unittest itself.
+    """What the runner prints about suites at the end.
+
+    Without times, without the lines of unittest's own code in tracebacks, and without the dots and
+    lines of progress before it.
     """
     stream = io.StringIO()
     unittest.TextTestRunner(stream).run(unittest.TestSuite(parts))
     text = re.sub(r"\d+\.\d+s", "? s", stream.getvalue())
     text = re.sub(r'  File "[^"]*unittest[^"]*".*\n(    .*\n)*', "", text)
-    # Without the line of dots: there a subtest that fails shows as a test.
-    return text[text.index("\n"):]
+    return re.split(r"^(?=[=-]{70}$)", text, maxsplit=1, flags=re.MULTILINE)[1]
 
 
 class Reports(unittest.TestCase):
     maxDiff = None
 
     def test_every_outcome_is_reported_as_plain_unittest_does(self) -> None:
-        """Passes, failures, errors, skips, subtests, expected failures, and classes that cannot be
-        set up.
-        """
+        """Passes, failures, errors, skips, subtests, expected failures, and failing set-ups."""
         plain = report(unittest.TestSuite(test for case in CLASSES for test in tests_of(case)))
         apart = report(SideBySide([], [tests_of(case) for case in CLASSES], workers=1))
         self.assertEqual(apart, plain)
-        self.assertIn(
-            "FAILED (failures=3, errors=2, skipped=2, expected failures=1, unexpected successes=1)", apart)
+        self.assertIn("FAILED (failures=3, errors=2, skipped=2, expected failures=1, "
+                      "unexpected successes=1)", apart)
 
     def test_a_class_that_ends_its_worker_is_an_error(self) -> None:
-        """No test is lost in silence."""
+        """No test is lost without a report."""
         with mock.patch.dict(os.environ, {outcomes.ENDING: "1"}):
-            self.assertIn("FAILED (errors=1)", report(SideBySide([], [tests_of(outcomes.Ending)])))
+            self.assertIn("FAILED (errors=1)",
+                          report(SideBySide([], [tests_of(outcomes.Ending)])))
 
     def test_what_runs_here_is_reported_together_with_the_others(self) -> None:
-        self.assertRegex(report(SideBySide(tests_of(outcomes.Passing),
-                                           [tests_of(outcomes.Ending)])),
-                         "Ran 2 tests in .*\n\nOK")
+        suite = SideBySide(tests_of(outcomes.Passing), [tests_of(outcomes.Ending)])
+        self.assertRegex(report(suite), "Ran 2 tests in .*\n\nOK")
 
     def test_only_classes_that_start_processes_go_elsewhere_and_not_one_alone(self) -> None:
-        """A suite of one such class, or of unit tests, is run as it is."""
+        """A suite with one such class, or with unit tests only, runs without workers."""
         started = [type(name, (outcomes.Passing,), {"__module__": "tests.system.test_x"})
                    for name in ("One", "Two")]
         for cases, kind in (([outcomes.Mixed, outcomes.Passing], unittest.TestSuite),
@@ -64,3 +63,7 @@ class Reports(unittest.TestCase):
             suite = side_by_side(tests)
             self.assertIs(type(suite), kind)
             self.assertEqual(suite.countTestCases(), tests.countTestCases())
+
+
+if __name__ == "__main__":
+    unittest.main()
