@@ -1,7 +1,8 @@
 """Finds processes that a CI run started and left behind; ends them, and fails if there were any.
 
-They are known by PONTE_CI_RUN in their environment, which children inherit however they detach themselves. Only
-Linux shows environments, in /proc; elsewhere nothing is looked at, and the output says so.
+Each process that the run starts has PONTE_CI_RUN in its environment, and so have its children, also
+when they detach themselves. Only Linux shows environments, in /proc. On other systems nothing is
+searched, and the output says so.
 """
 
 from __future__ import annotations
@@ -50,19 +51,19 @@ def leftovers(mark: bytes) -> dict[int, str]:
 def main() -> int:
     run = os.environ.get("PONTE_CI_RUN")
     if not run or not os.path.isdir("/proc/self"):
-        print("not looked at: this needs PONTE_CI_RUN and /proc")
+        print("not searched: this needs PONTE_CI_RUN and /proc")
         return 0
     mark = f"PONTE_CI_RUN={run}".encode()
     deadline = time.monotonic() + PATIENCE_S
     while leftovers(mark) and time.monotonic() < deadline:
         time.sleep(0.2)
-    left = leftovers(mark)
-    for pid, command in left.items():
+    found = leftovers(mark)
+    for pid, command in found.items():
         print(f"left behind: {pid}  {command}")
         os.kill(pid, signal.SIGKILL)
-    if not left:
+    if not found:
         print("none")
-    return 1 if left else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
-"""python3 -m tests.soak --minutes N --seed S: everything at once for a long time, and a look at what is left of it.
+"""python3 -m tests.soak --minutes N --seed S: load, faults and abuse for a long time: what grows?
 
-    2 registries, 2 steady servers, 2 servers that are killed and frozen, 2 proxies (threads, events)
+    2 registries, 2 steady servers, 2 servers that are killed and frozen,
+    2 proxies (threads, events)
     callers: stubs (idempotent and not), and clients of the standard library through each proxy
-    abuse: random and mutated bytes at every TCP and UDP port; connections that drip; connections that break off
+    abuse: random and mutated bytes at every TCP and UDP port; connections that drip;
+    connections that break off
 
-Every few seconds it notes the memory, the threads and the open files of each steady process, and of this one, which
-holds the stubs. At the end it prints how they grew over time: the slope of the straight line that fits best (least
-squares), without the first part, in which caches and pools fill. Exit code 1 if something grew, if a thread died of an
-exception, if an idempotent call failed, if any call got a wrong answer, if too many got none, or if a steady process
-ended.
+Every few seconds it measures the memory, the threads and the open files of each steady process, and
+of this process, which holds the stubs. At the end it prints how they grew over time: the slope of
+the straight line that fits best (least squares). The first part is left out, because caches and
+pools fill then.
 
-Needs Linux, whose /proc it reads. Runs shorter than JUDGED_S do not judge growth: there is nothing to see yet.
+The exit code is 1 if something grew, if a thread died of an exception, if an idempotent call
+failed, if a call got a wrong answer, if too many calls got none, or if a steady process ended.
+
+It needs Linux, because it reads /proc. Short runs do not judge growth: it does not show yet.
 """
 
 from __future__ import annotations
@@ -25,100 +29,56 @@ import os
 import random
 import signal
 import socket
-import statistics
 import sys
 import threading
 import time
 import xmlrpc.client
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Callable, NamedTuple
+from collections.abc import Callable, Iterator
 
 from client import Client, NotSent, OutcomeUnknown
 from ponte.net.address import Address, show
 from ponte.process.logs import thread_deaths
 from tests.fuzz.messages import REQUEST_SEEDS
+from tests.growth import FLAT, Sample, is_flat, look, slope_per_min
 from tests.system.cluster import Cluster
 from tests.system.harness import Process
 from tests.system.journal import Journal
 
+# Seconds between two samples of a process.
 SAMPLE_S = 5.0
-# Of the time: until the memory of calls is full, the pools have met their peak...
+# The share of the time that is left out, in which the memory of calls, caches and pools fill.
 WARM_UP = 0.25
-# The least time in which a slope means something.
+# Seconds: in a shorter run, a slope means nothing.
 JUDGED_S = 600.0
-# Of all calls: a victim dies or freezes every few seconds, in the middle of some of them.
+# The share of all calls that must be answered. Every few seconds a victim dies or freezes, and
+# some calls are in it.
 LEAST_ANSWERED = 0.95
 CALLERS = 4
-# Between two calls of one caller: other things must have their turn.
+# Seconds between two calls of a caller, so that the processor is not always busy.
 PACE_S = 0.02
+# Connections to each process that drip, and the seconds between two bytes of one of them.
 DRIPPERS = 20
 DRIP_S = 1.0
-# Between two faults; and how long a frozen server stays so.
+# Seconds between two faults, and seconds that a server is frozen.
 FAULT_S = (1.0, 4.0)
 CALL_TIMEOUT_S = 5.0
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
-class Sample(NamedTuple):
-    """A process at one moment."""
-
-    at: float
-    memory_kb: float
-    threads: float
-    files: float
-
-
-class Limit(NamedTuple):
-    """How much a process may grow over a run, and still count as flat: noise of allocators, and
-    callers that come.
-    """
-
-    share: float
-    least: float
-
-
-FLAT = {"memory_kb": Limit(0.10, 3072), "threads": Limit(0.15, 5), "files": Limit(0.15, 10)}
-
-
-def look(pid: int) -> Sample:
-    """Reads /proc."""
-    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
-        resident = int(statm.read().split()[1])
-    return Sample(time.monotonic(), resident * PAGE_BYTES / 1024,
-                  len(os.listdir(f"/proc/{pid}/task")),
-                  len(os.listdir(f"/proc/{pid}/fd")))
-
-
-def slope_per_min(samples: Sequence[Sample], what: str) -> float:
-    """How fast it grew: the slope of the line that fits best."""
-    times = [sample.at / 60 for sample in samples]
-    values = [float(getattr(sample, what)) for sample in samples]
-    middle_at, middle = statistics.fmean(times), statistics.fmean(values)
-    spread = sum((at - middle_at) ** 2 for at in times)
-    return sum((at - middle_at) * (value - middle)
-               for at, value in zip(times, values)) / spread if spread else 0.0
-
-
-def is_flat(samples: Sequence[Sample], what: str) -> bool:
-    """Whether the growth over the whole time is within its limit."""
-    grown = slope_per_min(samples, what) * (samples[-1].at - samples[0].at) / 60
-    limit = FLAT[what]
-    return grown <= max(limit.share * statistics.fmean(getattr(sample, what)
-                                                       for sample in samples), limit.least)
-
-
-# ---- what goes on --------------------------------------------------------------------------------
+# ---- the system under load -----------------------------------------------------------------------
 
 class Soak:
-    """The system, those who use it, and those who abuse it. `close` ends all of it."""
+    """The system, its callers, and its abusers. `close` ends all of it.
+
+    In a `with` block, callers and abusers run, each in a thread.
+    """
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        # What calls came to; written under self._lock.
-        self.came: Counter[str] = collections.Counter()
         self.cluster = Cluster()
         self._lock = threading.Lock()
+        # Guarded by self._lock: how many calls ended in which way.
+        self.outcomes: Counter[str] = collections.Counter()
         self._ended = threading.Event()
         self._numbers = itertools.count(1)
         self._threads: list[threading.Thread] = []
@@ -134,16 +94,15 @@ class Soak:
         self._clients = [self.cluster.client("journal", timeout_s=CALL_TIMEOUT_S) for _ in range(2)]
 
     def __enter__(self) -> Soak:
-        """Starts everybody, each in a thread."""
         proxies = [process.address for name, process in self.steady.items()
                    if name.startswith("proxy")]
-        everybody = [process.address for process in self.steady.values()]
+        steady = [process.address for process in self.steady.values()]
         jobs: list[Callable[[random.Random], None]] = [
             *[lambda rng, client=client: self._call(client)
               for client in self._clients * (CALLERS // 2)],
             *[lambda rng, address=address: self._call_as_stock(address) for address in proxies],
-            *[lambda rng, address=address: self._throw(address, rng) for address in everybody],
-            *[lambda rng, address=address: self._drip(address, rng) for address in everybody],
+            *[lambda rng, address=address: self._throw(address, rng) for address in steady],
+            *[lambda rng, address=address: self._drip(address, rng) for address in steady],
             self._harm]
         for job in jobs:
             thread = threading.Thread(target=job, args=(random.Random(self.rng.getrandbits(64)),),
@@ -161,27 +120,24 @@ class Soak:
         self.cluster.close()
 
     def ended(self) -> dict[str, int]:
-        """The steady processes that have come to an end, and their exit codes."""
+        """The steady processes that have ended, and their exit codes."""
         return {name: process.wait(1.0) for name, process in self.steady.items()
                 if not process.is_running}
 
     def deaths(self) -> dict[str, int]:
-        """The threads that an exception has ended, of each steady process that runs, and of this
-        one.
-        """
+        """How many threads an exception has ended: in each steady process that runs, and here."""
         found = {name: int(_status(process.address)["thread_deaths"])
-                 for name, process in self.steady.items()
-                 if process.is_running}
+                 for name, process in self.steady.items() if process.is_running}
         return {**found, "this process": thread_deaths.count}
 
     def _each(self, pace_s: float) -> Iterator[int]:
-        """Numbers of calls, until the end."""
+        """Counts up, with a pause of `pace_s` each time, until the end of the run."""
         while not self._ended.wait(pace_s):
             yield next(self._numbers)
 
     def _count(self, what: str) -> None:
         with self._lock:
-            self.came[what] += 1
+            self.outcomes[what] += 1
 
     def _call(self, client: Client) -> None:
         for number in self._each(PACE_S):
@@ -193,8 +149,9 @@ class Soak:
                 self._count(f"{type(error).__name__} ({method})")
 
     def _call_as_stock(self, proxy: Address) -> None:
-        """The standard library's client: it sends no headers of ours, and is told unknown outcomes
-        by HTTP errors.
+        """Calls by the standard library's client, which sends no headers of Ponte.
+
+        It sees an unknown outcome as an HTTP error.
         """
         with xmlrpc.client.ServerProxy(f"http://{show(proxy)}/journal", allow_none=True) as stock:
             for number in self._each(PACE_S):
@@ -204,7 +161,7 @@ class Soak:
                     self._count(f"stock client: {type(error).__name__}")
 
     def _throw(self, address: Address, rng: random.Random) -> None:
-        """Garbage, by TCP and UDP; some of it looks like a request, and some of it breaks off."""
+        """Sends garbage by TCP and UDP. Some of it looks like a request, some of it breaks off."""
         with socket.socket(type=socket.SOCK_DGRAM) as udp:
             for _ in self._each(0.1):
                 likely = rng.random() < 0.7
@@ -212,7 +169,7 @@ class Soak:
                                  else rng.randbytes(rng.randint(0, 3000)))
                 for _ in range(rng.randint(0, 8) if data else 0):
                     data[rng.randrange(len(data))] = rng.randrange(256)
-                # It hangs up on us, as it should.
+                # The other side closes the connection, as it should.
                 with contextlib.suppress(OSError):
                     udp.sendto(data[:1400], address)
                     with socket.create_connection(address, 1.0) as sock:
@@ -221,8 +178,9 @@ class Soak:
                         sock.recv(100)
 
     def _drip(self, address: Address, rng: random.Random) -> None:
-        """Connections that send a byte now and then; the deadline of a message ends them, and new
-        ones come.
+        """Keeps connections that send a byte now and then.
+
+        The deadline of a message ends them, and new ones take their place.
         """
         dripping: collections.deque[socket.socket] = collections.deque()
         for _ in self._each(DRIP_S / DRIPPERS):
@@ -236,14 +194,14 @@ class Soak:
                     sock.sendall(b"x")
                 dripping.append(sock)
             except OSError:
-                # Its time was over: a new one will take its place.
+                # The deadline was over: a new connection takes its place in the next turn.
                 if sock:
                     sock.close()
         for sock in dripping:
             sock.close()
 
     def _harm(self, rng: random.Random) -> None:
-        """kill -9, or SIGSTOP for a while; one victim at a time."""
+        """Kills a victim (kill -9), or freezes it for some seconds; one victim at a time."""
         while not self._ended.wait(rng.uniform(*FAULT_S)):
             number = rng.randrange(len(self.victims))
             victim = self.victims[number]
@@ -268,7 +226,7 @@ def _status(address: Address) -> dict[str, int]:
 # ---- the run -------------------------------------------------------------------------------------
 
 def run(seed: int, seconds: float, say: Callable[[str], None]) -> bool:
-    """Runs for so long; whether all was well."""
+    """Runs for `seconds`, and judges; `say` prints a line. Whether all was well."""
     thread_deaths.watch()
     soak = Soak(seed)
     samples: dict[str, list[Sample]] = collections.defaultdict(list)
@@ -290,19 +248,18 @@ def run(seed: int, seconds: float, say: Callable[[str], None]) -> bool:
             for name, all_of_it in samples.items()}
     by_growth = seconds >= JUDGED_S and not ended
     kept = {name: some for name, some in kept.items() if some}
-    return judge(kept, ended, deaths, soak.came, say, by_growth=by_growth)
+    return judge(kept, ended, deaths, soak.outcomes, say, by_growth=by_growth)
 
 
 def judge(samples: dict[str, list[Sample]], ended: dict[str, int], deaths: dict[str, int],
-          came: Counter[str],
-          say: Callable[[str], None], *, by_growth: bool) -> bool:
-    """Prints the tables; whether all was well."""
+          outcomes: Counter[str], say: Callable[[str], None], *, by_growth: bool) -> bool:
+    """Prints the tables, and a line for each thing that is wrong. Whether all was well."""
     say(f"{'process':<16}{'KiB':>9}{'KiB/min':>10}{'threads':>9}{'/min':>8}{'files':>7}{'/min':>8}")
     for name, kept in samples.items():
         last, slopes = kept[-1], {what: slope_per_min(kept, what) for what in FLAT}
-        say(f"{name:<16}{last.memory_kb:9.0f}{slopes['memory_kb']:10.1f}{last.threads:9.0f}{slopes['threads']:8.2f}"
-            f"{last.files:7.0f}{slopes['files']:8.2f}")
-    for what, count in sorted(came.items()):
+        say(f"{name:<16}{last.memory_kb:9.0f}{slopes['memory_kb']:10.1f}"
+            f"{last.threads:9.0f}{slopes['threads']:8.2f}{last.files:7.0f}{slopes['files']:8.2f}")
+    for what, count in sorted(outcomes.items()):
         say(f"{count:>9} {what}")
     say(f"threads that died: {sum(deaths.values())}")
     if not by_growth:
@@ -311,10 +268,11 @@ def judge(samples: dict[str, list[Sample]], ended: dict[str, int], deaths: dict[
              if by_growth and not is_flat(kept, what)]
     wrong += [f"{name} has ended (exit code {code})" for name, code in ended.items()]
     wrong += [f"{name}: {count} threads died" for name, count in deaths.items() if count]
-    wrong += [f"{count} x {what}" for what, count in came.items() if what == "WRONG"
-              or what.endswith("(echo)")]
-    if came["answered"] < LEAST_ANSWERED * sum(came.values()) or not came:
-        wrong.append(f"only {came['answered']} of {sum(came.values())} calls were answered")
+    wrong += [f"{count} x {what}" for what, count in outcomes.items()
+              if what == "WRONG" or what.endswith("(echo)")]
+    answered, calls = outcomes["answered"], sum(outcomes.values())
+    if answered < LEAST_ANSWERED * calls or not calls:
+        wrong.append(f"only {answered} of {calls} calls were answered")
     for line in wrong:
         say(f"NOT WELL: {line}")
     return not wrong
@@ -332,8 +290,8 @@ def main() -> int:
         print("soak: this needs Linux: it reads /proc", file=sys.stderr)
         return 2
     print(f"soak: {chosen.minutes:g} minutes, seed {chosen.seed}", flush=True)
-    return 0 if run(chosen.seed,
-                    chosen.minutes * 60, lambda line: print(f"  {line}", flush=True)) else 1
+    well = run(chosen.seed, chosen.minutes * 60, lambda line: print(f"  {line}", flush=True))
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class Fuzzing(unittest.TestCase):
                 tally = run(target, SEED,
                             lambda count, inputs=inputs: count < inputs)      # type: ignore[misc]
                 self.assertEqual(tally.shown, [])
-                self.assertGreater(len(tally.came), 1, f"it always comes to the same: {tally}")
+                self.assertGreater(len(tally.results), 1, f"it always comes to the same: {tally}")
 
     def test_a_seed_draws_the_same_inputs(self) -> None:
         """So the seed in a report is enough to find its inputs another time."""
@@ -53,7 +53,7 @@ class Fuzzing(unittest.TestCase):
         head = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 500
         tally = run(Target("dripping", (head,), (), check), SEED, lambda count: False)
         self.assertEqual(tally.findings, 0)
-        self.assertEqual(dict(tally.came), {"0": 1})
+        self.assertEqual(dict(tally.results), {"0": 1})
 
 
 class Mistake(NamedTuple):

@@ -1,1 +1,4 @@
-"""Chaos: real processes, seeded faults, and a record of every execution that is held against every answer."""
+"""Chaos: real processes, faults from a seed, and a record of every execution.
+
+At the end the record is compared with the outcome of every call (lab/checker.py).
+"""

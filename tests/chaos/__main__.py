@@ -1,6 +1,7 @@
-"""python3 -m tests.chaos --minutes N --seed S: a chaos run with its table; exit code 1 if the record is violated.
+"""python3 -m tests.chaos --minutes N --seed S: a chaos run, and its table.
 
-Instead of a run: --kills N, --rolling N and --leases measure one thing each.
+The exit code is 1 if an outcome contradicts the record of executions. Instead of a run, --kills N,
+--rolling N and --leases measure one thing each.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="repeats the faults of an earlier run")
     parser.add_argument("--engine", choices=ENGINES, help="of both proxies (default: one of each)")
     parser.add_argument("--kills", type=int, metavar="N",
-                        help="kill servers N times: when is it seen, who feels it")
+                        help="kill servers N times: when do readers see it, which calls fail")
     parser.add_argument("--rolling", type=int, metavar="N",
                         help="N rounds of rolling restarts under load")
     parser.add_argument("--leases", action="store_true", help="simulate ten minutes of lost beats")

@@ -1,4 +1,4 @@
-"""Measurements beside the chaos run: how soon a death is seen and felt, rolling restarts, and lost beats."""
+"""Measurements beside the chaos run: deaths of servers, rolling restarts, and lost beats."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ CALLERS = 8
 
 
 def kills(count: int, say: Callable[[str], None]) -> bool:
-    """Kills a server `count` times under load; tells when readers saw it, and what idempotent
-    callers felt.
+    """Kills a server `count` times under load: when do readers see it, which calls notice it?
 
-    Without a proxy, so that the stub's own attempts show. Whether the p99 is within 2.5 s, with one
-    extra attempt.
+    There is no proxy, so that the attempts of the stub itself are seen. Returns whether the p99 is
+    within 2.5 s, no idempotent call failed, and none needed more than one extra attempt.
     """
     cluster = Cluster()
     attempts: Counter[int] = collections.Counter()
@@ -56,7 +55,7 @@ def kills(count: int, say: Callable[[str], None]) -> bool:
                 try:
                     call(client, f"{caller}-{number}")
                 except Exception as error:
-                    # Each is a failed idempotent call: none may come.
+                    # An idempotent call has failed, which must not happen.
                     failed.append(error)
 
         threads = [threading.Thread(target=load, args=(caller,)) for caller in range(CALLERS)]
@@ -77,16 +76,15 @@ def kills(count: int, say: Callable[[str], None]) -> bool:
         cluster.close()
     ordered = sorted(seen_s)
     p99 = percentile(ordered, 0.99)
-    say(f"{count} x kill -9: out of lookup after {percentile(ordered, 0.5):.2f} s at the median, {p99:.2f} s at p99")
+    say(f"{count} x kill -9: out of lookup after {percentile(ordered, 0.5):.2f} s at the median, "
+        f"{p99:.2f} s at p99")
     say(f"{sum(attempts.values())} idempotent calls, {len(failed)} failed; by number of attempts: "
         + ", ".join(f"{made}: {times}" for made, times in sorted(attempts.items())))
     return p99 <= 2.5 and not failed and max(attempts) <= 2
 
 
 def rolling(rounds: int, say: Callable[[str], None]) -> bool:
-    """Restarts all servers, and both proxies, one at a time, in so many rounds under load; no call
-    may fail.
-    """
+    """Restarts all servers and both proxies under load, one at a time: no call may fail."""
     cluster = Cluster()
     try:
         journal = Journal(cluster)
@@ -106,17 +104,19 @@ def rolling(rounds: int, say: Callable[[str], None]) -> bool:
         verdict = judge(crowd.stop(), journal.executions())
     finally:
         cluster.close()
-    say(f"{rounds} rounds of {SERVERS} servers and 2 proxies, each stopped by SIGTERM and started again")
+    say(f"{rounds} rounds of {SERVERS} servers and 2 proxies, "
+        "each stopped by SIGTERM and started again")
     say(verdict.table().lstrip())
     return verdict.ok and verdict.answered == verdict.calls
 
 
 def leases(say: Callable[[str], None], *, servers: int = 2000, seconds: float = 600.0,
            loss: float = 0.5) -> bool:
-    """Simulates lost beats, and puts the arithmetic beside the result."""
+    """Simulates lost beats, and prints the result beside the one that arithmetic predicts."""
     observed, sent = expiries(seed=1, servers=servers, seconds=seconds, loss=loss)
     predicted = predicted_expiries(servers, seconds, loss)
-    say(f"{servers} leases, {seconds / 60:g} minutes, {loss:.0%} of {sent:,} datagrams and their answers lost")
+    say(f"{servers} leases, {seconds / 60:g} minutes, "
+        f"{loss:.0%} of {sent:,} datagrams and their answers lost")
     say(f"false expiries: {observed} observed, {predicted:.1f} predicted")
     return observed <= predicted + 4 * math.sqrt(predicted)
 

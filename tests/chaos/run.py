@@ -1,13 +1,15 @@
-"""One chaos run: a whole system, callers that never rest, and faults drawn from a seed.
+"""One chaos run: a whole system, callers that never pause, and faults drawn from a seed.
 
-    2 registries  <--beats, through lossy relays--  5 servers, each behind a relay that breaks connections
-    16 callers --> 2 proxies, each behind such a relay --> the servers
+    5 servers --beats, through lossy relays--> 2 registries
+    16 callers --> 2 proxies --> the servers
 
-The proxies have an engine each: threads and events, or what the run is told.
+Each proxy and each server is behind a relay that breaks connections. One proxy has the engine
+threads, the other one events.
 
-A run is a sequence of rounds. A round draws its faults, lets them act for a while, ends them, and waits until the
-system is whole again. In any round one registry, one proxy and all but two of the servers are sound; and at most
-two of the processes that calls go through are not, so that with three attempts every idempotent call must be answered.
+A run is a sequence of rounds. A round draws its faults, lets them act for some seconds, ends them,
+and waits until the system is whole again. In each round one registry, one proxy and all servers but
+two have no fault. At most two of the processes on the way of calls have one: so with three attempts
+every idempotent call must be answered.
 """
 
 from __future__ import annotations
@@ -36,14 +38,14 @@ SERVERS = 5
 CALLERS = 16
 CALL_TIMEOUT_S = 5.0
 ENGINES = ("threads", "events")
-# How long the faults of a round act.
+# Seconds that the faults of a round act: the shortest and the longest time.
 ROUND_S = (0.5, 3.0)
-# Within which a system without faults must be whole again.
+# Seconds until a system without faults must be whole again.
 WHOLE_S = 10.0
 
 
 class Node:
-    """A process of the system, the relay before it, and the relays that its beats go through."""
+    """A process of the system, the relay before it, and the relays of its beats."""
 
     def __init__(self, name: str, start: Callable[[], Process], relay: TcpRelay | None = None,
                  beats: Sequence[UdpRelay] = ()) -> None:
@@ -79,9 +81,7 @@ class System:
             relay.close()
 
     def wait_until_whole(self) -> None:
-        """Every registry names every server and proxy as up; fails if that takes longer than
-        WHOLE_S.
-        """
+        """Waits until every registry lists every server and proxy as up; fails after WHOLE_S."""
         everyone = {node.name for node in self.servers + self.proxies}
 
         def is_whole(registry: Node) -> bool:
@@ -129,7 +129,7 @@ class System:
 # ---- faults --------------------------------------------------------------------------------------
 
 class Fault(NamedTuple):
-    """Something that befalls a node: how it begins and how it ends."""
+    """A fault of a node: how it begins and how it ends."""
 
     name: str
     begin: Callable[[Node, random.Random], None]
@@ -150,13 +150,13 @@ def _wait_and_restart(node: Node) -> None:
 
 
 def _freeze(node: Node, rng: random.Random) -> None:
-    # Which has no such signals.
+    # Windows has no such signals.
     if sys.platform != "win32":
         node.process.signal(signal.SIGSTOP)
 
 
 def _thaw(node: Node) -> None:
-    # Which has no such signals.
+    # Windows has no such signals.
     if sys.platform != "win32":
         node.process.signal(signal.SIGCONT)
 
@@ -182,7 +182,7 @@ def _lose_beats(node: Node, rng: random.Random) -> None:
 
 
 def _cut_off(node: Node, rng: random.Random) -> None:
-    # One registry does not hear it at all; the other one does.
+    # One registry hears none of its beats; the other one hears all.
     rng.choice(node.beats).loss = 1.0
 
 
@@ -198,15 +198,17 @@ BREAK = Fault("break connections", _break_connections, _heal_connections)
 LOSE = Fault("lose beats", _lose_beats, _heal_beats)
 CUT_OFF = Fault("cut off from a registry", _cut_off, _heal_beats)
 
-# Of calls.
+# The faults of processes that calls go through, of registries, and of beats.
 IN_THE_PATH = (KILL, DRAIN, FREEZE, BREAK)
 OF_REGISTRIES = (KILL, FREEZE)
 OF_BEATS = (LOSE, CUT_OFF)
 
 
 def draw_round(system: System) -> list[tuple[Fault, Node]]:
-    """The faults of one round: up to two nodes in the path of calls, of which one proxy; a
-    registry; some beats.
+    """The faults of one round.
+
+    They hit up to two processes that calls go through, at most one of them a proxy; and either a
+    registry, or the beats of up to two servers.
     """
     rng = system.rng
     path = rng.sample(system.servers, rng.randint(0, 2))
@@ -215,7 +217,7 @@ def draw_round(system: System) -> list[tuple[Fault, Node]]:
     faults = [(rng.choice(IN_THE_PATH), node) for node in path]
     if rng.random() < 0.3:
         faults.append((rng.choice(OF_REGISTRIES), rng.choice(system.registries)))
-    # Not with the above: who is cut off from one must reach the other.
+    # Only while both registries work: a server that is cut off from one must reach the other.
     elif rng.random() < 0.4:
         faults += [(rng.choice(OF_BEATS), node) for node in rng.sample(system.servers, 2)
                    if node not in path]
@@ -225,19 +227,14 @@ def draw_round(system: System) -> list[tuple[Fault, Node]]:
 # ---- callers -------------------------------------------------------------------------------------
 
 class Callers:
-    """Threads that call without a pause, each call with an id of its own, and write down what they
-    were told.
-    """
+    """Threads that call without a pause. Each call has its own id; its outcome is recorded."""
 
     def __init__(self, clients: Sequence[Client], count: int, pace_s: float = 0.0) -> None:
-        # Of idempotent calls: how many needed so many.
-        self.attempts: Counter[int] = collections.Counter()
-        self._clients = clients
         self._pace_s = pace_s
         self._ids = itertools.count(1)
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        # Guarded by self._lock.
+        # Guarded by self._lock: the calls that have ended.
         self._calls: list[Call] = []
         self._threads = [threading.Thread(target=self._run, args=(clients[i % len(clients)], i),
                                           daemon=True)
@@ -248,7 +245,7 @@ class Callers:
             thread.start()
 
     def stop(self) -> list[Call]:
-        """Waits for the calls that are under way; returns all."""
+        """Waits until the running calls have ended; returns all calls."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
@@ -273,7 +270,7 @@ class Callers:
         except OutcomeUnknown as error:
             told, why = UNKNOWN, str(error)
         except Exception as error:
-            # A caller must see nothing else: the checker counts it as wrong.
+            # No other error may reach a caller: the checker counts it as wrong.
             told, why = FAILED, repr(error)
         return Call(call_id, idempotent, told, value == call_id, time.monotonic() - started, why)
 
@@ -281,7 +278,7 @@ class Callers:
 # ---- the run -------------------------------------------------------------------------------------
 
 class Report(NamedTuple):
-    """What a run came to."""
+    """The result of a run."""
 
     verdict: Verdict
     rounds: int
@@ -291,9 +288,9 @@ class Report(NamedTuple):
 def run(seed: int, seconds: float, *, servers: int = SERVERS, callers: int = CALLERS,
         pace_s: float = 0.0,
         engines: Sequence[str] = ENGINES, say: Callable[[str], None] = lambda line: None) -> Report:
-    """Runs chaos for `seconds` (and the round that has begun by then) and judges it.
+    """Runs chaos for `seconds`, finishes the round that has begun by then, and judges it.
 
-    A proxy for each of `engines`.
+    There is one proxy for each of `engines`. A caller pauses for `pace_s` between two calls.
     """
     rng = random.Random(seed)
     system = System(rng, servers, engines)

@@ -1,7 +1,7 @@
-"""python3 -m tests.fuzz --seconds N --seed S: mutates for N seconds in all; exit code 1 if a property did not hold.
+"""python3 -m tests.fuzz --seconds N --seed S: N seconds of mutated inputs for all targets together.
 
-The same seed draws the same inputs; how many of them, the time decides. An input on which a reader hangs ends the run
-after half a minute, with the traceback of where it stands.
+The exit code is 1 if a property did not hold. The same seed draws the same inputs; the time decides
+how many. If a reader hangs on an input, the run ends after half a minute with a traceback.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from tests.fuzz.targets import TARGETS, run
 
 HANG_S = 30.0
-# Of an input.
+# How much of a bad input is printed.
 SHOWN_BYTES = 1000
 
 
@@ -36,7 +36,7 @@ def main() -> int:
         end = time.monotonic() + chosen.seconds / len(targets)
 
         def goes_on(_: int, end: float = end) -> bool:
-            # Each input winds it up again.
+            # Each input sets this alarm anew.
             faulthandler.dump_traceback_later(HANG_S, exit=True)
             return time.monotonic() < end
 

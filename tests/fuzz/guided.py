@@ -1,13 +1,13 @@
-"""python -m tests.fuzz.guided TARGET [CORPUS] [-max_total_time=N ...]: guided by coverage, with `atheris`.
+"""python -m tests.fuzz.guided TARGET [CORPUS] [-max_total_time=N ...]: fuzzing guided by coverage.
 
-For a Python of its own, since it needs what Ponte does without:
+It needs the package `atheris`, which Ponte itself does not use, so give it its own environment:
 
     python3 -m venv fuzzing && fuzzing/bin/pip install atheris
     fuzzing/bin/python -m tests.fuzz.guided requests -max_total_time=300
 
-The options are those of libFuzzer. It sees which lines and comparisons an input reaches, and mutates what reaches new
-ones; a property that does not hold ends the run. CORPUS is a folder that keeps what it finds; the seeds and the words
-of the target are written into a folder that is gone afterwards.
+The options are those of libFuzzer. It sees which lines and comparisons an input reaches, and
+mutates the inputs that reach new ones. A property that does not hold ends the run. CORPUS is a
+folder in which it keeps such inputs. The seeds and words of the target are in a temporary folder.
 """
 
 from __future__ import annotations
@@ -49,10 +49,9 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="ponte-fuzz.") as folder:
         options = seed(Path(folder), target)
         own = [word for word in arguments[1:] if not word.startswith("-")]
-        atheris.Setup([sys.argv[0], *(word for word in arguments[1:] if word.startswith("-")),
-                       options[0], *own,
-                       *options[1:]], check)
-        # Ends the process.
+        given = [word for word in arguments[1:] if word.startswith("-")]
+        atheris.Setup([sys.argv[0], *given, options[0], *own, *options[1:]], check)
+        # This ends the process.
         atheris.Fuzz()
     return 0
 

@@ -1,4 +1,5 @@
-"""Valid messages, bent a little: most of their structure stays, so that the bytes get beyond the first check."""
+"""Valid messages with small changes: most of their structure stays, so they pass the first check.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +7,19 @@ import random
 from collections.abc import Sequence
 from typing import Callable, NamedTuple
 
-# An input does not grow beyond it, however often it is doubled.
+# The longest input. Some mutations make an input several times as long.
 MAX_BYTES = 64 * 1024
-# Times that a piece is repeated, to reach the limits.
+# How many times a piece is repeated, to reach the limits of a reader.
 STRETCH = (100, 1000, 10_000)
-# Mutations of one message: mostly one, so that nothing else hides what it does.
+# How many mutations one message gets: often only one, so that no other hides its effect.
 FEW = (1, 1, 1, 1, 2, 2, 3, 5, 8)
 
 
 class Target(NamedTuple):
     """Something that reads bytes. `words` are pieces of its language, which mutations put in.
 
-    `check` raises if a property does not hold, and else says in a word what came of the bytes.
+    `check` raises if a property does not hold. Otherwise it returns a word for what the reader did
+    with the bytes.
     """
 
     name: str
@@ -33,10 +35,8 @@ class Mutator:
         self._seeds, self._words, self._rng = target.seeds, target.words, rng
         self._ways: Sequence[Callable[[bytes], bytes]] = (
             self._set_byte, self._flip_bit, self._put_word, self._put_word, self._replace_by_word,
-            self._cut_out,
-            self._repeat, self._splice, self._cut_off, self._change_digit, self._change_case,
-            self._swap_lines,
-            self._stretch)
+            self._cut_out, self._repeat, self._splice, self._cut_off, self._change_digit,
+            self._change_case, self._swap_lines, self._stretch)
 
     def draw(self) -> bytes:
         """The next input."""
@@ -58,8 +58,8 @@ class Mutator:
 
     def _flip_bit(self, data: bytes) -> bytes:
         at = self._place(data)
-        return data[:at] + bytes(byte ^ 1 << self._rng.randrange(8)
-                                 for byte in data[at:at + 1]) + data[at + 1:]
+        flipped = bytes(byte ^ 1 << self._rng.randrange(8) for byte in data[at:at + 1])
+        return data[:at] + flipped + data[at + 1:]
 
     def _put_word(self, data: bytes) -> bytes:
         at = self._place(data)
@@ -89,9 +89,9 @@ class Mutator:
         if not digits:
             return data
         at = self._rng.choice(digits)
-        return data[:at] + self._rng.choice((b"0", b"1", b"9", b"-1", b"+1", b"1_0", b"00",
-                                             b"99999999999",
-                                             b"")) + data[at + 1:]
+        number = self._rng.choice((b"0", b"1", b"9", b"-1", b"+1", b"1_0", b"00", b"99999999999",
+                                   b""))
+        return data[:at] + number + data[at + 1:]
 
     def _change_case(self, data: bytes) -> bytes:
         span = self._span(data)
@@ -105,7 +105,7 @@ class Mutator:
 
     def _stretch(self, data: bytes) -> bytes:
         span = self._span(data)
-        # Mostly not: long inputs take long.
+        # Only one time in five, because long inputs take a long time.
         if self._rng.random() < 0.8:
             return data
         return data[:span.stop] + data[span] * self._rng.choice(STRETCH) + data[span.stop:]

@@ -1,4 +1,4 @@
-"""All targets, and how to run one: draw inputs, check each, count what came of them."""
+"""All targets, and how one is run: draw inputs, check each, count the results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.fuzz import beats, documents, messages
 from tests.fuzz.mutate import Mutator, Target
 
 TARGETS: Sequence[Target] = (*messages.TARGETS, *beats.TARGETS, *documents.TARGETS)
-# Of processor time for one input; the slowest take a tenth of a second.
+# Seconds of processor time for one input. The slowest good inputs take a tenth of a second.
 MAX_CHECK_S = 2.0
-# To make a finding smaller.
+# How many parts of a finding are tried, to make it smaller.
 MAX_TRIES = 2000
-# Findings that are told in full; a mistake is found again and again.
+# How many findings are shown: the same mistake is found many times.
 MAX_SHOWN = 3
 
 
@@ -29,11 +29,12 @@ class Finding(NamedTuple):
 
 
 class Tally:
-    """What came of the inputs of a target."""
+    """Counts what the reader did with the inputs of a target."""
 
     def __init__(self) -> None:
         self.inputs = 0
-        self.came: Counter[str] = Counter()
+        # How often the reader did what, in the words of `Target.check`.
+        self.results: Counter[str] = Counter()
         self.findings = 0
         self.shown: list[Finding] = []
         self.slowest_s = 0.0
@@ -43,23 +44,24 @@ class Tally:
         self.inputs += 1
         began_s = time.process_time()
         try:
-            self.came[target.check(data)] += 1
+            self.results[target.check(data)] += 1
             took_s = time.process_time() - began_s
             self.slowest_s = max(self.slowest_s, took_s)
             assert took_s < MAX_CHECK_S, f"took {took_s:.1f} s"
         except Exception:
-            # Whatever a reader raises is what we are here for.
+            # Any exception of a reader is a finding.
             self.findings += 1
             if len(self.shown) < MAX_SHOWN:
                 self.shown.append(Finding(smallest(target, data), traceback.format_exc()))
 
     def __str__(self) -> str:
-        came = ", ".join(f"{what} {count}" for what, count in self.came.most_common(6))
-        return f"{self.inputs:>9,} inputs, slowest {self.slowest_s * 1000:3.0f} ms, {self.findings} findings: {came}"
+        results = ", ".join(f"{what} {count}" for what, count in self.results.most_common(6))
+        return (f"{self.inputs:>9,} inputs, slowest {self.slowest_s * 1000:3.0f} ms, "
+                f"{self.findings} findings: {results}")
 
 
 def run(target: Target, seed: int, goes_on: Callable[[int], bool]) -> Tally:
-    """Checks the seeds themselves, then mutations of them while `goes_on(how many there were)`."""
+    """Checks the seeds, then mutations of them while `goes_on` (how many so far) is true."""
     tally = Tally()
     for data in target.seeds:
         tally.take(target, data)
@@ -70,8 +72,7 @@ def run(target: Target, seed: int, goes_on: Callable[[int], bool]) -> Tally:
 
 
 def smallest(target: Target, data: bytes) -> bytes:
-    """A part of the input that still fails: pieces are left out, ever smaller ones, while it does.
-    """
+    """A part of the input that still fails: smaller and smaller pieces are left out of it."""
     size, tries = len(data) // 2, 0
     while size and tries < MAX_TRIES:
         for at in range(0, len(data), size):
