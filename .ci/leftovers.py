@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-# For those that end by themselves when their parent has died.
+# Seconds for processes that end by themselves when their parent has died.
 PATIENCE_S = 5.0
 
 
@@ -40,9 +40,9 @@ def leftovers(mark: bytes) -> dict[int, str]:
             with open(f"/proc/{name}/cmdline", "rb") as file:
                 command = file.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()
         except OSError:
-            # It has ended meanwhile, or belongs to somebody else.
+            # The process has just ended, or belongs to another user.
             continue
-        # Without a command line: a zombie, which has ended.
+        # A process without a command line is a zombie, which has ended.
         if marked and command:
             found[int(name)] = command
     return found

@@ -1,1 +1,1 @@
-"""Measurements, side by side with peers: python3 -m bench"""
+"""Measurements of Ponte beside its peers: python3 -m bench"""

@@ -1,7 +1,7 @@
-"""python3 -m bench [SECTION...]: measures Ponte beside its peers, and prints tables with medians and ratios.
+"""python3 -m bench [SECTION...]: measures Ponte beside its peers; prints medians and ratios.
 
-Without sections, all. Rounds are interleaved (A B A B), every process is a real one, and the load comes from a process
-of its own.
+Without a SECTION it runs all of them. Rounds are interleaved (A B A B), every process is a real
+one, and the load comes from a separate process.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from bench.report import Report
 from bench.rounds import Plan
 
 SECTIONS = ("calls", "proxy", "peers", "registry", "failover", "memory", "overload", "slow")
-# Not one of them: it measures our measuring.
+# A section that runs only when it is named: it compares bench/load.py with wrk.
 CHECK = "check"
 ROUNDS, SECONDS = 3, 2.0
 QUICK_ROUNDS, QUICK_SECONDS = 1, 0.5
-MOST_ROUNDS, MOST_SECONDS = 100, 600.0
+MAX_ROUNDS, MAX_SECONDS = 100, 600.0
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """A parser that reports a mistake in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"bench: {message}\n")
 
 
 def _rounds(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ROUNDS:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_ROUNDS:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of rounds: take 1 to {MOST_ROUNDS}")
+            f"{text!r} is not a number of rounds: take 1 to {MAX_ROUNDS}")
     return int(text)
 
 
@@ -46,9 +46,9 @@ def _seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0.1 <= value <= MOST_SECONDS:
+    if not 0.1 <= value <= MAX_SECONDS:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time for a round: take 0.1 to {MOST_SECONDS:.0f} seconds")
+            f"{text!r} is not a time for a round: take 0.1 to {MAX_SECONDS:.0f} seconds")
     return value
 
 
@@ -60,7 +60,7 @@ def _section(text: str) -> str:
 
 
 def _say(line: str) -> None:
-    """Progress, which is not part of the result."""
+    """Prints a line of progress, which is not part of the result."""
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
@@ -85,7 +85,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     chosen = parse()
-    # So that `with` blocks end.
+    # An exception, so that `with` blocks end their processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     processes.allow_open_files()
     plan = Plan(chosen.rounds, chosen.seconds, chosen.quick, _say)
@@ -98,7 +98,7 @@ def main() -> int:
         try:
             report = importlib.import_module(f"bench.{name}").run(plan)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            # What the other sections find is worth no less.
+            # The other sections still run.
             failed = True
             report.note(f"section {name} FAILED: {error}")
         _say(f"section {name} took {time.monotonic() - began:.0f} s")

@@ -1,9 +1,9 @@
-"""The attackers of bench/slow.py: connections that drip one byte a second. They are a process of their own:
+"""The attackers of bench/slow.py: connections that drip one byte a second, in a separate process.
 
     python3 -m bench.attackers URL head|body|read CONNECTIONS
 
-It prints how many of its connections are open once all have begun, as "open: N", and then drips until standard input
-ends.
+When all connections have begun, it prints how many of them are open, as "open: N". Then it drips
+until its standard input ends.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ponte.net.message import encode_request
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 KINDS = ("head", "body", "read")
-# For all attackers to have begun.
+# Seconds until all attackers have begun.
 BEGUN_S = 30.0
-# Between two bytes of one connection.
+# Seconds between two bytes of one connection.
 DRIP_S = 1.0
-# In which they drip, so that they do not come in waves.
+# The connections drip in this many turns, so that their bytes do not come in waves.
 TURNS = 50
-# Of a body that is announced, and of a reply that is not read.
+# Bytes of a body that is announced and never finished, and of a reply that is not read.
 LENGTH = 64_000
-# Sent ahead by each that does not read: 2 MB of replies, for which no system has room.
+# Calls that each connection of "read" sends ahead: 2 MB of replies, more than any system buffers.
 CALLS = 32
-# For those who read slowly to receive into.
+# The receive buffer of a connection.
 WINDOW_BYTES = 1024
 SERVICE = f"""
 def hello(text):
@@ -44,9 +44,7 @@ _SERVED = b"HTTP/1.1 200 "
 
 
 def opening(url: str, kind: str) -> bytes:
-    """What an attacker sends at once: a part of a request, or for "read" CALLS whole ones for the
-    method `page`.
-    """
+    """What an attacker sends at once: a part of a request; for "read", CALLS whole requests."""
     parts = urlsplit(url)
     headers = {"Host": parts.netloc, "Content-Type": CONTENT_TYPE}
     if kind == "read":
@@ -56,7 +54,7 @@ def opening(url: str, kind: str) -> bytes:
 
 
 class Attackers:
-    """All connections of an attack. Those that the other side closes are not replaced."""
+    """All connections of an attack. A connection that the other side closes is not replaced."""
 
     def __init__(self, url: str, kind: str, count: int) -> None:
         parts = urlsplit(url)
@@ -68,20 +66,18 @@ class Attackers:
             self._begin()
 
     def count(self) -> int:
-        """How many connections the other side has neither closed nor refused; it is rid of the
-        others.
-        """
-        left = []
+        """How many connections the other side has neither closed nor refused."""
+        still_open = []
         for sock in self._sockets:
             if self._is_open(sock):
-                left.append(sock)
+                still_open.append(sock)
             else:
                 sock.close()
-        self._sockets = left
-        return len(left)
+        self._sockets = still_open
+        return len(still_open)
 
     def wait_for_replies(self, within_s: float) -> None:
-        """Until those who do not read have something to read, or have been turned away."""
+        """Waits until each connection of "read" has a reply or has been closed."""
         deadline = time.monotonic() + within_s
         with selectors.DefaultSelector() as waiting:
             for sock in self._sockets if self._reads else ():
@@ -91,7 +87,7 @@ class Attackers:
                     waiting.unregister(key.fileobj)
 
     def drip(self, turn: int) -> None:
-        """One byte on each of those whose turn it is: a TURNS-th of all."""
+        """One byte on each connection of this turn: a TURNS-th of all."""
         for sock in self._sockets[turn % TURNS::TURNS]:
             try:
                 if self._reads:
@@ -99,7 +95,7 @@ class Attackers:
                 else:
                     sock.send(b"x")
             except OSError:
-                # It has ended, or there is no room: `count` will see.
+                # The connection has ended, which `count` will see, or its buffer is full.
                 pass
 
     def close(self) -> None:
@@ -115,14 +111,15 @@ class Attackers:
             sock.sendall(self._opening)
             sock.setblocking(False)
         except OSError:
-            # Turned away.
+            # The other side has refused it.
             sock.close()
         else:
             self._sockets.append(sock)
 
     def _is_open(self, sock: socket.socket) -> bool:
-        """Whoever never finished his request is answered only to be refused; others are, by what is
-        no 200.
+        """Whether a connection has been neither closed nor refused.
+
+        A reply to an unfinished request refuses it. So does a reply other than 200 to a whole one.
         """
         try:
             came = sock.recv(len(_SERVED), socket.MSG_PEEK)
@@ -138,7 +135,7 @@ def main() -> None:
     processes.allow_open_files()
     attackers = Attackers(url, kind, int(count))
     attackers.wait_for_replies(BEGUN_S / 2)
-    # For those who were turned away to be told so.
+    # Refusals of the last connections may still be on their way.
     time.sleep(0.1)
     print(f"open: {attackers.count()}", flush=True)
     with selectors.DefaultSelector() as ended:

@@ -1,9 +1,11 @@
-"""Signed beats for one registry, as fast as it acks them: python3 -m bench.beats (run by bench.registry).
+"""Signed beats for one registry, as fast as it acks them: python3 -m bench.beats
 
-A closed loop: WINDOW beats are on their way, and each ack lets the next one go. Every lease beats in its turn. First
-each beats once ("filled" is printed), then a line on standard input starts the measured time; the result is JSON.
+bench/registry.py runs it. A closed loop: WINDOW beats are on their way, and each ack releases the
+next one. The leases beat in turn. First each beats once, and "filled" is printed. Then a line on
+standard input starts the measured time. The result is JSON.
 
-A beat is signed when it is sent, from a text made before, so that the registry is the slower of the two.
+The text of a beat is made before, and only signed when it is sent: so the registry is the slower
+of the two processes.
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ from ponte.discovery.beats import MAX_DATAGRAM_BYTES, Beat, decode_answer, encod
 from ponte.process.keys import read_key
 from ponte.process.options import parse_address
 
-# Datagrams on their way: more only waits in the registry's buffer.
+# Datagrams on their way. More of them would only wait in the buffer of the registry.
 WINDOW = 64
-# No ack for so long: what is on its way is lost.
+# Seconds without an ack, after which the datagrams on their way count as lost.
 SILENCE_S = 1.0
-# Long, so that no lease expires while others have their turn.
+# Seconds: long, so that no lease expires before it beats again.
 LEASE_S = 60.0
-# Of each service: what one lookup finds.
+# Instances of each service: as many as one lookup finds.
 INSTANCES = 10
 # Acks between two looks at the clock.
 CLOCK_EVERY = 100
@@ -69,13 +71,12 @@ class Sender:
         self._socket = sock
         self._beats = beats
         self.acks = 0
-        # Answers that are no acks: there should be none.
+        # Answers other than acks: there should be none.
         self.others = 0
         self.lost = 0
 
     def fill(self, leases: int) -> None:
-        """One beat for each lease; all of them once more if any was lost, since nobody knows whose
-        it was.
+        """One beat for each lease. If any was lost, all beat again: it is not known whose it was.
         """
         while True:
             lost = self.lost
@@ -87,7 +88,7 @@ class Sender:
                 return
 
     def run(self, seconds: float) -> float:
-        """Beats for so many seconds; returns how long it took until the last ack."""
+        """Beats for `seconds`; returns the time until the last ack, in seconds."""
         began = time.perf_counter()
         self._open(WINDOW)
         while time.perf_counter() < began + seconds:

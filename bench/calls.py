@@ -1,11 +1,14 @@
-"""Section `calls`: one call by every way to two Ponte servers, with 1, 8, 64 and 256 connections.
+"""Section `calls`: the same call on every way to two Ponte servers, with 1, 8, 64, 256 connections.
 
-"direct" goes to one of the two. The ways take turns, round by round; ratios are those of the same round. The call is
-one that may run twice, as Ponte's stub sends it; with 8 connections it is also sent by a client that knows nothing of
-Ponte, so that it must run once at most: the difference is what remembering it costs. The proxy with threads is there
-once more with its threads on all cores, and the server once more with them on one. Each engine
-of Ponte's proxy has a pair of servers to itself, of the same kind: a proxy keeps up to 256 idle connections to a
-server, which takes 512, so that those who had their turn would fill the servers of those whose turn it is.
+"direct" goes to one of the two servers. The ways take turns, round by round, and a ratio compares
+two results of the same round. The call is idempotent, as Ponte's stub sends it. With 8 connections
+it is also sent by a client that knows nothing of Ponte, and so must run at most once: the
+difference is the cost of remembering it. There is also a proxy with threads on all cores, and a
+server with its threads on one core.
+
+Each engine of Ponte's proxy has its own pair of servers. A proxy keeps up to 256 idle connections
+to a server, and a server takes 512: the idle connections of one way would fill the servers of the
+next.
 """
 
 from __future__ import annotations
@@ -29,12 +32,12 @@ ENGINES = ("threads", "events")
 OTHERS = "others"
 ONE_CORE, ALL_CORES = "direct, --cores one", "Ponte, threads, --cores all"
 GREETER = "services/greeter.py"
-# Connections with which calls are also sent that must run once at most.
+# The number of connections with which calls that must run at most once are measured too.
 ONCE_AT = 8
-# In the name of a way.
+# The end of the name of such a way.
 ONCE = ", once at most"
 
-# Connections, way.
+# The number of connections, and the way.
 Key = tuple[int, str]
 
 
@@ -65,9 +68,9 @@ def _pair(stage: Stage) -> Pair:
 
 
 def ways_to(stage: Stage, pairs: Mapping[str, Pair], report: Report) -> dict[str, str]:
-    """The URLs of every way to the servers, given those for each engine and for OTHERS.
+    """The URL of every way, given the pair of servers for each engine and for OTHERS.
 
-    Says what is left out.
+    Adds a note for each way that is left out.
     """
     servers = pairs[OTHERS].servers
     ways = {"direct": servers[0]}
@@ -85,7 +88,7 @@ def ways_to(stage: Stage, pairs: Mapping[str, Pair], report: Report) -> dict[str
 
 
 def url_of(address: Address) -> str:
-    """Where the service is, once it is there."""
+    """The URL of the service; waits until it serves."""
     url = f"http://{show(address)}/greeter"
     reverse.wait_until_serves(url)
     return url
@@ -105,8 +108,8 @@ def tell(report: Report, section: str, before: str, plan: Plan,
          found: Mapping[Key, list[Sample]]) -> None:
     """Adds the table, the figures and the plot of a section."""
     if not is_installed():
-        report.note(
-            "wrk is not installed: the load is that of bench/load.py, which costs more of the machine")
+        report.note("wrk is not installed: the load is that of bench/load.py, "
+                    "which costs more of the machine")
     rows = []
     for (count, way), samples in found.items():
         calls_per_s = median([sample.calls_per_s for sample in samples])
@@ -117,7 +120,7 @@ def tell(report: Report, section: str, before: str, plan: Plan,
                      *(figure(ratio(found, (count, way), (count, peer + load), "calls_per_s"))
                        for peer in ("HAProxy", "nginx")),
                      str(sum(sample.errors for sample in samples))])
-        # Cheap servers alone would dwarf the proxies.
+        # The line of cheap servers without a proxy would be so high that the others look flat.
         if not load and way not in (ONE_CORE, ALL_CORES) \
                 and (way != "direct" or section == "calls"):
             report.plots.setdefault(before, {}).setdefault(way, {})[count] = calls_per_s

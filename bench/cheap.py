@@ -1,6 +1,8 @@
-"""A server so cheap that only the proxy before it shows: one fixed reply to whatever comes. One thread, one selector.
+"""A server so fast that only the proxy before it is measured: it always sends the same reply.
 
-    python3 -m bench.cheap          prints the address; ends with its standard input
+    python3 -m bench.cheap    prints its address; ends when its standard input ends
+
+One thread, one selector.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ def main() -> None:
     selector = selectors.DefaultSelector()
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     selector.register(listener, selectors.EVENT_READ)
-    # What has come so far of the next request.
+    # The received part of the next request of each connection.
     received: dict[socket.socket, bytes] = {}
     print(f"cheap: listening on {show(listener.getsockname())}", flush=True)
     while True:
@@ -42,7 +44,7 @@ def main() -> None:
 
 
 def _serve(sock: socket.socket, received: dict[socket.socket, bytes], reply: bytes) -> bool:
-    """Answers the request if all of it is there; False when the connection has ended."""
+    """Replies if the whole request has arrived; False when the connection has ended."""
     try:
         data = sock.recv(RECEIVE_BYTES)
         if data:

@@ -1,6 +1,7 @@
-"""Section `check`: our load generator beside wrk, both against the same Ponte server. Not run unless named.
+"""Section `check`: bench/load.py beside wrk, with the same Ponte server. It runs only if named.
 
-The percentiles of wrk include what it adds for calls that it thinks were omitted (see bench/wrk.py); ours do not.
+The percentiles of wrk include calls that it adds because it assumes that they were omitted (see
+bench/wrk.py). Those of bench/load.py do not.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ CONNECTIONS = (1, 8, 64)
 def run(plan: Plan) -> Report:
     report = Report()
     if not is_installed():
-        report.note("wrk is not installed: there is nothing to check our load generator against")
+        report.note("wrk is not installed: there is nothing to compare our load generator with")
         return report
     with Stage() as stage:
         server = stage.server("server-1", [stage.registry()])

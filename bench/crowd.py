@@ -1,10 +1,12 @@
-"""Callers that do not go away: each calls again when its answer has come, and comes back after a refusal.
+"""Callers that do not go away: each calls again after a reply, and comes back after a refusal.
 
-    python3 -m bench.crowd --url http://127.0.0.1:4180/slow --method wait --callers 640 --pause 0.2 --seconds 2
+    python3 -m bench.crowd --url http://127.0.0.1:4180/slow --method wait
+        --callers 640 --pause 0.2 --seconds 2
 
-bench/load.py measures those who are served; this one also those who are not. A caller that is refused (503), or whose
-connection breaks, pauses for half to one and a half times the given time, and then connects anew. The time that he
-waits begins when he comes, also for his connection. One thread, one loop (ponte/net/loop.py). The result is JSON.
+bench/load.py measures callers that are served; this program also measures those that are not. A
+caller that is refused (503), or whose connection breaks, pauses for half to one and a half times
+the given time, and then connects again. The time of a call begins before the connection is made.
+One thread, one loop (ponte/net/loop.py). The result is JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from ponte.net.tls import WOULD_BLOCK
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 RECEIVE_BYTES = 65536
-# Until all have come; what happens in it does not count.
+# Seconds until all callers have come. What happens in them does not count.
 WARM_UP_S = 0.5
 
 
@@ -45,7 +47,7 @@ class Crowded(NamedTuple):
 
 
 class Crowd(Loop):
-    """The callers, and what they have met since `counts_from`."""
+    """The callers, and the results of their calls since `counts_from`."""
 
     def __init__(self, url: str, method: str, params: list[str], pause_s: float) -> None:
         super().__init__()
@@ -56,15 +58,14 @@ class Crowd(Loop):
                                       encode_call(method, params))
         self.pause_s = pause_s
         self.counts_from = self.counts_until = math.inf
-        # Who is in his pause.
+        # The callers that pause.
         self.waiting: set[Caller] = set()
         self._rng = random.Random(0)
         self.served_ms: list[float] = []
         self.refused = self.broken = 0
 
     def come_back(self) -> None:
-        """Has one caller come after a pause; not all after the same one, or they would come in
-        waves.
+        """Lets one caller come after a pause of random length, so that they do not come in waves.
         """
         self.wake_at(Caller(self), time.monotonic() + self.pause_s * self._rng.uniform(0.5, 1.5))
 
@@ -72,7 +73,7 @@ class Crowd(Loop):
         began = time.monotonic()
         self.counts_from = began + WARM_UP_S
         self.counts_until = self.counts_from + seconds
-        # Not all in one instant, which no queue of a listener would hold.
+        # Not all at the same moment: the queue of a listener is too short for that.
         for number in range(callers):
             self.wake_at(Caller(self), began + WARM_UP_S / 2 * number / callers)
         while time.monotonic() < self.counts_until:
@@ -80,12 +81,11 @@ class Crowd(Loop):
         self.release()
         served = self.served_ms or [math.nan]
         return Crowded(len(self.served_ms) / seconds, percentile(served, 0.5),
-                       percentile(served, 0.99),
-                       self.refused / seconds, self.broken)
+                       percentile(served, 0.99), self.refused / seconds, self.broken)
 
     @property
     def is_counting(self) -> bool:
-        """Whether the measured time has begun, and has not ended."""
+        """Whether this moment is in the measured time."""
         return self.counts_from <= time.monotonic() < self.counts_until
 
     def release(self) -> None:
@@ -94,14 +94,14 @@ class Crowd(Loop):
         super().release()
 
     def _wait_s(self) -> float:
-        """A server that answers nobody ends a turn, too."""
-        left_s = max(self.counts_until - time.monotonic(), 0.0)
+        """The wait of a turn also ends where the server never replies."""
+        remaining_s = max(self.counts_until - time.monotonic(), 0.0)
         wait_s = super()._wait_s()
-        return left_s if wait_s is None else min(wait_s, left_s)
+        return remaining_s if wait_s is None else min(wait_s, remaining_s)
 
 
 class Caller(Watched):
-    """A caller, from his pause to a refusal."""
+    """A caller, from its pause until it is refused or its connection breaks."""
 
     def __init__(self, crowd: Crowd) -> None:
         super().__init__(crowd, socket.socket())
@@ -131,7 +131,7 @@ class Caller(Watched):
         self.crowd.come_back()
 
     def _goes_on(self) -> bool:
-        """Does what can be done at once; False when this connection has come to its end."""
+        """Does what is possible without waiting; False when this connection must be closed."""
         if not self.connected:
             self.connected = True
             self.socket.send(self.crowd.request)
@@ -139,7 +139,7 @@ class Caller(Watched):
             return True
         data = self.socket.recv(RECEIVE_BYTES)
         if not data:
-            raise ConnectionError("it ended without an answer")
+            raise ConnectionError("it ended without a reply")
         self.parser.feed(data)
         reply = self.parser.next_message()
         if reply is None:

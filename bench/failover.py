@@ -1,8 +1,12 @@
-"""Section `failover`: kill -9 of one of three servers, again and again: what callers feel, when it is out of lookup.
+"""Section `failover`: kill -9 of one of three servers, many times: what do callers notice?
 
-Callers are idempotent, and make a call every few milliseconds: by the stub without a proxy, and by the proxy with
-either engine. Those of a way are a process of their own: python3 -m bench.failover stub|proxy HOST:PORT. A call that
-needed a second attempt has met the death; the extra time is the p99 of those less the p99 of all others.
+And how long until it is out of lookup? Callers make an idempotent call every few milliseconds: by
+the stub without a proxy, and by a proxy with each engine. The callers of one way are one process:
+
+    python3 -m bench.failover stub|proxy HOST:PORT
+
+A call with a second attempt has noticed the death. Its extra time is the p99 of such calls minus
+the p99 of all others.
 """
 
 from __future__ import annotations
@@ -27,14 +31,14 @@ from ponte.process.options import parse_address
 from ponte.rpc.marshal import CONTENT_TYPE
 
 SERVERS = 3
-# Threads of each way.
+# Threads that call, for each way.
 CALLERS = 4
-# Between two calls of a thread: the machine must not be busy, or everything takes long.
+# Seconds between two calls of a thread: on a busy machine, every call would take longer.
 PAUSE_S = 0.005
 KILLS_PER_ROUND = 5
-# Between two kills.
+# Seconds between two kills.
 HEALTHY_S = 0.3
-# For a killed server to be out of lookup.
+# Seconds until a killed server must be out of lookup.
 GONE_S = 30.0
 TIMEOUT_S = 5.0
 
@@ -43,7 +47,7 @@ def run(plan: Plan) -> Report:
     report = Report()
     kills = 2 if plan.quick else plan.rounds * KILLS_PER_ROUND
     with Stage() as stage:
-        # The stub shall find no proxy.
+        # Two registries, so that the stub finds no proxy.
         bare, proxied = stage.registry(), stage.registry()
         registries = [bare, proxied]
         servers = {name: stage.server(name, registries)
@@ -99,7 +103,7 @@ _pool = Pool()
 
 
 def _wait_until_gone(registry: Child, name: str) -> float:
-    """How long the registry still names it."""
+    """Waits until the registry does not list it any more; returns the seconds."""
     began = time.monotonic()
     while name in _names(registry):
         if time.monotonic() > began + GONE_S:
@@ -136,7 +140,7 @@ def by_stub(registry: Address) -> Callable[[], int]:
 
 
 def by_proxy(proxy: Address) -> Callable[[], int]:
-    """The same, as the proxy says it in its reply."""
+    """The same for a call through a proxy, which reports the number in its reply."""
     pool = Pool()
     headers = {"Host": show(proxy), "Content-Type": CONTENT_TYPE, "Call-Idempotent": "1"}
     request = encode_request("POST", "/greeter", headers, BODY)
@@ -152,13 +156,13 @@ def by_proxy(proxy: Address) -> Callable[[], int]:
 
 def call_until(stopped: threading.Event, call: Callable[[], int],
                took: list[tuple[int, float]]) -> None:
-    """Appends (attempts, milliseconds) of each call; 0 attempts for one that failed."""
+    """Appends (attempts, milliseconds) for each call; 0 attempts for a call that failed."""
     while not stopped.wait(PAUSE_S):
         began = time.perf_counter()
         try:
             attempts = call()
         except Exception:
-            # Whatever it is, it is a call that failed: the table counts them.
+            # Any error is a call that failed; the table counts them.
             attempts = 0
         took.append((attempts, (time.perf_counter() - began) * 1000))
 

@@ -1,6 +1,7 @@
-"""Installs the peers that are not part of Python into a virtual environment of bench's own: python3 -m bench.install
+"""Installs the peers that are not part of Python: python3 -m bench.install
 
-Only the measurements use them, and a missing one is reported, not fatal. To be rid of them, delete bench/.venv.
+They are in a separate virtual environment, bench/.venv, which may be deleted. Only the measurements
+use them; a peer that is missing is reported, and is not an error.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import venv
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".venv")
 PYTHON = os.path.join(FOLDER, *(("Scripts", "python.exe") if sys.platform == "win32"
                                 else ("bin", "python")))
-# And what each is imported as.
+# The packages, and the module that each is imported as.
 PACKAGES = {"Pyro5": "Pyro5.api", "rpyc": "rpyc", "grpcio": "grpc"}
 
 
@@ -29,7 +30,7 @@ def has(package: str) -> bool:
 def main() -> int:
     if not os.path.exists(PYTHON):
         venv.create(FOLDER, with_pip=True)
-    # One by one: where one fails, the others are still of use.
+    # One by one: if one cannot be installed, the others still can.
     for package in PACKAGES:
         subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
                         package], check=False)

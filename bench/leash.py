@@ -1,4 +1,4 @@
-"""Runs a program that is not ours, and ends it with all its children when standard input ends.
+"""Runs a program that is not Ponte's; ends it and all its children when standard input ends.
 
     python3 -m bench.leash nginx -c nginx.conf
 """
@@ -11,13 +11,13 @@ import subprocess
 import sys
 import threading
 
-# For the program to end in order; then all of its group is killed.
+# Seconds for the program to end in order. Then its whole group is killed.
 END_S = 3.0
 
 
 def main() -> None:
     if sys.platform != "win32":
-        # A group of its own: Ctrl-C goes to our parent alone, and the end to all of the group.
+        # A new group: Ctrl-C then reaches only our parent, and one signal ends the whole group.
         os.setpgrp()
     program = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
     threading.Thread(target=lambda: os._exit(program.wait()), daemon=True).start()

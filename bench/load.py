@@ -1,17 +1,19 @@
-"""A load generator: C connections, each of which sends its next call when the reply to its last has come.
+"""A load generator: each of C connections sends its next call when the last reply has arrived.
 
     python3 -m bench.load --url http://127.0.0.1:4180/greeter --connections 64 --seconds 2 [--once]
 
-One thread, one selector, one request made beforehand and sent again and again over connections that stay open. A
-connection that the other side closes is not opened again. The result is JSON; --hold keeps the connections afterwards,
-until standard input ends.
+One thread, one selector, and one prepared request that is sent many times over connections that
+stay open. A connection that the other side closes is not opened again. The result is JSON. With
+--hold the connections stay open until standard input ends.
 
-The call is sent as Ponte's stub sends it, and may run twice. With --once it is sent as by a client that knows nothing
-of Ponte: it must run once at most, and both proxy and server remember it (ponte/calls/once.py).
+The call is idempotent, as Ponte's stub sends it. With --once it is sent as by a client that knows
+nothing of Ponte: then it must run at most once, and proxy and server remember it
+(ponte/calls/once.py).
 
-What is measured is a closed loop: a server that stalls is also asked less often meanwhile, so that a stall counts once
-for each connection and not once for each call that users would have made (coordinated omission). Percentiles are
-comparable at the same number of connections; they are not what users of an overloaded system would see.
+This is a closed loop: while a server stalls, it gets fewer calls. So a stall counts once for each
+connection, and not once for each call that users would have made (coordinated omission).
+Percentiles can be compared at the same number of connections. Users of an overloaded system would
+see worse ones.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ MAY_REPEAT = {**ONCE, "Idempotency-Key": "0" * 32, "Call-Idempotent": "1",
               "Call-Timeout-Ms": "2500",
               "Call-Attempt": "1"}
 RECEIVE_BYTES = 65536
-# No reply on any connection for so long: the rest is lost.
+# Seconds without any reply, after which the connections count as lost.
 SILENCE_S = 5.0
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -55,14 +57,14 @@ class Sample(NamedTuple):
 
 
 def request(url: str, once: bool = False) -> bytes:
-    """The call that is sent again and again."""
+    """The request that is sent many times."""
     parts = urlsplit(url)
     return encode_request("POST", parts.path or "/",
                           {"Host": parts.netloc, **(ONCE if once else MAY_REPEAT)}, BODY)
 
 
 def message_bytes(data: bytes) -> int:
-    """How long the HTTP message is that begins `data`; 0 while its head is not complete."""
+    """The length of the HTTP message at the beginning of `data`; 0 if its head is not complete."""
     head = data.find(b"\r\n\r\n")
     if head < 0:
         return 0
@@ -78,7 +80,7 @@ class _Connection:
 
 
 class Load:
-    """The connections and their loop."""
+    """The connections, and the loop that serves them."""
 
     def __init__(self, url: str, connections: int, once: bool = False) -> None:
         parts = urlsplit(url)
@@ -92,7 +94,7 @@ class Load:
             self._connect()
 
     def run(self, seconds: float) -> Sample:
-        """Calls for so many seconds."""
+        """Calls for `seconds`; returns what was measured."""
         began = time.perf_counter()
         for connection in list(self._open):
             self._send(connection)
@@ -127,7 +129,7 @@ class Load:
     def _send(self, connection: _Connection) -> None:
         connection.sent_at = time.perf_counter()
         try:
-            # It is short: the kernel takes it at once.
+            # This does not block: the request is short, and the kernel has room for it.
             connection.sock.sendall(self._request)
         except OSError:
             self.errors += 1

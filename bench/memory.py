@@ -1,7 +1,8 @@
-"""Section `memory`: what 1,000 connections cost the proxy, idle and busy, with either engine.
+"""Section `memory`: what 1,000 connections cost the proxy, idle and busy, with each engine.
 
-The servers behind are cheap ones (see bench/proxy.py). Every figure is the growth of the resident memory of a proxy
-that was started for it: idle connections have made one call each; busy ones call in a closed loop, and the most counts.
+The servers behind the proxy are cheap ones (see bench/proxy.py). Every figure is the growth of the
+resident memory of a proxy that was started for it. Idle connections have made one call each. Busy
+ones call in a closed loop, and the peak counts.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from bench.rounds import Plan, interleave
 from ponte.net.address import show
 
 CONNECTIONS, QUICK_CONNECTIONS = 1_000, 100
-# Between two looks at a busy proxy.
+# Seconds between two looks at a busy proxy.
 LOOK_S = 0.05
 MB = 1_000_000
 IDLE, BUSY = "idle", "busy"
 
 
 class Grown(NamedTuple):
-    """Resident memory of an unused proxy, its growth with connections, and how it served them."""
+    """The resident memory of an unused proxy, its growth with connections, and the calls."""
 
     alone_mb: float
     more_mb: float
@@ -43,8 +44,8 @@ def run(plan: Plan) -> Report:
     with Stage() as stage, contextlib.ExitStack() as beating:
         registry = stage.registry()
         if registry.usage().rss_bytes is None:
-            report.note(
-                "this system does not tell the memory of a process: section memory is left out")
+            report.note("this system does not report the memory of a process: "
+                        "section memory is left out")
             return report
         start_cheap_servers(stage, [registry.address], beating)
         found = interleave(plan, {(engine, what): functools.partial(_measure, registry, engine,
@@ -82,13 +83,13 @@ def _measure(registry: Child, engine: str, what: str, connections: int, seconds:
             load = stage.python("-m", "bench.load", "--url", url, "--connections",
                                 str(connections), "--seconds",
                                 str(seconds), "--hold")
-            most = alone
+            peak = alone
             sample = None
             while sample is None:
-                most = max(most, _rss(proxy))
+                peak = max(peak, _rss(proxy))
                 with contextlib.suppress(TimeoutError):
                     sample = json.loads(load.wait_for(r"\{.*\}\n", LOOK_S)[0])
-            return Grown(alone / MB, (most - alone) / MB, sample["calls_per_s"],
+            return Grown(alone / MB, (peak - alone) / MB, sample["calls_per_s"],
                          int(sample["errors"]))
         with contextlib.ExitStack() as opened:
             errors = sum(not _call_once(opened, proxy, url) for _ in range(connections))

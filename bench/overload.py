@@ -1,9 +1,11 @@
-"""Section `overload`: five times as many callers as there is room for. What do those get who are served?
+"""Section `overload`: five times as many callers as there is room for. How are they served?
 
-The function takes WORK_S without the processor, so that the capacity is that of the server, CALLS at a time, and not
-that of this machine, which also carries the callers. Who is refused comes back after about WORK_S: FACTOR times CALLS
-callers offer FACTOR times what can be served. And the same for lookups at a registry, which take nothing but the
-processor: there nobody is refused, and everybody waits for his turn.
+The function waits for WORK_S and does not use the processor. So the capacity is that of the server,
+CALLS at a time, and not that of this machine, on which the callers run too. A refused caller comes
+back after about WORK_S: FACTOR times CALLS callers offer FACTOR times the capacity.
+
+The same is measured for lookups at a registry, which use only the processor: there no caller is
+refused, and each waits for its turn.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ from bench.wrk import printed_by
 from ponte.net.address import show
 from server import MAX_CALLS
 
-# That one server runs at a time.
+# The calls that one server runs at a time.
 CALLS = MAX_CALLS
 FACTOR = 5
 WORK_S, QUICK_WORK_S = 0.2, 0.05
-# Connections that fill a registry.
+# The connections that keep a registry busy.
 LOOKUPS = 64
 
 SERVICE = """
@@ -40,7 +42,7 @@ def work():
     return "done"
 """
 
-# Way, callers.
+# The way, and the number of callers.
 Key = tuple[str, int]
 
 
@@ -50,7 +52,7 @@ def run(plan: Plan) -> Report:
         registry = stage.registry()
         file = stage.file("slow.py", SERVICE.format(seconds=work_s))
         at = {"server": stage.server("server-1", [registry], file).address}
-        # Each before a server of its own: idle connections of the other would fill it.
+        # Each proxy has its own server: idle connections of the other proxy would fill it.
         for engine in ENGINES:
             own = stage.registry()
             stage.server(f"server-{engine}", [own], file)
@@ -88,8 +90,8 @@ def _report(found: dict[Key, list[Crowded]], work_s: float) -> Report:
             report.figures[f"overload goodput {way}"] = goodput
             report.figures[f"overload p99 {way}"] = latency
     report.tables.append(Table(
-        f"Overload: {FACTOR} times as many callers as there is room for (a call takes {work_s * 1000:.0f} ms; a lookup "
-        "nothing but the processor)",
+        f"Overload: {FACTOR} times as many callers as there is room for "
+        f"(a call takes {work_s * 1000:.0f} ms; a lookup nothing but the processor)",
         ("way · callers", "served/s", "p50 ms", "p99 ms", "refused/s", "broken", "served ÷ peak",
          "p99 ÷"), rows))
     return report

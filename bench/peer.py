@@ -1,10 +1,12 @@
-"""One caller and one server in each middleware: "Hello" goes, "World" comes back. Run by bench/peers.py.
+"""One caller and one server in each middleware: "Hello" goes, "World" comes back.
 
-    python3 -m bench.peer serve xmlrpc                          prints the address; ends with its standard input
-    python3 -m bench.peer call xmlrpc 127.0.0.1:4242 2.0        calls for two seconds; prints JSON
+    python3 -m bench.peer serve xmlrpc                      prints its address; ends when its
+                                                            standard input ends
+    python3 -m bench.peer call xmlrpc 127.0.0.1:4242 2.0    calls for two seconds; prints JSON
 
-All callers are the same loop over a function that was bound once, and each uses one connection that stays open if its
-middleware can do that. Of each middleware this is the fastest way that its documentation shows for plain text.
+bench/peers.py runs it. All callers are the same loop over a function that was bound before. Each
+uses one connection that stays open, if its middleware can do that. For each middleware this is the
+fastest way that its documentation shows for plain text.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ def hello(text: str) -> str:
 
 
 def _hello(*params: Any) -> str:
-    """The same for the standard library, whose type of a function is any number of anything."""
+    """The same with the type that the standard library demands: any number of any parameters."""
     return hello(*params)
 
 
@@ -50,7 +52,7 @@ class KeepAlive(SimpleXMLRPCRequestHandler):
 
 
 def serve_xmlrpc(handler: type[SimpleXMLRPCRequestHandler] = SimpleXMLRPCRequestHandler) -> None:
-    """As it comes: HTTP/1.0, a connection for each call."""
+    """The server without changes: HTTP/1.0, one connection for each call."""
     server = SimpleXMLRPCServer(("127.0.0.1", 0), handler, logRequests=False)
     server.register_function(_hello, "hello")
     announce(server.socket.getsockname())
@@ -58,7 +60,7 @@ def serve_xmlrpc(handler: type[SimpleXMLRPCRequestHandler] = SimpleXMLRPCRequest
 
 
 def serve_xmlrpc_keep_alive() -> None:
-    """One line more, and connections stay open. It then serves one connection at a time."""
+    """With one more line, connections stay open; then it serves one connection at a time."""
     serve_xmlrpc(KeepAlive)
 
 
@@ -86,7 +88,7 @@ def serve_rpyc() -> None:
 
 
 def serve_grpc() -> None:
-    """Plain text instead of protobuf messages: one step less for gRPC."""
+    """Plain text instead of protobuf messages, which saves gRPC one step."""
     grpc = importlib.import_module("grpc")
     method = grpc.unary_unary_rpc_method_handler(lambda text, context: hello(text), bytes.decode,
                                                  str.encode)
@@ -111,9 +113,7 @@ def to_pyro5(address: Address) -> Hello:
 
 
 def to_rpyc(address: Address) -> Hello:
-    """The remote function is fetched once: `connection.root.hello(...)` would ask for it on every
-    call.
-    """
+    """The remote function is fetched before; `connection.root.hello(...)` fetches it each time."""
     bound: Hello = importlib.import_module("rpyc").connect(*address).root.hello
     return bound
 
@@ -126,7 +126,7 @@ def to_grpc(address: Address) -> Hello:
 
 
 def to_ponte(registry: Address) -> Hello:
-    """The stub; whether there is a proxy is up to the registry."""
+    """The stub. It uses a proxy if the registry knows one."""
     hello_: Hello = Client("greeter", registries=[registry]).hello
     return hello_
 

@@ -1,7 +1,7 @@
-"""Section `peers`: one caller in Ponte, in the standard library, Pyro5, RPyC and gRPC: calls per second.
+"""Section `peers`: calls per second of one caller in Ponte, the standard library, Pyro5, RPyC, gRPC.
 
-Caller and server are a process each, and all callers are the same loop (bench/peer.py). What is not part of Python
-comes from `python3 -m bench.install`; a peer that is missing is reported.
+Caller and server are one process each, and all callers are the same loop (bench/peer.py). Peers
+that are not part of Python are installed by `python3 -m bench.install`. A missing one is reported.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RATIOS: dict[str, tuple[str, str]] = {
 
 
 class Way(NamedTuple):
-    """A running server and the caller that fits."""
+    """A running server, and how its caller is started."""
 
     python: tuple[str, ...]
     kind: str
@@ -65,8 +65,7 @@ def run(plan: Plan) -> Report:
 
 
 def _ponte(stage: Stage) -> dict[str, Way]:
-    """One server, which beats to three registries: one knows no proxy, and each of the others one.
-    """
+    """One server, which beats to three registries: one without a proxy, two with one proxy each."""
     registries = {DIRECT: stage.registry(), THREADS: stage.registry(), EVENTS: stage.registry()}
     stage.server("server-1", list(registries.values()))
     stage.proxy("proxy-threads", registries[THREADS], "--engine", "threads")

@@ -1,6 +1,6 @@
 """A plot of calls per second over connections, drawn as SVG. Pure.
 
-It has no background of its own, and its text and lines turn light where the reader's page is dark.
+It has no background. Where the page of the reader is dark, its text and lines are light.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ import math
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
-# Of the area of one panel.
+# The area of one panel.
 WIDTH, HEIGHT = 420, 260
 LEFT, TOP, BELOW, GAP = 70, 50, 50, 90
 LEGEND_STEP = 165
-# Colours that keep apart on white and on black, also for the colour-blind; and the dashes of a
-# line.
+# The colours and dashes of lines. Colour-blind readers can tell them apart, on white and on black.
 LOOKS = (("#888888", "2 3"), ("#0072b2", ""), ("#d55e00", ""), ("#009e73", "7 4"),
          ("#cc79a7", "7 4"))
 
@@ -30,7 +29,7 @@ Lines = Mapping[str, Mapping[int, float]]
 
 
 def draw(panels: Mapping[str, Lines]) -> str:
-    """The SVG, one panel beside the other, with one legend below."""
+    """The SVG: the panels side by side, and one legend below."""
     ways: list[str] = []
     for lines in panels.values():
         ways += [way for way in lines if way not in ways]
@@ -42,16 +41,17 @@ def draw(panels: Mapping[str, Lines]) -> str:
     legend = [_legend(way, looks[way], LEFT + number * LEGEND_STEP, height - 20)
               for number, way in enumerate(ways)]
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}">',
         f"<style>{STYLE}</style>", *parts, *legend, "</svg>", ""])
 
 
-def ticks(most: float) -> list[float]:
-    """Four to eight round numbers from 0 to at least `most`."""
-    rough = max(most, 1e-9) / 5
+def ticks(highest: float) -> list[float]:
+    """Four to eight round numbers, from 0 to at least `highest`."""
+    rough = max(highest, 1e-9) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-    return [step * number for number in range(math.ceil(most / step) + 1)]
+    return [step * number for number in range(math.ceil(highest / step) + 1)]
 
 
 def _panel(title: str, lines: Lines, looks: dict[str, tuple[str, str]], left: float) -> str:

@@ -1,6 +1,7 @@
-"""The processes of a measurement: real ones, on free ports, that end when we do, however we end.
+"""The processes of a measurement: real ones, on free ports.
 
-Each has a pipe of ours as its standard input, and ends when that does.
+The standard input of each is a pipe of the measurement. When that ends, in whatever way, the pipe
+ends, and so does the process.
 """
 
 from __future__ import annotations
@@ -20,25 +21,26 @@ from typing import NamedTuple
 from ponte.net.address import Address, show
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# For a process to print that it listens.
+# Seconds for a process to print that it listens.
 START_S = 15.0
-# For one to end in order; then it is killed.
+# Seconds for a process to end in order; then it is killed.
 END_S = 5.0
+# Seconds between two looks at what a process has printed.
 POLL_S = 0.01
-# What 1,000 connections through a proxy need, with room.
+# More than 1,000 connections through a proxy need.
 OPEN_FILES = 8192
 LISTENS = r"(?:http://|listening on )([\w.]+):(\d+)"
 
 
 class Usage(NamedTuple):
-    """What a process has used so far; None where this system does not tell."""
+    """What a process has used so far; None where this system does not report it."""
 
     cpu_s: float | None
     rss_bytes: int | None
 
 
 class Child:
-    """A process that runs until `close`. What it prints goes to a file."""
+    """A process that runs until `close`. Its output goes to a file."""
 
     def __init__(self, command: Sequence[str], folder: str) -> None:
         self.command = list(command)
@@ -47,7 +49,7 @@ class Child:
             self._popen = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE,
                                            stdout=log,
                                            stderr=subprocess.STDOUT)
-        # Known from its banner on.
+        # Set when the banner has been read.
         self.address: Address = ("", 0)
 
     @property
@@ -59,9 +61,9 @@ class Child:
         return self._popen.poll() is None
 
     def wait_for(self, pattern: str, within_s: float = START_S) -> re.Match[str]:
-        """The first match in what it prints.
+        """Waits until it prints what matches; returns the first match.
 
-        Raises TimeoutError without one, RuntimeError if it ends without one.
+        Raises TimeoutError after `within_s` seconds, and RuntimeError if it ends without a match.
         """
         deadline = time.monotonic() + within_s
         while True:
@@ -100,7 +102,7 @@ class Child:
         try:
             self._popen.stdin.close()
         except OSError:
-            # It has gone by itself.
+            # The process has ended already.
             pass
 
     def close(self) -> None:
@@ -124,14 +126,14 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         for child in self._children:
-            # First all of them, so that they end at the same time.
+            # The standard inputs of all of them first, so that they end at the same time.
             child.hang_up()
         for child in self._children:
             child.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, *command: str, banner: str = "") -> Child:
-        """Starts a program, and waits for its banner if it has one."""
+        """Starts a program; waits until it prints what matches `banner`, if one is given."""
         child = Child(command, self.folder)
         self._children.append(child)
         if banner:
@@ -141,11 +143,11 @@ class Stage:
         return child
 
     def python(self, *arguments: str, banner: str = "") -> Child:
-        """A program of ours. Without site-packages (-S), which Ponte does not need."""
+        """Starts a program of Ponte, without site-packages (-S), which it does not need."""
         return self.start(sys.executable, "-S", *arguments, banner=banner)
 
     def file(self, name: str, text: str) -> str:
-        """A file in the folder, which may hold a key; its path."""
+        """Writes a file into the folder, which may be a key; returns its path."""
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
@@ -174,14 +176,14 @@ def _at(registries: Sequence[Child]) -> tuple[str, str]:
 
 
 def free_port() -> int:
-    """A port that was free just now, for programs that cannot choose one."""
+    """A port that is free at this moment, for programs that cannot choose one themselves."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def end_with_parent() -> None:
-    """For the process that calls it: it ends when its standard input does."""
+    """Makes this process end when its standard input ends."""
     def watch() -> None:
         while os.read(0, 1024):
             pass
@@ -191,21 +193,19 @@ def end_with_parent() -> None:
 
 
 def allow_open_files() -> None:
-    """Raises the limit of open files for us and our children, where there is one."""
+    """Raises the limit of open files, where there is one, for this process and its children."""
     if sys.platform != "win32":
         import resource  # noqa: PLC0415    Windows has no such module
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def usage(pid: int) -> Usage:
-    """CPU time and resident memory of a process: from /proc where there is one, else from ps, else
-    nothing.
-    """
+    """CPU time and resident memory of a process: from /proc, or from ps, or unknown."""
     if sys.platform != "win32" and os.path.exists(f"/proc/{pid}/stat"):
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            # Proc(5): field 3 comes after the name in brackets.
+            # See proc(5): field 3 comes after the name in brackets.
             fields = stat.read().rpartition(")")[2].split()
         ticks, pages = int(fields[11]) + int(fields[12]), int(fields[21])
         return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
@@ -217,7 +217,7 @@ def usage(pid: int) -> Usage:
 
 
 def parse_ps(text: str) -> Usage:
-    """Of "1:02.34 5678": minutes and seconds of CPU time, and kilobytes."""
+    """Reads "1:02.34 5678": minutes and seconds of CPU time, and kilobytes."""
     if len(text.split()) != 2:
         return Usage(None, None)
     clock, kilobytes = text.split()

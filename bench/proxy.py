@@ -1,7 +1,7 @@
-"""Section `proxy`: the proxies alone, before servers so cheap that only the proxies show.
+"""Section `proxy`: the proxies alone, before servers so fast that only the proxies are measured.
 
-The cheap servers are nginx with `return 200` where it is installed, else two of bench/cheap.py. Ponte's proxy learns of
-them by beats, which we send in their name.
+These servers are nginx with `return 200` if it is installed, otherwise two of bench/cheap.py. They
+send no beats, so this section sends beats in their name for Ponte's proxy.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def run(plan: Plan) -> Report:
 
 def start_cheap_servers(stage: Stage, registries: Sequence[Address],
                         beating: contextlib.ExitStack) -> Sequence[Address]:
-    """Two cheap servers that are in lookup as those of the service greeter, until `beating` ends.
+    """Starts two cheap servers, which are in lookup for the service greeter until `beating` ends.
     """
     if reverse.find("nginx"):
         servers = reverse.start_cheap_nginx(stage, CONTENT_TYPE, RESULT)

@@ -1,4 +1,4 @@
-"""Section `registry`: how many signed beats one registry takes, what each costs, and how lookups fare meanwhile.
+"""Section `registry`: how many signed beats a registry takes, their cost, and lookups beside them.
 
 Every round starts a registry for each number of leases, fills it, and then beats in a closed loop from a process of its
 own (bench/beats.py). Meanwhile we look up one service of ten instances on a fixed schedule. A lookup is timed from when
@@ -24,15 +24,15 @@ from ponte.net.pool import Pool
 LEASES = (100, 1_000, 10_000, 100_000)
 QUICK_LEASES = (100, 10_000)
 LOOKUP_EVERY_S = 0.01
-# For 100,000 leases, on a slow machine.
+# Seconds to fill 100,000 leases on a slow machine.
 FILL_S = 60.0
-# With fewer leases, other memory outweighs theirs.
+# With fewer leases, their memory is small beside that of everything else.
 MEMORY_SHOWS_AT = 10_000
 KEY = "a key for measurements alone"
 
 
 class Beaten(NamedTuple):
-    """What one round found with one number of leases."""
+    """The result of one round with one number of leases."""
 
     beats_per_s: float
     cpu_us_per_beat: float | None
@@ -45,7 +45,6 @@ def run(plan: Plan) -> Report:
     sizes = QUICK_LEASES if plan.quick else LEASES
     found = interleave(plan, {f"{leases:,} leases": functools.partial(_measure, leases)
                               for leases in sizes},
-                       # Every registry is new, and filling it is its warm-up.
                        warm_up=False)
     report = Report()
     rows = []
@@ -100,7 +99,7 @@ def _measure(leases: int, seconds: float) -> Beaten:
 
 
 def _look_up(registry: Child, service: str, seconds: float) -> list[float]:
-    """How long each lookup took from when it was due, in milliseconds."""
+    """The milliseconds of each lookup, from the moment at which it was due."""
     pool = Pool()
     took_ms = []
     due = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a measurement is told in: percentiles, tables and targets. Pure."""
+"""How a measurement is reported: percentiles, tables and targets. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest of `values` that is not exceeded by that share of them (nearest rank)."""
+    """The smallest of `values` for which at least that share is not larger (nearest rank)."""
     ordered = sorted(values)
     return ordered[max(math.ceil(share * len(ordered)), 1) - 1]
 
 
 def figure(value: float | None) -> str:
-    """A figure with three digits that count; "-" where nothing was measured."""
+    """A figure with three significant digits; "-" where nothing was measured."""
     if value is None or math.isnan(value):
         return "-"
     if value == 0 or abs(value) >= 100:
@@ -26,7 +26,7 @@ def figure(value: float | None) -> str:
 class Table(NamedTuple):
     """Rows of cells under columns.
 
-    Its text is Markdown that is aligned, and so fits a terminal and a page.
+    Its text is aligned Markdown, which reads well in a terminal and on a page.
     """
 
     title: str
@@ -43,30 +43,30 @@ class Table(NamedTuple):
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """The first column stands at the left, figures at the right."""
+    """The first column is aligned to the left, the figures to the right."""
     padded = [cell.rjust(width) if i else cell.ljust(width)
               for i, (cell, width) in enumerate(zip(cells, widths))]
     return "| " + " | ".join(padded) + " |"
 
 
 class Report:
-    """What a section has found: `figures` are judged by name; `plots` are drawn (panel, path,
-    connections, calls/s).
-    """
+    """The results of a section."""
 
     def __init__(self) -> None:
         self.tables: list[Table] = []
         self.notes: list[str] = []
+        # By the names that the targets use (bench/targets.py).
         self.figures: dict[str, float] = {}
+        # Panel -> way -> connections -> calls/s.
         self.plots: dict[str, dict[str, dict[int, float]]] = {}
 
     def note(self, line: str) -> None:
-        """Something the reader must know, such as what is left out; once."""
+        """Adds what the reader must know, such as what is left out. A line is added only once."""
         if line not in self.notes:
             self.notes.append(line)
 
     def take(self, other: Report) -> None:
-        """Adds what another section has found."""
+        """Adds the results of another section."""
         self.tables += other.tables
         self.figures.update(other.figures)
         self.plots.update(other.plots)
@@ -74,13 +74,13 @@ class Report:
             self.note(line)
 
     def text(self) -> str:
-        """Tables, then notes."""
+        """The tables, then the notes."""
         return "\n\n".join([table.text() for table in self.tables]
                            + [f"Note: {line}." for line in self.notes])
 
 
 class Target(NamedTuple):
-    """A bound for a figure: at least, or at most."""
+    """A bound for a figure: the least that it should be, or with `at_most` the greatest."""
 
     what: str
     figure: str
@@ -88,7 +88,7 @@ class Target(NamedTuple):
     at_most: bool = False
 
     def row(self, figures: dict[str, float]) -> list[str]:
-        """what, measured, target, and whether it is met."""
+        """The cells: what, measured, target, and whether the target is met."""
         measured = figures.get(self.figure)
         wanted = f"{'≤' if self.at_most else '≥'} {self.bound:,g}"
         if measured is None:
@@ -98,5 +98,5 @@ class Target(NamedTuple):
 
 
 def median(values: Sequence[float]) -> float:
-    """The median of what the rounds have measured."""
+    """The median of the results of the rounds."""
     return statistics.median(values)

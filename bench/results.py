@@ -1,4 +1,5 @@
-"""What a run is kept as: bench/RESULTS.md, with the machine, the date and the commit, and bench/results.svg."""
+"""Saves a run: bench/RESULTS.md, with the machine, the date and the commit, and bench/results.svg.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ PLOT = os.path.join(ROOT, "bench", "results.svg")
 
 def save(report: Report, targets: Table, command: str) -> None:
     parts = ["# Results",
-             f"Made by `{command}`; what is measured, and how, is told in the modules of [bench/](.).",
+             f"Made by `{command}`; what is measured, and how, is told in the modules "
+             "of [bench/](.).",
              "\n".join(f"- {name}: {value}" for name, value in machine().items()), targets.text()]
     if report.plots:
         with open(PLOT, "w", encoding="utf-8") as file:
@@ -31,7 +33,7 @@ def save(report: Report, targets: Table, command: str) -> None:
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on."""
+    """The machine and the versions, on which the figures depend."""
     found = {"Date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
              "Commit": _commit(), "Processor": f"{_processor()}, {os.cpu_count()} cores",
              "System": f"{platform.system()} {platform.release()}",
@@ -56,7 +58,7 @@ def _commit() -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Of the peers that are installed."""
+    """The versions of the peers that are installed."""
     found = {}
     for name, program, option in (("HAProxy", "haproxy", "-v"), ("nginx", "nginx", "-v"),
                                   ("wrk", "wrk", "-v")):
@@ -72,7 +74,7 @@ def _versions() -> dict[str, str]:
 
 
 def _said(command: list[str]) -> str:
-    """What a program prints, on either stream; empty where it cannot be run."""
+    """What a program prints on both streams; empty where it cannot be run."""
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               check=False)

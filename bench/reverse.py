@@ -1,8 +1,9 @@
-"""The reverse proxies beside ours, each with the least configuration that is fair.
+"""HAProxy and nginx beside Ponte's proxy, each with the shortest configuration that is fair.
 
-All keep connections to clients and servers open, go round robin, log nothing, and use as many threads or processes as
-they choose on this machine (HAProxy: its default; nginx: auto). HAProxy may share every connection to a server. Who has
-had his turn gives his connections back soon: each of them costs the server behind one of a limited number.
+All keep connections to clients and servers open, go round robin, log nothing, and use as many
+threads or processes as they choose on this machine (HAProxy: its default; nginx: auto). HAProxy may
+share every connection to a server. Each closes idle connections to servers after one or two
+seconds, because a server takes only a limited number of them.
 """
 
 from __future__ import annotations
@@ -82,9 +83,7 @@ NGINX_CHEAP = """
 
 
 def find(program: str) -> str:
-    """The path of an installed program, also where only administrators look; empty where it is
-    missing.
-    """
+    """The path of an installed program, also in folders for administrators; "" if missing."""
     return shutil.which(program) or shutil.which(program,
                                                  path="/usr/local/sbin:/usr/sbin:/sbin") or ""
 
@@ -103,7 +102,7 @@ def start_nginx(stage: Stage, servers: Sequence[Address]) -> Address:
 
 
 def start_cheap_nginx(stage: Stage, content_type: str, body: bytes) -> Sequence[Address]:
-    """One process of nginx at two ports, which answers everything with `body`."""
+    """One process of nginx at two ports, which replies to every request with `body`."""
     port, other = free_port(), free_port()
     text = body.decode().replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     http = NGINX_CHEAP.format(port=port, other=other, content_type=content_type, body=text)
@@ -120,7 +119,7 @@ def _start_nginx(stage: Stage, port: int, workers: str, http: str) -> Address:
 
 
 def _leashed(stage: Stage, *command: str) -> Child:
-    """A program that does not end with our pipe by itself."""
+    """Starts a program that would not end by itself when its standard input ends."""
     return stage.start(sys.executable, "-S", "-m", "bench.leash", *command)
 
 
@@ -138,7 +137,7 @@ def _started(child: Child, port: int) -> Address:
 
 
 def wait_until_serves(url: str) -> None:
-    """Until a call has its answer: a proxy may have to learn of its servers first."""
+    """Waits until a call is answered: a proxy must first know its servers."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         sample = by_ours(url, 1, 0.05)

@@ -1,4 +1,4 @@
-"""Interleaved rounds: A B A B, so that whatever else the machine does meets all of them alike."""
+"""Interleaved rounds: A B A B, so that other work of the machine slows all measures alike."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ V = TypeVar("V")
 
 
 class Plan(NamedTuple):
-    """How much to measure: so many rounds, each of so many seconds.
+    """How much to measure: the number of rounds, and the seconds of each.
 
-    `quick` takes the least of everything else.
+    `quick` makes everything else as small as possible. `say` prints a line of progress.
     """
 
     rounds: int
@@ -25,9 +25,9 @@ class Plan(NamedTuple):
 
 def interleave(plan: Plan, measures: Mapping[K, Callable[[float], V]], *,
                warm_up: bool = True) -> dict[K, list[V]]:
-    """What each measure returns, round by round; each is given its seconds.
+    """The results of each measure, round by round. A measure takes the seconds of a round.
 
-    A short round before warms all up.
+    With `warm_up`, a short round before does not count.
     """
     found: dict[K, list[V]] = {name: [] for name in measures}
     if warm_up and not plan.quick:
