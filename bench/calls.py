@@ -57,7 +57,7 @@ def run(plan: Plan) -> Report:
         ways = {**ways_to(stage, pairs, report), ONE_CORE: url_of(server.address),
                 ALL_CORES: url_of(proxy.address)}
         found = measure(plan, ways, once_too=True)
-    tell(report, "calls", "two Ponte servers", plan, found)
+    add_results(report, "calls", "two Ponte servers", plan, found)
     return report
 
 
@@ -104,7 +104,7 @@ def measure(plan: Plan, ways: Mapping[str, str], once_too: bool = False) -> dict
     return interleave(plan, loads)
 
 
-def tell(report: Report, section: str, before: str, plan: Plan,
+def add_results(report: Report, section: str, before: str, plan: Plan,
          found: Mapping[Key, list[Sample]]) -> None:
     """Adds the table, the figures and the plot of a section."""
     if not is_installed():

@@ -36,7 +36,8 @@ WARM_UP_S = 0.5
 class Crowded(NamedTuple):
     """What a crowd has met.
 
-    `refused`: told so by 503. `broken`: any other end but a result, as a hang-up or a 504.
+    `refused`: calls that got a 503. `broken`: calls with any other end than a result, such as a 504
+    or a connection that ended.
     """
 
     served_per_s: float

@@ -54,8 +54,8 @@ def run(plan: Plan) -> Report:
                    for name in (f"server-{n}" for n in range(SERVERS))}
         ways = {"stub": ("stub", bare.address)}
         for engine in ENGINES:
-            ways[f"proxy, {engine}"] = "proxy", stage.proxy(f"proxy-{engine}", proxied, "--engine",
-                                                            engine).address
+            proxy = stage.proxy(f"proxy-{engine}", proxied, "--engine", engine)
+            ways[f"proxy, {engine}"] = "proxy", proxy.address
         callers = {name: stage.python("-m", "bench.failover", way, show(address), banner="calling")
                    for name, (way, address) in ways.items()}
         gone_s = []
@@ -66,16 +66,17 @@ def run(plan: Plan) -> Report:
             servers[name].kill()
             gone_s.append(_wait_until_gone(bare, name))
             servers[name] = stage.server(name, registries)
-        told = {name: _told(caller) for name, caller in callers.items()}
-    _tell(report, kills, gone_s, told)
+        results = {name: _result_of(caller) for name, caller in callers.items()}
+    _add_results(report, kills, gone_s, results)
     return report
 
 
-def _tell(report: Report, kills: int, gone_s: list[float], told: dict[str, dict[str, Any]]) -> None:
+def _add_results(report: Report, kills: int, gone_s: list[float],
+                 results: dict[str, dict[str, Any]]) -> None:
     rows = []
-    for name, felt in told.items():
-        healthy_ms, failed_ms = felt["healthy_ms"], felt["again_ms"]
-        cells = [felt["calls"], len(failed_ms), felt["failed"]]
+    for name, result in results.items():
+        healthy_ms, failed_ms = result["healthy_ms"], result["again_ms"]
+        cells = [result["calls"], len(failed_ms), result["failed"]]
         if failed_ms:
             p99_ms = percentile(failed_ms, 0.99)
             report.figures[f"failover extra ms {name}"] = p99_ms - healthy_ms
@@ -113,10 +114,10 @@ def _wait_until_gone(registry: Child, name: str) -> float:
     return time.monotonic() - began
 
 
-def _told(caller: Child) -> dict[str, Any]:
-    caller.hang_up()
-    told: dict[str, Any] = json.loads(caller.wait_for(r"\{.*\}\n")[0])
-    return told
+def _result_of(caller: Child) -> dict[str, Any]:
+    caller.end_input()
+    result: dict[str, Any] = json.loads(caller.wait_for(r"\{.*\}\n")[0])
+    return result
 
 
 # ---- the callers ---------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Section `peers`: calls per second of one caller in Ponte, the standard library, Pyro5, RPyC, gRPC.
+"""Section `peers`: calls/s of one caller in Ponte, the standard library, Pyro5, RPyC and gRPC.
 
 Caller and server are one process each, and all callers are the same loop (bench/peer.py). Peers
 that are not part of Python are installed by `python3 -m bench.install`. A missing one is reported.

@@ -68,8 +68,8 @@ def _panel(title: str, lines: Lines, looks: dict[str, tuple[str, str]], left: fl
     parts = [_text(left + WIDTH / 2, TOP - 22, title, "middle", "title"),
              _text(left - 60, TOP - 18, "calls/s", "start")]
     for value in heights:
-        parts.append(
-            f'<line class="grid" x1="{left}" x2="{left + WIDTH}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
+        parts.append(f'<line class="grid" x1="{left}" x2="{left + WIDTH}" '
+                     f'y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
         parts.append(_text(left - 8, y(value) + 4, f"{value:,.0f}", "end"))
     parts += [_text(x(count), TOP + HEIGHT + 18, str(count), "middle") for count in counts]
     parts.append(_text(left + WIDTH / 2, TOP + HEIGHT + 36, "connections (logarithmic)", "middle"))
@@ -81,7 +81,8 @@ def _panel(title: str, lines: Lines, looks: dict[str, tuple[str, str]], left: fl
 def _line(points: Sequence[tuple[float, float]], look: tuple[str, str]) -> list[str]:
     colour, dashes = look
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-dasharray="{dashes}"/>',
+    return [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5" '
+            f'stroke-dasharray="{dashes}"/>',
             *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in points)]
 
 
@@ -90,4 +91,5 @@ def _legend(way: str, look: tuple[str, str], x: float, y: float) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    return (f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
+            f'{escape(text)}</text>')

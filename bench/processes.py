@@ -78,7 +78,7 @@ class Child:
                 raise TimeoutError(what)
             time.sleep(POLL_S)
 
-    def say(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """Writes a line to its standard input."""
         assert self._popen.stdin
         self._popen.stdin.write(line.encode() + b"\n")
@@ -96,7 +96,7 @@ class Child:
         self._popen.kill()
         self.close()
 
-    def hang_up(self) -> None:
+    def end_input(self) -> None:
         """Ends its standard input, and with it the process."""
         assert self._popen.stdin
         try:
@@ -106,7 +106,7 @@ class Child:
             pass
 
     def close(self) -> None:
-        self.hang_up()
+        self.end_input()
         try:
             self._popen.wait(END_S)
         except subprocess.TimeoutExpired:
@@ -127,7 +127,7 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         for child in self._children:
             # The standard inputs of all of them first, so that they end at the same time.
-            child.hang_up()
+            child.end_input()
         for child in self._children:
             child.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -28,7 +28,7 @@ def run(plan: Plan) -> Report:
         pairs = dict.fromkeys((*calls.ENGINES, calls.OTHERS), pair)
         found = calls.measure(plan, calls.ways_to(stage, pairs, report))
     kind = "nginx, return 200" if reverse.find("nginx") else "bench/cheap.py"
-    calls.tell(report, "proxy", f"cheap servers ({kind})", plan, found)
+    calls.add_results(report, "proxy", f"cheap servers ({kind})", plan, found)
     return report
 
 

@@ -1,8 +1,9 @@
 """Section `registry`: how many signed beats a registry takes, their cost, and lookups beside them.
 
-Every round starts a registry for each number of leases, fills it, and then beats in a closed loop from a process of its
-own (bench/beats.py). Meanwhile we look up one service of ten instances on a fixed schedule. A lookup is timed from when
-it was due, so that a registry that stalls pays for every lookup that had to wait.
+Each round starts a registry for each number of leases and fills it. Then a separate process beats
+in a closed loop (bench/beats.py), while this one looks up a service of ten instances on a fixed
+schedule. The time of a lookup begins when it was due. So if the registry stalls, every lookup that
+had to wait counts.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ class Beaten(NamedTuple):
 
 def run(plan: Plan) -> Report:
     sizes = QUICK_LEASES if plan.quick else LEASES
-    found = interleave(plan, {f"{leases:,} leases": functools.partial(_measure, leases)
-                              for leases in sizes},
-                       warm_up=False)
+    measures = {f"{leases:,} leases": functools.partial(_measure, leases) for leases in sizes}
+    # Every registry is new: filling it is its warm-up.
+    found = interleave(plan, measures, warm_up=False)
     report = Report()
     rows = []
     slowest, worst_ms = math.inf, 0.0
@@ -84,18 +85,18 @@ def _measure(leases: int, seconds: float) -> Beaten:
                               "--leases", str(leases), "--seconds", str(seconds))
         sender.wait_for("filled", FILL_S)
         before = registry.usage()
-        sender.say("go")
+        sender.write_line("go")
         lookups_ms = _look_up(registry, service_of(leases // 2), seconds)
-        told = json.loads(sender.wait_for(r"\{.*\}\n")[0])
+        result = json.loads(sender.wait_for(r"\{.*\}\n")[0])
         after = registry.usage()
-    if told["filled"] < leases or told["others"]:
-        raise RuntimeError(f"the registry did not take all beats: {told}")
+    if result["filled"] < leases or result["others"]:
+        raise RuntimeError(f"the registry did not take all beats: {result}")
     cpu_us = memory = None
     if after.cpu_s is not None and before.cpu_s is not None:
-        cpu_us = (after.cpu_s - before.cpu_s) / told["acks"] * 1e6
+        cpu_us = (after.cpu_s - before.cpu_s) / result["acks"] * 1e6
     if before.rss_bytes is not None and empty.rss_bytes is not None:
         memory = (before.rss_bytes - empty.rss_bytes) / leases
-    return Beaten(told["acks"] / told["seconds"], cpu_us, lookups_ms, memory, told["lost"])
+    return Beaten(result["acks"] / result["seconds"], cpu_us, lookups_ms, memory, result["lost"])
 
 
 def _look_up(registry: Child, service: str, seconds: float) -> list[float]:

@@ -35,7 +35,7 @@ def interleave(plan: Plan, measures: Mapping[K, Callable[[float], V]], *,
             measure(WARM_UP_S)
     for number in range(plan.rounds):
         for name, measure in measures.items():
-            told = " · ".join(map(str, name)) if isinstance(name, tuple) else name
-            plan.say(f"round {number + 1} of {plan.rounds}: {told}")
+            title = " · ".join(map(str, name)) if isinstance(name, tuple) else name
+            plan.say(f"round {number + 1} of {plan.rounds}: {title}")
             found[name].append(measure(plan.seconds))
     return found

@@ -1,4 +1,4 @@
-"""The targets: what Ponte wants to reach beside its peers, as ratios measured in one run. Judged by `Target.row`.
+"""The targets: what Ponte is to reach beside its peers, most of them as ratios within one run.
 
 The name of a figure begins with the section that measures it.
 """

@@ -1,8 +1,9 @@
-"""Load on a URL from a process of its own: by wrk where it is installed, else by bench/load.py.
+"""Load on a URL from a separate process: by wrk if it is installed, otherwise by bench/load.py.
 
-wrk is a closed loop, too (see bench/load.py). At the end it adds, for each latency beyond twice the mean time between
-two calls of a connection, those of the calls that it thinks were omitted meanwhile: its p99 is the stricter one. For
-POST it needs a script, which also makes it print JSON. It takes whole seconds; for shorter rounds there is ours.
+wrk is a closed loop too (see bench/load.py). At the end it looks at each latency longer than twice
+the mean time between two calls of a connection, and adds the latencies of the calls that it assumes
+were omitted in that time: so its p99 is the stricter one. For POST it needs a script, which also
+makes it print JSON. It takes whole seconds only; bench/load.py does the shorter rounds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 from bench.load import BODY, MAY_REPEAT, ONCE, Sample
 from bench.processes import ROOT
 
-# Beyond the time of a round, before a load is given up.
+# Seconds after the end of a round until a load counts as failed.
 EXTRA_S = 30.0
 
 SCRIPT = f"""
@@ -28,7 +29,8 @@ function done(summary, latency, requests)
     local e = summary.errors
     io.write(string.format(
         '{{"calls_per_s": %.1f, "p50_ms": %.4f, "p99_ms": %.4f, "errors": %d}}\\n',
-        summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+        summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000,
+        latency:percentile(99) / 1000,
         e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
@@ -39,13 +41,12 @@ def is_installed() -> bool:
 
 
 def takes(seconds: float) -> bool:
-    """Whether wrk can do rounds of so many seconds here."""
+    """Whether wrk is installed, and can do rounds of that many seconds."""
     return is_installed() and seconds >= 1
 
 
 def drive(url: str, connections: int, seconds: float, *, once: bool = False) -> Sample:
-    """One round of load, by wrk if it can; `once`: the call must not run twice (see bench/load.py).
-    """
+    """One round of load, by wrk if it can. With `once`, the call must run at most once."""
     return (by_wrk if takes(seconds) else by_ours)(url, connections, seconds, once)
 
 
@@ -64,9 +65,9 @@ def by_wrk(url: str, connections: int, seconds: float, once: bool = False) -> Sa
 
 
 def by_ours(url: str, connections: int, seconds: float, once: bool = False) -> Sample:
-    return by_command(sys.executable, "-S", "-m", "bench.load", "--url", url, "--connections",
-                      str(connections),
-                      "--seconds", str(seconds), *["--once"] * once, within_s=seconds)
+    return by_command(sys.executable, "-S", "-m", "bench.load", "--url", url,
+                      "--connections", str(connections), "--seconds", str(seconds),
+                      *["--once"] * once, within_s=seconds)
 
 
 def by_command(*command: str, within_s: float) -> Sample:
@@ -75,10 +76,9 @@ def by_command(*command: str, within_s: float) -> Sample:
 
 
 def printed_by(*command: str, within_s: float) -> str:
-    """What a program prints that takes so long. Raises RuntimeError if it fails."""
+    """What a program prints that runs for `within_s` seconds. RuntimeError if it fails."""
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, check=False,
-                          timeout=within_s + EXTRA_S)
+                          text=True, check=False, timeout=within_s + EXTRA_S)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
     return done.stdout

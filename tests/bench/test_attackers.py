@@ -1,4 +1,4 @@
-"""The attackers of `python3 -m bench slow`: what they send, and which of their connections count."""
+"""The attackers of `python3 -m bench slow`: what they send, which of their connections count."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ WAITS = b"waits"
 class Openings(unittest.TestCase):
 
     def test_heads_and_bodies_are_never_finished(self) -> None:
-        """But they are good so far, whatever drips after them; and for a body the head is all
-        there.
-        """
+        """What has been sent is correct, with each byte that drips later. A body has its head."""
         for kind, has_head in (("head", False), ("body", True)):
             parser = RequestParser()
             for data in (opening(URL, kind), b"x" * 100):
@@ -30,7 +28,7 @@ class Openings(unittest.TestCase):
             self.assertEqual(b"\r\n\r\n" in opening(URL, kind), has_head)
             self.assertEqual(f"Content-Length: {LENGTH}".encode() in opening(URL, kind), has_head)
 
-    def test_who_does_not_read_calls_again_and_again(self) -> None:
+    def test_an_attacker_that_does_not_read_sends_many_calls(self) -> None:
         parser = RequestParser()
         parser.feed(opening(URL, "read"))
         for _ in range(CALLS):
@@ -48,9 +46,7 @@ class Counting(unittest.TestCase):
         self.addCleanup(self.listener.close)
 
     def attack(self, kind: str, *answers: bytes) -> Attackers:
-        """Attackers, each of whom is accepted and gets one of the answers; an empty one closes the
-        connection.
-        """
+        """Attackers that are accepted; each gets one of the answers. "" closes the connection."""
         attackers = Attackers(f"http://127.0.0.1:{self.listener.getsockname()[1]}/greeter", kind,
                               len(answers))
         self.addCleanup(attackers.close)
@@ -66,12 +62,10 @@ class Counting(unittest.TestCase):
                 victim.sendall(answer)
         return attackers
 
-    def test_only_those_who_got_in_count(self) -> None:
-        """Not those whose connection was closed, nor those who were refused; for who reads, the
-        reply is that.
-        """
-        refused, served = encode_reply(text_reply(503, "too many")), encode_reply(Reply(200, {},
-                                                                                        b"x"))
+    def test_only_those_that_got_in_count(self) -> None:
+        """A closed or refused connection does not count; one of "read" that is served does."""
+        refused = encode_reply(text_reply(503, "too many"))
+        served = encode_reply(Reply(200, {}, b"x"))
         for kind in KINDS:
             with self.subTest(kind):
                 attackers = self.attack(kind, WAITS, b"", refused, *[served] * (kind == "read"))

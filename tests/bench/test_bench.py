@@ -1,4 +1,4 @@
-"""The measurements are told right: percentiles, tables, the plot, and what the load generators say."""
+"""The measurements are reported correctly: percentiles, tables, the plot, and the loads."""
 
 from __future__ import annotations
 
@@ -7,28 +7,24 @@ import functools
 import io
 import itertools
 import socket
-import threading
-import time
 import unittest
 import xml.etree.ElementTree as ET
-from typing import Callable, ClassVar, cast
+from typing import ClassVar, cast
 from unittest import mock
-from xmlrpc.client import Fault
 
 from bench import __main__ as command
-from bench import crowd, load, plot, report, rounds, targets, wrk
+from bench import load, plot, report, rounds, targets, wrk
 from bench.beats import Beats, Sender, beat_of
 from bench.processes import parse_ps
 from ponte.discovery.beats import decode_beat
 from ponte.net.message import Reply, encode_reply
-from ponte.rpc import marshal
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Figures(unittest.TestCase):
     def test_a_percentile_is_a_value_that_was_measured(self) -> None:
-        """Nearest rank: the smallest value that the share does not exceed."""
+        """Nearest rank: the smallest value for which at least the share is not larger."""
         values = list(range(1, 101))
         self.assertEqual([report.percentile(values, share) for share in (0.5, 0.99, 1.0)],
                          [50, 99, 100])
@@ -60,7 +56,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(len(targets.table({}, command.SECTIONS).rows), len(targets.TARGETS))
 
     def test_rounds_take_turns(self) -> None:
-        """A B A B, after a warm-up of each that does not count."""
+        """A B A B, after a warm-up of each measure, which does not count."""
         seen: list[str] = []
 
         def measure(name: str, seconds: float) -> float:
@@ -132,7 +128,7 @@ class Load(unittest.TestCase):
         self.assertFalse(wrk.takes(0.5))
 
     def test_a_beat_is_signed_as_a_server_signs_it(self) -> None:
-        """Made from a text that was prepared, it is the same datagram."""
+        """The sender makes it from a prepared text: the datagram is the same."""
         key = b"0123456789abcdef"
         beats = iter(Beats(2, "epoch-1", key))
         sent = [decode_beat(next(beats), key) for _ in range(3)]
@@ -142,7 +138,7 @@ class Load(unittest.TestCase):
 
 
 class Lossy:
-    """A socket to a registry that acks every datagram but the first few."""
+    """A socket to a registry that loses the first few datagrams and acks all others."""
 
     def __init__(self, losses: int) -> None:
         self.taken: list[bytes] = []
@@ -165,7 +161,7 @@ class Lossy:
 
 class Filling(unittest.TestCase):
     def test_every_lease_beats_before_the_measurement_begins(self) -> None:
-        """Also where datagrams are lost, of the first window and of all that is on its way."""
+        """Also where datagrams are lost: one, all of the first window, or more."""
         for losses in (0, 1, 64, 100):
             for leases in (3, 64, 200):
                 with self.subTest(losses=losses, leases=leases):
@@ -173,128 +169,6 @@ class Filling(unittest.TestCase):
                     Sender(cast(socket.socket, sock),
                            itertools.cycle(b"%d" % n for n in range(leases))).fill(leases)
                     self.assertEqual(len(set(sock.taken)), leases)
-
-
-class Answering:
-    """A server that gives each connection the answer that `answer` makes of its number; b"" for a
-    hang-up.
-    """
-
-    def __init__(self, test: unittest.TestCase, answer: Callable[[int], bytes | None]) -> None:
-        self.accepted: list[socket.socket] = []
-        self._answer = answer
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/slow"
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-        test.addCleanup(self._close)
-
-    def _accept(self) -> None:
-        while True:
-            sock, _ = self._listener.accept()
-            self.accepted.append(sock)
-            if self._answer is nobody:
-                return
-            self._threads.append(threading.Thread(target=self._serve,
-                                                  args=(sock, len(self.accepted))))
-            self._threads[-1].start()
-
-    def _serve(self, sock: socket.socket, number: int) -> None:
-        try:
-            while sock.recv(65536):
-                answer = self._answer(number)
-                if answer is None:
-                    continue
-                if not answer:
-                    break
-                sock.sendall(answer)
-        except OSError:
-            # The crowd has gone.
-            pass
-        sock.close()
-
-    def _close(self) -> None:
-        self._answer = nobody
-        socket.create_connection(self._listener.getsockname()).close()
-        for thread in self._threads:
-            thread.join()
-        self._listener.close()
-        for sock in self.accepted:
-            sock.close()
-
-
-def nobody(number: int) -> bytes | None:
-    """The end of an Answering."""
-    return b""
-
-
-RESULT = encode_reply(Reply(200, {"Content-Type": "text/xml"}, marshal.encode_result("done")))
-FAULT = encode_reply(Reply(200, {"Content-Type": "text/xml"},
-                           marshal.encode_fault(Fault(1, "it failed"))))
-
-
-class Crowds(unittest.TestCase):
-    """What the callers of bench/crowd.py count, and as what.
-
-    In-process, with a server that does as it is told.
-    """
-
-    def setUp(self) -> None:
-        patch = mock.patch.object(crowd, "WARM_UP_S", 0.02)
-        patch.start()
-        self.addCleanup(patch.stop)
-
-    def meet(self, answer: Callable[[int], bytes | None], callers: int = 4,
-             seconds: float = 0.2) -> crowd.Crowded:
-        return crowd.Crowd(Answering(self, answer).url, "work", [], 0.02).run(callers, seconds)
-
-    def test_results_are_served(self) -> None:
-        met = self.meet(lambda number: RESULT)
-        self.assertGreater(met.served_per_s, 0)
-        self.assertLessEqual(met.p50_ms, met.p99_ms)
-        self.assertEqual((met.refused_per_s, met.broken), (0, 0))
-
-    def test_who_is_refused_comes_back(self) -> None:
-        """More often than there are callers; nothing of it is goodput."""
-        met = self.meet(lambda number: encode_reply(Reply(503, {}, b"too many calls", False)))
-        self.assertGreater(met.refused_per_s * 0.2, 4)
-        self.assertEqual((met.served_per_s, met.broken), (0, 0))
-
-    def test_what_is_neither_result_nor_refusal_is_broken(self) -> None:
-        """A fault has status 200, and a 504 is no quick refusal."""
-        for answer in (FAULT, encode_reply(Reply(504, {}, b"late", False)), b"",
-                       b"no HTTP\r\n\r\n"):
-            with self.subTest(answer=answer):
-                met = self.meet(lambda number, answer=answer: answer)     # type: ignore[misc]
-                self.assertGreater(met.broken, 4)
-                self.assertEqual((met.served_per_s, met.refused_per_s), (0, 0))
-
-    def test_a_caller_whose_server_hangs_up_after_an_answer_is_not_lost(self) -> None:
-        met = self.meet(lambda number: RESULT if number % 2 else b"")
-        self.assertGreater(met.served_per_s, 0)
-        self.assertGreater(met.broken, 0)
-
-    def test_it_ends_in_time_also_where_nobody_is_answered(self) -> None:
-        began = time.monotonic()
-        met = self.meet(lambda number: None, seconds=0.1)
-        self.assertLess(time.monotonic() - began, 5)
-        self.assertEqual((met.served_per_s, met.refused_per_s, met.broken), (0, 0, 0))
-
-    def test_every_socket_is_closed(self) -> None:
-        """Of those who call, and of those who are in their pause."""
-        made: list[socket.socket] = []
-
-        class Noted(crowd.Caller):
-            def __init__(self, its: crowd.Crowd) -> None:
-                super().__init__(its)
-                made.append(self.socket)
-
-        answering = Answering(self, lambda number: encode_reply(Reply(503, {}, b"", False)))
-        with mock.patch.object(crowd, "Caller", Noted):
-            waiting = crowd.Crowd(answering.url, "work", [], 60.0)
-            waiting.run(4, 0.2)
-        self.assertEqual([sock.fileno() for sock in made], [-1] * len(made))
-        self.assertEqual(len(made), 8, "four were refused, and four wait in their place")
 
 
 class CommandLine(unittest.TestCase):

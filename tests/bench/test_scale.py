@@ -1,4 +1,4 @@
-"""The simulation behind docs/scale.md, small: what it tells must follow from the rules of heartbeats and leases."""
+"""The simulation behind docs/scale.md, in small: it must follow the rules of beats and leases."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ import unittest
 from unittest import mock
 
 from bench import scale
-from bench.scale import (
-    DOWN_S,
-    EXPIRE_S,
-    STEP_S,
-    World,
-    bytes_per_lease,
-    crowd,
-    predicted_expiries,
-    tell,
-    view,
-)
+from bench.scale import crowd, predicted_expiries, story
+from bench.weights import bytes_per_lease, view
+from bench.world import DOWN_S, EXPIRE_S, STEP_S, World
 from heartbeat import BEAT_JITTER, BEAT_S, RESEND_S
 from ponte.discovery.beats import LEASE_S
 
@@ -33,7 +25,7 @@ class Simulation(unittest.TestCase):
         return world
 
     def test_all_are_known_after_their_first_beats(self) -> None:
-        """One for the epoch, one for the lease, a step each."""
+        """The first brings the epoch, the second the lease; each takes a step."""
         world = World(SERVERS, 1)
         self.assertLessEqual(world.run(5, world.is_whole), BEAT_S + 3 * STEP_S)
         self.assertEqual(len(world.table), SERVERS)
@@ -42,8 +34,8 @@ class Simulation(unittest.TestCase):
         world = self.started()
         index, taken = world.table.index, world.taken
         world.run(5)
-        self.assertEqual((world.table.index - index, world.false_expiries),
-                         (1, 0))      # 1: it has warmed up
+        # The one change: the registry has warmed up.
+        self.assertEqual((world.table.index - index, world.false_expiries), (1, 0))
         self.assertAlmostEqual((world.taken - taken) / 5, SERVERS / BEAT_S,
                                delta=SERVERS / BEAT_S * 0.05)
 
@@ -65,7 +57,7 @@ class Simulation(unittest.TestCase):
         self.assertLessEqual(last_s, LEASE_S + EXPIRE_S + STEP_S)
         self.assertEqual((world.events["expired"], world.false_expiries), (SERVERS // 10, 0))
 
-    def test_who_restarts_in_order_leaves_and_comes_back(self) -> None:
+    def test_a_server_that_restarts_in_order_leaves_and_comes_back(self) -> None:
         world = self.started()
         for number in range(10):
             world.restart(number)
@@ -82,7 +74,7 @@ class Simulation(unittest.TestCase):
         self.assertLessEqual(world.run(5, world.is_whole), LONGEST_BEAT_S + 3 * STEP_S)
 
     def test_a_registry_that_is_too_small_is_never_whole(self) -> None:
-        """Its buffer overflows, and leases expire that nobody gave up."""
+        """Its buffer overflows, and leases of living servers expire."""
         enough = crowd(SERVERS, 1, capacity=SERVERS / BEAT_S * 2, waiting=SERVERS, seconds=5)
         self.assertLess(float(enough[2]), LEASE_S)
         self.assertEqual(enough[4], "0")
@@ -91,8 +83,9 @@ class Simulation(unittest.TestCase):
         self.assertGreater(int(too_few[4]), 0)
 
     def test_a_long_queue_keeps_an_overload_alive(self) -> None:
-        """Whoever waits longer than the time of a resend beats twice: half of the load is there
-        because of the load.
+        """A beat that waits longer than the time of a resend is sent twice.
+
+        So half of the load exists because of the load.
         """
         def taken(waiting: int) -> int:
             return int(crowd(1000, 1, capacity=3000, waiting=waiting)[3].replace(",", ""))
@@ -101,16 +94,16 @@ class Simulation(unittest.TestCase):
         self.assertEqual(taken(waiting=640), 3000)
 
     def test_what_waits_for_a_registry_is_answered_before_it_is_sent_again(self) -> None:
-        """Or a registry that was down for a moment would never have rest again."""
+        """Otherwise a registry that was down for a moment would be overloaded for ever."""
         self.assertLess(scale.WAITING / scale.CAPACITY_PER_S, RESEND_S)
 
     def test_the_same_seed_tells_the_same_story(self) -> None:
-        """But for the CPU time."""
-        def story(seed: int) -> list[list[str]]:
-            return [[*row[:4], *row[5:]] for row in tell(50, seed, chapter_s=0.5).rows]
+        """Except for the CPU time."""
+        def rows_of(seed: int) -> list[list[str]]:
+            return [[*row[:4], *row[5:]] for row in story(50, seed, chapter_s=0.5).rows]
 
-        self.assertEqual(story(1), story(1))
-        self.assertNotEqual(story(1), story(2))
+        self.assertEqual(rows_of(1), rows_of(1))
+        self.assertNotEqual(rows_of(1), rows_of(2))
 
 
 class Weights(unittest.TestCase):
@@ -121,7 +114,7 @@ class Weights(unittest.TestCase):
             400 < (int(many_bytes.replace(",", "")) - int(few_bytes.replace(",", ""))) / 10 < 1000)
 
     def test_a_lease_is_small(self) -> None:
-        """So that 100,000 of them fit anywhere; what the reader remembers is counted, too."""
+        """100,000 of them fit into any machine. What the reader of beats remembers is included."""
         self.assertTrue(400 < bytes_per_lease(200) < 2000)
 
 
