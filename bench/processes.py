@@ -92,7 +92,7 @@ class Child:
         return usage(self.pid)
 
     def kill(self) -> None:
-        """kill -9: no goodbye, no cleanup."""
+        """kill -9: it does not leave in order."""
         self._popen.kill()
         self.close()
 

@@ -167,7 +167,7 @@ def _status(url: str) -> Any:
 
 
 def _connections(url: str) -> int:
-    """How many connections it has, beside ours."""
+    """How many connections the proxy has, without the one of this question."""
     return int(_status(url)["connections"]) - 1
 
 

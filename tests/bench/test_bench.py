@@ -45,10 +45,10 @@ class Figures(unittest.TestCase):
 
     def test_a_target_is_met_missed_or_not_measured(self) -> None:
         least = report.Target("speed", "calls speed", 2.0)
-        most = report.Target("time", "calls time", 2.0, at_most=True)
+        greatest = report.Target("time", "calls time", 2.0, at_most=True)
         self.assertEqual([least.row({"calls speed": value})[-1] for value in (2.0, 1.99)],
                          ["MET", "MISSED"])
-        self.assertEqual([most.row({"calls time": value})[-1] for value in (2.0, 2.01)],
+        self.assertEqual([greatest.row({"calls time": value})[-1] for value in (2.0, 2.01)],
                          ["MET", "MISSED"])
         self.assertEqual(least.row({})[-1], "not measured")
 
@@ -100,8 +100,9 @@ class Plot(unittest.TestCase):
     def test_ticks_are_round_and_reach_the_top(self) -> None:
         self.assertEqual(plot.ticks(950), [0, 200, 400, 600, 800, 1000])
         self.assertEqual(plot.ticks(0.03)[0], 0)
-        for most in (1, 7, 12_345, 99_999):
-            self.assertTrue(4 <= len(plot.ticks(most)) <= 8 and plot.ticks(most)[-1] >= most)
+        for highest in (1, 7, 12_345, 99_999):
+            ticks = plot.ticks(highest)
+            self.assertTrue(4 <= len(ticks) <= 8 and ticks[-1] >= highest)
 
 
 class Load(unittest.TestCase):

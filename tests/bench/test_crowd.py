@@ -34,7 +34,7 @@ class Answering:
         while True:
             sock, _ = self._listener.accept()
             self.accepted.append(sock)
-            if self._answer is nobody:
+            if self._answer is ended:
                 return
             self._threads.append(threading.Thread(target=self._serve,
                                                   args=(sock, len(self.accepted))))
@@ -55,7 +55,7 @@ class Answering:
         sock.close()
 
     def _close(self) -> None:
-        self._answer = nobody
+        self._answer = ended
         socket.create_connection(self._listener.getsockname()).close()
         for thread in self._threads:
             thread.join()
@@ -64,7 +64,7 @@ class Answering:
             sock.close()
 
 
-def nobody(number: int) -> bytes | None:
+def ended(number: int) -> bytes | None:
     """Ends the thread of an Answering that accepts connections."""
     return b""
 
@@ -77,7 +77,7 @@ FAULT = encode_reply(Reply(200, {"Content-Type": "text/xml"},
 class Crowds(unittest.TestCase):
     """How the callers of bench/crowd.py count what they get.
 
-    In-process, with a server that does as it is told.
+    In-process, with a server that does as the test wants.
     """
 
     def setUp(self) -> None:

@@ -137,7 +137,7 @@ class Cluster:
     # Failing.
 
     def kill(self, process: Process) -> None:
-        """kill -9: no goodbye, no cleanup."""
+        """kill -9: it does not leave in order."""
         process.close()
 
     def freeze(self, process: Process) -> None:

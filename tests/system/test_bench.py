@@ -71,7 +71,7 @@ class Processes(unittest.TestCase):
         started = parent.wait_for_line(r"started (\d+) (\d+)", START_S)
         parent.close()
         for port in map(int, started.groups()):
-            wait_until(functools.partial(self.is_free, port), 10, f"nobody listens on {port}")
+            wait_until(functools.partial(self.is_free, port), 10, f"nothing listens on {port}")
 
     @staticmethod
     def is_free(port: int) -> bool:

@@ -15,7 +15,7 @@ EXIT_FAULT, EXIT_NOT_SENT = 3, 4
 # Seconds from Ctrl-C to the end of a process.
 CTRL_C_S = 2.0
 # The port "discard", where nothing listens.
-NOBODY = "127.0.0.1:9"
+NOWHERE = "127.0.0.1:9"
 
 
 class ClientCommand(SystemTest):
@@ -52,9 +52,9 @@ class ClientCommand(SystemTest):
                 self.assert_one_line(client.err, "fault", named)
 
     def test_without_a_registry_it_says_so_and_that_nothing_ran(self) -> None:
-        client = self.cluster.start("client.py", "--registry", NOBODY, "greeter", "hello", "Hello")
+        client = self.cluster.start("client.py", "--registry", NOWHERE, "greeter", "hello", "Hello")
         self.assertEqual((client.wait(START_S), client.out), (EXIT_NOT_SENT, ""), client.log)
-        self.assert_one_line(client.err, "not executed", "no registry answers", NOBODY)
+        self.assert_one_line(client.err, "not executed", "no registry answers", NOWHERE)
 
     def test_a_value_that_the_console_cannot_show_is_no_error(self) -> None:
         """The call was answered, so exit code 2 would be wrong: it means that nothing was called.

@@ -16,7 +16,7 @@ EXIT_USAGE = 2
 # How many processes start at the same time. More would take the processors from other tests.
 AT_ONCE = 3
 # The port "discard", where nothing listens.
-NOBODY = "127.0.0.1:9"
+NOWHERE = "127.0.0.1:9"
 
 
 class Mistakes(SystemTest):
@@ -87,7 +87,7 @@ class Mistakes(SystemTest):
                                 names="services/no_such_file.py.*no such file")
         for name, (text, expected) in files.items():
             self.expect_usage_error("server.py", self.cluster.file(name, text), "--registry",
-                                    NOBODY, names=expected)
+                                    NOWHERE, names=expected)
 
     def test_options_that_cannot_be_meant_are_named(self) -> None:
         """Also by the client: exit code 2 says that nothing was called."""
@@ -107,16 +107,16 @@ class Mistakes(SystemTest):
         self.expect_usage_error("client.py", "greeter", names="method")
         self.expect_usage_error("client.py", "greeter", "hello", "--timeout", "soon",
                                 names="--timeout.*soon")
-        self.expect_usage_error("client.py", "greeter", "hello", "--registry", NOBODY,
+        self.expect_usage_error("client.py", "greeter", "hello", "--registry", NOWHERE,
                                 "--repeat", "-1", names="--repeat.*-1")
-        self.expect_usage_error("client.py", "greeter", "add", "12345678901", "--registry", NOBODY,
+        self.expect_usage_error("client.py", "greeter", "add", "12345678901", "--registry", NOWHERE,
                                 names="XML-RPC")
 
     def test_nobody_listens_beyond_this_machine_without_a_key(self) -> None:
         """The line names the two ways that are allowed; with each of them the process starts."""
         key = self.cluster.file("key", "the key of this test\n")
         for program in (("registry.py",), ("server.py", GREETER), ("proxy.py",)):
-            beyond = (*program, "--port", "0", "--host", "0.0.0.0", "--registry", NOBODY)
+            beyond = (*program, "--port", "0", "--host", "0.0.0.0", "--registry", NOWHERE)
             self.expect_usage_error(*beyond, names="--host 0.0.0.0.*--key-file.*--insecure")
             advertise = () if program == ("registry.py",) else ("--advertise", "127.0.0.1:9")
             for allowed in (("--key-file", key), ("--insecure",)):
