@@ -104,7 +104,7 @@ class TlsTest(unittest.TestCase):
 
     def test_the_client_of_a_lesson_calls(self) -> None:
         with redirect_stdout(Stream("utf-8")) as out, \
-                unittest.mock.patch("ponte.process.logs.start_logging"):
+                unittest.mock.patch("classroom.caller.start_logging"):
             self.assertEqual(0, caller.main(["--repeat", "1", *self.mine], Words("en")))
         self.assertIn('hello("Hello")', out.getvalue())
 
