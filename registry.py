@@ -45,10 +45,10 @@ from ponte.discovery.beats import (
     Beat,
     encode_answer,
 )
-from ponte.discovery.written_views import WrittenViews
 from ponte.discovery.leases import ALL, Event, LeaseTable, Verdict
 from ponte.discovery.lookup import PATH, LookupResult
 from ponte.discovery.patient_clock import PatientClock
+from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, show
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.tls import Tls

@@ -10,9 +10,9 @@ from bench.world import beat_of
 from ponte.calls.endpoint import Endpoint
 from ponte.discovery.beat_reader import BeatReader
 from ponte.discovery.beats import encode_beat
-from ponte.discovery.view import View
 from ponte.discovery.leases import ALL, LeaseTable
 from ponte.discovery.lookup import LookupResult
+from ponte.discovery.view import View
 from ponte.rpc.marshal import decode_result, encode_result
 
 
