@@ -1,8 +1,8 @@
 """The reverse proxy: one address in front of all servers. It balances calls and hides failures.
 
-Wire format: POST /<service>; any XML-RPC client will do. A call carries the headers of
-ponte/calls/hop.py. The body is passed on unread, and a reply only when it is whole. When no whole
-reply can be had, the proxy answers as relayed_call.py says; 404 for a service that no registry
+Wire format: POST /<service>, from any XML-RPC client. A call carries the headers of
+ponte/calls/hop.py. The body is passed on unread, and a reply only when it is whole. If no whole
+reply comes, the proxy replies as relayed_call.py says; and with 404 for a service that no registry
 knows. The number of its last attempt goes back in Call-Attempt.
 
 A `RelayedCall` decides what is sent where (relayed_call.py). An engine owns the sockets and carries
@@ -13,8 +13,9 @@ The proxy registers itself as a service named "proxy", and drains like a server.
 
 Threads: those of the engine; one for each registry, which follows it; one for heartbeats.
 
-Guaranteed: a call that is not idempotent is never sent to a second server once the first may have
-run it. A repeat of it (If-Match with this proxy's incarnation) goes where the first attempt went.
+Guaranteed: a call that is not idempotent is not sent to a second server once the first may have run
+it. A repeat of it (If-Match with this proxy's incarnation) goes where the first attempt went, or is
+refused with 412 if that is not remembered.
 """
 
 from __future__ import annotations
@@ -43,11 +44,10 @@ from ponte.process.keys import key_for_listening
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
-    UsageError,
     chosen_tls,
     count,
+    mistakes_in_one_line,
     options,
-    port_error,
     seconds,
 )
 from ponte.process.pages import Json, page
@@ -71,12 +71,17 @@ class Proxy:
     """Relays calls to the servers that the registries name. A `with` block starts and closes it.
 
     Parameters: `host` and `port` (0 = any) to listen on; `balance`, a name in POLICIES; `engine`, a
-    name in ENGINES, which takes up to `max_connections` (default: its own); `registries` to follow
-    and to beat to; `name` of the instance (default: made of service and port); `key` signs the
-    beats; `advertise`, the address for others; `timeout_s` for callers that do not say how long
-    they wait; `tls` for callers, servers and registries.
+    name in ENGINES, which takes up to `max_connections` (default: its own); `registries`, which it
+    follows, and to which it sends beats; `name` of the instance (default: made of service and
+    port); `key` signs the beats; `advertise`, the address that callers use, if it is another one;
+    `timeout_s` for callers that do not say how long they wait; `tls` for callers, servers and
+    registries.
 
-    Raises OSError if the port is taken, ValueError for a bad name.
+    Attributes: `name`, `address`; `superseded` is set when a younger process has taken the name:
+    the proxy must stop.
+
+    Raises OSError if the port is taken, ValueError for a bad name, KeyError for an unknown policy
+    or engine.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *,
@@ -87,7 +92,6 @@ class Proxy:
                  timeout_s: float = CALL_TIMEOUT_S, tls: Tls | None = None) -> None:
         # Before a port is taken.
         check_name(name or SERVICE)
-        # Set when a younger process has taken the name: time to stop.
         self.superseded = threading.Event()
         self._policy = POLICIES[balance]
         self._timeout_s = timeout_s
@@ -102,7 +106,7 @@ class Proxy:
             self._engine.close()
             raise
         self._directory = Directory(ALL, registries, self._on_change, tls)
-        # What the calls share: the balancers of the services among it. Has a lock of its own.
+        # What the calls share, such as the balancer of each service. It has a lock of its own.
         self._shared = SharedState(self.name, lambda: self.served_by)
         # Set once, read without a lock: a thread that reads the old value takes one more call.
         self._draining = False
@@ -115,7 +119,10 @@ class Proxy:
         self.close()
 
     def start(self) -> None:
-        """Follows the registries, then serves and beats, on threads of its own."""
+        """Follows the registries, then serves and beats, on threads of its own.
+
+        Blocks for FIRST_ANSWER_S and FIRST_ACK_S at most.
+        """
         self._directory.start()
         self._directory.wait(FIRST_ANSWER_S)
         self._engine.start()
@@ -131,7 +138,7 @@ class Proxy:
         return finished
 
     def close(self) -> None:
-        """Stops at once: running calls are cut off, and no registry is told."""
+        """Stops immediately: running calls are cut off, without a goodbye."""
         self._heartbeat.close()
         self._directory.close()
         self._engine.close()
@@ -170,7 +177,7 @@ class Proxy:
     # The view: the threads of the directory.
 
     def _on_change(self) -> None:
-        """Gives the balancers a new view."""
+        """Gives the balancers a new view. Runs on the threads of the directory."""
         with self._shared.lock:
             # Read under the lock: of two threads here, the later one must see the later view.
             endpoints = [e for e in self._directory.endpoints if e.service != SERVICE]
@@ -188,8 +195,9 @@ class Proxy:
     # Calls: the threads of the engine.
 
     def _begin(self, request: Request, received_at: float) -> Reply | RelayedCall:
-        """What becomes of a request: a reply of our own, or a call to carry out."""
-        # 1. What cannot be relayed: status pages, and errors. Most requests need no closer look.
+        """A reply of our own to a request, or the call to carry out. Raises ProtocolError."""
+        # 1. What cannot be relayed: status pages, and errors. Most requests need no closer look. (A
+        #    read without the lock: a service is only ever added.)
         service = request.target.strip("/")
         if (service not in self._shared.balancers or self._draining or request.method != "POST"
                 or "via" in request.headers):
@@ -200,7 +208,7 @@ class Proxy:
         # 2. A repeat is for the proxy that got the first attempt: only it knows the route.
         headers = cached(CallHeaders.parse, request.headers)
         if headers.repeat_for is not None and headers.repeat_for != str(self.incarnation):
-            raise ProtocolError(412, "the proxy that you mean is gone; this is another incarnation")
+            raise ProtocolError(412, "this is another incarnation than the repeat is for")
         # 3. A caller that sends no call id gets one, for this hop.
         call_id = call_id_of(request) or os.urandom(16).hex()
         timeout_s = self._timeout_s if headers.timeout_s is None else headers.timeout_s
@@ -230,17 +238,13 @@ class Proxy:
 
 def start_proxy(chosen: argparse.Namespace) -> Proxy:
     """The proxy that the command line asks for, started. Raises UsageError if that cannot be."""
-    try:
+    with mistakes_in_one_line(chosen):
         proxy = Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry,
                       name=chosen.name, key=key_for_listening(chosen), advertise=chosen.advertise,
                       timeout_s=chosen.timeout, engine=chosen.engine,
                       max_connections=chosen.max_connections, tls=chosen_tls(chosen))
         proxy.start()
-        return proxy
-    except OSError as error:
-        raise port_error(error, chosen.host, chosen.port) from None
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    return proxy
 
 
 def main(arguments: Sequence[str]) -> int:

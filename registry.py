@@ -54,7 +54,7 @@ from ponte.net.message import Reply, Request, text_reply
 from ponte.net.tls import Tls
 from ponte.net.wire import Listener, listen
 from ponte.process.keys import key_for_listening, make_key
-from ponte.process.options import PYTHON, chosen_tls, options, port_error
+from ponte.process.options import chosen_tls, mistakes_in_one_line, options, start_command
 from ponte.process.pages import Json, page
 from ponte.process.running import begin, run
 from ponte.rpc.dispatcher import Dispatcher
@@ -319,14 +319,12 @@ def main(arguments: Sequence[str]) -> None:
         make_key(chosen.make_key)
         print(f"a new key is in {chosen.make_key}, which only you can read: "
               "every machine needs a copy of it\n"
-              f"next: {PYTHON} registry.py --key-file {chosen.make_key}")
+              f"next: {start_command('registry')} --key-file {chosen.make_key}")
         return
     stop = begin(chosen)
-    try:
+    with mistakes_in_one_line(chosen):
         registry = Registry(chosen.host, chosen.port, key=key_for_listening(chosen),
                             tls=chosen_tls(chosen))
-    except OSError as error:
-        raise port_error(error, chosen.host, chosen.port) from None
     with registry:
         print(f"registry: listening on {show(registry.address)} (UDP beats, TCP lookups) "
               "- stop with Ctrl-C", flush=True)

@@ -2,9 +2,9 @@
 
     begin -> (next_attempt -> exchange -> settle)* -> reply
 
-`Proxy` begins a call for a request that can be relayed. The engine asks it for the next attempt,
-exchanges a request and a reply with that server, and tells what came of it, until there is no next
-attempt. Then `reply` is what the caller gets: the server's reply as it came, or
+The proxy begins a call for a request that can be relayed. The engine asks the call for its next
+attempt, exchanges a request and a reply with that server, and reports the result, until there is no
+next attempt. Then `reply` is the reply to the caller: the server's, as it came, or
 
     503 and Not-Executed: 1    the call cannot have run
     502, or 504 for a timeout  it may have run
@@ -36,8 +36,8 @@ from ponte.net.message import (
     write_request,
 )
 
-# Headers of one connection, which go no further (RFC 9110 section 7.6.1), and those by which the
-# next message says its length.
+# Headers of one connection, which are not passed on (RFC 9110 section 7.6.1), and Content-Length,
+# which is written anew.
 HOP_BY_HOP = frozenset((
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
     "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
@@ -62,8 +62,9 @@ class SharedState:
 
     Parameters: `name`, the proxy's, for Via; `served_by()` returns the header of its own replies.
 
-    Attributes: `lock` guards `balancers` (by service), `routes`, `counts`, and all that hangs on
-    them: members, calls of rule R, and routes. It is never held while something is sent.
+    Attributes: `lock` guards `balancers` (by service), `routes`, `counts`, and what they hold:
+    members, calls of rule R, and each Route. It is never held while a message is sent. Whether a
+    service is in `balancers` may be read without it: none is ever removed.
     """
 
     def __init__(self, name: str, served_by: Callable[[], str]) -> None:
@@ -127,7 +128,10 @@ class RelayedCall:
         return route
 
     def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
-        """The next attempt and its request; None when `reply` is there."""
+        """The next attempt and its request; None if there is none, and `reply` may be read.
+
+        `now` is a monotonic time in seconds. Does not block.
+        """
         # 1. A reply has come: the end, without a look at what is shared.
         if self._last.outcome is Outcome.ANSWERED:
             return None
@@ -145,12 +149,12 @@ class RelayedCall:
         return attempt, self._request_with(ours)
 
     def settle(self, result: Result, now: float) -> None:
-        """Tells what the latest attempt came to."""
+        """Records the result of the latest attempt, at `now` (monotonic). Does not block."""
         self._last = result
         with self._shared.lock:
             # 1. Rule R and the balancer learn of it.
             self._call.settle(result.outcome, now, timed_out=result.timed_out)
-            # 2. A call that cannot have run may take any way.
+            # 2. A call that cannot have run may still be sent to any server.
             if self._route and self._call.outcome is Outcome.NOT_SENT:
                 self._route.endpoint = None
             if result.outcome is not Outcome.ANSWERED:
@@ -158,7 +162,7 @@ class RelayedCall:
 
     @property
     def reply(self) -> Reply:
-        """What the caller gets: the server's reply, or what became of the call."""
+        """The reply to the caller: the server's, or one that reports the outcome. Read it once."""
         came = self._last.reply
         answered = came if self._last.outcome is Outcome.ANSWERED else None
         reply = self._passed_on(answered) if answered else self._given_up()

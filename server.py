@@ -1,22 +1,21 @@
 """A server: plain functions as an XML-RPC service that beats, remembers calls, and drains.
 
 Wire format: XML-RPC by POST to /<service> (also / and /RPC2, where stock clients look), with the
-headers of ponte/calls/hop.py. Replies carry Served-By: <instance>; incarnation=<n>, and
-Not-Executed: 1 where the call was refused before it ran.
+headers of ponte/calls/hop.py. The reply to a call carries Served-By: <instance>; incarnation=<n>,
+and Not-Executed: 1 if the call was refused before it ran.
 
 Threads: one for each connection, which runs the functions; one for beats; one that accepts. A
 function may run in several threads at once: its author guards what calls share.
 
-Guaranteed: a call with a call id runs once in the life of this process, unless its function is
-idempotent. Not guaranteed: memory of calls beyond that life. A new incarnation knows nothing of
-earlier calls, and answers a repeat with 412.
+Guaranteed: a call with a call id runs at most once while it is remembered (ponte/calls/once.py says
+how long), unless its caller marks it as idempotent. Not guaranteed: memory beyond the life of this
+process. A new incarnation knows nothing of earlier calls, and refuses a repeat with 412.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextvars
-import logging
 import math
 import os
 import threading
@@ -36,10 +35,9 @@ from ponte.process.keys import key_for_listening
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
-    UsageError,
     chosen_tls,
+    mistakes_in_one_line,
     options,
-    port_error,
 )
 from ponte.process.pages import Json, page
 from ponte.process.running import begin, run, serve
@@ -50,9 +48,7 @@ from ponte.rpc.marshal import CONTENT_TYPE, xml_of
 
 __all__ = ["Server", "current_instance", "idempotent"]
 
-log = logging.getLogger("ponte.server")
-
-# Calls that run at once. More would only make each of them slower.
+# Calls that run at the same time. More would only make each of them slower.
 MAX_CALLS = 128
 
 _instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
@@ -76,13 +72,13 @@ class Server:
 
     Parameters: `functions` by name, or with their own names; `host` and `port` (0 = any free one)
     to listen on; `registries` to beat to, none is allowed; `name` of the instance (default: made of
-    service and port); `key` signs the beats; `advertise`, the address for others; `tls` for
-    callers; `allow_multicall`: serve system.multicall (see ponte/rpc/dispatcher.py).
+    service and port); `key` signs the beats; `advertise`, the address that callers use, if it is
+    another one; `tls` for callers; `allow_multicall`: serve system.multicall.
 
     Raises OSError if the port is taken, ValueError for a bad name.
 
     Attributes: `service`, `name`, `address`; `superseded` is set when a younger process has taken
-    the name: time to stop.
+    the name: the server must stop.
     """
 
     def __init__(self, service: str, functions: Iterable[Function] | dict[str, Function] = (), *,
@@ -167,7 +163,7 @@ class Server:
         return finished
 
     def close(self) -> None:
-        """Stops at once, like a crash: running calls are cut off, and no registry is told."""
+        """Stops immediately, like a crash: running calls are cut off, without a goodbye."""
         if self._heartbeat:
             self._heartbeat.close()
         self._listener.close()
@@ -211,8 +207,8 @@ class Server:
         # 1. A repeat is for one incarnation: only it remembers the call.
         call, call_id = cached(CallHeaders.parse, request.headers), call_id_of(request)
         if call.repeat_for is not None and call.repeat_for != str(self.incarnation):
-            raise ProtocolError(412, "the process that you mean is gone; "
-                                     "this is another incarnation")
+            raise ProtocolError(412, "this is another incarnation "
+                                     "than the repeat is for")
         # 2. An idempotent call, or one without a call id, is not remembered.
         expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
         if call_id is None or call.idempotent:
@@ -226,11 +222,11 @@ class Server:
         """Runs a call that was not here before. A repeat gets the reply of the first run."""
         execution = _Execution()
         with self._lock:
-            # 1. Has it run, or is it running?
+            # 1. If it has run, or is running, its first run has the reply.
             earlier = self._earlier_reply(call_id, call.repeat_for is not None, expires_at)
             if earlier is not None:
                 return earlier
-            # 2. May it run?
+            # 2. If not, it may run, or it is refused.
             why_not = self._admit(expires_at)
             # 3. From now on a repeat finds it.
             if not why_not:
@@ -272,7 +268,7 @@ class Server:
         return reply
 
     def _admit(self, expires_at: float) -> str:
-        """Counts a call in and returns ""; else returns why it must not run.
+        """Counts a call that may run and returns ""; else returns why it must not run.
 
         Caller holds self._lock.
         """
@@ -282,9 +278,9 @@ class Server:
         # 2. More calls at once would make all of them slower.
         elif self._running >= MAX_CALLS:
             why_not = f"{MAX_CALLS} calls are running already"
-        # 3. Nobody waits for its reply any more.
+        # 3. Its caller has stopped waiting for the reply.
         elif time.monotonic() >= expires_at:
-            why_not = "its time was over before it could begin"
+            why_not = "its deadline had passed before it could begin"
         else:
             self._running += 1
             self._counts["calls"] += 1
@@ -316,17 +312,13 @@ def start_server(chosen: argparse.Namespace) -> Server:
     """The server that the command line asks for, started. Raises UsageError if that cannot be."""
     functions = load_functions(chosen.file)
     service = os.path.splitext(os.path.basename(chosen.file))[0]
-    try:
+    with mistakes_in_one_line(chosen):
         server = Server(service, functions, host=chosen.host, port=chosen.port,
                         registries=chosen.registry, name=chosen.name,
                         key=key_for_listening(chosen), advertise=chosen.advertise,
                         tls=chosen_tls(chosen), allow_multicall=chosen.allow_multicall)
         server.start()
-        return server
-    except OSError as error:
-        raise port_error(error, chosen.host, chosen.port) from None
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    return server
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -56,8 +56,8 @@ class Member:
         return self.calls + self.penalty
 
     def __repr__(self) -> str:
-        ill = f", {self.failures} failures" if self.trial_at is not None else ""
-        return f"<Member {self.endpoint.instance}: {self.calls} calls{ill}>"
+        failures = f", {self.failures} failures" if self.trial_at is not None else ""
+        return f"<Member {self.endpoint.instance}: {self.calls} calls{failures}>"
 
 
 # ---- policies: the index of the member to ask first; the others follow in turn -------------------
@@ -66,7 +66,7 @@ Policy = Callable[["Balancer", Sequence[Member]], int]
 
 
 def round_robin(balancer: Balancer, members: Sequence[Member]) -> int:
-    """Each in turn: equal shares. The natural choice while calls cost about the same."""
+    """One after the other, for equal shares. The natural choice if calls cost about the same."""
     balancer.turn += 1
     return balancer.turn % len(members)
 
@@ -174,14 +174,14 @@ class Balancer:
 
     def others(self, asked: Member) -> Iterator[Member]:
         """The members other than `asked`, in the order in which to ask them, each once."""
-        seen = {asked.key}
+        asked_keys = {asked.key}
         for member in self._in_order():
-            # One that goes into quarantine meanwhile comes twice in that order.
-            if member.key not in seen:
-                seen.add(member.key)
+            # A member that goes into quarantine while this runs comes twice in that order.
+            if member.key not in asked_keys:
+                asked_keys.add(member.key)
                 yield member
 
-    # What an attempt at a member came to. Each attempt is told once.
+    # The outcome of an attempt at a member: one of these three, once for each attempt.
 
     def note_answer(self, member: Member) -> None:
         """It answered: it is healthy."""
@@ -210,10 +210,11 @@ class Balancer:
             self._sort_out()
 
     def note_unfair_timeout(self, member: Member) -> None:
-        """It had too little time to answer: that says nothing of it. The next call is its trial."""
+        """It had too little time to answer, so it is not blamed. A trial is still to be made."""
         member.calls -= 1
-        member.on_trial = False
-        self._trial_due_at = 0.0
+        if member.on_trial:
+            member.on_trial = False
+            self._trial_due_at = 0.0
 
     def _sort_out(self) -> None:
         """Separates the healthy members of each tier from those in quarantine."""
@@ -227,12 +228,12 @@ class Balancer:
             start = self._policy(self, tier)
             for turn in range(start, start + len(tier)):
                 yield tier[turn % len(tier)]
-        # Those in quarantine; also those that were cured, or were new, since this order began.
+        # Those in quarantine; and those that left it, or appeared in the view, since this began.
         for tier in self._tiers:
             yield from tier
 
     def _begin_trial(self, now: float) -> Member | None:
-        """A member whose quarantine is over; no other call chooses it until its trial is told."""
+        """A member whose quarantine is over; no other call chooses it until the trial ends."""
         waiting = [(member.trial_at or 0.0, member) for member in self._quarantined
                    if not member.on_trial and member.endpoint.state == "up"]
         trial = next((member for due_at, member in waiting if due_at <= now), None)

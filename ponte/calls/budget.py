@@ -8,8 +8,8 @@ The same idea stands in gRPC (proposal A6, "retry throttling") and in Finagle (`
 
 from __future__ import annotations
 
-# Retries allowed for each call, in the long run. More helps single calls, and hurts all of them
-# when much fails at once.
+# Retries allowed for each call, in the long run. A larger share helps single calls; it adds load
+# for all of them when many fail together.
 BUDGET_SHARE = 0.1
 # Retries allowed at once: enough for all callers of a server that has just died.
 BUDGET_BURST = 100.0
@@ -19,7 +19,7 @@ class Budget:
     """A token bucket: a call earns BUDGET_SHARE of a token, a retry spends one. Not thread-safe.
 
     >>> budget = Budget()
-    >>> sum(budget.spend() for _ in range(1000))        # nobody has called: only the burst
+    >>> sum(budget.spend() for _ in range(1000))        # without a call, there is only the burst
     100
     >>> for _ in range(11):
     ...     budget.earn()

@@ -12,6 +12,12 @@ class Endpoint(NamedTuple):
 
     `incarnation` numbers the lives of the instance; `idempotent` has the names of the functions
     that do no harm if they run twice.
+
+    >>> server = Endpoint("greeter", "server-1", 7, "127.0.0.1", 41234, "up", ("hello",))
+    >>> server.address
+    ('127.0.0.1', 41234)
+    >>> Endpoint.from_struct(server.to_struct()) == server
+    True
     """
 
     service: str
@@ -34,7 +40,7 @@ class Endpoint(NamedTuple):
 
     @classmethod
     def from_struct(cls, struct: dict[str, Any]) -> Endpoint:
-        """The reverse of `to_struct`. Raises KeyError, TypeError or ValueError for all else."""
+        """The reverse of `to_struct`. Raises KeyError, TypeError or ValueError for bad structs."""
         endpoint = cls(str(struct["service"]), str(struct["instance"]), int(struct["incarnation"]),
                        str(struct["host"]), struct["port"], str(struct["state"]),
                        tuple(map(str, struct["idempotent"])))

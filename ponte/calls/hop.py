@@ -3,12 +3,12 @@
 Wire format: an ordinary HTTP request with these headers.
 
     Idempotency-Key: <call id>       the same on every attempt of one call
-    Call-Idempotent: 1               the call may run twice: nobody needs to remember it
+    Call-Idempotent: 1               it does no harm if it runs twice: it need not be remembered
     Call-Timeout-Ms: <n>             how long this attempt may take; it shrinks at every hop
     Call-Attempt: <n>                1 plus the earlier attempts that may have run; in a reply, the
                                      number of the last attempt that was made
-    If-Match: "<incarnation>"        a repeat: only for the incarnation that got the first attempt,
-                                     any other answers 412
+    If-Match: "<incarnation>"        a repeat: only the incarnation that got the first attempt may
+                                     answer it; another one replies 412
 
 A client that sends none of them, like a stock XML-RPC client, gets the safe defaults: its call is
 not idempotent.
@@ -32,7 +32,7 @@ from ponte.net.pool import ExchangeError, Pool
 MAX_CALL_ID = 128
 # Seconds that a caller may ask for. A call is remembered for a multiple of it.
 MAX_TIMEOUT_S = 3600.0
-# A higher number of an attempt is a mistake, and is cut to this.
+# A larger number of an attempt cannot be right, and is cut to this.
 MAX_NUMBER = 999
 
 
@@ -40,8 +40,8 @@ class Result(NamedTuple):
     """What one attempt came to.
 
     `reply`: the reply, if a whole one came. `what`: the result in a few words. `timed_out`: the
-    attempt ended by its time. `number`: the number of the last attempt that the next hop made for
-    us, 0 if it did not say.
+    attempt ended by its time, also at the next hop (504). `number`: the number of the last attempt
+    that the next hop made, 0 if its reply has none.
     """
 
     outcome: Outcome
@@ -52,7 +52,7 @@ class Result(NamedTuple):
 
 
 class CallHeaders(NamedTuple):
-    """What a request says of its call, besides the call id.
+    """The headers of a request about its call, besides the call id.
 
     `timeout_s` is None where the caller did not give one. `repeat_for` is the incarnation that a
     repeat is meant for, None for a first attempt.

@@ -47,6 +47,8 @@ class _Entry(Generic[V]):
 class CallMemory(Generic[V]):
     """Values by call id, oldest first. Not thread-safe; `now` must not run backwards.
 
+    Parameters: the bounds, `max_entries` and `max_bytes`.
+
     Attribute: `size_bytes`, the sum of the sizes that `keep` was given.
 
     >>> memory = CallMemory(max_entries=1)
@@ -80,25 +82,25 @@ class CallMemory(Generic[V]):
 
     def keep(self, call_id: str, value: V, now: float, *, timeout_s: float = 0.0,
              size_bytes: int = 0) -> None:
-        """Keeps a value, or replaces it, for as long as a repeat may come.
+        """Keeps a value, or replaces it, for as long as a repeat may come, or longer.
 
-        Parameters: `timeout_s`, the timeout of the attempt; `size_bytes`, what the value counts.
+        Parameters: `timeout_s`, the timeout of the attempt; `size_bytes`, how much of the bytes of
+        the memory the value takes.
         """
-        self.drop(call_id)
+        self._drop(call_id)
         until = now + max(KEEP_S, KEEP_TIMEOUTS * timeout_s)
         self._entries[call_id] = _Entry(value, size_bytes, until)
         self.size_bytes += size_bytes
-        # 1. Entries that no repeat can ask for.
+        # 1. Drop the oldest entries, while no repeat can ask for them any more.
         while self._entries and next(iter(self._entries.values())).until <= now:
-            self.drop(next(iter(self._entries)))
-        # 2. The oldest of the others, while there are too many: from now on there is a doubt.
+            self._drop(next(iter(self._entries)))
+        # 2. Drop the oldest of the others, while there are too many: a repeat may still come.
         while len(self._entries) > self._max_entries or self.size_bytes > self._max_bytes:
             oldest, entry = next(iter(self._entries.items()))
             self._doubt_until = max(self._doubt_until, entry.until)
-            self.drop(oldest)
+            self._drop(oldest)
 
-    def drop(self, call_id: str) -> None:
-        """Forgets a call."""
+    def _drop(self, call_id: str) -> None:
         entry = self._entries.pop(call_id, None)
         if entry:
             self.size_bytes -= entry.size_bytes

@@ -1,8 +1,8 @@
 """Rule R: what happened to a call, and what may be tried next. The heart of Ponte.
 
 The problem: a client sends a call, and no reply comes. Has the call run? If it is sent again, it
-may run twice. If it is not sent again, it may be lost. A guess is wrong sometimes, so rule R does
-not guess. Each attempt of a call comes to exactly one of three outcomes:
+may run twice. If it is not sent again, it may be lost. A guess is wrong sometimes: rule R does not
+guess. Each attempt of a call comes to exactly one of three outcomes:
 
     NOT_SENT   it cannot have run. Any function: ask the next endpoint. Each is asked once.
     ANSWERED   a whole reply came, and it is no refusal. Final: a value, a fault, or an error.
@@ -83,8 +83,9 @@ def outcome_of_failure(sent: bool) -> Outcome:
 class Attempt(NamedTuple):
     """What to do next: send the call to `endpoint`, and wait for `timeout_s` seconds at most.
 
-    `number` is 1 plus the earlier attempts that may have run. `repeat`: an earlier attempt went to
-    this endpoint; it may answer only if it is still in the same life, and so remembers the call.
+    `number` is 1 plus the earlier attempts that may have run. `repeat`: the call is not idempotent,
+    and an earlier attempt of it went to this endpoint. Only the same life of the endpoint, which
+    remembers the call, may answer.
     """
 
     endpoint: Endpoint
@@ -101,8 +102,8 @@ class Call:
     than 1 where an earlier hop has made attempts; `asked`, the endpoint that got an earlier attempt
     of this call with an unknown outcome: a call that is not idempotent may be repeated only there.
 
-    Attributes: `outcome`, that of the call so far; `may_have_run`, how many of its
-    attempts may have run.
+    Attributes: `outcome`, that of the call so far; `may_have_run`, how many attempts may have run,
+    with those of earlier and later hops. A new call earns a share of a retry in the budget.
 
     >>> from ponte.calls.balancing import Balancer
     >>> servers = [Endpoint("bank", name, 1, "127.0.0.1", 4242, "up", ()) for name in ("a", "b")]
@@ -137,7 +138,7 @@ class Call:
 
     def next_attempt(self, now: float) -> Attempt | None:
         """What to try at `now`; None when the call has come to its outcome."""
-        # 1. A whole reply is final, and after the deadline nobody waits for one.
+        # 1. An answer is final, and after the deadline the caller no longer waits for one.
         remaining_s = self._deadline - now
         if self.outcome is Outcome.ANSWERED or remaining_s <= 0:
             return None
@@ -161,10 +162,10 @@ class Call:
 
     def settle(self, outcome: Outcome, now: float, *, timed_out: bool = False,
                number: int = 0) -> None:
-        """Tells what the latest attempt came to. Comes once after each `next_attempt`.
+        """Records the outcome of the latest attempt. Call it once after each `next_attempt`.
 
-        `timed_out`: it ended by its time, not by an error. `number`: the number of the last attempt
-        that the next hop made for us (Call-Attempt in its reply), 0 if it did not say; so all hops
+        `timed_out`: the attempt ended by its time, not by an error. `number`: of the last attempt
+        that the next hop made (Call-Attempt in its reply), 0 if the reply has none. So all hops
         together stay within MAX_ATTEMPTS.
         """
         assert self._member and self._attempt, "settle comes after next_attempt"

@@ -7,10 +7,11 @@ that says what is wrong and what to type. ponte/process/running.py prints it and
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ponte.net.address import Address, show
 from ponte.net.tls import Tls
@@ -186,6 +187,20 @@ def port_error(error: OSError, host: str, port: int) -> UsageError:
     return UsageError(f"cannot listen on {show((host, port))}: {error.strerror or error} - choose "
                       "another port with --port (0 = any free one), or stop the process that has "
                       "this one")
+
+
+@contextlib.contextmanager
+def mistakes_in_one_line(chosen: argparse.Namespace) -> Iterator[None]:
+    """For the start of a process: what cannot be, as the user has chosen it, is a UsageError.
+
+    An OSError means that the process cannot listen there; a ValueError has a text for the user.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise port_error(error, chosen.host, chosen.port) from None
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def start_command(role: str) -> str:

@@ -127,7 +127,7 @@ class Memory(unittest.TestCase):
         """Its bytes are free, and there is no doubt. It may be dropped twice."""
         self.keeps("a", size_bytes=7)
         for _ in range(2):
-            self.memory.drop("a")
+            self.memory._drop("a")
         self.holds(entries=0, size_bytes=0)
         self.recalls("a", None)
 

@@ -15,6 +15,10 @@ SHORT_WAY_LINES = 1500
 SHORT_WAY = ["services/greeter.py", "ponte/discovery/beats.py", "heartbeat.py",
              "ponte/discovery/leases.py", "ponte/calls/once.py", "ponte/calls/rule.py",
              "client.py"]
+# A table, to keep open beside leases.py.
+BESIDE = "ponte/discovery/lease_states.py"
+# In client.py the way ends here: what follows is the command line.
+END = "# ---- the process"
 # Pure modules whose own docstrings show them at work: parts of the parser, and what all others use.
 WITHOUT_A_PROMPT = {"ponte.net.address", "ponte.net.chunked", "ponte.net.fields",
                     "ponte.net.framing", "ponte.net.known_heads", "ponte.net.target"}
@@ -34,7 +38,8 @@ class ShortWay(unittest.TestCase):
 
     def test_it_is_short(self) -> None:
         """Counted as a reader does: with docstrings, comments and empty lines."""
-        lines = {file: len(read(file).splitlines()) for file in SHORT_WAY}
+        lines = {file: len(read(file).partition(END)[0].splitlines())
+                 for file in (*SHORT_WAY, BESIDE)}
         self.assertLessEqual(sum(lines.values()), SHORT_WAY_LINES, lines)
 
     def test_each_file_has_three_questions(self) -> None:
