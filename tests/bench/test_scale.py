@@ -93,7 +93,7 @@ class Simulation(unittest.TestCase):
         self.assertAlmostEqual(taken(waiting=160), 1000 / BEAT_S, delta=100)
         self.assertEqual(taken(waiting=640), 3000)
 
-    def test_what_waits_for_a_registry_is_answered_before_it_is_sent_again(self) -> None:
+    def test_what_waits_for_a_registry_is_answered_before_it_is_resent(self) -> None:
         """Otherwise a registry that was down for a moment would be overloaded for ever."""
         self.assertLess(scale.WAITING / scale.CAPACITY_PER_S, RESEND_S)
 

@@ -102,7 +102,7 @@ class RuleR(CallCase):
         self.assertEqual(len(tried), 3)
         self.assertEqual(len(set(tried)), 3)
 
-    def test_an_idempotent_call_asks_the_only_endpoint_again(self) -> None:
+    def test_an_idempotent_call_asks_the_only_endpoint_once_more(self) -> None:
         """It may run twice, so it is no repeat: it is sent without If-Match."""
         self.knows("a")
         self.begins(idempotent=True)

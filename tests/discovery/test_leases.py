@@ -186,7 +186,7 @@ class LeaseStates(LeaseTest):
         self.expect_events("expired")
         self.assertEqual(self.table.index, index + 1)
 
-    def test_a_draining_instance_that_beats_has_a_whole_lease_again(self) -> None:
+    def test_a_draining_instance_that_beats_begins_a_whole_lease(self) -> None:
         """And it does not delay the end of an instance that beat before it."""
         self.hears("a", at=0, state="draining")
         self.hears("b", at=1)

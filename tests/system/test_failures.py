@@ -82,7 +82,7 @@ class ServerKilled(Failures):
                              "at most one call of each caller was at the dead server")
         self.assertLess(max(echo.slowest_s, linger.slowest_s), SHARE_S)
 
-    def test_a_call_that_may_have_run_on_a_dead_server_is_not_run_again(self) -> None:
+    def test_a_call_that_may_have_run_on_a_dead_server_is_not_run_twice(self) -> None:
         """Not idempotent, executed, and no reply was sent: the outcome is unknown, and it ran once.
         """
         caller = self.cluster.start_client("journal", "hold", "token", "--timeout", "10")
@@ -187,7 +187,7 @@ class ProxyKilled(Failures):
         self.assertLess(echo.slowest_s, SHARE_S)
         self.assert_ran_as_reported(once)
 
-    def test_all_calls_that_a_dying_proxy_held_are_made_again(self) -> None:
+    def test_all_calls_that_a_dying_proxy_held_are_retried(self) -> None:
         """Sixteen calls of one stub are in the only proxy when it dies: servers answer all of them.
 
         The retry budget prevents storms. One retry for each call in flight is no storm.
@@ -261,7 +261,7 @@ class ReplyLost(SystemTest):
             self.assertEqual(self.relay.cuts - cuts, lost, "the replies were lost")
         return [self.journal.executions()[token] for token in tokens]
 
-    def test_it_is_asked_for_again_and_the_call_runs_once(self) -> None:
+    def test_it_is_requested_a_second_time_and_the_call_runs_once(self) -> None:
         """A call that is not idempotent runs once, through a proxy and without, for each loss."""
         self.assertEqual(self.runs_when_replies_are_lost(self.cluster.client("journal"), "once"),
                          [1, 1])
@@ -272,7 +272,7 @@ class ReplyLost(SystemTest):
         self.assertEqual(self.runs_when_replies_are_lost(stub, "once"), [1, 1])
         self.assertEqual(set(traces), {"proxy"})
 
-    def test_an_idempotent_call_is_answered_too_and_may_run_again(self) -> None:
+    def test_an_idempotent_call_is_answered_too_and_may_run_twice(self) -> None:
         """It is not remembered: it runs twice if one reply is lost, three times if two are lost."""
         self.cluster.start_proxy()
         self.assertEqual(self.runs_when_replies_are_lost(self.cluster.client("journal"), "echo"),
