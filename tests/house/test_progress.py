@@ -30,7 +30,7 @@ def printed(suite: unittest.TestSuite, verbosity: int = NORMAL) -> str:
 def lines(*here: list[unittest.TestCase], elsewhere: Sequence[list[unittest.TestCase]] = (),
           verbosity: int = NORMAL) -> list[str]:
     """The lines of progress among what is printed."""
-    suite = SideBySide([test for tests in here for test in tests], elsewhere)
+    suite = SideBySide([test for tests in here for test in tests], elsewhere, workers=1)
     return [line for line in printed(suite, verbosity).splitlines() if line.startswith("? s")]
 
 

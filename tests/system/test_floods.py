@@ -57,7 +57,7 @@ class Floods(SystemTest):
         for kind in ("lookups", "datagrams"):
             self._flood(registry, kind)
         pause = threading.Event()
-        for _ in range(15):
+        for _ in range(12):
             pause.wait(LEASE_S / 10)
             self.assertEqual(self.cluster.names("greeter"), ["steady"])
         self.assertNotRegex(registry.err, "expired")
