@@ -49,7 +49,7 @@ PORTUGUESE: dict[str, str] = {
     "registry listens at {address}: the only address that others must know":
         "registry escuta em {address}: o único endereço que os outros precisam conhecer",
     "lookup names {found} of {started} processes that we started":
-        "lookup conhece {found} dos {started} processos que iniciamos",
+        "lookup lista {found} dos {started} processos que iniciamos",
     "{same} of {started} addresses are those that the processes printed themselves":
         "{same} dos {started} endereços são os que os próprios processos imprimiram",
     # ---- 2 RPC
@@ -86,18 +86,18 @@ PORTUGUESE: dict[str, str] = {
     "{answered} of {calls} calls answered, in {took_s:.2f} s":
         "{answered} de {calls} chamadas respondidas, em {took_s:.2f} s",
     "shares {shares}: the largest minus the smallest is {spread}":
-        "partes {shares}: a maior menos a menor é {spread}",
+        "partes {shares}: a diferença entre a maior e a menor é {spread}",
 
     # ---- failing.py: 5 kill
-    "KILL → FALLBACK": "MATAR → FALLBACK",
+    "KILL → FALLBACK": "MORTE → FALLBACK",
     "{callers} callers never pause. {name} dies by kill -9. How many calls fail?":
         "{callers} clientes chamam sem parar. {name} morre com kill -9. Quantas chamadas falham?",
     "{callers} callers; {count} calls so far, answered by {names}":
         "{callers} clientes; {count} chamadas até aqui, respondidas por {names}",
     "kill -9 {name} (process {pid})": "kill -9 {name} (processo {pid})",
-    "calls in flight at that moment: {count}; "
+    "calls in flight at the kill: {count}; "
     "calls that the proxy tried at another server: {retries}":
-        "chamadas em andamento naquele momento: {count}; "
+        "chamadas em andamento no kill: {count}; "
         "tentadas pelo proxy em outro servidor: {retries}",
     "{name} starts again, as a new process": "{name} inicia de novo, como um novo processo",
     "{calls} calls, {failed} failed; the slowest took {slowest_ms:.0f} ms":
@@ -107,7 +107,7 @@ PORTUGUESE: dict[str, str] = {
     "{name} left lookup {gone_s:.2f} s after its death (at most {limit_s:.1f} s)":
         "{name} saiu do lookup {gone_s:.2f} s depois de morrer (no máximo {limit_s:.1f} s)",
     # ---- 6 freeze
-    "FREEZE → SUSPICION": "CONGELAR → SUSPEITA",
+    "FREEZE → SUSPICION": "CONGELAMENTO → SUSPEITA",
     "{name} is frozen, not killed: connected, but silent. What happens to its calls?":
         "{name} congela, não morre: conectado, mas mudo. O que acontece com suas chamadas?",
     "this system has no SIGSTOP to freeze a process with, and we do not fake it":
@@ -144,7 +144,7 @@ PORTUGUESE: dict[str, str] = {
     "Ponte attempt {number}: {what} ({took_ms:.1f} ms)":
         "Ponte tentativa {number}: {what} ({took_ms:.1f} ms)",
     "bank-1 knew the call's id: it sent the first reply again, and ran nothing":
-        "bank-1 conhecia o id da chamada: reenviou a primeira resposta, e nada executou",
+        "bank-1 conhecia o id da chamada: reenviou a primeira resposta, e não executou nada",
     "the relay lost {lost} replies, one for each client":
         "o relay perdeu {lost} respostas, uma de cada cliente",
     "xmlrpc.client: 1 call, executions: {runs}; the balance of ana is {balance}, not {cents}":
@@ -169,12 +169,12 @@ PORTUGUESE: dict[str, str] = {
 
     # ---- roles.py and caller.py: one role in a terminal of its own
     "next terminal": "próximo terminal",
-    "♥ {beats} heartbeats, {per_s:.1f}/s · {up} up, {other} suspect or draining":
-        "♥ {beats} batimentos, {per_s:.1f}/s · {up} no ar, {other} suspeitos ou saindo",
-    "● {calls} calls, {repeats} answered from memory · ♥ {beats} heartbeats":
-        "● {calls} chamadas, {repeats} respondidas da memória · ♥ {beats} batimentos",
-    "● {calls} calls, {retries} tried again · servers: {live}":
-        "● {calls} chamadas, {retries} tentadas de novo · servidores: {live}",
+    "♥ heartbeats: {beats}, {per_s:.1f}/s · up: {up}, suspect or draining: {other}":
+        "♥ batimentos: {beats}, {per_s:.1f}/s · no ar: {up}, suspeitos ou saindo: {other}",
+    "● calls: {calls}, answered from memory: {repeats} · ♥ heartbeats: {beats}":
+        "● chamadas: {calls}, respondidas da memória: {repeats} · ♥ batimentos: {beats}",
+    "● calls: {calls}, tried again: {retries} · servers: {live}":
+        "● chamadas: {calls}, tentadas de novo: {retries} · servidores: {live}",
     "Saying Hello until Ctrl-C. Stop a server, or kill one, and watch who answers.":
         "Dizendo Hello até Ctrl-C. Pare um servidor, ou mate um, e veja quem responde.",
     "{server}, no proxy": "{server}, sem proxy",

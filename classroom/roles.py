@@ -226,15 +226,16 @@ def counters(role: str, status: dict[str, Any], per_s: float, words: Words) -> s
     """The line of counters, from a role's /status page; `per_s`: heartbeats a second."""
     if role == "registry":
         states = [endpoint["state"] for endpoint in status["endpoints"]]
-        return words("♥ {beats} heartbeats, {per_s:.1f}/s · {up} up, {other} suspect or draining",
+        return words("♥ heartbeats: {beats}, {per_s:.1f}/s · "
+                     "up: {up}, suspect or draining: {other}",
                      beats=beats_accepted(status), per_s=per_s, up=states.count("up"),
                      other=len(states) - states.count("up"))
     requests = status["requests"]
     if role == "server":
-        return words("● {calls} calls, {repeats} answered from memory · ♥ {beats} heartbeats",
+        return words("● calls: {calls}, answered from memory: {repeats} · ♥ heartbeats: {beats}",
                      calls=requests["calls"], repeats=requests["repeats"],
                      beats=status["beats_acked"])
     live = ", ".join(f"{service} {len(members)}"
                      for service, members in sorted(status["services"].items()))
-    return words("● {calls} calls, {retries} tried again · servers: {live}",
+    return words("● calls: {calls}, tried again: {retries} · servers: {live}",
                  calls=requests["calls"], retries=requests["retries"], live=live or "-")

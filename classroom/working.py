@@ -53,11 +53,12 @@ def discovery(stage: Stage) -> None:
                 START_S)
     stage.until(lambda: stage.news_count >= len(actors), NEWS_S)
 
-    servers = cast.lookup("greeter")
-    stage.say(f'lookup("greeter") → {", ".join(sorted(servers))}')
+    servers, proxies = cast.lookup("greeter"), cast.lookup("proxy")
+    stage.say(f'lookup("greeter") → {", ".join(sorted(servers))}; '
+              f'lookup("proxy") → {", ".join(sorted(proxies))}')
     stage.open_client([registry.address])
 
-    found = {**servers, **cast.lookup("proxy")}
+    found = {**servers, **proxies}
     named = [actor for actor in actors if actor.name in found]
     same = [actor for actor in named
             if (found[actor.name]["host"], found[actor.name]["port"]) == actor.address]
@@ -166,14 +167,18 @@ class _Pulse:
     def rows(self) -> list[str]:
         """The chart: a row for each server, a heart for each beat."""
         words = self._stage.words
-        return [MARGIN + words("{name}  {hearts}  every {every_s:.2f} s", name=name,
-                               hearts="♥ " * self.beats(name), every_s=self._every_s(name))
-                for name in SERVERS]
-
-    def _every_s(self, name: str) -> float:
-        """The mean time between two beats. The time until the first one is part of no pair."""
-        times = self._seen_at[name][1:]
-        return (times[-1] - times[0]) / max(self.beats(name) - 1, 1) if times else 0.0
+        rows = []
+        for name in SERVERS:
+            hearts = f"{'♥ ' * self.beats(name):{2 * BEATS}}"
+            # The time until the first beat is part of no pair.
+            times = self._seen_at[name][1:]
+            if len(times) < 2:
+                rows.append(f"{MARGIN}{name}  {hearts}".rstrip())
+            else:
+                every_s = (times[-1] - times[0]) / (self.beats(name) - 1)
+                rows.append(MARGIN + words("{name}  {hearts}  every {every_s:.2f} s", name=name,
+                                           hearts=hearts, every_s=every_s))
+        return rows
 
     def _acked(self, name: str) -> int:
         return int(self._stage.cast[name].status()["beats_acked"])

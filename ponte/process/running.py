@@ -107,18 +107,24 @@ class RegistrationReport:
     def __init__(self, name: str, silent: Callable[[], list[Address]]) -> None:
         self._name = name
         self._silent = silent
-        # The silent registries in the last log line.
+        # The silent registries in the last log line, and those of the last look.
         self._reported: list[Address] = []
+        self._seen: list[Address] = []
 
     def look(self) -> None:
-        """Logs one line if the silent registries have changed since the last look."""
-        silent = self._silent()
-        if silent == self._reported:
+        """Logs one line if the silent registries have changed, and two looks agree.
+
+        A process that was frozen finds every registry silent at first, and hears them a moment
+        later: so one look is not enough.
+        """
+        before, silent = self._seen, self._silent()
+        self._seen = silent
+        if silent == self._reported or (silent and silent != before):
             return
         self._reported = silent
         if silent:
-            log.warning("%s: no registry answers at %s: is it running, with the same key? "
-                        "This process serves on", self._name, ", ".join(map(show, silent)))
+            log.warning("%s: no registry answers at %s (not running, or another key); "
+                        "it goes on serving", self._name, ", ".join(map(show, silent)))
         else:
             log.info("%s: every registry answers again", self._name)
 

@@ -14,6 +14,7 @@ import importlib.util
 import inspect
 import os
 import sys
+import traceback
 from typing import Any, Callable
 
 from ponte.process.options import UsageError
@@ -34,8 +35,8 @@ def load_functions(path: str) -> dict[str, Callable[..., Any]]:
                          "give a file of plain functions, such as services/greeter.py")
     spec = importlib.util.spec_from_file_location(f"service_{name}", path)
     if spec is None or spec.loader is None or not name.isidentifier():
-        raise UsageError(f"{path}: a services file is a Python file named like its service, "
-                         "such as greeter.py")
+        raise UsageError(f"{path}: a services file is a Python file, named like its service with "
+                         "letters, digits and _, such as greeter.py")
     # At the end of the path: a neighbour takes no name away from Ponte or the standard library.
     sys.path.append(os.path.dirname(os.path.abspath(path)))
     _refuse_clashes(path)
@@ -44,7 +45,8 @@ def load_functions(path: str) -> dict[str, Callable[..., Any]]:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())
-        raise UsageError(f"{path} does not import: {type(error).__name__}: {text}") from None
+        raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {text}"
+                         f"{_place(error)}") from None
     functions: dict[str, Callable[..., Any]] = {
         name: value for name, value in vars(module).items()
         if inspect.isfunction(value) and value.__module__ == module.__name__
@@ -53,6 +55,16 @@ def load_functions(path: str) -> dict[str, Callable[..., Any]]:
         raise UsageError(f"{path} has no public function: "
                          "define one whose name does not begin with _")
     return functions
+
+
+def _place(error: BaseException) -> str:
+    """Where the user's own code raised it, as " (shop.py, line 3)"; "" if its text says so."""
+    if isinstance(error, SyntaxError):
+        return ""
+    not_the_users = ("<", os.path.dirname(os.__file__), os.path.abspath(__file__))
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__)
+              if not frame.filename.startswith(not_the_users)]
+    return f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
 
 
 def _refuse_clashes(path: str) -> None:

@@ -40,10 +40,10 @@ class RolesTest(unittest.TestCase):
         words = Words("en")
         status: dict[str, Any] = {"datagrams": {"ack": 7},
                                   "endpoints": [{"state": "up"}, {"state": "suspect"}]}
-        self.assertIn("7 heartbeats, 2.0/s · 1 up, 1 suspect",
+        self.assertIn("heartbeats: 7, 2.0/s · up: 1, suspect",
                       roles.counters("registry", status, 2.0, words))
         status = {"requests": {"calls": 3, "repeats": 1}, "beats_acked": 9}
-        self.assertIn("3 calls, 1 answered from memory",
+        self.assertIn("calls: 3, answered from memory: 1",
                       roles.counters("server", status, 0.0, words))
         status = {"requests": {"calls": 3, "retries": 1}, "services": {"greeter": [{}, {}]}}
         self.assertIn("greeter 2", roles.counters("proxy", status, 0.0, words))

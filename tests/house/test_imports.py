@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ast
-import os
+import subprocess
 import sys
 import unittest
 from collections.abc import Iterator
@@ -59,11 +59,20 @@ IMPURE = frozenset(
 STANDARD: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
 
 
-def sources() -> Iterator[Path]:
-    """Every Python file of the project."""
-    for folder, below, files in os.walk(ROOT):
-        below[:] = [name for name in below if not name.startswith((".", "__"))]
-        yield from (Path(folder, name) for name in files if name.endswith(".py"))
+def sources() -> list[Path]:
+    """Every Python file of the project.
+
+    These are the files that git knows, and not those that a reader has saved beside them while
+    trying the README. Where git is missing, they are all files of the folder.
+    """
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z", "*.py"], cwd=ROOT, check=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode()
+    except (OSError, subprocess.CalledProcessError):
+        listed = "\0".join(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
+    paths = [ROOT / name for name in listed.split("\0") if name]
+    return [path for path in paths
+            if path.exists() and not path.relative_to(ROOT).parts[0].startswith(".")]
 
 
 def module_of(path: Path) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import doctest
-import os
 import re
 import unittest
 
 from tests.house.pages import ROOT, page, read
-from tests.house.test_imports import PURE
+from tests.house.test_imports import MODULES, PURE
 
 PAGES = ("docs/reading.md", "docs/reading.pt-BR.md")
 SHORT_WAY_LINES = 1500
@@ -51,11 +50,10 @@ class ShortWay(unittest.TestCase):
 
 class Whole(unittest.TestCase):
     def test_every_file_of_the_core_is_named(self) -> None:
-        files = [name for name in os.listdir(ROOT) if name.endswith(".py")]
-        for top in ("ponte", "services", "lab"):
-            for folder, _, names in os.walk(os.path.join(ROOT, top)):
-                files += [os.path.relpath(os.path.join(folder, name), ROOT).replace(os.sep, "/")
-                          for name in names if name.endswith(".py") and name != "__init__.py"]
+        files = [path.relative_to(ROOT).as_posix() for path in MODULES.values()
+                 if path.name != "__init__.py"]
+        files = [name for name in files
+                 if "/" not in name or name.startswith(("ponte/", "services/", "lab/"))]
         for name in PAGES:
             told = set(re.findall(r"^\| `([^`]+)` \|", read(name), re.MULTILINE))
             self.assertEqual(set(files) - told, set(), name)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unittest
 
-from tests.house.pages import ENGLISH, PORTUGUESE, ROOT, prose, read
+from tests.house.pages import ENGLISH, PORTUGUESE, prose, read
+from tests.house.test_imports import MODULES
 
 MAX_LINES = 250
-# Folders that hold no Python module.
-NO_MODULES = {"docs"}
 
 
 def taken_names() -> set[str]:
     """The names of modules and packages at the top level of the project."""
-    files = {name[:-3] for name in os.listdir(ROOT) if name.endswith(".py")}
-    folders = {name for name in os.listdir(ROOT) if os.path.isdir(os.path.join(ROOT, name))
-               and not name.startswith((".", "__"))}
-    return files | folders - NO_MODULES
+    return {module.partition(".")[0] for module in MODULES}
 
 
 class Readmes(unittest.TestCase):

@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 import unittest
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
@@ -168,7 +169,9 @@ class Handshakes(TlsTest):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
         with self.listening(self.one_sided) as address, \
                 socket.create_connection(address, PATIENCE_S) as sock, self.assertRaises(OSError):
             context.wrap_socket(sock)

@@ -7,6 +7,7 @@ import io
 import unittest
 from collections.abc import Sequence
 from typing import Any, Callable
+from unittest import mock
 
 from ponte.net.address import Address
 from ponte.process.options import UsageError
@@ -54,6 +55,16 @@ class Reports(unittest.TestCase):
                 report.look()
         self.assertEqual([record.levelname for record in logged.records], ["WARNING", "INFO"])
         self.assertIn("127.0.0.1:4100", logged.output[0])
+
+    def test_a_silence_of_one_look_is_not_reported(self) -> None:
+        """A process that was frozen hears its registries a moment after it goes on."""
+        looks = iter([[], [("127.0.0.1", 4100)], [], [("127.0.0.1", 4100)], []])
+        report = RegistrationReport("server-1", lambda: next(looks))
+        with mock.patch("ponte.process.running.log") as log:
+            for _ in range(5):
+                report.look()
+        log.warning.assert_not_called()
+        log.info.assert_not_called()
 
 
 if __name__ == "__main__":

@@ -69,6 +69,13 @@ class Loading(ServicesFile):
             with self.subTest(source=source, name=name):
                 self.refuses(source, name=name)
 
+    def test_an_error_names_the_line_of_the_user(self) -> None:
+        """Also in a neighbour, and also if it was raised in a library that the user called."""
+        self.refuses("import json\njson.loads('x')\ndef f(): pass\n", "(shop.py, line 2)")
+        self.write("my_helper.py", "\nimport no_such_module_here\n")
+        self.refuses("import my_helper\ndef f(): pass\n",
+                     "no_such_module", "(my_helper.py, line 2)")
+
     def test_a_file_that_is_not_there_is_one_line(self) -> None:
         with self.assertRaisesRegex(UsageError, "no such file"):
             load_functions(os.path.join(self.folder, "nothing.py"))

@@ -79,7 +79,7 @@ class Registration(SystemTest):
         self.cluster.start_proxy("proxy", "--key-file", self.right)
         self.assertEqual(self.cluster.run_client("bank", "balance", "ana").out, "0\n")
         for server in self.locked_out:
-            server.wait_for_line("no registry answers at .* same key", 4)
+            server.wait_for_line("no registry answers at .* another key", 4)
         self.assertEqual(self.cluster.names("bank"), ["same"])
         self.assertNotRegex(self.registry.log, "bank/(wrong|none)")
 
