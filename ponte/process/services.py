@@ -15,11 +15,12 @@ import inspect
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import Any, Callable
 
 from ponte.process.options import UsageError
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 
 def load_functions(path: str) -> dict[str, Callable[..., Any]]:
@@ -79,7 +80,7 @@ def _refuse_clashes(path: str) -> None:
             if neighbour is None:
                 continue
             taken_by = _file_of_module(name)
-            if taken_by == os.path.abspath(neighbour):
+            if taken_by == os.path.realpath(neighbour):
                 # Python takes the neighbour: what that one imports counts, too.
                 files += [] if neighbour in checked else [neighbour]
             elif not all(_offers(name, each) for each in wanted):
@@ -89,32 +90,50 @@ def _refuse_clashes(path: str) -> None:
 
 
 def _wanted(file: str) -> dict[str, set[str]]:
-    """What a file wants from the modules that it imports: {"client": {"Client"}}.
+    """What a file certainly wants from the modules that it imports: {"client": {"Client"}}.
 
     That is `Client` in `from client import Client`, and in `import client` and `client.Client`.
-    Nothing for a file that is not Python: to run it gives a better error.
+    Nothing inside a `try` counts, since the file may get along without it. Nothing for a file that
+    is not Python: to run it gives a better error.
     """
     try:
         with open(file, "rb") as source:
-            tree = ast.parse(source.read(), file)
+            nodes = list(_certain(ast.parse(source.read(), file)))
     except (OSError, ValueError, SyntaxError):
         return {}
     wanted: dict[str, set[str]] = {}
-    nodes = list(ast.walk(tree))
+    # The name that stands for a module in the file -> the module.
+    modules: dict[str, str] = {}
     for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 top, _, below = alias.name.partition(".")
                 wanted.setdefault(top, set()).update(below.split(".")[:1] if below else ())
+                if alias.asname is None or not below:
+                    modules[alias.asname or top] = top
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             top, _, below = node.module.partition(".")
             names = [below.split(".")[0]] if below else [alias.name for alias in node.names]
             wanted.setdefault(top, set()).update(names)
+    # A name that is also a parameter or a variable need not stand for the module.
     for node in nodes:
-        if (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-                and node.value.id in wanted):
-            wanted[node.value.id].add(node.attr)
+        if isinstance(node, ast.arg):
+            modules.pop(node.arg, None)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            modules.pop(node.id, None)
+    for node in nodes:
+        if (isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+                and isinstance(node.value, ast.Name) and node.value.id in modules):
+            wanted[modules[node.value.id]].add(node.attr)
     return wanted
+
+
+def _certain(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below one, but for what stands in a `try` or under an `if`."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.Try, ast.If, ast.IfExp)):
+            yield child
+            yield from _certain(child)
 
 
 def _file_in(folder: str, name: str) -> str | None:
@@ -129,7 +148,7 @@ def _file_of_module(name: str) -> str:
     """The file of the module that Python takes for a name; "" for one that is built in."""
     module = sys.modules.get(name)
     spec = getattr(module, "__spec__", None) or importlib.util.find_spec(name)
-    return os.path.abspath(spec.origin) if spec and spec.has_location and spec.origin else ""
+    return os.path.realpath(spec.origin) if spec and spec.has_location and spec.origin else ""
 
 
 def _offers(name: str, wanted: str) -> bool:

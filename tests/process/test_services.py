@@ -124,6 +124,27 @@ class TakenNames(ServicesFile):
                               "@idempotent\ndef f(): return queue.Queue().empty()\n")
         self.assertTrue(functions["f"]())
 
+    def test_a_name_that_may_mean_something_else_is_not_refused(self) -> None:
+        """A file that works is never refused: a parameter or a variable has the module's name, or
+        the file gets along without the import.
+        """
+        self.write("queue.py", "class Line: pass\n")
+        for source in ("import queue\ndef f(queue): return queue.line\n",
+                       "import queue\ndef f():\n    queue = f\n    return queue.line\n",
+                       "import queue as q\ndef f(): return q.Queue\n",
+                       "try:\n    from queue import Line\nexcept ImportError:\n    Line = None\n"
+                       "def f(): pass\n",
+                       "import typing\nif typing.TYPE_CHECKING:\n    from queue import Line\n"
+                       "def f(): pass\n",
+                       "import queue\ndef f(): queue.line = 3\n"):
+            with self.subTest(source):
+                self.assertIn("f", self.load(source))
+
+    def test_another_name_for_the_module_is_followed(self) -> None:
+        """`import client as c`, and then `c.order`."""
+        self.write("client.py", "def order(): return 1\n")
+        self.refuses("import client as c\ndef buy(): return c.order()\n", "taken by Ponte")
+
     def test_a_neighbour_with_a_free_name_is_imported(self) -> None:
         self.write("my_prices.py", "pen = 3\n")
         functions = self.load("from my_prices import pen\ndef f(): return pen\n")
