@@ -82,68 +82,62 @@ class Loading(ServicesFile):
 
 
 class TakenNames(ServicesFile):
-    """A neighbour has a name of Ponte or the standard library: one line, before anything runs."""
+    """A neighbour has a name of Ponte or the standard library, and an import fails: one line."""
 
-    def test_a_name_of_ponte_is_told(self) -> None:
-        """Whether something is imported from it, or used in a function, which would fail later."""
+    def test_a_name_of_ponte_is_refused(self) -> None:
+        """Whether something is imported from the module, or it is used by its name."""
         self.write("client.py", "def order(): return 1\n")
         for source in ("from client import order\ndef buy(): return order()\n",
-                       "import client\ndef buy(): return client.order()\n",
-                       "def buy():\n    import client\n    return client.order()\n"):
+                       "import client\nprice = client.order()\ndef buy(): return price\n",
+                       "import client as c\nprice = c.order()\ndef buy(): return price\n",
+                       "import client.prices\ndef buy(): return 1\n"):
             with self.subTest(source):
-                self.refuses(source, "imports client", "taken by Ponte",
+                self.refuses(source, "shop.py imports client", "taken by Ponte",
                              f"rename {os.path.join(self.folder, 'client.py')}")
 
-    def test_a_name_of_the_standard_library_is_told(self) -> None:
+    def test_a_name_of_the_standard_library_is_refused(self) -> None:
+        """One with a file, and one that is built in."""
         self.write("queue.py", "class Line: pass\n")
+        self.write("time.py", "def noon(): return 12\n")
         self.refuses("from queue import Line\ndef f(): pass\n",
                      "imports queue", "taken by Python")
+        self.refuses("import time\nnoon = time.noon()\ndef f(): pass\n",
+                     "imports time", "taken by Python")
 
-    def test_a_name_that_is_built_in_is_told(self) -> None:
-        """Which has no file."""
-        self.write("time.py", "def noon(): return 12\n")
-        self.refuses("import time\ndef f(): return time.noon()\n", "taken by Python")
-
-    def test_a_neighbour_of_a_neighbour_is_told(self) -> None:
-        """It names the file that imports it."""
+    def test_an_import_in_a_neighbour_is_refused(self) -> None:
+        """The line names the file that imports."""
         self.write("registry.py", "names = []\n")
         helper = self.write("my_helper.py", "from registry import names\n")
         self.refuses("import my_helper\ndef f(): pass\n", f"{helper} imports registry")
 
-    def test_a_package_with_a_taken_name_is_told(self) -> None:
+    def test_a_package_with_a_taken_name_is_refused(self) -> None:
         self.write(os.path.join("ponte", "__init__.py"), "")
         self.write(os.path.join("ponte", "prices.py"), "pen = 3\n")
-        self.refuses("from ponte.prices import pen\ndef f(): return pen\n",
-                     "imports ponte")
+        self.refuses("from ponte.prices import pen\ndef f(): return pen\n", "imports ponte")
 
-    def test_what_ponte_offers_may_be_imported_beside_such_a_neighbour(self) -> None:
-        """`from server import idempotent` means Ponte's, whatever stands beside the file."""
-        self.write("server.py", "x = 1\n")
-        self.write("queue.py", "x = 1\n")
-        functions = self.load("import queue\nfrom server import idempotent\n"
-                              "@idempotent\ndef f(): return queue.Queue().empty()\n")
-        self.assertTrue(functions["f"]())
+    def test_an_error_of_another_kind_is_not_taken_for_a_clash(self) -> None:
+        """A missing attribute of a neighbour, and a module that is not there."""
+        self.write("my_prices.py", "pen = 3\n")
+        self.refuses("import my_prices\nmy_prices.ink\ndef f(): pass\n",
+                     "cannot be imported: AttributeError", "my_prices")
+        self.refuses("import no_such_module_here\ndef f(): pass\n",
+                     "cannot be imported: ModuleNotFoundError")
 
-    def test_a_name_that_may_mean_something_else_is_not_refused(self) -> None:
-        """A file that works is never refused: a parameter or a variable has the module's name, or
-        the file gets along without the import.
-        """
-        self.write("queue.py", "class Line: pass\n")
-        for source in ("import queue\ndef f(queue): return queue.line\n",
-                       "import queue\ndef f():\n    queue = f\n    return queue.line\n",
-                       "import queue as q\ndef f(): return q.Queue\n",
+    def test_a_file_that_works_is_served(self) -> None:
+        """Whatever stands beside it, and whatever it calls its own variables."""
+        for neighbour in ("client.py", "server.py", "queue.py"):
+            self.write(neighbour, "x = 1\n")
+        for source in ("from server import idempotent\n@idempotent\ndef f(): return 1\n",
+                       "import queue\ndef f(): return queue.Queue().empty()\n",
+                       "import queue\ndef f(queue): return queue.line\n",
+                       "from client import Client\ndef f(): client = Client; client.order()\n",
+                       "from server import *\ndef f(): return 1\n",
                        "try:\n    from queue import Line\nexcept ImportError:\n    Line = None\n"
-                       "def f(): pass\n",
-                       "import typing\nif typing.TYPE_CHECKING:\n    from queue import Line\n"
-                       "def f(): pass\n",
-                       "import queue\ndef f(): queue.line = 3\n"):
+                       "def f(): pass\n"):
             with self.subTest(source):
                 self.assertIn("f", self.load(source))
-
-    def test_another_name_for_the_module_is_followed(self) -> None:
-        """`import client as c`, and then `c.order`."""
-        self.write("client.py", "def order(): return 1\n")
-        self.refuses("import client as c\ndef buy(): return c.order()\n", "taken by Ponte")
+        self.assertIn("f", self.load("from queue import Queue\nqueue = Queue()\nqueue.put(1)\n"
+                                     "def f(): pass\n", name="queue.py"))
 
     def test_a_neighbour_with_a_free_name_is_imported(self) -> None:
         self.write("my_prices.py", "pen = 3\n")
