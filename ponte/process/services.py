@@ -44,7 +44,7 @@ def load_functions(path: str) -> dict[str, Callable[..., Any]]:
     except (Exception, SystemExit) as error:
         clash = _clash(error, os.path.dirname(path))
         if clash:
-            raise UsageError(f"{_users_frame(error).filename} {clash}") from None
+            raise UsageError(clash) from None
         text = " ".join(str(error).split())
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {text}"
                          f"{_place(error)}") from None
@@ -90,7 +90,8 @@ def _clash(error: BaseException, folder: str) -> str:
     if taken_by == os.path.realpath(neighbour):
         return ""
     owner = "Ponte" if taken_by.startswith(ROOT + os.sep) else "Python"
-    return (f"imports {name} and means {neighbour}, but that name is taken by {owner}: "
+    file = os.path.join(folder, os.path.basename(_users_frame(error).filename))
+    return (f"{file} imports {name} and means {neighbour}, but that name is taken by {owner}: "
             f"rename {neighbour}")
 
 
