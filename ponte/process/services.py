@@ -80,9 +80,12 @@ def _clash(error: BaseException, folder: str) -> str:
     The name of the module is in the error: `from client import x`, where client has no x, is an
     ImportError; so is `import client.x`; and `client.x` is an AttributeError.
     """
-    told = _NO_ATTRIBUTE.match(str(error)) if isinstance(error, AttributeError) else None
-    name = told[1] if told else getattr(error, "name", None) or ""
-    name = name.partition(".")[0]
+    name = ""
+    if isinstance(error, ImportError):
+        name = (error.name or "").partition(".")[0]
+    elif isinstance(error, AttributeError):
+        without = _NO_ATTRIBUTE.match(str(error))
+        name = without[1] if without else ""
     neighbour, taken = _file_in(folder, name), sys.modules.get(name)
     if neighbour is None or taken is None:
         return ""

@@ -122,6 +122,9 @@ class TakenNames(ServicesFile):
                      "cannot be imported: AttributeError", "my_prices")
         self.refuses("import no_such_module_here\ndef f(): pass\n",
                      "cannot be imported: ModuleNotFoundError")
+        self.write("queue.py", "x = 1\n")
+        self.refuses("queue.x\ndef f(): pass\n", "cannot be imported: NameError")
+        self.refuses("''.queue\ndef f(): pass\n", "cannot be imported: AttributeError")
 
     def test_a_file_that_works_is_served(self) -> None:
         """Whatever stands beside it, and whatever it calls its own variables."""
