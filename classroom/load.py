@@ -13,7 +13,7 @@ from xmlrpc.client import Fault
 from client import CallError
 
 # Between two calls of one caller, in seconds. Without it an old laptop has no time for the servers.
-PAUSE_S = 0.002
+PAUSE_S = 0.006
 
 
 class CallRecord(NamedTuple):
