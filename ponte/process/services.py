@@ -93,7 +93,10 @@ def _clash(error: BaseException, folder: str) -> str:
     if taken_by == os.path.realpath(neighbour):
         return ""
     owner = "Ponte" if taken_by.startswith(ROOT + os.sep) else "Python"
-    file = os.path.join(folder, os.path.basename(_users_frame(error).filename))
+    # The path as the user has typed it, where it is below the folder of the services file.
+    file, above = _users_frame(error).filename, os.path.abspath(folder) + os.sep
+    if file.startswith(above):
+        file = os.path.join(folder, file[len(above):])
     return (f"{file} imports {name} and means {neighbour}, but that name is taken by {owner}: "
             f"rename {neighbour}")
 

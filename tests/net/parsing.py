@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unittest
+from collections.abc import Iterable
+
 from ponte.net.message import ProtocolError, Reply, Request
 from ponte.net.parser import M, Parser, ReplyParser, RequestParser
 
@@ -51,3 +54,13 @@ def refusal(parser: Parser[M], *pieces: bytes) -> int:
     except ProtocolError as error:
         return error.status
     return 0
+
+
+def check_refusals(test: unittest.TestCase, rows: Iterable[tuple[str, bytes, int]]) -> None:
+    """Each request is refused with its status, whether its bytes come at once or one by one."""
+    for name, data, status in rows:
+        with test.subTest(name):
+            test.assertEqual(refusal(RequestParser(), data), status)
+        if len(data) < 1024:
+            with test.subTest(name, pieces="bytes"):
+                test.assertEqual(refusal(RequestParser(), *bytewise(data)), status)

@@ -6,8 +6,7 @@ import unittest
 
 from ponte.net.chunked import MAX_LINE_BYTES, NEXT_PART, ChunkedBody
 from ponte.net.message import MAX_BODY_BYTES, MAX_HEADERS
-from ponte.net.parser import RequestParser
-from tests.net.parsing import bytewise, chunked, read_request, refusal
+from tests.net.parsing import check_refusals, chunked, read_request
 
 CHUNK_SIZES = [b"0x1", b"1_0", b"-1", b"+1", b"", b" 1", b"1 ", b"g", b"123456789", b"\xb2"]
 
@@ -43,12 +42,7 @@ class Chunks(unittest.TestCase):
 
     def test_what_has_two_readings_or_breaks_a_limit_is_refused(self) -> None:
         """Each row is refused with its status, whether its bytes come at once or one by one."""
-        for name, data, status in REFUSED:
-            with self.subTest(name):
-                self.assertEqual(refusal(RequestParser(), data), status)
-            if len(data) < 1024:
-                with self.subTest(name, pieces="bytes"):
-                    self.assertEqual(refusal(RequestParser(), *bytewise(data)), status)
+        check_refusals(self, REFUSED)
 
     def test_bytes_behind_the_body_are_not_taken(self) -> None:
         """They belong to the next message; nothing is taken of a chunk that is not whole."""

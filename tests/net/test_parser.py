@@ -18,6 +18,7 @@ from ponte.net.message import (
 from ponte.net.parser import ReplyParser, RequestParser
 from tests.net.parsing import (
     bytewise,
+    check_refusals,
     chunked,
     post,
     read_all,
@@ -103,12 +104,7 @@ class StrictRequests(unittest.TestCase):
 
     def test_what_has_two_readings_or_breaks_a_limit_is_refused(self) -> None:
         """Each row is refused with its status, whether its bytes come at once or one by one."""
-        for name, data, status in REFUSED:
-            with self.subTest(name):
-                self.assertEqual(refusal(RequestParser(), data), status)
-            if len(data) < 1024:
-                with self.subTest(name, pieces="bytes"):
-                    self.assertEqual(refusal(RequestParser(), *bytewise(data)), status)
+        check_refusals(self, REFUSED)
 
     def test_limits_are_met_exactly(self) -> None:
         """What just fits is taken: the refusals above are not refusals of everything."""

@@ -109,6 +109,9 @@ class TakenNames(ServicesFile):
         self.write("registry.py", "names = []\n")
         helper = self.write("my_helper.py", "from registry import names\n")
         self.refuses("import my_helper\ndef f(): pass\n", f"{helper} imports registry")
+        below = self.write(os.path.join("my_package", "__init__.py"),
+                           "from registry import names\n")
+        self.refuses("import my_package\ndef f(): pass\n", f"{below} imports registry")
 
     def test_a_package_with_a_taken_name_is_refused(self) -> None:
         self.write(os.path.join("ponte", "__init__.py"), "")
