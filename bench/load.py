@@ -1,6 +1,7 @@
 """A load generator: each of C connections sends its next call when the last reply has arrived.
 
-    python3 -m bench.load --url http://127.0.0.1:4180/greeter --connections 64 --seconds 2 [--once]
+    python3 -m bench.load --url http://127.0.0.1:4180/greeter --connections 64 --seconds 2
+        [--once] [--call '["hello", "Hello"]']
 
 One thread, one selector, and one prepared request that is sent many times over connections that
 stay open. A connection that the other side closes is not opened again. The result is JSON. With
@@ -25,6 +26,7 @@ import selectors
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -32,6 +34,10 @@ from bench.report import percentile
 from ponte.net.message import encode_request
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
+# The name of a function, and its parameters.
+Call = Sequence[object]
+
+HELLO: Call = ("hello", "Hello")
 BODY = encode_call("hello", ("Hello",))
 ONCE = {"Content-Type": CONTENT_TYPE}
 MAY_REPEAT = {**ONCE, "Idempotency-Key": "0" * 32, "Call-Idempotent": "1",
@@ -47,20 +53,24 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 class Sample(NamedTuple):
     """What a load has measured.
 
-    `errors`: replies other than 200, and connections that were lost.
+    `errors`: replies other than 200, and connections that were lost. `calls`: the calls that were
+    answered.
     """
 
     calls_per_s: float
     p50_ms: float
     p99_ms: float
     errors: int = 0
+    calls: int = 0
 
 
-def request(url: str, once: bool = False) -> bytes:
+def request(url: str, once: bool = False, call: Call = HELLO) -> bytes:
     """The request that is sent many times."""
     parts = urlsplit(url)
+    method, *parameters = call
     return encode_request("POST", parts.path or "/",
-                          {"Host": parts.netloc, **(ONCE if once else MAY_REPEAT)}, BODY)
+                          {"Host": parts.netloc, **(ONCE if once else MAY_REPEAT)},
+                          encode_call(str(method), parameters))
 
 
 def message_bytes(data: bytes) -> int:
@@ -82,10 +92,11 @@ class _Connection:
 class Load:
     """The connections, and the loop that serves them."""
 
-    def __init__(self, url: str, connections: int, once: bool = False) -> None:
+    def __init__(self, url: str, connections: int, once: bool = False,
+                 call: Call = HELLO) -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
-        self._request = request(url, once)
+        self._request = request(url, once, call)
         self._selector = selectors.DefaultSelector()
         self._open: list[_Connection] = []
         self.errors = 0
@@ -109,7 +120,8 @@ class Load:
         if not self.took_s:
             return Sample(0.0, 0.0, 0.0, self.errors)
         p50, p99 = (percentile(self.took_s, share) * 1000 for share in (0.5, 0.99))
-        return Sample(len(self.took_s) / took_s, p50, p99, self.errors)
+        calls = len(self.took_s)
+        return Sample(calls / took_s, p50, p99, self.errors, calls)
 
     def close(self) -> None:
         for connection in list(self._open):
@@ -168,9 +180,11 @@ def main() -> None:
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--once", action="store_true")
+    parser.add_argument("--call", type=json.loads, default=HELLO,
+                        help="the name of the function and its parameters, as JSON")
     parser.add_argument("--hold", action="store_true")
     chosen = parser.parse_args()
-    load = Load(chosen.url, chosen.connections, chosen.once)
+    load = Load(chosen.url, chosen.connections, chosen.once, chosen.call)
     sample: dict[str, float] = load.run(chosen.seconds)._asdict()
     print(json.dumps(sample), flush=True)
     if chosen.hold:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from bench.load import BODY, MAY_REPEAT, ONCE, Sample
+from bench.load import BODY, HELLO, MAY_REPEAT, ONCE, Call, Sample
 from bench.processes import ROOT
 
 # Seconds after the end of a round until a load counts as failed.
@@ -28,10 +28,10 @@ wrk.body = [==[{BODY.decode()}]==]
 function done(summary, latency, requests)
     local e = summary.errors
     io.write(string.format(
-        '{{"calls_per_s": %.1f, "p50_ms": %.4f, "p99_ms": %.4f, "errors": %d}}\\n',
+        '{{"calls_per_s": %.1f, "p50_ms": %.4f, "p99_ms": %.4f, "errors": %d, "calls": %d}}\\n',
         summary.requests / summary.duration * 1e6, latency:percentile(50) / 1000,
         latency:percentile(99) / 1000,
-        e.connect + e.read + e.write + e.status + e.timeout))
+        e.connect + e.read + e.write + e.status + e.timeout, summary.requests))
 end
 """
 
@@ -64,10 +64,11 @@ def by_wrk(url: str, connections: int, seconds: float, once: bool = False) -> Sa
         os.remove(script)
 
 
-def by_ours(url: str, connections: int, seconds: float, once: bool = False) -> Sample:
+def by_ours(url: str, connections: int, seconds: float, once: bool = False,
+            call: Call = HELLO) -> Sample:
     return by_command(sys.executable, "-S", "-m", "bench.load", "--url", url,
                       "--connections", str(connections), "--seconds", str(seconds),
-                      *["--once"] * once, within_s=seconds)
+                      *["--once"] * once, "--call", json.dumps(call), within_s=seconds)
 
 
 def by_command(*command: str, within_s: float) -> Sample:
