@@ -15,11 +15,12 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from bench import processes, results, targets
+from bench import earlier, processes, results, targets
 from bench.report import Report
 from bench.rounds import Plan
 
-SECTIONS = ("calls", "proxy", "peers", "registry", "failover", "memory", "overload", "slow")
+SECTIONS = ("calls", "proxy", "cost", "server", "peers", "registry", "failover", "memory",
+            "overload", "slow")
 # A section that runs only when it is named: it compares bench/load.py with wrk.
 CHECK = "check"
 ROUNDS, SECONDS = 3, 2.0
@@ -72,6 +73,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
                         help=f"of each measure (default: {ROUNDS})")
     parser.add_argument("--seconds", type=_seconds, metavar="S",
                         help=f"of each round (default: {SECONDS:g})")
+    parser.add_argument("--against", default=earlier.COMMIT, metavar="COMMIT",
+                        help="the commit of this project, or the folder of another copy of it, "
+                             "that the sections cost and server measure beside it "
+                             "(default: %(default)s)")
     parser.add_argument("--quick", action="store_true",
                         help="the least of everything: shows that it works, no more")
     parser.add_argument("--save", action="store_true",
@@ -88,7 +93,7 @@ def main() -> int:
     # An exception, so that `with` blocks end their processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     processes.allow_open_files()
-    plan = Plan(chosen.rounds, chosen.seconds, chosen.quick, _say)
+    plan = Plan(chosen.rounds, chosen.seconds, chosen.quick, _say, chosen.against)
     everything = Report()
     failed = False
     for name in dict.fromkeys(chosen.sections):

@@ -129,6 +129,10 @@ def add_results(report: Report, section: str, before: str, plan: Plan,
                 if (count, peer) in found:
                     report.figures[f"{section} {name} {count} {way} / {peer}"] = ratio(
                         found, (count, way), (count, peer), name)
+    for count in sorted({count for count, way in found if way == "HAProxy"}):
+        report.figures[f"{section} calls_per_s {count} Ponte, better / HAProxy"] = max(
+            ratio(found, (count, f"Ponte, {engine}"), (count, "HAProxy"), "calls_per_s")
+            for engine in ENGINES)
     by = "wrk" if takes(plan.seconds) else "bench/load.py"
     report.tables.append(Table(
         f"Before {before}: calls in a closed loop by {by}",

@@ -6,6 +6,7 @@ ends, and so does the process.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ponte.net.address import Address, show
@@ -30,6 +31,8 @@ POLL_S = 0.01
 # More than 1,000 connections through a proxy need.
 OPEN_FILES = 8192
 LISTENS = r"(?:http://|listening on )([\w.]+):(\d+)"
+# The kind of clock that a process has for its own time: CPUCLOCK_SCHED of the Linux kernel.
+CPU_CLOCK = 2
 
 
 class Usage(NamedTuple):
@@ -115,9 +118,14 @@ class Child:
 
 
 class Stage:
-    """All processes of a measurement, and a folder for their files. A `with` block ends them."""
+    """All processes of a measurement, and a folder for their files. A `with` block ends them.
 
-    def __init__(self) -> None:
+    `project` is the folder whose registry, server and proxy are started: this project, or an
+    earlier state of it (bench/earlier.py).
+    """
+
+    def __init__(self, project: str = ROOT) -> None:
+        self._project = project
         self.folder = tempfile.mkdtemp(prefix="ponte-bench-")
         self._children: list[Child] = []
 
@@ -157,18 +165,22 @@ class Stage:
     # The roles of Ponte.
 
     def registry(self, *options: str) -> Child:
-        return self.python("registry.py", "--port", "0", "--until-eof", *options, banner=LISTENS)
+        return self.python(self._role("registry"), "--port", "0", "--until-eof", *options,
+                           banner=LISTENS)
 
     def server(self, name: str, registries: Sequence[Child], file: str = "services/greeter.py",
                *options: str) -> Child:
-        return self.python("server.py", file, "--name", name, "--until-eof", *_at(registries),
-                           *options,
+        return self.python(self._role("server"), file, "--name", name, "--until-eof",
+                           *_at(registries), *options,
                            banner=LISTENS)
 
     def proxy(self, name: str, registry: Child, *options: str) -> Child:
-        return self.python("proxy.py", "--port", "0", "--name", name, "--until-eof",
+        return self.python(self._role("proxy"), "--port", "0", "--name", name, "--until-eof",
                            *_at([registry]), *options,
                            banner=LISTENS)
+
+    def _role(self, name: str) -> str:
+        return os.path.join(self._project, f"{name}.py")
 
 
 def _at(registries: Sequence[Child]) -> tuple[str, str]:
@@ -192,6 +204,23 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+@contextlib.contextmanager
+def on_one_core() -> Iterator[bool]:
+    """The processes that start in this block share one processor core.
+
+    Only Linux lets a process choose its cores: elsewhere the value of the block is False.
+    """
+    if sys.platform != "linux":
+        yield False
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield True
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 def allow_open_files() -> None:
     """Raises the limit of open files, where there is one, for this process and its children."""
     if sys.platform != "win32":
@@ -207,8 +236,10 @@ def usage(pid: int) -> Usage:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
             # See proc(5): field 3 comes after the name in brackets.
             fields = stat.read().rpartition(")")[2].split()
-        ticks, pages = int(fields[11]) + int(fields[12]), int(fields[21])
-        return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
+        rss_bytes = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+        # The times in that file have steps of 10 ms. The clock of the process, whose number is made
+        # as by clock_getcpuclockid(3), has steps of a nanosecond.
+        return Usage(time.clock_gettime(~pid << 3 | CPU_CLOCK), rss_bytes)
     if shutil.which("ps") is None:
         return Usage(None, None)
     said = subprocess.run(["ps", "-o", "time=,rss=", "-p", str(pid)], capture_output=True,

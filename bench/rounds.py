@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Callable, NamedTuple, TypeVar
 
+from bench.earlier import COMMIT
+
 WARM_UP_S = 0.5
 
 K = TypeVar("K", bound=Hashable)
@@ -14,13 +16,15 @@ V = TypeVar("V")
 class Plan(NamedTuple):
     """How much to measure: the number of rounds, and the seconds of each.
 
-    `quick` makes everything else as small as possible. `say` prints a line of progress.
+    `quick` makes everything else as small as possible. `say` prints a line of progress. `against`
+    is the earlier state of this project that some sections measure beside it (bench/earlier.py).
     """
 
     rounds: int
     seconds: float
     quick: bool
     say: Callable[[str], None]
+    against: str = COMMIT
 
 
 def interleave(plan: Plan, measures: Mapping[K, Callable[[float], V]], *,

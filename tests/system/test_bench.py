@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import errno
 import functools
+import http.server
+import os
+import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 import unittest
 
-from bench import reverse, wrk
-from bench.processes import ROOT, Stage
+from bench import reverse, server, wrk
+from bench.earlier import folder_of
+from bench.processes import ROOT, Stage, on_one_core
+from bench.report import Report
 from ponte.net.address import show
 from tests.system.harness import START_S, Process, wait_until
 
@@ -56,13 +63,40 @@ class Processes(unittest.TestCase):
             self.assertEqual(sample.calls_per_s, 0)
             self.assertGreater(sample.errors, 0)
 
+    def test_the_load_calls_the_function_that_it_is_told(self) -> None:
+        with Stage() as stage:
+            file = stage.file("work.py", server.SERVICE)
+            child = stage.server("server-1", [stage.registry()], file)
+            sample = wrk.by_ours(f"http://{show(child.address)}/work", 2, 0.3, call=("wait", 0.05))
+            self.assertEqual(sample.errors, 0)
+            self.assertGreater(sample.calls, 0)
+            self.assertGreaterEqual(sample.p50_ms, 50)
+
     def test_a_section_runs_from_the_command_line(self) -> None:
-        command = [sys.executable, "-m", "bench", "registry", "--quick", "--seconds", "0.2"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
-                              timeout=60, stdin=subprocess.DEVNULL)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.run_bench("registry")
         self.assertRegex(done.stdout, r"\| 10,000 +\|")
         self.assertRegex(done.stdout, r"\| signed beats/s .*(MET|MISSED) \|")
+
+    def test_the_cost_of_a_call_is_measured_beside_another_copy(self) -> None:
+        """Here the copy is the project itself."""
+        done = self.run_bench("cost", "--against", ROOT)
+        if "does not report the processor time" in done.stdout:
+            self.skipTest("this system does not report the processor time of a process")
+        self.assertRegex(done.stdout, r"\| processor time of the proxy .*(MET|MISSED) \|")
+        self.assertRegex(done.stdout, r"\| events +\| +[\d.]+ \| +[\d.]+ \| +[\d.]+ \| +0 \|")
+
+    def test_without_the_earlier_commit_only_its_rows_are_left_out(self) -> None:
+        done = self.run_bench("server", "--against", "no-such-commit")
+        self.assertIn("there is no commit no-such-commit to measure against", done.stdout)
+        self.assertRegex(done.stdout, r"\| a server by itself, 8 callers.*not measured \|")
+        self.assertRegex(done.stdout, r"\| p99 of a server by itself.*(MET|MISSED) \|")
+
+    def run_bench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "bench", "--quick", "--seconds", "0.2", *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
+                              timeout=60, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done
 
     def test_a_process_ends_when_the_measurement_is_killed(self) -> None:
         """So does a program that is not Ponte's: bench/leash.py ends it."""
@@ -79,6 +113,67 @@ class Processes(unittest.TestCase):
             # A listener whose queue is full does not answer: that port is not free either.
             sock.settimeout(0.5)
             return sock.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+
+
+class EarlierCommits(unittest.TestCase):
+    def test_the_roles_start_from_the_folder_of_a_commit_which_is_removed_at_the_end(self) -> None:
+        if not shutil.which("git") or not os.path.exists(os.path.join(ROOT, ".git")):
+            self.skipTest("this is no clone")
+        report = Report()
+        with folder_of("HEAD", report) as folder:
+            assert folder is not None
+            with Stage(folder) as stage:
+                self.assertIn(os.path.join(folder, "registry.py"), stage.registry().command)
+        self.assertFalse(os.path.exists(folder))
+        self.assertEqual(report.notes, [])
+
+    def test_a_copy_in_another_folder_stays(self) -> None:
+        with folder_of(ROOT, Report()) as folder:
+            self.assertEqual(folder, ROOT)
+        self.assertTrue(os.path.exists(ROOT))
+
+
+class OneCore(unittest.TestCase):
+    def test_processes_that_start_in_the_block_share_one_core(self) -> None:
+        """And those that start after it have all cores again."""
+        if sys.platform != "linux":
+            self.skipTest("only Linux lets a process choose its cores")
+        before = os.sched_getaffinity(0)
+        with on_one_core() as is_one, Stage() as stage:
+            self.assertTrue(is_one)
+            self.assertEqual(len(os.sched_getaffinity(stage.registry().pid)), 1)
+        self.assertEqual(os.sched_getaffinity(0), before)
+
+
+class StallsOnce(http.server.BaseHTTPRequestHandler):
+    """Answers every call at once, but one, for which it stops for STALL_S."""
+
+    STALL_S = 0.3
+    protocol_version = "HTTP/1.1"
+    calls = 0
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        StallsOnce.calls += 1
+        if StallsOnce.calls == 5:
+            time.sleep(self.STALL_S)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+class Schedules(unittest.TestCase):
+    def test_a_stall_counts_for_every_call_that_was_due_meanwhile(self) -> None:
+        """A closed loop would have one late call, and a p99 that looks well."""
+        with http.server.HTTPServer(("127.0.0.1", 0), StallsOnce) as stalling:
+            threading.Thread(target=stalling.serve_forever, daemon=True).start()
+            took_ms = server.quick_calls(("127.0.0.1", stalling.server_port), 0.5)
+            stalling.shutdown()
+        late = [took for took in took_ms if took > StallsOnce.STALL_S * 1000 / 3]
+        self.assertGreaterEqual(len(late), StallsOnce.STALL_S / server.DUE_S / 2)
 
 
 if __name__ == "__main__":
