@@ -33,6 +33,7 @@ from ponte.calls.hop import CallHeaders, call_id_of
 from ponte.discovery.beats import Beat, check_name
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
+from ponte.discovery.view import changes
 from ponte.net import events, wire
 from ponte.net.address import Address, show
 from ponte.net.events import EventEngine
@@ -106,6 +107,8 @@ class Proxy:
             self._engine.close()
             raise
         self._directory = Directory(ALL, registries, self._on_change, tls)
+        # The endpoints that the balancers have. Used by _on_change alone.
+        self._balanced: Sequence[Endpoint] = ()
         # What the calls share, such as the balancer of each service. It has a lock of its own.
         self._shared = SharedState(self.name, lambda: self.served_by)
         # Set once, read without a lock: a thread that reads the old value takes one more call.
@@ -177,19 +180,20 @@ class Proxy:
     # The view: the threads of the directory.
 
     def _on_change(self) -> None:
-        """Gives the balancers a new view. Runs on the threads of the directory."""
+        """Gives the balancers of services that changed a new view.
+
+        Runs on the threads of the directory, on one at a time.
+        """
+        # 1. What is new? Found without the lock, for which calls wait.
+        endpoints = [e for e in self._directory.endpoints if e.service != SERVICE]
+        changed = changes(self._balanced, endpoints)
+        self._balanced = endpoints
+        # 2. A service without an endpoint keeps its balancer: its calls get 503, not 404.
         with self._shared.lock:
-            # Read under the lock: of two threads here, the later one must see the later view.
-            endpoints = [e for e in self._directory.endpoints if e.service != SERVICE]
-            by_service: dict[str, list[Endpoint]] = {}
-            for endpoint in endpoints:
-                by_service.setdefault(endpoint.service, []).append(endpoint)
-            # A service without an endpoint keeps its balancer: its calls get 503, not 404.
             balancers = self._shared.balancers
-            for service in by_service.keys() | balancers.keys():
-                balancer = balancers.setdefault(service, Balancer(self._policy))
-                balancer.update(by_service.get(service, ()))
-        # A draining server waits until its callers close their connections.
+            for service, group in changed.items():
+                balancers.setdefault(service, Balancer(self._policy)).update(group)
+        # 3. A draining server waits until its callers close their connections.
         self._engine.keep_only({e.address for e in endpoints if e.state != "draining"})
 
     # Calls: the threads of the engine.

@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 import proxy as proxy_module
-from ponte.calls.balancing import POLICIES
+from ponte.calls.balancing import POLICIES, Balancer
 from ponte.calls.endpoint import Endpoint
 from ponte.calls.hop import judge
 from ponte.calls.rule import Outcome
@@ -168,6 +168,27 @@ class OwnReplies(ProxyTest):
         self.proxy._refuse()
         self.not_executed(self.post())
         self.tried()
+
+    def test_a_change_of_one_service_leaves_the_balancers_of_the_others_alone(self) -> None:
+        """With 1,000 services, to update all of them would hold up the calls."""
+        bank, other = endpoint("b1", service="bank"), endpoint("o1", service="other")
+        with mock.patch.object(Balancer, "update", autospec=True) as updated:
+            def expect_updated(*services: str) -> None:
+                balancers = self.proxy._shared.balancers
+                self.assertEqual({call.args[0] for call in updated.call_args_list},
+                                 {balancers[service] for service in services})
+                self.assertEqual(updated.call_count, len(services))
+                updated.reset_mock()
+
+            self.knows(bank, other)
+            expect_updated("bank", "greeter", "other")
+            self.knows(bank._replace(state="draining"), other)
+            expect_updated("bank")
+            self.knows(other)
+            updated.assert_called_once_with(self.proxy._shared.balancers["bank"], [])
+            updated.reset_mock()
+            self.knows(other, endpoint("proxy-2", service="proxy"))
+            expect_updated()
 
     def test_only_posts_are_relayed(self) -> None:
         """405 with Allow."""

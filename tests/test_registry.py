@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import unittest
+import xmlrpc.client
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -14,8 +15,9 @@ from xmlrpc.client import Fault
 
 from ponte.discovery.beat_reader import BeatReader
 from ponte.discovery.beats import Answer, BadDatagram, Beat, decode_answer, encode_beat
-from ponte.discovery.directory import ask
-from ponte.discovery.lookup import LookupResult
+from ponte.discovery.directory import Directory, ask
+from ponte.discovery.lookup import JSON, PATH, STRUCT, LookupResult
+from ponte.net.address import show
 from ponte.net.message import Request
 from ponte.net.pool import Pool
 from ponte.rpc.marshal import INVALID_PARAMETERS, encode_call, encode_result
@@ -218,6 +220,9 @@ class Readers(unittest.TestCase):
             ("a", 1, float("nan")),
             ("a", 1, "1"),
             ("a", 1, None),
+            ("a", 1, 1, "xml"),
+            ("a", 1, 1, ["json"]),
+            ("a", 1, 1, None),
         ]
         with running() as registry:
             for row in rows:
@@ -244,6 +249,40 @@ class Readers(unittest.TestCase):
             beater.join()
             self.assertEqual(ask(pool, registry.address, "services"), ["greeter"])
             self.assertEqual(len(ask(pool, registry.address, "snapshot")["endpoints"]), 1)
+
+    def test_a_reader_chooses_the_form_of_a_view(self) -> None:
+        """Without a choice it gets a struct, as readers of earlier versions expect."""
+        with running() as registry, Beater(registry) as beater, contextlib.closing(Pool()) as pool:
+            beater.join(incarnation=2 ** 53)
+            struct = ask(pool, registry.address, "watch", "greeter", 0, 1)
+            self.assertEqual(struct, ask(pool, registry.address, "lookup", "greeter"))
+            self.assertEqual(struct, ask(pool, registry.address, "watch", "greeter", 0, 1, STRUCT))
+            text = ask(pool, registry.address, "watch", "greeter", 0, 1, JSON)
+            self.assertIsInstance(text, str)
+            self.assertEqual(LookupResult.read("greeter", text),
+                             LookupResult.read("greeter", struct))
+
+    def test_a_stock_client_watches_as_ever(self) -> None:
+        """With three parameters, from Python's standard library."""
+        with running() as registry, Beater(registry) as beater:
+            beater.join()
+            address = f"http://{show(registry.address)}{PATH}"
+            with xmlrpc.client.ServerProxy(address, allow_none=True) as stock:
+                found = stock.watch("greeter", 0, 1.0)
+            assert isinstance(found, dict)
+            self.assertEqual([each["instance"] for each in found["endpoints"]], ["server-1"])
+
+    def test_a_directory_gets_json(self) -> None:
+        """And from it the endpoints that the registry has."""
+        with running() as registry, Beater(registry) as beater, \
+                mock.patch.object(LookupResult, "to_struct") as written:
+            beater.join()
+            directory = Directory("greeter", [registry.address])
+            directory.start()
+            self.addCleanup(directory.close)
+            self.assertTrue(directory.wait(PATIENCE_S))
+            self.assertEqual(list(directory.endpoints), registry.lookup("greeter").endpoints)
+            written.assert_not_called()
 
     def test_readers_of_the_same_view_get_the_same_reply(self) -> None:
         """It is written as XML once, until the view changes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 READER_STATES = ("up", "suspect", "draining")
@@ -17,6 +18,8 @@ class Endpoint(NamedTuple):
     >>> server.address
     ('127.0.0.1', 41234)
     >>> Endpoint.from_struct(server.to_struct()) == server
+    True
+    >>> Endpoint.from_columns(Endpoint.to_columns([server])) == [server]
     True
     """
 
@@ -41,9 +44,35 @@ class Endpoint(NamedTuple):
     @classmethod
     def from_struct(cls, struct: dict[str, Any]) -> Endpoint:
         """The reverse of `to_struct`. Raises KeyError, TypeError or ValueError for bad structs."""
-        endpoint = cls(str(struct["service"]), str(struct["instance"]), int(struct["incarnation"]),
-                       str(struct["host"]), struct["port"], str(struct["state"]),
-                       tuple(map(str, struct["idempotent"])))
-        if endpoint.state not in READER_STATES or endpoint.port not in range(1, 65536):
-            raise ValueError(f"not an endpoint: {struct}")
-        return endpoint
+        return cls._read([struct[name] for name in cls._fields])
+
+    @classmethod
+    def to_columns(cls, endpoints: Sequence[Endpoint]) -> dict[str, list[Any]]:
+        """For JSON: a list for each field, so that the name of a field is written only once."""
+        columns = {name: [getattr(each, name) for each in endpoints] for name in cls._fields}
+        return {**columns, "incarnation": list(map(str, columns["incarnation"])),
+                "idempotent": list(map(list, columns["idempotent"]))}
+
+    @classmethod
+    def from_columns(cls, columns: dict[str, Any]) -> list[Endpoint]:
+        """The reverse of `to_columns`; other columns are passed over.
+
+        Raises KeyError, TypeError or ValueError for bad columns.
+        """
+        known = [columns[name] for name in cls._fields]
+        if any(type(column) is not list or len(column) != len(known[0]) for column in known):
+            raise ValueError("the columns are not lists of one length")
+        return list(map(cls._read, zip(*known)))
+
+    @classmethod
+    def _read(cls, values: Sequence[Any]) -> Endpoint:
+        """The endpoint that came with these values. Raises TypeError or ValueError for bad ones."""
+        service, instance, incarnation, host, port, state, idempotent = values
+        for text in (service, instance, incarnation, host, state, *idempotent):
+            if type(text) is not str:
+                raise TypeError(f"not a text: {text!r:.50}")
+        if type(idempotent) is not list or type(port) is not int:
+            raise TypeError(f"not an endpoint: {values!r:.200}")
+        if state not in READER_STATES or not 1 <= port <= 65535:
+            raise ValueError(f"not an endpoint: {values!r:.200}")
+        return cls(service, instance, int(incarnation), host, port, state, tuple(idempotent))

@@ -24,14 +24,14 @@ from typing import Any, ClassVar
 from xmlrpc.client import Fault
 
 from ponte.calls.endpoint import Endpoint
-from ponte.discovery.lookup import PATH
+from ponte.discovery.lookup import JSON, PATH, LookupResult
 from ponte.discovery.view import View
 from ponte.net.address import Address, show
 from ponte.net.message import ProtocolError, encode_request
 from ponte.net.parser import ReplyParser
 from ponte.net.pool import ExchangeError, Pool
 from ponte.net.tls import Tls, why_refused
-from ponte.rpc.marshal import CONTENT_TYPE, decode_result, encode_call
+from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, decode_result, encode_call
 
 log = logging.getLogger("ponte.directory")
 
@@ -40,8 +40,9 @@ log = logging.getLogger("ponte.directory")
 WATCH_S = 10.0
 # Seconds until a registry that failed is asked once more: after the first failure, and at most.
 RETRY_S = (0.1, 1.0)
-# A view of some 24,000 endpoints, which takes a second to read. Other messages have 1 MiB at most,
-# since anybody may send them. Registries are few, and the user chose to trust them.
+# A view of some 200,000 endpoints, which takes a second to read; of 24,000 in the structs of an
+# earlier version. Other messages have 1 MiB at most, since anybody may send them. Registries are
+# few, and the user chose to trust them.
 MAX_VIEW_BYTES = 16 * 1024 * 1024
 
 
@@ -57,7 +58,7 @@ class Directory:
     """Follows one service ("*": all of them) at several registries. Safe to share between threads.
 
     Parameters: `registries` to ask; `on_change()` runs on a thread of the directory whenever
-    `endpoints` has changed; `tls` to reach the registries.
+    `endpoints` has changed, on one thread at a time; `tls` to reach the registries.
 
     Attributes: `endpoints`, sorted; `answered`, whether any registry ever has; `unreadable`, the
     registries that answer, but with something that is not a view: address -> why.
@@ -72,6 +73,8 @@ class Directory:
         self.unreadable: dict[Address, str] = {}
         self._on_change = on_change
         self._pool = Pool(tls, ViewParser)
+        # Held while a view is shown to readers: so they see the views in their order.
+        self._publishing = threading.Lock()
         self._changed = threading.Condition()
         # Guarded by self._changed: the answers; and the registries from which neither an answer nor
         # a failure has come yet.
@@ -109,17 +112,32 @@ class Directory:
         index, pause_s = 0, RETRY_S[0]
         while not self._closed.is_set():
             try:
-                answer = ask(self._pool, registry, "watch", self.service, index, WATCH_S,
-                             timeout_s=WATCH_S + 2)
+                answer = self._watch(registry, index)
                 self._note_answer(registry, answer)
-                index, pause_s = answer["index"], RETRY_S[0]
+                index, pause_s = answer.index, RETRY_S[0]
             except (OSError, Fault, KeyError, TypeError, ValueError) as error:
                 log.debug("no answer from the registry %s: %s", show(registry), error)
                 self._note_failure(registry, error)
                 self._closed.wait(pause_s * random.uniform(0.5, 1))
                 index, pause_s = 0, min(pause_s * 2, RETRY_S[1])
 
-    def _note_answer(self, registry: Address, answer: dict[str, Any]) -> None:
+    def _watch(self, registry: Address, index: int) -> LookupResult:
+        """The answer of a registry to a long poll.
+
+        Raises what `ask` does; KeyError, TypeError or ValueError for an answer that is not a view.
+        """
+        params = self.service, index, WATCH_S
+        try:
+            answer = ask(self._pool, registry, "watch", *params, JSON, timeout_s=WATCH_S + 2)
+        except Fault as fault:
+            # A registry of an earlier version refuses the fourth parameter at once. It is asked for
+            # JSON the next time, too: by then it may have been upgraded.
+            if fault.faultCode != INVALID_PARAMETERS:
+                raise
+            answer = ask(self._pool, registry, "watch", *params, timeout_s=WATCH_S + 2)
+        return LookupResult.read(self.service, answer)
+
+    def _note_answer(self, registry: Address, answer: LookupResult) -> None:
         with self._changed:
             self._view.hear_answer(registry, answer)
             self.unreadable = {address: why for address, why in self.unreadable.items()
@@ -140,13 +158,14 @@ class Directory:
 
     def _publish(self, registry: Address, answered: bool) -> None:
         """Shows readers the view after an answer, or a failure, of `registry`."""
-        # 1. The endpoints.
-        with self._changed:
-            before, self.endpoints = self.endpoints, self._view.endpoints(time.monotonic())
-            changed = self.endpoints != before
-        # 2. Outside of the lock: `on_change` may take long, or ask this directory.
-        if changed:
-            self._on_change()
+        with self._publishing:
+            # 1. The endpoints.
+            with self._changed:
+                before, self.endpoints = self.endpoints, self._view.endpoints(time.monotonic())
+                changed = self.endpoints != before
+            # 2. Without self._changed: `on_change` may take long, or ask this directory.
+            if changed:
+                self._on_change()
         # 3. Last, so that a thread which returns from `wait` finds the change made.
         with self._changed:
             self.answered = self.answered or answered

@@ -20,9 +20,10 @@ And for each registry:
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 from ponte.calls.endpoint import Endpoint
+from ponte.discovery.lookup import LookupResult
 from ponte.net.address import Address
 
 # Seconds for which the last answer of a silent registry is used while another one answers. Longer
@@ -42,8 +43,8 @@ class View:
     >>> a, b = ("10.0.0.1", 4100), ("10.0.0.2", 4100)
     >>> server = Endpoint("greeter", "server-1", 1, "127.0.0.1", 41234, "up", idempotent=())
     >>> view = View()
-    >>> view.hear_answer(a, {"endpoints": [server.to_struct()], "left": [], "warming": False})
-    >>> view.hear_answer(b, {"endpoints": [], "left": [], "warming": False})
+    >>> view.hear_answer(a, LookupResult("greeter", 3, "boot-7", False, [server], left=[]))
+    >>> view.hear_answer(b, LookupResult("greeter", 9, "boot-8", False, [], left=[]))
     >>> [endpoint.instance for endpoint in view.endpoints(now=0.0)]     # one registry is enough
     ['server-1']
     >>> view.note_silence(a, now=0.0)
@@ -60,19 +61,14 @@ class View:
         # When a registry that does not answer was found silent.
         self._silent_since: dict[Address, float] = {}
 
-    def hear_answer(self, registry: Address, answer: dict[str, Any]) -> None:
-        """Takes the answer of a registry to lookup or watch (LookupResult.to_struct).
-
-        Raises KeyError, TypeError or ValueError for anything else, and then changes nothing.
-        """
-        endpoints = [Endpoint.from_struct(struct) for struct in answer["endpoints"]]
-        named = {(endpoint.service, endpoint.instance): endpoint for endpoint in endpoints}
-        left = {(tomb["service"], tomb["instance"]): int(tomb["incarnation"])
-                for tomb in answer["left"]}
-        if answer["warming"]:
+    def hear_answer(self, registry: Address, answer: LookupResult) -> None:
+        """Takes the answer of a registry to lookup or watch."""
+        named = {(endpoint.service, endpoint.instance): endpoint for endpoint in answer.endpoints}
+        left = {(tomb.service, tomb.instance): tomb.incarnation for tomb in answer.left}
+        if answer.warming:
             named = {**self._named.get(registry, {}), **named}
         self._named[registry], self._left[registry] = named, left
-        self._warming[registry] = answer["warming"]
+        self._warming[registry] = answer.warming
         self._silent_since.pop(registry, None)
 
     def note_silence(self, registry: Address, now: float) -> None:
@@ -105,6 +101,26 @@ class View:
                 if key in merged and merged[key].incarnation <= incarnation:
                     del merged[key]
         return tuple(sorted(merged.values()))
+
+
+def changes(before: Iterable[Endpoint], after: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
+    """The services whose endpoints are others after a change: each with its endpoints now.
+
+    The list of a service that has lost its last endpoint is empty.
+
+    >>> a, b = (Endpoint(service, "server-1", 1, "127.0.0.1", 4242, "up", idempotent=())
+    ...         for service in ("bank", "greeter"))
+    >>> changes([a, b], [a, b._replace(state="draining")]).keys()
+    dict_keys(['greeter'])
+    >>> changes([a, b], [b])
+    {'bank': []}
+    """
+    differing = set(before).symmetric_difference(after)
+    changed: dict[str, list[Endpoint]] = {endpoint.service: [] for endpoint in sorted(differing)}
+    for endpoint in after:
+        if endpoint.service in changed:
+            changed[endpoint.service].append(endpoint)
+    return changed
 
 
 def _weight(endpoint: Endpoint) -> tuple[int, int]:

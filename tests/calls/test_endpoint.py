@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unittest
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.fakes import endpoint
 
 
 class OnTheWire(unittest.TestCase):
-    """`to_struct` and `from_struct`."""
+    """`to_struct` and `from_struct`; `to_columns` and `from_columns`."""
 
     def setUp(self) -> None:
         self.good = endpoint("a").to_struct()
@@ -22,9 +23,17 @@ class OnTheWire(unittest.TestCase):
                 self.assertRaises((KeyError, TypeError, ValueError)):
             Endpoint.from_struct(struct)
 
+    def refuses_columns(self, columns: Any) -> None:
+        """The same where endpoints come as columns."""
+        with self.subTest(columns=columns), \
+                self.assertRaises((KeyError, TypeError, ValueError)):
+            Endpoint.from_columns(columns)
+
     def refuses_with(self, **changed: Any) -> None:
-        """It refuses an endpoint that is right but for these members."""
-        self.refuses({**self.good, **changed})
+        """It refuses an endpoint that is right but for these members, beside a good one."""
+        bad = {**self.good, **changed}
+        self.refuses(bad)
+        self.refuses_columns({name: [self.good[name], bad[name]] for name in self.good})
 
     def test_an_endpoint_survives_the_wire(self) -> None:
         """XML-RPC carries its struct, and the same endpoint comes out."""
@@ -32,6 +41,18 @@ class OnTheWire(unittest.TestCase):
         self.assertEqual(Endpoint.from_struct(here.to_struct()), here)
         self.assertEqual(Endpoint.from_struct(decode_result(encode_result(here.to_struct()))), here)
         self.assertEqual(here.address, ("::1", 65535))
+
+    def test_endpoints_survive_the_wire_as_columns(self) -> None:
+        """JSON carries the columns, and the same endpoints come out: of none, of one, of several.
+
+        A registry of a later version may have more columns.
+        """
+        here = Endpoint("greeter", "a", 2 ** 52, "::1", 65535, "suspect", ("hello", "whoami"))
+        for endpoints in ([], [here], [here, endpoint("b")]):
+            columns = json.loads(json.dumps(Endpoint.to_columns(endpoints)))
+            self.assertEqual(Endpoint.from_columns(columns), endpoints)
+            columns["weight"] = 7
+            self.assertEqual(Endpoint.from_columns(columns), endpoints)
 
     def test_an_incarnation_goes_as_text(self) -> None:
         """It may have 53 bits; an integer of XML-RPC has 32."""
@@ -50,15 +71,37 @@ class OnTheWire(unittest.TestCase):
     def test_a_struct_without_a_member_is_refused(self) -> None:
         for missing in self.good:
             self.refuses({name: value for name, value in self.good.items() if name != missing})
+            self.refuses_columns({name: [value] for name, value in self.good.items()
+                                  if name != missing})
 
     def test_what_is_no_struct_is_refused(self) -> None:
         self.refuses(None)
         self.refuses([])
         self.refuses("a")
 
+    def test_what_is_no_columns_is_refused(self) -> None:
+        """A column is a list, and all have one length."""
+        self.refuses_columns(None)
+        self.refuses_columns([])
+        self.refuses_columns("a")
+        columns = {name: [value] for name, value in self.good.items()}
+        for name, column in columns.items():
+            for bad in (None, "a", {"a": 1}, [], column * 2):
+                self.refuses_columns({**columns, name: bad})
+
     def test_a_member_that_is_not_what_it_must_be_is_refused(self) -> None:
         self.refuses_with(incarnation="x")
         self.refuses_with(incarnation=None)
+        self.refuses_with(incarnation=1)
+        self.refuses_with(incarnation=float("inf"))
+        self.refuses_with(service=1, host=None)
+        self.refuses_with(instance=["a"])
+        self.refuses_with(idempotent="hello")
+        self.refuses_with(idempotent=[1])
+        self.refuses_with(state=["up"])
+        self.refuses_with(port=True)
+        self.refuses_with(port=float("nan"))
+        self.refuses_with(port=10 ** 400)
         self.refuses_with(idempotent=None)
         self.refuses_with(state="asleep")
         self.refuses_with(port="x")

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import unittest
 from collections.abc import Sequence
-from typing import Any
 
 from ponte.calls.endpoint import Endpoint
-from ponte.discovery.view import KEEP_S, View
+from ponte.discovery.lookup import LookupResult, Tombstone
+from ponte.discovery.view import KEEP_S, View, changes
 from tests.fakes import endpoint
 
 A, B, C = ("10.0.0.1", 4100), ("10.0.0.2", 4100), ("10.0.0.3", 4100)
 
 
 def answer(*endpoints: Endpoint, left: Sequence[Endpoint] = (),
-           warming: bool = False) -> dict[str, Any]:
+           warming: bool = False) -> LookupResult:
     """What a registry answers to a lookup."""
-    return {"index": 1, "epoch": "e", "warming": warming,
-            "endpoints": [each.to_struct() for each in endpoints],
-            "left": [{"service": each.service, "instance": each.instance,
-                      "incarnation": str(each.incarnation)} for each in left]}
+    return LookupResult("greeter", 1, "e", warming, list(endpoints),
+                        [Tombstone(each.service, each.instance, each.incarnation) for each in left])
 
 
 class Views(unittest.TestCase):
@@ -123,24 +121,6 @@ class Views(unittest.TestCase):
         self.misses(A, at=100)
         self.expect("a/1/up", "b/1/up", at=101)
 
-    def test_what_is_no_answer_changes_nothing(self) -> None:
-        """KeyError, TypeError or ValueError; the view is as it was."""
-        self.hears(A, endpoint("a"))
-        good = answer(endpoint("b"))
-        rows: list[Any] = [
-            None, [], "x", {},
-            {**good, "endpoints": None},
-            {**good, "endpoints": [{}]},
-            {**good, "left": [{}]},
-            {**good, "left": None},
-            {key: value for key, value in good.items() if key != "warming"},
-        ]
-        for bad in rows:
-            with self.subTest(bad=bad):
-                with self.assertRaises((KeyError, TypeError, ValueError)):
-                    self.view.hear_answer(A, bad)
-                self.expect("a/1/up")
-
     def test_a_view_is_complete_once_a_warm_registry_has_answered(self) -> None:
         """Only then does a service without an endpoint not exist."""
         self.assertFalse(self.view.is_complete())
@@ -148,6 +128,37 @@ class Views(unittest.TestCase):
         self.assertFalse(self.view.is_complete())
         self.hears(B)
         self.assertTrue(self.view.is_complete())
+
+
+class Changes(unittest.TestCase):
+    """Which services a change is about: each with its endpoints after it."""
+
+    def expect(self, before: Sequence[Endpoint], after: Sequence[Endpoint],
+               **expected: Sequence[Endpoint]) -> None:
+        self.assertEqual(changes(before, after), expected)
+
+    def setUp(self) -> None:
+        self.bank = endpoint("b1", service="bank")
+        self.one, self.two = endpoint("s1"), endpoint("s2")
+
+    def test_a_service_that_is_as_before_is_not_named(self) -> None:
+        self.expect([], [])
+        self.expect([self.bank, self.one], [self.bank, self.one])
+
+    def test_a_new_service_has_all_its_endpoints(self) -> None:
+        self.expect([self.bank], [self.bank, self.one, self.two], greeter=[self.one, self.two])
+
+    def test_an_endpoint_that_comes_changes_or_goes_changes_its_service(self) -> None:
+        """The endpoints are those of the whole service, in their order."""
+        late = self.two._replace(state="suspect")
+        self.expect([self.bank, self.one], [self.bank, self.one, late], greeter=[self.one, late])
+        self.expect([self.bank, self.one, self.two], [self.bank, self.one, late],
+                    greeter=[self.one, late])
+        self.expect([self.bank, self.one, self.two], [self.bank, self.two], greeter=[self.two])
+
+    def test_a_service_that_has_lost_its_last_endpoint_is_named(self) -> None:
+        self.expect([self.bank, self.one], [self.one], bank=[])
+        self.expect([self.bank, self.one], [], bank=[], greeter=[])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""A view is written as XML once, for all its readers."""
+"""A view is written once, for all its readers."""
 
 from __future__ import annotations
 
 import unittest
 from unittest import mock
 
-from ponte.discovery.lookup import LookupResult
+from ponte.discovery.lookup import FORMS, STRUCT, LookupResult
 from ponte.discovery.written_views import WrittenViews
 from ponte.rpc.marshal import decode_result, encode_result
 from tests.fakes import endpoint
@@ -18,11 +18,13 @@ class Replies(unittest.TestCase):
         self.encode_result = patch.start()
         self.addCleanup(patch.stop)
 
-    def asks(self, service: str, index: int, *instances: str) -> list[str]:
+    def asks(self, service: str, index: int, *instances: str, form: str = STRUCT) -> list[str]:
         """A reader asks when the table has this view: the instances in the reply."""
-        found = LookupResult(service, index, "e", False, [endpoint(name) for name in instances], [])
-        return [struct["instance"]
-                for struct in decode_result(self.replies.encode(found))["endpoints"]]
+        found = LookupResult(service, index, "e", False, [endpoint(name) for name in instances], [],
+                             form)
+        value = decode_result(self.replies.encode(found))
+        self.assertIs(type(value), dict if form == STRUCT else str)
+        return [each.instance for each in LookupResult.read(service, value).endpoints]
 
     def expect_written(self, times: int) -> None:
         self.assertEqual(self.encode_result.call_count, times)
@@ -40,6 +42,13 @@ class Replies(unittest.TestCase):
         self.assertEqual(self.asks("greeter", 2, "b"), ["b"])
         self.assertEqual(self.asks("bank", 1, "c"), ["c"])
         self.expect_written(3)
+
+    def test_each_form_is_written_once(self) -> None:
+        """While versions are mixed, some readers ask for structs and some for JSON."""
+        for _ in range(2):
+            for form in FORMS:
+                self.assertEqual(self.asks("greeter", 1, "a", form=form), ["a"])
+        self.expect_written(2)
 
     def test_a_late_reader_with_an_older_view_gets_the_newer(self) -> None:
         """One thread may overtake another one on the way from the table."""
