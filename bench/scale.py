@@ -3,7 +3,8 @@
 The first table has six chapters: all servers start; quiet; heavy loss; a rolling restart; a tenth
 of the servers dies at once; an empty registry replaces the old one. The second table shows how a
 registry starts while servers wait for it, if it takes only so many beats a second, as a real one
-does. The third shows what a view weighs that readers fetch.
+does. The third shows what a view weighs that readers fetch, and the fourth what a proxy does with
+it.
 
 CPU time and memory depend on the machine, and are measured. All else is the same for the same
 --seed. The cost of signatures, JSON and sockets is measured by `python3 -m bench registry`.
@@ -15,7 +16,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from bench.report import Table, figure
-from bench.weights import bytes_per_lease, view
+from bench.weights import bytes_per_lease, change, view
 from bench.world import DOWN_S, World
 from heartbeat import BEAT_S, RESEND_S
 from ponte.discovery.beats import LEASE_S
@@ -195,9 +196,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 ("servers", "beats/s due", "whole after s", "beats/s taken",
                  "false expiries in 10 s"),
                 crowds).text() + "\n", flush=True)
-    print(Table("A view as XML",
-                ("endpoints", "bytes", "ms to write, once", "ms to read, each reader"),
-                [view(count) for count in VIEWS if count <= chosen.servers]).text())
+    sizes = [count for count in VIEWS if count <= chosen.servers]
+    print(Table("A view: what is written once, and read by each reader",
+                ("endpoints", "bytes as structs", "ms to write", "ms to read",
+                 "bytes as JSON", "ms to write", "ms to read"),
+                [view(count) for count in sizes]).text() + "\n", flush=True)
+    print(Table("A proxy takes a change of one service with one instance",
+                ("services", "ms in all", "ms in which calls wait"),
+                [change(count) for count in sizes]).text())
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ log = logging.getLogger("ponte.directory")
 WATCH_S = 10.0
 # Seconds until a registry that failed is asked once more: after the first failure, and at most.
 RETRY_S = (0.1, 1.0)
-# A view of some 200,000 endpoints, which takes a second to read; of 24,000 in the structs of an
+# A view of some 180,000 endpoints, which takes a second to read; of 24,000 in the structs of an
 # earlier version. Other messages have 1 MiB at most, since anybody may send them. Registries are
 # few, and the user chose to trust them.
 MAX_VIEW_BYTES = 16 * 1024 * 1024

@@ -2,8 +2,8 @@
 
 The registry makes a `LookupResult`, and sends it in one of two forms: as an XML-RPC struct, which
 people and other languages read, or as JSON in one XML-RPC string. The directories of clients and
-proxies ask for JSON: a view of 1,000 endpoints is an eighth as long, and read in a twentieth of the
-time.
+proxies ask for JSON: a view of 1,000 endpoints is an eighth as long, and is read in a twentieth of
+the time.
 
 Versions may be mixed while they are upgraded. A reader of an earlier version does not ask for JSON,
 and gets a struct. A registry of an earlier version refuses to be asked for JSON; then the reader

@@ -13,7 +13,7 @@ from ponte.discovery.lookup import LookupResult
 from ponte.rpc.marshal import encode_result
 
 # Replies that are kept. For an endpoint, one with structs takes some 700 bytes, and one with JSON
-# some 80.
+# some 90.
 MAX_KEPT = 100
 
 

@@ -9,7 +9,7 @@ from unittest import mock
 
 from bench import scale
 from bench.scale import crowd, predicted_expiries, story
-from bench.weights import bytes_per_lease, view
+from bench.weights import bytes_per_lease, change, view
 from bench.world import DOWN_S, EXPIRE_S, STEP_S, World
 from heartbeat import BEAT_JITTER, BEAT_S, RESEND_S
 from ponte.discovery.beats import LEASE_S
@@ -108,10 +108,21 @@ class Simulation(unittest.TestCase):
 
 class Weights(unittest.TestCase):
     def test_a_view_grows_with_its_endpoints(self) -> None:
-        (few, few_bytes, *_), (many, many_bytes, *_) = view(10), view(20)
-        self.assertEqual((few, many), ("10", "20"))
-        self.assertTrue(
-            400 < (int(many_bytes.replace(",", "")) - int(few_bytes.replace(",", ""))) / 10 < 1000)
+        few, many = view(10), view(20)
+        self.assertEqual((few[0], many[0]), ("10", "20"))
+
+        def bytes_an_endpoint(column: int) -> float:
+            return (int(many[column].replace(",", "")) - int(few[column].replace(",", ""))) / 10
+
+        self.assertTrue(400 < bytes_an_endpoint(1) < 1000)
+        self.assertTrue(40 < bytes_an_endpoint(4) < 120)
+
+    def test_a_change_is_timed(self) -> None:
+        """Of the time that a proxy takes, calls wait for a part."""
+        services, whole_ms, locked_ms = change(20, times=2)
+        self.assertEqual(services, "20")
+        self.assertGreater(float(whole_ms), float(locked_ms))
+        self.assertGreater(float(locked_ms), 0)
 
     def test_a_lease_is_small(self) -> None:
         """100,000 of them fit into any machine. What the reader of beats remembers is included."""
@@ -119,14 +130,14 @@ class Weights(unittest.TestCase):
 
 
 class Command(unittest.TestCase):
-    def test_it_prints_three_tables(self) -> None:
+    def test_it_prints_four_tables(self) -> None:
         out = io.StringIO()
         with contextlib.redirect_stdout(out), mock.patch.multiple(scale, CHAPTER_S=0.2,
                                                                   CROWDS=(10,)):
             scale.main(["--servers", "10", "--capacity", "1000"])
         for title in ("bytes per lease", "10 servers, one lease table, seed 1",
                       "takes 1,000 datagrams/s, 1,638 wait",
-                      "A view as XML"):
+                      "A view: what is written once", "A proxy takes a change"):
             self.assertIn(title, out.getvalue())
 
     def test_numbers_out_of_range_are_refused(self) -> None:

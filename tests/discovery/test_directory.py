@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 from xmlrpc.client import Fault
 
+from ponte.calls.endpoint import Endpoint
 from ponte.discovery.directory import MAX_VIEW_BYTES, Directory, ViewParser
 from ponte.discovery.lookup import LookupResult
 from ponte.net.message import MAX_BODY_BYTES, ProtocolError, Reply, Request
