@@ -93,7 +93,7 @@ class Directories(unittest.TestCase):
                          {**empty, "endpoints": [{**good, "port": float("inf")}]},
                          {**empty, "endpoints": [{**good, "incarnation": float("inf")}]},
                          {**empty, "index": 10 ** 400}):
-            with self.subTest(nonsense=nonsense), mock.patch("threading.excepthook") as died:
+            with self.subTest(f"{nonsense!r:.100}"), mock.patch("threading.excepthook") as died:
                 directory = self.follow({A: nonsense})
                 self.assertFalse(directory.wait(PATIENCE_S / 10))
                 died.assert_not_called()
