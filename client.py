@@ -36,6 +36,7 @@ from ponte.discovery.directory import Directory
 from ponte.net.address import Address, show
 from ponte.net.message import Reply, write_request
 from ponte.net.pool import Pool
+from ponte.net.threads import wait_for
 from ponte.net.tls import Tls
 from ponte.process.logs import start_logging
 from ponte.process.options import (
@@ -188,7 +189,7 @@ class Client:
             lines = attempt_lines(attempt, call_id, idempotent)
             lines += f"Content-Type: {CONTENT_TYPE}\r\n"
             request = write_request("POST", f"/{self._service}", lines, body)
-            result = exchange(self._pool, attempt, request, started)
+            result = wait_for(exchange(self._pool, attempt, request, started))
             ended = time.monotonic()
             # 3. Decide: what has this attempt come to?
             with self._lock:

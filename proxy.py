@@ -34,12 +34,12 @@ from ponte.discovery.beats import Beat, check_name
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
 from ponte.discovery.view import changes
-from ponte.net import events, wire
 from ponte.net.address import Address, show
-from ponte.net.events import EventEngine
 from ponte.net.known_heads import cached
 from ponte.net.message import ProtocolError, Reply, Request, text_reply
-from ponte.net.threads import ThreadEngine
+from ponte.net.pool import Pool
+from ponte.net.serving import ENGINES, Listener
+from ponte.net.stream import Program
 from ponte.net.tls import Tls
 from ponte.process.keys import key_for_listening
 from ponte.process.options import (
@@ -63,9 +63,6 @@ DEFAULT_PORT = 4180
 CALL_TIMEOUT_S = 5.0
 # Seconds. How long a start waits for the first answer of a registry.
 FIRST_ANSWER_S = 1.0
-
-Engine = Union[ThreadEngine, EventEngine]
-ENGINES: dict[str, Callable[..., Engine]] = {"threads": ThreadEngine, "events": EventEngine}
 
 
 class Proxy:
@@ -96,15 +93,16 @@ class Proxy:
         self.superseded = threading.Event()
         self._policy = POLICIES[balance]
         self._timeout_s = timeout_s
-        limit = {} if max_connections is None else {"max_connections": max_connections}
-        self._engine = ENGINES[engine](host, port, self._begin, tls=tls, **limit)
-        self.address = self._engine.address
+        self._pool = Pool(tls)
+        self._listener = Listener(host, port, self._begin, engine=engine,
+                                  max_connections=max_connections, tls=tls)
+        self.address = self._listener.address
         self.name = name or f"{SERVICE}-{self.address[1]}"
         beat = Beat(SERVICE, self.name, new_incarnation(), 0, *(advertise or self.address))
         try:
             self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set)
         except (OSError, ValueError):
-            self._engine.close()
+            self._listener.close()
             raise
         self._directory = Directory(ALL, registries, self._on_change, tls)
         # The endpoints that the balancers have. Used by _on_change alone.
@@ -128,7 +126,7 @@ class Proxy:
         """
         self._directory.start()
         self._directory.wait(FIRST_ANSWER_S)
-        self._engine.start()
+        self._listener.start()
         self._heartbeat.start(FIRST_ACK_S)
 
     def drain(self, grace_s: float = GRACE_S) -> bool:
@@ -136,7 +134,7 @@ class Proxy:
 
         Returns False if calls were cut off after that time.
         """
-        finished = drain(self._engine, self._heartbeat.announce, self._refuse, grace_s)
+        finished = drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
         self.close()
         return finished
 
@@ -144,7 +142,8 @@ class Proxy:
         """Stops immediately: running calls are cut off, without a goodbye."""
         self._heartbeat.close()
         self._directory.close()
-        self._engine.close()
+        self._listener.close()
+        self._pool.close()
 
     @property
     def incarnation(self) -> int:
@@ -171,7 +170,7 @@ class Proxy:
                 for name, balancer in self._shared.balancers.items()}
             return {"instance": self.name, "incarnation": self.incarnation,
                     "state": "draining" if self._draining else "up",
-                    "connections": self._engine.connections,
+                    "connections": self._listener.connections,
                     "requests": dict(self._shared.counts), "services": services}
 
     def _refuse(self) -> None:
@@ -194,12 +193,13 @@ class Proxy:
             for service, group in changed.items():
                 balancers.setdefault(service, Balancer(self._policy)).update(group)
         # 3. A draining server waits until its callers close their connections.
-        self._engine.keep_only({e.address for e in endpoints if e.state != "draining"})
+        addresses = {e.address for e in endpoints if e.state != "draining"}
+        self._listener.driver.post(lambda: self._pool.keep_only(addresses))
 
     # Calls: the threads of the engine.
 
-    def _begin(self, request: Request, received_at: float) -> Reply | RelayedCall:
-        """A reply of our own to a request, or the call to carry out. Raises ProtocolError."""
+    def _begin(self, request: Request, received_at: float) -> Reply | Program[Reply]:
+        """A reply of our own to a request, or the program that relays it. Raises ProtocolError."""
         # 1. What cannot be relayed: status pages, and errors. Most requests need no closer look. (A
         #    read without the lock: a service is only ever added.)
         service = request.target.strip("/")
@@ -216,8 +216,9 @@ class Proxy:
         # 3. A caller that sends no call id gets one, for this hop.
         call_id = call_id_of(request) or os.urandom(16).hex()
         timeout_s = self._timeout_s if headers.timeout_s is None else headers.timeout_s
-        return RelayedCall.begin(self._shared, service, request, headers=headers,
+        call = RelayedCall.begin(self._shared, service, request, headers=headers,
                                  call_id=call_id, received_at=received_at, timeout_s=timeout_s)
+        return call.carry_out(self._pool)
 
     def _refusal(self, request: Request, service: str) -> Reply | None:
         """The reply to a request that cannot be relayed; None for one that can."""
@@ -261,8 +262,9 @@ def main(arguments: Sequence[str]) -> int:
                         help="a thread for each connection, or loops that serve many "
                              "(default: %(default)s)")
     parser.add_argument("--max-connections", type=count, metavar="N",
-                        help=f"more than these get a 503 (default: {wire.MAX_CONNECTIONS} with "
-                             f"threads, {events.MAX_CONNECTIONS} with events)")
+                        help="more than these get a 503 (default: "
+                             + ", ".join(f"{engine.max_connections} with {name}"
+                                         for name, engine in ENGINES.items()) + ")")
     parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for callers that do not say how long they wait "
                              "(default: %(default)s)")

@@ -55,7 +55,8 @@ from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, show
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.tls import Tls
-from ponte.net.wire import Listener, listen
+from ponte.net.serving import Listener
+from ponte.net.stream import listen
 from ponte.process.keys import key_for_listening, make_key
 from ponte.process.options import chosen_tls, mistakes_in_one_line, options, start_command
 from ponte.process.pages import Json, page

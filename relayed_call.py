@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 
 from ponte.calls.balancing import Balancer
 from ponte.calls.endpoint import Endpoint
-from ponte.calls.hop import CallHeaders, Result, attempt_lines
+from ponte.calls.hop import CallHeaders, Result, attempt_lines, exchange
 from ponte.calls.once import CallMemory, Forgotten
 from ponte.calls.rule import Attempt, Call, Outcome
 from ponte.net.known_heads import cached
@@ -35,6 +35,8 @@ from ponte.net.message import (
     text_reply,
     write_request,
 )
+from ponte.net.pool import Pool
+from ponte.net.stream import Program
 
 # Headers of one connection, which are not passed on (RFC 9110 section 7.6.1), and Content-Length,
 # which is written anew.
@@ -77,7 +79,7 @@ class SharedState:
 
 
 class RelayedCall:
-    """One call of one caller. A `ponte.net.threads.Relay`. Use `begin` to make one."""
+    """One call of one caller. Use `begin` to make one."""
 
     def __init__(self, shared: SharedState, request: Request, call_id: str, call: Call,
                  route: Route | None) -> None:
@@ -126,6 +128,17 @@ class RelayedCall:
             route.endpoint = earlier.endpoint
         shared.routes.keep(call_id, route, now, timeout_s=timeout_s)
         return route
+
+    def carry_out(self, pool: Pool) -> Program[Reply]:
+        """A program: one attempt after another, until rule R has come to an end."""
+        while True:
+            now = time.monotonic()
+            order = self.next_attempt(now)
+            if order is None:
+                return self.reply
+            attempt, message = order
+            result = yield from exchange(pool, attempt, message, now)
+            self.settle(result, time.monotonic())
 
     def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
         """The next attempt and its request; None if there is none, and `reply` may be read.

@@ -30,7 +30,7 @@ from ponte.net.address import Address, show
 from ponte.net.known_heads import cached
 from ponte.net.message import ProtocolError, Reply, Request, text_reply
 from ponte.net.tls import Tls
-from ponte.net.wire import Listener
+from ponte.net.serving import Listener
 from ponte.process.keys import key_for_listening
 from ponte.process.options import (
     DEFAULT_REGISTRIES,

@@ -27,6 +27,7 @@ from ponte.discovery.directory import ask
 from ponte.net.address import Address, show
 from ponte.net.message import encode_request
 from ponte.net.pool import Pool
+from ponte.net.threads import wait_for
 from ponte.process.options import parse_address
 from ponte.rpc.marshal import CONTENT_TYPE
 
@@ -147,7 +148,7 @@ def by_proxy(proxy: Address) -> Callable[[], int]:
     request = encode_request("POST", "/greeter", headers, BODY)
 
     def call() -> int:
-        reply = pool.exchange(proxy, request, time.monotonic() + TIMEOUT_S)
+        reply = wait_for(pool.exchange(proxy, request, time.monotonic() + TIMEOUT_S))
         if reply.status != 200:
             raise OSError(f"HTTP {reply.status}")
         return int(reply.headers["call-attempt"])

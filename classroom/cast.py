@@ -24,6 +24,7 @@ from ponte.discovery.directory import ask
 from ponte.net.address import Address, show
 from ponte.net.message import encode_request
 from ponte.net.pool import Pool
+from ponte.net.threads import wait_for
 from ponte.process.options import parse_address
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -62,7 +63,7 @@ def read_status(pool: Pool, address: Address) -> dict[str, Any]:
     Raises OSError if there is no answer, ValueError if the answer is no such page.
     """
     request = encode_request("GET", "/status", {"Host": show(address)}, b"")
-    reply = pool.exchange(address, request, time.monotonic() + STATUS_S)
+    reply = wait_for(pool.exchange(address, request, time.monotonic() + STATUS_S))
     status = json.loads(reply.body)
     if not isinstance(status, dict):
         raise ValueError(f"{show(address)} shows no status")

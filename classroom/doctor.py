@@ -21,7 +21,7 @@ from classroom.cast import CAN_FREEZE, read_status
 from classroom.language import Words, choose_language, system_locale
 from classroom.screen import ASCII, MAX_COLUMNS, Screen, plain
 from ponte.net.pool import Pool
-from ponte.net.wire import listen
+from ponte.net.stream import listen
 from ponte.process.options import PYTHON
 
 LOOPBACK = "127.0.0.1"

@@ -27,6 +27,7 @@ from ponte.net.address import show
 from ponte.net.known_heads import cached
 from ponte.net.message import ProtocolError, Reply, Request
 from ponte.net.pool import ExchangeError, Pool
+from ponte.net.stream import Program
 
 # Characters. Ours have 32.
 MAX_CALL_ID = 128
@@ -109,13 +110,13 @@ def attempt_lines(attempt: Attempt, call_id: str, idempotent: bool) -> str:
     return lines
 
 
-def exchange(pool: Pool, attempt: Attempt, request: bytes, now: float) -> Result:
-    """Carries out an attempt that begins at `now` (monotonic). Never raises.
+def exchange(pool: Pool, attempt: Attempt, request: bytes, now: float) -> Program[Result]:
+    """A program: carries out an attempt that begins at `now` (monotonic). Never raises.
 
-    Blocks for the attempt's timeout at most. `request` is the whole message.
+    It takes the attempt's timeout at most. `request` is the whole message.
     """
     try:
-        reply = pool.exchange(attempt.endpoint.address, request, now + attempt.timeout_s)
+        reply = yield from pool.exchange(attempt.endpoint.address, request, now + attempt.timeout_s)
     except ExchangeError as error:
         return failure(error)
     return judge(reply)

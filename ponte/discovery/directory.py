@@ -30,6 +30,7 @@ from ponte.net.address import Address, show
 from ponte.net.message import ProtocolError, encode_request
 from ponte.net.parser import ReplyParser
 from ponte.net.pool import ExchangeError, Pool
+from ponte.net.threads import wait_for
 from ponte.net.tls import Tls, why_refused
 from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, decode_result, encode_call
 
@@ -189,7 +190,7 @@ def ask(pool: Pool, registry: Address, method: str, *params: Any, timeout_s: flo
     """
     headers = {"Host": show(registry), "Content-Type": CONTENT_TYPE}
     request = encode_request("POST", PATH, headers, encode_call(method, params))
-    reply = pool.exchange(registry, request, time.monotonic() + timeout_s)
+    reply = wait_for(pool.exchange(registry, request, time.monotonic() + timeout_s))
     if reply.status != 200:
         raise ExchangeError("reply", ProtocolError(reply.status, f"HTTP {reply.status}"))
     return decode_result(reply.body)

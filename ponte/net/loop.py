@@ -1,198 +1,296 @@
-"""An event loop: one thread that serves many sockets, and waits for all of them at once.
+"""The driver of events: one thread carries out many programs, and waits for all of them at once.
 
 In every turn it asks the system which sockets can be read or written now (`selectors`: epoll,
-kqueue or select), lets each of these do what can be done at once, sounds the alarms that are due,
-and runs the jobs that were put off to the end of the turn. Nothing that it calls may block: all
-sockets would have to wait.
+kqueue or select), and lets the program that waits for each of these go on until it waits once more.
+A program that waits costs its memory, and no thread. Python's asyncio does the same; its `await` is
+our `yield`.
 
-Not here: what is on the sockets. That is ponte/net/events.py.
+A loop must not wait for one program: all others would have to wait. So functions of the user that
+may take long run on other threads (workers.py).
+
+ponte/net/threads.py is the other driver; docs/threads-and-events.md compares them. This design was
+first described in full by Dan Kegel, "The C10K problem" (http://www.kegel.com/c10k.html).
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import heapq
 import itertools
 import logging
 import math
 import selectors
 import socket
+import sys
 import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Callable
+
+from ponte.net.stream import NOTHING, READ, Program, Waitable
+from ponte.net.workers import Workers
 
 log = logging.getLogger("ponte.loop")
 
-READ, WRITE, NOTHING = selectors.EVENT_READ, selectors.EVENT_WRITE, 0
-# So many rings of the bell at most are heard as one.
-BELL_BYTES = 4096
+# Seconds. A loop whose turn takes longer is taken for dead: its process stops beating. Longer keeps
+# callers waiting at it; shorter takes a busy machine for a dead loop.
+STUCK_S = 2.0
+# Seconds of rest after a turn that failed, so that an error which stays does not fill the log.
+ERROR_PAUSE_S = 0.1
+# Seconds between two looks whether the thread that is waited for was replaced.
+JOIN_S = 0.05
+BELL_BYTES = 16
 
 
-class Watched:
-    """Something that a loop serves: a socket, the events it waits for, and a deadline."""
+class Task:
+    """A program that a loop carries out, and what it waits for."""
 
-    def __init__(self, loop: Loop, sock: socket.socket) -> None:
-        self.loop = loop
-        self.socket = sock
-        self.closed = False
-        # When `on_deadline` is called (monotonic). Set by Loop.wake_at.
+    __slots__ = ("program", "awaited", "deadline", "alarm")
+
+    def __init__(self, program: Program[None]) -> None:
+        self.program = program
+        self.awaited: Waitable | Future[Any] | None = None
         self.deadline = math.inf
         # When the loop next looks at the deadline. It may be earlier than the deadline.
         self.alarm = math.inf
-        self._events = NOTHING
-
-    def on_ready(self) -> None:
-        """The socket is ready for the events that were watched for."""
-        raise NotImplementedError
-
-    def on_deadline(self) -> None:
-        """The deadline has passed."""
-        raise NotImplementedError
-
-    def watch(self, events: int) -> None:
-        """Waits for these events from now on, in place of the earlier ones."""
-        if events == self._events:
-            return
-        if not self._events:
-            self.loop.selector.register(self.socket, events, self)
-        elif events:
-            self.loop.selector.modify(self.socket, events, self)
-        else:
-            self.loop.selector.unregister(self.socket)
-        self._events = events
-
-    def close(self) -> None:
-        if not self.closed:
-            self.watch(NOTHING)
-            self.closed = True
-            self.socket.close()
-            self.loop.forget_alarm(self)
 
 
 class Loop:
-    """One thread, what it watches, and what is due. Other threads may call `post` only."""
+    """The driver of a listener that needs one thread for all its programs.
+
+    Threads: all public methods but `forget` may be called from any.
+
+    Attributes: `errors`, how many turns and programs have failed.
+    """
+
+    # Connections of callers. Each costs a few KiB, and a second socket while its call is running.
+    # `select` on Windows takes 512 sockets: callers, a call for each of them, and those that
+    # a pool keeps (pool.POOL_SIZE).
+    max_connections = 4096 if sys.platform != "win32" else 200
 
     def __init__(self) -> None:
-        self.selector = selectors.DefaultSelector()
-        # Jobs for the end of this turn, after all sockets that are ready.
-        self.soon: collections.deque[Callable[[], None]] = collections.deque()
+        self.errors = 0
+        self._selector = selectors.DefaultSelector()
+        self._tasks: set[Task] = set()
+        # What is done at the end of this turn, after all sockets that are ready.
+        self._soon: collections.deque[Callable[[], None]] = collections.deque()
         # A heap. The number gives an order to alarms of the same time.
-        self._alarms: list[tuple[float, int, Watched]] = []
+        self._alarms: list[tuple[float, int, Task]] = []
         self._numbers = itertools.count()
-        # How many alarms in the heap are of closed objects.
+        # How many alarms in the heap are of tasks that have ended.
         self._forgotten = 0
+        # When the turn began that goes on now; infinite while the loop waits.
+        self._turn_began = math.inf
         self._running = True
-        self._bell = Bell(self)
-        self.thread = threading.Thread(target=self._run, name="ponte-events", daemon=True)
+        self._workers = Workers(self._hand_over)
+        self.call = self._workers.run
+        # A socket pair wakes a loop that waits for its sockets: Windows can wait for nothing else.
+        listening, self._bell = socket.socketpair()
+        self._bell.setblocking(False)
+        # A ring that the loop has not heard yet is enough for all.
+        self._is_rung = False
+        self._ear = Waitable(listening)
+        self._watch(self._ear, READ)
+        # The thread that carries out the turns. It may be replaced: see `_hand_over`.
+        self._thread = threading.Thread(target=self._run, name="ponte-loop", daemon=True)
+
+    def start(self, program: Program[None]) -> None:
+        """Carries out the first program, which lives as long as the driver."""
+        self.spawn(program)
+        self._thread.start()
+
+    def spawn(self, program: Program[None]) -> None:
+        """Carries out one more program."""
+        task = Task(program)
+        self._tasks.add(task)
+        self.post(lambda: self._step(task, None))
 
     def post(self, job: Callable[[], None]) -> None:
-        """Has `job` run on this loop's thread. May be called from any thread."""
-        self.soon.append(job)
-        self._bell.ring()
+        """Has `job` run on the loop's thread, where it may use streams and start programs."""
+        self._soon.append(job)
+        if not self._is_rung and threading.current_thread() is not self._thread:
+            self._is_rung = True
+            # It fails once the loop has ended.
+            with contextlib.suppress(OSError):
+                self._bell.send(b"\0")
 
-    def wake_at(self, watched: Watched, deadline: float) -> None:
-        """Sets a deadline in place of the one before.
-
-        A later deadline needs no new alarm: when the alarm sounds, the deadline is read, and the
-        alarm is set to it.
-        """
-        watched.deadline = deadline
-        if deadline < watched.alarm:
-            watched.alarm = deadline
-            heapq.heappush(self._alarms, (deadline, next(self._numbers), watched))
-
-    def forget_alarm(self, watched: Watched) -> None:
-        """Called when an object is closed. Its alarm is removed later, together with others."""
-        self._forgotten += watched.alarm < math.inf
-        if self._forgotten > len(self._alarms) // 2:
-            self._alarms = [alarm for alarm in self._alarms if not alarm[2].closed]
-            heapq.heapify(self._alarms)
-            self._forgotten = 0
+    def is_alive(self) -> bool:
+        """Whether the loop serves. False when one turn takes STUCK_S, or all turns fail."""
+        return self._thread.is_alive() and time.monotonic() - self._turn_began < STUCK_S
 
     def stop(self) -> None:
-        """Ends the thread after this turn, and cuts off all connections."""
+        """Ends the thread after this turn, and all programs. Blocks until then."""
         self._running = False
+        self.post(lambda: None)
+        # The thread may be replaced while it is waited for.
+        while self._thread.is_alive():
+            self._thread.join(JOIN_S)
+        self._release()
 
-    def release(self) -> None:
-        """Closes all that is watched. Call it on the loop's thread, or when that is not running."""
-        # None: it was closed already.
-        if self.selector.get_map() is not None:
-            for key in list(self.selector.get_map().values()):
-                key.data.close()
-            self.selector.close()
+    def forget(self, waitable: Waitable) -> None:
+        """Called when a socket is closed, on the loop's thread."""
+        self._watch(waitable, NOTHING)
+        waitable.loop = waitable.task = None
+
+    # The turns: the loop's thread.
 
     def _run(self) -> None:
-        while self._running:
-            self._turn()
-        self.release()
+        me = threading.current_thread()
+        while self._running and self._thread is me:
+            try:
+                self._turn(me)
+            except Exception:
+                # An error of the loop itself. It is tried once more: its connections may be well.
+                self.errors += 1
+                log.exception("a turn of the loop failed")
+                time.sleep(ERROR_PAUSE_S)
 
-    def _turn(self) -> None:
+    def _turn(self, me: threading.Thread) -> None:
         """Waits until something is ready or due, and does it."""
+        ready = self._selector.select(self._wait_s())
+        now = self._turn_began = time.monotonic()
         # 1. Sockets that are ready.
-        for key, _ in self.selector.select(self._wait_s()):
-            watched: Watched = key.data
-            # Another event of this turn may have closed it.
-            if not watched.closed:
-                self._guard(watched.on_ready, watched)
+        for key, _ in ready:
+            waitable: Waitable = key.data
+            task = waitable.task
+            if task:
+                waitable.task = None
+                self._step(task, True)
+                if self._thread is not me:
+                    # Another thread goes on, and finds what is ready for itself.
+                    return
+            else:
+                self._hear(waitable)
         # 2. Alarms that are due.
-        if self._alarms and self._alarms[0][0] <= time.monotonic():
-            self._sound_alarms(time.monotonic())
+        if self._alarms and self._alarms[0][0] <= now:
+            self._sound_alarms(now)
         # 3. Jobs that were put off. Those that they put off themselves wait for the next turn.
-        for _ in range(len(self.soon)):
-            self._guard(self.soon.popleft())
+        for _ in range(len(self._soon)):
+            self._soon.popleft()()
+            if self._thread is not me:
+                return
+        self._turn_began = math.inf
+
+    def _step(self, task: Task, ready: bool | None) -> None:
+        """Lets a program go on until it waits once more. None for `ready`: it begins."""
+        try:
+            awaited, events, deadline = task.program.send(ready)
+            # 1. Wake it when what it waits for is ready.
+            task.awaited, task.deadline = awaited, deadline
+            if isinstance(awaited, Waitable):
+                awaited.task = task
+                if awaited.watched != events:
+                    self._watch(awaited, events)
+            elif awaited is not None:
+                future = awaited
+                future.add_done_callback(lambda _: self.post(lambda: self._wake(task, future)))
+            elif deadline <= self._turn_began:
+                self._soon.append(lambda: self._step(task, True))
+                return
+        except StopIteration:
+            self._end(task)
+            return
+        except Exception:
+            # It costs this program, and not the loop.
+            self.errors += 1
+            log.exception("a program failed")
+            task.program.close()
+            self._end(task)
+            return
+        # 2. Wake it at the deadline. One that is put off needs no new alarm: when the alarm sounds,
+        #    the deadline is read, and the alarm is set to it.
+        if deadline < task.alarm:
+            self._set_alarm(task, deadline)
+
+    def _wake(self, task: Task, future: Future[Any]) -> None:
+        """A future has its result. Its program may have stopped waiting for it."""
+        if task.awaited is future:
+            self._step(task, True)
+
+    def _hear(self, waitable: Waitable) -> None:
+        """Something has come where no program waits for it."""
+        if waitable is self._ear:
+            self._is_rung = False
+            waitable.socket.recv(BELL_BYTES)
+        elif waitable.is_idle:
+            # A peer has ended a connection that a pool keeps.
+            waitable.close()
+        else:
+            # It waits in the system until a program reads it.
+            self._watch(waitable, NOTHING)
+
+    def _watch(self, waitable: Waitable, events: int) -> None:
+        """Has the system look for these events from now on, in place of the earlier ones."""
+        if events and waitable.watched:
+            self._selector.modify(waitable.socket, events, waitable)
+        elif events:
+            self._selector.register(waitable.socket, events, waitable)
+        elif waitable.watched:
+            self._selector.unregister(waitable.socket)
+        waitable.loop, waitable.watched = self, events
 
     def _wait_s(self) -> float | None:
         """How long the next turn may wait for sockets, in seconds; None: without a limit."""
-        if self.soon:
+        if self._soon:
             return 0.0
         return max(self._alarms[0][0] - time.monotonic(), 0.0) if self._alarms else None
 
+    def _set_alarm(self, task: Task, at: float) -> None:
+        task.alarm = at
+        heapq.heappush(self._alarms, (at, next(self._numbers), task))
+
     def _sound_alarms(self, now: float) -> None:
         while self._alarms and self._alarms[0][0] <= now:
-            when, _, watched = heapq.heappop(self._alarms)
+            when, _, task = heapq.heappop(self._alarms)
             # An earlier alarm has replaced this one. If both were set anew, their number would grow
             # for ever.
-            if when != watched.alarm:
+            if when != task.alarm:
                 continue
-            if watched.closed:
+            task.alarm = math.inf
+            if task not in self._tasks:
                 self._forgotten -= 1
-                continue
-            watched.alarm = math.inf
-            if watched.deadline <= now:
-                self._guard(watched.on_deadline, watched)
+            elif task.deadline > now:
+                self._set_alarm(task, task.deadline)
             else:
-                self.wake_at(watched, watched.deadline)
+                if isinstance(task.awaited, Waitable):
+                    task.awaited.task = None
+                self._step(task, False)
 
-    def _guard(self, job: Callable[[], None], watched: Watched | None = None) -> None:
-        """Runs a job. If it raises, that costs one connection, and not the loop."""
-        try:
-            job()
-        except Exception:
-            log.exception("a connection failed")
-            if watched:
-                watched.close()
+    def _end(self, task: Task) -> None:
+        self._tasks.discard(task)
+        task.awaited = None
+        # Its alarm is removed later, together with others.
+        self._forgotten += task.alarm < math.inf
+        if self._forgotten > len(self._alarms) // 2:
+            self._alarms = [alarm for alarm in self._alarms if alarm[2] in self._tasks]
+            heapq.heapify(self._alarms)
+            self._forgotten = 0
 
+    def _hand_over(self) -> None:
+        """Another thread carries out the turns from now on. Called by the workers' watchdog.
 
-class Bell(Watched):
-    """Wakes a loop that waits for its sockets. A socket pair: Windows can wait for nothing else."""
+        The thread that did so runs a function which takes long. When that has ended, the thread
+        finds that it has been replaced, and ends. Nothing is lost: the next turn asks the system
+        anew which sockets are ready.
+        """
+        if self._running:
+            self._turn_began = math.inf
+            self._thread = threading.Thread(target=self._run, name="ponte-loop", daemon=True)
+            self._thread.start()
 
-    def __init__(self, loop: Loop) -> None:
-        listening, self._sender = socket.socketpair()
-        super().__init__(loop, listening)
-        listening.setblocking(False)
-        self._sender.setblocking(False)
-        self.watch(READ)
-
-    def ring(self) -> None:
-        try:
-            self._sender.send(b"\0")
-        except OSError:
-            # The loop has enough rings to hear already, or it has ended.
-            pass
-
-    def on_ready(self) -> None:
-        self.socket.recv(BELL_BYTES)
-
-    def close(self) -> None:
-        super().close()
-        self._sender.close()
+    def _release(self) -> None:
+        """Ends all programs. Called when no thread carries out turns any more."""
+        for task in list(self._tasks):
+            try:
+                task.program.close()
+            except ValueError:
+                # A thread that was replaced runs it still.
+                pass
+        self._tasks.clear()
+        # Those that no program waits for: what a pool keeps, and the bell.
+        if self._selector.get_map() is not None:
+            for key in list(self._selector.get_map().values()):
+                key.data.close()
+        self._bell.close()
+        self._selector.close()

@@ -4,29 +4,41 @@ An exchange is one request and its whole reply, by a deadline. Every failure is 
 which says whether the request may have been carried out: rule R (ponte/calls/rule.py) needs nothing
 else.
 
-Threads: a `Pool` has none of its own; any number of threads may share it.
+Threads: a `Pool` has none of its own; any number of threads may share it. It has no lock: each step
+is one operation on a set or a deque, which is atomic.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import math
+import os
 import socket
-import threading
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from ponte.net.address import Address
 from ponte.net.message import ProtocolError, Reply
+from ponte.net.names import look_up
 from ponte.net.parser import Parser, ReplyParser
+from ponte.net.stream import WRITE, Program, Stream
 from ponte.net.tls import Tls, shake_hands, why_refused
-from ponte.net.wire import Connection
 
 # A connection that was idle for longer is not used any more: a firewall or NAT on the way may have
 # forgotten it. Shorter than the time after which servers close idle connections
-# (wire.IDLE_TIMEOUT_S).
+# (serving.IDLE_TIMEOUT_S).
 POOL_IDLE_S = 30.0
 # Idle connections kept for one address. Each costs a file descriptor on both sides.
 POOL_PER_ADDRESS = 256
+# Idle connections kept in all. On Windows, `select` takes 512 sockets: 200 callers, a call for each
+# of them, and these.
+POOL_SIZE = math.inf if sys.platform != "win32" else 100
+
+_CONNECTING = frozenset((errno.EINPROGRESS, errno.EWOULDBLOCK))
 
 
 class ExchangeError(OSError):
@@ -60,113 +72,147 @@ class Pool:
                  new_parser: Callable[[], Parser[Reply]] = ReplyParser) -> None:
         self._tls = tls
         self._new_parser = new_parser
-        self._lock = threading.Lock()
-        # Guarded by self._lock: idle connections, the last used at the right; connections in an
-        # exchange; whether `close` was called.
-        self._idle: dict[Address, deque[Connection[Reply]]] = {}
-        self._in_use: set[Connection[Reply]] = set()
+        # Idle connections, the last used at the right; and those in an exchange.
+        self._idle: dict[Address, deque[Stream[Reply]]] = {}
+        self._in_use: set[Stream[Reply]] = set()
         self._closed = False
 
-    def exchange(self, address: Address, request: bytes, deadline: float) -> Reply:
-        """Sends one request and reads its whole reply. Blocks until `deadline` (monotonic) at most.
+    def exchange(self, address: Address, request: bytes, deadline: float) -> Program[Reply]:
+        """A program: sends one request, and reads its whole reply by `deadline` (monotonic).
 
         Raises ExchangeError, and nothing else. If the send fails on a kept connection, a fresh one
         is tried: the request's last byte was not sent, so no server can have run it.
         """
         while True:
-            kept = self._take(address)
-            connection = kept or self._connect(address, deadline)
+            phase = "connect"
+            stream = kept = self._take(address)
+            reply: Reply | None = None
             try:
-                connection.send(request, deadline)
-            except OSError as error:
-                self._discard(connection)
-                if kept and not isinstance(error, socket.timeout):
-                    continue
-                raise ExchangeError("send", error) from error
-            return self._read_reply(address, connection, deadline)
+                # 1. A connection.
+                if stream is None:
+                    stream = yield from self._connect(address, deadline)
+                # 2. The request.
+                phase = "send"
+                rest = stream.write(request)
+                if rest:
+                    yield from stream.send(rest, deadline)
+                # 3. The reply, and nothing behind it.
+                phase = "reply"
+                reply = yield from stream.read(deadline)
+                if reply is None:
+                    raise ConnectionResetError("the stream ended before a reply")
+                if stream.parser.in_message:
+                    reply = None
+                    raise ProtocolError(502, "more bytes than one reply")
+                return reply
+            except (OSError, ValueError, ProtocolError) as error:
+                # ValueError: a name that DNS cannot have.
+                if not kept or phase != "send" or isinstance(error, socket.timeout):
+                    raise ExchangeError(phase, error) from error
+            finally:
+                # 4. The next exchange may use the connection, if this one has ended as it should.
+                if stream:
+                    self._in_use.discard(stream)
+                    if reply and reply.keep_alive:
+                        self._keep(address, stream)
+                    else:
+                        stream.close()
 
     def keep_only(self, addresses: set[Address]) -> None:
         """Closes the idle connections to all other addresses.
 
-        A draining server waits until its callers close their connections.
+        A draining server waits until its callers close their connections. Where a loop carries out
+        the exchanges, call this on its thread.
         """
-        with self._lock:
-            gone = [self._idle.pop(address) for address in self._idle.keys() - addresses]
-        for connections in gone:
-            for connection in connections:
-                connection.close()
+        for address in self._idle.keys() - addresses:
+            _close_all(self._idle.pop(address, deque()))
 
     def close(self) -> None:
         """Closes every connection. Running exchanges end with an ExchangeError."""
-        with self._lock:
-            self._closed = True
-            in_use = list(self._in_use)
+        self._closed = True
+        for stream in self._in_use.copy():
+            stream.interrupt()
         self.keep_only(set())
-        for connection in in_use:
-            connection.interrupt()
 
-    def _read_reply(self, address: Address, connection: Connection[Reply],
-                    deadline: float) -> Reply:
-        try:
-            reply = connection.read(deadline)
-            if reply is None:
-                raise ConnectionResetError("the stream ended before a reply")
-            if connection.parser.in_message:
-                raise ProtocolError(502, "more bytes than one reply")
-        except (OSError, ProtocolError) as error:
-            self._discard(connection)
-            raise ExchangeError("reply", error) from error
-        if reply.keep_alive:
-            self._give_back(address, connection)
-        else:
-            self._discard(connection)
-        return reply
-
-    def _take(self, address: Address) -> Connection[Reply] | None:
+    def _take(self, address: Address) -> Stream[Reply] | None:
         """A kept connection that can still be used, or None."""
-        while True:
-            with self._lock:
-                idle = self._idle.get(address)
-                if not idle:
-                    return None
-                connection = idle.pop()
-                self._in_use.add(connection)
-            if time.monotonic() - connection.idle_since < POOL_IDLE_S and connection.is_silent():
-                return connection
-            self._discard(connection)
+        idle = self._idle.get(address)
+        while idle:
+            try:
+                stream = idle.pop()
+            except IndexError:
+                # Another thread has taken it.
+                break
+            if (stream.is_idle and time.monotonic() - stream.idle_since < POOL_IDLE_S
+                    and stream.is_silent()):
+                stream.is_idle = False
+                self._in_use.add(stream)
+                return stream
+            stream.close()
+        return None
 
-    def _give_back(self, address: Address, connection: Connection[Reply]) -> None:
-        connection.idle_since = time.monotonic()
-        with self._lock:
-            self._in_use.discard(connection)
-            idle = self._idle.get(address)
-            if idle is None:
-                idle = self._idle[address] = deque()
-            if not self._closed and len(idle) < POOL_PER_ADDRESS:
-                idle.append(connection)
-                return
-        connection.close()
+    def _keep(self, address: Address, stream: Stream[Reply]) -> None:
+        idle = self._idle.get(address)
+        if idle is None:
+            idle = self._idle.setdefault(address, deque())
+        if len(idle) >= POOL_PER_ADDRESS or (POOL_SIZE < math.inf and self._size() >= POOL_SIZE):
+            stream.close()
+            return
+        stream.idle_since = time.monotonic()
+        stream.is_idle = True
+        idle.append(stream)
+        # The one that nobody has used for the longest time may be too old.
+        with contextlib.suppress(IndexError):
+            if stream.idle_since - idle[0].idle_since > POOL_IDLE_S:
+                idle.popleft().close()
+        # Another thread may have called `keep_only` or `close` just now.
+        if self._closed or self._idle.get(address) is not idle:
+            _close_all(idle)
 
-    def _discard(self, connection: Connection[Reply]) -> None:
-        with self._lock:
-            self._in_use.discard(connection)
-        connection.close()
+    def _size(self) -> int:
+        return sum(len(idle) for idle in list(self._idle.values()))
 
-    def _connect(self, address: Address, deadline: float) -> Connection[Reply]:
-        sock = None
+    def _connect(self, address: Address, deadline: float) -> Program[Stream[Reply]]:
+        """A program: a new connection, to the first address of a name that takes one."""
+        places = yield from look_up(address, deadline)
+        failed: OSError = OSError("the name has no address")
+        for untried in range(len(places), 0, -1):
+            family, place = places[-untried]
+            # An address that is silent leaves time for the others.
+            now = time.monotonic()
+            try:
+                return (yield from self._connect_to(family, place, address[0],
+                                                    now + (deadline - now) / untried))
+            except OSError as error:
+                failed = error
+        raise failed
+
+    def _connect_to(self, family: int, place: tuple[Any, ...], host: str,
+                    deadline: float) -> Program[Stream[Reply]]:
+        """A program: a new connection to an address, with its TLS handshake."""
+        stream = Stream(socket.socket(family), self._new_parser())
+        self._in_use.add(stream)
         try:
-            sock = socket.create_connection(address, max(deadline - time.monotonic(), 0.001))
+            number = stream.socket.connect_ex(place)
+            if number in _CONNECTING:
+                if not (yield stream, WRITE, deadline):
+                    raise socket.timeout("timed out")
+                number = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                raise OSError(number, os.strerror(number))
             if self._tls:
-                sock = self._tls.wrap_connected(sock, address[0])
-                shake_hands(sock, deadline)
-            connection = Connection(sock, self._new_parser())
-        except (OSError, UnicodeError, ValueError) as error:
-            # UnicodeError and ValueError: a name that DNS cannot have.
-            if sock:
-                sock.close()
-            raise ExchangeError("connect", error) from error
-        with self._lock:
-            self._in_use.add(connection)
+                stream.replace(self._tls.wrap_connected(stream.socket, host))
+                yield from shake_hands(stream, deadline)
             if self._closed:
-                connection.interrupt()
-        return connection
+                raise ConnectionAbortedError("the pool was closed")
+        except BaseException:
+            self._in_use.discard(stream)
+            stream.close()
+            raise
+        return stream
+
+
+def _close_all(idle: deque[Stream[Reply]]) -> None:
+    with contextlib.suppress(IndexError):
+        while True:
+            idle.pop().close()

@@ -1,84 +1,127 @@
-"""The proxy's engine of threads: each connection has a thread, which waits for its call.
+"""The driver of threads: a thread carries out one program, and waits where the program waits.
 
-An engine owns the sockets of a proxy: those of its callers, and those to its servers. A `Relay`
-decides what is sent to which server, and what an outcome means. There are two engines: this one,
-and ponte/net/events.py. docs/threads-and-events.md compares them.
+The thread's stack keeps the place in the program, and the system wakes the thread when its socket
+is ready. So there is nothing to keep book of: this file is short. The price is a thread for each
+connection, also for one that sends nothing.
 
-This one is short because its threads wait: the next line of the program is the next thing that
-happens. The price is a thread for every connection, also for idle ones.
+ponte/net/loop.py is the other driver; docs/threads-and-events.md compares them.
 """
 
 from __future__ import annotations
 
+import logging
+import select
+import threading
 import time
-from typing import Callable, Protocol, Union
+from concurrent.futures import Future
+from typing import Any, Callable
 
-from ponte.calls.hop import Result, exchange
-from ponte.calls.rule import Attempt
-from ponte.net.address import Address
-from ponte.net.message import Reply, Request
-from ponte.net.pool import Pool
-from ponte.net.tls import Tls
-from ponte.net.wire import MAX_CONNECTIONS, Listener
+from ponte.net.stream import READ, WRITE, Program, T, Wait, Waitable
+
+log = logging.getLogger("ponte.threads")
 
 
-class Relay(Protocol):
-    """A call on its way through a proxy, as an engine sees it.
+def wait_for(program: Program[T]) -> T:
+    """Carries out a program on this thread, and returns its result. Blocks where it waits."""
+    try:
+        wait = next(program)
+        while True:
+            wait = program.send(_is_ready(wait))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
-    The engine asks for the next attempt, carries it out, and reports its result with `settle`,
-    until there is no next attempt. It may do so from any thread, but from one at a time. No method
-    blocks or raises.
+
+def _is_ready(wait: Wait) -> bool:
+    """Blocks until what a program waits for is ready; False once its deadline has passed."""
+    awaited, events, deadline = wait
+    remaining_s = deadline - time.monotonic()
+    # 1. Time alone: a pause, or a turn for others, which threads have anyway.
+    if awaited is None:
+        if remaining_s > 0:
+            time.sleep(remaining_s)
+        return True
+    # 2. This check ends a message of which every read finds one byte more.
+    if remaining_s <= 0:
+        return False
+    if events == READ:
+        assert isinstance(awaited, Waitable)
+        return bool(awaited.arrives(remaining_s * 1000))
+    if events == WRITE:
+        assert isinstance(awaited, Waitable)
+        return _can_write(awaited, remaining_s)
+    # 3. The result of another thread.
+    assert isinstance(awaited, Future)
+    done = threading.Event()
+    awaited.add_done_callback(lambda _: done.set())
+    return done.wait(min(remaining_s, threading.TIMEOUT_MAX))
+
+
+def _can_write(awaited: Waitable, timeout_s: float) -> bool:
+    """Blocks until bytes can be sent, or a connect has ended. Rare, so nothing is kept for it."""
+    if not hasattr(select, "poll"):
+        # Windows. A connect that has failed is an exceptional condition there.
+        _, writable, failed = select.select([], [awaited.socket], [awaited.socket], timeout_s)
+        return bool(writable or failed)
+    poll = select.poll()
+    poll.register(awaited.socket, select.POLLOUT)
+    return bool(poll.poll(timeout_s * 1000))
+
+
+class Threads:
+    """The driver of a listener: each program that is spawned has a thread of its own.
+
+    Threads: all methods may be called from any.
     """
 
-    @property
-    def reply(self) -> Reply:
-        """The reply for the caller, to be read after `next_attempt` has returned None."""
+    # Connections of callers. With more threads, memory and the time for switching between them
+    # would grow without a limit.
+    max_connections = 512
 
-    def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
-        """The next attempt, and the bytes to send; None when the call has ended.
+    def __init__(self) -> None:
+        # The thread of the first program: the one that accepts connections.
+        self._first: threading.Thread | None = None
 
-        The attempt names the endpoint and the timeout. `now` is time.monotonic().
-        """
+    def start(self, program: Program[None]) -> None:
+        """Carries out the first program, which lives as long as the driver."""
+        self._first = threading.Thread(target=wait_for, args=(program,), name="ponte-accept",
+                                       daemon=True)
+        self._first.start()
 
-    def settle(self, result: Result, now: float) -> None:
-        """Reports the result of the latest attempt."""
+    def spawn(self, program: Program[None]) -> None:
+        """Carries out one more program. Raises RuntimeError if the system gives no more threads."""
+        threading.Thread(target=wait_for, args=(program,), name="ponte-connection", daemon=True).start()
+
+    def post(self, job: Callable[[], None]) -> None:
+        """Runs `job` where it may use the streams that no program uses now: at once, here."""
+        job()
+
+    def call(self, name: str, function: Callable[[], T]) -> T | Future[T]:
+        """Runs a function of the user: here, since nobody else waits for this thread."""
+        return function()
+
+    def is_alive(self) -> bool:
+        """Whether connections are accepted."""
+        return self._first is not None and self._first.is_alive()
+
+    def stop(self) -> None:
+        """Waits for the end of the first program. The others are daemons: nobody waits for them."""
+        if self.is_alive() and self._first:
+            self._first.join()
 
 
-# Takes a request, and the monotonic time at which it was whole. Returns a reply, or a call to
-# carry out. It may raise ProtocolError, which is answered with its status; any other exception is
-# answered with a 500.
-Begin = Callable[[Request, float], Union[Reply, Relay]]
+def in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
+    """Runs a function on a thread of its own, such as a look-up that may take long.
 
+    Raises RuntimeError if the system gives no more threads.
+    """
+    future: Future[T] = Future()
 
-class ThreadEngine(Listener):
-    """Carries out every call on the thread of the caller's connection."""
+    def work() -> None:
+        try:
+            future.set_result(function(*args))
+        except BaseException as error:
+            future.set_exception(error)
 
-    def __init__(self, host: str, port: int, begin: Begin, *,
-                 max_connections: int = MAX_CONNECTIONS, tls: Tls | None = None) -> None:
-        super().__init__(host, port, self._carry_out, max_connections=max_connections, tls=tls)
-        self._begin = begin
-        self._pool = Pool(tls)
-
-    def keep_only(self, addresses: set[Address]) -> None:
-        """Closes the idle connections to all other servers.
-
-        A draining server waits until its callers close their connections.
-        """
-        self._pool.keep_only(addresses)
-
-    def close(self, grace_s: float = 0.0) -> None:
-        super().close(grace_s)
-        self._pool.close()
-
-    def _carry_out(self, request: Request, received_at: float) -> Reply:
-        """Handles one request. Runs on the thread of the caller's connection, and blocks it."""
-        begun = self._begin(request, received_at)
-        if isinstance(begun, Reply):
-            return begun
-        while True:
-            now = time.monotonic()
-            order = begun.next_attempt(now)
-            if order is None:
-                return begun.reply
-            attempt, message = order
-            begun.settle(exchange(self._pool, attempt, message, now), time.monotonic())
+    threading.Thread(target=work, name="ponte-work", daemon=True).start()
+    return future

@@ -16,8 +16,7 @@ TLS: only processes with a certificate can call.
 A proxy without `ca` accepts the authorities of the system (the variable SSL_CERT_FILE names
 others). Heartbeats are UDP, without TLS: they are signed with a key (ponte/process/keys.py).
 
-Handshakes block here; ponte/net/events.py has its own, which do not block. A failed handshake is a
-failed connect. Rule R holds with TLS, too: the other side can read a record only when it is whole.
+A failed handshake is a failed connect. Rule R holds with TLS, too: the other side can read a record only when it is whole.
 If a send raises, the last byte of the last record was not given to the system, so the last byte of
 the request was not sent.
 
@@ -29,11 +28,9 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-import time
 
-# What a non-blocking socket raises when it cannot go on now. Those of TLS are OSErrors, too: so
-# catch these before OSError.
-WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+from ponte.net.stream import READ, WRITE, Program, Waitable
+
 # What is cut off an error of OpenSSL, such as "[SSL: UNKNOWN_CA] unknown ca (_ssl.c:1007)".
 _PLACE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
 
@@ -82,17 +79,20 @@ class Tls:
             raise OSError(f"{host}: {error}") from None
 
 
-def shake_hands(sock: socket.socket, deadline: float) -> None:
-    """Makes the TLS handshake. Blocks until `deadline` (monotonic) at most.
-
-    Afterwards the socket is non-blocking. A socket without TLS is not changed. Raises OSError: then
-    close the socket.
+def shake_hands(stream: Waitable, deadline: float) -> Program[None]:
+    """A program: makes the TLS handshake of a stream, if it has one. Raises OSError: then close it.
     """
-    if isinstance(sock, ssl.SSLSocket):
-        # For SSLSocket this is the time of the whole handshake, not of each part.
-        sock.settimeout(max(deadline - time.monotonic(), 0.001))
-        sock.do_handshake()
-        sock.setblocking(False)
+    sock = stream.socket
+    while isinstance(sock, ssl.SSLSocket):
+        try:
+            sock.do_handshake()
+            return
+        except ssl.SSLWantReadError:
+            events = READ
+        except ssl.SSLWantWriteError:
+            events = WRITE
+        if not (yield stream, events, deadline):
+            raise socket.timeout("timed out")
 
 
 def why_refused(error: Exception) -> str:

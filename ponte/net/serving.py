@@ -1,0 +1,273 @@
+"""Serving callers: the programs of the process that listens, and their limits.
+
+    accept a caller -> (read a request -> carry it out -> send the reply)* -> close
+
+A `Listener` has one program that accepts connections, and one for each connection, `_serve`. They
+are the same for both drivers: `Threads` (a thread for each connection) and `Loop` (one thread for
+all). docs/threads-and-events.md compares them.
+
+Not here, on purpose: reverse DNS, which can take half a minute.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import socket
+import sys
+import threading
+import time
+from typing import Callable, Union
+
+from ponte.net.address import Address
+from ponte.net.loop import Loop
+from ponte.net.message import ProtocolError, Reply, Request, encode_reply, text_reply
+from ponte.net.parser import RequestParser
+from ponte.net.stream import NOTHING, READ, TURN, Program, Stream, Waitable, listen
+from ponte.net.threads import Threads
+from ponte.net.tls import Tls, shake_hands
+
+log = logging.getLogger("ponte.serving")
+
+# The drivers, by what --engine calls them.
+ENGINES: dict[str, type[Threads] | type[Loop]] = {"threads": Threads, "events": Loop}
+# Calls that run at once. More would only wait for servers, each of which takes 128.
+MAX_CALLS = 1024
+# From the first byte of a message to its last, however slowly it comes. A shorter time cuts off
+# slow links; a longer one lets a silent caller hold a connection for longer.
+MESSAGE_TIMEOUT_S = 10.0
+# A kept connection without a request. Longer than pool.POOL_IDLE_S: by then no pool uses it any
+# more, so no request arrives on a connection that is just being closed.
+IDLE_TIMEOUT_S = 75.0
+# How late a listener notices that it was closed, where the system does not wake it. Shorter ticks
+# cost processor time.
+ACCEPT_TICK_S = 0.2
+# Connections accepted before others have their turn: a flood of new ones must not delay the old
+# ones.
+ACCEPTS_PER_TURN = 64
+# How long nothing is accepted after the system had no free file descriptor.
+ACCEPT_PAUSE_S = 0.1
+EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+TOO_MANY = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
+TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")
+INTERNAL_ERROR = text_reply(500, "internal error")
+
+# Takes a request, and the monotonic time at which it was whole. Returns the reply, or a program
+# that will. It may raise ProtocolError, which is answered with its status; any other exception is
+# answered with a 500.
+Handler = Callable[[Request, float], Union[Reply, Program[Reply]]]
+
+
+class Listener:
+    """Accepts connections, and serves each of them, request after request.
+
+    Parameters: `handler`, see above, which must not block where `engine` is "events";
+    `max_connections` (default: that of the engine), more get a 503; `max_calls` that may run at
+    once; `tls`. Raises OSError if the port is taken, ValueError for a limit that is too high.
+
+    Attributes: `address`; `driver`, which carries out the programs.
+
+    Threads: all methods may be called from any.
+    """
+
+    def __init__(self, host: str, port: int, handler: Handler, *, engine: str = "threads",
+                 max_connections: int | None = None, max_calls: int = MAX_CALLS,
+                 tls: Tls | None = None) -> None:
+        made = ENGINES[engine]
+        self._max_connections = max_connections or made.max_connections
+        if sys.platform == "win32" and made is Loop and \
+                self._max_connections > made.max_connections:
+            raise ValueError(f"on Windows, {engine} take {made.max_connections} connections")
+        self._handler = handler
+        self._max_calls = max_calls
+        self._tls = tls
+        self._socket = Waitable(listen(host, port))
+        self.address: Address = self._socket.socket.getsockname()[:2]
+        self.driver = made()
+        # The connections that are open, and those with a request that is carried out or a reply
+        # that is sent. Each operation on a set is atomic.
+        self._open: set[Stream[Request]] = set()
+        self._running: set[Stream[Request]] = set()
+        # Set once, read without a lock: a program that reads the old value sends one more reply
+        # that keeps its connection.
+        self._retiring = False
+        self._closed = False
+        self._changed = threading.Condition()
+        # Guarded by self._changed: how many threads wait for the end of calls or connections.
+        self._waiting = 0
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._open)
+
+    def start(self) -> None:
+        self.driver.start(self._accept())
+
+    def retire(self) -> None:
+        """From now on each connection is closed after its next reply: never between two calls."""
+        self._retiring = True
+
+    def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
+        """Blocks until no request is running, or with `idle_too`, until no connection is open.
+
+        Returns False if that takes longer than `timeout_s`.
+        """
+        with self._changed:
+            # Counted before the first check, so that no change after the check is missed.
+            self._waiting += 1
+            try:
+                return self._changed.wait_for(
+                    lambda: not (self._open if idle_too else self._running), timeout_s)
+            finally:
+                self._waiting -= 1
+
+    def close(self, grace_s: float = 0.0) -> None:
+        """Stops accepting, ends idle connections, and cuts off running requests after `grace_s`."""
+        # 1. Nothing new. Some systems wake the accepting program; on the others it wakes within
+        #    ACCEPT_TICK_S.
+        self._retiring = self._closed = True
+        self._socket.interrupt()
+        # 2. Idle connections end.
+        for stream in self._open.copy() - self._running:
+            stream.interrupt()
+        # 3. Running requests have their grace, and are cut off.
+        self.wait_until_quiet(grace_s)
+        for stream in self._open.copy():
+            stream.interrupt()
+        self.driver.stop()
+        self._socket.close()
+
+    # The programs.
+
+    def _accept(self) -> Program[None]:
+        """Accepts connections until the listener is closed."""
+        accept = self._socket.socket.accept
+        while not self._closed:
+            if not (yield self._socket, READ, time.monotonic() + ACCEPT_TICK_S):
+                continue
+            for _ in range(ACCEPTS_PER_TURN):
+                try:
+                    sock, _ = accept()
+                except (BlockingIOError, InterruptedError):
+                    break
+                except OSError as error:
+                    # The listener was closed, no file descriptor is free, or the peer has left
+                    # already.
+                    if self._closed:
+                        break
+                    log.warning("accept failed: %s", error)
+                    if error.errno in EXHAUSTED:
+                        yield None, NOTHING, time.monotonic() + ACCEPT_PAUSE_S
+                        break
+                else:
+                    self._welcome(sock)
+        self._socket.close()
+
+    def _welcome(self, sock: socket.socket) -> None:
+        """Begins to serve a connection, or turns it away."""
+        try:
+            stream = Stream(self._tls.wrap_accepted(sock) if self._tls else sock, RequestParser())
+        except OSError:
+            # The connection broke right after it was accepted.
+            sock.close()
+            return
+        is_welcome = len(self._open) < self._max_connections
+        if is_welcome:
+            self._open.add(stream)
+            try:
+                self.driver.spawn(self._serve(stream))
+            except RuntimeError as error:
+                # The system gives this process no more threads.
+                log.warning("no thread for a connection: %s", error)
+                self._open.discard(stream)
+                is_welcome = False
+        if not is_welcome:
+            # With TLS, nothing can be sent before a handshake.
+            if not self._tls:
+                with contextlib.suppress(OSError):
+                    stream.write(encode_reply(TOO_MANY))
+            stream.close()
+
+    def _serve(self, stream: Stream[Request]) -> Program[None]:
+        """Serves one caller: a handshake, one request after another, the end."""
+        try:
+            if not self._tls or (yield from self._greet(stream)):
+                while not self._closed and (yield from self._serve_one(stream)):
+                    pass
+        except OSError as error:
+            log.debug("connection ended: %s", error)
+        finally:
+            stream.close()
+            self._open.discard(stream)
+            self._end_call(stream)
+
+    def _greet(self, stream: Stream[Request]) -> Program[bool]:
+        """Makes the TLS handshake. Returns whether it succeeded."""
+        try:
+            yield from shake_hands(stream, time.monotonic() + MESSAGE_TIMEOUT_S)
+        except OSError as error:
+            log.debug("no handshake: %s", error)
+            # The peer can read why it was refused, also if it has sent its request already.
+            yield from stream.finish()
+            return False
+        return True
+
+    def _serve_one(self, stream: Stream[Request]) -> Program[bool]:
+        """Reads one request and answers it. Returns whether the connection stays open."""
+        # 1. Read the request.
+        request = None
+        try:
+            request = yield from stream.read(time.monotonic() + IDLE_TIMEOUT_S, MESSAGE_TIMEOUT_S)
+            if request is None:
+                return False
+        except ProtocolError as error:
+            reply = _refusal(error.status, error.reason)
+        except socket.timeout:
+            if not stream.parser.in_message:
+                return False
+            reply = _refusal(408, "the request took too long to arrive")
+        # 2. Carry it out.
+        self._running.add(stream)
+        if request:
+            try:
+                begun = self._begin(request, stream.received_at)
+                reply = begun if isinstance(begun, Reply) else (yield from begun)
+            except ProtocolError as error:
+                reply = text_reply(error.status, error.reason, **error.headers)
+            except Exception:
+                log.exception("the handler of %s %s failed", request.method, request.target)
+                reply = INTERNAL_ERROR
+        # 3. Send the reply.
+        if not request or not request.keep_alive or reply.status >= 400 or self._retiring:
+            reply = reply._replace(keep_alive=False)
+        rest = stream.write(encode_reply(reply))
+        if rest:
+            yield from stream.send(rest, time.monotonic() + MESSAGE_TIMEOUT_S)
+        self._end_call(stream)
+        # 4. The next request. If it has come already, others may have waited for longer.
+        if not reply.keep_alive:
+            yield from stream.finish()
+        elif stream.parser.in_message:
+            yield TURN
+        return reply.keep_alive
+
+    def _begin(self, request: Request, received_at: float) -> Reply | Program[Reply]:
+        if len(self._running) > self._max_calls:
+            return TOO_MANY_CALLS
+        return self._handler(request, received_at)
+
+    def _end_call(self, stream: Stream[Request]) -> None:
+        """Notes that a call, or a connection, has ended."""
+        self._running.discard(stream)
+        # Read without the lock: a thread that begins to wait later checks for itself first.
+        if self._waiting:
+            with self._changed:
+                self._changed.notify_all()
+
+
+def _refusal(status: int, reason: str) -> Reply:
+    log.info("refused a request: %d %s", status, reason)
+    return text_reply(status, reason)

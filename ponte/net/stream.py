@@ -1,0 +1,217 @@
+"""A stream: a socket with the parser of what arrives on it. And what a program is.
+
+What happens on a connection is written as a *program*: a generator that reads top-down like any
+other function. Where it must wait it yields a `Wait`: what it waits for, and until when. It goes on
+with True when that is ready, and with False when the deadline has passed:
+
+    if not (yield stream, READ, deadline):
+        raise socket.timeout("timed out")
+    data = stream.socket.recv(RECEIVE_BYTES)        # does not block: something is there
+
+A *driver* carries programs out. It alone knows how to wait: a thread waits for one thing
+(threads.py), a loop for thousands (loop.py). `yield from` calls another program. So a program never
+blocks, and does not know its driver.
+
+Every deadline is an absolute `time.monotonic()` value. A timeout for each single read would not do:
+a peer that sends one byte now and then would never run into it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import selectors
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Callable, Generator, Generic, Optional, TypeVar, Union
+
+from ponte.net.parser import M, Parser
+
+if TYPE_CHECKING:
+    from ponte.net.loop import Loop, Task
+
+# What a program waits for: a socket that can be read or written; a future that has a result; or
+# nothing but its time.
+READ, WRITE, DONE, NOTHING = selectors.EVENT_READ, selectors.EVENT_WRITE, 4, 0
+Wait = tuple[Optional[Union["Waitable", "Future[Any]"]], int, float]
+T = TypeVar("T")
+Program = Generator[Wait, Optional[bool], T]
+
+# A program that yields this lets other programs run before it goes on.
+TURN: Wait = (None, NOTHING, 0.0)
+# What a non-blocking socket raises when it cannot go on now. Those of TLS are OSErrors, too: so
+# catch these before OSError.
+WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+# How long a closing side waits for the other to close: a reset would destroy the last reply.
+LINGER_S = 0.5
+# At least 16 KiB, a whole record of TLS: a part that stays inside of OpenSSL wakes nobody.
+RECEIVE_BYTES = 64 * 1024
+
+
+def _watch(sock: socket.socket) -> Callable[[float], Sequence[object]]:
+    """A function that waits so many milliseconds for bytes, or the end of the stream.
+
+    Its result is true if something has come.
+    """
+    # Windows has no poll, but its select takes any socket.
+    if sys.platform == "win32":
+        return lambda timeout_ms: select.select([sock], [], [], timeout_ms / 1000)[0]
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return poll.poll
+
+
+class Waitable:
+    """A socket that programs wait for: a stream, or a socket that listens.
+
+    Threads: one at a time; `interrupt` may be called from any.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.socket = sock
+        # Waits so many milliseconds until it can be read; true if it can.
+        self.arrives = _watch(sock)
+        # Nobody uses it now: a pool keeps it. If anything comes, its end has come.
+        self.is_idle = False
+        # Used by loop.py alone: the loop, the events that it watches for, and the task that waits.
+        self.loop: Loop | None = None
+        self.watched = NOTHING
+        self.task: Task | None = None
+
+    def interrupt(self) -> None:
+        """Ends the stream in both directions, so that a program which waits for it goes on."""
+        # The peer may have closed it already. And not SSLSocket.shutdown: that one may be called
+        # only by the thread that uses the socket.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+    def replace(self, sock: socket.socket) -> None:
+        """Goes on with another socket object for the same connection: the one of TLS."""
+        if self.loop:
+            self.loop.forget(self)
+        self.socket = sock
+
+    def close(self) -> None:
+        self.is_idle = False
+        if self.loop:
+            self.loop.forget(self)
+        self.socket.close()
+
+
+class Stream(Waitable, Generic[M]):
+    """A connection: a socket, and the parser of the messages on it."""
+
+    def __init__(self, sock: socket.socket, parser: Parser[M]) -> None:
+        super().__init__(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.parser: Parser[M] = parser
+        # time.monotonic() when the last bytes came: the time at which a message was whole.
+        self.received_at = 0.0
+        # Set by a pool: since when it is idle.
+        self.idle_since = 0.0
+
+    def is_silent(self) -> bool:
+        """Whether nothing has arrived and the stream is open: else no request may be sent on it."""
+        return not self.arrives(0) and not self.parser.in_message
+
+    def read(self, deadline: float, message_s: float | None = None) -> Program[M | None]:
+        """The next message; None if the stream ended before a message began.
+
+        `deadline` is for the whole message. With `message_s` it is for the first byte only, and
+        the rest of the message then has `message_s` seconds. Raises ProtocolError, socket.timeout
+        at the deadline, or another OSError for a broken stream.
+        """
+        parser = self.parser
+        started = parser.in_message
+        if started and message_s is not None:
+            deadline = time.monotonic() + message_s
+        while True:
+            # 1. What has come may be a whole message.
+            if started:
+                message: M | None = parser.next_message()
+                if message is not None:
+                    return message
+                interim = parser.take_interim()
+                if interim:
+                    yield from self.send(interim, deadline)
+            # 2. If not, wait for more.
+            if not (yield self, READ, deadline):
+                raise socket.timeout("timed out")
+            try:
+                data = self.socket.recv(RECEIVE_BYTES)
+            except WOULD_BLOCK:
+                # The system reported bytes that are not there; poll(2) says that this can happen.
+                continue
+            if not data:
+                if started:
+                    raise ConnectionResetError("the stream ended in the middle of a message")
+                return None
+            # 3. The time of a message runs from its first byte.
+            self.received_at = time.monotonic()
+            if not started:
+                started = True
+                if message_s is not None:
+                    deadline = self.received_at + message_s
+            parser.feed(data)
+
+    def write(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Sends what the system takes at once, nearly always all. Returns the rest, for `send`.
+
+        Raises OSError; then the last byte was not sent.
+        """
+        try:
+            sent = self.socket.send(data)
+        except WOULD_BLOCK:
+            sent = 0
+        return memoryview(data)[sent:] if sent < len(data) else b""
+
+    def send(self, data: bytes | memoryview, deadline: float) -> Program[None]:
+        """Sends all of `data`. Raises OSError, socket.timeout at the deadline; then the last byte
+        was not sent.
+        """
+        rest = self.write(data)
+        while rest:
+            # The system's buffer is full: wait until the other side reads.
+            if not (yield self, WRITE, deadline):
+                raise socket.timeout("timed out")
+            rest = self.write(rest)
+
+    def finish(self) -> Program[None]:
+        """Closes in a way that lets the peer read the last reply; takes LINGER_S at most.
+
+        To close a socket with unread input would reset the connection, and destroy that reply.
+        """
+        # The peer may have closed or reset the connection already.
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+            deadline = time.monotonic() + LINGER_S
+            while (yield self, READ, deadline) and self.socket.recv(RECEIVE_BYTES):
+                pass
+        self.close()
+
+
+def listen(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """A bound socket that no other process can share; a TCP socket listens, too.
+
+    Raises OSError if the port is taken.
+    """
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
+    try:
+        # On Windows, SO_REUSEADDR would let a second process take over the port. On other systems
+        # it only allows to bind a port that old connections still hold in the state TIME_WAIT.
+        if sys.platform == "win32":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        elif kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        if kind == socket.SOCK_STREAM:
+            sock.listen(1024)
+    except OSError:
+        sock.close()
+        raise
+    return sock
