@@ -16,6 +16,7 @@ Not guaranteed: delivery. A beat may be lost, and so may its ack.
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import socket
@@ -35,6 +36,8 @@ from ponte.discovery.beats import (
     encode_beat,
 )
 from ponte.net.address import Address
+
+log = logging.getLogger("ponte.heartbeat")
 
 # Seconds between beats. Shorter allows shorter leases, and costs more datagrams.
 BEAT_S = 0.5
@@ -164,10 +167,12 @@ class Heartbeat:
     """
 
     def __init__(self, beat: Beat, registries: Sequence[Address], key: bytes = b"",
-                 on_superseded: Callable[[], None] = lambda: None) -> None:
+                 on_superseded: Callable[[], None] = lambda: None,
+                 is_serving: Callable[[], bool] = lambda: True) -> None:
         _check_own(beat, key)
         self._key = key
         self._on_superseded = on_superseded
+        self._is_serving = is_serving
         family, resolved = _resolve(registries)
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._changed = threading.Condition()
@@ -226,7 +231,15 @@ class Heartbeat:
 
     def _run(self) -> None:
         """The beat thread."""
+        served = True
         while not self._closed:
+            serves = self._is_serving()
+            if served and not serves:
+                log.error("%s: it cannot serve any more: its beats stop", self.beat.instance)
+            served = serves
+            if not serves:
+                time.sleep(RESEND_S)
+                continue
             self._send_due()
             self._receive()
             if self._schedule.superseded_by is not None:

@@ -24,7 +24,6 @@ import argparse
 import os
 import threading
 from collections.abc import Sequence
-from typing import Callable, Union
 
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
 from ponte.calls.balancing import POLICIES, Balancer
@@ -38,15 +37,15 @@ from ponte.net.address import Address, show
 from ponte.net.known_heads import cached
 from ponte.net.message import ProtocolError, Reply, Request, text_reply
 from ponte.net.pool import Pool
-from ponte.net.serving import ENGINES, Listener
+from ponte.net.serving import Listener
 from ponte.net.stream import Program
 from ponte.net.tls import Tls
 from ponte.process.keys import key_for_listening
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
+    add_engine,
     chosen_tls,
-    count,
     mistakes_in_one_line,
     options,
     seconds,
@@ -100,7 +99,8 @@ class Proxy:
         self.name = name or f"{SERVICE}-{self.address[1]}"
         beat = Beat(SERVICE, self.name, new_incarnation(), 0, *(advertise or self.address))
         try:
-            self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set)
+            self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set,
+                                        self._listener.is_serving)
         except (OSError, ValueError):
             self._listener.close()
             raise
@@ -171,6 +171,7 @@ class Proxy:
             return {"instance": self.name, "incarnation": self.incarnation,
                     "state": "draining" if self._draining else "up",
                     "connections": self._listener.connections,
+                    "engine_errors": self._listener.driver.errors,
                     "requests": dict(self._shared.counts), "services": services}
 
     def _refuse(self) -> None:
@@ -258,13 +259,7 @@ def main(arguments: Sequence[str]) -> int:
                      port=DEFAULT_PORT, beats=True)
     parser.add_argument("--balance", choices=sorted(POLICIES), default="round_robin",
                         help="which server a call asks first (default: %(default)s)")
-    parser.add_argument("--engine", choices=sorted(ENGINES), default="threads",
-                        help="a thread for each connection, or loops that serve many "
-                             "(default: %(default)s)")
-    parser.add_argument("--max-connections", type=count, metavar="N",
-                        help="more than these get a 503 (default: "
-                             + ", ".join(f"{engine.max_connections} with {name}"
-                                         for name, engine in ENGINES.items()) + ")")
+    add_engine(parser, "threads")
     parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for callers that do not say how long they wait "
                              "(default: %(default)s)")

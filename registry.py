@@ -20,23 +20,27 @@ All state is soft: a registry that restarts empty knows all servers after one be
 lease it answers that it is `warming`, and readers keep what they knew. Registries do not talk to
 each other: servers beat to all of them, and readers take the union of their answers.
 
-Threads: one for beats and expiry, and one for each connection of a reader. The beat thread never
-waits for a reader.
+Threads: one for beats and expiry, and those of the engine for readers (by default one, for all of
+them). The beat thread never waits for a reader.
 
 Not guaranteed: that an endpoint in the list is alive now. It was, at most a lease ago.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import selectors
 import socket
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
+from typing import Any
 from xmlrpc.client import Fault
 
 from ponte.discovery.beat_reader import BeatReader
@@ -54,15 +58,21 @@ from ponte.discovery.patient_clock import PatientClock
 from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, show
 from ponte.net.message import Reply, Request, text_reply
-from ponte.net.tls import Tls
 from ponte.net.serving import Listener
-from ponte.net.stream import listen
+from ponte.net.stream import DONE, Program, listen
+from ponte.net.tls import Tls
 from ponte.process.keys import key_for_listening, make_key
-from ponte.process.options import chosen_tls, mistakes_in_one_line, options, start_command
+from ponte.process.options import (
+    add_engine,
+    chosen_tls,
+    mistakes_in_one_line,
+    options,
+    start_command,
+)
 from ponte.process.pages import Json, page
-from ponte.process.running import begin, run
+from ponte.process.running import allow_open_files, begin, run
 from ponte.rpc.dispatcher import Dispatcher
-from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, xml_of
+from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, decode_call, xml_of
 
 log = logging.getLogger("ponte.registry")
 
@@ -89,26 +99,33 @@ class Registry:
     """Takes beats, and answers readers. A `with` block starts and closes it, on one thread.
 
     Parameters: `host` and `port` (0 = any) for UDP and TCP alike; `key` must have signed the beats;
-    `tls` for readers. Raises OSError if the port is taken.
+    `tls` for readers; `engine` and `max_connections`: see ponte/net/serving.py. Raises OSError if
+    the port is taken.
 
     Attribute: `address`, where it listens.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: bytes = b"",
-                 tls: Tls | None = None) -> None:
+                 tls: Tls | None = None, engine: str = "events",
+                 max_connections: int | None = None) -> None:
         self._key = key
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot],
                                       WrittenViews().encode)
-        self._listener, self._socket = _listen_on_both(host, port, self._handle, tls)
+        # A long poll only waits, so there is no other limit than that of connections.
+        self._listener, self._socket = _listen_on_both(host, port, lambda port: Listener(
+            host, port, self._handle, engine=engine, max_connections=max_connections,
+            max_calls=sys.maxsize, tls=tls))
         self.address = self._listener.address
         # Used by the beat thread alone. /status only reads the counts: datagrams by what became of
         # them, and the lateness of the clock.
         self._reader = BeatReader(key)
         self._clock = PatientClock(time.monotonic())
         self._counts: Counter[str] = Counter()
-        self._changed = threading.Condition()
-        # Guarded by self._changed. Its first index is a random one, so that a reader which followed
-        # an earlier life of this registry sees a difference.
+        self._lock = threading.Lock()
+        # Guarded by self._lock: the long polls that wait, with the service and the index that each
+        # of them knows; and the table. Its first index is a random one, so that a reader which
+        # followed an earlier life of this registry sees a difference.
+        self._polls: dict[Future[None], tuple[str, int]] = {}
         self._table = LeaseTable(secrets.token_hex(8), 0.0, index=1 + secrets.randbelow(2 ** 24))
         # Set once, read without the lock.
         self._closed = False
@@ -130,8 +147,8 @@ class Registry:
         """Stops at once: all state is soft, there is nothing to save."""
         self._closed = True
         # Ends the long polls.
-        with self._changed:
-            self._changed.notify_all()
+        with self._lock:
+            self._wake_readers()
         if self._thread.is_alive():
             self._thread.join()
         self._listener.close(grace_s=0.5)
@@ -142,27 +159,21 @@ class Registry:
     def lookup(self, service: str) -> LookupResult:
         """The endpoints of a service, "*" for all: index, epoch, warming, endpoints and left."""
         _expect_service(service)
-        with self._changed:
+        with self._lock:
             return self._table.lookup(service)
 
     def watch(self, service: str, index: int, wait_s: float, form: str = STRUCT) -> LookupResult:
-        """The same as lookup, as soon as its index is not `index`, or after `wait_s` seconds.
+        """The same as lookup. `_poll` has waited until its index is not `index`, or for `wait_s`.
 
         `form` is "struct", or "json": one text.
         """
-        _expect_service(service)
-        _expect(type(index) is int, "index must be an integer")
-        _expect(type(wait_s) in (int, float) and 0 <= wait_s <= MAX_WAIT_S,
-                f"wait_s must be within 0 and {MAX_WAIT_S}")
-        _expect(form in FORMS, f"form must be one of {FORMS}")
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._closed or self._table.index_of(service) != index, wait_s)
+        _check_watch(service, index, wait_s, form)
+        with self._lock:
             return replace(self._table.lookup(service), form=form)
 
     def services(self) -> list[str]:
         """The names of the services that have an endpoint."""
-        with self._changed:
+        with self._lock:
             return self._table.services()
 
     def snapshot(self) -> LookupResult:
@@ -209,7 +220,7 @@ class Registry:
             except BadDatagram as error:
                 self._counts[error.reason] += 1
         # 2. Apply them, under one lock.
-        with self._changed:
+        with self._lock:
             answers = [self._apply(beat, now) for beat, _, _ in beats]
             events = self._take_events()
         # 3. Log and answer, outside of the lock.
@@ -220,7 +231,7 @@ class Registry:
                 self._answer(encode_answer(answer, self._key), length, sender)
 
     def _apply(self, beat: Beat, now: float) -> Answer:
-        """What the table makes of a beat. Caller holds self._changed."""
+        """What the table makes of a beat. Caller holds self._lock."""
         verdict = self._table.apply(beat, now)
         newest = beat.incarnation
         if verdict is Verdict.SUPERSEDED:
@@ -240,25 +251,33 @@ class Registry:
             self._counts["answer not sent"] += 1
 
     def _expire(self, now: float) -> None:
-        with self._changed:
+        with self._lock:
             index = self._table.index
             self._table.expire(now)
             # The end of warming moves the index, without an event.
             if self._table.index != index:
-                self._changed.notify_all()
+                self._wake_readers()
             events = self._take_events()
         _log_events(events)
 
     def _take_events(self) -> list[Event]:
-        """The table's new events; wakes the readers for them. Caller holds self._changed."""
+        """The table's new events; wakes the readers for them. Caller holds self._lock."""
         events, self._table.events = self._table.events, []
         if events:
-            self._changed.notify_all()
+            self._wake_readers()
         return events
 
-    # Requests: the threads of the listener.
+    def _wake_readers(self) -> None:
+        """Ends the long polls whose view has changed, or all. Caller holds self._lock."""
+        changed = [poll for poll, (service, index) in self._polls.items()
+                   if self._closed or self._table.index_of(service) != index]
+        for poll in changed:
+            del self._polls[poll]
+            poll.set_result(None)
 
-    def _handle(self, request: Request, received_at: float) -> Reply:
+    # Requests: everything below runs where the engine carries out programs.
+
+    def _handle(self, request: Request, received_at: float) -> Reply | Program[Reply]:
         found = page(request, "registry", self.status)
         if found:
             return found
@@ -266,25 +285,49 @@ class Registry:
             return text_reply(404, f"nothing here: POST {PATH}, or GET /health, /status, /metrics")
         if request.method != "POST":
             return text_reply(405, f"{PATH} takes XML-RPC by POST", Allow="POST")
-        result = self._dispatcher.dispatch(xml_of(request))
-        return Reply(200, {"Content-Type": CONTENT_TYPE}, result)
+        method, answer = self._dispatcher.prepare(xml_of(request))
+        if method == "watch":
+            return self._poll(xml_of(request), answer)
+        return Reply(200, {"Content-Type": CONTENT_TYPE}, answer())
+
+    def _poll(self, xml: bytes, answer: Callable[[], bytes]) -> Program[Reply]:
+        """A program: waits as a call of `watch` says, and answers."""
+        _, params = decode_call(xml)
+        # 1. Parameters that are wrong get their fault at once.
+        with contextlib.suppress(Fault, TypeError):
+            _check_watch(*params)
+            service, index, wait_s = params[:3]
+            # 2. Wait for a change. The beat thread may make it at any time: so look under the lock.
+            deadline = time.monotonic() + wait_s
+            poll: Future[None] = Future()
+            with self._lock:
+                if not self._closed and self._table.index_of(service) == index:
+                    self._polls[poll] = service, index
+                else:
+                    deadline = 0.0
+            yield poll, DONE, deadline
+            with self._lock:
+                self._polls.pop(poll, None)
+        # 3. Answer.
+        return Reply(200, {"Content-Type": CONTENT_TYPE}, answer())
 
     def status(self) -> dict[str, Json]:
         """What /status shows: the table, and the datagrams by what became of them."""
-        with self._changed:
+        with self._lock:
             found = self._table.lookup(ALL)
         endpoints: list[Json] = [endpoint.to_struct() for endpoint in sorted(found.endpoints)]
         return {"epoch": found.epoch, "index": found.index, "leases": len(self._table),
                 "connections": self._listener.connections,
+                "engine_errors": self._listener.driver.errors,
                 "lateness_s": round(self._clock.lateness, 3),
                 "datagrams": dict(self._counts), "endpoints": endpoints}
 
 
-def _listen_on_both(host: str, port: int, handle: Callable[[Request, float], Reply],
-                    tls: Tls | None) -> tuple[Listener, socket.socket]:
+def _listen_on_both(host: str, port: int,
+                    listen_at: Callable[[int], Listener]) -> tuple[Listener, socket.socket]:
     """A listener and a UDP socket on the same port; with port 0, on any that is free for both."""
     for tries_left in range(9, -1, -1):
-        listener = Listener(host, port, handle, tls=tls)
+        listener = listen_at(port)
         try:
             udp = listen(host, listener.address[1], socket.SOCK_DGRAM)
         except OSError:
@@ -305,6 +348,14 @@ def _log_events(events: list[Event]) -> None:
                  show(endpoint.address))
 
 
+def _check_watch(service: object, index: object, wait_s: Any, form: object = STRUCT) -> None:
+    _expect_service(service)
+    _expect(type(index) is int, "index must be an integer")
+    _expect(type(wait_s) in (int, float) and 0 <= wait_s <= MAX_WAIT_S,
+            f"wait_s must be within 0 and {MAX_WAIT_S}")
+    _expect(form in FORMS, f"form must be one of {FORMS}")
+
+
 def _expect_service(service: object) -> None:
     # No service has a longer name; and its empty view would be kept under this name.
     _expect(isinstance(service, str) and len(service) <= MAX_NAME,
@@ -321,6 +372,7 @@ def _expect(holds: bool, otherwise: str) -> None:
 def main(arguments: Sequence[str]) -> None:
     parser = options("The registry of Ponte: takes heartbeats, and knows who is alive.",
                      port=DEFAULT_PORT)
+    add_engine(parser, "events")
     parser.add_argument("--make-key", metavar="FILE", help="write a new key to FILE, and end")
     chosen = parser.parse_args(arguments)
     if chosen.make_key is not None:
@@ -330,9 +382,11 @@ def main(arguments: Sequence[str]) -> None:
               f"next: {start_command('registry')} --key-file {chosen.make_key}")
         return
     stop = begin(chosen)
+    allow_open_files()
     with mistakes_in_one_line(chosen):
         registry = Registry(chosen.host, chosen.port, key=key_for_listening(chosen),
-                            tls=chosen_tls(chosen))
+                            tls=chosen_tls(chosen), engine=chosen.engine,
+                            max_connections=chosen.max_connections)
     with registry:
         print(f"registry: listening on {show(registry.address)} (UDP beats, TCP lookups) "
               "- stop with Ctrl-C", flush=True)

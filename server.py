@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import argparse
 import contextvars
+import logging
 import math
 import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from typing import Callable
 
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
 from ponte.calls.hop import MAX_TIMEOUT_S, CallHeaders, call_id_of
@@ -29,18 +32,20 @@ from ponte.discovery.beats import Beat, check_name
 from ponte.net.address import Address, show
 from ponte.net.known_heads import cached
 from ponte.net.message import ProtocolError, Reply, Request, text_reply
-from ponte.net.tls import Tls
 from ponte.net.serving import Listener
+from ponte.net.stream import DONE, Program, result_of
+from ponte.net.tls import Tls
 from ponte.process.keys import key_for_listening
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
+    add_engine,
     chosen_tls,
     mistakes_in_one_line,
     options,
 )
 from ponte.process.pages import Json, page
-from ponte.process.running import begin, run, serve
+from ponte.process.running import allow_open_files, begin, run, serve
 from ponte.process.services import load_functions
 from ponte.process.stopping import Stop, drain, grace
 from ponte.rpc.dispatcher import Dispatcher, Function, idempotent
@@ -48,8 +53,12 @@ from ponte.rpc.marshal import CONTENT_TYPE, xml_of
 
 __all__ = ["Server", "current_instance", "idempotent"]
 
+log = logging.getLogger("ponte.server")
+
 # Calls that run at the same time. More would only make each of them slower.
 MAX_CALLS = 128
+# The text of a longer call is not read on the thread of a loop: other callers would have to wait.
+LONG_BYTES = 64 * 1024
 
 _instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
 
@@ -60,11 +69,14 @@ def current_instance() -> str:
 
 
 class _Execution:
-    """One run of a call, for whose reply its repeats wait. Guarded by the server's lock."""
+    """One run of a call that is remembered. Guarded by the server's lock."""
 
-    def __init__(self) -> None:
-        # None while the call runs.
-        self.reply: Reply | None = None
+    def __init__(self, call_id: str, timeout_s: float) -> None:
+        self.call_id = call_id
+        # Of the attempt that runs it.
+        self.timeout_s = timeout_s
+        # Made by the first repeat that waits for its reply.
+        self.reply: Future[Reply] | None = None
 
 
 class Server:
@@ -85,7 +97,8 @@ class Server:
                  host: str = "127.0.0.1", port: int = 0,
                  registries: Sequence[Address] = DEFAULT_REGISTRIES, name: str | None = None,
                  key: bytes = b"", advertise: Address | None = None, tls: Tls | None = None,
-                 allow_multicall: bool = False) -> None:
+                 allow_multicall: bool = False, engine: str = "events",
+                 max_connections: int | None = None) -> None:
         self.service = check_name(service)
         # Before a port is taken.
         check_name(name or service)
@@ -94,15 +107,14 @@ class Server:
         self._targets = frozenset((f"/{service}", "/", "/RPC2"))
         self._dispatcher = Dispatcher(functions, multicall=allow_multicall)
         self._registries, self._key, self._advertise = registries, key, advertise
-        self._listener = Listener(host, port, self._handle, tls=tls)
+        self._listener = Listener(host, port, self._handle, engine=engine,
+                                  max_connections=max_connections, tls=tls)
         self.address = self._listener.address
         self.name = name or f"{service}-{self.address[1]}"
         # None until `start`.
         self._heartbeat: Heartbeat | None = None
         self._incarnation = new_incarnation()
         self._lock = threading.Lock()
-        # Notified when an execution has ended.
-        self._ended = threading.Condition(self._lock)
         # Guarded by self._lock: the replies of calls that have ended; the executions of those that
         # run, by call id; how many calls run, with a call id or not; what /status counts.
         self._memory: CallMemory[Reply] = CallMemory()
@@ -138,7 +150,8 @@ class Server:
         host, port = self._advertise or self.address
         beat = Beat(self.service, self.name, self._incarnation, 0, host, port,
                     idempotent=self._dispatcher.idempotent)
-        self._heartbeat = Heartbeat(beat, self._registries, self._key, self.superseded.set)
+        self._heartbeat = Heartbeat(beat, self._registries, self._key, self.superseded.set,
+                                    self._listener.is_serving)
         self._listener.start()
         self._heartbeat.start(FIRST_ACK_S)
 
@@ -183,89 +196,80 @@ class Server:
             return {"service": self.service, "instance": self.name,
                     "incarnation": self.incarnation,
                     "state": "draining" if self._draining else "up", "running": self._running,
-                    "connections": self._listener.connections, "remembered": len(self._memory),
+                    "connections": self._listener.connections,
+                    "engine_errors": self._listener.driver.errors,
+                    "remembered": len(self._memory),
                     "beats_acked": self._heartbeat.acks if self._heartbeat else 0,
                     "requests": dict(self._counts)}
 
-    # Requests: everything below runs on the threads of the listener.
+    # Requests: everything below runs where the engine carries out programs.
 
-    def _handle(self, request: Request, received_at: float) -> Reply:
+    def _handle(self, request: Request, received_at: float) -> Reply | Program[Reply]:
         """The reply to a request that was complete at `received_at` (monotonic)."""
         if request.method != "POST" or request.target not in self._targets:
             return page(request, "server", self.status) or self._refusal(request)
-        reply = self._call(request, xml_of(request), received_at)
-        reply.headers["Served-By"] = f"{self.name}; incarnation={self.incarnation}"
-        return reply
+        return self._call(request, xml_of(request), received_at)
 
     def _refusal(self, request: Request) -> Reply:
         if request.target not in self._targets:
             return text_reply(404, f"this server has one service: POST /{self.service}")
         return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
 
-    def _call(self, request: Request, xml: bytes, received_at: float) -> Reply:
+    def _call(self, request: Request, xml: bytes, received_at: float) -> Reply | Program[Reply]:
         """The reply to an attempt of a call."""
         # 1. A repeat is for one incarnation: only it remembers the call.
         call, call_id = cached(CallHeaders.parse, request.headers), call_id_of(request)
         if call.repeat_for is not None and call.repeat_for != str(self.incarnation):
             raise ProtocolError(412, "this is another incarnation "
                                      "than the repeat is for")
-        # 2. An idempotent call, or one without a call id, is not remembered.
         expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
-        if call_id is None or call.idempotent:
-            with self._lock:
-                why_not = self._admit(expires_at)
-            return _not_executed(why_not) if why_not else self._execute(xml)
-        # 3. Any other call runs once.
-        return self._call_once(xml, call_id, call, expires_at)
-
-    def _call_once(self, xml: bytes, call_id: str, call: CallHeaders, expires_at: float) -> Reply:
-        """Runs a call that was not here before. A repeat gets the reply of the first run."""
-        execution = _Execution()
+        # 2. An idempotent call, or one without a call id, is not remembered. Any other call runs
+        #    once: if it has run, or is running, its first run has the reply.
+        execution = earlier = None
+        if call_id is not None and not call.idempotent:
+            execution = _Execution(call_id, call.timeout_s or 0.0)
         with self._lock:
-            # 1. If it has run, or is running, its first run has the reply.
-            earlier = self._earlier_reply(call_id, call.repeat_for is not None, expires_at)
-            if earlier is not None:
-                return earlier
-            # 2. If not, it may run, or it is refused.
-            why_not = self._admit(expires_at)
-            # 3. From now on a repeat finds it.
-            if not why_not:
-                self._executions[call_id] = execution
+            if execution:
+                earlier = self._earlier_reply(execution.call_id, call.repeat_for is not None)
+            # 3. If not, it may run, or it is refused.
+            why_not = "" if earlier else self._admit(expires_at)
+            # 4. From now on a repeat finds it.
+            if execution and not earlier and not why_not:
+                self._executions[execution.call_id] = execution
+        if earlier:
+            return earlier if isinstance(earlier, Reply) else self._join(earlier, expires_at)
         if why_not:
-            return _not_executed(why_not)
-        reply = self._execute(xml)
-        # 4. From now on a repeat finds its reply. Those that wait for it get it.
-        with self._lock:
-            execution.reply = reply
-            del self._executions[call_id]
-            self._memory.keep(call_id, reply, time.monotonic(), timeout_s=call.timeout_s or 0.0,
-                              size_bytes=len(reply.body))
-            self._ended.notify_all()
-        return reply
+            return self._not_executed(why_not)
+        return self._run(xml, execution)
 
-    def _earlier_reply(self, call_id: str, repeat: bool, expires_at: float) -> Reply | None:
-        """The reply of a call's first run; None for a new call. Caller holds self._lock.
+    def _earlier_reply(self, call_id: str, repeat: bool) -> Reply | Future[Reply] | None:
+        """The reply of a call's first run, or a future of it; None for a new call.
 
-        Blocks while the first run goes on, until `expires_at` at most. Raises ProtocolError 412 for
-        a repeat whose call may have been forgotten.
+        Caller holds self._lock. Raises ProtocolError 412 for a repeat whose call may have been
+        forgotten.
         """
-        now = time.monotonic()
-        # 1. It is running: wait.
+        # 1. It is running.
         execution = self._executions.get(call_id)
         if execution is not None:
             self._counts["repeats"] += 1
-            self._ended.wait_for(lambda: execution.reply is not None,
-                                 min(expires_at - now, MAX_TIMEOUT_S))
-            return execution.reply or text_reply(504, "the first attempt of this call "
-                                                      "is still running")
+            execution.reply = execution.reply or Future()
+            return execution.reply
         # 2. It has run: the same reply.
         try:
-            reply = self._memory.recall(call_id, now, repeat=repeat)
+            reply = self._memory.recall(call_id, time.monotonic(), repeat=repeat)
         except Forgotten:
             raise ProtocolError(412, "whether this call has run is not remembered: "
                                      "too many came since") from None
         self._counts["repeats"] += reply is not None
         return reply
+
+    def _join(self, reply: Future[Reply], expires_at: float) -> Program[Reply]:
+        """A program: waits for the first run of a call, until `expires_at` at most."""
+        longest = time.monotonic() + MAX_TIMEOUT_S
+        if (yield reply, DONE, min(expires_at, longest)):
+            return reply.result()
+        return text_reply(504, "the first attempt of this call is still running",
+                          Served_By=self._served_by)
 
     def _admit(self, expires_at: float) -> str:
         """Counts a call that may run and returns ""; else returns why it must not run.
@@ -288,22 +292,53 @@ class Server:
         self._counts["refused"] += 1
         return why_not
 
-    def _execute(self, xml: bytes) -> Reply:
-        """Runs an admitted call. A function that raises makes a fault, which is a reply too."""
+    def _run(self, xml: bytes, execution: _Execution | None) -> Reply | Program[Reply]:
+        """Runs an admitted call: at once, or on another thread where the engine says so."""
+        # A long text is read on that thread, too.
+        name, run = ("", lambda: self._dispatcher.dispatch(xml)) if len(xml) > LONG_BYTES \
+            else self._dispatcher.prepare(xml)
         try:
-            _instance.set(self.name)
-            return Reply(200, {"Content-Type": CONTENT_TYPE}, self._dispatcher.dispatch(xml))
-        finally:
-            with self._lock:
-                self._running -= 1
+            done = self._listener.driver.call(name, lambda: self._execute(run, execution))
+        except RuntimeError as error:
+            self._end(execution, None)
+            return self._not_executed(f"the system gives no thread: {error}")
+        return done if isinstance(done, Reply) else result_of(done)
+
+    def _execute(self, run: Callable[[], bytes], execution: _Execution | None) -> Reply:
+        """Runs a call, on any thread. A function that raises makes a fault, which is a reply too.
+        """
+        _instance.set(self.name)
+        try:
+            reply = Reply(200, {"Content-Type": CONTENT_TYPE, "Served-By": self._served_by}, run())
+        except BaseException:
+            log.exception("a call failed outside of its function")
+            reply = text_reply(500, "internal error", Served_By=self._served_by)
+        self._end(execution, reply)
+        return reply
+
+    def _end(self, execution: _Execution | None, reply: Reply | None) -> None:
+        """Notes that a call has ended; without a reply, it was not run."""
+        with self._lock:
+            self._running -= 1
+            if execution:
+                # From now on a repeat finds its reply. Those that wait for it get it.
+                del self._executions[execution.call_id]
+                if reply:
+                    self._memory.keep(execution.call_id, reply, time.monotonic(),
+                                      timeout_s=execution.timeout_s, size_bytes=len(reply.body))
+        if execution and execution.reply:
+            execution.reply.set_result(reply or self._not_executed("the system gives no thread"))
 
     def _refuse(self) -> None:
         with self._lock:
             self._draining = True
 
+    def _not_executed(self, why: str) -> Reply:
+        return text_reply(503, f"not executed: {why}", Not_Executed="1", Served_By=self._served_by)
 
-def _not_executed(why: str) -> Reply:
-    return text_reply(503, f"not executed: {why}", Not_Executed="1")
+    @property
+    def _served_by(self) -> str:
+        return f"{self.name}; incarnation={self.incarnation}"
 
 
 # ---- the process ---------------------------------------------------------------------------------
@@ -316,7 +351,8 @@ def start_server(chosen: argparse.Namespace) -> Server:
         server = Server(service, functions, host=chosen.host, port=chosen.port,
                         registries=chosen.registry, name=chosen.name,
                         key=key_for_listening(chosen), advertise=chosen.advertise,
-                        tls=chosen_tls(chosen), allow_multicall=chosen.allow_multicall)
+                        tls=chosen_tls(chosen), allow_multicall=chosen.allow_multicall,
+                        engine=chosen.engine, max_connections=chosen.max_connections)
         server.start()
     return server
 
@@ -326,12 +362,14 @@ def main(arguments: Sequence[str]) -> int:
     # All cores: what the functions do outside of the interpreter may use them.
     parser = options("A server of Ponte: serves the functions of a file.", port=0, beats=True,
                      cores="all")
+    add_engine(parser, "events")
     parser.add_argument("file", help="a file of plain functions, such as services/greeter.py")
     parser.add_argument("--allow-multicall", action="store_true",
                         help="serve system.multicall: several calls in one, with one outcome for "
                              "all of them")
     chosen = parser.parse_args(arguments)
     stop = begin(chosen)
+    allow_open_files()
     server = start_server(chosen)
     scheme = "https" if chosen.tls_cert else "http"
     banner = f"serving {server.service} at {scheme}://{show(server.address)}/{server.service}"

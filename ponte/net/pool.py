@@ -155,7 +155,7 @@ class Pool:
         idle = self._idle.get(address)
         if idle is None:
             idle = self._idle.setdefault(address, deque())
-        if len(idle) >= POOL_PER_ADDRESS or (POOL_SIZE < math.inf and self._size() >= POOL_SIZE):
+        if len(idle) >= POOL_PER_ADDRESS or (math.inf > POOL_SIZE and self._size() >= POOL_SIZE):
             stream.close()
             return
         stream.idle_since = time.monotonic()

@@ -104,7 +104,12 @@ class Listener:
         return len(self._open)
 
     def start(self) -> None:
+        """Serves from now on, on threads of the driver."""
         self.driver.start(self._accept())
+
+    def is_serving(self) -> bool:
+        """Whether callers are served: False when the driver is stuck, or has died."""
+        return self.driver.is_alive()
 
     def retire(self) -> None:
         """From now on each connection is closed after its next reply: never between two calls."""

@@ -19,15 +19,16 @@ a peer that sends one byte now and then would never run into it.
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import selectors
 import socket
 import ssl
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Callable, Generator, Generic, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, TypeVar, Union
 
 from ponte.net.parser import M, Parser
 
@@ -193,6 +194,12 @@ class Stream(Waitable, Generic[M]):
             while (yield self, READ, deadline) and self.socket.recv(RECEIVE_BYTES):
                 pass
         self.close()
+
+
+def result_of(future: Future[T]) -> Program[T]:
+    """A program: waits for a future, and returns its result, or raises its exception."""
+    yield future, DONE, math.inf
+    return future.result()
 
 
 def listen(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:

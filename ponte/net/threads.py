@@ -72,6 +72,8 @@ class Threads:
     """The driver of a listener: each program that is spawned has a thread of its own.
 
     Threads: all methods may be called from any.
+
+    Attributes: `errors`, how many programs have failed.
     """
 
     # Connections of callers. With more threads, memory and the time for switching between them
@@ -81,16 +83,25 @@ class Threads:
     def __init__(self) -> None:
         # The thread of the first program: the one that accepts connections.
         self._first: threading.Thread | None = None
+        self.errors = 0
 
     def start(self, program: Program[None]) -> None:
         """Carries out the first program, which lives as long as the driver."""
-        self._first = threading.Thread(target=wait_for, args=(program,), name="ponte-accept",
+        self._first = threading.Thread(target=self._run, args=(program,), name="ponte-accept",
                                        daemon=True)
         self._first.start()
 
     def spawn(self, program: Program[None]) -> None:
         """Carries out one more program. Raises RuntimeError if the system gives no more threads."""
-        threading.Thread(target=wait_for, args=(program,), name="ponte-connection", daemon=True).start()
+        threading.Thread(target=self._run, args=(program,), name="ponte-connection",
+                         daemon=True).start()
+
+    def _run(self, program: Program[None]) -> None:
+        try:
+            wait_for(program)
+        except Exception:
+            self.errors += 1
+            log.exception("a program failed")
 
     def post(self, job: Callable[[], None]) -> None:
         """Runs `job` where it may use the streams that no program uses now: at once, here."""

@@ -16,9 +16,9 @@ TLS: only processes with a certificate can call.
 A proxy without `ca` accepts the authorities of the system (the variable SSL_CERT_FILE names
 others). Heartbeats are UDP, without TLS: they are signed with a key (ponte/process/keys.py).
 
-A failed handshake is a failed connect. Rule R holds with TLS, too: the other side can read a record only when it is whole.
-If a send raises, the last byte of the last record was not given to the system, so the last byte of
-the request was not sent.
+A failed handshake is a failed connect. Rule R holds with TLS, too: the other side can read a record
+only when it is whole. If a send raises, the last byte of the last record was not given to the
+system, so the last byte of the request was not sent.
 
 Not offered: TLS 1.0 and 1.1, tickets to resume sessions, revocation lists.
 """

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from ponte.net.address import Address, show
+from ponte.net.serving import ENGINES
 from ponte.net.tls import Tls
 
 EXIT_USAGE = 2
@@ -77,6 +78,16 @@ def options(description: str, *, port: int | None = None, beats: bool = False,
                         help="the authority that must have signed the certificates of the others")
     parser.add_argument("--verbose", action="store_true", help="log every call")
     return parser
+
+
+def add_engine(parser: argparse.ArgumentParser, default: str) -> None:
+    """Adds the options of a process that serves callers: --engine and --max-connections."""
+    parser.add_argument("--engine", choices=sorted(ENGINES), default=default,
+                        help="a thread for each connection, or one loop that serves all "
+                             "(default: %(default)s)")
+    limits = ", ".join(f"{engine.max_connections} with {name}" for name, engine in ENGINES.items())
+    parser.add_argument("--max-connections", type=count, metavar="N",
+                        help=f"more than these get a 503 (default: {limits})")
 
 
 # ---- the types of options: text in, value out, or an error that argparse shows -------------------

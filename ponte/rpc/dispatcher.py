@@ -119,8 +119,23 @@ class Dispatcher:
 
         Blocks as long as the function does. Never raises: whatever goes wrong becomes a fault.
         """
+        _, run = self.prepare(body)
+        return run()
+
+    def prepare(self, body: bytes) -> tuple[str, Callable[[], bytes]]:
+        """The name of the method that `body` calls, and a function that runs the call.
+
+        The function is as `dispatch`. The name is empty where there is no such method.
+        """
         try:
             name, params = decode_call(body)
+        except Fault as error:
+            fault = encode_fault(error)
+            return "", lambda: fault
+        return (name if name in self._methods else ""), lambda: self._answer(name, params)
+
+    def _answer(self, name: str, params: tuple[Any, ...]) -> bytes:
+        try:
             return self._encode(name, self._run(name, params))
         except Fault as fault:
             return encode_fault(fault)
