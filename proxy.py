@@ -217,8 +217,8 @@ class Proxy:
         # 3. A caller that sends no call id gets one, for this hop.
         call_id = call_id_of(request) or os.urandom(16).hex()
         timeout_s = self._timeout_s if headers.timeout_s is None else headers.timeout_s
-        call = RelayedCall.begin(self._shared, service, request, headers=headers,
-                                 call_id=call_id, received_at=received_at, timeout_s=timeout_s)
+        call = RelayedCall(self._shared, service, request, headers=headers, call_id=call_id,
+                           received_at=received_at, timeout_s=timeout_s)
         return call.carry_out(self._pool)
 
     def _refusal(self, request: Request, service: str) -> Reply | None:

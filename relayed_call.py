@@ -79,39 +79,35 @@ class SharedState:
 
 
 class RelayedCall:
-    """One call of one caller. Use `begin` to make one."""
+    """One call of one caller, as it goes through a proxy.
 
-    def __init__(self, shared: SharedState, request: Request, call_id: str, call: Call,
-                 route: Route | None) -> None:
+    Parameters: `service` that is called by `request`, whose `headers` and `call_id` were read; it
+    was complete at `received_at` (monotonic), and the call ends `timeout_s` seconds later at the
+    latest.
+
+    Raises ProtocolError 412 for a repeat of a call whose route may have been forgotten.
+    """
+
+    def __init__(self, shared: SharedState, service: str, request: Request, *,
+                 headers: CallHeaders, call_id: str, received_at: float,
+                 timeout_s: float) -> None:
         self._shared = shared
         self._request = request
         self._call_id = call_id
-        # Guarded by the lock, as is the route, which is None for an idempotent call.
-        self._call = call
-        self._route = route
-        # The number of the latest attempt, and what came of it.
-        self._number = 0
+        # What came of the latest attempt, and its number.
         self._last = NOT_TRIED
-
-    @classmethod
-    def begin(cls, shared: SharedState, service: str, request: Request, *,
-              headers: CallHeaders, call_id: str, received_at: float,
-              timeout_s: float) -> RelayedCall:
-        """The call that a request is an attempt of.
-
-        Parameters: `headers` and `call_id` of the request; it was complete at `received_at`
-        (monotonic), and the call ends `timeout_s` seconds later at the latest.
-
-        Raises ProtocolError 412 for a repeat of a call whose route may have been forgotten.
-        """
+        self._number = 0
+        # Guarded by the lock: the route, which is None for an idempotent call, and the call.
+        self._route = None
         with shared.lock:
             shared.counts["calls"] += 1
-            route = None
+            asked = None
             if not headers.idempotent:
-                route = cls._new_route(shared, call_id, headers.repeat_for is not None, timeout_s)
-            call = Call(shared.balancers[service], headers.idempotent, received_at + timeout_s,
-                        first_number=headers.attempt, asked=route.endpoint if route else None)
-        return cls(shared, request, call_id, call, route)
+                repeat = headers.repeat_for is not None
+                self._route = self._new_route(shared, call_id, repeat, timeout_s)
+                asked = self._route.endpoint
+            self._call = Call(shared.balancers[service], headers.idempotent,
+                              received_at + timeout_s, first_number=headers.attempt, asked=asked)
 
     @staticmethod
     def _new_route(shared: SharedState, call_id: str, repeat: bool, timeout_s: float) -> Route:
@@ -139,27 +135,30 @@ class RelayedCall:
             attempt, message = order
             result = yield from exchange(pool, attempt, message, now)
             self.settle(result, time.monotonic())
+            if result.outcome is Outcome.ANSWERED:
+                return self.reply
 
     def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
         """The next attempt and its request; None if there is none, and `reply` may be read.
 
         `now` is a monotonic time in seconds. Does not block.
         """
-        # 1. A reply has come: the end, without a look at what is shared.
-        if self._last.outcome is Outcome.ANSWERED:
-            return None
-        # 2. Rule R decides; a call that a repeat has taken over makes no further attempt.
+        # 1. Rule R decides; a call that a repeat has taken over makes no further attempt.
         route = self._route
         with self._shared.lock:
             attempt = None if route and route.taken_over else self._call.next_attempt(now)
-            # 3. The route is known before the request leaves: a repeat may come at once.
+            # 2. The route is known before the request leaves: a repeat may come at once.
             if route and attempt:
                 route.endpoint = attempt.endpoint
         if attempt is None:
             return None
         self._number = attempt.number
+        # 3. The request: the caller's end-to-end headers, and those of our hop.
+        method, target, headers, body, _, _ = self._request
+        via = f"{headers['via']}, {self._shared.via}" if "via" in headers else self._shared.via
         ours = attempt_lines(attempt, self._call_id, idempotent=route is None)
-        return attempt, self._request_with(ours)
+        lines = f"{cached(_lines_to_pass_on, headers)}{ours}Via: {via}\r\n"
+        return attempt, write_request(method, target, lines, body)
 
     def settle(self, result: Result, now: float) -> None:
         """Records the result of the latest attempt, at `now` (monotonic). Does not block."""
@@ -177,17 +176,16 @@ class RelayedCall:
     def reply(self) -> Reply:
         """The reply to the caller: the server's, or one that reports the outcome. Read it once."""
         came = self._last.reply
-        answered = came if self._last.outcome is Outcome.ANSWERED else None
-        reply = self._passed_on(answered) if answered else self._given_up()
-        if "served-by" not in reply.headers:
+        if came is None or self._last.outcome is not Outcome.ANSWERED:
+            reply = self._given_up()
             reply.headers["Served-By"] = self._shared.served_by()
-        return reply
-
-    def _passed_on(self, reply: Reply) -> Reply:
-        """The server's reply, with the headers of our hop."""
-        headers = {**cached(_end_to_end, reply.headers), "via": self._shared.via,
-                   "call-attempt": str(self._number)}
-        return Reply(reply.status, headers, reply.body)
+            return reply
+        # The server's headers, and those of our hop.
+        lines = (f"{cached(_lines_to_pass_back, came.headers)}Via: {self._shared.via}\r\n"
+                 f"Call-Attempt: {self._number}\r\n")
+        if "served-by" not in came.headers:
+            lines += f"Served-By: {self._shared.served_by()}\r\n"
+        return Reply(came.status, {}, came.body, True, lines)
 
     def _given_up(self) -> Reply:
         """The reply to a call that no server has answered."""
@@ -199,15 +197,6 @@ class RelayedCall:
         status = 504 if self._last.timed_out else 502
         return text_reply(status, f"unknown outcome: {self._last.what}",
                           Call_Attempt=str(self._call.may_have_run))
-
-    def _request_with(self, ours: str) -> bytes:
-        """The request as it goes on: the caller's end-to-end headers, and our header lines."""
-        method, target, headers, body, _, _ = self._request
-        via = self._shared.via
-        if "via" in headers:
-            via = f"{headers['via']}, {via}"
-        lines = f"{cached(_lines_to_pass_on, headers)}{ours}Via: {via}\r\n"
-        return write_request(method, target, lines, body)
 
 
 def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
@@ -223,3 +212,9 @@ def _lines_to_pass_on(headers: Mapping[str, str]) -> str:
     """The header lines of a request that go on as they came."""
     return lines_of({name: value for name, value in _end_to_end(headers).items()
                      if name not in OURS})
+
+
+def _lines_to_pass_back(headers: Mapping[str, str]) -> str:
+    """The header lines of a reply that go back as they came."""
+    return lines_of({name: value for name, value in _end_to_end(headers).items()
+                     if name not in ("via", "call-attempt")})

@@ -309,7 +309,8 @@ class Server:
         """
         _instance.set(self.name)
         try:
-            reply = Reply(200, {"Content-Type": CONTENT_TYPE, "Served-By": self._served_by}, run())
+            lines = f"Content-Type: {CONTENT_TYPE}\r\nServed-By: {self._served_by}\r\n"
+            reply = Reply(200, {}, run(), lines=lines)
         except BaseException:
             log.exception("a call failed outside of its function")
             reply = text_reply(500, "internal error", Served_By=self._served_by)

@@ -28,6 +28,8 @@ QUARANTINE_S = 1.0
 QUARANTINE_MAX_S = 30.0
 # One failure counts like this many calls in flight. Each answer halves it.
 PENALTY = 4.0
+# What is less does not matter beside a call in flight.
+LEAST_PENALTY = 0.1
 
 # An instance and its incarnation: two records with the same key are of the same life.
 Key = tuple[str, int]
@@ -43,7 +45,7 @@ class Member:
         self.calls = 0
         # Failures in a row.
         self.failures = 0
-        # What recent failures add to `load`.
+        # What recent failures add to `load`. 0: it is healthy, and has no failures.
         self.penalty = 0.0
         # Set while it is in quarantine: the time from which one call may try it.
         self.trial_at: float | None = None
@@ -184,10 +186,12 @@ class Balancer:
     # The outcome of an attempt at a member: one of these three, once for each attempt.
 
     def note_answer(self, member: Member) -> None:
-        """It answered: it is healthy."""
+        """It answered: it is healthy. If it was so before, there is nothing to settle."""
         member.calls -= 1
+        if not member.penalty:
+            return
         member.failures, member.on_trial = 0, False
-        member.penalty /= 2
+        member.penalty = member.penalty / 2 if member.penalty > LEAST_PENALTY else 0.0
         if member.trial_at is not None:
             member.trial_at = None
             self._sort_out()

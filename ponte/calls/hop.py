@@ -129,13 +129,14 @@ def failure(error: ExchangeError) -> Result:
 
 def judge(reply: Reply) -> Result:
     """The result of an attempt that got a whole reply."""
-    status, headers = reply.status, reply.headers
+    headers = reply.headers
     what, number = cached(_described_by, headers)
-    outcome = outcome_of_reply(status, headers.get("not-executed") == "1")
-    if status != 200:
-        lines = reply.body.decode("utf-8", "replace").strip().splitlines()
-        what = f"HTTP {status} {lines[0][:200] if lines else ''}".rstrip()
-    return Result(outcome, reply, what, status == 504, number)
+    if reply.status == 200:
+        return Result(Outcome.ANSWERED, reply, what, False, number)
+    lines = reply.body.decode("utf-8", "replace").strip().splitlines()
+    what = f"HTTP {reply.status} {lines[0][:200] if lines else ''}".rstrip()
+    outcome = outcome_of_reply(reply.status, headers.get("not-executed") == "1")
+    return Result(outcome, reply, what, reply.status == 504, number)
 
 
 def _described_by(headers: Mapping[str, str]) -> tuple[str, int]:

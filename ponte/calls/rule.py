@@ -169,10 +169,12 @@ class Call:
         together stay within MAX_ATTEMPTS.
         """
         assert self._member and self._attempt, "settle comes after next_attempt"
-        # 1. The balancer learns how the endpoint behaves.
+        # 1. The balancer learns how the endpoint behaves. An answer is final.
         if outcome is Outcome.ANSWERED:
             self._balancer.note_answer(self._member)
-        elif timed_out and self._attempt.timeout_s < FAIR_TIMEOUT_S:
+            self.outcome = outcome
+            return
+        if timed_out and self._attempt.timeout_s < FAIR_TIMEOUT_S:
             self._balancer.note_unfair_timeout(self._member)
         else:
             self._balancer.note_failure(self._member, now)

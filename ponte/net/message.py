@@ -75,13 +75,15 @@ class Reply(NamedTuple):
     """A whole reply.
 
     `headers` of a parsed reply have names in lower case; in a reply to be sent, any case will do.
-    `keep_alive`: whether another request may be sent on this connection.
+    `keep_alive`: whether another request may be sent on this connection. `lines`: further headers
+    of a reply to be sent, as the lines of a head that are written already.
     """
 
     status: int
     headers: dict[str, str]
     body: bytes
     keep_alive: bool = True
+    lines: str = ""
 
 
 class ProtocolError(Exception):
@@ -124,8 +126,11 @@ def encode_reply(reply: Reply) -> bytes:
     >>> encode_reply(Reply(200, {"Served-By": "server-1"}, b"World"))
     b'HTTP/1.1 200 OK\r\nServed-By: server-1\r\nContent-Length: 5\r\n\r\nWorld'
     """
-    status, headers, body, keep_alive = reply
-    lines = lines_of(headers) if keep_alive else f"{lines_of(headers)}Connection: close\r\n"
+    status, headers, body, keep_alive, lines = reply
+    if headers:
+        lines += lines_of(headers)
+    if not keep_alive:
+        lines += "Connection: close\r\n"
     return (f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\n{lines}"
             f"Content-Length: {len(body)}\r\n\r\n").encode("latin-1") + body
 

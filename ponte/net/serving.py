@@ -238,7 +238,8 @@ class Listener:
         self._running.add(stream)
         if request:
             try:
-                begun = self._begin(request, stream.received_at)
+                begun = self._handler(request, stream.received_at) \
+                    if len(self._running) <= self._max_calls else TOO_MANY_CALLS
                 reply = begun if isinstance(begun, Reply) else (yield from begun)
             except ProtocolError as error:
                 reply = text_reply(error.status, error.reason, **error.headers)
@@ -258,11 +259,6 @@ class Listener:
         elif stream.parser.in_message:
             yield TURN
         return reply.keep_alive
-
-    def _begin(self, request: Request, received_at: float) -> Reply | Program[Reply]:
-        if len(self._running) > self._max_calls:
-            return TOO_MANY_CALLS
-        return self._handler(request, received_at)
 
     def _end_call(self, stream: Stream[Request]) -> None:
         """Notes that a call, or a connection, has ended."""

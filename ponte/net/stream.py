@@ -118,7 +118,7 @@ class Stream(Waitable, Generic[M]):
 
     def is_silent(self) -> bool:
         """Whether nothing has arrived and the stream is open: else no request may be sent on it."""
-        return not self.arrives(0) and not self.parser.in_message
+        return not self.arrives(0)
 
     def read(self, deadline: float, message_s: float | None = None) -> Program[M | None]:
         """The next message; None if the stream ended before a message began.
