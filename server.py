@@ -300,6 +300,9 @@ class Server:
         try:
             done = self._listener.driver.call(name, lambda: self._execute(run, execution))
         except RuntimeError as error:
+            with self._lock:
+                self._counts["calls"] -= 1
+                self._counts["refused"] += 1
             self._end(execution, None)
             return self._not_executed(f"the system gives no thread: {error}")
         return done if isinstance(done, Reply) else result_of(done)

@@ -73,6 +73,7 @@ class Loop:
         self.errors = 0
         self._selector = selectors.DefaultSelector()
         self._tasks: set[Task] = set()
+        self._first: Task | None = None
         # What is done at the end of this turn, after all sockets that are ready.
         self._soon: collections.deque[Callable[[], None]] = collections.deque()
         # A heap. The number gives an order to alarms of the same time.
@@ -80,7 +81,7 @@ class Loop:
         self._numbers = itertools.count()
         # How many alarms in the heap are of tasks that have ended.
         self._forgotten = 0
-        # When the turn began that goes on now; infinite while the loop waits.
+        # When the turn began that goes on now, or has failed; infinite while the loop waits.
         self._turn_began = math.inf
         self._running = True
         self._workers = Workers(self._hand_over)
@@ -97,14 +98,12 @@ class Loop:
 
     def start(self, program: Program[None]) -> None:
         """Carries out the first program, which lives as long as the driver."""
-        self.spawn(program)
+        self._first = self._begin(program)
         self._thread.start()
 
     def spawn(self, program: Program[None]) -> None:
         """Carries out one more program."""
-        task = Task(program)
-        self._tasks.add(task)
-        self.post(lambda: self._step(task, None))
+        self._begin(program)
 
     def post(self, job: Callable[[], None]) -> None:
         """Has `job` run on the loop's thread, where it may use streams and start programs."""
@@ -116,8 +115,9 @@ class Loop:
                 self._bell.send(b"\0")
 
     def is_alive(self) -> bool:
-        """Whether the loop serves. False when one turn takes STUCK_S, or all turns fail."""
-        return self._thread.is_alive() and time.monotonic() - self._turn_began < STUCK_S
+        """Whether the first program goes on. False when a turn takes STUCK_S, or all turns fail."""
+        return (self._thread.is_alive() and self._first in self._tasks
+                and time.monotonic() - self._turn_began < STUCK_S)
 
     def stop(self) -> None:
         """Ends the thread after this turn, and all programs. Blocks until then."""
@@ -133,6 +133,12 @@ class Loop:
         self._watch(waitable, NOTHING)
         waitable.loop = waitable.task = None
 
+    def _begin(self, program: Program[None]) -> Task:
+        task = Task(program)
+        self._tasks.add(task)
+        self.post(lambda: self._step(task, None))
+        return task
+
     # The turns: the loop's thread.
 
     def _run(self) -> None:
@@ -143,13 +149,15 @@ class Loop:
             except Exception:
                 # An error of the loop itself. It is tried once more: its connections may be well.
                 self.errors += 1
+                self._turn_began = min(self._turn_began, time.monotonic())
                 log.exception("a turn of the loop failed")
                 time.sleep(ERROR_PAUSE_S)
 
     def _turn(self, me: threading.Thread) -> None:
         """Waits until something is ready or due, and does it."""
         ready = self._selector.select(self._wait_s())
-        now = self._turn_began = time.monotonic()
+        now = time.monotonic()
+        self._turn_began = min(self._turn_began, now)
         # 1. Sockets that are ready.
         for key, _ in ready:
             waitable: Waitable = key.data
@@ -174,6 +182,8 @@ class Loop:
 
     def _step(self, task: Task, ready: bool | None) -> None:
         """Lets a program go on until it waits once more. None for `ready`: it begins."""
+        # While it runs, it has no deadline.
+        task.deadline = math.inf
         try:
             awaited, events, deadline = task.program.send(ready)
             # 1. Wake it when what it waits for is ready.
@@ -211,8 +221,9 @@ class Loop:
     def _hear(self, waitable: Waitable) -> None:
         """Something has come where no program waits for it."""
         if waitable is self._ear:
-            self._is_rung = False
+            # In this order: a ring between these two lines is for a job of this turn.
             waitable.socket.recv(BELL_BYTES)
+            self._is_rung = False
         elif waitable.is_idle:
             # A peer has ended a connection that a pool keeps.
             waitable.close()
@@ -250,12 +261,12 @@ class Loop:
             task.alarm = math.inf
             if task not in self._tasks:
                 self._forgotten -= 1
-            elif task.deadline > now:
-                self._set_alarm(task, task.deadline)
-            else:
+            elif task.deadline <= now:
                 if isinstance(task.awaited, Waitable):
                     task.awaited.task = None
                 self._step(task, False)
+            elif task.deadline < math.inf:
+                self._set_alarm(task, task.deadline)
 
     def _end(self, task: Task) -> None:
         self._tasks.discard(task)
@@ -267,17 +278,22 @@ class Loop:
             heapq.heapify(self._alarms)
             self._forgotten = 0
 
-    def _hand_over(self) -> None:
+    def _hand_over(self) -> bool:
         """Another thread carries out the turns from now on. Called by the workers' watchdog.
 
         The thread that did so runs a function which takes long. When that has ended, the thread
         finds that it has been replaced, and ends. Nothing is lost: the next turn asks the system
-        anew which sockets are ready.
+        anew which sockets are ready. Returns False if the system gives no thread.
         """
-        if self._running:
-            self._turn_began = math.inf
-            self._thread = threading.Thread(target=self._run, name="ponte-loop", daemon=True)
+        replaced = self._thread
+        self._thread = threading.Thread(target=self._run, name="ponte-loop", daemon=True)
+        try:
             self._thread.start()
+        except RuntimeError:
+            self._thread = replaced
+            return False
+        self._turn_began = math.inf
+        return True
 
     def _release(self) -> None:
         """Ends all programs. Called when no thread carries out turns any more."""

@@ -37,9 +37,12 @@ Job = tuple[str, Callable[[], Any], "Future[Any]"]
 
 
 class Workers:
-    """Runs functions for one loop. `hand_over()` gives the loop another thread."""
+    """Runs functions for one loop.
 
-    def __init__(self, hand_over: Callable[[], None]) -> None:
+    Parameter: `hand_over()` gives the loop another thread; False if there is none.
+    """
+
+    def __init__(self, hand_over: Callable[[], bool]) -> None:
         self._hand_over = hand_over
         # The names of the functions that were quick the last time. Safe without a lock: each
         # operation on a set is atomic.
@@ -63,9 +66,9 @@ class Workers:
             return self._run_beside(name, function)
         # 1. The watchdog must know.
         with self._lock:
-            self._running, self._runs = function, self._runs + 1
             if not self._is_watched:
                 self._start_watchdog()
+            self._running, self._runs = function, self._runs + 1
         # 2. At once.
         began = time.monotonic()
         result = function()
@@ -133,9 +136,8 @@ class Workers:
         while quiet_looks < WATCH_LOOKS:
             time.sleep(WATCH_S)
             with self._lock:
-                if self._running is not None and self._running is seen:
+                if self._running is not None and self._running is seen and self._hand_over():
                     self._running = None
-                    self._hand_over()
                 seen = self._running
                 quiet_looks = quiet_looks + 1 if runs == self._runs and seen is None else 0
                 runs = self._runs
