@@ -5,9 +5,9 @@ ponte/calls/hop.py. The body is passed on unread, and a reply only when it is wh
 reply comes, the proxy replies as relayed_call.py says; and with 404 for a service that no registry
 knows. The number of its last attempt goes back in Call-Attempt.
 
-A `RelayedCall` decides what is sent where (relayed_call.py). An engine owns the sockets and carries
-calls out: ponte/net/threads.py (a thread for each connection) or ponte/net/events.py (loops that
-serve many).
+A `RelayedCall` decides what is sent where (relayed_call.py). It is a part of the program that serves
+a caller (ponte/net/serving.py). The engine drives these programs: ponte/net/threads.py with
+a thread for each connection, ponte/net/loop.py with one for all.
 
 The proxy registers itself as a service named "proxy", and drains like a server.
 
@@ -258,7 +258,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = options("The reverse proxy of Ponte: balances calls over live servers.",
                      port=DEFAULT_PORT, beats=True)
     parser.add_argument("--balance", choices=sorted(POLICIES), default="round_robin",
-                        help="which server a call asks first (default: %(default)s)")
+                        help="which server a call asks first (default: %(default)s); least_calls "
+                             "looks at all of them, two_choices at two: prefer it for hundreds")
     add_engine(parser, "threads")
     parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for callers that do not say how long they wait "

@@ -4,8 +4,10 @@ Wire format: XML-RPC by POST to /<service> (also / and /RPC2, where stock client
 headers of ponte/calls/hop.py. The reply to a call carries Served-By: <instance>; incarnation=<n>,
 and Not-Executed: 1 if the call was refused before it ran.
 
-Threads: one for each connection, which runs the functions; one for beats; one that accepts. A
-function may run in several threads at once: its author guards what calls share.
+Threads: one for beats, and those of the engine. By default that is one for all connections, which
+also runs functions that were quick the last time; all other functions run on threads beside it
+(ponte/net/workers.py). A function may run in several threads at once: its author guards what calls
+share.
 
 Guaranteed: a call with a call id runs at most once while it is remembered (ponte/calls/once.py says
 how long), unless its caller marks it as idempotent. Not guaranteed: memory beyond the life of this

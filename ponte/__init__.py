@@ -2,7 +2,7 @@
 
 The actors are the programs at the top level: client.py, server.py, registry.py, proxy.py.
 
-    net         bytes and sockets: HTTP/1.1, connections, threads and loops, TLS
+    net         bytes and sockets: HTTP/1.1, programs and their two drivers, TLS
     rpc         remote procedure calls: calls and results as XML, and which function they mean
     calls       what happens to a call: rule R, balancing, at most once
     discovery   who is there: heartbeats, leases, and how readers follow them

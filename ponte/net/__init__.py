@@ -1,4 +1,4 @@
-"""Bytes and sockets: HTTP messages, the connections that carry them, and the proxy's engines.
+"""Bytes and sockets: HTTP messages, the connections that carry them, and how a process waits.
 
     address.py        where a process listens: a host and a port
     message.py        HTTP messages as values, and how they are written
@@ -8,10 +8,12 @@
     chunked.py        a body that comes in chunks
     parser.py         how HTTP messages are read, strictly: whole, or not at all
     known_heads.py    an optimisation of the parser: heads that came before
+    stream.py         a socket with a parser; what a program is, which yields where it waits
+    serving.py        the programs that serve callers, and their limits
+    pool.py           the program that asks others, on connections kept for the next request
+    threads.py        the driver of threads: each program has one, which waits
+    loop.py           the driver of events: one thread carries out all programs
+    workers.py        functions of the user beside a loop
+    names.py          names of hosts, looked up on a thread
     tls.py            certificates: who shows one, and whose is accepted
-    wire.py           one connection that blocks, and a listener with a thread for each
-    pool.py           connections to others, kept open for the next request
-    threads.py        the proxy's engine of threads
-    loop.py           an event loop: one thread for many sockets
-    events.py         the proxy's engine of events, on such loops
 """

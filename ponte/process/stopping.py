@@ -89,7 +89,7 @@ class Stop:
 
 
 class Drainable(Protocol):
-    """What accepts connections: a `ponte.net.wire.Listener`, or an engine of the proxy."""
+    """What accepts connections: a `Listener` of ponte/net/serving.py."""
 
     def retire(self) -> None: ...
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool: ...

@@ -39,9 +39,6 @@ ROOMS: dict[str, set[str]] = {
 }
 # Arrows that the rooms do not allow, each with the reason. One that is not needed must go.
 EXCEPTIONS = {
-    ("ponte.net.threads", "ponte.calls.rule"): "the engines carry out attempts of rule R",
-    ("ponte.net.threads", "ponte.calls.hop"): "the engines carry out attempts of rule R",
-    ("ponte.net.events", "ponte.calls.hop"): "the engines carry out attempts of rule R",
     ("server", "server"): "run as a script, it hands on to the module that services import",
 }
 PURE = (
