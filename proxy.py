@@ -5,7 +5,7 @@ ponte/calls/hop.py. The body is passed on unread, and a reply only when it is wh
 reply comes, the proxy replies as relayed_call.py says; and with 404 for a service that no registry
 knows. The number of its last attempt goes back in Call-Attempt.
 
-A `RelayedCall` decides what is sent where (relayed_call.py). It is a part of the program that serves
+A `RelayedCall` decides what is sent where (relayed_call.py), as a part of the program that serves
 a caller (ponte/net/serving.py). The engine drives these programs: ponte/net/threads.py with
 a thread for each connection, ponte/net/loop.py with one for all.
 

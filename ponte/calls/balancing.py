@@ -1,8 +1,8 @@
 """Balancing: which endpoint of a service a call asks first, which next, and which is left alone.
 
 A policy picks the first one: `round_robin`, `least_calls` or `two_choices`. With hundreds of
-endpoints, prefer `two_choices`: `least_calls` looks at all of them, and takes some 0.2 ms with 1,000
-endpoints, several times as long as all else that a proxy does for a call.
+endpoints, prefer `two_choices`: `least_calls` looks at all of them, which takes some 0.2 ms with
+1,000 endpoints. That is several times as long as all else that a proxy does for a call.
 
 An endpoint that fails goes into *quarantine*: calls pass it over for a while, and then one call
 tries it again. Without quarantine, a server that fails fast looks idle, and gets every call.
