@@ -28,12 +28,9 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Callable, Generic, Optional, TypeVar, Union
+from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, Union
 
 from ponte.net.parser import M, Parser
-
-if TYPE_CHECKING:
-    from ponte.net.loop import Loop, Task
 
 # What a program waits for: a socket that can be read or written; a future that has a result; or
 # nothing but its time.
@@ -66,6 +63,12 @@ def _watch(sock: socket.socket) -> Callable[[float], Sequence[object]]:
     return poll.poll
 
 
+class Watching(Protocol):
+    """What watches sockets, and must know when one of them is closed: a loop."""
+
+    def forget(self, waitable: Waitable) -> None: ...
+
+
 class Waitable:
     """A socket that programs wait for: a stream, or a socket that listens.
 
@@ -80,9 +83,9 @@ class Waitable:
         # Nobody uses it now: a pool keeps it. If anything comes, its end has come.
         self.is_idle = False
         # Used by loop.py alone: the loop, the events that it watches for, and the task that waits.
-        self.loop: Loop | None = None
+        self.loop: Watching | None = None
         self.watched = NOTHING
-        self.task: Task | None = None
+        self.task: Any = None
 
     def interrupt(self) -> None:
         """Ends the stream in both directions, so that a program which waits for it goes on."""
