@@ -1,8 +1,8 @@
 """One call on its way through the proxy: rule R decides, a pool of connections acts.
 
-    begin -> (next_attempt -> exchange -> settle)* -> reply
+    (next_attempt -> exchange -> settle)* -> reply
 
-The proxy begins a call for a request that can be relayed. `carry_out` asks the call for its next
+The proxy makes a call of each request that can be relayed. `carry_out` asks the call for its next
 attempt, exchanges a request and a reply with that server, and settles the result, until there is no
 next attempt. Then `reply` is the reply to the caller: the server's, as it came, or
 

@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ENGLISH, PORTUGUESE = "README.md", "README.pt-BR.md"
-# A module of tests, a class or a method in one: `tests.net.test_wire.Reading`.
+# A module of tests, a class or a method in one: `tests.net.test_pool.Pools`.
 NAMED = re.compile(r"`(tests(?:\.\w+)+)`")
 
 
