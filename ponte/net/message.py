@@ -51,6 +51,7 @@ REASONS = {
     505: "HTTP Version Not Supported",
     508: "Loop Detected",
 }
+_STATUS_LINES = {status: f"HTTP/1.1 {status} {reason}\r\n" for status, reason in REASONS.items()}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -123,6 +124,8 @@ def write_request(method: str, target: str, lines: str, body: bytes) -> bytes:
 def encode_reply(reply: Reply) -> bytes:
     r"""The bytes of a reply. Its headers come without Content-Length and Connection, added here.
 
+    >>> encode_reply(Reply(200, {}, b"World", lines="Served-By: server-1\r\n"))
+    b'HTTP/1.1 200 OK\r\nServed-By: server-1\r\nContent-Length: 5\r\n\r\nWorld'
     >>> encode_reply(Reply(200, {"Served-By": "server-1"}, b"World"))
     b'HTTP/1.1 200 OK\r\nServed-By: server-1\r\nContent-Length: 5\r\n\r\nWorld'
     """
@@ -131,8 +134,8 @@ def encode_reply(reply: Reply) -> bytes:
         lines += lines_of(headers)
     if not keep_alive:
         lines += "Connection: close\r\n"
-    return (f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}\r\n{lines}"
-            f"Content-Length: {len(body)}\r\n\r\n").encode("latin-1") + body
+    start = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"
+    return f"{start}{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
 
 def text_reply(status: int, text: str, **headers: str) -> Reply:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import unittest
 
-from ponte.net.message import Reply, Request, encode_reply, encode_request, text_reply
+from ponte.net.message import (
+    Reply,
+    Request,
+    encode_reply,
+    encode_request,
+    lines_of,
+    text_reply,
+)
 from tests.net.parsing import read_reply, read_request
 
 EVERY_BYTE = bytes(range(256))
@@ -32,6 +39,20 @@ class Replies(unittest.TestCase):
                 read = read_reply(encode_reply(reply))
                 self.assertEqual(read._replace(headers={}), reply._replace(headers={}))
                 self.assertLessEqual(reply.headers.items(), read.headers.items())
+
+    def test_lines_that_are_written_already_make_the_same_reply(self) -> None:
+        """Whether the connection stays open or not, and also with a status that has no name."""
+        for reply in (Reply(200, {"A": "\u00e9", "B": ""}, EVERY_BYTE),
+                      Reply(299, {}, b"", keep_alive=False)):
+            with self.subTest(reply.status):
+                written = reply._replace(headers={}, lines=lines_of(reply.headers))
+                self.assertEqual(encode_reply(written), encode_reply(reply))
+
+    def test_each_part_of_a_reply_has_its_place(self) -> None:
+        """Headers in Latin-1, as a parser reads them; a status without a name gets one."""
+        self.assertEqual(encode_reply(Reply(299, {"A": "\u00e9"}, b"x", keep_alive=False)),
+                         b"HTTP/1.1 299 Status\r\nA: \xe9\r\nConnection: close\r\n"
+                         b"Content-Length: 1\r\n\r\nx")
 
     def test_text_replies_are_one_line(self) -> None:
         """Underscores in header names become hyphens."""
