@@ -7,11 +7,14 @@ that one parser serves blocking threads and event loops.
 Wire format: RFC 9112, read strictly. Where two readers could read the same bytes in two ways, the
 parser refuses them: an attacker would hide a second request in such bytes ("request smuggling").
 
-A parser repeats three steps, and each may have to wait for more bytes:
+`next_message` reads a message in one go if all of it has come, as nearly always:
 
-    the head    up to the first empty line     -> `_take_head`
-    the body    by its length, or in chunks    -> `_take`, or ponte/net/chunked.py
-    the message comes out                      -> `_message`
+    the head    up to the first empty line              -> `_read_head`
+    the body    as many bytes as the head announces
+    the message comes out                               -> `_message`
+
+If part of the body is missing, or if it is chunked, `_begin` keeps the head, and `_go_on` reads the
+body when more bytes have come.
 
 Not guaranteed: anything after a ProtocolError. The parser no longer knows where the next message
 begins, so the connection must be closed.
@@ -20,7 +23,7 @@ begins, so the connection must be closed.
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from ponte.net.chunked import ChunkedBody
 from ponte.net.fields import TEXT, TOKEN, parse_fields
@@ -44,16 +47,19 @@ _STATUS_LINE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: {TEXT})?\r\n")
 # The beginning of a request line, however little of it has come; and one that is too long.
 _BEGINNING = re.compile(rf"{_METHOD}(?: |\Z)".encode())
 _LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))
+# The empty line behind a head, with the end of the line before it; and how long the rest may be.
+_END = b"\r\n\r\n"
+_MAX_RAW_BYTES = MAX_HEAD_BYTES - len(_END)
 
 
 class _Head(NamedTuple):
     """A parsed head. Parsers share it, so it is never changed.
 
-    `words` of the first line: method and target, or the status. `length`: the bytes of the body, or
-    CHUNKED.
+    `words` of the first line, as the message has them: method and target, or the status.
+    `length`: the bytes of the body, or CHUNKED.
     """
 
-    words: tuple[str, ...]
+    words: tuple[Any, ...]
     headers: Headers
     length: int
     keep_alive: bool
@@ -74,10 +80,10 @@ class Parser(Generic[M]):
     max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
 
     def __init__(self) -> None:
-        # It is `bytes` while each read brings whole messages, so that nothing is copied; else a
-        # bytearray.
+        # What has come, and is in no message yet. A bytearray, which grows without a copy, from the
+        # head of a message that has begun until its body is all there; else bytes.
         self._buffer: bytes | bytearray = b""
-        # The head whose body is being read, and the reader of that body if it is chunked.
+        # The head of the message that has begun, and the reader of its body if it is chunked.
         self._head: _Head | None = None
         self._chunks: ChunkedBody | None = None
 
@@ -88,76 +94,78 @@ class Parser(Generic[M]):
 
     def feed(self, data: bytes) -> None:
         """Takes bytes that have arrived, in pieces of any size."""
-        if self._buffer:
-            self._growing_buffer().extend(data)
-        else:
-            self._buffer = data
+        self._buffer += data
 
     def next_message(self) -> M | None:
         """The next whole message, or None while it is not all there. Raises ProtocolError."""
-        # 1. The head.
-        head = self._head
-        if head is None:
-            head = self._head = self._take_head()
-            if head is None:
+        buffer = self._buffer
+        # 1. A message that has begun.
+        if isinstance(buffer, bytearray):
+            return self._go_on(buffer)
+        # 2. The next head. Those of interim replies are skipped.
+        head = None
+        while head is None:
+            raw, end, rest = buffer.partition(_END)
+            if not end or len(raw) > _MAX_RAW_BYTES:
+                if buffer:
+                    self._check_unfinished(raw + end)
                 return None
-            self._chunks = ChunkedBody(self.max_body_bytes) if head.length == CHUNKED else None
-        # 2. The body.
-        if self._chunks:
-            body = self._chunks.take(self._growing_buffer())
-        else:
-            body = self._take(head.length)
-        if body is None:
-            return None
-        # 3. The message.
-        self._head = None
-        return self._message(head, body)
+            head = self._read_head(raw)
+            self._buffer = buffer = rest
+        # 3. The body. Nearly always it is just what has come behind the head.
+        if len(buffer) == head.length:
+            self._buffer = b""
+            return self._message(head, buffer)
+        # 4. Or another message comes behind it.
+        if len(buffer) > head.length != CHUNKED:
+            self._buffer = buffer[head.length:]
+            return self._message(head, buffer[:head.length])
+        # 5. Or part of it is missing, or it is chunked.
+        return self._begin(head, buffer)
 
     def take_interim(self) -> bytes:
         """What must be sent now so that the other side sends the rest of its message; often b""."""
         return b""
 
-    def _growing_buffer(self) -> bytearray:
-        """The buffer as a bytearray, which grows, and loses bytes at its front, without a copy."""
-        if isinstance(self._buffer, bytes):
-            self._buffer = bytearray(self._buffer)
-        return self._buffer
-
-    def _take(self, length: int) -> bytes | None:
-        """The first `length` bytes, if so many are there."""
-        buffer = self._buffer
-        if len(buffer) < length:
+    def _begin(self, head: _Head, rest: bytes) -> M | None:
+        """Begins a message that takes more steps. `rest` is what has come behind its head."""
+        self._head = head
+        self._buffer = buffer = bytearray(rest)
+        if head.length != CHUNKED:
             return None
-        # The usual case: the body is the last of what has come.
-        if len(buffer) == length:
-            self._buffer = b""
-            return bytes(buffer)
-        taken = bytes(buffer[:length])
-        if isinstance(buffer, bytes):
-            self._buffer = buffer[length:]
-        else:
-            del buffer[:length]
-        return taken
+        self._chunks = ChunkedBody(self.max_body_bytes)
+        return self._go_on(buffer)
 
-    def _take_head(self) -> _Head | None:
-        """The next head, if all of it is there. Heads of interim replies are skipped."""
-        head = None
-        while head is None:
-            end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
-            if end < 0:
-                self._check_unfinished(self._buffer)
+    def _go_on(self, buffer: bytearray) -> M | None:
+        """The message that has begun, or None while its body is not all there."""
+        head = self._head
+        assert head is not None
+        # 1. A chunked body.
+        if self._chunks:
+            body = self._chunks.take(buffer)
+            if body is None:
                 return None
-            raw = self._take(end + 4)
-            assert raw is not None
-            head = self._read_head(raw)
-        return head
+            rest = bytes(buffer)
+        # 2. Or a number of bytes. They are copied once: they may be many.
+        else:
+            if len(buffer) < head.length:
+                return None
+            rest = bytes(buffer[head.length:])
+            del buffer[head.length:]
+            body = bytes(buffer)
+        # 3. The rest belongs to the next message.
+        self._head, self._chunks, self._buffer = None, None, rest
+        return self._message(head, body)
 
-    def _check_unfinished(self, part: bytes | bytearray) -> None:
-        """Raises ProtocolError as soon as an unfinished head cannot become a valid one."""
+    def _check_unfinished(self, part: bytes) -> None:
+        """Raises ProtocolError for a head that is too long, or that cannot become a valid one."""
         raise NotImplementedError
 
     def _read_head(self, raw: bytes) -> _Head | None:
-        """The head in these bytes; None if it is to be ignored."""
+        """The head in these bytes, which end before the CRLF of its last line.
+
+        None if it is to be ignored.
+        """
         raise NotImplementedError
 
     def _message(self, head: _Head, body: bytes) -> M:
@@ -181,7 +189,7 @@ class RequestParser(Parser[Request]):
 
     def __init__(self) -> None:
         super().__init__()
-        # The call id of the request whose head is in self._head: known heads are without it.
+        # The call id of the request whose head was read last: known heads are without it.
         self._call_id: str | None = None
         # Whether "100 Continue" was given out for that request.
         self._continued = False
@@ -194,9 +202,9 @@ class RequestParser(Parser[Request]):
         self._continued = True
         return CONTINUE
 
-    def _check_unfinished(self, part: bytes | bytearray) -> None:
+    def _check_unfinished(self, part: bytes) -> None:
         # 1. It begins with a method (RFC 9112 section 3.1).
-        if part and not _BEGINNING.match(part):
+        if not _BEGINNING.match(part):
             raise ProtocolError(400, "not an HTTP request")
         # 2. The request line, or what has come of it (RFC 9112 section 3).
         line_end = part.find(b"\r\n")
@@ -212,14 +220,14 @@ class RequestParser(Parser[Request]):
             raise ProtocolError(431, f"headers of more than {MAX_HEAD_BYTES} bytes")
 
     def _read_head(self, raw: bytes) -> _Head:
-        """The head in these bytes, from the known ones if possible. Its call id is kept apart."""
+        """The head, from the known ones if possible. Its call id is kept apart."""
         shape, call_id = without_call_id(raw)
         head = self._known.get(shape)
         if head is None:
-            head = self._parse_head(raw[:-2].decode("latin-1"))
+            head = self._parse_head((raw + b"\r\n").decode("latin-1"))
             parsed_id = head.headers.pop("idempotency-key", None)
-            # They differ if the id is not of a stub's form. Then `shape` still has its line, and
-            # would make this head known for this one id: it is not remembered.
+            # They differ if the id is no plain word. Then `shape` still has its line, and would
+            # make this head known for this one id: it is not remembered.
             if parsed_id == call_id:
                 remember(self._known, shape, head)
             call_id = parsed_id
@@ -284,7 +292,7 @@ class ReplyParser(Parser[Reply]):
 
     _known: ClassVar[dict[bytes, _Head]] = {}
 
-    def _check_unfinished(self, part: bytes | bytearray) -> None:
+    def _check_unfinished(self, part: bytes) -> None:
         # 1. It begins with the version (RFC 9112 section 4).
         if not part.startswith(b"HTTP/1."[:len(part)]):
             raise ProtocolError(502, "not an HTTP reply")
@@ -293,10 +301,10 @@ class ReplyParser(Parser[Reply]):
             raise ProtocolError(502, f"headers of more than {MAX_HEAD_BYTES} bytes")
 
     def _read_head(self, raw: bytes) -> _Head | None:
-        """The head in these bytes, from the known ones if possible; None for an interim reply."""
+        """The head, from the known ones if possible; None for an interim reply."""
         head = self._known.get(raw)
         if head is None:
-            head = self._parse_head(raw[:-2].decode("latin-1"))
+            head = self._parse_head((raw + b"\r\n").decode("latin-1"))
             if head is not None:
                 remember(self._known, raw, head)
         return head
@@ -324,8 +332,8 @@ class ReplyParser(Parser[Reply]):
         if length is None:
             raise ProtocolError(502, "a reply without a length cannot be told from a truncated one")
         # 5. Whether the connection stays open (RFC 9112 section 9.3).
-        return _Head((status,), headers, length, keeps_alive(headers, minor))
+        return _Head((int(status),), headers, length, keeps_alive(headers, minor))
 
     def _message(self, head: _Head, body: bytes) -> Reply:
         (status,), headers, _, keep_alive = head
-        return Reply(int(status), headers, body, keep_alive)
+        return Reply(status, headers, body, keep_alive)

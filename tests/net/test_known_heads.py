@@ -39,6 +39,7 @@ class KnownHeads(unittest.TestCase):
                  f"Idempotency-Key: {CALL_ID[1:]}-",
                  f"Idempotency-Key: {CALL_ID[1:]}\0",
                  "Idempotency-Key:",
+                 f"X-Idempotency-Key: {CALL_ID}",
                  "A: b",
                  "A: b0",
                  "A: b\n",
@@ -47,7 +48,8 @@ class KnownHeads(unittest.TestCase):
                  "Connection: close"]
         rng = random.Random(4)
         for _ in range(3000):
-            head = post(*rng.choices(lines, k=rng.randrange(4)), "Content-Length: 0")
+            chosen = ["Content-Length: 0", *rng.choices(lines, k=rng.randrange(4))]
+            head = post(*rng.sample(chosen, len(chosen)))
             warm = self.judge(head)
             with mock.patch.object(RequestParser, "_known", {}):
                 self.assertEqual(self.judge(head), warm, head)
@@ -78,6 +80,25 @@ class KnownHeads(unittest.TestCase):
                     self.assertNotIn("idempotency-key", request.headers)
         self.assertEqual(parse.call_count, 1)
         self.assertNotIn("idempotency-key", str(RequestParser._known))
+
+    def test_an_id_of_any_length_is_kept_apart_and_another_form_is_not_remembered(self) -> None:
+        """Else each call of a client with other ids would make one more known head."""
+        for call_id, known in (("7", 1), ("7" * 100, 1), ("7-8", 0), ("7 8", 0), ("", 0)):
+            with self.subTest(call_id), mock.patch.object(RequestParser, "_known", {}):
+                for lines in ([f"Idempotency-Key: {call_id}", "Content-Length: 0"],
+                              ["Content-Length: 0", f"Idempotency-Key: {call_id}"]):
+                    for _ in range(2):
+                        RequestParser._known.clear()
+                        self.assertEqual(read_request(post(*lines)).call_id, call_id)
+                        self.assertEqual(len(RequestParser._known), known)
+                        self.assertEqual(read_request(post(*lines)).call_id, call_id)
+
+    def test_lines_around_a_call_id_are_not_joined(self) -> None:
+        """A head is not taken for another one in which the same bytes are one line."""
+        split = post("A: b", f"Idempotency-Key: {CALL_ID}", "C: d", "Content-Length: 0")
+        joined = post("A: bC: d", "Content-Length: 0")
+        for data, value in ((split, "b"), (joined, "bC: d"), (split, "b")):
+            self.assertEqual(read_request(data).headers["a"], value)
 
     def test_every_client_that_waits_is_told_to_continue(self) -> None:
         """Also where the same head came before."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import unittest
+from typing import Any
+from unittest import mock
 
 from ponte.net.message import (
     CONTINUE,
@@ -15,7 +17,7 @@ from ponte.net.message import (
     Request,
     encode_reply,
 )
-from ponte.net.parser import ReplyParser, RequestParser
+from ponte.net.parser import Parser, ReplyParser, RequestParser
 from tests.net.parsing import (
     bytewise,
     check_refusals,
@@ -94,6 +96,8 @@ REFUSED: list[tuple[str, bytes, int]] = [
     ("a long target on its way", b"GET /" + b"a" * MAX_TARGET_BYTES, 414),
     ("long headers", post(f"A: {'b' * MAX_HEAD_BYTES}", "Content-Length: 0"), 431),
     ("long headers on their way", post()[:-2] + b"A: " + b"b" * MAX_HEAD_BYTES, 431),
+    ("long headers before a bare LF in the body",
+     post(f"A: {'b' * MAX_HEAD_BYTES}", "Content-Length: 1", body=b"\n"), 431),
     ("many headers", post(*["A: b"] * MAX_HEADERS, "Content-Length: 0"), 431),
     ("a long body, before it comes", post(f"Content-Length: {MAX_BODY_BYTES + 1}"), 413),
 ]
@@ -122,6 +126,19 @@ class StrictRequests(unittest.TestCase):
                 read_request(data)
                 at = MAX_TARGET_BYTES + 8
                 self.assertEqual(len(read_all(RequestParser(), data[:at], data[at:])), 1)
+
+    def test_a_head_one_byte_too_long_is_refused(self) -> None:
+        """Also if the whole message comes at once, and for replies too."""
+        request, reply = b"GET / HTTP/1.1\r\nHost: a\r\nA: ", b"HTTP/1.1 204 No Content\r\nA: "
+        kinds: list[tuple[type[Parser[Any]], bytes, int]] = [
+            (RequestParser, request, 431), (ReplyParser, reply, 502)]
+        for parser, start, status in kinds:
+            filler = b"b" * (MAX_HEAD_BYTES - len(start) - len(b"\r\n\r\n"))
+            for more, expected in ((b"", 0), (b"b", status)):
+                head = start + filler + more + b"\r\n\r\n"
+                for pieces in ([head], [head[:-1], head[-1:]]):
+                    with self.subTest(parser.__name__, more=more, pieces=len(pieces)):
+                        self.assertEqual(refusal(parser(), *pieces), expected)
 
     def test_hosts_of_every_kind_are_taken(self) -> None:
         """RFC 9110 section 7.2: a name or an address, IPv6 in brackets, each also with a port."""
@@ -203,6 +220,37 @@ class Requests(unittest.TestCase):
             pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)])]
             self.assertEqual(read_all(RequestParser(), *pieces), at_once, cuts)
 
+    def test_each_request_keeps_its_own_call_id(self) -> None:
+        """At every cut, for every way in which a body comes, also when the head is known."""
+        stream = b"".join(
+            post(*lines, *call_id, body=body)
+            for lines, body in ((["Content-Length: 2"], b"ab"),
+                                (["Content-Length: 0"], b""),
+                                (["Transfer-Encoding: chunked"], b"1\r\na\r\n0\r\n\r\n"))
+            for call_id in ([f"Idempotency-Key: {len(body):032x}"], ["idempotency-key: a-b"], []))
+        for _ in range(2):
+            for cut in range(len(stream) + 1):
+                requests = read_all(RequestParser(), stream[:cut], stream[cut:])
+                self.assertEqual([(request.body, request.call_id) for request in requests],
+                                 [(b"ab", f"{2:032x}"), (b"ab", "a-b"), (b"ab", None),
+                                  (b"", f"{0:032x}"), (b"", "a-b"), (b"", None),
+                                  (b"a", f"{11:032x}"), (b"a", "a-b"), (b"a", None)], cut)
+
+    def test_a_body_in_pieces_is_gathered_without_copies(self) -> None:
+        """Else a long body in short pieces would cost time that grows with its square."""
+        parser = RequestParser()
+        parser.feed(post("Content-Length: 9", body=b"1"))
+        self.assertIsNone(parser.next_message())
+        gathered = parser._buffer
+        for _ in range(7):
+            parser.feed(b"1")
+            self.assertIsNone(parser.next_message())
+            self.assertIs(parser._buffer, gathered)
+        parser.feed(b"1")
+        request = parser.next_message()
+        assert request
+        self.assertEqual((request.body, type(request.body)), (b"1" * 9, bytes))
+
     def test_pipelined_requests_wait_inside(self) -> None:
         """Each call of `next_message` gives one, and the rest of the bytes are kept."""
         parser = RequestParser()
@@ -262,6 +310,13 @@ class Replies(unittest.TestCase):
             replies = read_all(ReplyParser(), *pieces)
             self.assertEqual([(reply.status, reply.body) for reply in replies], [(200, b"x")])
 
+    def test_interim_replies_do_not_wait_inside(self) -> None:
+        """They are skipped as they come, and the memory of the parser does not grow."""
+        parser = ReplyParser()
+        for _ in range(3):
+            self.assertEqual(read_all(parser, CONTINUE), [])
+            self.assertFalse(parser.in_message)
+
     def test_a_flood_of_interim_replies_does_no_harm(self) -> None:
         """They are ignored, or refused: nothing but a ProtocolError comes out."""
         stream = b"HTTP/1.1 100\r\n\r\n" * 4000 + encode_reply(Reply(200, {}, b"x"))
@@ -296,6 +351,22 @@ class Replies(unittest.TestCase):
             for cut in range(len(data)):
                 self.assertEqual(read_all(ReplyParser(), data[:cut]), [], cut)
             self.assertEqual(len(read_all(ReplyParser(), data)), 1)
+
+    def test_no_cut_changes_the_replies(self) -> None:
+        """Every way in which a body comes, with interim replies in between, known and unknown."""
+        stream = (CONTINUE + encode_reply(Reply(200, {}, b"\r\n\r\n"))
+                  + b"HTTP/1.1 204 No Content\r\n\r\n" + CONTINUE
+                  + b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+                  + encode_reply(Reply(503, {}, b"x")))
+        expected = [(200, b"\r\n\r\n"), (204, b""), (200, b"ab"), (503, b"x")]
+        for cut in range(len(stream) + 1):
+            with mock.patch.object(ReplyParser, "_known", {}):
+                for _ in range(2):
+                    parser = ReplyParser()
+                    replies = read_all(parser, stream[:cut], stream[cut:])
+                    self.assertEqual([(reply.status, reply.body) for reply in replies], expected,
+                                     cut)
+                    self.assertFalse(parser.in_message)
 
     def test_replies_that_never_have_a_body_need_no_length(self) -> None:
         """RFC 9112 section 6.3: 204 and 304."""
