@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from unittest import mock
 
 from ponte.calls.endpoint import Endpoint
-from ponte.net import wire
+from ponte.net import serving
 from ponte.net.address import Address
 from proxy import Proxy
 
@@ -18,7 +18,7 @@ QUICK_TICK_S = 0.01
 
 def hurry_listeners() -> None:
     """For `setUpModule`: a listener that was closed ends at once, not at its next tick."""
-    patch = mock.patch.object(wire, "ACCEPT_TICK_S", QUICK_TICK_S)
+    patch = mock.patch.object(serving, "ACCEPT_TICK_S", QUICK_TICK_S)
     patch.start()
     unittest.addModuleCleanup(patch.stop)
 

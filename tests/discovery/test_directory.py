@@ -19,7 +19,7 @@ from ponte.discovery.lookup import LookupResult
 from ponte.net.message import MAX_BODY_BYTES, ProtocolError, Reply, Request
 from ponte.net.parser import ReplyParser
 from ponte.net.pool import ExchangeError, Pool
-from ponte.net.wire import Listener
+from ponte.net.serving import Listener
 from ponte.rpc.dispatcher import Dispatcher
 from ponte.rpc.marshal import encode_result
 from tests.discovery.test_view import answer

@@ -1,4 +1,4 @@
-"""What the tests of the proxy's engines share: an engine of either kind, and peers under control.
+"""What the tests of both engines share: a listener with either engine, whose calls are relayed.
 
 A class of tests is written once, as a mixin of `EngineCase`, and runs with each engine: `OfThreads`
 and `OfEvents`.
@@ -8,41 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import select
 import socket
-import struct
-import sys
 import threading
 import time
 import unittest
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Callable, Union
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Union
 from unittest import mock
 
-from ponte.calls.hop import Result
+from ponte.calls.hop import Result, exchange
 from ponte.calls.rule import Attempt, Outcome
-from ponte.net import events, pool, wire
+from ponte.net import loop, pool, serving, stream
 from ponte.net.address import Address
-from ponte.net.events import EventEngine
-from ponte.net.message import (
-    MAX_BODY_BYTES,
-    Reply,
-    Request,
-    encode_reply,
-    encode_request,
-    text_reply,
-)
-from ponte.net.parser import ReplyParser, RequestParser
-from ponte.net.threads import Begin, Relay, ThreadEngine
-from ponte.net.wire import Connection, listen
+from ponte.net.message import Reply, Request, text_reply
+from ponte.net.pool import Pool
+from ponte.net.serving import Listener
+from ponte.net.stream import Program, T
+from ponte.net.threads import wait_for
 from tests.fakes import endpoint
-from tests.net.test_wire import PATIENCE_S, POST, connect, echo, soon
-
-if sys.platform == "win32":
-    # Windows has no limit of file descriptors.
-    resource: Any = None
-else:
-    import resource
+from tests.net.peers import PATIENCE_S, POST, SOON_S, Connection, connect, echo, soon
 
 if TYPE_CHECKING:
     Case = unittest.TestCase
@@ -50,20 +34,12 @@ else:
     # The tests run in the concrete classes below, not by themselves.
     Case = object
 
-Engine = Union[ThreadEngine, EventEngine]
-
-# Stands in for limits of many seconds.
-SOON_S = 0.05
-ONE_MIB = b"x" * MAX_BODY_BYTES
-CLOSING = encode_reply(Reply(200, {}, b"bye", keep_alive=False))
-
-
-def post(target: str = "/greeter", body: bytes = b"hello") -> bytes:
-    return encode_request("POST", target, {"Host": "here"}, body)
+# A reply to a request, or a call to carry out.
+Begin = Callable[[Request, float], Union[Reply, "Trying"]]
 
 
 class Trying:
-    """A relay that tries addresses in turn until one answers, and keeps the results."""
+    """A call that tries addresses in turn until one answers, and keeps the results."""
 
     def __init__(self, *addresses: Address, message: bytes = POST,
                  timeout_s: float = PATIENCE_S) -> None:
@@ -72,7 +48,6 @@ class Trying:
         self._addresses = list(addresses)
         self._message = message
         self._timeout_s = timeout_s
-        self._is_trying = False
 
     @property
     def result(self) -> Result:
@@ -84,62 +59,42 @@ class Trying:
         came = self.result.reply
         return Reply(came.status, {}, came.body) if came else text_reply(502, self.result.what)
 
-    def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
-        if self._is_trying:
-            raise AssertionError("the previous attempt was not settled")
-        if not self._addresses or (self.results and self.result.outcome is Outcome.ANSWERED):
-            self.ended.set()
-            return None
-        host, port = self._addresses.pop(0)
-        self._is_trying = True
-        server = endpoint("server")._replace(host=host, port=port)
-        return Attempt(server, 1, self._timeout_s, False), self._message
-
-    def settle(self, result: Result, now: float) -> None:
-        if not self._is_trying:
-            raise AssertionError("it was settled already")
-        self._is_trying = False
-        self.results.append(result)
+    def carry_out(self, pool: Pool) -> Program[Reply]:
+        """A program: one attempt after another."""
+        while self._addresses and not (self.results and self.result.outcome is Outcome.ANSWERED):
+            host, port = self._addresses.pop(0)
+            server = endpoint("server")._replace(host=host, port=port)
+            attempt = Attempt(server, 1, self._timeout_s, False)
+            result = yield from exchange(pool, attempt, self._message, time.monotonic())
+            self.results.append(result)
+        self.ended.set()
+        return self.reply
 
 
-class Mute:
-    """A server that a test plays: it accepts, reads and answers only when the test does so."""
+class Engine(Listener):
+    """A listener whose calls are carried out with a pool of its own, as a proxy does it."""
 
-    def __init__(self) -> None:
-        self._socket = listen("127.0.0.1", 0)
-        self._socket.settimeout(PATIENCE_S)
-        self.address: Address = self._socket.getsockname()
+    def __init__(self, host: str, port: int, begin: Begin, **options: Any) -> None:
+        self.pool = Pool()
+        self._relay = begin
+        super().__init__(host, port, self._carry_out, **options)
 
-    def __enter__(self) -> Mute:
-        return self
+    def _carry_out(self, request: Request, received_at: float) -> Reply | Program[Reply]:
+        begun = self._relay(request, received_at)
+        return begun if isinstance(begun, Reply) else begun.carry_out(self.pool)
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def keep_only(self, addresses: set[Address]) -> None:
+        self.driver.post(lambda: self.pool.keep_only(addresses))
 
-    def close(self) -> None:
-        """From now on it refuses connections."""
-        self._socket.close()
-
-    def accept(self) -> socket.socket:
-        """The next connection."""
-        sock, _ = self._socket.accept()
-        sock.settimeout(PATIENCE_S)
-        return sock
-
-    @contextlib.contextmanager
-    def asked(self) -> Iterator[Connection[Request]]:
-        """The next connection, on which a whole request has come."""
-        with self.accept() as sock:
-            connection: Connection[Request] = Connection(sock, RequestParser())
-            if connection.read(soon()) is None:
-                raise AssertionError("no request")
-            yield connection
+    def close(self, grace_s: float = 0.0) -> None:
+        super().close(grace_s)
+        self.pool.close()
 
 
 class EngineCase(Case):
     """Engines to run, and callers of them."""
 
-    make: Callable[..., Engine]
+    engine: ClassVar[str]
 
     def setUp(self) -> None:
         logging.disable(logging.CRITICAL)
@@ -149,22 +104,28 @@ class EngineCase(Case):
         self.addCleanup(died.stop)
         self.addCleanup(self.died.assert_not_called)
 
+    def make(self, begin: Begin = echo, **options: Any) -> Engine:
+        return Engine("127.0.0.1", 0, begin, engine=self.engine, **options)
+
     @contextlib.contextmanager
-    def running(self, begin: Begin = echo, **options: Any) -> Iterator[Engine]:
-        made = self.make("127.0.0.1", 0, begin, **options)
+    def running(self, begin: Begin = echo, *, errors: int = 0, **options: Any) -> Iterator[Engine]:
+        """An engine that serves. In the end, so many of its turns and programs have failed."""
+        made = self.make(begin, **options)
         made.start()
         try:
             yield made
         finally:
             made.close()
+        self.assertEqual(made.driver.errors, errors)
 
     def limit(self, name: str, seconds: float = SOON_S) -> None:
         """Gives a limit of both engines another value, by default a short one."""
-        for module in (wire, pool, events):
-            if hasattr(module, name):
-                patch = mock.patch.object(module, name, seconds)
-                patch.start()
-                self.addCleanup(patch.stop)
+        found = [module for module in (stream, serving, pool, loop) if hasattr(module, name)]
+        self.assertTrue(found, name)
+        for module in found:
+            patch = mock.patch.object(module, name, seconds)
+            patch.start()
+            self.addCleanup(patch.stop)
 
     def exchange(self, address: Address, requests: bytes) -> list[Reply]:
         """Sends requests on a new connection, ends its sending side, and returns all replies."""
@@ -176,12 +137,12 @@ class EngineCase(Case):
                 replies.append(reply)
             return replies
 
-    def carry_out(self, *relays: Relay) -> list[Reply]:
-        """The replies to calls that these relays carry out, one after another, in one engine."""
-        begun = iter(relays)
+    def carry_out(self, *calls: Trying) -> list[Reply]:
+        """The replies to these calls, carried out one after another, in one engine."""
+        begun = iter(calls)
         with self.running(lambda request, at: next(begun)) as engine, \
                 contextlib.closing(connect(engine.address)) as caller:
-            return [self.ask(caller) for _ in relays]
+            return [self.ask(caller) for _ in calls]
 
     def ask(self, caller: Connection[Reply], request: bytes = POST) -> Reply:
         caller.send(request, soon())
@@ -196,76 +157,68 @@ class EngineCase(Case):
 
 
 class OfThreads:
-    """The engine of ponte/net/threads.py."""
+    """The driver of ponte/net/threads.py."""
 
-    make = staticmethod(ThreadEngine)
+    engine = "threads"
 
 
 class OfEvents:
-    """The engine of ponte/net/events.py."""
+    """The driver of ponte/net/loop.py."""
 
-    make = staticmethod(EventEngine)
-
-
-# ---- peers -----------------------------------------------------------------------------------
-
-def receive(connection: Connection[Request] | Connection[Reply], size: int) -> bytes:
-    """What has come, without the parser; waits for its first byte."""
-    if not select.select([connection.socket], [], [], PATIENCE_S)[0]:
-        raise AssertionError("nothing has come")
-    return connection.socket.recv(size)
+    engine = "events"
 
 
-def swallow(sock: socket.socket, size: int) -> None:
-    """Reads so many bytes, which may be more than any parser would take."""
-    while size:
-        size -= len(sock.recv(size)) or size
+# ---- programs without a listener
+
+class DriverCase(Case):
+    """Programs to carry out with a driver, while the test waits."""
+
+    engine: ClassVar[str]
+
+    def setUp(self) -> None:
+        self.loop: loop.Loop | None = None
+        if self.engine == "events":
+            self.loop = loop.Loop()
+            self.loop.start(rest())
+            self.addCleanup(self.loop.stop)
+
+    def run_program(self, program: Program[T]) -> T:
+        """Carries out a program to its end. Returns its result, or raises its exception."""
+        if self.loop is None:
+            return wait_for(program)
+        return run_on(self.loop, program)
 
 
-def reset(sock: socket.socket) -> None:
-    """Ends a connection by a reset."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
+def run_on(on: loop.Loop, program: Program[T]) -> T:
+    """Has a loop carry out a program, and waits for its end."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+    ended = threading.Event()
 
-
-@contextlib.contextmanager
-def slow_reader(address: Address) -> Iterator[Connection[Reply]]:
-    """A caller that has room for a few KiB only, so that long replies reach it in many pieces."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.settimeout(PATIENCE_S)
-        sock.connect(address)
-        yield Connection(sock, ReplyParser())
-
-
-def wait_until_refused(address: Address) -> None:
-    end = soon()
-    while time.monotonic() < end:
+    def note() -> Program[None]:
         try:
-            socket.create_connection(address, PATIENCE_S).close()
-        except OSError:
-            return
-    raise AssertionError("it still accepts")
+            results.append((yield from program))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            ended.set()
+
+    on.spawn(note())
+    if not ended.wait(2 * PATIENCE_S):
+        raise AssertionError("the program does not end")
+    if errors:
+        raise errors[0]
+    if not results:
+        raise AssertionError("the program was ended")
+    return results[0]
 
 
-@contextlib.contextmanager
-def no_file_descriptors() -> Iterator[None]:
-    """Inside of it, this process can open nothing."""
-    if sys.platform == "win32":
-        raise unittest.SkipTest("no limit of file descriptors on Windows")
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with socket.socket() as next_free:
-        lowest = next_free.fileno()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+def rest() -> Program[None]:
+    """A program that lives as long as its driver."""
+    while True:
+        yield None, stream.NOTHING, time.monotonic() + PATIENCE_S
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = soon()
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("not in time")
-        threading.Event().wait(0.001)
+def pause(until: float) -> Program[bool | None]:
+    """A program: waits for nothing but its time. Returns what it went on with."""
+    return (yield None, stream.NOTHING, until)

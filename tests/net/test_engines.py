@@ -1,7 +1,7 @@
 """What callers of the proxy see, with either engine: requests, replies, and ends of connections.
 
 Every test runs with both engines, on loopback, and every wait has a deadline. The side of the
-servers is in test_engines_servers.py; what only ponte/net/events.py has is in test_events.py.
+servers is in test_engines_servers.py; what only ponte/net/loop.py has is in test_loop.py.
 """
 
 from __future__ import annotations
@@ -12,40 +12,36 @@ import threading
 import time
 import unittest
 from collections.abc import Iterator
+from typing import NoReturn
 from unittest import mock
 
 from ponte.calls.rule import Outcome
-from ponte.net.address import Address
 from ponte.net.message import CONTINUE, ProtocolError, Reply, Request, encode_reply
-from ponte.net.wire import Connection
+from ponte.net.pool import Pool
+from ponte.net.stream import Program
 from tests.fakes import hurry_listeners
-from tests.net.engines import (
+from tests.net.engines import Engine, EngineCase, OfEvents, OfThreads, Trying
+from tests.net.peers import (
     CLOSING,
+    OK,
     ONE_MIB,
+    PATIENCE_S,
+    POST,
     SOON_S,
-    Engine,
-    EngineCase,
+    Connection,
     Mute,
-    OfEvents,
-    OfThreads,
-    Trying,
+    Peer,
+    connect,
+    connected,
+    echo,
+    eventually,
+    is_readable,
     post,
     receive,
     reset,
     slow_reader,
-    wait_for,
-    wait_until_refused,
-)
-from tests.net.test_pool import Peer
-from tests.net.test_wire import (
-    OK,
-    PATIENCE_S,
-    POST,
-    connect,
-    connected,
-    echo,
-    is_readable,
     soon,
+    wait_until_refused,
 )
 
 
@@ -105,27 +101,43 @@ class Callers(EngineCase):
                 self.assertFalse(reply.keep_alive)
                 self.wait_for_end(engine)
 
-    def test_a_relay_that_fails_costs_its_call_only(self) -> None:
+    def test_a_program_that_fails_costs_its_call_only(self) -> None:
         """A 500, at whatever step it fails; no call goes on running, and the next is answered."""
         class Failing(Trying):
-            def __init__(self, step: str, error: Exception, address: Address) -> None:
-                super().__init__(address)
-                for name in ("next_attempt", "settle"):
-                    if name == step:
-                        setattr(self, name, mock.Mock(side_effect=error))
+            def __init__(self, step: str, error: Exception) -> None:
+                super().__init__(peer.address)
+                self.step, self.error = step, error
 
-        with Peer(CLOSING, CLOSING) as peer:
-            for step, error in (("next_attempt", RuntimeError("secret")),
-                                ("settle", OSError("secret")),
-                                ("settle", RuntimeError("secret"))):
-                def begin(*_: object, step: str = step, error: Exception = error) -> Failing:
-                    return Failing(step, error, peer.address)
+            def carry_out(self, pool: Pool) -> Program[Reply]:
+                if self.step == "before":
+                    raise self.error
+                reply = yield from super().carry_out(pool)
+                if self.step == "after":
+                    raise self.error
+                return reply
 
-                with self.subTest(step), self.running(begin) as engine:
-                    reply, = self.exchange(engine.address, POST)
+        for step in ("before", "after"):
+            for error in (RuntimeError("secret"), OSError("secret"), socket.timeout("secret"),
+                          ValueError("secret")):
+                with self.subTest(step, error=error), Peer(CLOSING, CLOSING) as peer, \
+                        self.running(lambda *_: next(calls)) as engine:
+                    calls = iter((Failing(step, error), Failing("never", error)))
+                    reply, = self.exchange(engine.address, POST * 2)
                     self.assertEqual(reply.status, 500)
                     self.assertNotIn(b"secret", reply.body)
                     self.wait_for_end(engine)
+                    reply, = self.exchange(engine.address, POST)
+                    self.assertEqual(reply.body, b"bye")
+
+    def test_what_a_program_refuses_is_answered(self) -> None:
+        """A ProtocolError, with its status and headers."""
+        class Refusing(Trying):
+            def carry_out(self, pool: Pool) -> NoReturn:
+                raise ProtocolError(405, "no", Allow="GET")
+
+        with self.running(lambda *_: Refusing()) as engine:
+            reply, = self.exchange(engine.address, POST * 2)
+            self.assertEqual((reply.status, reply.headers["allow"]), (405, "GET"))
 
     def test_errors_end_the_connection(self) -> None:
         with self.running(lambda request, at: Reply(404, {}, b"")) as engine:
@@ -314,7 +326,7 @@ class Ends(EngineCase):
 
     def test_an_engine_that_never_ran_can_be_closed(self) -> None:
         """A proxy that cannot start has such an engine. Its port is refused."""
-        engine = self.make("127.0.0.1", 0, echo)
+        engine = self.make()
         engine.close()
         with self.assertRaises(OSError):
             connect(engine.address)
@@ -322,7 +334,7 @@ class Ends(EngineCase):
     def test_closing_gives_running_calls_their_grace(self) -> None:
         """Replies arrive, idle connections end, new ones are refused."""
         with self.calling() as (engine, caller, _, asked), connected(engine.address) as idle:
-            wait_for(lambda: engine.connections == 2)
+            eventually(lambda: engine.connections == 2)
             closing = threading.Thread(target=engine.close, args=(PATIENCE_S,))
             closing.start()
             wait_until_refused(engine.address)

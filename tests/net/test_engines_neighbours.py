@@ -14,23 +14,23 @@ from unittest import mock
 from ponte.calls.rule import Outcome
 from ponte.net.message import Reply, Request
 from ponte.net.parser import ReplyParser
-from ponte.net.wire import Connection
 from tests.fakes import hurry_listeners
-from tests.net.engines import (
+from tests.net.engines import EngineCase, OfEvents, OfThreads, Trying
+from tests.net.peers import (
+    OK,
     ONE_MIB,
+    PATIENCE_S,
     SOON_S,
-    EngineCase,
+    Connection,
     Mute,
-    OfEvents,
-    OfThreads,
-    Trying,
+    Peer,
+    connected,
+    eventually,
     no_file_descriptors,
     post,
     slow_reader,
-    wait_for,
+    soon,
 )
-from tests.net.test_pool import Peer
-from tests.net.test_wire import OK, PATIENCE_S, connected, soon
 
 
 def setUpModule() -> None:
@@ -135,7 +135,7 @@ class Neighbours(EngineCase):
             started = time.monotonic()
             self.ask(caller)
             self.assertLess(time.monotonic() - started, 1.0)
-            wait_for(lambda: engine.connections == 301)
+            eventually(lambda: engine.connections == 301)
 
     @unittest.skipIf(sys.platform == "win32", "there is no such limit there")
     def test_without_file_descriptors_open_connections_are_served(self) -> None:

@@ -16,26 +16,28 @@ from ponte.calls.hop import Result
 from ponte.calls.rule import Outcome
 from ponte.net.address import Address
 from ponte.net.message import CONTINUE, Reply, Request, encode_reply
-from ponte.net.wire import Connection
 from tests.fakes import hurry_listeners, refused_address
-from tests.net.engines import (
+from tests.net.engines import EngineCase, OfEvents, OfThreads, Trying
+from tests.net.peers import (
+    BROKEN_REPLIES,
     CLOSING,
+    OK,
     ONE_MIB,
+    PATIENCE_S,
+    POST,
     SOON_S,
-    EngineCase,
+    Connection,
     Mute,
-    OfEvents,
-    OfThreads,
-    Trying,
+    Peer,
+    connected,
+    eventually,
     no_file_descriptors,
     post,
     receive,
     reset,
+    soon,
     swallow,
-    wait_for,
 )
-from tests.net.test_pool import BROKEN_REPLIES, Peer
-from tests.net.test_wire import OK, PATIENCE_S, POST, connected, soon
 
 
 def setUpModule() -> None:
@@ -123,7 +125,7 @@ class Servers(EngineCase):
             self.assertEqual(self.ask(caller).body, b"bye")
             # When the peer accepts another connection, it has closed this one.
             with connected(peer.address):
-                wait_for(lambda: peer.accepted == 2)
+                eventually(lambda: peer.accepted == 2)
             self.assertEqual(self.ask(caller).body, b"ok")
             self.assertEqual(peer.accepted, 3)
 

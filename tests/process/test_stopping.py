@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 from typing import cast
 
-from ponte.net.wire import Listener
+from ponte.net.serving import Listener
 from ponte.process import stopping
 from ponte.process.stopping import CTRL_C_GRACE_S, drain, grace
 
