@@ -81,7 +81,7 @@ class Engine(Listener):
 
     def _carry_out(self, request: Request, received_at: float) -> Reply | Program[Reply]:
         begun = self._relay(request, received_at)
-        return begun if isinstance(begun, Reply) else begun.carry_out(self.pool)
+        return begun.carry_out(self.pool) if isinstance(begun, Trying) else begun
 
     def keep_only(self, addresses: set[Address]) -> None:
         self.driver.post(lambda: self.pool.keep_only(addresses))

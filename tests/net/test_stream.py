@@ -1,57 +1,30 @@
-"""Connections and the listener: on loopback, each wait with a deadline."""
+"""Streams: messages on one socket, on loopback, each wait with a deadline."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import select
 import socket
 import threading
 import time
 import unittest
-from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 from unittest import mock
 
-from ponte.net import wire
-from ponte.net.address import Address
-from ponte.net.message import (
-    CONTINUE,
-    MAX_BODY_BYTES,
-    ProtocolError,
-    Reply,
-    Request,
-    encode_reply,
-    encode_request,
-)
-from ponte.net.parser import ReplyParser, RequestParser
-from ponte.net.wire import Connection, Listener, listen
-from tests.fakes import Clock, hurry_listeners
-
-# How long anything here may take before the test fails.
-PATIENCE_S = 5.0
-OK = encode_reply(Reply(200, {}, b"ok"))
-POST = encode_request("POST", "/greeter", {"Host": "here"}, b"hello")
-
-
-def setUpModule() -> None:
-    hurry_listeners()
-
-
-def soon() -> float:
-    return time.monotonic() + PATIENCE_S
-
-
-def echo(request: Request, received_at: float) -> Reply:
-    return Reply(200, {}, request.body)
+from ponte.net import stream, threads
+from ponte.net.message import CONTINUE, MAX_BODY_BYTES, Request
+from ponte.net.parser import RequestParser
+from ponte.net.stream import listen
+from ponte.net.threads import wait_for
+from tests.fakes import Clock
+from tests.net.peers import PATIENCE_S, POST, Connection, soon, tcp_pair
 
 
 class FakeSocket:
     """Gives the same bytes with each read, and moves a simulated clock."""
 
-    def __init__(self, clock: Clock, stream: bytes) -> None:
+    def __init__(self, clock: Clock, data: bytes) -> None:
         self._clock = clock
-        self._stream = stream
+        self._data = data
         self.reads = 0
 
     def recv(self, size: int) -> bytes:
@@ -60,7 +33,7 @@ class FakeSocket:
         self._clock.now += 0.5
         if self.reads > 1000:
             raise AssertionError("it reads for ever")
-        return self._stream
+        return self._data
 
     def setblocking(self, blocking: bool) -> None:
         pass
@@ -69,14 +42,13 @@ class FakeSocket:
         pass
 
 
-class Connections(unittest.TestCase):
+class Streams(unittest.TestCase):
     """One socket and its parser."""
 
     def setUp(self) -> None:
-        with contextlib.closing(listen("127.0.0.1", 0)) as listening:
-            self.peer = socket.create_connection(listening.getsockname(), PATIENCE_S)
-            ours, _ = listening.accept()
+        ours, self.peer = tcp_pair()
         self.connection: Connection[Request] = Connection(ours, RequestParser())
+        self.stream = self.connection.stream
         self.addCleanup(self.peer.close)
         self.addCleanup(ours.close)
 
@@ -125,7 +97,7 @@ class Connections(unittest.TestCase):
     def test_a_false_alarm_of_the_poll_does_no_harm(self) -> None:
         """poll(2): it may report a socket as ready that has no bytes. Then the read waits on."""
         alarms = iter((True, True, False))
-        watch = mock.patch.object(self.connection, "_arrives", lambda timeout_ms: next(alarms))
+        watch = mock.patch.object(self.stream, "arrives", lambda timeout_ms: next(alarms))
         with watch, self.assertRaises(socket.timeout):
             self.connection.read(soon())
 
@@ -160,25 +132,82 @@ class Connections(unittest.TestCase):
 
     def test_a_kept_connection_must_be_silent(self) -> None:
         """If bytes have come between two messages, it is not reused."""
-        self.assertTrue(self.connection.is_silent())
+        self.assertTrue(self.stream.is_silent())
         self.peer.sendall(b"x")
-        self.assertFalse(self.connection.is_silent())
+        self.assertFalse(self.stream.is_silent())
 
     def test_a_kept_connection_must_be_open(self) -> None:
         """If the other side has closed it, it is not reused."""
         self.peer.close()
-        self.assertFalse(self.connection.is_silent())
+        self.assertFalse(self.stream.is_silent())
+
+    def test_a_message_has_its_own_time_from_its_first_byte_on(self) -> None:
+        """However long the stream was silent before; and a message that has begun already counts."""
+        self.peer.sendall(POST[:5])
+        for _ in range(2):
+            began = time.monotonic()
+            with self.assertRaises(socket.timeout):
+                self.connection.read(soon(), 0.02)
+            self.assertLess(time.monotonic() - began, PATIENCE_S / 2)
+        self.peer.sendall(POST[5:])
+        self.assertIsNotNone(self.connection.read(soon(), PATIENCE_S))
+
+    def test_the_time_at_which_a_message_was_whole_is_noted(self) -> None:
+        """The timeout of a call runs from then on."""
+        self.peer.sendall(POST)
+        began = time.monotonic()
+        self.connection.read(soon())
+        self.assertTrue(began <= self.stream.received_at <= time.monotonic())
+
+    def test_an_interrupted_stream_ends(self) -> None:
+        """From another thread, while this one waits for a message."""
+        interrupting = threading.Timer(0.01, self.stream.interrupt)
+        interrupting.start()
+        self.assertIsNone(self.connection.read(soon()))
+        self.assertEqual(self.peer.recv(1), b"")
+        interrupting.join()
+        # The stream has ended already.
+        self.stream.close()
+        self.stream.interrupt()
+
+    def test_a_finished_stream_lets_its_peer_read_the_last_reply(self) -> None:
+        """Also if unread bytes have come, which would make a close a reset."""
+        self.peer.sendall(POST * 2)
+        self.assertIsNotNone(self.connection.read(soon()))
+        self.peer.sendall(POST)
+        self.connection.send(b"the last reply", soon())
+        finishing = threading.Thread(target=lambda: wait_for(self.stream.finish()))
+        finishing.start()
+        self.peer.settimeout(PATIENCE_S)
+        self.assertEqual(self.peer.recv(100), b"the last reply")
+        self.assertEqual(self.peer.recv(100), b"")
+        self.peer.close()
+        finishing.join(PATIENCE_S)
+        self.assertEqual(self.stream.socket.fileno(), -1)
+
+    def test_a_peer_that_does_not_close_is_not_waited_for_long(self) -> None:
+        """Also one that goes on to send."""
+        with mock.patch.object(stream, "LINGER_S", 0.02):
+            finishing = threading.Thread(target=lambda: wait_for(self.stream.finish()))
+            finishing.start()
+            end = soon()
+            with contextlib.suppress(OSError):
+                while finishing.is_alive() and time.monotonic() < end:
+                    self.peer.sendall(b"x")
+            finishing.join(PATIENCE_S)
+        self.assertFalse(finishing.is_alive())
 
 
 class Deadlines(unittest.TestCase):
     """They are absolute: a peer that sends one byte now and then does not move them."""
 
-    def read(self, stream: bytes, message_s: float | None = None) -> int:
+    def read(self, data: bytes, message_s: float | None = None) -> int:
         """How many reads come before the deadline, 5 s from now, if each takes half a second."""
         clock = Clock()
-        drip = FakeSocket(clock, stream)
-        always = mock.patch.object(wire, "_watch", lambda sock: lambda timeout_ms: [sock])
-        with mock.patch.object(wire, "time", clock), always:
+        drip = FakeSocket(clock, data)
+        always = mock.patch.object(stream, "_watch", lambda sock: lambda timeout_ms: [sock])
+        with mock.patch.object(stream, "time", clock), \
+                mock.patch.object(threads, "time", clock), always:
             connection: Connection[Request] = Connection(cast(socket.socket, drip),
                                                          RequestParser())
             with self.assertRaises(socket.timeout):
@@ -194,165 +223,7 @@ class Deadlines(unittest.TestCase):
         self.assertLessEqual(self.read(b"A", message_s=2.0), 6)
 
 
-@contextlib.contextmanager
-def listener(handler: Any = echo, **options: Any) -> Iterator[Listener]:
-    """A running listener on a free port."""
-    made = Listener("127.0.0.1", 0, handler, **options)
-    made.start()
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def connect(address: Address) -> Connection[Reply]:
-    return Connection(socket.create_connection(address, PATIENCE_S), ReplyParser())
-
-
-def connected(address: Address) -> contextlib.closing[Connection[Reply]]:
-    """A connection that is closed at the end of its block."""
-    return contextlib.closing(connect(address))
-
-
-def is_readable(connection: Connection[Any], within_s: float) -> bool:
-    """Whether bytes, or the end of the stream, come within so many seconds."""
-    return bool(select.select([connection.socket], [], [], within_s)[0])
-
-
-class Listeners(unittest.TestCase):
-    """Requests in, replies out, on real sockets."""
-
-    def setUp(self) -> None:
-        logging.disable(logging.CRITICAL)
-        self.addCleanup(logging.disable, logging.NOTSET)
-
-    def exchange(self, address: Address, request: bytes) -> list[Reply]:
-        """Sends requests on a new connection, ends its sending side, and returns all replies."""
-        with connected(address) as connection:
-            connection.send(request, soon())
-            connection.socket.shutdown(socket.SHUT_WR)
-            replies = []
-            while (reply := connection.read(soon())) is not None:
-                replies.append(reply)
-            return replies
-
-    def test_a_connection_serves_request_after_request(self) -> None:
-        """Also pipelined ones, in their order."""
-        requests = [encode_request("POST", "/", {"Host": "a"}, body) for body in (b"1", b"2", b"3")]
-        with listener() as running:
-            replies = self.exchange(running.address, b"".join(requests))
-        self.assertEqual([reply.body for reply in replies], [b"1", b"2", b"3"])
-
-    def test_a_refused_request_is_answered_and_the_connection_closed(self) -> None:
-        """After an error the framing is lost: what follows is not read as a request."""
-        with listener() as running:
-            for bad, status in ((b"nonsense\r\n\r\n", 400),
-                                (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", 411)):
-                reply, = self.exchange(running.address, bad + POST)
-                self.assertEqual(reply.status, status)
-                self.assertFalse(reply.keep_alive)
-
-    def test_a_request_that_is_not_whole_is_not_run(self) -> None:
-        """A body that is shorter than its length, then the end of the stream: no reply."""
-        handler = mock.Mock(return_value=Reply(200, {}, b""))
-        with listener(handler) as running:
-            self.assertEqual(self.exchange(running.address, POST[:-1]), [])
-        handler.assert_not_called()
-
-    def test_what_a_handler_raises_is_answered(self) -> None:
-        """A ProtocolError with its status, any other error as a 500 that hides its text."""
-        for error, status in ((ProtocolError(412, "gone"), 412), (RuntimeError("secret"), 500)):
-            def fail(request: Request, received_at: float, error: Exception = error) -> Reply:
-                raise error
-            with listener(fail) as running:
-                reply, = self.exchange(running.address, POST)
-                self.assertEqual(reply.status, status)
-                self.assertNotIn(b"secret", reply.body)
-
-    def test_a_peer_that_a_handshake_refuses_can_read_why(self) -> None:
-        """Also if it has sent a request already: to close with unread bytes would be a reset."""
-        def refuse(sock: socket.socket, deadline: float) -> None:
-            sock.settimeout(PATIENCE_S)
-            # The request has come.
-            sock.recv(1, socket.MSG_PEEK)
-            sock.sendall(b"an alert")
-            raise OSError("refused")
-
-        with mock.patch.object(wire, "shake_hands", refuse), listener() as running, \
-                socket.create_connection(running.address, PATIENCE_S) as sock:
-            sock.sendall(POST)
-            self.assertEqual([sock.recv(100), sock.recv(100)], [b"an alert", b""])
-
-    def test_errors_end_the_connection(self) -> None:
-        """After every HTTP error the connection closes."""
-        with listener(lambda request, at: Reply(404, {}, b"")) as running:
-            reply, = self.exchange(running.address, POST * 2)
-            self.assertFalse(reply.keep_alive)
-
-    def test_connections_beyond_the_limit_are_turned_away_at_once(self) -> None:
-        """503 with Not-Executed: a caller may try elsewhere."""
-        with listener(max_connections=1) as running, connected(running.address) as within:
-            within.send(POST, soon())
-            within.read(soon())
-            with connected(running.address) as beyond:
-                reply = beyond.read(soon())
-            assert reply
-            self.assertEqual(reply.status, 503)
-            self.assertEqual(reply.headers["not-executed"], "1")
-
-    def test_a_connection_that_cannot_be_served_does_not_stop_the_others(self) -> None:
-        """One breaks while it is accepted; for another, the system has no thread."""
-        def fail(what: object, name: str, error: Exception) -> Any:
-            return mock.patch.object(what, name, side_effect=error)
-
-        for failing in (fail(Connection, "__init__", OSError(22, "Invalid argument")),
-                        fail(threading.Thread, "start", RuntimeError("can't start new thread"))):
-            with self.subTest(failing.attribute), listener() as running, \
-                    mock.patch("threading.excepthook") as died:
-                with failing, socket.create_connection(running.address, 1.0) as broken, \
-                        contextlib.suppress(OSError):
-                    # Until the listener has dealt with it.
-                    broken.recv(1000)
-                died.assert_not_called()
-                reply, = self.exchange(running.address, POST)
-                self.assertEqual(reply.body, b"hello")
-
-    def test_a_retiring_listener_ends_connections_with_their_next_reply(self) -> None:
-        """So that no caller is cut off between two calls."""
-        with listener() as running:
-            running.retire()
-            reply, = self.exchange(running.address, POST * 2)
-            self.assertFalse(reply.keep_alive)
-
-    def test_quiet_means_that_no_request_runs(self) -> None:
-        """Idle connections do not count, unless asked for."""
-        entered, go_on = threading.Event(), threading.Event()
-
-        def wait(request: Request, received_at: float) -> Reply:
-            entered.set()
-            go_on.wait(PATIENCE_S)
-            return Reply(200, {}, b"")
-
-        with listener(wait) as running, connected(running.address) as connection:
-            connection.send(POST, soon())
-            entered.wait(PATIENCE_S)
-            self.assertFalse(running.wait_until_quiet(0.01))
-            began = time.monotonic()
-            threading.Timer(0.01, go_on.set).start()
-            self.assertTrue(running.wait_until_quiet(PATIENCE_S))
-            self.assertLess(time.monotonic() - began, PATIENCE_S, "it was not woken")
-            self.assertFalse(running.wait_until_quiet(0.01, idle_too=True))
-
-    def test_a_closed_listener_is_gone(self) -> None:
-        """Its port is refused, its idle connections have ended."""
-        with listener() as running, connected(running.address) as connection:
-            connection.send(POST, soon())
-            connection.read(soon())
-            running.close()
-            self.assertIsNone(connection.read(soon()))
-            with self.assertRaises(OSError):
-                connect(running.address)
-
+class Listening(unittest.TestCase):
     def test_a_port_has_one_listener(self) -> None:
         """A second listener on it fails at once, with TCP and with UDP."""
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):

@@ -1,0 +1,350 @@
+"""The listener, with both drivers: its limits, its end, and handlers that wait.
+
+What callers see of requests and replies is in test_engines.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+import unittest
+from concurrent.futures import Future
+from typing import Any, cast
+from unittest import mock
+
+from ponte.net import serving
+from ponte.net.loop import Loop
+from ponte.net.message import Reply, Request
+from ponte.net.serving import Handler, Listener
+from ponte.net.stream import DONE, NOTHING, READ, Program, Stream, Waitable, result_of
+from ponte.net.tls import Tls
+from tests.fakes import hurry_listeners
+from tests.net.engines import EngineCase, OfEvents, OfThreads
+from tests.net.peers import (
+    OK,
+    PATIENCE_S,
+    POST,
+    SOON_S,
+    connect,
+    connected,
+    echo,
+    eventually,
+    post,
+    soon,
+    tcp_pair,
+    wait_until_refused,
+)
+
+
+def setUpModule() -> None:
+    hurry_listeners()
+
+
+class PlainTls:
+    """Stands in for the certificates of a listener: its connections stay as they are."""
+
+    def wrap_accepted(self, sock: socket.socket) -> socket.socket:
+        return sock
+
+
+class Held:
+    """A handler whose calls wait, in a program, until the test lets them go."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.replies: list[Future[Reply]] = []
+
+    def __call__(self, request: Request, received_at: float) -> Program[Reply]:
+        self.replies.append(Future())
+        self.begun.release()
+        return result_of(self.replies[-1])
+
+    def wait(self, calls: int = 1) -> None:
+        """Until so many more calls have begun."""
+        for _ in range(calls):
+            if not self.begun.acquire(timeout=PATIENCE_S):
+                raise AssertionError("the call has not begun")
+
+    def let_go(self) -> None:
+        for reply in self.replies:
+            reply.set_result(Reply(200, {}, b"done"))
+        self.replies.clear()
+
+
+class Listeners(EngineCase):
+    """Limits and handlers."""
+
+    def listening(self, handler: Handler = echo,
+                  **options: Any) -> contextlib.AbstractContextManager[Listener]:
+        """A running listener on a free port, whose handler may also return programs."""
+        return self.running(cast(Any, handler), **options)
+
+    def test_a_handler_may_return_a_program_that_waits(self) -> None:
+        """For time, for a future, for a socket; the reply is its result."""
+        ours, theirs = tcp_pair()
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+        waitable = Waitable(ours)
+        never: Future[None] = Future()
+
+        def handle(request: Request, received_at: float) -> Program[Reply]:
+            yield None, NOTHING, time.monotonic() + 0.001
+            late = yield never, DONE, time.monotonic() + 0.001
+            theirs.sendall(b"x")
+            ready = yield waitable, READ, soon()
+            return Reply(200, {}, f"{late} {ready} {ours.recv(1)!r}".encode())
+
+        with self.listening(handle) as running, connected(running.address) as caller:
+            for _ in range(2):
+                self.assertEqual(self.ask(caller).body, b"False True b'x'")
+
+    def test_a_call_that_waits_holds_up_no_other_caller(self) -> None:
+        """Nor does it keep its connection from being idle later."""
+        held = Held()
+
+        def handle(request: Request, received_at: float) -> Reply | Program[Reply]:
+            return held(request, received_at) if request.target == "/held" else OK_REPLY
+
+        with self.listening(handle) as running, connected(running.address) as caller, \
+                connected(running.address) as other:
+            caller.send(post("/held"), soon())
+            held.wait()
+            self.assertEqual(self.ask(other).body, b"ok")
+            held.let_go()
+            reply = caller.read(soon())
+            self.assertEqual(reply and reply.body, b"done")
+            self.assertEqual(self.ask(caller).body, b"ok")
+
+    def test_a_handler_that_returns_nonsense_costs_its_call_only(self) -> None:
+        for nonsense in (None, 7):
+            with self.subTest(nonsense), \
+                    self.listening(cast(Handler, lambda *_: nonsense)) as running:   # noqa: B023
+                reply, = self.exchange(running.address, POST * 2)
+                self.assertEqual(reply.status, 500)
+                self.wait_for_end(cast(Any, running))
+
+    def test_a_program_that_waits_for_nonsense_costs_its_connection_only(self) -> None:
+        """It is no reply and no error: the driver ends it, and counts an error."""
+        def handle(request: Request, received_at: float) -> Program[Reply]:
+            yield cast(Any, 7)
+            raise AssertionError("it goes on")
+
+        with self.listening(handle, errors=1) as running:
+            self.assertEqual(self.exchange(running.address, POST), [])
+            self.wait_for_end(cast(Any, running))
+            with connected(running.address):
+                eventually(lambda: running.connections == 1)
+
+    def test_calls_beyond_the_limit_are_refused_and_not_run(self) -> None:
+        """503 with Not-Executed. When one has ended, another can run."""
+        held = Held()
+        with self.listening(held, max_calls=2) as running, contextlib.ExitStack() as stack:
+            callers = [stack.enter_context(connected(running.address)) for _ in range(2)]
+            for caller in callers:
+                caller.send(POST, soon())
+            held.wait(2)
+            reply, = self.exchange(running.address, POST)
+            self.assertEqual((reply.status, reply.headers["not-executed"]), (503, "1"))
+            self.assertEqual(len(held.replies), 2)
+            held.let_go()
+            for caller in callers:
+                self.assertIsNotNone(caller.read(soon()))
+            self.assertTrue(running.wait_until_quiet(PATIENCE_S))
+            callers[0].send(POST, soon())
+            held.wait()
+            held.let_go()
+            self.assertIsNotNone(callers[0].read(soon()))
+
+    def test_a_caller_beyond_the_limit_that_has_left_does_no_harm(self) -> None:
+        """There is nobody to take the 503."""
+        broken = BrokenPipeError("gone")
+        with self.listening(max_connections=1) as running, connected(running.address) as within:
+            self.ask(within)
+            with mock.patch.object(Stream, "write", side_effect=broken), \
+                    socket.create_connection(running.address, PATIENCE_S) as beyond, \
+                    contextlib.suppress(ConnectionResetError):
+                self.assertEqual(beyond.recv(1000), b"")
+            self.assertEqual(self.ask(within).body, b"hello")
+
+    def test_a_peer_that_a_handshake_refuses_can_read_why(self) -> None:
+        """Also if it has sent a request already: to close with unread bytes would be a reset."""
+        def refuse(stream: Waitable, deadline: float) -> Program[None]:
+            # The request has come.
+            self.assertTrue((yield stream, READ, deadline))
+            stream.socket.sendall(b"an alert")
+            raise OSError("refused")
+
+        with mock.patch.object(serving, "shake_hands", refuse), \
+                self.listening(tls=cast(Tls, PlainTls())) as running, \
+                socket.create_connection(running.address, PATIENCE_S) as sock:
+            sock.sendall(POST)
+            self.assertEqual([sock.recv(100), sock.recv(100)], [b"an alert", b""])
+
+    def test_a_connection_that_cannot_be_served_does_not_stop_the_others(self) -> None:
+        """One breaks while it is accepted; for another, the system has no thread."""
+        def fail(what: object, name: str, error: Exception) -> Any:
+            return mock.patch.object(what, name, side_effect=error)
+
+        for failing in (fail(Stream, "__init__", OSError(22, "Invalid argument")),
+                        fail(threading.Thread, "start", RuntimeError("can't start new thread"))):
+            with self.subTest(failing.attribute), self.listening() as running:
+                with failing, socket.create_connection(running.address, SOON_S) as broken, \
+                        contextlib.suppress(OSError):
+                    # Until the listener has dealt with it.
+                    broken.recv(1000)
+                reply, = self.exchange(running.address, POST)
+                self.assertEqual(reply.body, b"hello")
+                self.wait_for_end(cast(Any, running))
+
+    def test_quiet_is_noticed_at_once(self) -> None:
+        """Who waits for the end of calls is woken. Idle connections do not count, unless asked for.
+        """
+        held = Held()
+        with self.listening(held) as running, connected(running.address) as connection:
+            connection.send(POST, soon())
+            held.wait()
+            self.assertFalse(running.wait_until_quiet(0.01))
+            began = time.monotonic()
+            threading.Timer(0.01, held.let_go).start()
+            self.assertTrue(running.wait_until_quiet(PATIENCE_S))
+            self.assertLess(time.monotonic() - began, PATIENCE_S / 2, "it was not woken")
+            self.assertFalse(running.wait_until_quiet(0.01, idle_too=True))
+            threading.Timer(0.01, connection.close).start()
+            self.assertTrue(running.wait_until_quiet(PATIENCE_S, idle_too=True))
+
+    def test_it_serves_from_its_start_to_its_end(self) -> None:
+        """By this, its process decides whether it beats."""
+        listener = self.make()
+        self.assertFalse(listener.is_serving())
+        listener.start()
+        eventually(listener.is_serving)
+        listener.close()
+        self.assertFalse(listener.is_serving())
+
+    def test_a_request_that_was_whole_is_run_also_if_its_caller_sends_no_more(self) -> None:
+        """The end of its sending side comes with the request, or while it runs."""
+        held = Held()
+        with self.listening(held) as running, connected(running.address) as caller:
+            caller.send(POST, soon())
+            caller.socket.shutdown(socket.SHUT_WR)
+            held.wait()
+            held.let_go()
+            reply = caller.read(soon())
+            self.assertEqual(reply and reply.body, b"done")
+            self.wait_for_end(cast(Any, running))
+
+
+class Ends(EngineCase):
+    """A listener that is closed by another thread, whatever its callers do."""
+
+    def test_every_caller_is_ended(self) -> None:
+        """One is idle, one has sent half a request, one was never heard, one's call is running."""
+        held = Held()
+        with self.running(cast(Any, held)) as running, contextlib.ExitStack() as stack:
+            idle, half, silent, calling = \
+                [stack.enter_context(connected(running.address)) for _ in range(4)]
+            idle.send(POST, soon())
+            held.wait()
+            held.let_go()
+            self.assertIsNotNone(idle.read(soon()))
+            half.send(POST[:-1], soon())
+            calling.send(POST, soon())
+            held.wait()
+            eventually(lambda: running.connections == 4)
+            closing = threading.Thread(target=running.close, args=(PATIENCE_S,))
+            closing.start()
+            # 1. All but the one whose call is running end at once; nobody else comes in.
+            for caller in (idle, half, silent):
+                with contextlib.suppress(ConnectionResetError):
+                    self.assertIsNone(caller.read(soon()))
+            wait_until_refused(running.address)
+            self.assertTrue(closing.is_alive(), "a call is running")
+            # 2. The call has its grace.
+            held.let_go()
+            reply = calling.read(soon())
+            self.assertEqual(reply and reply.body, b"done")
+            calling.close()
+            closing.join(PATIENCE_S)
+            self.assertFalse(closing.is_alive())
+            self.assertTrue(running.wait_until_quiet(PATIENCE_S, idle_too=True))
+
+    def test_a_call_that_does_not_end_is_cut_off(self) -> None:
+        """After its grace; its program is ended where a loop carries it out."""
+        held = Held()
+        with self.running(cast(Any, held)) as running, connected(running.address) as caller:
+            caller.send(POST, soon())
+            held.wait()
+            began = time.monotonic()
+            running.close(SOON_S)
+            self.assertLess(time.monotonic() - began, PATIENCE_S / 2)
+            with contextlib.suppress(ConnectionResetError):
+                self.assertIsNone(caller.read(soon()))
+            # Its thread, if it has one, ends too.
+            held.let_go()
+
+    def test_many_threads_may_close_it(self) -> None:
+        with self.running() as running, connected(running.address) as caller:
+            self.ask(caller)
+            closing = [threading.Thread(target=running.close) for _ in range(4)]
+            for thread in closing:
+                thread.start()
+            for thread in closing:
+                thread.join(PATIENCE_S)
+                self.assertFalse(thread.is_alive())
+            self.assertIsNone(caller.read(soon()))
+
+    def test_it_leaves_no_socket_open(self) -> None:
+        """Neither of callers, nor of servers, nor its own."""
+        held = Held()
+        running = self.make(cast(Any, held))
+        running.start()
+        with connected(running.address) as idle, connected(running.address) as calling:
+            eventually(lambda: running.connections == 2)
+            streams = running._open.copy()
+            calling.send(POST, soon())
+            held.wait()
+            running.close()
+            held.let_go()
+            self.assertIsNone(idle.read(soon()))
+            eventually(lambda: {stream.socket.fileno() for stream in streams} == {-1})
+            self.assertEqual(running._socket.socket.fileno(), -1)
+            self.assertEqual(running.connections, 0)
+
+
+class Windows(unittest.TestCase):
+    """There, `select` takes 512 sockets."""
+
+    def test_a_limit_that_is_too_high_is_refused(self) -> None:
+        """With events; with threads any number is taken. Before a port is taken."""
+        with mock.patch.object(sys, "platform", "win32"), \
+                mock.patch.object(Loop, "max_connections", 200):
+            with self.assertRaisesRegex(ValueError, "200"):
+                Listener("127.0.0.1", 0, echo, engine="events", max_connections=201)
+
+
+OK_REPLY = Reply(200, {}, b"ok")
+
+
+# ---- with each engine ------------------------------------------------------------------------
+
+class ListenersOfThreads(OfThreads, Listeners, unittest.TestCase):
+    pass
+
+
+class ListenersOfEvents(OfEvents, Listeners, unittest.TestCase):
+    pass
+
+
+class EndsOfThreads(OfThreads, Ends, unittest.TestCase):
+    pass
+
+
+class EndsOfEvents(OfEvents, Ends, unittest.TestCase):
+    pass
+
+
+if __name__ == "__main__":
+    unittest.main()
