@@ -188,6 +188,20 @@ class DriverCase(Case):
             return wait_for(program)
         return run_on(self.loop, program)
 
+    def do(self, job: Callable[[], None]) -> None:
+        """Does something with kept connections, where the driver may do so."""
+        if self.loop is None:
+            job()
+            return
+        done = threading.Event()
+
+        def do() -> None:
+            job()
+            done.set()
+
+        self.loop.post(do)
+        self.assertTrue(done.wait(PATIENCE_S))
+
 
 def run_on(on: loop.Loop, program: Program[T]) -> T:
     """Has a loop carry out a program, and waits for its end."""

@@ -119,9 +119,10 @@ class Callers(EngineCase):
         for step in ("before", "after"):
             for error in (RuntimeError("secret"), OSError("secret"), socket.timeout("secret"),
                           ValueError("secret")):
+                begin = mock.Mock()
                 with self.subTest(step, error=error), Peer(CLOSING, CLOSING) as peer, \
-                        self.running(lambda *_: next(calls)) as engine:
-                    calls = iter((Failing(step, error), Failing("never", error)))
+                        self.running(begin) as engine:
+                    begin.side_effect = (Failing(step, error), Failing("never", error))
                     reply, = self.exchange(engine.address, POST * 2)
                     self.assertEqual(reply.status, 500)
                     self.assertNotIn(b"secret", reply.body)

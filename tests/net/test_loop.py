@@ -341,9 +341,13 @@ class Lives(unittest.TestCase):
         """Its process stops beating. When the turn has ended, all is well."""
         go_on = threading.Event()
         self.addCleanup(go_on.set)
+
+        def block() -> None:
+            go_on.wait(PATIENCE_S)
+
         loop = self.started()
         with mock.patch.object(loop_module, "STUCK_S", SOON_S):
-            loop.post(lambda: (go_on.wait(PATIENCE_S), None)[1])
+            loop.post(block)
             eventually(lambda: not loop.is_alive())
             go_on.set()
             eventually(loop.is_alive)
@@ -386,12 +390,13 @@ class Lives(unittest.TestCase):
 
     def test_a_loop_whose_turns_all_fail_is_not_alive(self) -> None:
         """Nobody is served: its process must not beat on."""
-        for what, name in ((lambda loop: loop._selector, "select"), (lambda loop: loop, "_hear")):
+        for name in ("select", "_hear"):
             loop = self.started()
+            what: object = loop._selector if name == "select" else loop
             with self.subTest(name), mock.patch.object(loop_module, "STUCK_S", SOON_S), \
                     mock.patch.object(loop_module, "ERROR_PAUSE_S", 0.001), \
                     self.assertLogs("ponte.loop", logging.ERROR), \
-                    mock.patch.object(what(loop), name, side_effect=OSError("broken")):
+                    mock.patch.object(what, name, side_effect=OSError("broken")):
                 loop.post(lambda: None)
                 eventually(lambda: loop.errors > 0)             # noqa: B023
                 eventually(lambda: not loop.is_alive())         # noqa: B023
@@ -555,11 +560,11 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
         for task in loop._tasks.copy():
             program: Any = task.program
             while isinstance(program, GeneratorType):
-                variables = list(program.gi_frame.f_locals.values()) if program.gi_frame else []
-                for value in (*variables, *(part for value in variables
-                                            if isinstance(value, tuple) for part in value)):
-                    if isinstance(value, (bytes, bytearray, memoryview)):
-                        total += len(value)
+                for value in list(program.gi_frame.f_locals.values()) if program.gi_frame else ():
+                    # A request or a reply is a tuple.
+                    for part in value if isinstance(value, tuple) else (value,):
+                        if isinstance(part, (bytes, bytearray, memoryview)):
+                            total += len(part)
                 program = program.gi_yieldfrom
         return total
 
@@ -588,11 +593,14 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
                 self.ask(connection)
                 self.assertTrue(engine.wait_until_quiet(1.0))
                 stream, = engine._open
-                eventually(lambda: stream.task is not None          # noqa: B023
-                           and stream.task.deadline not in deadlines)
-                assert stream.task
-                deadlines.append(stream.task.deadline)
+                eventually(lambda: self.deadline(stream) not in (math.inf, *deadlines))  # noqa: B023
+                deadlines.append(self.deadline(stream))
             self.assertEqual(deadlines, sorted(deadlines))
+
+    def deadline(self, stream: Stream[Request]) -> float:
+        """Of the program that waits for it; infinite while none does."""
+        task = stream.task
+        return task.deadline if task else math.inf
 
     def test_a_caller_that_sends_far_ahead_is_not_read_far_ahead(self) -> None:
         """Else memory would grow while requests come faster than they are answered."""
@@ -759,9 +767,8 @@ class LastResorts(OfEvents, EngineCase, unittest.TestCase):
             selector = loop_of(engine)._selector
             full = OSError(errno.ENOSPC, "No space left on device")
             with mock.patch.object(selector, "register", side_effect=full), \
-                    connected(engine.address) as beyond:
-                with contextlib.suppress(ConnectionResetError):
-                    self.assertIsNone(beyond.read(soon()))
+                    connected(engine.address) as beyond, contextlib.suppress(ConnectionResetError):
+                self.assertIsNone(beyond.read(soon()))
             self.assertEqual(self.ask(within).body, b"hello")
             self.assertEqual(self.exchange(engine.address, POST)[0].body, b"hello")
 

@@ -1,99 +1,77 @@
-"""Exchanges on kept connections: on loopback, each wait with a deadline."""
+"""Exchanges on kept connections, with both drivers: on loopback, each wait with a deadline."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 import unittest
+from typing import Any, Callable
 from unittest import mock
 
+from ponte.net import names
+from ponte.net import pool as pool_module
 from ponte.net.address import Address
-from ponte.net.message import Reply, Request, encode_reply
-from ponte.net.parser import RequestParser
+from ponte.net.message import Reply, encode_reply
 from ponte.net.pool import POOL_IDLE_S, ExchangeError, Pool
-from ponte.net.wire import Connection, listen
-from tests.fakes import refused_address
-from tests.net.test_wire import OK, PATIENCE_S, POST, soon
-
-
-class Peer:
-    """A server on loopback that answers each request with the next of its scripts, unchanged."""
-
-    def __init__(self, *scripts: bytes) -> None:
-        self._socket = listen("127.0.0.1", 0)
-        self.address: Address = self._socket.getsockname()
-        self.accepted = 0
-        self._scripts = scripts
-        self._socket.settimeout(PATIENCE_S)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def __enter__(self) -> Peer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            # On some systems this wakes the thread.
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(PATIENCE_S)
-        self._socket.close()
-
-    def _run(self) -> None:
-        """A new connection for every script; only after OK the connection goes on."""
-        scripts = list(self._scripts)
-        while scripts:
-            try:
-                sock, _ = self._socket.accept()
-            except OSError:
-                return
-            self.accepted += 1
-            with sock:
-                connection: Connection[Request] = Connection(sock, RequestParser())
-                stays = True
-                while scripts and stays and connection.read(soon()) is not None:
-                    script = scripts.pop(0)
-                    stays = script == OK
-                    sock.sendall(script)
-
-
-# Name, and what a server sends in place of a whole reply.
-BROKEN_REPLIES = (
-    ("nothing", b""),
-    ("half a head", OK[:10]),
-    ("half a body", OK[:-1]),
-    ("garbage", b"garbage\r\n"),
-    ("no length", b"HTTP/1.1 200 OK\r\n\r\nok"),
-    ("too much", OK + b"x"),
-    ("two replies", OK + OK),
+from ponte.net.serving import Listener
+from ponte.net.stream import Stream, listen
+from ponte.net.threads import wait_for
+from tests.fakes import hurry_listeners, refused_address
+from tests.net.engines import DriverCase, OfEvents, OfThreads
+from tests.net.peers import (
+    BROKEN_REPLIES,
+    CLOSING,
+    OK,
+    PATIENCE_S,
+    POST,
+    SOON_S,
+    Mute,
+    Peer,
+    connected,
+    echo,
+    eventually,
+    is_readable,
+    post,
+    soon,
 )
 
 
-class Pools(unittest.TestCase):
+def setUpModule() -> None:
+    hurry_listeners()
+
+
+class Pools(DriverCase):
     """Exchanges of the stub and the proxy, and which outcome each failure is."""
 
     def setUp(self) -> None:
         self.pool = Pool()
+        # The loop, which closes what it watches, has ended by then.
         self.addCleanup(self.pool.close)
+        super().setUp()
+
+    def exchange(self, address: Address, timeout_s: float = PATIENCE_S) -> Reply:
+        return self.run_program(self.pool.exchange(address, POST, time.monotonic() + timeout_s))
 
     def failure(self, address: Address, timeout_s: float = PATIENCE_S) -> ExchangeError:
         with self.assertRaises(ExchangeError) as caught:
-            self.pool.exchange(address, POST, time.monotonic() + timeout_s)
+            self.exchange(address, timeout_s)
         return caught.exception
 
     def test_a_connection_is_reused(self) -> None:
         """Three calls, one connection."""
         with Peer(OK, OK, OK) as peer:
             for _ in range(3):
-                self.assertEqual(self.pool.exchange(peer.address, POST, soon()).body, b"ok")
+                self.assertEqual(self.exchange(peer.address).body, b"ok")
             self.assertEqual(peer.accepted, 1)
 
     def test_a_connection_that_its_server_closes_is_not_reused(self) -> None:
         """After "Connection: close" the next request goes out on another connection."""
         closing = encode_reply(Reply(200, {}, b"bye", keep_alive=False))
         with Peer(closing, OK) as peer:
-            bodies = [self.pool.exchange(peer.address, POST, soon()).body for _ in range(2)]
+            bodies = [self.exchange(peer.address).body for _ in range(2)]
             self.assertEqual(bodies, [b"bye", b"ok"])
             self.assertEqual(peer.accepted, 2)
 
@@ -101,11 +79,11 @@ class Pools(unittest.TestCase):
         """A request that went out on it would have an unknown outcome, for nothing."""
         leaving = encode_reply(Reply(200, {"Note": "the peer closes without notice"}, b"bye"))
         with Peer(leaving, OK) as peer:
-            self.pool.exchange(peer.address, POST, soon())
-            kept = self.pool._idle[peer.address][0].socket
-            kept.settimeout(PATIENCE_S)
-            self.assertEqual(kept.recv(1, socket.MSG_PEEK), b"", "its end has come")
-            self.assertEqual(self.pool.exchange(peer.address, POST, soon()).body, b"ok")
+            self.exchange(peer.address)
+            # It has come: with the next connection, the peer has closed this one.
+            with connected(peer.address):
+                eventually(lambda: peer.accepted == 2)
+            self.assertEqual(self.exchange(peer.address).body, b"ok")
 
     def test_a_refused_connection_was_not_sent(self) -> None:
         """Phase connect: the request has not run, for certain."""
@@ -119,7 +97,7 @@ class Pools(unittest.TestCase):
         for host in ("a..b", "a" * 64, "127.0.0.1\0"):
             with self.subTest(host):
                 try:
-                    self.pool.exchange((host, 1), POST, soon())
+                    self.exchange((host, 1))
                 except Exception as error:
                     self.assertIsInstance(error, ExchangeError)
 
@@ -142,18 +120,18 @@ class Pools(unittest.TestCase):
     def test_a_kept_connection_that_fails_to_send_is_replaced(self) -> None:
         """The last byte was not sent: it has not run, and a fresh connection is tried at once."""
         with Peer(OK, OK) as peer:
-            self.pool.exchange(peer.address, POST, soon())
+            self.exchange(peer.address)
             kept = self.pool._idle[peer.address][0]
-            with mock.patch.object(kept, "send", side_effect=BrokenPipeError("gone")):
-                thread = threading.Timer(0, kept.interrupt)
-                thread.start()
-                self.assertEqual(self.pool.exchange(peer.address, POST, soon()).body, b"ok")
-                thread.join()
+            with mock.patch.object(kept, "write", side_effect=BrokenPipeError("gone")):
+                # So that the peer, which reads one connection after another, reads the next.
+                threading.Timer(SOON_S, kept.interrupt).start()
+                self.assertEqual(self.exchange(peer.address).body, b"ok")
+            self.assertEqual(peer.accepted, 2)
 
     def test_a_fresh_connection_that_fails_to_send_is_an_error(self) -> None:
         """Phase send: not sent; and there is no second attempt."""
         gone = BrokenPipeError("gone")
-        with Peer(OK) as peer, mock.patch.object(Connection, "send", side_effect=gone) as send:
+        with Mute() as peer, mock.patch.object(Stream, "write", side_effect=gone) as send:
             error = self.failure(peer.address)
             self.assertEqual(error.phase, "send")
             self.assertFalse(error.sent)
@@ -161,21 +139,22 @@ class Pools(unittest.TestCase):
 
     def test_idle_connections_to_others_are_closed(self) -> None:
         """A draining server waits until its callers close their connections."""
-        with Peer(OK) as peer:
-            self.pool.exchange(peer.address, POST, soon())
+        # It keeps its connection open for one reply more.
+        with Peer(OK, OK) as peer:
+            self.exchange(peer.address)
             kept = self.pool._idle[peer.address][0]
-            self.pool.keep_only({peer.address})
+            self.do(lambda: self.pool.keep_only({peer.address}))
             self.assertNotEqual(kept.socket.fileno(), -1)
-            self.pool.keep_only(set())
+            self.do(lambda: self.pool.keep_only(set()))
             self.assertEqual(kept.socket.fileno(), -1)
 
     def test_a_connection_unused_for_long_is_not_trusted(self) -> None:
         """A firewall on the way may have forgotten it without notice."""
         with Peer(OK, OK) as peer:
-            self.pool.exchange(peer.address, POST, soon())
+            self.exchange(peer.address)
             self.pool._idle[peer.address][0].idle_since -= POOL_IDLE_S
             kept = self.pool._idle[peer.address][0]
-            thread = threading.Thread(target=self.pool.exchange, args=(peer.address, POST, soon()))
+            thread = threading.Thread(target=self.exchange, args=(peer.address,))
             thread.start()
             thread.join(PATIENCE_S)
             self.assertEqual(kept.socket.fileno(), -1)
@@ -196,6 +175,299 @@ class Pools(unittest.TestCase):
                 self.pool.close()
                 thread.join(PATIENCE_S)
         self.assertEqual([error.phase for error in errors], ["reply"])
+
+    def test_exchanges_at_once_have_a_connection_each(self) -> None:
+        """And all of them are kept for later."""
+        with Mute() as server, contextlib.ExitStack() as stack:
+            replies: list[Reply] = []
+            threads = [threading.Thread(
+                target=lambda: replies.append(self.exchange(server.address))) for _ in range(5)]
+            for thread in threads:
+                thread.start()
+            asked = [stack.enter_context(server.asked()) for _ in threads]
+            for connection in asked:
+                connection.send(OK, soon())
+            for thread in threads:
+                thread.join(PATIENCE_S)
+            self.assertEqual([reply.body for reply in replies], [b"ok"] * 5)
+            self.assertEqual(self.pool._size(), 5)
+            self.assertEqual(self.pool._in_use, set())
+
+    def test_kept_connections_are_bounded(self) -> None:
+        """For one address, and in all. Those beyond are closed."""
+        for name in ("POOL_PER_ADDRESS", "POOL_SIZE"):
+            with self.subTest(name), mock.patch.object(pool_module, name, 2), \
+                    Mute() as one, Mute() as other, contextlib.ExitStack() as stack:
+                self.do(lambda: self.pool.keep_only(set()))
+                servers = [one] * 3 + [other] * 3
+                threads = [threading.Thread(target=self.exchange, args=(server.address,))
+                           for server in servers]
+                for thread in threads:
+                    thread.start()
+                asked = [stack.enter_context(server.asked()) for server in servers]
+                for connection in asked:
+                    connection.send(OK, soon())
+                for thread in threads:
+                    thread.join(PATIENCE_S)
+                self.assertEqual(self.pool._size(), 4 if name == "POOL_PER_ADDRESS" else 2)
+                closed = [connection for connection in asked
+                          if is_readable(connection, 0.0)]
+                self.assertEqual(len(closed), 6 - self.pool._size())
+
+    def test_a_closed_pool_exchanges_nothing(self) -> None:
+        """Also on a new connection; and it keeps none."""
+        self.do(self.pool.close)
+        with Mute() as server:
+            self.assertEqual(self.failure(server.address).phase, "connect")
+        self.assertEqual(self.pool._in_use, set())
+
+    def test_a_pool_that_is_closed_while_an_exchange_takes_its_connection_ends_it(self) -> None:
+        """Whatever the moment: else the exchange would go on until its deadline."""
+        with Mute() as server:
+            first = threading.Thread(target=self.exchange, args=(server.address,))
+            first.start()
+            with server.asked() as asked:
+                asked.send(OK, soon())
+                first.join(PATIENCE_S)
+                kept, = self.pool._idle[server.address]
+                silent = kept.is_silent
+
+                def close_first() -> bool:
+                    closing = threading.Thread(target=self.pool.close)
+                    closing.start()
+                    closing.join()
+                    return silent()
+
+                began = time.monotonic()
+                with mock.patch.object(kept, "is_silent", close_first):
+                    self.failure(server.address, PATIENCE_S)
+                self.assertLess(time.monotonic() - began, PATIENCE_S / 2)
+        self.assertEqual(kept.socket.fileno(), -1)
+
+    def test_whatever_the_address_an_exchange_raises_nothing_else(self) -> None:
+        """A port that no socket takes, a text that no host has."""
+        for address in (("127.0.0.1", 70000), ("127.0.0.1", -1), ("::1::", 1), ("", 1),
+                        ("\ud800", 1), ("localhost", 70000)):
+            with self.subTest(address):
+                self.assertEqual(self.failure(address).phase, "connect")
+
+
+class Names(DriverCase):
+    """Hosts that are known by a name: several addresses, and look-ups that take long."""
+
+    def setUp(self) -> None:
+        self.pool = Pool()
+        self.addCleanup(self.pool.close)
+        super().setUp()
+        self.asked: list[Any] = []
+        self.found: list[Address] = []
+        # A look-up blocks until this is set.
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.addCleanup(self.go_on.set)
+        patch = mock.patch.object(socket, "getaddrinfo", self.look_up)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def look_up(self, host: str, port: int, **options: Any) -> list[Any]:
+        """Stands in for the system."""
+        self.asked.append((host, port))
+        self.go_on.wait(PATIENCE_S)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in self.found]
+
+    def exchange(self, host: str = "server.example", timeout_s: float = PATIENCE_S) -> Reply:
+        return self.run_program(
+            self.pool.exchange((host, 80), POST, time.monotonic() + timeout_s))
+
+    def failure(self, host: str = "server.example", timeout_s: float = SOON_S) -> ExchangeError:
+        with self.assertRaises(ExchangeError) as caught:
+            self.exchange(host, timeout_s)
+        return caught.exception
+
+    def full(self) -> Address:
+        """An address that takes no connection: its backlog is full."""
+        full = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(full.close)
+        for _ in range(3):
+            filler = socket.socket()
+            self.addCleanup(filler.close)
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        address: Address = full.getsockname()
+        return address
+
+    def test_the_next_address_is_tried_where_one_refuses(self) -> None:
+        with Peer(OK) as peer:
+            self.found = [refused_address(self), refused_address(self), peer.address]
+            self.assertEqual(self.exchange().body, b"ok")
+
+    def test_the_next_address_is_tried_where_one_is_silent(self) -> None:
+        """Each has its part of the time that is left."""
+        with Peer(OK) as peer:
+            self.found = [self.full(), peer.address]
+            began = time.monotonic()
+            self.assertEqual(self.exchange(timeout_s=10 * SOON_S).body, b"ok")
+            self.assertLess(time.monotonic() - began, 10 * SOON_S)
+
+    def test_the_last_failure_counts(self) -> None:
+        """Not sent, by the deadline at the latest; a name without an address, too."""
+        for found, timed_out in (([], False), ([refused_address(self)] * 2, False),
+                                 ([refused_address(self), self.full()], True)):
+            with self.subTest(found):
+                self.found = list(found)
+                error = self.failure()
+                self.assertEqual((error.phase, error.sent), ("connect", False))
+                self.assertEqual(error.timed_out, timed_out)
+
+    def test_its_connection_is_kept_by_its_name(self) -> None:
+        with Peer(OK, OK, OK) as peer:
+            self.found = [peer.address]
+            for _ in range(3):
+                self.exchange()
+            self.assertEqual(peer.accepted, 1)
+            self.assertEqual(len(self.asked), 1)
+
+    def test_a_look_up_that_does_not_end_is_a_timeout_and_is_made_once(self) -> None:
+        """Further calls wait for the same answer; else each would cost a thread."""
+        self.go_on.clear()
+        for _ in range(3):
+            began = time.monotonic()
+            error = self.failure("slow.example")
+            self.assertEqual(str(error), "connect: timed out")
+            self.assertLess(time.monotonic() - began, PATIENCE_S / 2)
+        self.assertEqual(self.asked, [("slow.example", 80)])
+        # Another name has nothing to wait for but itself; and an address none at all.
+        with Peer(OK) as peer:
+            self.assertEqual(self.run_program(
+                self.pool.exchange(peer.address, POST, soon())).body, b"ok")
+            # When it has ended, the name is looked up anew.
+            self.found = [refused_address(self)]
+            self.go_on.set()
+            eventually(lambda: not names._running)
+            self.found = [peer.address]
+        self.failure("slow.example")
+        self.assertEqual(len(self.asked), 2)
+
+    def test_calls_at_once_share_a_look_up(self) -> None:
+        self.go_on.clear()
+        with Peer(CLOSING, CLOSING, CLOSING) as peer:
+            self.found = [peer.address]
+            replies: list[Reply] = []
+            threads = [threading.Thread(target=lambda: replies.append(self.exchange()))
+                       for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            eventually(lambda: len(names._running) == 1)
+            threading.Event().wait(SOON_S)
+            self.go_on.set()
+            for thread in threads:
+                thread.join(PATIENCE_S)
+            self.assertEqual([reply.body for reply in replies], [b"bye"] * 3)
+        self.assertEqual(len(self.asked), 1)
+
+
+class Shared(unittest.TestCase):
+    """One pool and many threads: it has no lock."""
+
+    THREADS = 8
+
+    def setUp(self) -> None:
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        self.addCleanup(sys.setswitchinterval, interval)
+        self.listener = Listener("127.0.0.1", 0, echo, engine="events")
+        self.listener.start()
+        self.addCleanup(self.listener.close)
+        self.pool = Pool()
+        self.addCleanup(self.pool.close)
+        self.made: list[Stream[Any]] = []
+
+        def make(*args: Any) -> Stream[Any]:
+            self.made.append(Stream(*args))
+            return self.made[-1]
+
+        patch = mock.patch.object(pool_module, "Stream", make)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def run_threads(self, work: Callable[[int], None], meanwhile: Callable[[], None]) -> None:
+        """Every thread does its work, and one more thing goes on until the last has ended."""
+        errors: list[BaseException] = []
+
+        def guarded(number: int) -> None:
+            try:
+                work(number)
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=guarded, args=(number,))
+                   for number in range(self.THREADS)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            meanwhile()
+        self.assertEqual(errors, [])
+
+    def asks(self, number: int, calls: int = 100) -> None:
+        """Each reply is the one to its own request: no connection is used twice at once."""
+        for call in range(calls):
+            body = b"%d of %d" % (call, number)
+            reply = wait_for(self.pool.exchange(self.listener.address, post(body=body), soon()))
+            if reply.body != body:
+                raise AssertionError(f"{body!r} got {reply.body!r}")
+
+    def open_sockets(self) -> int:
+        return sum(stream.socket.fileno() != -1 for stream in self.made)
+
+    def test_no_connection_is_used_twice_at_once(self) -> None:
+        self.run_threads(self.asks, lambda: time.sleep(0.001))
+        self.assertLessEqual(len(self.made), self.THREADS)
+        self.assertEqual(self.open_sockets(), self.pool._size())
+
+    def test_no_socket_is_lost_while_others_are_closed(self) -> None:
+        """`keep_only` in the middle of exchanges: each connection is kept, or closed."""
+        self.run_threads(self.asks, lambda: self.pool.keep_only(set()))
+        self.assertEqual(self.open_sockets(), self.pool._size())
+        self.assertEqual(self.pool._in_use, set())
+        self.pool.keep_only(set())
+        self.assertEqual(self.open_sockets(), 0)
+
+    def test_no_socket_is_left_when_the_pool_is_closed(self) -> None:
+        """In the middle of exchanges: all end at once, with a reply or an ExchangeError."""
+        for _ in range(5):
+            self.pool = Pool()
+            began = time.monotonic()
+
+            def work(number: int) -> None:
+                with contextlib.suppress(ExchangeError):
+                    while time.monotonic() < began + PATIENCE_S:        # noqa: B023
+                        self.asks(number, calls=1)
+
+            closing = threading.Timer(0.02, self.pool.close)
+            closing.start()
+            self.run_threads(work, lambda: time.sleep(0.001))
+            closing.join()
+            self.assertLess(time.monotonic() - began, PATIENCE_S)
+            self.assertEqual(self.open_sockets(), 0)
+            self.assertEqual(self.pool._size(), 0)
+
+
+# ---- with each driver ------------------------------------------------------------------------
+
+class PoolsOfThreads(OfThreads, Pools, unittest.TestCase):
+    pass
+
+
+class PoolsOfEvents(OfEvents, Pools, unittest.TestCase):
+    pass
+
+
+class NamesOfThreads(OfThreads, Names, unittest.TestCase):
+    pass
+
+
+class NamesOfEvents(OfEvents, Names, unittest.TestCase):
+    pass
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ class Streams(unittest.TestCase):
         self.assertFalse(self.stream.is_silent())
 
     def test_a_message_has_its_own_time_from_its_first_byte_on(self) -> None:
-        """However long the stream was silent before; and a message that has begun already counts."""
+        """However long the stream was silent before; and one that has begun has it, too."""
         self.peer.sendall(POST[:5])
         for _ in range(2):
             began = time.monotonic()

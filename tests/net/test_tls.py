@@ -19,17 +19,20 @@ from client import Client, NotSent
 from ponte.net.address import Address
 from ponte.net.message import Reply, Request, encode_request
 from ponte.net.pool import ExchangeError, Pool
+from ponte.net.serving import ENGINES, Listener
+from ponte.net.stream import listen
+from ponte.net.threads import wait_for
 from ponte.net.tls import Tls
-from ponte.net.wire import Listener
 from ponte.process.options import UsageError, chosen_tls
-from proxy import ENGINES, Proxy
+from proxy import Proxy
 from registry import Registry
 from server import Server, idempotent
 from tests.net.certificates import Certificates, needs_openssl
+from tests.net.engines import DriverCase, OfEvents, OfThreads
+from tests.net.peers import PATIENCE_S
 from tests.system.cluster import SystemTest
 from tests.system.harness import START_S, wait_until
 
-PATIENCE_S = 5.0
 MIB = 2 ** 20
 ASK = encode_request("POST", "/", {"Host": "a"}, b"x")
 
@@ -96,8 +99,13 @@ class CommandLine(TlsTest):
                 chosen_tls(chosen, listens=listens)
 
 
-class Handshakes(TlsTest):
+class Handshakes(DriverCase):
     """A listener and a pool: they exchange nothing if a certificate is not accepted."""
+
+    files: Certificates
+    trusting: Tls
+    mutual: Tls
+    one_sided: Tls
 
     @contextlib.contextmanager
     def listening(self, tls: Tls | None) -> Iterator[Address]:
@@ -107,7 +115,7 @@ class Handshakes(TlsTest):
             self.handled += 1
             return Reply(200, {}, request.body)
 
-        listener = Listener("127.0.0.1", 0, handle, tls=tls)
+        listener = Listener("127.0.0.1", 0, handle, engine=self.engine, tls=tls)
         listener.start()
         try:
             yield listener.address
@@ -116,7 +124,15 @@ class Handshakes(TlsTest):
 
     def exchange(self, address: Address, tls: Tls | None) -> Reply:
         with contextlib.closing(Pool(tls)) as pool:
-            return pool.exchange(address, ASK, time.monotonic() + PATIENCE_S)
+            return self.ask(pool, address, ASK, PATIENCE_S)
+
+    def ask(self, pool: Pool, address: Address, request: bytes, timeout_s: float) -> Reply:
+        try:
+            return self.run_program(
+                pool.exchange(address, request, time.monotonic() + timeout_s))
+        finally:
+            # The connections that it keeps are watched by the loop.
+            self.do(lambda: pool.keep_only(set()))
 
     def test_a_server_is_known_by_its_address_or_name(self) -> None:
         with self.listening(self.one_sided) as (_, port):
@@ -197,13 +213,45 @@ class Handshakes(TlsTest):
         thread.start()
         with contextlib.closing(Pool(self.trusting)) as pool, \
                 self.assertRaises(ExchangeError) as caught:
-            pool.exchange(listening.getsockname(), request, time.monotonic() + 0.5)
+            self.ask(pool, listening.getsockname(), request, 0.5)
         may_read.set()
         thread.join()
         self.assertEqual(caught.exception.phase, "send")
         self.assertFalse(caught.exception.sent)
         self.assertGreater(received[0], 0)
         self.assertLess(received[0], len(request))
+
+
+    def test_a_handshake_with_a_silent_server_ends_at_the_deadline(self) -> None:
+        """Not sent: it accepts, and says nothing."""
+        with contextlib.closing(listen("127.0.0.1", 0)) as silent, \
+                contextlib.closing(Pool(self.trusting)) as pool, \
+                self.assertRaises(ExchangeError) as caught:
+            self.ask(pool, silent.getsockname(), ASK, 0.05)
+        self.assertEqual(str(caught.exception), "connect: timed out")
+        self.assertFalse(caught.exception.sent)
+
+    def test_a_long_message_goes_through_on_a_kept_connection(self) -> None:
+        """Its records arrive in pieces, and some of them wait inside of OpenSSL."""
+        body = b"x" * (MIB - 1000)
+        request = encode_request("POST", "/", {"Host": "a"}, body)
+        with self.listening(self.mutual) as address, \
+                contextlib.closing(Pool(self.mutual)) as pool:
+            for _ in range(3):
+                reply = self.run_program(
+                    pool.exchange(address, request, time.monotonic() + PATIENCE_S))
+                self.assertTrue(reply.body == body)
+            self.assertEqual([len(idle) for idle in pool._idle.values()], [1])
+            self.do(lambda: pool.keep_only(set()))
+        self.assertEqual(self.handled, 3)
+
+
+class HandshakesOfThreads(OfThreads, Handshakes, TlsTest):
+    pass
+
+
+class HandshakesOfEvents(OfEvents, Handshakes, TlsTest):
+    pass
 
 
 class AllActors(TlsTest):
@@ -245,8 +293,7 @@ class AllActors(TlsTest):
                 with sock, contextlib.suppress(ConnectionResetError):
                     self.assertEqual(sock.recv(1), b"")
 
-        with mock.patch("ponte.net.events.MESSAGE_TIMEOUT_S", 0.5), \
-                mock.patch("ponte.net.wire.MESSAGE_TIMEOUT_S", 0.5):
+        with mock.patch("ponte.net.serving.MESSAGE_TIMEOUT_S", 0.5):
             self.on_both_engines(check)
 
     def test_garbage_and_plain_requests_are_refused_at_once(self) -> None:
@@ -264,7 +311,7 @@ class AllActors(TlsTest):
         def check(proxy: Proxy, stub: Client) -> None:
             stranger = Tls(self.files.stranger, ca=self.files.ca)
             with contextlib.closing(Pool(stranger)) as pool, self.assertRaises(ExchangeError):
-                pool.exchange(proxy.address, ASK, time.monotonic() + PATIENCE_S)
+                wait_for(pool.exchange(proxy.address, ASK, time.monotonic() + PATIENCE_S))
             requests: Any = proxy.status()["requests"]
             self.assertEqual(requests["calls"], 0)
 
