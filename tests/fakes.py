@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import time
 import unittest
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from unittest import mock
 
 from ponte.calls.endpoint import Endpoint
@@ -44,6 +45,15 @@ def show_to(proxy: Proxy, *endpoints: Endpoint) -> None:
     """From now on the proxy knows these endpoints only, as if a registry had named them."""
     proxy._directory.endpoints = endpoints
     proxy._on_change()
+
+
+def eventually(condition: Callable[[], bool], within_s: float = 5.0) -> None:
+    """Waits until the condition holds. AssertionError if it does not within `within_s` seconds."""
+    end = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("not in time")
+        time.sleep(0.001)
 
 
 class Clock:

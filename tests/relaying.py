@@ -1,6 +1,6 @@
 """Relaying by hand: a call of the proxy whose exchanges come to what a test says, without a socket.
 
-A test leads a call step by step, or lets a `FakeEngine` carry it out:
+A test leads a call step by step, or has it carried out to its end, with `Exchanges`:
 
     call = self.begins("id-1")              # a caller's request has come
     self.sends(call, "s1")                  # the next attempt goes to the server "s1"
@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import time
 import unittest
+from typing import Any
+from unittest import mock
 
 from ponte.calls.balancing import Balancer
 from ponte.calls.endpoint import Endpoint
@@ -24,8 +26,10 @@ from ponte.calls.hop import CallHeaders, Result
 from ponte.calls.rule import Attempt, Outcome
 from ponte.net.message import Reply, Request
 from ponte.net.parser import RequestParser
+from ponte.net.pool import Pool
+from ponte.net.stream import Program
+from ponte.net.threads import wait_for
 from relayed_call import RelayedCall, SharedState
-from tests.calls.by_hand import ENDLESS
 from tests.fakes import endpoint
 
 # What an attempt may come to.
@@ -34,6 +38,8 @@ OK = Result(Outcome.ANSWERED, Reply(200, {"served-by": "s; incarnation=1"}, b"<v
 REFUSED = Result(Outcome.NOT_SENT, None, "connect: refused")
 LOST = Result(Outcome.UNKNOWN, None, "reply: reset")
 LATE = Result(Outcome.UNKNOWN, None, "reply: timed out", timed_out=True)
+# A test that makes so many has a call that does not end.
+MOST_ATTEMPTS = 1000
 SERVED_BY = "proxy-1; incarnation=7"
 # The If-Match of a repeat for this proxy: the proxy itself has compared the incarnation.
 SAME = '"7"'
@@ -59,35 +65,34 @@ def answered(**headers: str) -> Result:
     return Result(Outcome.ANSWERED, Reply(200, named, b""), "answered")
 
 
-class FakeEngine:
-    """Carries out relayed calls like an engine, without a socket.
+class Exchanges:
+    """Stands in for `exchange` of ponte/calls/hop.py: without a socket, attempts come to results.
 
     Attributes: `results`, what the next attempts come to, the last one repeated; `attempts` and
     `requests`, what was sent.
     """
 
-    def __init__(self) -> None:
-        self.results: list[Result] = [OK]
+    def __init__(self, *results: Result) -> None:
+        self.results = list(results) or [OK]
         self.attempts: list[Attempt] = []
         self.requests: list[Request] = []
 
+    def __call__(self, pool: Any, attempt: Attempt, message: bytes, now: float) -> Program[Result]:
+        self.attempts.append(attempt)
+        assert len(self.attempts) < MOST_ATTEMPTS, "the call does not end"
+        self.requests.append(request_in(message))
+        # An exchange is a program. This one waits for nothing.
+        yield from ()
+        return self.results.pop(0) if len(self.results) > 1 else self.results[0]
+
     @property
     def tried(self) -> list[str]:
-        """The servers that got the attempts."""
+        """The endpoints that got the attempts."""
         return [attempt.endpoint.instance for attempt in self.attempts]
 
-    def carry_out(self, call: RelayedCall) -> Reply:
-        """The reply to a call, carried out to its end."""
-        for _ in range(ENDLESS):
-            order = call.next_attempt(time.monotonic())
-            if order is None:
-                return call.reply
-            attempt, message = order
-            self.attempts.append(attempt)
-            self.requests.append(request_in(message))
-            result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
-            call.settle(result, time.monotonic())
-        raise AssertionError("the call does not end")
+    def headers(self, name: str) -> list[str | None]:
+        """This header of each request; None where a request has none."""
+        return [request.headers.get(name) for request in self.requests]
 
 
 class RelayCase(unittest.TestCase):
@@ -96,7 +101,10 @@ class RelayCase(unittest.TestCase):
     def setUp(self) -> None:
         self.shared = SharedState("proxy-1", lambda: SERVED_BY)
         self.shared.balancers["greeter"] = Balancer()
-        self.engine = FakeEngine()
+        self.exchanges = Exchanges()
+        patch = mock.patch("relayed_call.exchange", self.exchanges)
+        patch.start()
+        self.addCleanup(patch.stop)
         self.now = time.monotonic()
         self.knows(endpoint("s1"), endpoint("s2"), endpoint("s3"))
 
@@ -138,10 +146,14 @@ class RelayCase(unittest.TestCase):
     def relays(self, *results: Result, call_id: str = "id-0", timeout_s: float = 5.0,
                **headers: str) -> Reply:
         """The reply to a call whose attempts come to these results, the last one repeated."""
-        self.engine.results = list(results)
+        self.exchanges.results = list(results)
         call = self.begins(call_id, timeout_s=timeout_s, **headers)
-        return with_lower_names(self.engine.carry_out(call))
+        return self.carries_out(call)
+
+    def carries_out(self, call: RelayedCall) -> Reply:
+        """The reply to a call, carried out to its end."""
+        return with_lower_names(wait_for(call.carry_out(Pool())))
 
     def tried(self, *servers: str) -> None:
         """So far these servers got the attempts of whole calls, in this order."""
-        self.assertEqual(self.engine.tried, list(servers))
+        self.assertEqual(self.exchanges.tried, list(servers))

@@ -1,5 +1,8 @@
 """Serving by hand: a server whose requests come from a test, as its listener would hand them over.
 
+The test's thread carries out what the server begins. With the engine "events", the server itself
+runs a function beside it, or at once if it was quick the last time, as it does on a loop.
+
 Its service is a bank with one deposit box. A deposit of 100 cents can be held up while it runs:
 
     let_it_end = self.begins_to_run("id-1")     # a deposit runs, and does not end
@@ -17,6 +20,8 @@ import unittest
 from typing import Callable
 
 from ponte.net.message import ProtocolError, Reply, Request
+from ponte.net.stream import DONE, Program
+from ponte.net.threads import wait_for
 from ponte.rpc.dispatcher import idempotent
 from ponte.rpc.marshal import encode_call
 from server import Server, current_instance
@@ -44,24 +49,49 @@ class Till:
 class ServerTest(unittest.TestCase):
     """A server of a deposit box. A test hands requests in, as a listener would."""
 
+    engine = "events"
+
     def setUp(self) -> None:
         self.till = Till()
         functions = [self.till.deposit, idempotent(current_instance)]
-        self.server = Server("bank", functions, registries=(), name="bank-1")
+        self.server = Server("bank", functions, registries=(), name="bank-1",
+                             engine=self.engine)
         self.addCleanup(self.server.close)
         self.addCleanup(self.till.gate.set)
 
     def post(self, call_id: str | None = "id-1", *, target: str = "/bank", body: bytes = b"",
              method: str = "POST", received_at: float | None = None, **headers: str) -> Reply:
         """The reply to a deposit of 100 cents; `If_Match="..."` becomes the header if-match."""
-        named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        request = Request(method, target, named, body or encode_call("deposit", (100,)),
-                          call_id=call_id)
+        request = self.request(call_id, target=target, body=body, method=method, **headers)
         now = time.monotonic() if received_at is None else received_at
         try:
-            return self.server._handle(request, now)
+            begun = self.server._handle(request, now)
+            return begun if isinstance(begun, Reply) else wait_for(begun)
         except ProtocolError as error:
             return Reply(error.status, {}, error.reason.encode())
+
+    def request(self, call_id: str | None = "id-1", *, target: str = "/bank", body: bytes = b"",
+                method: str = "POST", **headers: str) -> Request:
+        """The request that `post` sends."""
+        named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+        return Request(method, target, named, body or encode_call("deposit", (100,)),
+                       call_id=call_id)
+
+    def waits(self, request: Request, received_at: float) -> tuple[Program[Reply], float]:
+        """A request waits. Returns its program, and the time until which it waits."""
+        begun = self.server._handle(request, received_at)
+        assert not isinstance(begun, Reply), begun
+        _, events, deadline = next(begun)
+        self.assertEqual(events, DONE)
+        return begun, deadline
+
+    def expires(self, waiting: Program[Reply]) -> Reply:
+        """The reply of a request that waits, when its time is over."""
+        with self.assertRaises(StopIteration) as end:
+            waiting.send(False)
+        reply = end.exception.value
+        assert isinstance(reply, Reply)
+        return reply
 
     def repeat(self, call_id: str | None = "id-1", *, body: bytes = b"",
                received_at: float | None = None, timeout_ms: int = 5000) -> Reply:

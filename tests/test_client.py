@@ -19,11 +19,11 @@ from client import Client, NotSent, OutcomeUnknown, Trace
 from ponte.calls.endpoint import Endpoint
 from ponte.calls.hop import Result
 from ponte.calls.rule import Attempt, Outcome
-from ponte.net.message import Reply, Request
+from ponte.net.message import Reply
+from ponte.net.stream import Program
 from ponte.rpc.marshal import TRANSPORT_ERROR, decode_call, encode_fault, encode_result
-from tests.calls.by_hand import ENDLESS
 from tests.fakes import endpoint
-from tests.relaying import LOST, REFUSED, request_in
+from tests.relaying import LOST, REFUSED, Exchanges
 
 P1, P2 = endpoint("p1", service="proxy"), endpoint("p2", service="proxy")
 S1 = endpoint("s1", idempotent=("hello", "whoami"))
@@ -63,30 +63,6 @@ class FakeDirectory:
 
     def close(self) -> None:
         pass
-
-
-class Exchanges:
-    """Returns results in turn, the last one repeated. Writes the attempts and requests down."""
-
-    def __init__(self, *results: Result) -> None:
-        self._results = list(results)
-        self.attempts: list[Attempt] = []
-        self.requests: list[Request] = []
-
-    def __call__(self, pool: Any, attempt: Attempt, request: bytes, now: float) -> Result:
-        self.attempts.append(attempt)
-        assert len(self.attempts) < ENDLESS, "the call does not end"
-        self.requests.append(request_in(request))
-        return self._results.pop(0) if len(self._results) > 1 else self._results[0]
-
-    @property
-    def tried(self) -> list[str]:
-        """The endpoints that got the attempts."""
-        return [attempt.endpoint.instance for attempt in self.attempts]
-
-    def headers(self, name: str) -> list[str | None]:
-        """This header of each request; None where a request has none."""
-        return [request.headers.get(name) for request in self.requests]
 
 
 @contextlib.contextmanager
@@ -159,7 +135,8 @@ class Calls(unittest.TestCase):
 
     def test_one_stub_serves_many_threads(self) -> None:
         """Each caller gets its own reply."""
-        def echo(pool: Any, attempt: Attempt, request: bytes, now: float) -> Result:
+        def echo(pool: Any, attempt: Attempt, request: bytes, now: float) -> Program[Result]:
+            yield from ()
             return answered(decode_call(request.split(b"\r\n\r\n", 1)[1])[1][0])
 
         wrong: list[Any] = []

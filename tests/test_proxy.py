@@ -1,6 +1,6 @@
 """The proxy: what it relays, what it answers itself, and what a proxy can be made of.
 
-The test is its engine. How a call goes on after it began: test_relayed_call.py.
+The test carries out what it begins. How a call goes on after it began: test_relayed_call.py.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from ponte.calls.endpoint import Endpoint
 from ponte.calls.hop import judge
 from ponte.calls.rule import Outcome
 from ponte.net.message import ProtocolError, Reply, Request
+from ponte.net.threads import wait_for
 from ponte.process.options import UsageError
 from proxy import Proxy
 from tests.fakes import endpoint, hurry_listeners, show_to
-from tests.relaying import LOST, REFUSED, FakeEngine, with_lower_names
+from tests.relaying import LOST, REFUSED, Exchanges, with_lower_names
 
 
 def setUpModule() -> None:
@@ -39,7 +40,10 @@ class ProxyTest(unittest.TestCase):
     def setUp(self) -> None:
         self.proxy = make(name="proxy-1")
         self.addCleanup(self.proxy.close)
-        self.engine = FakeEngine()
+        self.exchanges = Exchanges()
+        patch = mock.patch("relayed_call.exchange", self.exchanges)
+        patch.start()
+        self.addCleanup(patch.stop)
         self.knows(endpoint("s1"), endpoint("s2"), endpoint("s3"))
 
     def knows(self, *endpoints: Endpoint) -> None:
@@ -55,7 +59,7 @@ class ProxyTest(unittest.TestCase):
         now = time.monotonic() if received_at is None else received_at
         try:
             begun = self.proxy._begin(request, now)
-            reply = begun if isinstance(begun, Reply) else self.engine.carry_out(begun)
+            reply = begun if isinstance(begun, Reply) else wait_for(begun)
         except ProtocolError as error:
             reply = Reply(error.status, {}, error.reason.encode())
         return with_lower_names(reply)
@@ -66,7 +70,7 @@ class ProxyTest(unittest.TestCase):
 
     def tried(self, *servers: str) -> None:
         """So far these servers got the attempts, in this order."""
-        self.assertEqual(self.engine.tried, list(servers))
+        self.assertEqual(self.exchanges.tried, list(servers))
 
     def not_executed(self, reply: Reply) -> None:
         """The reply says that the call has not run, and may be sent to another proxy."""
@@ -82,7 +86,7 @@ class Relaying(ProxyTest):
         """Its call is not idempotent, and has a new id and the timeout of the proxy."""
         self.post()
         self.post()
-        first, second = self.engine.requests
+        first, second = self.exchanges.requests
         self.assertNotEqual(first.call_id, second.call_id)
         self.assertNotIn("call-idempotent", first.headers)
         self.assertLessEqual(int(first.headers["call-timeout-ms"]),
@@ -91,7 +95,7 @@ class Relaying(ProxyTest):
     def test_a_call_has_the_id_the_time_and_the_number_of_its_caller(self) -> None:
         """An attempt of a proxy gets a half of the time."""
         self.post(call_id="id-1", Call_Timeout_Ms="2000", Call_Attempt="2", Call_Idempotent="1")
-        request, = self.engine.requests
+        request, = self.exchanges.requests
         self.assertEqual(request.call_id, "id-1")
         self.assertEqual(request.headers["call-attempt"], "2")
         self.assertEqual(request.headers["call-idempotent"], "1")
@@ -102,7 +106,7 @@ class Relaying(ProxyTest):
         """300 calls on three servers: 100 each."""
         for _ in range(300):
             self.post()
-        self.assertEqual(Counter(self.engine.tried), {"s1": 100, "s2": 100, "s3": 100})
+        self.assertEqual(Counter(self.exchanges.tried), {"s1": 100, "s2": 100, "s3": 100})
 
     def test_each_service_has_its_own_servers(self) -> None:
         """The path names the service. A draining server gets no new calls; a proxy gets none."""
@@ -152,9 +156,9 @@ class OwnReplies(ProxyTest):
 
     def test_a_call_that_all_servers_refuse_is_not_executed(self) -> None:
         """Each was asked once."""
-        self.engine.results = [REFUSED]
+        self.exchanges.results = [REFUSED]
         self.not_executed(self.post())
-        self.assertEqual(sorted(self.engine.tried), ["s1", "s2", "s3"])
+        self.assertEqual(sorted(self.exchanges.tried), ["s1", "s2", "s3"])
 
     def test_a_call_with_its_own_via_goes_in_a_circle(self) -> None:
         """508. A name that only contains its own is another proxy."""
@@ -229,7 +233,7 @@ class Status(ProxyTest):
     def test_it_shows_each_server_of_each_service(self) -> None:
         """A server that failed is in quarantine."""
         self.knows(endpoint("s1"), endpoint("b1", service="bank"))
-        self.engine.results = [REFUSED]
+        self.exchanges.results = [REFUSED]
         self.post("/greeter")
         self.assertEqual(self.proxy.status()["services"], {
             "greeter": [{"instance": "s1", "state": "up", "calls": 0, "failures": 1,
@@ -240,7 +244,7 @@ class Status(ProxyTest):
     def test_it_counts_what_calls_came_to(self) -> None:
         """`retries` counts each attempt that was not answered."""
         self.post()
-        self.engine.results = [LOST]
+        self.exchanges.results = [LOST]
         self.post()
         self.assertEqual(self.proxy.status()["requests"],
                          {"calls": 2, "retries": 3, "not_sent": 0, "unknown": 1})
@@ -258,12 +262,11 @@ class Making(unittest.TestCase):
     def refuses(self, **options: Any) -> None:
         """ValueError, and a port that was taken is free again."""
         with self.subTest(options), \
-                mock.patch.dict(proxy_module.ENGINES, threads=mock.Mock()) as engines:
-            engine = engines["threads"]
-            engine.return_value.address = ("127.0.0.1", 4242)
+                mock.patch.object(proxy_module, "Listener") as listener:
+            listener.return_value.address = ("127.0.0.1", 4242)
             with self.assertRaises(ValueError):
                 make(**options)
-            self.assertEqual(engine.call_count, engine.return_value.close.call_count)
+            self.assertEqual(listener.call_count, listener.return_value.close.call_count)
 
     def test_a_bad_name_is_refused(self) -> None:
         self.refuses(name="a/b")

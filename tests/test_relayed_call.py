@@ -90,7 +90,7 @@ class PassingOn(RelayCase):
 
     def sent(self) -> Request:
         """The latest request that a server got."""
-        return self.engine.requests[-1]
+        return self.exchanges.requests[-1]
 
     def test_the_body_goes_on_as_it_came(self) -> None:
         """To the path that the caller asked for, and back: nothing of it is read here."""
@@ -145,8 +145,8 @@ class PassingOn(RelayCase):
 
     def test_the_headers_of_this_hop_replace_those_of_the_server(self) -> None:
         """A strict parser refuses a reply that has one of them twice."""
-        self.engine.results = [answered(Call_Attempt="1", Via="1.1 x")]
-        reply = self.engine.carry_out(self.begins())
+        self.exchanges.results = [answered(Call_Attempt="1", Via="1.1 x")]
+        reply = self.carries_out(self.begins())
         parser = ReplyParser()
         parser.feed(encode_reply(reply))
         try:
@@ -170,7 +170,7 @@ class WithoutAnAnswer(RelayCase):
     def test_when_all_servers_refuse_it_is_not_executed(self) -> None:
         """Each was asked once. The reply has the reason of the last one."""
         reply = self.relays(REFUSED)
-        self.assertEqual(sorted(self.engine.tried), ["s1", "s2", "s3"])
+        self.assertEqual(sorted(self.exchanges.tried), ["s1", "s2", "s3"])
         self.assertIs(judge(reply).outcome, Outcome.NOT_SENT)
         self.assertIn(b"connect: refused", reply.body)
 
@@ -208,7 +208,7 @@ class Repeats(RelayCase):
         """With the incarnation of that server, and the same id."""
         self.assertEqual(self.relays(LOST, OK, call_id="id-1").status, 200)
         self.tried("s1", "s1")
-        request, repeat = self.engine.requests
+        request, repeat = self.exchanges.requests
         self.assertNotIn("if-match", request.headers)
         self.assertEqual(repeat.headers["if-match"], '"1"')
         self.assertEqual({request.call_id, repeat.call_id}, {"id-1"})
@@ -231,7 +231,7 @@ class Repeats(RelayCase):
         self.relays(OK, call_id="id-2")
         self.repeats(OK, call_id="id-1")
         self.tried("s1", "s2", "s1")
-        self.assertEqual(self.engine.requests[-1].headers["if-match"], '"1"')
+        self.assertEqual(self.exchanges.requests[-1].headers["if-match"], '"1"')
 
     def test_the_same_id_without_if_match_goes_there_too(self) -> None:
         """A client of another make repeats by its id alone."""
@@ -243,7 +243,7 @@ class Repeats(RelayCase):
         """That server is asked, though no registry names it any more; no other is."""
         self.relays(LOST, call_id="id-1")
         self.knows(endpoint("s2"), endpoint("s3"))
-        self.engine.attempts.clear()
+        self.exchanges.attempts.clear()
         reply = self.repeats(REFUSED)
         self.tried("s1")
         self.assertIs(judge(reply).outcome, Outcome.UNKNOWN)
@@ -253,7 +253,7 @@ class Repeats(RelayCase):
         self.relays(REFUSED, call_id="id-1")
         reply = self.relays(OK, call_id="id-1", If_Match=SAME)
         self.assertEqual(reply.status, 200)
-        self.assertNotIn("if-match", self.engine.requests[-1].headers)
+        self.assertNotIn("if-match", self.exchanges.requests[-1].headers)
 
     def test_a_repeat_whose_route_may_be_forgotten_is_refused(self) -> None:
         """412 rather than a guess. New calls go on."""
@@ -264,7 +264,7 @@ class Repeats(RelayCase):
             self.repeats(OK, call_id="id-1")
         self.assertEqual(caught.exception.status, 412)
         self.assertEqual(self.relays(OK, call_id="id-3").status, 200)
-        self.assertEqual(len(self.engine.attempts), 3)
+        self.assertEqual(len(self.exchanges.attempts), 3)
 
     def test_a_route_is_kept_for_the_time_of_its_call(self) -> None:
         """If it is dropped before, a repeat is refused for as long as it would have been kept."""
@@ -288,7 +288,7 @@ class Repeats(RelayCase):
     def test_attempts_before_this_hop_count(self) -> None:
         """The third of three is the last one, and gets all of the remaining time."""
         self.relays(LOST, timeout_s=1.0, Call_Idempotent="1", Call_Attempt="3")
-        attempt, = self.engine.attempts
+        attempt, = self.exchanges.attempts
         self.assertGreater(attempt.timeout_s, 0.9)
 
 

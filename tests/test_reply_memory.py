@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import unittest
-from typing import Callable
 from unittest import mock
 
 import server as server_module
@@ -13,7 +11,7 @@ from ponte.calls.hop import MAX_TIMEOUT_S, judge
 from ponte.calls.once import KEEP_S, KEEP_TIMEOUTS, CallMemory
 from ponte.calls.rule import Outcome
 from ponte.rpc.marshal import decode_result, encode_call
-from tests.fakes import Clock, hurry_listeners
+from tests.fakes import Clock, eventually, hurry_listeners
 from tests.serving import PATIENCE_S, ServerTest
 
 
@@ -66,19 +64,22 @@ class ReplyMemory(ServerTest):
     def test_a_waiting_repeat_goes_on_when_the_first_attempt_ends(self) -> None:
         """At once, and not when its own time is over."""
         let_it_end = self.begins_to_run()
-        waiting = threading.Event()
-        wait_for = self.server._ended.wait_for
-
-        def notice(ended: Callable[[], bool], timeout_s: float) -> bool:
-            waiting.set()
-            return wait_for(ended, timeout_s)
-
-        with mock.patch.object(self.server._ended, "wait_for", notice):
-            repeat = self.in_thread(lambda: self.repeat(timeout_ms=60_000))
-            self.assertTrue(waiting.wait(PATIENCE_S))
-            first = let_it_end()
-            self.assertEqual(repeat(), first)
+        repeat = self.in_thread(lambda: self.repeat(timeout_ms=60_000))
+        # The first repeat that waits makes the future of the reply.
+        execution = self.server._executions["id-1"]
+        eventually(lambda: execution.reply is not None)
+        first = let_it_end()
+        self.assertEqual(repeat(), first)
         self.counts(calls=1, repeats=1)
+
+    def test_several_repeats_wait_for_one_reply(self) -> None:
+        """Of one call, which runs once."""
+        let_it_end = self.begins_to_run()
+        repeats = [self.in_thread(self.repeat) for _ in range(5)]
+        eventually(lambda: self.server._counts["repeats"] == 5)
+        first = let_it_end()
+        self.assertEqual([repeat() for repeat in repeats], [first] * 5)
+        self.has_deposited(100)
 
     def test_a_repeat_waits_no_longer_than_its_caller(self) -> None:
         """504: the outcome is still unknown."""
@@ -88,12 +89,12 @@ class ReplyMemory(ServerTest):
         self.assertIs(judge(reply).outcome, Outcome.UNKNOWN)
 
     def test_a_repeat_without_a_timeout_waits_no_longer_than_any_caller_may(self) -> None:
-        """An endless wait is an OverflowError of `Condition.wait_for`."""
+        """Then 504. Without a limit, it would wait as long as the function runs."""
         self.begins_to_run()
-        with mock.patch.object(self.server._ended, "wait_for") as wait_for:
-            self.assertEqual(self.post().status, 504)
-        _, timeout_s = wait_for.call_args[0]
-        self.assertEqual(timeout_s, MAX_TIMEOUT_S)
+        now = time.monotonic()
+        waiting, deadline = self.waits(self.request(), now)
+        self.assertAlmostEqual(deadline, now + MAX_TIMEOUT_S, delta=PATIENCE_S)
+        self.assertEqual(self.expires(waiting).status, 504)
 
     def test_a_repeat_for_another_incarnation_is_refused(self) -> None:
         """412, and nothing runs: this process knows nothing of the first attempt."""
@@ -131,8 +132,8 @@ class ReplyMemory(ServerTest):
             # What comes now is not held up.
             with mock.patch.object(self.till, "gate"):
                 self.post("id-2", received_at=clock.now)
-                repeat = self.repeat(timeout_ms=10, received_at=clock.now)
-        self.assertEqual(repeat.status, 504)
+                repeat, _ = self.waits(self.request(Call_Timeout_Ms="10"), clock.now)
+        self.assertEqual(self.expires(repeat).status, 504)
         self.has_deposited(100)         # by id-2
 
     def test_a_reply_is_kept_from_the_end_of_its_call(self) -> None:
@@ -179,6 +180,12 @@ class ReplyMemory(ServerTest):
             # The tests of the dispatcher show that it comes through.
             pass
         self.assertEqual(self.repeat(body=body, timeout_ms=10).status, 200)
+
+
+class ReplyMemoryOfThreads(ReplyMemory):
+    """The same, where a thread of its own runs each call."""
+
+    engine = "threads"
 
 
 if __name__ == "__main__":
