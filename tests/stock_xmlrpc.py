@@ -28,8 +28,10 @@ from xmlrpc.client import Binary, DateTime, Fault
 
 from ponte.net.address import Address
 from ponte.net.message import Reply, Request
+from ponte.net.serving import ENGINES
+from ponte.net.stream import Program
 from ponte.rpc.marshal import decode_result
-from proxy import ENGINES, Proxy
+from proxy import Proxy
 from server import Server
 from tests.fakes import endpoint, show_to
 
@@ -107,7 +109,7 @@ class NotingServer(Server):
         # The request handler of the test that runs, if it has one.
         self.handler: Any = None
 
-    def _handle(self, request: Request, received_at: float) -> Reply:
+    def _handle(self, request: Request, received_at: float) -> Reply | Program[Reply]:
         if self.handler:
             self.handler.content_length = int(request.headers["content-length"])
             self.handler.test_headers = Message()

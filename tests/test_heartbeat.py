@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import random
+import socket
+import threading
 import unittest
+from unittest import mock
 
 from heartbeat import BEAT_JITTER, BEAT_S, RESEND_S, BeatSchedule, Heartbeat, new_incarnation
 from ponte.discovery.beats import LEASE_S, MAX_INTEGER, MAX_NAME, Answer, Beat
@@ -219,6 +222,73 @@ class Schedule(ScheduleTest):
                                  epoch=rng.choice(("e1", "e2")))
         self.assertEqual(sent, sorted(set(sent)))
         self.assertGreater(len(sent), 300)
+
+
+class OfProcessesThatCannotServe(unittest.TestCase):
+    """A process whose callers are not served must not be named to callers."""
+
+    def setUp(self) -> None:
+        self.registry = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.registry.close)
+        self.registry.bind(("127.0.0.1", 0))
+        # Many beats of a process that beats.
+        self.registry.settimeout(5 * RESEND_S)
+        self.serves = threading.Event()
+
+    def start(self) -> None:
+        """Begins to beat, while the process serves."""
+        self.heartbeat = Heartbeat(BEAT, [self.registry.getsockname()],
+                                   is_serving=self.serves.is_set)
+        self.addCleanup(self.heartbeat.close)
+        self.heartbeat.start()
+
+    def beats(self) -> bool:
+        """Whether a beat comes. Those that are on their way do not count."""
+        threading.Event().wait(2 * RESEND_S)
+        self.registry.setblocking(False)
+        try:
+            while True:
+                self.registry.recv(2000)
+        except BlockingIOError:
+            pass
+        self.registry.settimeout(5 * RESEND_S)
+        try:
+            return bool(self.registry.recv(2000))
+        except socket.timeout:
+            return False
+
+    def test_it_beats_while_it_serves_and_at_no_other_time(self) -> None:
+        """And beats again when it serves again, without a new start."""
+        self.serves.set()
+        self.start()
+        for serves in (True, False, True, False):
+            with self.subTest(serves=serves), mock.patch("heartbeat.log"):
+                if serves:
+                    self.serves.set()
+                else:
+                    self.serves.clear()
+                self.assertEqual(self.beats(), serves)
+
+    def test_the_log_says_it_once(self) -> None:
+        """Each time that it stops, and not at each beat that is left out."""
+        self.serves.set()
+        self.start()
+        with self.assertLogs("ponte.heartbeat", "ERROR") as logged:
+            self.serves.clear()
+            self.assertFalse(self.beats())
+            self.serves.set()
+            self.assertTrue(self.beats())
+            self.serves.clear()
+            self.assertFalse(self.beats())
+        self.assertEqual([record.getMessage() for record in logged.records],
+                         [f"{BEAT.instance}: it cannot serve any more: its beats stop"] * 2)
+
+    def test_one_that_never_served_never_beats(self) -> None:
+        """It can be closed at once."""
+        with mock.patch("heartbeat.log"):
+            self.start()
+            self.assertFalse(self.beats())
+            self.heartbeat.close()
 
 
 if __name__ == "__main__":

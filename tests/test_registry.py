@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import threading
+import time
 import unittest
 import xmlrpc.client
 from collections.abc import Iterator
@@ -18,11 +20,12 @@ from ponte.discovery.beats import Answer, BadDatagram, Beat, decode_answer, enco
 from ponte.discovery.directory import Directory, ask
 from ponte.discovery.lookup import JSON, PATH, STRUCT, LookupResult
 from ponte.net.address import show
-from ponte.net.message import Request
+from ponte.net.message import Reply, Request, encode_request
+from ponte.net.parser import ReplyParser
 from ponte.net.pool import Pool
-from ponte.rpc.marshal import INVALID_PARAMETERS, encode_call, encode_result
+from ponte.rpc.marshal import INVALID_PARAMETERS, decode_result, encode_call, encode_result
 from registry import BATCH, Registry
-from tests.fakes import hurry_listeners
+from tests.fakes import eventually, hurry_listeners
 
 PATIENCE_S = 5.0
 
@@ -32,8 +35,8 @@ def setUpModule() -> None:
 
 
 @contextlib.contextmanager
-def running(key: bytes = b"") -> Iterator[Registry]:
-    with Registry(port=0, key=key) as registry:
+def running(key: bytes = b"", engine: str = "events") -> Iterator[Registry]:
+    with Registry(port=0, key=key, engine=engine) as registry:
         yield registry
 
 
@@ -185,29 +188,7 @@ class Beats(unittest.TestCase):
 class Readers(unittest.TestCase):
     """What one registry on loopback answers to those who ask it."""
 
-    def test_a_long_poll_returns_with_the_change(self) -> None:
-        """At once if the index is another one already, else as soon as it moves."""
-        with running() as registry, Beater(registry) as beater:
-            index = registry.lookup("greeter").index
-            found: list[LookupResult] = []
-            thread = threading.Thread(
-                target=lambda: found.append(registry.watch("greeter", index, 30)))
-            thread.start()
-            beater.join()
-            thread.join(PATIENCE_S)
-            self.assertEqual(instances(found[0]), ["server-1"])
-            self.assertEqual(registry.watch("greeter", index, 30).index, found[0].index)
-            self.assertEqual(registry.watch("greeter", found[0].index, 0).index, found[0].index)
-
-    def test_closing_ends_long_polls(self) -> None:
-        """Otherwise a registry would take half a minute to stop."""
-        with running() as registry:
-            index = registry.lookup("greeter").index
-            thread = threading.Thread(target=registry.watch, args=("greeter", index, 30))
-            thread.start()
-            registry.close()
-            thread.join(PATIENCE_S)
-            self.assertFalse(thread.is_alive())
+    engine = "events"
 
     def test_wrong_arguments_are_faults(self) -> None:
         """-32602, and nothing changes."""
@@ -224,7 +205,7 @@ class Readers(unittest.TestCase):
             ("a", 1, 1, ["json"]),
             ("a", 1, 1, None),
         ]
-        with running() as registry:
+        with running(engine=self.engine) as registry:
             for row in rows:
                 with self.subTest(row), self.assertRaises(Fault) as caught:
                     registry.watch(*row)
@@ -232,7 +213,7 @@ class Readers(unittest.TestCase):
 
     def test_paths_and_methods(self) -> None:
         """POST /registry, the pages by GET, and nothing else."""
-        with running() as registry:
+        with running(engine=self.engine) as registry:
             for method, target, status in (("POST", "/registry", 200),
                                            ("GET", "/registry", 405),
                                            ("GET", "/", 404),
@@ -241,18 +222,22 @@ class Readers(unittest.TestCase):
                                            ("GET", "/metrics", 200)):
                 with self.subTest(method=method, target=target):
                     request = Request(method, target, {}, encode_call("services", ()))
-                    self.assertEqual(registry._handle(request, 0.0).status, status)
+                    reply = registry._handle(request, 0.0)
+                    assert isinstance(reply, Reply)
+                    self.assertEqual(reply.status, status)
 
     def test_readers_ask_over_xml_rpc(self) -> None:
         """As any XML-RPC client can."""
-        with running() as registry, Beater(registry) as beater, contextlib.closing(Pool()) as pool:
+        with running(engine=self.engine) as registry, Beater(registry) as beater, \
+                contextlib.closing(Pool()) as pool:
             beater.join()
             self.assertEqual(ask(pool, registry.address, "services"), ["greeter"])
             self.assertEqual(len(ask(pool, registry.address, "snapshot")["endpoints"]), 1)
 
     def test_a_reader_chooses_the_form_of_a_view(self) -> None:
         """Without a choice it gets a struct, as readers of earlier versions expect."""
-        with running() as registry, Beater(registry) as beater, contextlib.closing(Pool()) as pool:
+        with running(engine=self.engine) as registry, Beater(registry) as beater, \
+                contextlib.closing(Pool()) as pool:
             beater.join(incarnation=2 ** 53)
             struct = ask(pool, registry.address, "watch", "greeter", 0, 1)
             self.assertEqual(struct, ask(pool, registry.address, "lookup", "greeter"))
@@ -264,7 +249,7 @@ class Readers(unittest.TestCase):
 
     def test_a_stock_client_watches_as_ever(self) -> None:
         """With three parameters, from Python's standard library."""
-        with running() as registry, Beater(registry) as beater:
+        with running(engine=self.engine) as registry, Beater(registry) as beater:
             beater.join()
             address = f"http://{show(registry.address)}{PATH}"
             with xmlrpc.client.ServerProxy(address, allow_none=True) as stock:
@@ -274,7 +259,7 @@ class Readers(unittest.TestCase):
 
     def test_a_directory_gets_json(self) -> None:
         """And from it the endpoints that the registry has."""
-        with running() as registry, Beater(registry) as beater, \
+        with running(engine=self.engine) as registry, Beater(registry) as beater, \
                 mock.patch.object(LookupResult, "to_struct") as written:
             beater.join()
             directory = Directory("greeter", [registry.address])
@@ -288,7 +273,7 @@ class Readers(unittest.TestCase):
         """It is written as XML once, until the view changes."""
         with mock.patch("ponte.discovery.written_views.encode_result",
                         wraps=encode_result) as written, \
-                running() as registry, Beater(registry) as beater, \
+                running(engine=self.engine) as registry, Beater(registry) as beater, \
                 contextlib.closing(Pool()) as pool:
             for state in ("up", "up", "draining"):
                 beater.join(state=state)
@@ -296,6 +281,143 @@ class Readers(unittest.TestCase):
                     found, = ask(pool, registry.address, "lookup", "greeter")["endpoints"]
                     self.assertEqual(found["state"], state)
             self.assertEqual(written.call_count, 2)
+
+
+class ReadersOfThreads(Readers):
+    """The same, where each reader has a thread."""
+
+    engine = "threads"
+
+
+class Poll:
+    """A reader whose long poll waits at a registry, on a connection of its own."""
+
+    def __init__(self, registry: Registry, *params: Any) -> None:
+        self._socket = socket.create_connection(registry.address, PATIENCE_S)
+        self._socket.sendall(encode_request("POST", PATH, {"Host": "here"},
+                                            encode_call("watch", params)))
+        self.close = self._socket.close
+
+    def is_answered(self) -> bool:
+        """Whether a reply, or the end of the stream, has come."""
+        return bool(select.select([self._socket], [], [], 0)[0])
+
+    def found(self) -> LookupResult:
+        """The answer. Blocks until it comes; raises the fault that comes in place of it."""
+        parser = ReplyParser()
+        with contextlib.closing(self):
+            while (reply := parser.next_message()) is None:
+                data = self._socket.recv(65536)
+                assert data, "the stream ended without a reply"
+                parser.feed(data)
+        return LookupResult.read("", decode_result(reply.body))
+
+
+class LongPolls(unittest.TestCase):
+    """`watch` waits for a change, beside any number of others."""
+
+    engine = "events"
+
+    def setUp(self) -> None:
+        # The end of the warming would wake all readers in the middle of a test.
+        patch = mock.patch("ponte.discovery.leases.WARMING_S", 0.0)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.registry = Registry(port=0, engine=self.engine)
+        self.registry.start()
+        self.addCleanup(self.registry.close)
+        eventually(lambda: not self.registry.lookup("*").warming)
+
+    def watch(self, service: str, wait_s: float = 30.0, *, readers: int = 1) -> list[Poll]:
+        """So many readers know the view of a service, and wait for the next one."""
+        waiting = len(self.registry._polls)
+        index = self.registry.lookup(service).index
+        polls = []
+        for _ in range(readers):
+            polls.append(Poll(self.registry, service, index, wait_s))
+            self.addCleanup(polls[-1].close)
+        eventually(lambda: len(self.registry._polls) == waiting + readers)
+        return polls
+
+    def join(self) -> None:
+        """A greeter registers itself."""
+        with Beater(self.registry) as beater:
+            beater.join()
+
+    def test_a_long_poll_returns_with_the_change(self) -> None:
+        """At once if the index is another one already, else as soon as it moves."""
+        poll, = self.watch("greeter")
+        index = self.registry.lookup("greeter").index
+        self.join()
+        found = poll.found()
+        self.assertEqual(instances(found), ["server-1"])
+        self.assertEqual(Poll(self.registry, "greeter", index, 30).found().index, found.index)
+        self.assertEqual(Poll(self.registry, "greeter", found.index, 0).found().index, found.index)
+
+    def test_many_wait_and_all_see_the_change(self) -> None:
+        """Of their service, or of all services. Nothing stays behind of them."""
+        # As many as a loop takes on Windows.
+        polls = self.watch("greeter", readers=180) + self.watch("*", readers=20)
+        self.assertFalse(any(poll.is_answered() for poll in polls))
+        self.join()
+        for poll in polls:
+            self.assertEqual(instances(poll.found()), ["server-1"])
+        self.assertEqual(self.registry._polls, {})
+
+    def test_readers_of_other_services_wait_on(self) -> None:
+        """A change must not wake thousands for nothing."""
+        others = self.watch("bank", readers=5)
+        poll, = self.watch("greeter")
+        self.join()
+        poll.found()
+        self.assertFalse(any(other.is_answered() for other in others))
+        self.assertEqual(len(self.registry._polls), 5)
+
+    def test_without_a_change_the_answer_comes_at_the_deadline(self) -> None:
+        """With the same index. Nothing stays behind of the poll."""
+        began = time.monotonic()
+        poll, = self.watch("greeter", 0.2)
+        self.assertEqual(poll.found().index, self.registry.lookup("greeter").index)
+        self.assertGreaterEqual(time.monotonic() - began, 0.2)
+        self.assertEqual(self.registry._polls, {})
+
+    def test_closing_ends_long_polls(self) -> None:
+        """With an answer. Otherwise a registry would take half a minute to stop."""
+        polls = self.watch("greeter", readers=3) + self.watch("*")
+        began = time.monotonic()
+        self.registry.close()
+        self.assertLess(time.monotonic() - began, PATIENCE_S / 2)
+        for poll in polls:
+            self.assertEqual(instances(poll.found()), [])
+
+    def test_a_reader_that_has_gone_costs_nothing(self) -> None:
+        """The change for which it waited finds the others."""
+        gone, poll = self.watch("greeter", readers=2)
+        gone.close()
+        self.join()
+        self.assertEqual(instances(poll.found()), ["server-1"])
+        self.assertEqual(self.registry._listener.driver.errors, 0)
+
+    def test_wrong_arguments_are_faults_at_once(self) -> None:
+        """Also if so many seconds of waiting were asked for."""
+        for params in (("greeter", "1", 30), (7, 1, 30), ("greeter", 1, 31), ("greeter", 1),
+                       ("greeter", 1, 30, "xml"), ("greeter", 1, 30, "json", 1), ()):
+            with self.subTest(params), self.assertRaises(Fault) as caught:
+                Poll(self.registry, *params).found()
+            self.assertEqual(caught.exception.faultCode, INVALID_PARAMETERS)
+        self.assertEqual(self.registry._polls, {})
+
+    def test_lookups_are_answered_beside_long_polls(self) -> None:
+        """Nobody waits for those that wait."""
+        self.watch("greeter", readers=50)
+        with contextlib.closing(Pool()) as pool:
+            self.assertEqual(ask(pool, self.registry.address, "services"), [])
+
+
+class LongPollsOfThreads(LongPolls):
+    """The same, where each reader has a thread."""
+
+    engine = "threads"
 
 
 if __name__ == "__main__":
