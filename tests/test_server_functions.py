@@ -1,0 +1,507 @@
+"""The functions of a server while it serves, with either engine: whom they hold up, and who waits.
+
+Calls come over connections. What is refused and remembered: test_server.py, test_reply_memory.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+import time
+import unittest
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from unittest import mock
+from xmlrpc.client import Fault
+
+from client import Client
+from ponte.calls.hop import judge
+from ponte.calls.rule import Outcome
+from ponte.discovery.beats import LEASE_S
+from ponte.net.loop import Loop
+from ponte.net.message import MAX_BODY_BYTES, Reply, encode_request
+from ponte.net.pool import ExchangeError, Pool
+from ponte.net.threads import wait_for
+from ponte.rpc.marshal import decode_result, encode_call
+from registry import Registry
+from server import LONG_BYTES, Server, current_instance
+from tests.fakes import eventually, hurry_listeners
+
+PATIENCE_S = 5.0
+# Seconds. The longest time that another caller may be held up; generous, for busy machines.
+HELD_UP_S = 0.4
+
+
+def setUpModule() -> None:
+    hurry_listeners()
+
+
+class FunctionsTest(unittest.TestCase):
+    """A server whose function `work` a test can hold up while it runs, and callers of it."""
+
+    engine = "events"
+
+    def setUp(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        # How often `work` and `toil` have run.
+        self.runs = 0
+        functions = [self.work, self.toil, self.hello, current_instance]
+        self.server = Server("bank", functions, registries=(), name="bank-1", engine=self.engine)
+        self.addCleanup(self.server.close)
+        self.server.start()
+        self.pool = Pool()
+        self.addCleanup(self.pool.close)
+        callers = ThreadPoolExecutor(32)
+        self.addCleanup(callers.shutdown)
+        self.in_thread = callers.submit
+        # Before all others: nobody waits any more.
+        self.addCleanup(self.gate.set)
+
+    # The functions.
+
+    def work(self, result: Any = 0) -> Any:
+        self.entered.release()
+        self.gate.wait(PATIENCE_S)
+        self.runs += 1
+        return result
+
+    def toil(self, result: Any = 0) -> Any:
+        return self.work(result)
+
+    def hello(self) -> str:
+        return "World"
+
+    # What callers do.
+
+    def post(self, method: str, *params: Any, call_id: str = "", **headers: str) -> Reply:
+        """The reply to a call; `If_Match="x"` becomes the header If-Match."""
+        named = {"Host": "here", **{name.replace("_", "-"): headers[name] for name in headers}}
+        if call_id:
+            named["Idempotency-Key"] = call_id
+        request = encode_request("POST", "/bank", named, encode_call(method, params))
+        deadline = time.monotonic() + 2 * PATIENCE_S
+        return wait_for(self.pool.exchange(self.server.address, request, deadline))
+
+    def call(self, method: str, *params: Any) -> Any:
+        """The result of a call. Raises its fault."""
+        reply = self.post(method, *params)
+        self.assertEqual(reply.status, 200, reply.body)
+        return decode_result(reply.body)
+
+    def begin(self, method: str, *params: Any, call_id: str = "") -> Future[Reply]:
+        """A call of a function that is held up. It runs now."""
+        self.gate.clear()
+        reply = self.in_thread(self.post, method, *params, call_id=call_id)
+        self.assertTrue(self.entered.acquire(timeout=PATIENCE_S))
+        return reply
+
+    def result(self, reply: Future[Reply]) -> Any:
+        """What a call that was begun comes to, once nothing holds it up."""
+        self.gate.set()
+        return decode_result(reply.result(PATIENCE_S).body)
+
+    # What the engine knows.
+
+    def learn(self, *methods: str) -> None:
+        """From now on these functions are known to be quick."""
+        driver = self.server._listener.driver
+        if isinstance(driver, Loop):
+            driver._workers._quick.update(methods)
+
+    def is_running(self, calls: int) -> None:
+        """So many calls run now. One is counted until just after its reply was sent."""
+        eventually(lambda: self.server.status()["running"] == calls)
+
+    def others_are_served(self) -> None:
+        """A call, and a page, are answered at once."""
+        for _ in range(20):
+            began = time.monotonic()
+            self.assertEqual(self.call("hello"), "World")
+            self.assertLess(time.monotonic() - began, HELD_UP_S)
+
+
+class Blocking(FunctionsTest):
+    """A function that blocks holds up its own caller, and nobody else."""
+
+    def test_a_new_function_holds_up_nobody(self) -> None:
+        """Nothing is known of it."""
+        reply = self.begin("work", 7)
+        self.others_are_served()
+        self.assertEqual(self.result(reply), 7)
+
+    def test_a_quick_function_that_blocks_for_once_holds_up_nobody(self) -> None:
+        """For long. Its own reply comes, and all goes on as before."""
+        self.learn("work", "hello")
+        reply = self.begin("work", 7)
+        self.others_are_served()
+        self.assertEqual(self.result(reply), 7)
+        for number in range(100):
+            self.assertEqual(self.call("work", number), number)
+        self.others_are_served()
+        self.assertEqual(self.server.status()["engine_errors"], 0)
+
+    def test_several_quick_functions_that_block_hold_up_nobody(self) -> None:
+        """Each thread that takes over the loop is blocked, too."""
+        self.learn("work", "toil", "hello")
+        replies = [self.begin("work", 1), self.begin("toil", 2)]
+        self.learn("work", "toil")
+        replies += [self.begin("work", 3), self.begin("toil", 4)]
+        self.others_are_served()
+        self.assertEqual([self.result(reply) for reply in replies], [1, 2, 3, 4])
+        self.assertEqual(self.server.status()["engine_errors"], 0)
+
+    def test_a_function_may_block_for_longer_than_a_connection_may_be_idle(self) -> None:
+        """What waited for a request does not wait any more."""
+        with mock.patch("ponte.net.serving.IDLE_TIMEOUT_S", 0.1), \
+                self.no_errors_are_logged("ponte.loop"):
+            for methods in ((), ("work",)):
+                self.learn(*methods)
+                reply = self.begin("work", 7)
+                time.sleep(0.3)
+                self.assertEqual(self.result(reply), 7)
+        self.assertEqual(self.server.status()["engine_errors"], 0)
+
+    @contextlib.contextmanager
+    def no_errors_are_logged(self, name: str) -> Iterator[None]:
+        """Nothing is logged as an error. (TestCase.assertNoLogs came with Python 3.10.)"""
+        with mock.patch.object(logging.getLogger(name), "exception") as logged:
+            yield
+        logged.assert_not_called()
+
+    def test_a_caller_that_leaves_a_function_that_blocks_is_no_error(self) -> None:
+        """Its reply goes nowhere. The server goes on."""
+        self.learn("work", "hello")
+        with contextlib.closing(Pool()) as leaving:
+            request = encode_request("POST", "/bank", {"Host": "a"}, encode_call("work", (1,)))
+            self.gate.clear()
+            with self.assertRaises(ExchangeError):
+                wait_for(leaving.exchange(self.server.address, request, time.monotonic() + 0.1))
+        self.others_are_served()
+        self.gate.set()
+        self.is_running(0)
+        self.others_are_served()
+        self.assertEqual(self.server.status()["engine_errors"], 0)
+
+    def test_a_function_may_call_its_own_server(self) -> None:
+        """With the stub. Neither waits for the other for ever."""
+        clients: list[Client] = []
+
+        def nested(depth: int) -> int:
+            return clients[0].call("nested", depth - 1) + 1 if depth else 0
+
+        with Registry(port=0) as registry, \
+                Server("echo", [nested], registries=[registry.address], engine=self.engine) \
+                as self.server, Client("echo", registries=[registry.address]) as client:
+            clients.append(client)
+            for _ in range(2):
+                self.assertEqual(client.nested(3), 3)
+                # From now on each of them begins on the thread of the loop.
+                self.learn("nested")
+
+    def test_long_texts_are_served(self) -> None:
+        """Reading them holds up nobody."""
+        self.learn("work")
+        text = "x" * (LONG_BYTES + 1)
+        self.assertEqual(self.call("work", text), text)
+        self.assertEqual(self.call("work", "x" * (MAX_BODY_BYTES // 2)),
+                         "x" * (MAX_BODY_BYTES // 2))
+
+
+class BlockingOnThreads(Blocking):
+    """The same, where each connection has a thread."""
+
+    engine = "threads"
+
+
+class Instances(FunctionsTest):
+    """`current_instance` is the server that runs the call, on whichever thread that is."""
+
+    def work(self, result: Any = 0) -> str:
+        super().work(result)
+        return current_instance()
+
+    def test_a_function_knows_its_server_wherever_it_runs(self) -> None:
+        """The first time; when it is known to be quick; when it blocks; with a long text."""
+        self.assertEqual(self.call("work"), "bank-1")
+        for _ in range(5):
+            self.assertEqual(self.call("current_instance"), "bank-1")
+        self.learn("work")
+        self.assertEqual(self.call("work"), "bank-1")
+        self.learn("work")
+        reply = self.begin("work")
+        time.sleep(0.1)
+        self.assertEqual(self.result(reply), "bank-1")
+        self.assertEqual(self.call("work", "x" * (LONG_BYTES + 1)), "bank-1")
+
+    def test_two_servers_of_a_process_are_told_apart(self) -> None:
+        """Also where a function of the one calls the other."""
+        first = self.server
+        with Server("bank", [current_instance], registries=(), name="bank-2",
+                    engine=self.engine) as second:
+            def ask_the_other() -> list[str]:
+                self.server = second
+                other = self.call("current_instance")
+                self.server = first
+                return [current_instance(), other, current_instance()]
+
+            first.register_function(ask_the_other)
+            for _ in range(3):
+                self.assertEqual(self.call("ask_the_other"), ["bank-1", "bank-2", "bank-1"])
+                self.learn("ask_the_other", "current_instance")
+
+
+class InstancesOnThreads(Instances):
+    """The same, where each connection has a thread."""
+
+    engine = "threads"
+
+
+class Raising(FunctionsTest):
+    """Whatever a function raises is a fault for its caller alone."""
+
+    def work(self, result: Any = "") -> Any:
+        super().work()
+        raise {"exit": SystemExit, "interrupt": KeyboardInterrupt}.get(result, ValueError)(result)
+
+    def test_what_a_function_raises_is_a_fault(self) -> None:
+        """The first time, when it is known to be quick, and after it has blocked."""
+        for what in ("exit", "interrupt", "value"):
+            for known in (False, True):
+                with self.subTest(what, known=known):
+                    if known:
+                        self.learn("work")
+                    with self.assertRaises(Fault):
+                        self.call("work", what)
+            with self.subTest(what, blocks=True):
+                self.learn("work")
+                reply = self.begin("work", what)
+                self.others_are_served()
+                with self.assertRaises(Fault):
+                    self.result(reply)
+        self.is_running(0)
+        self.assertEqual(self.server.status()["engine_errors"], 0)
+
+
+class RaisingOnThreads(Raising):
+    """The same, where each connection has a thread."""
+
+    engine = "threads"
+
+
+class Repeats(FunctionsTest):
+    """A call that is repeated while its first run goes on: it runs once."""
+
+    def repeat(self, **headers: str) -> Reply:
+        return self.post("work", 7, call_id="id-1", If_Match=f'"{self.server.incarnation}"',
+                         **headers)
+
+    def waits_and_gets_the_first_reply(self) -> None:
+        """A repeat of a call that runs now."""
+        first = self.begin("work", 7, call_id="id-1")
+        repeats = [self.in_thread(self.repeat) for _ in range(5)]
+        eventually(lambda: self.server._counts["repeats"] == 5)
+        self.others_are_served()
+        self.assertFalse(any(repeat.done() for repeat in repeats))
+        self.assertEqual(self.result(first), 7)
+        for repeat in repeats:
+            self.assertEqual(repeat.result(PATIENCE_S).body, first.result().body)
+        # From now on it is remembered.
+        self.assertEqual(self.repeat().body, first.result().body)
+        self.assertEqual(self.runs, 1)
+
+    def test_a_repeat_waits_for_the_first_run(self) -> None:
+        """Of a function that is new."""
+        self.waits_and_gets_the_first_reply()
+
+    def test_a_repeat_waits_for_the_first_run_of_a_quick_function(self) -> None:
+        """Which blocks for once."""
+        self.learn("work", "hello")
+        self.waits_and_gets_the_first_reply()
+
+    def test_a_repeat_of_a_quick_function_gets_the_first_reply(self) -> None:
+        """It has run at once."""
+        self.learn("work")
+        first = self.post("work", 7, call_id="id-1")
+        self.assertEqual(self.repeat().body, first.body)
+        self.assertEqual(self.runs, 1)
+
+    def test_a_repeat_waits_no_longer_than_its_caller(self) -> None:
+        """504, the outcome is unknown. The first run goes on, and has its reply."""
+        self.learn("work", "hello")
+        first = self.begin("work", 7, call_id="id-1")
+        began = time.monotonic()
+        late = self.repeat(Call_Timeout_Ms="100")
+        self.assertEqual(late.status, 504)
+        self.assertIs(judge(late).outcome, Outcome.UNKNOWN)
+        self.assertGreaterEqual(time.monotonic() - began, 0.1)
+        self.assertEqual(self.result(first), 7)
+        self.assertEqual(decode_result(self.repeat().body), 7)
+        self.assertEqual(self.runs, 1)
+
+
+class RepeatsOnThreads(Repeats):
+    """The same, where each connection has a thread."""
+
+    engine = "threads"
+
+
+class NoThreads(FunctionsTest):
+    """The system gives a loop no thread for a function."""
+
+    def test_a_call_without_a_thread_was_not_executed(self) -> None:
+        """503. It may be sent to another server, or again: nothing is remembered of it."""
+        start = threading.Thread.start
+
+        def refuse(thread: threading.Thread) -> None:
+            if thread.name == "ponte-work":
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        with mock.patch.object(threading.Thread, "start", refuse):
+            for call_id in ("", "id-1"):
+                reply = self.post("work", call_id=call_id)
+                self.assertEqual(reply.status, 503)
+                self.assertIs(judge(reply).outcome, Outcome.NOT_SENT)
+                self.assertIn("served-by", reply.headers)
+        self.assertEqual(self.runs, 0)
+        self.is_running(0)
+        self.assertEqual(self.server.status()["remembered"], 0)
+        self.assertEqual(self.server.status()["requests"], {"calls": 0, "repeats": 0, "refused": 2})
+        self.assertEqual(decode_result(self.post("work", 7, call_id="id-1").body), 7)
+        self.assertEqual(self.runs, 1)
+
+    def test_a_loop_that_cannot_be_handed_over_waits(self) -> None:
+        """The function that blocks has its reply, and then all goes on."""
+        start = threading.Thread.start
+
+        def refuse(thread: threading.Thread) -> None:
+            if thread.name == "ponte-loop":
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        self.learn("work")
+        with mock.patch.object(threading.Thread, "start", refuse), \
+                mock.patch("threading.excepthook") as died:
+            reply = self.begin("work", 7)
+            time.sleep(0.1)
+            self.assertEqual(self.result(reply), 7)
+        died.assert_not_called()
+        self.assertTrue(self.server._listener.is_serving())
+        self.others_are_served()
+
+
+class Stopping(FunctionsTest):
+    """A server stops while functions run."""
+
+    def test_draining_loses_no_call(self) -> None:
+        """Long calls end, quick ones are served until they are refused: nobody is left in doubt."""
+        self.learn("hello")
+        long = [self.begin("work", 1), self.begin("toil", 2)]
+
+        def call_until_refused() -> Outcome:
+            while (outcome := judge(self.post("hello")).outcome) is Outcome.ANSWERED:
+                pass
+            return outcome
+
+        callers = [self.in_thread(call_until_refused) for _ in range(8)]
+        drained = self.in_thread(self.server.drain, PATIENCE_S)
+        for caller in callers:
+            self.assertIs(caller.result(PATIENCE_S), Outcome.NOT_SENT)
+        self.assertFalse(drained.done())
+        self.assertEqual([self.result(reply) for reply in long], [1, 2])
+        self.assertTrue(drained.result(PATIENCE_S))
+
+    def test_a_function_that_does_not_end_is_cut_off_after_the_grace(self) -> None:
+        """And so is a quick one that blocks."""
+        self.learn("toil")
+        replies = [self.begin("work"), self.begin("toil")]
+        began = time.monotonic()
+        self.assertFalse(self.server.drain(0.4))
+        self.assertLess(time.monotonic() - began, 0.4 + 2 * HELD_UP_S)
+        for reply in replies:
+            with self.assertRaises(ExchangeError):
+                reply.result(PATIENCE_S)
+
+    def closes_at_once(self) -> None:
+        """Although a function runs. Its caller learns it."""
+        reply = self.begin("work")
+        began = time.monotonic()
+        self.server.close()
+        self.assertLess(time.monotonic() - began, PATIENCE_S / 2)
+        with self.assertRaises(ExchangeError):
+            reply.result(PATIENCE_S)
+
+    def test_closing_does_not_wait_for_a_function(self) -> None:
+        self.closes_at_once()
+
+    def test_closing_does_not_wait_for_a_quick_function_that_blocks(self) -> None:
+        """It has just begun to block: the watchdog has not seen it yet."""
+        self.learn("work")
+        with mock.patch("ponte.net.workers.WATCH_S", 0.2):
+            self.closes_at_once()
+
+    def test_a_function_may_close_its_server(self) -> None:
+        """Its caller's connection ends, and the port is free again."""
+        self.server.register_function(self.server.close, "stop")
+        self.learn("stop")
+        with self.assertRaises(ExchangeError):
+            self.post("stop")
+        eventually(lambda: self.server._listener._socket.socket.fileno() < 0)
+        self.assertFalse(self.server._listener.is_serving())
+
+
+class StoppingOnThreads(Stopping):
+    """The same, where each connection has a thread."""
+
+    engine = "threads"
+
+
+class Beats(unittest.TestCase):
+    """A server that cannot serve leaves the registry after a lease: no caller is sent to it."""
+
+    def setUp(self) -> None:
+        patch = mock.patch("ponte.net.loop.STUCK_S", 0.3)
+        patch.start()
+        self.addCleanup(patch.stop)
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+        self.registry = Registry(port=0)
+        self.registry.start()
+        self.addCleanup(self.registry.close)
+        self.server = Server("bank", [current_instance], registries=[self.registry.address],
+                             name="bank-1")
+        self.server.start()
+        self.addCleanup(self.server.close)
+        self.is_named(True)
+
+    def is_named(self, named: bool) -> None:
+        """Within two leases, the registry names the server, or does not."""
+        eventually(lambda: bool(self.registry.lookup("bank").endpoints) == named, 2 * LEASE_S)
+
+    def test_a_server_with_a_stuck_loop_is_not_named(self) -> None:
+        """Until it serves again."""
+        stuck = threading.Event()
+        self.addCleanup(stuck.set)
+
+        def block() -> None:
+            stuck.wait(10 * PATIENCE_S)
+
+        self.server._listener.driver.post(block)
+        self.is_named(False)
+        stuck.set()
+        self.is_named(True)
+
+    def test_a_server_with_a_dead_loop_is_not_named(self) -> None:
+        """It can still be closed."""
+        self.server._listener.driver.post(sys.exit)
+        self.is_named(False)
+        self.server.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
