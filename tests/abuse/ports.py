@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import socket
+import struct
 import threading
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable, NamedTuple
 from unittest import mock
 
 from ponte.net.address import Address
 from ponte.net.message import Reply
-from ponte.net.parser import ReplyParser
+from ponte.net.parser import ReplyParser, RequestParser
+from ponte.net.serving import ENGINES
 from ponte.rpc.marshal import encode_call
-from proxy import ENGINES, Proxy
+from proxy import Proxy
 from registry import Registry
 from server import Server
 from tests.fakes import endpoint, show_to
-from tests.net.test_wire import PATIENCE_S
 
-PROXIES = tuple(f"proxy, {engine}" for engine in ENGINES)
+PATIENCE_S = 5.0
+# The names of the ports: each process runs with each engine.
+REGISTRIES, SERVERS, PROXIES = (tuple(f"{process}, {engine}" for engine in ENGINES)
+                                for process in ("registry", "server", "proxy"))
 # The ports that take calls of a service.
-CALLED = ("server", *PROXIES)
+CALLED = (*SERVERS, *PROXIES)
+ALL = (*REGISTRIES, *CALLED)
 HELLO = encode_call("hello", ())
 LOOKUP = encode_call("services", ())
 
@@ -48,23 +52,69 @@ class Port(NamedTuple):
 @contextlib.contextmanager
 def proxy_before(address: Address, engine: str, **options: Any) -> Iterator[Proxy]:
     """A proxy that knows one server of the service greeter."""
-    with mock.patch.dict("proxy.ENGINES", {engine: functools.partial(ENGINES[engine], **options)}):
-        made = Proxy(port=0, engine=engine, registries=(), name="under-test")
+    made = Proxy(port=0, engine=engine, registries=(), name="under-test", **options)
     # As if a registry had answered.
     with made, mock.patch.object(made._directory, "is_complete", return_value=True):
         show_to(made, endpoint("server", port=address[1]))
         yield made
 
 
-def every_port(stack: contextlib.ExitStack, server: Server) -> list[Port]:
-    """A registry, the server, and a proxy of each kind before it: all run until the stack ends."""
-    registry = stack.enter_context(Registry(port=0))
-    ports = [Port("registry", registry.address, "/registry", LOOKUP),
-             Port("server", stack.enter_context(server).address, "/greeter", HELLO)]
+def every_port(stack: contextlib.ExitStack, functions: Sequence[Callable[..., Any]]) -> list[Port]:
+    """A registry, a server, and a proxy before it, with each engine: all run until the stack ends.
+    """
+    ports = []
     for engine in ENGINES:
+        registry = stack.enter_context(Registry(port=0, engine=engine))
+        server = stack.enter_context(Server("greeter", functions, registries=(), name="server",
+                                            engine=engine))
         proxy = stack.enter_context(proxy_before(server.address, engine))
-        ports.append(Port(f"proxy, {engine}", proxy.address, "/greeter", HELLO))
+        ports += [Port(f"registry, {engine}", registry.address, "/registry", LOOKUP),
+                  Port(f"server, {engine}", server.address, "/greeter", HELLO),
+                  Port(f"proxy, {engine}", proxy.address, "/greeter", HELLO)]
     return ports
+
+
+class Mute:
+    """A server that a test plays: it accepts, reads and answers only when the test does so."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.settimeout(PATIENCE_S)
+        self.address: Address = self._socket.getsockname()
+
+    def __enter__(self) -> Mute:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """From now on it refuses connections."""
+        self._socket.close()
+
+    @contextlib.contextmanager
+    def asked(self) -> Iterator[socket.socket]:
+        """The next connection, on which a whole request has come."""
+        sock, _ = self._socket.accept()
+        with sock:
+            sock.settimeout(PATIENCE_S)
+            await_request(sock)
+            yield sock
+
+
+def await_request(sock: socket.socket) -> None:
+    """Reads until a whole request has come."""
+    parser = RequestParser()
+    while parser.next_message() is None:
+        data = sock.recv(65536)
+        assert data, "no request"
+        parser.feed(data)
+
+
+def reset(sock: socket.socket) -> None:
+    """Ends a connection by a reset."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def replies_to(address: Address, stream: bytes) -> list[Reply]:

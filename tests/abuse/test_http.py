@@ -1,4 +1,4 @@
-"""Bad HTTP on every TCP port: the registry, a server, and a proxy with either engine before it.
+"""Bad HTTP on every TCP port: a registry, a server, and a proxy before it, with either engine.
 
 Every row of bad input is sent to each port, on a connection of its own. It is answered, the
 connection closes, nothing was executed, and the next call is served.
@@ -17,24 +17,24 @@ from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 from unittest import mock
 
-from ponte.net import events, wire
+from ponte.net import serving
 from ponte.net.message import CONTINUE, MAX_BODY_BYTES
 from ponte.rpc.marshal import decode_result
-from server import Server
 from tests.abuse.ports import (
+    ALL,
     CALLED,
     HELLO,
+    PATIENCE_S,
     PROXIES,
     Port,
     dripping,
     every_port,
     replies_to,
+    reset,
     until_end,
 )
 from tests.fakes import hurry_listeners
 from tests.net import test_chunked, test_parser
-from tests.net.engines import reset
-from tests.net.test_wire import PATIENCE_S
 
 SEED = 5
 # Stands in for limits of many seconds.
@@ -55,7 +55,7 @@ class Row(NamedTuple):
     stream: Callable[[Port], bytes]
     status: int
     headers: Mapping[str, str] = MappingProxyType({})
-    ports: Sequence[str] = ("registry", "server", *PROXIES)
+    ports: Sequence[str] = ALL
 
 
 def constant(name: str, stream: bytes, status: int) -> Row:
@@ -134,10 +134,9 @@ class Abuse(unittest.TestCase):
             cls.executed.release()
             return "World"
 
-        cls.ports = every_port(stack, Server("greeter", [hello], registries=(), name="server"))
+        cls.ports = every_port(stack, [hello])
 
-    def on_each(self, check: Callable[[Port], None],
-                names: Sequence[str] = ("registry", *CALLED)) -> None:
+    def on_each(self, check: Callable[[Port], None], names: Sequence[str] = ALL) -> None:
         """Checks each of these ports; after it nothing was executed, and a call is served."""
         for port in self.ports:
             if port.name in names:
@@ -221,10 +220,9 @@ class Abuse(unittest.TestCase):
                     self.assertEqual(reply.status, 200)
                     self.executed.acquire(blocking=False)
 
-    def testdripping(self) -> None:
+    def test_dripping(self) -> None:
         """408 at a deadline that a further byte does not move: of a head, and of a body."""
-        with mock.patch.object(wire, "MESSAGE_TIMEOUT_S", SOON_S), \
-                mock.patch.object(events, "MESSAGE_TIMEOUT_S", SOON_S), \
+        with mock.patch.object(serving, "MESSAGE_TIMEOUT_S", SOON_S), \
                 contextlib.ExitStack() as stack:
             callers = [(port, stack.enter_context(dripping(port.address, stream)))
                        for port in self.ports

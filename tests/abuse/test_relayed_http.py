@@ -5,22 +5,26 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 import unittest
 from collections.abc import Sequence
 from unittest import mock
 
-from ponte.net import wire
-from ponte.net.events import EventEngine
 from ponte.net.message import MAX_BODY_BYTES, Reply, Request, encode_reply
-from ponte.net.threads import ThreadEngine
+from ponte.net.serving import ENGINES, Listener
 from ponte.rpc.marshal import encode_call
-from proxy import ENGINES, Proxy
+from proxy import Proxy
 from server import Server
-from tests.abuse.ports import HELLO, Port, one_reply, proxy_before, replies_to
+from tests.abuse.ports import (
+    HELLO,
+    PATIENCE_S,
+    Mute,
+    Port,
+    await_request,
+    one_reply,
+    proxy_before,
+    replies_to,
+)
 from tests.fakes import endpoint, hurry_listeners, show_to
-from tests.net.engines import Mute
-from tests.net.test_wire import PATIENCE_S
 
 # Headers that belong to one hop, and their names.
 OF_ONE_HOP = ("X-Named: 1", "Connection: x-named", "TE: trailers", "Keep-Alive: timeout=5",
@@ -47,7 +51,7 @@ class HopByHop(unittest.TestCase):
                     caller.sendall(port.post(*OF_ONE_HOP, "X-End: 1"))
                     # `asked` has read the request.
                     with server.asked() as connection:
-                        connection.socket.sendall(
+                        connection.sendall(
                             b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-End: 2\r\n" + lines
                             + b"\r\n")
                         reply = one_reply(caller)
@@ -84,8 +88,8 @@ class HopByHop(unittest.TestCase):
             caller.sendall(port.post("Call-Timeout-Ms: 100" if answer is None else "X-End: 1"))
             with server.asked() as asked:
                 if answer is not None:
-                    asked.socket.sendall(answer)
-                    asked.socket.close()
+                    asked.sendall(answer)
+                    asked.close()
                     # A repeat finds no server.
                     server.close()
                 return one_reply(caller)
@@ -116,10 +120,10 @@ class TooMany(unittest.TestCase):
         def handler(request: Request, received_at: float) -> Reply:
             return Reply(200, {}, b"")
 
-        for make in (wire.Listener, ThreadEngine, EventEngine):
-            listening = make("127.0.0.1", 0, handler, max_connections=1)
+        for engine in ENGINES:
+            listening = Listener("127.0.0.1", 0, handler, engine=engine, max_connections=1)
             listening.start()
-            with self.subTest(make.__name__), contextlib.closing(listening), \
+            with self.subTest(engine), contextlib.closing(listening), \
                     socket.create_connection(listening.address, PATIENCE_S) as within:
                 within.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
                 # When its reply is here, it is counted.
@@ -127,19 +131,25 @@ class TooMany(unittest.TestCase):
                 self.assert_too_many(replies_to(listening.address, b""))
 
     def test_calls(self) -> None:
-        """In the proxy's engine of events, which has many more connections than calls."""
-        with Mute() as server, proxy_before(server.address, "events", max_calls=1) as proxy:
-            port = Port("", proxy.address, "/greeter", HELLO)
-            with socket.create_connection(port.address, PATIENCE_S) as caller:
+        """In the proxy, which may have many more connections than calls."""
+        for engine in ENGINES:
+            with self.subTest(engine), Mute() as server, \
+                    proxy_before(server.address, engine) as proxy:
+                proxy._listener._max_calls = 1
+                self.one_call_at_a_time(server, Port("", proxy.address, "/greeter", HELLO))
+
+    def one_call_at_a_time(self, server: Mute, port: Port) -> None:
+        """A second call is refused while the first one runs, and served after it."""
+        with socket.create_connection(port.address, PATIENCE_S) as caller:
+            caller.sendall(port.post())
+            with server.asked() as asked:
+                self.assert_too_many(replies_to(port.address, port.post()))
+                asked.sendall(encode_reply(Reply(200, {}, b"the first")))
+                self.assertEqual(one_reply(caller).body, b"the first")
                 caller.sendall(port.post())
-                with server.asked() as asked:
-                    self.assert_too_many(replies_to(port.address, port.post()))
-                    asked.socket.sendall(encode_reply(Reply(200, {}, b"the first")))
-                    self.assertEqual(one_reply(caller).body, b"the first")
-                    caller.sendall(port.post())
-                    asked.read(time.monotonic() + PATIENCE_S)
-                    asked.socket.sendall(encode_reply(Reply(200, {}, b"the second")))
-                    self.assertEqual(one_reply(caller).body, b"the second")
+                await_request(asked)
+                asked.sendall(encode_reply(Reply(200, {}, b"the second")))
+                self.assertEqual(one_reply(caller).body, b"the second")
 
     def test_calls_of_a_server(self) -> None:
         """It serves MAX_CALLS; the proxy passes its refusal on when no other server is there."""
@@ -149,18 +159,20 @@ class TooMany(unittest.TestCase):
             begun.release()
             return may_end.wait(PATIENCE_S)
 
-        with mock.patch("server.MAX_CALLS", 1), \
-                Server("greeter", {"wait": wait}, registries=(), name="server") as server, \
-                contextlib.ExitStack() as stack:
-            stack.callback(may_end.set)
-            port = Port("", server.address, "/greeter", encode_call("wait", ()))
-            running = stack.enter_context(socket.create_connection(server.address, PATIENCE_S))
-            running.sendall(port.post())
-            self.assertTrue(begun.acquire(timeout=PATIENCE_S))
-            self.assert_too_many(replies_to(server.address, port.post()))
-            for engine in ENGINES:
-                proxy = stack.enter_context(proxy_before(server.address, engine))
-                self.assert_too_many(replies_to(proxy.address, port.post()))
+        for engine in ENGINES:
+            may_end.clear()
+            with self.subTest(engine), mock.patch("server.MAX_CALLS", 1), \
+                    Server("greeter", {"wait": wait}, registries=(), name="server",
+                           engine=engine) as server, contextlib.ExitStack() as stack:
+                stack.callback(may_end.set)
+                port = Port("", server.address, "/greeter", encode_call("wait", ()))
+                running = stack.enter_context(socket.create_connection(server.address, PATIENCE_S))
+                running.sendall(port.post())
+                self.assertTrue(begun.acquire(timeout=PATIENCE_S))
+                self.assert_too_many(replies_to(server.address, port.post()))
+                for before in ENGINES:
+                    proxy = stack.enter_context(proxy_before(server.address, before))
+                    self.assert_too_many(replies_to(proxy.address, port.post()))
 
 
 if __name__ == "__main__":
