@@ -24,8 +24,8 @@ from ponte.calls.balancing import Balancer
 from ponte.calls.endpoint import Endpoint
 from ponte.calls.hop import CallHeaders, Result
 from ponte.calls.rule import Attempt, Outcome
-from ponte.net.message import Reply, Request
-from ponte.net.parser import RequestParser
+from ponte.net.message import Reply, Request, encode_reply
+from ponte.net.parser import ReplyParser, RequestParser
 from ponte.net.pool import Pool
 from ponte.net.stream import Program
 from ponte.net.threads import wait_for
@@ -54,9 +54,13 @@ def request_in(message: bytes) -> Request:
     return request
 
 
-def with_lower_names(reply: Reply) -> Reply:
-    """The reply as a caller reads it: the names of its headers in lower case."""
-    return reply._replace(headers={name.lower(): value for name, value in reply.headers.items()})
+def as_read(reply: Reply) -> Reply:
+    """The reply as a caller reads it."""
+    parser = ReplyParser()
+    parser.feed(encode_reply(reply))
+    read = parser.next_message()
+    assert read, "not a whole reply"
+    return read
 
 
 def answered(**headers: str) -> Result:
@@ -139,7 +143,7 @@ class RelayCase(unittest.TestCase):
     def ends(self, call: RelayedCall) -> Reply:
         """There is no further attempt. Returns what the caller gets."""
         self.assertIsNone(call.next_attempt(self.now))
-        return with_lower_names(call.reply)
+        return as_read(call.reply)
 
     # Whole calls.
 
@@ -152,7 +156,7 @@ class RelayCase(unittest.TestCase):
 
     def carries_out(self, call: RelayedCall) -> Reply:
         """The reply to a call, carried out to its end."""
-        return with_lower_names(wait_for(call.carry_out(Pool())))
+        return as_read(wait_for(call.carry_out(Pool())))
 
     def tried(self, *servers: str) -> None:
         """So far these servers got the attempts of whole calls, in this order."""

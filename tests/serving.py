@@ -25,6 +25,7 @@ from ponte.net.threads import wait_for
 from ponte.rpc.dispatcher import idempotent
 from ponte.rpc.marshal import encode_call
 from server import Server, current_instance
+from tests.relaying import as_read
 
 # Seconds. No test waits so long, unless it fails.
 PATIENCE_S = 5.0
@@ -66,9 +67,10 @@ class ServerTest(unittest.TestCase):
         now = time.monotonic() if received_at is None else received_at
         try:
             begun = self.server._handle(request, now)
-            return begun if isinstance(begun, Reply) else wait_for(begun)
+            reply = begun if isinstance(begun, Reply) else wait_for(begun)
         except ProtocolError as error:
-            return Reply(error.status, {}, error.reason.encode())
+            reply = Reply(error.status, {}, error.reason.encode())
+        return as_read(reply)
 
     def request(self, call_id: str | None = "id-1", *, target: str = "/bank", body: bytes = b"",
                 method: str = "POST", **headers: str) -> Request:

@@ -22,7 +22,7 @@ from ponte.net.threads import wait_for
 from ponte.process.options import UsageError
 from proxy import Proxy
 from tests.fakes import endpoint, hurry_listeners, show_to
-from tests.relaying import LOST, REFUSED, Exchanges, with_lower_names
+from tests.relaying import LOST, REFUSED, Exchanges, as_read
 
 
 def setUpModule() -> None:
@@ -62,7 +62,7 @@ class ProxyTest(unittest.TestCase):
             reply = begun if isinstance(begun, Reply) else wait_for(begun)
         except ProtocolError as error:
             reply = Reply(error.status, {}, error.reason.encode())
-        return with_lower_names(reply)
+        return as_read(reply)
 
     def same(self) -> str:
         """The If-Match of a repeat for this proxy."""

@@ -1,6 +1,7 @@
 """A server: which requests it takes and refuses, what it replies, and what it can be made of.
 
-How a repeat gets the first reply: test_reply_memory.py.
+How a repeat gets the first reply: test_reply_memory.py. Functions while it serves:
+test_server_functions.py.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from ponte.rpc.dispatcher import idempotent
 from ponte.rpc.marshal import decode_result, encode_call
 from server import MAX_CALLS, Server, current_instance
 from tests.fakes import hurry_listeners
-from tests.relaying import with_lower_names
 from tests.serving import ServerTest
 
 
@@ -32,7 +32,7 @@ class Admission(ServerTest):
 
     def is_refused(self, reply: Reply) -> None:
         """It was refused, and nothing has run so far."""
-        self.assertIs(judge(with_lower_names(reply)).outcome, Outcome.NOT_SENT)
+        self.assertIs(judge(reply).outcome, Outcome.NOT_SENT)
         self.assertEqual(reply.status, 503)
         self.has_deposited(0)
 
@@ -101,6 +101,12 @@ class Admission(ServerTest):
         self.has_deposited(0)
 
 
+class AdmissionOnThreads(Admission):
+    """The same, where a thread of its own runs each call."""
+
+    engine = "threads"
+
+
 class Requests(ServerTest):
     """Paths, methods, media types, and what stands in a reply."""
 
@@ -116,7 +122,7 @@ class Requests(ServerTest):
         for method in ("GET", "PUT", "TRACE", "DELETE"):
             reply = self.post(method=method)
             self.assertEqual(reply.status, 405)
-            self.assertEqual(reply.headers["Allow"], "POST")
+            self.assertEqual(reply.headers["allow"], "POST")
 
     def test_calls_come_as_xml(self) -> None:
         """415 for any other media type. A missing one is taken for XML."""
@@ -134,10 +140,10 @@ class Requests(ServerTest):
     def test_a_reply_names_its_server(self) -> None:
         """In Served-By: instance and incarnation. Also in a refusal."""
         served_by = f"bank-1; incarnation={self.server.incarnation}"
-        self.assertEqual(self.post(None).headers["Served-By"], served_by)
+        self.assertEqual(self.post(None).headers["served-by"], served_by)
         self.server._running = MAX_CALLS
-        self.assertEqual(self.post().headers["Served-By"], served_by)
-        self.assertEqual(self.post(Call_Idempotent="1").headers["Served-By"], served_by)
+        self.assertEqual(self.post().headers["served-by"], served_by)
+        self.assertEqual(self.post(Call_Idempotent="1").headers["served-by"], served_by)
 
     def test_a_function_knows_its_server(self) -> None:
         """`current_instance` inside of a call; a LookupError outside of one."""
@@ -160,6 +166,12 @@ class Requests(ServerTest):
         self.assertEqual(self.server.status()["state"], "draining")
 
 
+class RequestsOnThreads(Requests):
+    """The same, where a thread of its own runs each call."""
+
+    engine = "threads"
+
+
 class Making(unittest.TestCase):
     """What a server can be made of."""
 
@@ -177,6 +189,11 @@ class Making(unittest.TestCase):
         self.refuses("")
         self.refuses("a" * (MAX_NAME + 1))
         self.refuses("bank", name="a/b")
+
+    def test_an_engine_that_is_not_there_is_refused(self) -> None:
+        """KeyError, before a port is taken."""
+        with self.assertRaises(KeyError):
+            Server("bank", registries=(), engine="carrier pigeons")
 
     def test_a_running_server_takes_more_functions(self) -> None:
         """As in the standard library, also by a decorator."""
