@@ -182,8 +182,8 @@ class Loop:
 
     def _step(self, task: Task, ready: bool | None) -> None:
         """Lets a program go on until it waits once more. None for `ready`: it begins."""
-        # While it runs, it has no deadline.
-        task.deadline = math.inf
+        # While it runs, nothing may wake it.
+        task.awaited, task.deadline = None, math.inf
         try:
             awaited, events, deadline = task.program.send(ready)
             # 1. Wake it when what it waits for is ready.
@@ -196,6 +196,7 @@ class Loop:
                 future = awaited
                 future.add_done_callback(lambda _: self.post(lambda: self._wake(task, future)))
             elif deadline <= self._turn_began:
+                task.deadline = math.inf
                 self._soon.append(lambda: self._step(task, True))
                 return
         except StopIteration:
@@ -264,13 +265,13 @@ class Loop:
             elif task.deadline <= now:
                 if isinstance(task.awaited, Waitable):
                     task.awaited.task = None
-                self._step(task, False)
+                # A program that waited for nothing but its time is ready.
+                self._step(task, task.awaited is None)
             elif task.deadline < math.inf:
                 self._set_alarm(task, task.deadline)
 
     def _end(self, task: Task) -> None:
         self._tasks.discard(task)
-        task.awaited = None
         # Its alarm is removed later, together with others.
         self._forgotten += task.alarm < math.inf
         if self._forgotten > len(self._alarms) // 2:

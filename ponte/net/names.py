@@ -1,24 +1,23 @@
 """Names of hosts: looked up on a thread, since the system's look-up blocks, perhaps for long.
 
-Nothing on the way of a call waits for a name server without a deadline. One look-up for a name runs
-at a time: further calls to the same host wait for the same answer.
+Nothing on the way of a call waits for a name server without a deadline. One look-up for a host and
+port runs at a time: further calls to it wait for the same answer.
 """
 
 from __future__ import annotations
 
 import socket
+import threading
 from concurrent.futures import Future
 from typing import Any
 
 from ponte.net.address import Address
 from ponte.net.stream import DONE, Program
-from ponte.net.threads import in_thread
 
 # The family and the address of a socket.
 Place = tuple[int, tuple[Any, ...]]
 
-# The look-ups that run now. Each operation on a dictionary is atomic; if two threads begin a
-# look-up at the same moment, both are made, which does no harm.
+# The look-ups that run now. Each operation on a dictionary is atomic.
 _running: dict[Address, Future[list[Place]]] = {}
 
 
@@ -35,20 +34,32 @@ def look_up(address: Address, deadline: float) -> Program[list[Place]]:
         return [(family, address)]
     except (OSError, ValueError):
         pass
-    future = _running.get(address)
-    if future is None:
+    mine: Future[list[Place]] = Future()
+    future = _running.setdefault(address, mine)
+    if future is mine:
         try:
-            future = in_thread(_ask_system, address)
+            threading.Thread(target=_ask_system, args=(address, mine), name="ponte-name",
+                             daemon=True).start()
         except RuntimeError as error:
             # The system gives no more threads.
-            raise OSError(str(error)) from None
-        _running[address] = future
-        future.add_done_callback(lambda _: _running.pop(address, None))
+            _end(address, mine, OSError(str(error)))
     if not (yield future, DONE, deadline):
         raise socket.timeout("timed out")
     return future.result()
 
 
-def _ask_system(address: Address) -> list[Place]:
-    found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
-    return [(family, place) for family, _, _, _, place in found]
+def _ask_system(address: Address, future: Future[list[Place]]) -> None:
+    try:
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    except (OSError, ValueError, OverflowError) as error:
+        _end(address, future, error)
+    else:
+        _end(address, future, [(family, place) for family, _, _, _, place in found])
+
+
+def _end(address: Address, future: Future[list[Place]], found: list[Place] | Exception) -> None:
+    del _running[address]
+    if isinstance(found, Exception):
+        future.set_exception(found)
+    else:
+        future.set_result(found)

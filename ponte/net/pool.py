@@ -105,8 +105,8 @@ class Pool:
                     reply = None
                     raise ProtocolError(502, "more bytes than one reply")
                 return reply
-            except (OSError, ValueError, ProtocolError) as error:
-                # ValueError: a name that DNS cannot have.
+            except (OSError, ValueError, OverflowError, ProtocolError) as error:
+                # ValueError: a name that DNS cannot have. OverflowError: such a port.
                 if not kept or phase != "send" or isinstance(error, socket.timeout):
                     raise ExchangeError(phase, error) from error
             finally:
@@ -143,11 +143,13 @@ class Pool:
             except IndexError:
                 # Another thread has taken it.
                 break
+            # First: from now on `close` finds it here.
+            self._in_use.add(stream)
             if (stream.is_idle and time.monotonic() - stream.idle_since < POOL_IDLE_S
-                    and stream.is_silent()):
+                    and stream.is_silent() and not self._closed):
                 stream.is_idle = False
-                self._in_use.add(stream)
                 return stream
+            self._in_use.discard(stream)
             stream.close()
         return None
 
@@ -173,6 +175,8 @@ class Pool:
 
     def _connect(self, address: Address, deadline: float) -> Program[Stream[Reply]]:
         """A program: a new connection, to the first address of a name that takes one."""
+        if self._closed:
+            raise ConnectionAbortedError("the pool was closed")
         places = yield from look_up(address, deadline)
         failed: OSError = OSError("the name has no address")
         for untried in range(len(places), 0, -1):
@@ -189,7 +193,12 @@ class Pool:
     def _connect_to(self, family: int, place: tuple[Any, ...], host: str,
                     deadline: float) -> Program[Stream[Reply]]:
         """A program: a new connection to an address, with its TLS handshake."""
-        stream = Stream(socket.socket(family), self._new_parser())
+        sock = socket.socket(family)
+        try:
+            stream = Stream(sock, self._new_parser())
+        except OSError:
+            sock.close()
+            raise
         self._in_use.add(stream)
         try:
             number = stream.socket.connect_ex(place)

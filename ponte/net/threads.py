@@ -14,7 +14,7 @@ import select
 import threading
 import time
 from concurrent.futures import Future
-from typing import Any, Callable
+from typing import Callable
 
 from ponte.net.stream import READ, WRITE, Program, T, Wait, Waitable
 
@@ -119,20 +119,3 @@ class Threads:
         """Waits for the end of the first program. The others are daemons: nobody waits for them."""
         if self.is_alive() and self._first:
             self._first.join()
-
-
-def in_thread(function: Callable[..., T], *args: Any) -> Future[T]:
-    """Runs a function on a thread of its own, such as a look-up that may take long.
-
-    Raises RuntimeError if the system gives no more threads.
-    """
-    future: Future[T] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(function(*args))
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=work, name="ponte-work", daemon=True).start()
-    return future

@@ -49,10 +49,11 @@ class Workers:
         self._quick: set[str] = set()
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        # Guarded by self._lock: the function that runs at once now; how many have; whether the
-        # watchdog runs; the threads that wait for a job and were promised none.
-        self._running: Callable[[], Any] | None = None
+        # Guarded by self._lock: how many functions were run at once; the number of the one that
+        # runs now, or 0; whether the watchdog runs; the threads that wait for a job and were
+        # promised none.
         self._runs = 0
+        self._running = 0
         self._is_watched = False
         self._idle = 0
 
@@ -68,16 +69,15 @@ class Workers:
         with self._lock:
             if not self._is_watched:
                 self._start_watchdog()
-            self._running, self._runs = function, self._runs + 1
+            number = self._running = self._runs = self._runs + 1
         # 2. At once.
         began = time.monotonic()
         result = function()
         self._note(name, time.monotonic() - began)
         # 3. Is this still the thread of the loop?
         with self._lock:
-            was_handed_over = self._running is not function
-            if not was_handed_over:
-                self._running = None
+            if self._running == number:
+                self._running = 0
                 return result
         # The future takes the call back to the loop.
         future: Future[T] = Future()
@@ -132,14 +132,14 @@ class Workers:
 
     def _watch(self) -> None:
         """A thread: hands the loop over when two looks find the same function running."""
-        seen, runs, quiet_looks = None, 0, 0
+        seen = runs = quiet_looks = 0
         while quiet_looks < WATCH_LOOKS:
             time.sleep(WATCH_S)
             with self._lock:
-                if self._running is not None and self._running is seen and self._hand_over():
-                    self._running = None
+                if self._running and self._running == seen and self._hand_over():
+                    self._running = 0
                 seen = self._running
-                quiet_looks = quiet_looks + 1 if runs == self._runs and seen is None else 0
+                quiet_looks = quiet_looks + 1 if runs == self._runs and not seen else 0
                 runs = self._runs
                 if quiet_looks == WATCH_LOOKS:
                     self._is_watched = False
