@@ -245,6 +245,21 @@ class Turns(ByHand):
         self.turn(1012.0)
         self.assertEqual(sleeper.woken[2:], [(1012.0, True)])
 
+    def test_a_stream_that_was_waited_for_in_vain_does_not_disturb_later_waits(self) -> None:
+        """Bytes that come too late wait in the system."""
+        never: Future[None] = Future()
+        sleeper = self.sleeper(1010.0, (never, DONE, 1100.0), 1200.0)
+        self.turn(1010.0)
+        sleeper.poke()
+        sleeper.poke()
+        self.turn()
+        self.turn()
+        self.assertEqual(sleeper.woken, [(1010.0, False)])
+        never.set_result(None)
+        self.turn()
+        self.turn()
+        self.assertEqual(len(sleeper.woken), 3)
+
     def test_a_program_that_gives_way_lets_all_that_is_ready_go_first(self) -> None:
         order: list[str] = []
 
@@ -436,7 +451,6 @@ class Replaced(unittest.TestCase):
             run_on(self.loop, self.calls(lambda: 1))
 
     def calls(self, function: Callable[[], int]) -> Program[int]:
-        yield TURN
         done = self.loop.call("quick", function)
         return (yield from result_of(done)) if isinstance(done, Future) else done
 
@@ -459,7 +473,7 @@ class Replaced(unittest.TestCase):
             with contextlib.suppress(AssertionError):
                 results.append(run_on(self.loop, program))
 
-        waiting = threading.Thread(target=wait)
+        waiting = threading.Thread(target=wait, daemon=True)
         waiting.start()
         return waiting, results
 
@@ -477,6 +491,46 @@ class Replaced(unittest.TestCase):
         first.join(PATIENCE_S)
         self.assertFalse(first.is_alive(), "one thread carries out the turns")
         self.assertEqual(self.loop.errors, 0)
+
+    def test_what_was_ready_in_its_turn_is_left_to_the_other_thread(self) -> None:
+        """Else a program would go on twice for the same bytes, on two threads at once."""
+        pairs = [tcp_pair() for _ in range(2)]
+        for _, theirs in pairs:
+            self.addCleanup(theirs.close)
+        streams = [Stream(ours, ReplyParser()) for ours, _ in pairs]
+        threads: list[threading.Thread] = []
+
+        def blocks() -> Program[int]:
+            self.assertTrue((yield streams[0], READ, soon()))
+            return (yield from self.calls(self.block))
+
+        def reads() -> Program[int]:
+            while True:
+                yield streams[1], READ, math.inf
+                threads.append(threading.current_thread())
+                with contextlib.suppress(BlockingIOError):
+                    streams[1].socket.recv(1)
+
+        def make_ready() -> None:
+            for _, theirs in pairs:
+                theirs.sendall(b"x")
+
+        waiting, results = self.in_thread(blocks())
+        self.in_thread(reads())
+        eventually(lambda: all(stream.task for stream in streams))
+        # In one turn of the loop: both are ready in the next one, in this order.
+        first = self.loop._thread
+        self.loop.post(make_ready)
+        self.assertTrue(self.entered.wait(PATIENCE_S))
+        eventually(lambda: len(threads) == 1 and self.loop._thread is not first)
+        self.go_on.set()
+        waiting.join(PATIENCE_S)
+        first.join(PATIENCE_S)
+        self.assertEqual(results, [7])
+        self.assertEqual(len(threads), 1)
+        self.loop.stop()
+        for stream in streams:
+            stream.close()
 
     def test_an_alarm_of_its_program_waits_until_the_function_has_ended(self) -> None:
         """The deadline of the last wait is of no interest by then."""
