@@ -71,6 +71,8 @@ M = TypeVar("M", Request, Reply)
 class Parser(Generic[M]):
     """Bytes in, whole messages out. Bytes of later messages wait inside for `next_message`.
 
+    Attribute: `in_message`, whether bytes have come that no message has used yet.
+
     Not thread-safe. Never blocks. After a ProtocolError, close the connection.
     """
 
@@ -83,18 +85,15 @@ class Parser(Generic[M]):
         # What has come, and is in no message yet. A bytearray, which grows without a copy, from the
         # head of a message that has begun until its body is all there; else bytes.
         self._buffer: bytes | bytearray = b""
+        self.in_message = False
         # The head of the message that has begun, and the reader of its body if it is chunked.
         self._head: _Head | None = None
         self._chunks: ChunkedBody | None = None
 
-    @property
-    def in_message(self) -> bool:
-        """Whether bytes have come that no message has used yet."""
-        return bool(self._buffer) or self._head is not None
-
     def feed(self, data: bytes) -> None:
         """Takes bytes that have arrived, in pieces of any size."""
         self._buffer += data
+        self.in_message = True
 
     def next_message(self) -> M | None:
         """The next whole message, or None while it is not all there. Raises ProtocolError."""
@@ -109,12 +108,14 @@ class Parser(Generic[M]):
             if not end or len(raw) > _MAX_RAW_BYTES:
                 if buffer:
                     self._check_unfinished(raw + end)
+                else:
+                    self.in_message = False
                 return None
             head = self._read_head(raw)
             self._buffer = buffer = rest
         # 3. The body. Nearly always it is just what has come behind the head.
         if len(buffer) == head.length:
-            self._buffer = b""
+            self._buffer, self.in_message = b"", False
             return self._message(head, buffer)
         # 4. Or another message comes behind it.
         if len(buffer) > head.length != CHUNKED:
@@ -155,6 +156,7 @@ class Parser(Generic[M]):
             body = bytes(buffer)
         # 3. The rest belongs to the next message.
         self._head, self._chunks, self._buffer = None, None, rest
+        self.in_message = bool(rest)
         return self._message(head, body)
 
     def _check_unfinished(self, part: bytes) -> None:
