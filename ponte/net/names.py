@@ -51,7 +51,7 @@ def look_up(address: Address, deadline: float) -> Program[list[Place]]:
 def _ask_system(address: Address, future: Future[list[Place]]) -> None:
     try:
         found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
-    except (OSError, ValueError, OverflowError) as error:
+    except Exception as error:
         _end(address, future, error)
     else:
         _end(address, future, [(family, place) for family, _, _, _, place in found])

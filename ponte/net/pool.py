@@ -164,8 +164,12 @@ class Pool:
         stream.is_idle = True
         idle.append(stream)
         # The one that nobody has used for the longest time may be too old.
-        if stream.idle_since - idle[0].idle_since > POOL_IDLE_S:
-            idle.popleft().close()
+        try:
+            if stream.idle_since - idle[0].idle_since > POOL_IDLE_S:
+                idle.popleft().close()
+        except IndexError:
+            # Another thread has taken the last one just now.
+            pass
         # Another thread may have called `keep_only` or `close` just now.
         if self._closed or self._idle.get(address) is not idle:
             _close_all(idle)
