@@ -14,6 +14,7 @@ show a banner, wait for the signal to stop, drain.
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import io
 import logging
@@ -21,7 +22,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Callable, NoReturn, Protocol
 
 from ponte.net.address import Address, show
@@ -77,12 +78,25 @@ def stay_on_one_core() -> None:
 
     A Python interpreter runs one thread at a time. When threads take turns on several cores, each
     turn has to wake another core, and that costs more than most turns do. The figures are in
-    docs/threads-and-events.md. The process id picks the core, so that several processes use several
-    cores.
+    docs/threads-and-events.md. Two busy processes on one core would halve each other's speed: so it
+    is the core on which the fewest other processes stay.
     """
     if sys.platform == "linux":
-        allowed = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {allowed[os.getpid() % len(allowed)]})
+        users = collections.Counter(_cores_with_a_process())
+        core = min(sorted(os.sched_getaffinity(0)), key=lambda core: users[core])
+        os.sched_setaffinity(0, {core})
+
+
+def _cores_with_a_process() -> Iterator[int]:
+    """For each process that stays on one core: that core."""
+    if sys.platform == "linux":
+        for entry in os.listdir("/proc"):
+            # OSError: it has ended since, or it is a part of the system and runs no program.
+            with contextlib.suppress(OSError, ValueError):
+                os.readlink(f"/proc/{entry}/exe")
+                cores = os.sched_getaffinity(int(entry))
+                if len(cores) == 1:
+                    yield cores.pop()
 
 
 def allow_open_files() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import sys
 import unittest
 from collections.abc import Sequence
 from typing import Any, Callable
 from unittest import mock
 
 from ponte.net.address import Address
+from ponte.process import running
 from ponte.process.options import UsageError
 from ponte.process.running import RegistrationReport, run
 
@@ -40,6 +43,34 @@ class Running(unittest.TestCase):
         code, text = self.run_main(mistake)
         self.assertEqual(code, 2)
         self.assertRegex(text, r"^[^\n]+: put it right\n$")
+
+
+@unittest.skipUnless(sys.platform == "linux", "only Linux lets a process choose its cores")
+class Cores(unittest.TestCase):
+    """Two busy processes on one core would halve each other's speed."""
+
+    def chosen(self, *taken: int) -> set[int]:
+        """The core that a process chooses while others stay on these ones."""
+        with mock.patch.object(running, "_cores_with_a_process", lambda: iter(taken)), \
+                mock.patch.object(os, "sched_getaffinity", lambda pid: {0, 1, 2}), \
+                mock.patch.object(os, "sched_setaffinity") as choose:
+            running.stay_on_one_core()
+        cores: set[int] = choose.call_args.args[1]
+        return cores
+
+    def test_a_process_takes_the_core_that_the_fewest_others_have(self) -> None:
+        self.assertEqual(self.chosen(), {0})
+        self.assertEqual(self.chosen(0), {1})
+        self.assertEqual(self.chosen(0, 1, 2, 0, 2), {1})
+
+    def test_a_process_that_stays_on_a_core_is_seen(self) -> None:
+        """This one does, for a moment."""
+        if sys.platform == "linux":
+            before = os.sched_getaffinity(0)
+            self.addCleanup(os.sched_setaffinity, 0, before)
+            core = max(before)
+            os.sched_setaffinity(0, {core})
+            self.assertIn(core, running._cores_with_a_process())
 
 
 class Reports(unittest.TestCase):
