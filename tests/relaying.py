@@ -105,6 +105,8 @@ class RelayCase(unittest.TestCase):
     def setUp(self) -> None:
         self.shared = SharedState("proxy-1", lambda: SERVED_BY)
         self.shared.balancers["greeter"] = Balancer()
+        # The calls that were led step by step to an answer.
+        self.answered: set[RelayedCall] = set()
         self.exchanges = Exchanges()
         patch = mock.patch("relayed_call.exchange", self.exchanges)
         patch.start()
@@ -122,9 +124,9 @@ class RelayCase(unittest.TestCase):
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         request = Request("POST", "/greeter", {"host": "here", **named}, b"<call/>",
                           call_id=call_id)
-        return RelayedCall.begin(self.shared, "greeter", request, call_id=call_id,
-                                 headers=CallHeaders.parse(request.headers),
-                                 received_at=self.now, timeout_s=timeout_s)
+        return RelayedCall(self.shared, "greeter", request, call_id=call_id,
+                           headers=CallHeaders.parse(request.headers),
+                           received_at=self.now, timeout_s=timeout_s)
 
     # One call, step by step.
 
@@ -139,10 +141,14 @@ class RelayCase(unittest.TestCase):
     def comes_to(self, call: RelayedCall, result: Result) -> None:
         """The latest attempt comes to this."""
         call.settle(result, self.now)
+        if result.outcome is Outcome.ANSWERED:
+            self.answered.add(call)
 
     def ends(self, call: RelayedCall) -> Reply:
         """There is no further attempt. Returns what the caller gets."""
-        self.assertIsNone(call.next_attempt(self.now))
+        # An answer ends the call: no attempt is asked for after it.
+        if call not in self.answered:
+            self.assertIsNone(call.next_attempt(self.now))
         return as_read(call.reply)
 
     # Whole calls.

@@ -41,11 +41,13 @@ T = TypeVar("T")
 class Cluster:
     """The processes of one scenario, and a directory for its files. `close` ends all of them.
 
-    `engine` is the engine of its proxies, unless an option says otherwise.
+    `engine` is the engine of its proxies, and `server_engine` that of its registries and servers,
+    unless an option says otherwise.
     """
 
-    def __init__(self, engine: str = "threads") -> None:
+    def __init__(self, engine: str = "threads", server_engine: str = "events") -> None:
         self.engine = engine
+        self.server_engine = server_engine
         self.directory = tempfile.mkdtemp(prefix="ponte-test-")
         self.processes: list[Process] = []
         # Given to each process that is started from now on.
@@ -82,13 +84,15 @@ class Cluster:
 
     def start_registry(self, *options: str, port: int = 0) -> Process:
         """Starts a registry; servers, proxies and clients that are started after it know it."""
-        registry = self.start_role("registry.py", "--port", str(port), *options)
+        registry = self.start_role("registry.py", "--port", str(port), "--engine",
+                                   self.server_engine, *options)
         if registry.address not in self.registries:
             self.registries.append(registry.address)
         return registry
 
     def start_server(self, file: str, name: str, *options: str) -> Process:
-        return self.start_role("server.py", file, "--name", name, *self.registry_option(), *options)
+        return self.start_role("server.py", file, "--name", name, "--engine", self.server_engine,
+                               *self.registry_option(), *options)
 
     def start_servers(self, file: str, *names: str) -> list[Process]:
         """Starts several servers at the same time; waits until all of them are in lookup."""
@@ -187,21 +191,21 @@ class SystemTest(unittest.TestCase):
     """
 
     cluster: Cluster
-    # The engine of the proxies.
-    engine = "threads"
+    # The engine of the proxies, and that of registries and servers.
+    engine, server_engine = "threads", "events"
     _shared = False
 
     @classmethod
     def share_cluster(cls) -> Cluster:
         """One cluster for all tests of this class."""
         cls._shared = True
-        cls.cluster = Cluster(cls.engine)
+        cls.cluster = Cluster(cls.engine, cls.server_engine)
         cls.addClassCleanup(cls.cluster.close)
         return cls.cluster
 
     def setUp(self) -> None:
         if not self._shared:
-            self.cluster = Cluster(self.engine)
+            self.cluster = Cluster(self.engine, self.server_engine)
             self.addCleanup(self.cluster.close)
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:

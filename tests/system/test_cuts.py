@@ -47,18 +47,19 @@ class _NoDelay(random.Random):
 class Relayed(unittest.TestCase):
     """stub -> (relay) -> proxy -> (relay) -> server, or stub -> (relay) -> server."""
 
-    # The engine of the proxy.
-    engine = "threads"
+    # The engine of the proxy, and that of the registry and the server.
+    engine, server_engine = "threads", "events"
 
     def setUp(self) -> None:
         self.executions: Counter[str] = collections.Counter()
         self._lock = threading.Lock()
-        self.registry = self._keep(Registry(port=0))
+        self.registry = self._keep(Registry(port=0, engine=self.server_engine))
         self.registry.start()
         self.server_relay = self._keep(TcpRelay())
         self.server = self._keep(Server("cuts", {"any": self._any, "once": self._once},
                                         name="server", registries=[self.registry.address],
-                                        advertise=self.server_relay.address))
+                                        advertise=self.server_relay.address,
+                                        engine=self.server_engine))
         self.server.start()
         self.server_relay.target = self.server.address
 

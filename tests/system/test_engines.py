@@ -1,6 +1,6 @@
-"""System tests of calls, once more with the proxy's engine of events.
+"""System tests of calls, once more with the other engines: a proxy on a loop, the rest on threads.
 
-They are those that its loops could fail: a server that dies or freezes, a reply that is lost, and
+They are those that an engine could fail: a server that dies or freezes, a reply that is lost, and
 a message that is cut at any byte. The tests of chaos, of a rolling restart and of the death of
 proxies have one proxy with each engine already.
 """
@@ -11,21 +11,24 @@ import unittest
 
 from tests.system import test_cuts, test_failures
 
+# The engine of the proxies, and that of registries and servers.
+SWAPPED = ("events", "threads")
+
 
 class ServerKilledBehindEvents(test_failures.ServerKilled):
-    engine = "events"
+    engine, server_engine = SWAPPED
 
 
 class ServerFrozenBehindEvents(test_failures.ServerFrozen):
-    engine = "events"
+    engine, server_engine = SWAPPED
 
 
 class ReplyLostBehindEvents(test_failures.ReplyLost):
-    engine = "events"
+    engine, server_engine = SWAPPED
 
 
 class CutEveryByteBehindEvents(test_cuts.CutEveryByte):
-    engine = "events"
+    engine, server_engine = SWAPPED
 
 
 if __name__ == "__main__":

@@ -112,6 +112,30 @@ class Mistakes(SystemTest):
         self.expect_usage_error("client.py", "greeter", "add", "12345678901", "--registry", NOWHERE,
                                 names="XML-RPC")
 
+    def test_an_engine_and_a_limit_that_cannot_be_meant_are_named(self) -> None:
+        """By all three that serve callers. The line has what there is to choose from."""
+        for program in (("registry.py",), ("server.py", GREETER), ("proxy.py",)):
+            self.expect_usage_error(*program, "--engine", "steam",
+                                    names="--engine.*steam.*events.*threads")
+            for limit in ("0", "-1", "many", "1.5"):
+                self.expect_usage_error(*program, "--max-connections", limit,
+                                        names=f"--max-connections.*{limit}")
+
+    def test_an_engine_and_a_limit_can_be_chosen(self) -> None:
+        """For all three. A caller beyond the limit is refused."""
+        for program in (("registry.py",), ("server.py", GREETER), ("proxy.py",)):
+            for engine in ("threads", "events"):
+                with self.subTest(program, engine=engine):
+                    process = self.cluster.start_role(
+                        *program, "--port", "0", "--registry", NOWHERE, "--engine", engine,
+                        "--max-connections", "1")
+                    with socket.create_connection(process.address, START_S) as within:
+                        within.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+                        self.assertTrue(within.recv(4096).startswith(b"HTTP/1.1 200 "))
+                        with socket.create_connection(process.address, START_S) as beyond:
+                            self.assertTrue(beyond.recv(4096).startswith(b"HTTP/1.1 503 "))
+                    self.cluster.kill(process)
+
     def test_nobody_listens_beyond_this_machine_without_a_key(self) -> None:
         """The line names the two ways that are allowed; with each of them the process starts."""
         key = self.cluster.file("key", "the key of this test\n")
