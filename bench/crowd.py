@@ -6,12 +6,15 @@
 bench/load.py measures callers that are served; this program also measures those that are not. A
 caller that is refused (503), or whose connection breaks, pauses for half to one and a half times
 the given time, and then connects again. The time of a call begins before the connection is made.
-One thread, one loop (ponte/net/loop.py). The result is JSON.
+
+Each caller is a program (ponte/net/stream.py), and one loop carries out all of them. The result is
+JSON.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import random
@@ -22,13 +25,12 @@ from urllib.parse import urlsplit
 
 from bench.processes import allow_open_files
 from bench.report import percentile
-from ponte.net.loop import READ, WRITE, Loop, Watched
-from ponte.net.message import ProtocolError, encode_request
+from ponte.net.loop import Loop
+from ponte.net.message import ProtocolError, Reply, encode_request
 from ponte.net.parser import ReplyParser
-from ponte.net.tls import WOULD_BLOCK
+from ponte.net.stream import NOTHING, WRITE, Program, Stream
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
-RECEIVE_BYTES = 65536
 # Seconds until all callers have come. What happens in them does not count.
 WARM_UP_S = 0.5
 
@@ -47,119 +49,79 @@ class Crowded(NamedTuple):
     broken: int
 
 
-class Crowd(Loop):
-    """The callers, and the results of their calls since `counts_from`."""
+class Crowd:
+    """The callers, and the results of their calls in the measured time."""
 
     def __init__(self, url: str, method: str, params: list[str], pause_s: float) -> None:
-        super().__init__()
         parts = urlsplit(url)
-        self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
-        self.request = encode_request("POST", parts.path,
-                                      {"Host": parts.netloc, "Content-Type": CONTENT_TYPE},
-                                      encode_call(method, params))
-        self.pause_s = pause_s
-        self.counts_from = self.counts_until = math.inf
-        # The callers that pause.
-        self.waiting: set[Caller] = set()
+        self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self._request = encode_request("POST", parts.path,
+                                       {"Host": parts.netloc, "Content-Type": CONTENT_TYPE},
+                                       encode_call(method, params))
+        self._pause_s = pause_s
         self._rng = random.Random(0)
-        self.served_ms: list[float] = []
-        self.refused = self.broken = 0
-
-    def come_back(self) -> None:
-        """Lets one caller come after a pause of random length, so that they do not come in waves.
-        """
-        self.wake_at(Caller(self), time.monotonic() + self.pause_s * self._rng.uniform(0.5, 1.5))
+        self._counts_from = self._counts_until = math.inf
+        self._served_ms: list[float] = []
+        self._refused = self._broken = 0
 
     def run(self, callers: int, seconds: float) -> Crowded:
+        """What so many callers meet. Blocks for these seconds, and WARM_UP_S."""
         began = time.monotonic()
-        self.counts_from = began + WARM_UP_S
-        self.counts_until = self.counts_from + seconds
+        self._counts_from = began + WARM_UP_S
+        self._counts_until = self._counts_from + seconds
+        loop = Loop()
+        loop.start(_for_ever())
         # Not all at the same moment: the queue of a listener is too short for that.
         for number in range(callers):
-            self.wake_at(Caller(self), began + WARM_UP_S / 2 * number / callers)
-        while time.monotonic() < self.counts_until:
-            self._turn()
-        self.release()
-        served = self.served_ms or [math.nan]
-        return Crowded(len(self.served_ms) / seconds, percentile(served, 0.5),
-                       percentile(served, 0.99), self.refused / seconds, self.broken)
+            loop.spawn(self._call_on(began + WARM_UP_S / 2 * number / callers))
+        time.sleep(max(self._counts_until - time.monotonic(), 0.0))
+        loop.stop()
+        served = self._served_ms or [math.nan]
+        return Crowded(len(self._served_ms) / seconds, percentile(served, 0.5),
+                       percentile(served, 0.99), self._refused / seconds, self._broken)
 
-    @property
-    def is_counting(self) -> bool:
-        """Whether this moment is in the measured time."""
-        return self.counts_from <= time.monotonic() < self.counts_until
+    def _call_on(self, begins_at: float) -> Program[None]:
+        """One caller: it calls, pauses and comes back until the loop ends."""
+        yield None, NOTHING, begins_at
+        while True:
+            called_at = time.monotonic()
+            with contextlib.closing(Stream(socket.socket(), ReplyParser())) as stream:
+                try:
+                    yield from self._call_while_served(stream, called_at)
+                except (OSError, ProtocolError):
+                    self._broken += self._is_counting()
+            # A pause of random length, so that callers do not come in waves.
+            yield None, NOTHING, time.monotonic() + self._pause_s * self._rng.uniform(0.5, 1.5)
 
-    def release(self) -> None:
-        for caller in list(self.waiting):
-            caller.close()
-        super().release()
-
-    def _wait_s(self) -> float:
-        """The wait of a turn also ends where the server never replies."""
-        remaining_s = max(self.counts_until - time.monotonic(), 0.0)
-        wait_s = super()._wait_s()
-        return remaining_s if wait_s is None else min(wait_s, remaining_s)
-
-
-class Caller(Watched):
-    """A caller, from its pause until it is refused or its connection breaks."""
-
-    def __init__(self, crowd: Crowd) -> None:
-        super().__init__(crowd, socket.socket())
-        self.crowd = crowd
-        self.parser = ReplyParser()
-        self.connected = False
-        self.called_at = math.inf
-        self.socket.setblocking(False)
-        crowd.waiting.add(self)
-
-    def on_deadline(self) -> None:
-        """The pause is over."""
-        self.crowd.waiting.discard(self)
-        self.called_at = time.monotonic()
-        self.socket.connect_ex(self.crowd.address)
-        self.watch(WRITE)
-
-    def on_ready(self) -> None:
-        try:
-            if self._goes_on():
-                return
-        except WOULD_BLOCK:
-            return
-        except (OSError, ProtocolError):
-            self.crowd.broken += self.crowd.is_counting
-        self.close()
-        self.crowd.come_back()
-
-    def _goes_on(self) -> bool:
-        """Does what is possible without waiting; False when this connection must be closed."""
-        if not self.connected:
-            self.connected = True
-            self.socket.send(self.crowd.request)
-            self.watch(READ)
-            return True
-        data = self.socket.recv(RECEIVE_BYTES)
-        if not data:
-            raise ConnectionError("it ended without a reply")
-        self.parser.feed(data)
-        reply = self.parser.next_message()
-        if reply is None:
-            return True
-        if reply.status != 200 or b"<fault>" in reply.body:
+    def _call_while_served(self, stream: Stream[Reply], called_at: float) -> Program[None]:
+        """Makes one call after another on a new connection, until one is not served."""
+        stream.socket.connect_ex(self._address)
+        yield stream, WRITE, math.inf
+        while True:
+            yield from stream.send(self._request, math.inf)
+            reply = yield from stream.read(math.inf)
+            if reply is None:
+                raise ConnectionError("it ended without a reply")
             if reply.status == 503:
-                self.crowd.refused += self.crowd.is_counting
-            else:
-                self.crowd.broken += self.crowd.is_counting
-            return False
-        if self.crowd.is_counting:
-            self.crowd.served_ms.append((time.monotonic() - self.called_at) * 1000)
-        self.called_at = time.monotonic()
-        self.socket.send(self.crowd.request)
-        return True
+                self._refused += self._is_counting()
+                return
+            if reply.status != 200 or b"<fault>" in reply.body:
+                self._broken += self._is_counting()
+                return
+            now = time.monotonic()
+            if self._is_counting():
+                self._served_ms.append((now - called_at) * 1000)
+            called_at = now
 
-    def close(self) -> None:
-        self.crowd.waiting.discard(self)
-        super().close()
+    def _is_counting(self) -> bool:
+        """Whether this moment is in the measured time."""
+        return self._counts_from <= time.monotonic() < self._counts_until
+
+
+def _for_ever() -> Program[None]:
+    """The first program of a loop, which lives as long as the loop."""
+    while True:
+        yield None, NOTHING, math.inf
 
 
 def main() -> None:

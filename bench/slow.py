@@ -36,7 +36,7 @@ from bench.report import Report, Table, figure, median
 from bench.reverse import wait_until_serves
 from bench.rounds import Plan, interleave
 from bench.wrk import drive
-from ponte.net import wire
+from ponte.net import serving
 from ponte.net.address import show
 
 ATTACKERS, QUICK_ATTACKERS = 1_000, 50
@@ -136,7 +136,7 @@ def _measure(url: str, kind: str, attackers: int, seconds: float) -> UnderAttack
 
 def _until_the_deadline(stage: Stage, urls: dict[str, str]) -> Table:
     """How many attackers are left after the deadline of a message."""
-    after_s = wire.MESSAGE_TIMEOUT_S + AFTER_S
+    after_s = serving.MESSAGE_TIMEOUT_S + AFTER_S
     rows = []
     # "read" attacks first, because its calls must be served.
     shares = {"read": READERS, "head": (1 - READERS) / 2, "body": (1 - READERS) / 2}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable, NamedTuple
@@ -12,15 +11,15 @@ from unittest import mock
 
 from ponte.net.address import Address
 from ponte.net.message import Reply
-from ponte.net.parser import ReplyParser, RequestParser
+from ponte.net.parser import ReplyParser
 from ponte.net.serving import ENGINES
 from ponte.rpc.marshal import encode_call
 from proxy import Proxy
 from registry import Registry
 from server import Server
 from tests.fakes import endpoint, show_to
+from tests.net.peers import PATIENCE_S
 
-PATIENCE_S = 5.0
 # The names of the ports: each process runs with each engine.
 REGISTRIES, SERVERS, PROXIES = (tuple(f"{process}, {engine}" for engine in ENGINES)
                                 for process in ("registry", "server", "proxy"))
@@ -72,49 +71,6 @@ def every_port(stack: contextlib.ExitStack, functions: Sequence[Callable[..., An
                   Port(f"server, {engine}", server.address, "/greeter", HELLO),
                   Port(f"proxy, {engine}", proxy.address, "/greeter", HELLO)]
     return ports
-
-
-class Mute:
-    """A server that a test plays: it accepts, reads and answers only when the test does so."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.settimeout(PATIENCE_S)
-        self.address: Address = self._socket.getsockname()
-
-    def __enter__(self) -> Mute:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """From now on it refuses connections."""
-        self._socket.close()
-
-    @contextlib.contextmanager
-    def asked(self) -> Iterator[socket.socket]:
-        """The next connection, on which a whole request has come."""
-        sock, _ = self._socket.accept()
-        with sock:
-            sock.settimeout(PATIENCE_S)
-            await_request(sock)
-            yield sock
-
-
-def await_request(sock: socket.socket) -> None:
-    """Reads until a whole request has come."""
-    parser = RequestParser()
-    while parser.next_message() is None:
-        data = sock.recv(65536)
-        assert data, "no request"
-        parser.feed(data)
-
-
-def reset(sock: socket.socket) -> None:
-    """Ends a connection by a reset."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 def replies_to(address: Address, stream: bytes) -> list[Reply]:

@@ -24,17 +24,16 @@ from tests.abuse.ports import (
     ALL,
     CALLED,
     HELLO,
-    PATIENCE_S,
     PROXIES,
     Port,
     dripping,
     every_port,
     replies_to,
-    reset,
     until_end,
 )
 from tests.fakes import hurry_listeners
 from tests.net import test_chunked, test_parser
+from tests.net.peers import PATIENCE_S, reset
 
 SEED = 5
 # Stands in for limits of many seconds.

@@ -16,15 +16,13 @@ from proxy import Proxy
 from server import Server
 from tests.abuse.ports import (
     HELLO,
-    PATIENCE_S,
-    Mute,
     Port,
-    await_request,
     one_reply,
     proxy_before,
     replies_to,
 )
 from tests.fakes import endpoint, hurry_listeners, show_to
+from tests.net.peers import PATIENCE_S, Mute, soon
 
 # Headers that belong to one hop, and their names.
 OF_ONE_HOP = ("X-Named: 1", "Connection: x-named", "TE: trailers", "Keep-Alive: timeout=5",
@@ -51,7 +49,7 @@ class HopByHop(unittest.TestCase):
                     caller.sendall(port.post(*OF_ONE_HOP, "X-End: 1"))
                     # `asked` has read the request.
                     with server.asked() as connection:
-                        connection.sendall(
+                        connection.socket.sendall(
                             b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-End: 2\r\n" + lines
                             + b"\r\n")
                         reply = one_reply(caller)
@@ -88,8 +86,8 @@ class HopByHop(unittest.TestCase):
             caller.sendall(port.post("Call-Timeout-Ms: 100" if answer is None else "X-End: 1"))
             with server.asked() as asked:
                 if answer is not None:
-                    asked.sendall(answer)
-                    asked.close()
+                    asked.socket.sendall(answer)
+                    asked.socket.close()
                     # A repeat finds no server.
                     server.close()
                 return one_reply(caller)
@@ -144,11 +142,11 @@ class TooMany(unittest.TestCase):
             caller.sendall(port.post())
             with server.asked() as asked:
                 self.assert_too_many(replies_to(port.address, port.post()))
-                asked.sendall(encode_reply(Reply(200, {}, b"the first")))
+                asked.socket.sendall(encode_reply(Reply(200, {}, b"the first")))
                 self.assertEqual(one_reply(caller).body, b"the first")
                 caller.sendall(port.post())
-                await_request(asked)
-                asked.sendall(encode_reply(Reply(200, {}, b"the second")))
+                asked.read(soon())
+                asked.socket.sendall(encode_reply(Reply(200, {}, b"the second")))
                 self.assertEqual(one_reply(caller).body, b"the second")
 
     def test_calls_of_a_server(self) -> None:

@@ -31,13 +31,13 @@ from tests.abuse.ports import (
     ALL,
     CALLED,
     HELLO,
-    PATIENCE_S,
     REGISTRIES,
     Port,
     every_port,
     one_reply,
 )
 from tests.fakes import hurry_listeners
+from tests.net.peers import PATIENCE_S
 
 
 def setUpModule() -> None:

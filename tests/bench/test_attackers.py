@@ -8,7 +8,7 @@ import unittest
 from bench.attackers import CALLS, KINDS, LENGTH, TURNS, Attackers, opening
 from ponte.net.message import Reply, encode_reply, text_reply
 from ponte.net.parser import RequestParser
-from tests.net.test_wire import PATIENCE_S
+from tests.net.peers import PATIENCE_S
 from tests.system.harness import wait_until
 
 URL = "http://127.0.0.1:4180/greeter"

@@ -12,6 +12,8 @@ from xmlrpc.client import Fault
 
 from bench import crowd
 from ponte.net.message import Reply, encode_reply
+from ponte.net.parser import ReplyParser
+from ponte.net.stream import Stream
 from ponte.rpc import marshal
 
 
@@ -122,20 +124,21 @@ class Crowds(unittest.TestCase):
         self.assertEqual((met.served_per_s, met.refused_per_s, met.broken), (0, 0, 0))
 
     def test_every_socket_is_closed(self) -> None:
-        """Those of callers that call, and those of callers that pause."""
+        """Those of callers that were refused, and those of callers that wait for a reply."""
         made: list[socket.socket] = []
 
-        class Noted(crowd.Caller):
-            def __init__(self, its: crowd.Crowd) -> None:
-                super().__init__(its)
-                made.append(self.socket)
+        class Noted(Stream[Reply]):
+            def __init__(self, sock: socket.socket, parser: ReplyParser) -> None:
+                super().__init__(sock, parser)
+                made.append(sock)
 
         answering = Answering(self, lambda number: encode_reply(Reply(503, {}, b"", False)))
-        with mock.patch.object(crowd, "Caller", Noted):
-            waiting = crowd.Crowd(answering.url, "work", [], 60.0)
-            waiting.run(4, 0.2)
+        with mock.patch.object(crowd, "Stream", Noted):
+            crowd.Crowd(answering.url, "work", [], 60.0).run(4, 0.2)
+            calling = Answering(self, lambda number: None)
+            crowd.Crowd(calling.url, "work", [], 60.0).run(3, 0.2)
         self.assertEqual([sock.fileno() for sock in made], [-1] * len(made))
-        self.assertEqual(len(made), 8, "four were refused, and four wait in their place")
+        self.assertEqual(len(made), 7, "four were refused, and three wait for a reply")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Whether a driver serves: a process whose driver is stuck, failing or dead must stop beating."""
+"""Whether a listener serves: a process whose driver is stuck, failing or dead must stop beating.
+
+What makes a loop stuck or dead: test_loop.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import contextlib
 import logging
 import math
 import socket
-import sys
 import threading
 import unittest
 from typing import Any
@@ -93,41 +95,6 @@ class OfALoop(AliveTest):
         super().setUp()
         assert isinstance(self.listener.driver, Loop)
         self.loop = self.listener.driver
-
-    def test_a_loop_that_is_stuck_does_not_serve(self) -> None:
-        """Until it goes on."""
-        stuck = threading.Event()
-        self.addCleanup(stuck.set)
-
-        def block() -> None:
-            stuck.wait(PATIENCE_S)
-
-        self.loop.post(block)
-        self.serves(False)
-        stuck.set()
-        self.serves(True)
-
-    def test_a_loop_that_waits_serves(self) -> None:
-        """However long it has nothing to do."""
-        threading.Event().wait(2 * STUCK_S)
-        self.assertTrue(self.listener.is_serving())
-
-    def test_a_loop_whose_thread_is_dead_does_not_serve(self) -> None:
-        """It can still be closed."""
-        self.loop.post(sys.exit)
-        self.serves(False)
-
-    def test_a_turn_that_fails_is_counted(self) -> None:
-        """And tried once more: the loop serves on."""
-        self.loop.post(mock.Mock(side_effect=ValueError("a bug")))
-        eventually(lambda: self.loop.errors == 1)
-        self.assertTrue(self.listener.is_serving())
-
-    def test_a_loop_that_cannot_wait_does_not_serve(self) -> None:
-        """All turns fail, though none takes long. When one does not, it serves again."""
-        with mock.patch.object(self.loop._selector, "select", side_effect=OSError("a bug")):
-            self.serves(False)
-        self.serves(True)
 
     def test_a_loop_whose_turns_all_fail_at_their_end_does_not_serve(self) -> None:
         """Not even if some things are done before that."""
