@@ -31,8 +31,9 @@ from server import LONG_BYTES, Server, current_instance
 from tests.fakes import eventually, hurry_listeners
 
 PATIENCE_S = 5.0
-# Seconds. The longest time that another caller may be held up; generous, for busy machines.
-HELD_UP_S = 0.4
+# Seconds. The longest time that another caller may be held up. On a quiet machine it is a few
+# hundredths; a caller that waits for the function itself would wait for PATIENCE_S.
+HELD_UP_S = 2.0
 
 
 def setUpModule() -> None:
@@ -422,7 +423,7 @@ class Stopping(FunctionsTest):
         replies = [self.begin("work"), self.begin("toil")]
         began = time.monotonic()
         self.assertFalse(self.server.drain(0.4))
-        self.assertLess(time.monotonic() - began, 0.4 + 2 * HELD_UP_S)
+        self.assertLess(time.monotonic() - began, 0.4 + HELD_UP_S)
         for reply in replies:
             with self.assertRaises(ExchangeError):
                 reply.result(PATIENCE_S)
@@ -451,8 +452,8 @@ class Stopping(FunctionsTest):
         self.learn("stop")
         with self.assertRaises(ExchangeError):
             self.post("stop")
-        eventually(lambda: self.server._listener._socket.socket.fileno() < 0)
-        self.assertFalse(self.server._listener.is_serving())
+        listener = self.server._listener
+        eventually(lambda: listener._socket.socket.fileno() < 0 and not listener.is_serving())
 
 
 class StoppingOnThreads(Stopping):

@@ -14,16 +14,16 @@ from typing import Any, Callable
 from unittest import mock
 
 from ponte.net import workers
-from ponte.net.workers import WATCH_S, Workers
+from ponte.net.workers import Workers
 from tests.fakes import eventually
 
 PATIENCE_S = 5.0
-# Seconds. A function that takes so long is not quick, and too short to be found by the watchdog.
-SLOW_S = 0.004
-# Seconds. The watchdog finds a function that blocks for so long.
-BLOCKS_S = 0.3
+# Seconds. Longer than the defaults, so that a busy machine does not make a quick function slow.
+QUICK_S, WATCH_S = 0.02, 0.05
+# A function that takes so long is not quick, and too short to be found by the watchdog.
+SLOW_S = 0.03
 # Seconds. How long an idle thread stays where a test needs it.
-IDLE_S = 0.5
+IDLE_S = 0.3
 
 
 def threads(name: str) -> int:
@@ -37,7 +37,9 @@ class WorkersTest(unittest.TestCase):
     def setUp(self) -> None:
         # Threads that an earlier test left idle would be counted, too.
         self.limit("THREAD_IDLE_S", 0.05)
-        self.limit("WATCH_LOOKS", 5)
+        self.limit("WATCH_LOOKS", 3)
+        self.limit("QUICK_S", QUICK_S)
+        self.limit("WATCH_S", WATCH_S)
         eventually(lambda: not threads("ponte-work") and not threads("ponte-watchdog"), 20.0)
         died = mock.patch("threading.excepthook")
         self.died = died.start()
@@ -235,13 +237,13 @@ class HandingOver(WorkersTest):
         future = self.workers.run("f", block)
         assert isinstance(future, Future)
         # A busy machine may take longer than two looks.
-        self.assertLess(future.result(0), BLOCKS_S)
+        self.assertLess(future.result(0), 10 * WATCH_S)
         self.assertEqual(self.hand_overs, 1)
 
     def test_the_function_runs_beside_the_loop_the_next_time(self) -> None:
         """It was not quick."""
         self.learn("f")
-        self.workers.run("f", lambda: time.sleep(5 * WATCH_S))
+        self.workers.run("f", lambda: time.sleep(3 * WATCH_S))
         self.run_beside("f", lambda: time.sleep(SLOW_S))
 
     def test_it_is_handed_over_twice_in_a_row(self) -> None:
@@ -271,7 +273,7 @@ class HandingOver(WorkersTest):
     def test_many_short_functions_are_not_taken_for_a_long_one(self) -> None:
         """The watchdog finds a function at each look, but each time another one."""
         self.learn("f")
-        end = time.monotonic() + 10 * WATCH_S
+        end = time.monotonic() + 5 * WATCH_S
         while time.monotonic() < end:
             self.workers.run("f", lambda: time.sleep(WATCH_S / 100))
         self.assertEqual(self.hand_overs, 0)
@@ -286,7 +288,7 @@ class HandingOver(WorkersTest):
 
         self.workers = Workers(hand_over)
         self.learn("f")
-        future = self.workers.run("f", lambda: eventually(lambda: len(tried) == 3, BLOCKS_S))
+        future = self.workers.run("f", lambda: eventually(lambda: len(tried) == 3))
         self.assertIsInstance(future, Future)
         self.assertEqual(len(tried), 3)
 
@@ -295,7 +297,7 @@ class HandingOver(WorkersTest):
         self.workers = Workers(lambda: False)
         self.learn("f")
         def block() -> int:
-            time.sleep(5 * WATCH_S)
+            time.sleep(3 * WATCH_S)
             return 7
 
         self.assertEqual(self.run_now("f", block), 7)
