@@ -12,14 +12,13 @@ import threading
 import time
 import unittest
 from concurrent.futures import Future
-from typing import NoReturn
 from unittest import mock
 
 from ponte.net.loop import Loop
 from ponte.net.message import MAX_BODY_BYTES, Reply, encode_reply
 from ponte.net.parser import ReplyParser
 from ponte.net.stream import DONE, READ, TURN, WRITE, Program, Stream, Wait, result_of
-from ponte.net.threads import Threads, in_thread
+from ponte.net.threads import Threads
 from tests.net.engines import DriverCase, OfEvents, OfThreads, pause, rest
 from tests.net.peers import OK, PATIENCE_S, eventually, soon, tcp_pair
 
@@ -108,11 +107,10 @@ class Drivers(DriverCase):
         threading.Timer(WAIT_S, late.set_result, (8,)).start()
         self.assertEqual(self.run_program(result_of(late)), 8)
 
-        def fail() -> NoReturn:
-            raise LookupError("nothing there")
-
+        failing: Future[int] = Future()
+        threading.Timer(WAIT_S, failing.set_exception, (LookupError("nothing there"),)).start()
         with self.assertRaises(LookupError):
-            self.run_program(result_of(in_thread(fail)))
+            self.run_program(result_of(failing))
 
     def test_a_future_that_was_waited_for_in_vain_does_not_disturb_later_waits(self) -> None:
         """Its result comes while the program waits for something else."""

@@ -6,6 +6,7 @@ test_engines_servers.py.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import errno
 import gc
@@ -27,6 +28,7 @@ from unittest import mock
 from ponte.calls.rule import Outcome
 from ponte.net import loop as loop_module
 from ponte.net import pool as pool_module
+from ponte.net import serving
 from ponte.net.loop import Loop
 from ponte.net.message import Reply, Request
 from ponte.net.parser import ReplyParser
@@ -731,6 +733,28 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
             sock.settimeout(1.0)
             self.assertTrue(sock.recv(1000))
 
+    def test_a_flood_of_connections_takes_turns_with_others(self) -> None:
+        """So many are accepted in one turn of the loop, however many have come."""
+        engine = self.make()
+        self.addCleanup(engine.close)
+        selector = loop_of(engine)._selector
+        turns: collections.Counter[int] = collections.Counter()
+        with mock.patch.object(serving, "ACCEPTS_PER_TURN", 4), \
+                mock.patch.object(selector, "select", wraps=selector.select) as select, \
+                mock.patch.object(engine, "_welcome", wraps=engine._welcome) as welcome, \
+                contextlib.ExitStack() as stack:
+            def note_turn(_: socket.socket) -> Any:
+                turns[select.call_count] += 1
+                return mock.DEFAULT
+
+            welcome.side_effect = note_turn
+            for _ in range(20):
+                stack.enter_context(connected(engine.address))
+            engine.start()
+            eventually(lambda: engine.connections == 20)
+        self.assertEqual(sum(turns.values()), 20)
+        self.assertLessEqual(max(turns.values()), 4)
+
     def test_a_kept_connection_whose_server_closes_it_is_closed(self) -> None:
         """By the loop, at once: it would cost a file descriptor here, and there."""
         with Mute() as server, self.running(lambda *_: Trying(server.address)) as engine, \
@@ -786,7 +810,7 @@ class LastResorts(OfEvents, EngineCase, unittest.TestCase):
         start = threading.Thread.start
 
         def refuse(thread: threading.Thread) -> None:
-            if thread.name == "ponte-work":
+            if thread.name == "ponte-name":
                 raise RuntimeError("can't start new thread")
             start(thread)
 

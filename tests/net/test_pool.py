@@ -25,6 +25,7 @@ from tests.net.peers import (
     BROKEN_REPLIES,
     CLOSING,
     OK,
+    ONE_MIB,
     PATIENCE_S,
     POST,
     SOON_S,
@@ -127,6 +128,20 @@ class Pools(DriverCase):
                 threading.Timer(SOON_S, kept.interrupt).start()
                 self.assertEqual(self.exchange(peer.address).body, b"ok")
             self.assertEqual(peer.accepted, 2)
+
+    def test_a_request_that_is_not_taken_in_time_was_not_sent(self) -> None:
+        """Also on a kept connection: there is no time for a fresh one."""
+        with Mute() as server:
+            first = threading.Thread(target=self.exchange, args=(server.address,))
+            first.start()
+            with server.asked() as asked:
+                asked.send(OK, soon())
+                first.join(PATIENCE_S)
+                with self.assertRaises(ExchangeError) as caught:
+                    self.run_program(self.pool.exchange(
+                        server.address, post(body=ONE_MIB * 16), time.monotonic() + SOON_S))
+        self.assertEqual(str(caught.exception), "send: timed out")
+        self.assertFalse(caught.exception.sent)
 
     def test_a_fresh_connection_that_fails_to_send_is_an_error(self) -> None:
         """Phase send: not sent; and there is no second attempt."""
