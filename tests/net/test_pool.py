@@ -175,6 +175,30 @@ class Pools(DriverCase):
             self.assertEqual(kept.socket.fileno(), -1)
             self.assertEqual(peer.accepted, 2)
 
+    def test_a_connection_that_is_too_old_is_closed_when_another_is_kept(self) -> None:
+        """Nobody takes it, since the last used is taken first."""
+        with Mute() as server, contextlib.ExitStack() as stack:
+            threads = [threading.Thread(target=self.exchange, args=(server.address,))
+                       for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            asked = [stack.enter_context(server.asked()) for _ in threads]
+            for connection in asked:
+                connection.send(OK, soon())
+            for thread in threads:
+                thread.join(PATIENCE_S)
+            old, _ = self.pool._idle[server.address]
+            old.idle_since -= POOL_IDLE_S + 1
+            again = threading.Thread(target=self.exchange, args=(server.address,))
+            again.start()
+            eventually(lambda: any(is_readable(connection, 0.0) for connection in asked))
+            for connection in asked:
+                if is_readable(connection, 0.0):
+                    connection.send(OK, soon())
+            again.join(PATIENCE_S)
+            self.assertEqual(old.socket.fileno(), -1)
+            self.assertEqual(self.pool._size(), 1)
+
     def test_closing_ends_running_exchanges(self) -> None:
         """So a long poll does not delay the end of its process."""
         with contextlib.closing(listen("127.0.0.1", 0)) as silent:

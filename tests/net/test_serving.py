@@ -312,7 +312,7 @@ class Ends(EngineCase):
             self.assertIsNone(idle.read(soon()))
             eventually(lambda: {stream.socket.fileno() for stream in streams} == {-1})
             self.assertEqual(running._socket.socket.fileno(), -1)
-            self.assertEqual(running.connections, 0)
+            eventually(lambda: running.connections == 0)
 
 
 class Windows(unittest.TestCase):
