@@ -44,7 +44,7 @@ HOP_BY_HOP = frozenset((
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
     "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
 # Headers that the proxy writes anew for its own hop.
-OURS = frozenset(("host", "via", "call-timeout-ms", "call-attempt", "if-match", "call-idempotent"))
+OURS = frozenset(("host", "call-timeout-ms", "call-attempt", "if-match", "call-idempotent"))
 
 NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server")
 
@@ -153,11 +153,11 @@ class RelayedCall:
         if attempt is None:
             return None
         self._number = attempt.number
-        # 3. The request: the caller's end-to-end headers, and those of our hop.
+        # 3. The request: the caller's end-to-end headers, and those of our hop. If others have
+        #    relayed it, our Via is a second one, behind theirs (RFC 9110 section 7.6.3).
         method, target, headers, body, _, _ = self._request
-        via = f"{headers['via']}, {self._shared.via}" if "via" in headers else self._shared.via
         ours = attempt_lines(attempt, self._call_id, idempotent=route is None)
-        lines = f"{cached(_lines_to_pass_on, headers)}{ours}Via: {via}\r\n"
+        lines = f"{cached(_lines_to_pass_on, headers)}{ours}Via: {self._shared.via}\r\n"
         return attempt, write_request(method, target, lines, body)
 
     def settle(self, result: Result, now: float) -> None:

@@ -157,20 +157,18 @@ class Pool:
         idle = self._idle.get(address)
         if idle is None:
             idle = self._idle.setdefault(address, deque())
-        if len(idle) >= POOL_PER_ADDRESS or (math.inf > POOL_SIZE and self._size() >= POOL_SIZE):
-            stream.close()
-            return
-        stream.idle_since = time.monotonic()
+        stream.idle_since = now = time.monotonic()
         stream.is_idle = True
         idle.append(stream)
-        # The one that nobody has used for the longest time may be too old.
+        # 1. The one that nobody has used for the longest time may be too old, or one too many.
         try:
-            if stream.idle_since - idle[0].idle_since > POOL_IDLE_S:
+            if now - idle[0].idle_since > POOL_IDLE_S or len(idle) > POOL_PER_ADDRESS \
+                    or (POOL_SIZE != math.inf and self._size() > POOL_SIZE):
                 idle.popleft().close()
         except IndexError:
             # Another thread has taken the last one just now.
             pass
-        # Another thread may have called `keep_only` or `close` just now.
+        # 2. Another thread may have called `keep_only` or `close` just now.
         if self._closed or self._idle.get(address) is not idle:
             _close_all(idle)
 
