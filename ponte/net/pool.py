@@ -163,7 +163,7 @@ class Pool:
         # 1. The one that nobody has used for the longest time may be too old, or one too many.
         try:
             if now - idle[0].idle_since > POOL_IDLE_S or len(idle) > POOL_PER_ADDRESS \
-                    or (POOL_SIZE != math.inf and self._size() > POOL_SIZE):
+                    or (math.inf != POOL_SIZE and self._size() > POOL_SIZE):
                 idle.popleft().close()
         except IndexError:
             # Another thread has taken the last one just now.

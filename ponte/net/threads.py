@@ -16,7 +16,7 @@ import time
 from concurrent.futures import Future
 from typing import Callable
 
-from ponte.net.stream import READ, WRITE, Program, T, Wait, Waitable
+from ponte.net.stream import READ, Program, T, Wait, Waitable
 
 log = logging.getLogger("ponte.threads")
 
@@ -36,25 +36,22 @@ def _is_ready(wait: Wait) -> bool:
     """Blocks until what a program waits for is ready; False once its deadline has passed."""
     awaited, events, deadline = wait
     remaining_s = deadline - time.monotonic()
-    # 1. Time alone: a pause, or a turn for others, which threads have anyway.
-    if awaited is None:
-        if remaining_s > 0:
-            time.sleep(remaining_s)
-        return True
-    # 2. This check ends a message of which every read finds one byte more.
-    if remaining_s <= 0:
-        return False
-    if events == READ:
-        assert isinstance(awaited, Waitable)
-        return bool(awaited.arrives(remaining_s * 1000))
-    if events == WRITE:
-        assert isinstance(awaited, Waitable)
+    # 1. A socket. The first check ends a message of which every read finds one byte more.
+    if isinstance(awaited, Waitable):
+        if remaining_s <= 0:
+            return False
+        if events == READ:
+            return bool(awaited.arrives(remaining_s * 1000))
         return _can_write(awaited, remaining_s)
-    # 3. The result of another thread.
-    assert isinstance(awaited, Future)
-    done = threading.Event()
-    awaited.add_done_callback(lambda _: done.set())
-    return done.wait(min(remaining_s, threading.TIMEOUT_MAX))
+    # 2. The result of another thread.
+    if awaited is not None:
+        done = threading.Event()
+        awaited.add_done_callback(lambda _: done.set())
+        return done.wait(min(remaining_s, threading.TIMEOUT_MAX))
+    # 3. Time alone: a pause, or a turn for others, which threads have anyway.
+    if remaining_s > 0:
+        time.sleep(remaining_s)
+    return True
 
 
 def _can_write(awaited: Waitable, timeout_s: float) -> bool:
