@@ -286,14 +286,14 @@ class Loop:
         finds that it has been replaced, and ends. Nothing is lost: the next turn asks the system
         anew which sockets are ready. Returns False if the system gives no thread.
         """
-        replaced = self._thread
+        replaced, began = self._thread, self._turn_began
         self._thread = threading.Thread(target=self._run, name="ponte-loop", daemon=True)
+        self._turn_began = math.inf
         try:
             self._thread.start()
         except RuntimeError:
-            self._thread = replaced
+            self._thread, self._turn_began = replaced, began
             return False
-        self._turn_began = math.inf
         return True
 
     def _release(self) -> None:

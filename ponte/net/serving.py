@@ -174,7 +174,9 @@ class Listener:
     def _welcome(self, sock: socket.socket) -> None:
         """Begins to serve a connection, or turns it away."""
         try:
-            stream = Stream(self._tls.wrap_accepted(sock) if self._tls else sock, RequestParser())
+            if self._tls:
+                sock = self._tls.wrap_accepted(sock)
+            stream = Stream(sock, RequestParser())
         except OSError:
             # The connection broke right after it was accepted.
             sock.close()
