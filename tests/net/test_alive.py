@@ -69,7 +69,11 @@ class OfAnyEngine(AliveTest):
 
     def test_when_nobody_is_accepted_it_does_not_serve(self) -> None:
         """The program that accepts has failed. That is counted."""
-        with mock.patch.object(self.listener, "_welcome", side_effect=ValueError("a bug")), \
+        def fail(sock: socket.socket) -> None:
+            sock.close()
+            raise ValueError("a bug")
+
+        with mock.patch.object(self.listener, "_welcome", fail), \
                 contextlib.closing(socket.create_connection(self.listener.address, PATIENCE_S)):
             self.serves(False)
         self.assertEqual(self.listener.driver.errors, 1)
@@ -128,6 +132,8 @@ class Rings(unittest.TestCase):
         loop = Loop()
         loop.start(wait_for_ever())
         self.addCleanup(loop.stop)
+        # It has heard the ring of its start. From now on the test decides when the bell rings.
+        eventually(lambda: not loop._is_rung)
         first, second, third = (threading.Event() for _ in range(3))
         ear: Any = loop._ear
         ear.socket = Ear(ear.socket, lambda: loop.post(second.set))
