@@ -77,20 +77,6 @@ class Processes(unittest.TestCase):
         self.assertRegex(done.stdout, r"\| 10,000 +\|")
         self.assertRegex(done.stdout, r"\| signed beats/s .*(MET|MISSED) \|")
 
-    def test_the_cost_of_a_call_is_measured_beside_another_copy(self) -> None:
-        """Here the copy is the project itself."""
-        done = self.run_bench("cost", "--against", ROOT)
-        if "does not report the processor time" in done.stdout:
-            self.skipTest("this system does not report the processor time of a process")
-        self.assertRegex(done.stdout, r"\| processor time of the proxy .*(MET|MISSED) \|")
-        self.assertRegex(done.stdout, r"\| events +\| +[\d.]+ \| +[\d.]+ \| +[\d.]+ \| +0 \|")
-
-    def test_without_the_earlier_commit_only_its_rows_are_left_out(self) -> None:
-        done = self.run_bench("server", "--against", "no-such-commit")
-        self.assertIn("there is no commit no-such-commit to measure against", done.stdout)
-        self.assertRegex(done.stdout, r"\| a server by itself, 8 callers.*not measured \|")
-        self.assertRegex(done.stdout, r"\| p99 of a server by itself.*(MET|MISSED) \|")
-
     def run_bench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "bench", "--quick", "--seconds", "0.2", *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
@@ -126,6 +112,12 @@ class EarlierCommits(unittest.TestCase):
                 self.assertIn(os.path.join(folder, "registry.py"), stage.registry().command)
         self.assertFalse(os.path.exists(folder))
         self.assertEqual(report.notes, [])
+
+    def test_without_the_commit_there_is_no_folder_and_a_note_says_so(self) -> None:
+        report = Report()
+        with folder_of("no-such-commit", report) as folder:
+            self.assertIsNone(folder)
+        self.assertIn("no-such-commit", str(report.notes))
 
     def test_a_copy_in_another_folder_stays(self) -> None:
         with folder_of(ROOT, Report()) as folder:
