@@ -8,8 +8,8 @@ Beats may be lost, so a registry acks each beat that it accepts. After a beat th
 next one, with the next sequence number, follows after 0.1 s. (The datagrams:
 ponte/discovery/beats.py.)
 
-Threads: `Heartbeat` has one, which waits for its socket alone: it prints nothing, calls no server,
-and holds no lock while it sends or receives.
+Threads: `Heartbeat` has one, which waits for its socket alone: it calls no server, holds no lock
+while it sends or receives, and prints nothing but a line when its process can no longer serve.
 
 Not guaranteed: delivery. A beat may be lost, and so may its ack.
 """
@@ -235,7 +235,8 @@ class Heartbeat:
         while not self._closed:
             serves = self._is_serving()
             if served and not serves:
-                log.error("%s: it cannot serve any more: its beats stop", self.beat.instance)
+                log.error("%s: its engine does not answer: no beats until it does",
+                          self.beat.instance)
             served = serves
             if not serves:
                 time.sleep(RESEND_S)

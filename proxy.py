@@ -99,8 +99,7 @@ class Proxy:
         self.name = name or f"{SERVICE}-{self.address[1]}"
         beat = Beat(SERVICE, self.name, new_incarnation(), 0, *(advertise or self.address))
         try:
-            self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set,
-                                        self._listener.is_serving)
+            self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set, self._may_beat)
         except (OSError, ValueError):
             self._listener.close()
             raise
@@ -173,6 +172,10 @@ class Proxy:
                     "connections": self._listener.connections,
                     "engine_errors": self._listener.driver.errors,
                     "requests": dict(self._shared.counts), "services": services}
+
+    def _may_beat(self) -> bool:
+        # At the end of a drain the listener is closed before the heartbeat.
+        return self._draining or self._listener.is_serving()
 
     def _refuse(self) -> None:
         self._draining = True

@@ -28,7 +28,6 @@ Not guaranteed: that an endpoint in the list is alive now. It was, at most a lea
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import secrets
 import selectors
@@ -59,7 +58,7 @@ from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, show
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.serving import Listener
-from ponte.net.stream import DONE, Program, listen
+from ponte.net.stream import DONE, Program, listen, result_of
 from ponte.net.tls import Tls
 from ponte.process.keys import key_for_listening, make_key
 from ponte.process.options import (
@@ -72,7 +71,7 @@ from ponte.process.options import (
 from ponte.process.pages import Json, page
 from ponte.process.running import allow_open_files, begin, run
 from ponte.rpc.dispatcher import Dispatcher
-from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, decode_call, xml_of
+from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, xml_of
 
 log = logging.getLogger("ponte.registry")
 
@@ -87,6 +86,8 @@ AGE_S = 60.0
 # Some 1,600 beats. Those that find no room are lost, and sent once more. If more could wait, they
 # would wait so long that they were sent once more, too.
 RECEIVE_BUFFER_BYTES = 1024 * 1024
+# No sensible call of a reader is as long. It takes more than a millisecond to read.
+LONG_BYTES = 4 * 1024
 # Seconds of the longest long poll.
 MAX_WAIT_S = 30.0
 # The types of answers that are sent. A beat with another verdict is only counted.
@@ -154,7 +155,7 @@ class Registry:
         self._listener.close(grace_s=0.5)
         self._socket.close()
 
-    # What readers call, each on the thread of its connection.
+    # What readers call, where the engine carries out programs.
 
     def lookup(self, service: str) -> LookupResult:
         """The endpoints of a service, "*" for all: index, epoch, warming, endpoints and left."""
@@ -285,31 +286,44 @@ class Registry:
             return text_reply(404, f"nothing here: POST {PATH}, or GET /health, /status, /metrics")
         if request.method != "POST":
             return text_reply(405, f"{PATH} takes XML-RPC by POST", Allow="POST")
-        method, answer = self._dispatcher.prepare(xml_of(request))
+        xml = xml_of(request)
+        if len(xml) > LONG_BYTES:
+            return self._answer_beside(xml)
+        method, params, answer = self._dispatcher.prepare(xml)
         if method == "watch":
-            return self._poll(xml_of(request), answer)
+            return self._poll(params, answer)
         return Reply(200, {"Content-Type": CONTENT_TYPE}, answer())
 
-    def _poll(self, xml: bytes, answer: Callable[[], bytes]) -> Program[Reply]:
-        """A program: waits as a call of `watch` says, and answers."""
-        _, params = decode_call(xml)
-        # 1. Parameters that are wrong get their fault at once.
-        with contextlib.suppress(Fault, TypeError):
-            _check_watch(*params)
-            service, index, wait_s = params[:3]
-            # 2. Wait for a change. The beat thread may make it at any time: so look under the lock.
-            deadline = time.monotonic() + wait_s
-            poll: Future[None] = Future()
-            with self._lock:
-                if not self._closed and self._table.index_of(service) == index:
-                    self._polls[poll] = service, index
-                else:
-                    deadline = 0.0
-            yield poll, DONE, deadline
+    def _answer_beside(self, xml: bytes) -> Program[Reply]:
+        """A program: answers a call on another thread, where it keeps no other reader waiting."""
+        done = self._listener.driver.call("", lambda: self._dispatcher.dispatch(xml))
+        result = (yield from result_of(done)) if isinstance(done, Future) else done
+        return Reply(200, {"Content-Type": CONTENT_TYPE}, result)
+
+    def _poll(self, params: tuple[Any, ...], answer: Callable[[], bytes]) -> Program[Reply]:
+        """A program: waits as a call of `watch` with these parameters says, and answers."""
+        poll = self._begin_poll(params)
+        if poll:
+            yield poll, DONE, time.monotonic() + params[2]
             with self._lock:
                 self._polls.pop(poll, None)
-        # 3. Answer.
         return Reply(200, {"Content-Type": CONTENT_TYPE}, answer())
+
+    def _begin_poll(self, params: tuple[Any, ...]) -> Future[None] | None:
+        """What a call of `watch` waits for; None if it is to be answered at once."""
+        try:
+            _check_watch(*params)
+        except (Fault, TypeError):
+            # The answer is this fault.
+            return None
+        service, index = params[:2]
+        # Under the lock: the beat thread may make a change at any time.
+        with self._lock:
+            if self._closed or self._table.index_of(service) != index:
+                return None
+            poll: Future[None] = Future()
+            self._polls[poll] = service, index
+            return poll
 
     def status(self) -> dict[str, Json]:
         """What /status shows: the table, and the datagrams by what became of them."""

@@ -21,6 +21,7 @@ import contextvars
 import logging
 import math
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -35,7 +36,7 @@ from ponte.net.address import Address, show
 from ponte.net.known_heads import cached
 from ponte.net.message import ProtocolError, Reply, Request, text_reply
 from ponte.net.serving import Listener
-from ponte.net.stream import DONE, Program, result_of
+from ponte.net.stream import Program, result_of
 from ponte.net.tls import Tls
 from ponte.process.keys import key_for_listening
 from ponte.process.options import (
@@ -59,8 +60,9 @@ log = logging.getLogger("ponte.server")
 
 # Calls that run at the same time. More would only make each of them slower.
 MAX_CALLS = 128
-# The text of a longer call is not read on the thread of a loop: other callers would have to wait.
-LONG_BYTES = 64 * 1024
+# The text of a longer call is not read on the thread of a loop: it takes more than a millisecond,
+# and other callers would have to wait.
+LONG_BYTES = 4 * 1024
 
 _instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
 
@@ -87,9 +89,10 @@ class Server:
     Parameters: `functions` by name, or with their own names; `host` and `port` (0 = any free one)
     to listen on; `registries` to beat to, none is allowed; `name` of the instance (default: made of
     service and port); `key` signs the beats; `advertise`, the address that callers use, if it is
-    another one; `tls` for callers; `allow_multicall`: serve system.multicall.
+    another one; `tls` for callers; `allow_multicall`: serve system.multicall; `engine` and
+    `max_connections`: see ponte/net/serving.py.
 
-    Raises OSError if the port is taken, ValueError for a bad name.
+    Raises OSError if the port is taken, ValueError for a bad name, KeyError for an unknown engine.
 
     Attributes: `service`, `name`, `address`; `superseded` is set when a younger process has taken
     the name: the server must stop.
@@ -153,7 +156,7 @@ class Server:
         beat = Beat(self.service, self.name, self._incarnation, 0, host, port,
                     idempotent=self._dispatcher.idempotent)
         self._heartbeat = Heartbeat(beat, self._registries, self._key, self.superseded.set,
-                                    self._listener.is_serving)
+                                    self._may_beat)
         self._listener.start()
         self._heartbeat.start(FIRST_ACK_S)
 
@@ -204,7 +207,7 @@ class Server:
                     "beats_acked": self._heartbeat.acks if self._heartbeat else 0,
                     "requests": dict(self._counts)}
 
-    # Requests: everything below runs where the engine carries out programs.
+    # Requests: where the engine carries out programs. Only `_execute` may run on another thread.
 
     def _handle(self, request: Request, received_at: float) -> Reply | Program[Reply]:
         """The reply to a request that was complete at `received_at` (monotonic)."""
@@ -268,10 +271,11 @@ class Server:
     def _join(self, reply: Future[Reply], expires_at: float) -> Program[Reply]:
         """A program: waits for the first run of a call, until `expires_at` at most."""
         longest = time.monotonic() + MAX_TIMEOUT_S
-        if (yield reply, DONE, min(expires_at, longest)):
-            return reply.result()
-        return text_reply(504, "the first attempt of this call is still running",
-                          Served_By=self._served_by)
+        try:
+            return (yield from result_of(reply, min(expires_at, longest)))
+        except socket.timeout:
+            return text_reply(504, "the first attempt of this call is still running",
+                              Served_By=self._served_by)
 
     def _admit(self, expires_at: float) -> str:
         """Counts a call that may run and returns ""; else returns why it must not run.
@@ -297,8 +301,12 @@ class Server:
     def _run(self, xml: bytes, execution: _Execution | None) -> Reply | Program[Reply]:
         """Runs an admitted call: at once, or on another thread where the engine says so."""
         # A long text is read on that thread, too.
-        name, run = ("", lambda: self._dispatcher.dispatch(xml)) if len(xml) > LONG_BYTES \
-            else self._dispatcher.prepare(xml)
+        name = ""
+        if len(xml) > LONG_BYTES:
+            def run() -> bytes:
+                return self._dispatcher.dispatch(xml)
+        else:
+            name, _, run = self._dispatcher.prepare(xml)
         try:
             done = self._listener.driver.call(name, lambda: self._execute(run, execution))
         except RuntimeError as error:
@@ -334,6 +342,10 @@ class Server:
                                       timeout_s=execution.timeout_s, size_bytes=len(reply.body))
         if execution and execution.reply:
             execution.reply.set_result(reply or self._not_executed("the system gives no thread"))
+
+    def _may_beat(self) -> bool:
+        # At the end of a drain the listener is closed before the heartbeat.
+        return self._draining or self._listener.is_serving()
 
     def _refuse(self) -> None:
         with self._lock:

@@ -281,7 +281,8 @@ class OfProcessesThatCannotServe(unittest.TestCase):
             self.serves.clear()
             self.assertFalse(self.beats())
         self.assertEqual([record.getMessage() for record in logged.records],
-                         [f"{BEAT.instance}: it cannot serve any more: its beats stop"] * 2)
+                         [f"{BEAT.instance}: its engine does not answer: "
+                          "no beats until it does"] * 2)
 
     def test_one_that_never_served_never_beats(self) -> None:
         """It can be closed at once."""

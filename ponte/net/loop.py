@@ -38,7 +38,7 @@ log = logging.getLogger("ponte.loop")
 STUCK_S = 2.0
 # Seconds of rest after a turn that failed, so that an error which stays does not fill the log.
 ERROR_PAUSE_S = 0.1
-# Seconds between two looks whether the thread that is waited for was replaced.
+# Seconds. While it waits for its thread, `stop` looks so often whether the loop has a new one.
 JOIN_S = 0.05
 BELL_BYTES = 16
 
@@ -59,7 +59,8 @@ class Task:
 class Loop:
     """The driver of a listener that needs one thread for all its programs.
 
-    Threads: all public methods but `forget` may be called from any.
+    Threads: `post`, `spawn` and `is_alive` may be called from any, `call` and `forget` on the
+    loop's thread only, `stop` on any other.
 
     Attributes: `errors`, how many turns and programs have failed.
     """
@@ -81,7 +82,8 @@ class Loop:
         self._numbers = itertools.count()
         # How many alarms in the heap are of tasks that have ended.
         self._forgotten = 0
-        # When the turn began that goes on now, or has failed; infinite while the loop waits.
+        # When the running turn began, or the first of the turns that failed; infinite while the
+        # loop waits.
         self._turn_began = math.inf
         self._running = True
         self._workers = Workers(self._hand_over)
@@ -89,7 +91,7 @@ class Loop:
         # A socket pair wakes a loop that waits for its sockets: Windows can wait for nothing else.
         listening, self._bell = socket.socketpair()
         self._bell.setblocking(False)
-        # A ring that the loop has not heard yet is enough for all.
+        # True while a ring is unheard: one ring wakes the loop for all jobs.
         self._is_rung = False
         self._ear = Waitable(listening)
         self._watch(self._ear, READ)
@@ -116,7 +118,9 @@ class Loop:
 
     def is_alive(self) -> bool:
         """Whether the first program goes on. False when a turn takes STUCK_S, or all turns fail."""
-        return (self._thread.is_alive() and self._first in self._tasks
+        thread = self._thread
+        # A thread without an identity is just about to start.
+        return ((thread.is_alive() or thread.ident is None) and self._first in self._tasks
                 and time.monotonic() - self._turn_began < STUCK_S)
 
     def stop(self) -> None:
@@ -206,8 +210,8 @@ class Loop:
             # It costs this program, and not the loop.
             self.errors += 1
             log.exception("a program failed")
-            task.program.close()
             self._end(task)
+            task.program.close()
             return
         # 2. Wake it at the deadline. One that is put off needs no new alarm: when the alarm sounds,
         #    the deadline is read, and the alarm is set to it.

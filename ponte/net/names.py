@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from ponte.net.address import Address
-from ponte.net.stream import DONE, Program
+from ponte.net.stream import Program, result_of
 
 # The family and the address of a socket.
 Place = tuple[int, tuple[Any, ...]]
@@ -43,9 +43,7 @@ def look_up(address: Address, deadline: float) -> Program[list[Place]]:
         except RuntimeError as error:
             # The system gives no more threads.
             _end(address, mine, OSError(str(error)))
-    if not (yield future, DONE, deadline):
-        raise socket.timeout("timed out")
-    return future.result()
+    return (yield from result_of(future, deadline))
 
 
 def _ask_system(address: Address, future: Future[list[Place]]) -> None:

@@ -2,7 +2,7 @@ r"""How HTTP/1.1 messages are read: bytes in, whole messages out, without a sock
 
 A message comes out whole or not at all: no request and no reply is seen before its last byte has
 arrived. Rule R (ponte/calls/rule.py) rests on that. The parser has no socket (it is "sans-IO"), so
-that one parser serves blocking threads and event loops.
+that one parser serves both drivers.
 
 Wire format: RFC 9112, read strictly. Where two readers could read the same bytes in two ways, the
 parser refuses them: an attacker would hide a second request in such bytes ("request smuggling").

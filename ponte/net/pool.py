@@ -4,8 +4,10 @@ An exchange is one request and its whole reply, by a deadline. Every failure is 
 which says whether the request may have been carried out: rule R (ponte/calls/rule.py) needs nothing
 else.
 
-Threads: a `Pool` has none of its own; any number of threads may share it. It has no lock: each step
-is one operation on a set or a deque, which is atomic.
+Threads: a `Pool` has none of its own; any number of threads may share it. It has no lock. Each
+operation on a set or a deque is atomic; and an exchange first puts its connection where `close`
+finds it, and then looks whether the pool is closed. `close` does it the other way round, so one of
+the two always sees the other.
 """
 
 from __future__ import annotations
@@ -162,8 +164,7 @@ class Pool:
         idle.append(stream)
         # 1. The one that nobody has used for the longest time may be too old, or one too many.
         try:
-            if now - idle[0].idle_since > POOL_IDLE_S or len(idle) > POOL_PER_ADDRESS \
-                    or (math.inf != POOL_SIZE and self._size() > POOL_SIZE):
+            if now - idle[0].idle_since > POOL_IDLE_S or self._is_too_large(idle):
                 idle.popleft().close()
         except IndexError:
             # Another thread has taken the last one just now.
@@ -172,13 +173,14 @@ class Pool:
         if self._closed or self._idle.get(address) is not idle:
             _close_all(idle)
 
+    def _is_too_large(self, idle: deque[Stream[Reply]]) -> bool:
+        return len(idle) > POOL_PER_ADDRESS or (math.inf > POOL_SIZE and self._size() > POOL_SIZE)
+
     def _size(self) -> int:
         return sum(len(idle) for idle in list(self._idle.values()))
 
     def _connect(self, address: Address, deadline: float) -> Program[Stream[Reply]]:
         """A program: a new connection, to the first address of a name that takes one."""
-        if self._closed:
-            raise ConnectionAbortedError("the pool was closed")
         places = yield from look_up(address, deadline)
         failed: OSError = OSError("the name has no address")
         for untried in range(len(places), 0, -1):
@@ -203,6 +205,8 @@ class Pool:
             raise
         self._in_use.add(stream)
         try:
+            if self._closed:
+                raise ConnectionAbortedError("the pool was closed")
             number = stream.socket.connect_ex(place)
             if number in _CONNECTING:
                 if not (yield stream, WRITE, deadline):
@@ -211,10 +215,10 @@ class Pool:
             if number:
                 raise OSError(number, os.strerror(number))
             if self._tls:
+                if stream.loop:
+                    stream.loop.forget(stream)
                 stream.replace(self._tls.wrap_connected(stream.socket, host))
                 yield from shake_hands(stream, deadline)
-            if self._closed:
-                raise ConnectionAbortedError("the pool was closed")
         except BaseException:
             self._in_use.discard(stream)
             stream.close()

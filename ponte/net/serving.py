@@ -40,8 +40,8 @@ MESSAGE_TIMEOUT_S = 10.0
 # A kept connection without a request. Longer than pool.POOL_IDLE_S: by then no pool uses it any
 # more, so no request arrives on a connection that is just being closed.
 IDLE_TIMEOUT_S = 75.0
-# How late a listener notices that it was closed, where the system does not wake it. Shorter ticks
-# cost processor time.
+# Seconds between two looks whether the listener was closed, for systems where `shutdown` does not
+# wake it. Shorter ticks cost processor time.
 ACCEPT_TICK_S = 0.2
 # Connections accepted before others have their turn: a flood of new ones must not delay the old
 # ones.
@@ -65,7 +65,8 @@ class Listener:
 
     Parameters: `handler`, see above, which must not block where `engine` is "events";
     `max_connections` (default: that of the engine), more get a 503; `max_calls` that may run at
-    once; `tls`. Raises OSError if the port is taken, ValueError for a limit that is too high.
+    once; `tls`. Raises OSError if the port is taken, ValueError for a limit that is too high,
+    KeyError for an unknown engine.
 
     Attributes: `address`; `driver`, which carries out the programs.
 
@@ -108,7 +109,7 @@ class Listener:
         self.driver.start(self._accept())
 
     def is_serving(self) -> bool:
-        """Whether callers are served: False when the driver is stuck, or has died."""
+        """Whether callers are served: False when the driver is stuck, or has ended."""
         return self.driver.is_alive()
 
     def retire(self) -> None:
@@ -150,6 +151,7 @@ class Listener:
     def _accept(self) -> Program[None]:
         """Accepts connections until the listener is closed."""
         accept = self._socket.socket.accept
+        is_exhausted = False
         while not self._closed:
             if not (yield self._socket, READ, time.monotonic() + ACCEPT_TICK_S):
                 continue
@@ -163,11 +165,15 @@ class Listener:
                     # already.
                     if self._closed:
                         break
-                    log.warning("accept failed: %s", error)
+                    # While it lasts, one line is enough.
+                    if not is_exhausted:
+                        log.warning("accept failed: %s", error)
                     if error.errno in EXHAUSTED:
+                        is_exhausted = True
                         yield None, NOTHING, time.monotonic() + ACCEPT_PAUSE_S
                         break
                 else:
+                    is_exhausted = False
                     self._welcome(sock)
         self._socket.close()
 

@@ -46,7 +46,7 @@ TURN: Wait = (None, NOTHING, 0.0)
 WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # How long a closing side waits for the other to close: a reset would destroy the last reply.
 LINGER_S = 0.5
-# At least 16 KiB, a whole record of TLS: a part that stays inside of OpenSSL wakes nobody.
+# At least 16 KiB, a whole record of TLS: bytes left inside OpenSSL do not make a socket readable.
 RECEIVE_BYTES = 64 * 1024
 
 
@@ -80,7 +80,7 @@ class Waitable:
         self.socket = sock
         # Waits so many milliseconds until it can be read; true if it can.
         self.arrives = _watch(sock)
-        # Nobody uses it now: a pool keeps it. If anything comes, its end has come.
+        # A pool keeps it, and no program uses it. Whatever arrives means that it has ended.
         self.is_idle = False
         # Used by loop.py alone: the loop, the events that it watches for, and the task that waits.
         self.loop: Watching | None = None
@@ -96,9 +96,8 @@ class Waitable:
 
     def replace(self, sock: socket.socket) -> None:
         """Goes on with another socket object for the same connection: the one of TLS."""
-        if self.loop:
-            self.loop.forget(self)
         self.socket = sock
+        self.arrives = _watch(sock)
 
     def close(self) -> None:
         self.is_idle = False
@@ -194,14 +193,20 @@ class Stream(Waitable, Generic[M]):
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + LINGER_S
-            while (yield self, READ, deadline) and self.socket.recv(RECEIVE_BYTES):
-                pass
+            ended = False
+            while not ended and (yield self, READ, deadline):
+                with contextlib.suppress(*WOULD_BLOCK):
+                    ended = not self.socket.recv(RECEIVE_BYTES)
         self.close()
 
 
-def result_of(future: Future[T]) -> Program[T]:
-    """A program: waits for a future, and returns its result, or raises its exception."""
-    yield future, DONE, math.inf
+def result_of(future: Future[T], deadline: float = math.inf) -> Program[T]:
+    """A program: waits for a future, and returns its result, or raises its exception.
+
+    Raises socket.timeout at the deadline.
+    """
+    if not (yield future, DONE, deadline):
+        raise socket.timeout("timed out")
     return future.result()
 
 

@@ -1,8 +1,8 @@
 """The driver of threads: a thread carries out one program, and waits where the program waits.
 
 The thread's stack keeps the place in the program, and the system wakes the thread when its socket
-is ready. So there is nothing to keep book of: this file is short. The price is a thread for each
-connection, also for one that sends nothing.
+is ready. So nothing else has to be remembered, and this file is short. The price is a thread for
+each connection, also for one that sends nothing.
 
 ponte/net/loop.py is the other driver; docs/threads-and-events.md compares them.
 """
@@ -30,13 +30,16 @@ def wait_for(program: Program[T]) -> T:
     except StopIteration as end:
         result: T = end.value
         return result
+    finally:
+        # After Ctrl-C, for instance: its connection is not used any more.
+        program.close()
 
 
 def _is_ready(wait: Wait) -> bool:
     """Blocks until what a program waits for is ready; False once its deadline has passed."""
     awaited, events, deadline = wait
     remaining_s = deadline - time.monotonic()
-    # 1. A socket. The first check ends a message of which every read finds one byte more.
+    # 1. A socket. The first check also ends a message that arrives one byte at a time.
     if isinstance(awaited, Waitable):
         if remaining_s <= 0:
             return False

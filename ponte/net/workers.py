@@ -50,10 +50,11 @@ class Workers:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._lock = threading.Lock()
         # Guarded by self._lock: how many functions were run at once; the number of the one that
-        # runs now, or 0; whether the watchdog runs; the threads that wait for a job and were
-        # promised none.
+        # runs now, or 0, and its name; whether the watchdog runs; how many of the threads that wait
+        # have no job promised to them.
         self._runs = 0
         self._running = 0
+        self._name = ""
         self._is_watched = False
         self._idle = 0
 
@@ -70,6 +71,7 @@ class Workers:
             if not self._is_watched:
                 self._start_watchdog()
             number = self._running = self._runs = self._runs + 1
+            self._name = name
         # 2. At once.
         began = time.monotonic()
         result = function()
@@ -138,6 +140,8 @@ class Workers:
             with self._lock:
                 if self._running and self._running == seen and self._hand_over():
                     self._running = 0
+                    # Others that call it must not block the loop's next thread, too.
+                    self._quick.discard(self._name)
                 seen = self._running
                 quiet_looks = quiet_looks + 1 if runs == self._runs and not seen else 0
                 runs = self._runs

@@ -161,7 +161,7 @@ def parse_addresses(text: str) -> list[Address]:
     for host, port in addresses:
         try:
             socket.getaddrinfo(host, port)
-        except OSError:
+        except (OSError, UnicodeError):
             raise argparse.ArgumentTypeError(
                 f"{host!r} is not the name or address of a host") from None
     return addresses

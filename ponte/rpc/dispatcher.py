@@ -69,7 +69,7 @@ class Dispatcher:
 
     Served besides: system.listMethods, system.methodHelp and system.methodSignature.
 
-    Threads: register before serving; `dispatch` may then run in any number of threads.
+    Threads: all methods may be called from any; `dispatch` may run in any number of them.
 
         >>> from ponte.rpc.marshal import decode_result, encode_call
         >>> def add(a: int, b: int) -> int:
@@ -119,20 +119,22 @@ class Dispatcher:
 
         Blocks as long as the function does. Never raises: whatever goes wrong becomes a fault.
         """
-        _, run = self.prepare(body)
+        _, _, run = self.prepare(body)
         return run()
 
-    def prepare(self, body: bytes) -> tuple[str, Callable[[], bytes]]:
-        """The name of the method that `body` calls, and a function that runs the call.
+    def prepare(self, body: bytes) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
+        """The method that `body` calls, its parameters, and a function that runs the call.
 
-        The function is as `dispatch`. The name is empty where there is no such method.
+        Like `dispatch`, that function blocks and never raises. The name of the method is empty
+        where there is no such method.
         """
         try:
             name, params = decode_call(body)
         except Fault as error:
             fault = encode_fault(error)
-            return "", lambda: fault
-        return (name if name in self._methods else ""), lambda: self._answer(name, params)
+            return "", (), lambda: fault
+        known = name if name in self._methods else ""
+        return known, params, lambda: self._answer(name, params)
 
     def _answer(self, name: str, params: tuple[Any, ...]) -> bytes:
         try:
@@ -173,7 +175,8 @@ class Dispatcher:
                                            f"{_describe(error)}") from None
 
     def _public(self) -> list[str]:
-        return sorted(name for name in self._methods if not name.startswith("system."))
+        # The list is made in one step: another thread may register a function.
+        return sorted(name for name in list(self._methods) if not name.startswith("system."))
 
     # ---- the methods that every server has ------------------------------------------------------
 

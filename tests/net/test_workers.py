@@ -246,6 +246,19 @@ class HandingOver(WorkersTest):
         self.workers.run("f", lambda: time.sleep(3 * WATCH_S))
         self.run_beside("f", lambda: time.sleep(SLOW_S))
 
+    def test_while_it_blocks_others_that_call_it_run_beside_the_loop(self) -> None:
+        """Else each of them would block the next thread of the loop, too."""
+        self.learn("f")
+        done = threading.Event()
+        loop = threading.Thread(target=self.workers.run, args=("f", lambda: done.wait(PATIENCE_S)))
+        loop.start()
+        self.wait_for_hand_overs(1)
+        others = [self.workers.run("f", lambda: done.wait(PATIENCE_S)) for _ in range(3)]
+        self.assertEqual({type(other) for other in others}, {Future})
+        done.set()
+        loop.join(PATIENCE_S)
+        self.assertEqual(self.hand_overs, 1)
+
     def test_it_is_handed_over_twice_in_a_row(self) -> None:
         """The thread that took it over is blocked, too. Each function has its own result."""
         self.learn("f", "g")
