@@ -140,7 +140,12 @@ class Loop:
     def _begin(self, program: Program[None]) -> Task:
         task = Task(program)
         self._tasks.add(task)
-        self.post(lambda: self._step(task, None))
+        # At once where that is possible: a program that has not begun would not close its sockets
+        # when the loop is stopped.
+        if threading.current_thread() is self._thread:
+            self._step(task, None)
+        else:
+            self.post(lambda: self._step(task, None))
         return task
 
     # The turns: the loop's thread.
@@ -190,6 +195,11 @@ class Loop:
         task.awaited, task.deadline = None, math.inf
         try:
             awaited, events, deadline = task.program.send(ready)
+            if not self._running:
+                # The loop was stopped while it ran: nobody would let it go on.
+                self._end(task)
+                task.program.close()
+                return
             # 1. Wake it when what it waits for is ready.
             task.awaited, task.deadline = awaited, deadline
             if isinstance(awaited, Waitable):
