@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import select
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -59,8 +60,8 @@ def _is_ready(wait: Wait) -> bool:
 
 def _can_write(awaited: Waitable, timeout_s: float) -> bool:
     """Blocks until bytes can be sent, or a connect has ended. Rare, so nothing is kept for it."""
-    if not hasattr(select, "poll"):
-        # Windows. A connect that has failed is an exceptional condition there.
+    # Windows has no poll; and there, a connect that has failed is an exceptional condition.
+    if sys.platform == "win32":
         _, writable, failed = select.select([], [awaited.socket], [awaited.socket], timeout_s)
         return bool(writable or failed)
     poll = select.poll()

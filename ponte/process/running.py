@@ -22,7 +22,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Callable, NoReturn, Protocol
 
 from ponte.net.address import Address, show
@@ -87,8 +87,9 @@ def stay_on_one_core() -> None:
         os.sched_setaffinity(0, {core})
 
 
-def _cores_with_a_process() -> Iterator[int]:
+def _cores_with_a_process() -> list[int]:
     """For each process that stays on one core: that core."""
+    found = []
     if sys.platform == "linux":
         for entry in os.listdir("/proc"):
             # OSError: it has ended since, or it is a part of the system and runs no program.
@@ -96,7 +97,8 @@ def _cores_with_a_process() -> Iterator[int]:
                 os.readlink(f"/proc/{entry}/exe")
                 cores = os.sched_getaffinity(int(entry))
                 if len(cores) == 1:
-                    yield cores.pop()
+                    found.append(cores.pop())
+    return found
 
 
 def allow_open_files() -> None:

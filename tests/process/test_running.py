@@ -51,7 +51,7 @@ class Cores(unittest.TestCase):
 
     def chosen(self, *taken: int) -> set[int]:
         """The core that a process chooses while others stay on these ones."""
-        with mock.patch.object(running, "_cores_with_a_process", lambda: iter(taken)), \
+        with mock.patch.object(running, "_cores_with_a_process", lambda: list(taken)), \
                 mock.patch.object(os, "sched_getaffinity", lambda pid: {0, 1, 2}), \
                 mock.patch.object(os, "sched_setaffinity") as choose:
             running.stay_on_one_core()
