@@ -89,7 +89,7 @@ def stay_on_one_core() -> None:
 
 def _cores_with_a_process() -> list[int]:
     """For each process that stays on one core: that core."""
-    found = []
+    found: list[int] = []
     if sys.platform == "linux":
         for entry in os.listdir("/proc"):
             # OSError: it has ended since, or it is a part of the system and runs no program.
