@@ -1,4 +1,4 @@
-"""All tests: `python3 -m unittest`. One module: `python3 -m unittest tests.net.test_wire`."""
+"""All tests: `python3 -m unittest`. One module: `python3 -m unittest tests.net.test_pool`."""
 
 from __future__ import annotations
 

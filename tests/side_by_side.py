@@ -1,7 +1,7 @@
 """Test classes side by side: classes that start processes mostly wait, so two of them run at once.
 
 `python3 -m unittest` runs the unit tests in its own process. At the same time, worker processes run
-the classes of the modules in tests/system/: each free worker takes the next class. A worker sends a
+the classes of the modules in WAITING: each free worker takes the next class. A worker sends a
 report of each test to the test runner, which prints it as if the test had run here.
 
 A named module (`python3 -m unittest tests.system.test_drain`) runs without workers. So does a
@@ -31,6 +31,9 @@ from tests.progress import EndOfModule, Progress
 
 # For two processors. With more workers, tests that look at the clock slow each other down.
 WORKERS = 2
+# Modules whose tests mostly wait, for processes or for functions that block: how their names begin.
+WAITING = ("tests.system.", "tests.abuse.test_http", "tests.net.test_workers",
+           "tests.test_server_functions")
 
 # The lists of a TestResult that hold pairs of a test and a text.
 _LISTS = ("failures", "errors", "skipped", "expectedFailures")
@@ -314,7 +317,7 @@ def side_by_side(tests: unittest.TestSuite) -> unittest.TestSuite:
     here: list[unittest.TestCase] = []
     classes: dict[type, list[unittest.TestCase]] = {}
     for test in _flat(tests):
-        if type(test).__module__.startswith("tests.system."):
+        if type(test).__module__.startswith(WAITING):
             classes.setdefault(type(test), []).append(test)
         else:
             here.append(test)
