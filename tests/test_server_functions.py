@@ -25,9 +25,10 @@ from ponte.net.loop import Loop
 from ponte.net.message import MAX_BODY_BYTES, Reply, encode_request
 from ponte.net.pool import ExchangeError, Pool
 from ponte.net.threads import wait_for
+from ponte.rpc.dispatcher import LONG_BYTES
 from ponte.rpc.marshal import decode_result, encode_call
 from registry import Registry
-from server import LONG_BYTES, Server, current_instance
+from server import Server, current_instance
 from tests.fakes import eventually, hurry_listeners
 
 PATIENCE_S = 5.0
@@ -234,8 +235,11 @@ class Instances(FunctionsTest):
         self.learn("work")
         self.assertEqual(self.call("work"), "bank-1")
         self.learn("work")
+        driver = self.server._listener.driver
+        before = getattr(driver, "_thread", None)
         reply = self.begin("work")
-        time.sleep(0.1)
+        # With threads there is no loop to hand over.
+        eventually(lambda: not isinstance(driver, Loop) or driver._thread is not before)
         self.assertEqual(self.result(reply), "bank-1")
         self.assertEqual(self.call("work", "x" * (LONG_BYTES + 1)), "bank-1")
 
@@ -380,8 +384,11 @@ class NoThreads(FunctionsTest):
         """The function that blocks has its reply, and then all goes on."""
         start = threading.Thread.start
 
+        tries = []
+
         def refuse(thread: threading.Thread) -> None:
             if thread.name == "ponte-loop":
+                tries.append(thread)
                 raise RuntimeError("can't start new thread")
             start(thread)
 
@@ -389,7 +396,7 @@ class NoThreads(FunctionsTest):
         with mock.patch.object(threading.Thread, "start", refuse), \
                 mock.patch("threading.excepthook") as died:
             reply = self.begin("work", 7)
-            time.sleep(0.1)
+            eventually(lambda: len(tries) > 1)
             self.assertEqual(self.result(reply), 7)
         died.assert_not_called()
         self.assertTrue(self.server._listener.is_serving())

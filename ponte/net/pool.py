@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import math
 import os
 import socket
@@ -215,9 +216,7 @@ class Pool:
             if number:
                 raise OSError(number, os.strerror(number))
             if self._tls:
-                if stream.loop:
-                    stream.loop.forget(stream)
-                stream.replace(self._tls.wrap_connected(stream.socket, host))
+                stream.wrap(functools.partial(self._tls.wrap_connected, host=host))
                 yield from shake_hands(stream, deadline)
         except BaseException:
             self._in_use.discard(stream)

@@ -94,16 +94,23 @@ class Waitable:
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
-    def replace(self, sock: socket.socket) -> None:
-        """Goes on with another socket object for the same connection: the one of TLS."""
-        self.socket = sock
-        self.arrives = _watch(sock)
+    def wrap(self, wrapped: Callable[[socket.socket], socket.socket]) -> None:
+        """Goes on with another socket object for the same connection: the one of TLS.
+
+        A loop must forget the old one while that still has its number.
+        """
+        self._leave_loop()
+        self.socket = wrapped(self.socket)
+        self.arrives = _watch(self.socket)
 
     def close(self) -> None:
         self.is_idle = False
+        self._leave_loop()
+        self.socket.close()
+
+    def _leave_loop(self) -> None:
         if self.loop:
             self.loop.forget(self)
-        self.socket.close()
 
 
 class Stream(Waitable, Generic[M]):

@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 from collections.abc import Iterator
-from typing import Any, Callable, Generic
+from typing import Any, Generic
 
 from ponte.net.address import Address
 from ponte.net.message import (
@@ -66,15 +66,6 @@ def echo(request: Request, received_at: float) -> Reply:
 
 def soon() -> float:
     return time.monotonic() + PATIENCE_S
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until a condition holds."""
-    end = soon()
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("not in time")
-        threading.Event().wait(0.001)
 
 
 # ---- connections

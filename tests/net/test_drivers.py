@@ -19,8 +19,9 @@ from ponte.net.message import MAX_BODY_BYTES, Reply, encode_reply
 from ponte.net.parser import ReplyParser
 from ponte.net.stream import DONE, READ, TURN, WRITE, Program, Stream, Wait, result_of
 from ponte.net.threads import Threads
+from tests.fakes import eventually
 from tests.net.engines import DriverCase, OfEvents, OfThreads, pause, rest
-from tests.net.peers import OK, PATIENCE_S, eventually, soon, tcp_pair
+from tests.net.peers import OK, PATIENCE_S, soon, tcp_pair
 
 # Seconds. How long a wait is that must end at its deadline.
 WAIT_S = 0.02

@@ -19,7 +19,7 @@ from ponte.calls.rule import Outcome
 from ponte.net.message import CONTINUE, ProtocolError, Reply, Request, encode_reply
 from ponte.net.pool import Pool
 from ponte.net.stream import Program
-from tests.fakes import hurry_listeners
+from tests.fakes import eventually, hurry_listeners
 from tests.net.engines import Engine, EngineCase, OfEvents, OfThreads, Trying
 from tests.net.peers import (
     CLOSING,
@@ -34,7 +34,6 @@ from tests.net.peers import (
     connect,
     connected,
     echo,
-    eventually,
     is_readable,
     post,
     receive,

@@ -14,7 +14,7 @@ from unittest import mock
 from ponte.calls.rule import Outcome
 from ponte.net.message import Reply, Request
 from ponte.net.parser import ReplyParser
-from tests.fakes import hurry_listeners
+from tests.fakes import eventually, hurry_listeners
 from tests.net.engines import EngineCase, OfEvents, OfThreads, Trying
 from tests.net.peers import (
     OK,
@@ -25,7 +25,6 @@ from tests.net.peers import (
     Mute,
     Peer,
     connected,
-    eventually,
     no_file_descriptors,
     post,
     slow_reader,

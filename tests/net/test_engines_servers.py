@@ -16,7 +16,7 @@ from ponte.calls.hop import Result
 from ponte.calls.rule import Outcome
 from ponte.net.address import Address
 from ponte.net.message import CONTINUE, Reply, Request, encode_reply
-from tests.fakes import hurry_listeners, refused_address
+from tests.fakes import eventually, hurry_listeners, refused_address
 from tests.net.engines import EngineCase, OfEvents, OfThreads, Trying
 from tests.net.peers import (
     BROKEN_REPLIES,
@@ -30,7 +30,6 @@ from tests.net.peers import (
     Mute,
     Peer,
     connected,
-    eventually,
     no_file_descriptors,
     post,
     receive,

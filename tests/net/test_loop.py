@@ -45,7 +45,7 @@ from ponte.net.stream import (
     Waitable,
     result_of,
 )
-from tests.fakes import Clock
+from tests.fakes import Clock, eventually
 from tests.net.engines import Engine, EngineCase, OfEvents, Trying, rest, run_on
 from tests.net.peers import (
     OK,
@@ -55,7 +55,6 @@ from tests.net.peers import (
     SOON_S,
     Mute,
     connected,
-    eventually,
     no_file_descriptors,
     post,
     slow_reader,
@@ -328,8 +327,7 @@ class Turns(ByHand):
     def test_another_socket_object_goes_on_in_its_place(self) -> None:
         """The one of TLS has the same number in the system."""
         sleeper = self.sleeper(1100.0)
-        old = sleeper.stream.socket
-        sleeper.stream.replace(socket.socket(fileno=old.detach()))
+        sleeper.stream.wrap(lambda old: socket.socket(fileno=old.detach()))
         sleeper.stream.socket.setblocking(False)
 
         def waits() -> Program[None]:

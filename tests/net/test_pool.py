@@ -19,7 +19,7 @@ from ponte.net.pool import POOL_IDLE_S, ExchangeError, Pool
 from ponte.net.serving import Listener
 from ponte.net.stream import Stream, listen
 from ponte.net.threads import wait_for
-from tests.fakes import hurry_listeners, refused_address
+from tests.fakes import eventually, hurry_listeners, refused_address
 from tests.net.engines import DriverCase, OfEvents, OfThreads
 from tests.net.peers import (
     BROKEN_REPLIES,
@@ -33,7 +33,6 @@ from tests.net.peers import (
     Peer,
     connected,
     echo,
-    eventually,
     is_readable,
     post,
     soon,

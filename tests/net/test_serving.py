@@ -21,7 +21,7 @@ from ponte.net.message import Reply, Request
 from ponte.net.serving import Handler, Listener
 from ponte.net.stream import DONE, NOTHING, READ, Program, Stream, Waitable, result_of
 from ponte.net.tls import Tls
-from tests.fakes import hurry_listeners
+from tests.fakes import eventually, hurry_listeners
 from tests.net.engines import EngineCase, OfEvents, OfThreads
 from tests.net.peers import (
     PATIENCE_S,
@@ -29,7 +29,6 @@ from tests.net.peers import (
     SOON_S,
     connected,
     echo,
-    eventually,
     post,
     soon,
     tcp_pair,
