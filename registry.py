@@ -86,8 +86,6 @@ AGE_S = 60.0
 # Some 1,600 beats. Those that find no room are lost, and sent once more. If more could wait, they
 # would wait so long that they were sent once more, too.
 RECEIVE_BUFFER_BYTES = 1024 * 1024
-# No sensible call of a reader is as long. It takes more than a millisecond to read.
-LONG_BYTES = 4 * 1024
 # Seconds of the longest long poll.
 MAX_WAIT_S = 30.0
 # The types of answers that are sent. A beat with another verdict is only counted.
@@ -286,17 +284,17 @@ class Registry:
             return text_reply(404, f"nothing here: POST {PATH}, or GET /health, /status, /metrics")
         if request.method != "POST":
             return text_reply(405, f"{PATH} takes XML-RPC by POST", Allow="POST")
-        xml = xml_of(request)
-        if len(xml) > LONG_BYTES:
-            return self._answer_beside(xml)
-        method, params, answer = self._dispatcher.prepare(xml)
+        method, params, answer = self._dispatcher.prepare(xml_of(request))
+        # A call without the name of a method of ours: wrong, or too long to be read here.
+        if not method:
+            return self._answer_beside(answer)
         if method == "watch":
             return self._poll(params, answer)
         return Reply(200, {"Content-Type": CONTENT_TYPE}, answer())
 
-    def _answer_beside(self, xml: bytes) -> Program[Reply]:
+    def _answer_beside(self, answer: Callable[[], bytes]) -> Program[Reply]:
         """A program: answers a call on another thread, where it keeps no other reader waiting."""
-        done = self._listener.driver.call("", lambda: self._dispatcher.dispatch(xml))
+        done = self._listener.driver.call("", answer)
         result = (yield from result_of(done)) if isinstance(done, Future) else done
         return Reply(200, {"Content-Type": CONTENT_TYPE}, result)
 

@@ -60,9 +60,6 @@ log = logging.getLogger("ponte.server")
 
 # Calls that run at the same time. More would only make each of them slower.
 MAX_CALLS = 128
-# The text of a longer call is not read on the thread of a loop: it takes more than a millisecond,
-# and other callers would have to wait.
-LONG_BYTES = 4 * 1024
 
 _instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
 
@@ -300,13 +297,7 @@ class Server:
 
     def _run(self, xml: bytes, execution: _Execution | None) -> Reply | Program[Reply]:
         """Runs an admitted call: at once, or on another thread where the engine says so."""
-        # A long text is read on that thread, too.
-        name = ""
-        if len(xml) > LONG_BYTES:
-            def run() -> bytes:
-                return self._dispatcher.dispatch(xml)
-        else:
-            name, _, run = self._dispatcher.prepare(xml)
+        name, _, run = self._dispatcher.prepare(xml)
         try:
             done = self._listener.driver.call(name, lambda: self._execute(run, execution))
         except RuntimeError as error:

@@ -43,6 +43,9 @@ from ponte.rpc.marshal import (
 log = logging.getLogger("ponte.rpc")
 
 MULTICALL = "system.multicall"
+# `prepare` does not read a longer call. It runs on the thread of a loop, where other callers wait
+# meanwhile, and that would take more than a millisecond.
+LONG_BYTES = 4 * 1024
 _SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array",
                     dict: "struct", bytes: "base64", None: "nil", type(None): "nil"}
 
@@ -119,15 +122,20 @@ class Dispatcher:
 
         Blocks as long as the function does. Never raises: whatever goes wrong becomes a fault.
         """
-        _, _, run = self.prepare(body)
-        return run()
+        try:
+            name, params = decode_call(body)
+        except Fault as fault:
+            return encode_fault(fault)
+        return self._answer(name, params)
 
     def prepare(self, body: bytes) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
         """The method that `body` calls, its parameters, and a function that runs the call.
 
         Like `dispatch`, that function blocks and never raises. The name of the method is empty
-        where there is no such method.
+        where there is no such method; and where `body` is so long that the function reads it, too.
         """
+        if len(body) > LONG_BYTES:
+            return "", (), lambda: self.dispatch(body)
         try:
             name, params = decode_call(body)
         except Fault as error:
