@@ -9,7 +9,7 @@ A call that was sent returns its value, or raises one of three:
     xmlrpc.client.Fault    the call was answered, with an error
     NotSent                it cannot have run: calling again is safe
     OutcomeUnknown         it may have run once, or not at all (an idempotent function: perhaps more
-                           than once): find out before you call again
+                           than once): `resolve` finds out, if the process that got it lives
 
 Threads: two for each registry, which follow it. A call runs on the thread of its caller.
 """
@@ -24,14 +24,16 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 from xmlrpc.client import Fault
 
 from ponte.calls.balancing import Balancer
-from ponte.calls.endpoint import Endpoint
+from ponte.calls.endpoint import PROXY, Endpoint
+from ponte.calls.errors import Ask, CallError, NotSent, OutcomeUnknown, Trace
 from ponte.calls.hop import attempt_lines, exchange
-from ponte.calls.rule import Call, Outcome
-from ponte.discovery.beats import check_name
+from ponte.calls.resolving import Place, resolve
+from ponte.calls.rule import Call, Kind, Outcome, Result
+from ponte.discovery.beats import check_service
 from ponte.discovery.directory import Directory
 from ponte.net.address import Address, show
 from ponte.net.message import Reply, write_request
@@ -49,48 +51,14 @@ from ponte.process.options import (
     start_command,
 )
 from ponte.process.running import run
+from ponte.rpc.dispatcher import INTROSPECTION
 from ponte.rpc.marshal import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
 
 # Seconds.
 CALL_TIMEOUT_S = 5.0
-# The service that proxies announce.
-PROXY = "proxy"
 EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5
 
-
-class Trace(NamedTuple):
-    """One attempt as it went: the endpoint, what happened, and how many seconds it took."""
-
-    endpoint: Endpoint
-    what: str
-    took_s: float
-
-    def __str__(self) -> str:
-        where = f"{self.endpoint.instance} at {show(self.endpoint.address)}"
-        return f"{where}: {self.what} ({self.took_s * 1000:.1f} ms)"
-
-
-class CallError(Exception):
-    """A call without an answer. `attempts` has a Trace of each attempt; str() shows them all."""
-
-    meaning = ""
-
-    def __init__(self, call: str, attempts: Sequence[Trace], why: str = "") -> None:
-        shown = "; ".join(f"{number}. {attempt}" for number, attempt in enumerate(attempts, 1))
-        super().__init__(f"{call}: {self.meaning}: {shown or why}")
-        self.attempts = tuple(attempts)
-
-
-class NotSent(CallError):
-    """The call cannot have run: calling again is safe."""
-
-    meaning = "not executed"
-
-
-class OutcomeUnknown(CallError):
-    """The call may have run once, or not at all; an idempotent one perhaps more than once."""
-
-    meaning = "outcome unknown, it may have run"
+__all__ = ["CallError", "Client", "NotSent", "OutcomeUnknown", "Trace"]
 
 
 class Client:
@@ -108,10 +76,11 @@ class Client:
                  timeout_s: float = CALL_TIMEOUT_S,
                  on_attempt: Callable[[Trace], None] = lambda trace: None,
                  tls: Tls | None = None) -> None:
-        self._service = check_name(service)
+        self._service = check_service(service)
         self._timeout_s = timeout_s
         self._on_attempt = on_attempt
         self._registries = registries
+        self._tls = tls
         self._pool = Pool(tls)
         self._lock = threading.Lock()
         # Guarded by self._lock, as are the calls that are made with it.
@@ -157,13 +126,7 @@ class Client:
             if not directory.answered:
                 directory.wait(deadline - time.monotonic())
         # 2. Rule R gets a reply, or raises.
-        reply = self._drive(method, body, deadline)
-        # 3. An HTTP error of the endpoint is an answer, and final like a fault.
-        if reply.status != 200:
-            text = reply.body.decode("utf-8", "replace").strip()
-            raise Fault(TRANSPORT_ERROR,
-                        f"{self._service}.{method}: HTTP {reply.status}: {text}")
-        return decode_result(reply.body)
+        return self._value_of(method, self._drive(method, body, deadline))
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -173,11 +136,11 @@ class Client:
 
     def _drive(self, method: str, body: bytes, deadline: float) -> Reply:
         """The loop of rule R: decide under the lock, act outside of it."""
-        idempotent = self._is_idempotent(method)
-        call_id = os.urandom(16).hex()
         attempts: list[Trace] = []
+        # The latest result that left the outcome unknown.
+        unknown: Result | None = None
         with self._lock:
-            call = Call(self._balancer, idempotent, deadline)
+            call = Call(self._balancer, self._is_idempotent(method), deadline)
         while True:
             # 1. Decide: which endpoint, and for how long?
             started = time.monotonic()
@@ -186,27 +149,69 @@ class Client:
             if attempt is None:
                 break
             # 2. Act: send the request, and wait for the reply.
-            lines = attempt_lines(attempt, call_id, idempotent)
-            lines += f"Content-Type: {CONTENT_TYPE}\r\n"
-            request = write_request("POST", f"/{self._service}", lines, body)
-            result = wait_for(exchange(self._pool, attempt, request, started))
+            lines = f"{attempt_lines(attempt)}Content-Type: {CONTENT_TYPE}\r\n"
+            request = write_request("POST", f"/{self._service}", lines, attempt.body_of(body))
+            result = wait_for(exchange(self._pool, attempt, self._service, request, started))
             ended = time.monotonic()
             # 3. Decide: what has this attempt come to?
             with self._lock:
-                call.settle(result.outcome, ended, timed_out=result.timed_out,
-                            number=result.number)
+                call.settle(result, ended)
+                if result.needs_care:
+                    # What the registry told is out of date.
+                    self._idempotent -= {method}
+            # 4. A request that only got a session was no attempt of the call.
+            if attempt.kind is Kind.OPENING and result.reply:
+                continue
             attempts.append(Trace(attempt.endpoint, result.what, ended - started))
             self._on_attempt(attempts[-1])
             if result.reply and result.outcome is Outcome.ANSWERED:
                 return result.reply
+            if result.outcome is Outcome.UNKNOWN:
+                unknown = result
         name = f"{self._service}.{method}"
-        if call.outcome is Outcome.UNKNOWN:
-            raise OutcomeUnknown(name, attempts)
+        if unknown:
+            raise OutcomeUnknown(name, attempts, ran=unknown.ran,
+                                 ask=self._how_to_ask(method, call, unknown))
         raise NotSent(name, attempts, self._why_no_endpoint())
 
+    def _how_to_ask(self, method: str, call: Call, unknown: Result) -> Ask | None:
+        """How to find out later what came of a call. None if nobody can tell."""
+        if call.sent is None:
+            return None
+        # 1. The proxy or server that got it; and the server to which a proxy says it was sent.
+        sent = call.sent
+        sent_to = Place.read(unknown.sent_to, self._service)
+        places = [Place.of(sent)] + ([sent_to] if sent_to else [])
+
+        def ask(timeout_s: float) -> Callable[[], Any]:
+            # 2. With connections of its own: this client may be closed.
+            pool = Pool(self._tls)
+            try:
+                result = wait_for(resolve(pool, places, self._service,
+                                          time.monotonic() + timeout_s))
+            finally:
+                pool.close()
+            reply = result.reply
+            if reply is None or result.outcome is not Outcome.ANSWERED:
+                # As long as `ask` lives, the number of the call is open.
+                raise OutcomeUnknown(f"{self._service}.{method}", (), result.what, ran=result.ran,
+                                     ask=ask)
+            return lambda: self._value_of(method, reply)
+        return ask
+
+    def _value_of(self, method: str, reply: Reply) -> Any:
+        """The value in an answer. Raises Fault or NotSent."""
+        if reply.status == 200:
+            return decode_result(reply.body)
+        text = reply.body.decode("utf-8", "replace").strip()
+        if reply.headers.get("call-resolved") == "dead":
+            raise NotSent(f"{self._service}.{method}", (), text)
+        # An HTTP error of the endpoint is an answer, and final like a fault.
+        raise Fault(TRANSPORT_ERROR, f"{self._service}.{method}: HTTP {reply.status}: {text}")
+
     def _is_idempotent(self, method: str) -> bool:
-        """Whether the servers promise it. Functions of system.* are taken to be idempotent."""
-        return method in self._idempotent or method.startswith("system.")
+        """Whether the servers promise it. Every server has the functions of INTROSPECTION."""
+        return method in self._idempotent or method in INTROSPECTION
 
     def _on_change(self) -> None:
         """Gives the balancer a new view. Runs on the threads of the directories."""
@@ -253,10 +258,22 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _call_once(client: Client, method: str, params: list[Any], timeout_s: float) -> int:
+def _call(client: Client, method: str, params: list[Any], timeout_s: float,
+          resolve_s: float | None) -> Any:
+    """Calls, and resolves an unknown outcome if `resolve_s` is given."""
+    try:
+        return client.call(method, *params, timeout_s=timeout_s)
+    except OutcomeUnknown as error:
+        if resolve_s is None:
+            raise
+        print(f"client: {error}", file=sys.stderr, flush=True)
+        return error.resolve(resolve_s)
+
+
+def _call_once(call: Callable[[], Any]) -> int:
     """Calls, prints the value or one line of error, and returns the exit code."""
     try:
-        value = client.call(method, *params, timeout_s=timeout_s)
+        value = call()
     except Fault as fault:
         code, line = EXIT_FAULT, f"fault {fault.faultCode}: {fault.faultString}"
     except NotSent as error:
@@ -281,6 +298,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("params", nargs="*", help="JSON where it parses, else text")
     parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for the whole call with its attempts (default: %(default)s)")
+    parser.add_argument("--resolve", type=seconds, metavar="SECONDS",
+                        help="after an unknown outcome, ask for so long what came of the call")
     parser.add_argument("--repeat", type=_count, default=1, metavar="N",
                         help="call N times (0 = until Ctrl-C)")
     parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS",
@@ -305,7 +324,8 @@ def main(arguments: Sequence[str]) -> int:
         params = [_parse_value(text) for text in chosen.params]
         code = calls = 0
         while True:
-            code = _call_once(client, chosen.method, params, chosen.timeout) or code
+            code = _call_once(lambda: _call(client, chosen.method, params, chosen.timeout,
+                                            chosen.resolve)) or code
             calls += 1
             if calls == chosen.repeat:
                 return code

@@ -14,28 +14,30 @@ The proxy registers itself as a service named "proxy", and drains like a server.
 Threads: those of the engine; one for each registry, which follows it; one for heartbeats.
 
 Guaranteed: a call that is not idempotent is not sent to a second server once the first may have run
-it. A repeat of it (If-Match with this proxy's incarnation) goes where the first attempt went, or is
-refused with 412 if that is not remembered.
+it. A repeat of it goes where the first attempt went; if that is not remembered, its outcome is
+unknown.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import threading
 from collections.abc import Sequence
+from typing import Callable
 
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
+from ponte.calls.arrival import NEW, CallHeaders, answer, look, new_session, not_executed
 from ponte.calls.balancing import POLICIES, Balancer
-from ponte.calls.endpoint import Endpoint
-from ponte.calls.hop import CallHeaders, call_id_of
+from ponte.calls.endpoint import PROXY, Endpoint
+from ponte.calls.hop import served_by
+from ponte.calls.once import RESOLVE, RUN, WAIT
 from ponte.discovery.beats import Beat, check_name
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
 from ponte.discovery.view import changes
 from ponte.net.address import Address, show
 from ponte.net.known_heads import cached
-from ponte.net.message import ProtocolError, Reply, Request, text_reply
+from ponte.net.message import Reply, Request, text_reply
 from ponte.net.pool import Pool
 from ponte.net.serving import Listener
 from ponte.net.stream import Program
@@ -53,10 +55,8 @@ from ponte.process.options import (
 from ponte.process.pages import Json, page
 from ponte.process.running import allow_open_files, begin, run, serve
 from ponte.process.stopping import drain
-from relayed_call import RelayedCall, SharedState
+from relayed_call import RelayedCall, Route, SharedState, resolve
 
-# The name of the service that proxies announce.
-SERVICE = "proxy"
 DEFAULT_PORT = 4180
 # Seconds, for callers that do not say how long they wait.
 CALL_TIMEOUT_S = 5.0
@@ -88,7 +88,7 @@ class Proxy:
                  key: bytes = b"", advertise: Address | None = None,
                  timeout_s: float = CALL_TIMEOUT_S, tls: Tls | None = None) -> None:
         # Before a port is taken.
-        check_name(name or SERVICE)
+        check_name(name or PROXY)
         self.superseded = threading.Event()
         self._policy = POLICIES[balance]
         self._timeout_s = timeout_s
@@ -96,8 +96,8 @@ class Proxy:
         self._listener = Listener(host, port, self._begin, engine=engine,
                                   max_connections=max_connections, tls=tls)
         self.address = self._listener.address
-        self.name = name or f"{SERVICE}-{self.address[1]}"
-        beat = Beat(SERVICE, self.name, new_incarnation(), 0, *(advertise or self.address))
+        self.name = name or f"{PROXY}-{self.address[1]}"
+        beat = Beat(PROXY, self.name, new_incarnation(), 0, *(advertise or self.address))
         try:
             self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set, self._may_beat)
         except (OSError, ValueError):
@@ -107,7 +107,7 @@ class Proxy:
         # The endpoints that the balancers have. Used by _on_change alone.
         self._balanced: Sequence[Endpoint] = ()
         # What the calls share, such as the balancer of each service. It has a lock of its own.
-        self._shared = SharedState(self.name, lambda: self.served_by)
+        self._shared = SharedState(self.name)
         # Set once, read without a lock: a thread that reads the old value takes one more call.
         self._draining = False
 
@@ -125,6 +125,7 @@ class Proxy:
         """
         self._directory.start()
         self._directory.wait(FIRST_ANSWER_S)
+        self._listener.served_by = lambda: served_by(self.name, self.incarnation, PROXY)
         self._listener.start()
         self._heartbeat.start(FIRST_ACK_S)
 
@@ -149,11 +150,6 @@ class Proxy:
         """The number of this life of the instance."""
         return self._heartbeat.beat.incarnation
 
-    @property
-    def served_by(self) -> str:
-        """The header Served-By of the proxy's own replies."""
-        return f"{self.name}; incarnation={self.incarnation}"
-
     def silent_registries(self) -> list[Address]:
         """The registries that have not acked a beat for SILENCE_S."""
         return self._heartbeat.silent_registries(SILENCE_S)
@@ -169,6 +165,7 @@ class Proxy:
                 for name, balancer in self._shared.balancers.items()}
             return {"instance": self.name, "incarnation": self.incarnation,
                     "state": "draining" if self._draining else "up",
+                    "sessions": len(self._shared.memory),
                     "connections": self._listener.connections,
                     "engine_errors": self._listener.driver.errors,
                     "requests": dict(self._shared.counts), "services": services}
@@ -188,7 +185,7 @@ class Proxy:
         Runs on the threads of the directory, on one at a time.
         """
         # 1. What is new? Found without the lock, for which calls wait.
-        endpoints = [e for e in self._directory.endpoints if e.service != SERVICE]
+        endpoints = [e for e in self._directory.endpoints if e.service != PROXY]
         changed = changes(self._balanced, endpoints)
         self._balanced = endpoints
         # 2. A service without an endpoint keeps its balancer: its calls get 503, not 404.
@@ -202,42 +199,72 @@ class Proxy:
 
     # Calls: the threads of the engine.
 
-    def _begin(self, request: Request, received_at: float) -> Reply | Program[Reply]:
+    def _begin(self, request: Request, received_at: float,
+               caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
         """A reply of our own to a request, or the program that relays it. Raises ProtocolError."""
         # 1. What cannot be relayed: status pages, and errors. Most requests need no closer look. (A
         #    read without the lock: a service is only ever added.)
         service = request.target.strip("/")
-        if (service not in self._shared.balancers or self._draining or request.method != "POST"
+        if (service not in self._shared.balancers or request.method != "POST"
                 or "via" in request.headers):
             own = page(request, "proxy", self.status) or self._refusal(request, service)
             if own:
-                own.headers["Served-By"] = self.served_by
                 return own
-        # 2. A repeat is for the proxy that got the first attempt: only it knows the route.
-        headers = cached(CallHeaders.parse, request.headers)
-        if headers.repeat_for is not None and headers.repeat_for != str(self.incarnation):
-            raise ProtocolError(412, "this is another incarnation than the repeat is for")
-        # 3. A caller that sends no call id gets one, for this hop.
-        call_id = call_id_of(request) or os.urandom(16).hex()
-        timeout_s = self._timeout_s if headers.timeout_s is None else headers.timeout_s
-        call = RelayedCall(self._shared, service, request, headers=headers, call_id=call_id,
-                           received_at=received_at, timeout_s=timeout_s)
-        return call.carry_out(self._pool)
+        # 2. How long may it take?
+        call = cached(CallHeaders.parse, request.headers)
+        timeout_s = self._timeout_s if call.timeout_s is None else call.timeout_s
+        # 3. A call that may run twice is not remembered.
+        if call.idempotent:
+            if self._draining:
+                return self._stopping()
+            with self._shared.lock:
+                relayed = RelayedCall(self._shared, service, request, headers=call, record=None,
+                                      received_at=received_at, timeout_s=timeout_s)
+            return relayed.carry_out(self._pool)
+        return self._begin_careful(request, service, call, received_at, timeout_s, caller_left)
+
+    def _begin_careful(self, request: Request, service: str, call: CallHeaders, received_at: float,
+                       timeout_s: float, caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
+        """The same for a call that is not idempotent."""
+        shared, memory = self._shared, self._shared.memory
+        left = caller_left()
+        with shared.lock:
+            if call.session == NEW:
+                return self._stopping() if self._draining else new_session(memory)
+            # 1. What is known of it? A proxy that is stopping still answers repeats and resolves.
+            action, record = look(memory, request, call)
+            if action is RUN and self._draining:
+                return self._stopping()
+            if action is RUN and left:
+                return not_executed("its caller has left")
+            if action is not RUN and action is not WAIT:
+                return answer(memory, action, record, call.wanted)
+            # 2. Its caller asks what came of a call that went on to a server.
+            if record and call.wanted is RESOLVE:
+                return resolve(shared, service, record, self._pool, received_at + timeout_s)
+            # 3. It goes on to a server: to any one, or where an earlier attempt went.
+            if record and action is RUN:
+                memory.begin(record, Route())
+            elif record:
+                memory.join(record)
+            relayed = RelayedCall(shared, service, request, headers=call, record=record,
+                                  received_at=received_at, timeout_s=timeout_s)
+        return relayed.carry_out(self._pool)
+
+    def _stopping(self) -> Reply:
+        return not_executed("this proxy is stopping")
 
     def _refusal(self, request: Request, service: str) -> Reply | None:
         """The reply to a request that cannot be relayed; None for one that can."""
-        if self._draining:
-            return text_reply(503, "not executed: this proxy is stopping", Not_Executed="1")
         if self.name in request.headers.get("via", "").replace(",", " ").split():
             return text_reply(508, f"not executed: {self.name} has relayed it before",
                               Not_Executed="1")
         if service not in self._shared.balancers:
             if not self._directory.is_complete():
-                return text_reply(503, "not executed: this proxy does not know all services yet",
-                                  Not_Executed="1")
+                return not_executed("this proxy does not know all services yet")
             with self._shared.lock:
                 known = ", ".join(sorted(self._shared.balancers)) or "none"
-            return text_reply(404, f"no service {service!r}; there are: {known}")
+            return text_reply(404, f"no service {service!r}; there are: {known}", Not_Executed="1")
         if request.method != "POST":
             return text_reply(405, f"/{service} takes XML-RPC by POST", Allow="POST")
         return None

@@ -7,10 +7,12 @@ attempt, exchanges a request and a reply with that server, and settles the resul
 next attempt. Then `reply` is the reply to the caller: the server's, as it came, or
 
     503 and Not-Executed: 1    the call cannot have run
-    502, or 504 for a timeout  it may have run
+    502, or 504 for a timeout  it may have run; Sent-To says where
 
-A call that is not idempotent has a *route*: the server to which it was sent. A repeat of the call
-goes the same way, and once it has come, the earlier attempt goes to no other server.
+A call that is not idempotent has a *route*: the server to which it was sent, with a session and
+number of the proxy's own. A repeat of the call goes the same way, with the same number. A resolve
+goes the same way, too; if the call was sent nowhere, the proxy itself notes it as dead. From the
+moment that a later attempt of the call has come, an earlier one goes to no other server.
 
 Threads: a RelayedCall is used by one thread at a time. What all calls share has a lock.
 """
@@ -21,20 +23,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from ponte.calls.arrival import CallHeaders, answer, not_executed, resolved
 from ponte.calls.balancing import Balancer
-from ponte.calls.endpoint import Endpoint
-from ponte.calls.hop import CallHeaders, Result, attempt_lines, exchange
-from ponte.calls.once import CallMemory, Forgotten
-from ponte.calls.rule import Attempt, Call, Outcome
+from ponte.calls.hop import attempt_lines, exchange
+from ponte.calls.once import KILL, NOT_SENT, RESOLVE, Memory, Record
+from ponte.calls.resolving import Place, ask
+from ponte.calls.rule import Attempt, Call, Outcome, Result, Sent
 from ponte.net.known_heads import cached
-from ponte.net.message import (
-    ProtocolError,
-    Reply,
-    Request,
-    lines_of,
-    text_reply,
-    write_request,
-)
+from ponte.net.message import Reply, Request, lines_of, text_reply, write_request
 from ponte.net.pool import Pool
 from ponte.net.stream import Program
 
@@ -44,7 +40,10 @@ HOP_BY_HOP = frozenset((
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
     "transfer-encoding", "upgrade", "proxy-connection", "content-length", "expect"))
 # Headers that the proxy writes anew for its own hop.
-OURS = frozenset(("host", "call-timeout-ms", "call-attempt", "if-match", "call-idempotent"))
+OURS = frozenset(("host", "call-timeout-ms", "call-attempt", "call-idempotent", "call-session",
+                  "call-repeat", "call-resolve", "idempotency-key"))
+# Those of a reply.
+OURS_BACK = frozenset(("via", "call-attempt", "call-session", "call-resolved", "sent-to"))
 
 NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server")
 
@@ -54,138 +53,155 @@ class Route:
 
     def __init__(self) -> None:
         # None: it was not sent anywhere.
-        self.endpoint: Endpoint | None = None
-        # A repeat has come: the earlier attempt must not go on to another server.
-        self.taken_over = False
+        self.sent: Sent | None = None
+        # How many attempts of the call have come. Only the latest may go on to another server.
+        self.turn = 0
 
 
 class SharedState:
     """What all calls of one proxy share.
 
-    Parameters: `name`, the proxy's, for Via; `served_by()` returns the header of its own replies.
+    Parameter: `name`, the proxy's, for Via.
 
-    Attributes: `lock` guards `balancers` (by service), `routes`, `counts`, and what they hold:
+    Attributes: `lock` guards `balancers` (by service), `memory`, `counts`, and what they hold:
     members, calls of rule R, and each Route. It is never held while a message is sent. Whether a
     service is in `balancers` may be read without it: none is ever removed.
     """
 
-    def __init__(self, name: str, served_by: Callable[[], str]) -> None:
+    def __init__(self, name: str) -> None:
         self.via = f"1.1 {name}"
-        self.served_by = served_by
         self.lock = threading.Lock()
         self.balancers: dict[str, Balancer] = {}
-        self.routes: CallMemory[Route] = CallMemory()
+        self.memory: Memory[Route, Reply] = Memory()
         self.counts = {"calls": 0, "retries": 0, "not_sent": 0, "unknown": 0}
+
+    def conclude(self, record: Record[Route, Reply] | None, came: Reply, made: int) -> Reply:
+        """The reply to a caller, made of the one that came from a server. Caller holds the lock.
+
+        It is kept in `record`, if that is given. `made` is the number of the attempt.
+        """
+        # 1. The call will never run.
+        if came.headers.get("call-resolved") == "dead":
+            if record:
+                self.memory.kill(record)
+            return answer(self.memory, NOT_SENT, None, RESOLVE)
+        # 2. The server's headers, and those of our hop.
+        lines = (f"{cached(_lines_to_pass_back, came.headers)}Via: {self.via}\r\n"
+                 f"Call-Attempt: {made}\r\n")
+        reply = Reply(came.status, {}, came.body, True, lines)
+        if record:
+            self.memory.end(record, reply, len(reply.body))
+        return reply
 
 
 class RelayedCall:
     """One call of one caller, as it goes through a proxy.
 
-    Parameters: `service` that is called by `request`, whose `headers` and `call_id` were read; it
-    was complete at `received_at` (monotonic), and the call ends `timeout_s` seconds later at the
-    latest.
+    Parameters: `service` that is called by `request`, whose `headers` were read; `record`, what the
+    proxy's memory has of the call, None if it is not remembered; the request was complete at
+    `received_at` (monotonic), and the call ends `timeout_s` seconds later at the latest.
 
-    Raises ProtocolError 412 for a repeat of a call whose route may have been forgotten.
+    Caller of the constructor holds the lock of `shared`.
     """
 
     def __init__(self, shared: SharedState, service: str, request: Request, *,
-                 headers: CallHeaders, call_id: str, received_at: float,
+                 headers: CallHeaders, record: Record[Route, Reply] | None, received_at: float,
                  timeout_s: float) -> None:
         self._shared = shared
+        self._service = service
         self._request = request
-        self._call_id = call_id
-        # What came of the latest attempt, and its number.
-        self._last = NOT_TRIED
+        self._record = record
+        # What came of the latest attempt, and of the latest one that may have run; and the number
+        # of the latest one.
+        self._last = self._unknown = NOT_TRIED
         self._number = 0
-        # Guarded by the lock: the route, which is None for an idempotent call, and the call.
-        self._route = None
-        with shared.lock:
-            shared.counts["calls"] += 1
-            asked = None
-            if not headers.idempotent:
-                repeat = headers.repeat_for is not None
-                self._route = self._new_route(shared, call_id, repeat, timeout_s)
-                asked = self._route.endpoint
-            self._call = Call(shared.balancers[service], headers.idempotent,
-                              received_at + timeout_s, first_number=headers.attempt, asked=asked)
-
-    @staticmethod
-    def _new_route(shared: SharedState, call_id: str, repeat: bool, timeout_s: float) -> Route:
-        """A route that begins where an earlier attempt was sent. Caller holds the lock."""
-        now = time.monotonic()
-        try:
-            earlier = shared.routes.recall(call_id, now, repeat=repeat)
-        except Forgotten:
-            raise ProtocolError(412, "where this call was sent is not remembered: "
-                                     "too many came since") from None
-        route = Route()
-        if earlier:
-            earlier.taken_over = True
-            route.endpoint = earlier.endpoint
-        shared.routes.keep(call_id, route, now, timeout_s=timeout_s)
-        return route
+        # The reply to the caller, once there is one of a server.
+        self._answer: Reply | None = None
+        # Guarded by the lock: the route, which is None for an idempotent call; and the call.
+        self._route: Route | None = None
+        shared.counts["calls"] += 1
+        if not headers.idempotent:
+            self._route = record.value if record and record.value else Route()
+            self._route.turn += 1
+            self._turn = self._route.turn
+        self._call = Call(shared.balancers[service], headers.idempotent, received_at + timeout_s,
+                          first=headers.first, last=headers.last,
+                          sent=self._route.sent if self._route else None)
 
     def carry_out(self, pool: Pool) -> Program[Reply]:
         """A program: one attempt after another, until rule R has come to an end."""
-        while True:
-            now = time.monotonic()
-            order = self.next_attempt(now)
-            if order is None:
-                return self.reply
-            attempt, message = order
-            result = yield from exchange(pool, attempt, message, now)
-            self.settle(result, time.monotonic())
-            if result.outcome is Outcome.ANSWERED:
-                return self.reply
+        try:
+            while True:
+                now = time.monotonic()
+                order = self.next_attempt(now)
+                if order is None:
+                    return self.reply
+                attempt, message = order
+                result = yield from exchange(pool, attempt, self._service, message, now)
+                self.settle(result, time.monotonic())
+                if self._answer:
+                    return self._answer
+        finally:
+            self.leave()
 
     def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
         """The next attempt and its request; None if there is none, and `reply` may be read.
 
         `now` is a monotonic time in seconds. Does not block.
         """
-        # 1. Rule R decides; a call that a repeat has taken over makes no further attempt.
+        # 1. Rule R decides, if no later attempt has taken the call over. And whether a function is
+        #    idempotent is for its caller to know, who would give the call a number.
         route = self._route
         with self._shared.lock:
-            attempt = None if route and route.taken_over else self._call.next_attempt(now)
+            if self._last.needs_care or (route and route.turn != self._turn):
+                return None
+            attempt = self._call.next_attempt(now)
             # 2. The route is known before the request leaves: a repeat may come at once.
             if route and attempt:
-                route.endpoint = attempt.endpoint
+                route.sent = self._call.sent
         if attempt is None:
             return None
-        self._number = attempt.number
+        self._number = attempt.first
         # 3. The request: the caller's end-to-end headers, and those of our hop. If others have
         #    relayed it, our Via is a second one, behind theirs (RFC 9110 section 7.6.3).
         method, target, headers, body, _, _ = self._request
-        ours = attempt_lines(attempt, self._call_id, idempotent=route is None)
-        lines = f"{cached(_lines_to_pass_on, headers)}{ours}Via: {self._shared.via}\r\n"
-        return attempt, write_request(method, target, lines, body)
+        lines = (f"{cached(_lines_to_pass_on, headers)}{attempt_lines(attempt)}"
+                 f"Via: {self._shared.via}\r\n")
+        return attempt, write_request(method, target, lines, attempt.body_of(body))
 
     def settle(self, result: Result, now: float) -> None:
         """Records the result of the latest attempt, at `now` (monotonic). Does not block."""
         self._last = result
+        route = self._route
         with self._shared.lock:
             # 1. Rule R and the balancer learn of it.
-            self._call.settle(result.outcome, now, timed_out=result.timed_out)
+            sent = self._call.sent
+            self._call.settle(result, now)
             # 2. A call that cannot have run may still be sent to any server.
-            if self._route and self._call.outcome is Outcome.NOT_SENT:
-                self._route.endpoint = None
-            if result.outcome is not Outcome.ANSWERED:
+            if route and route.turn == self._turn:
+                route.sent = self._call.sent
+            # 3. An answer is remembered, unless it is not from where the route leads.
+            if self._call.outcome is Outcome.ANSWERED:
+                assert result.reply
+                is_on_route = route and route.sent is sent
+                self._answer = self._shared.conclude(self._record if is_on_route else None,
+                                                     result.reply, self._number)
+            elif result.outcome is Outcome.UNKNOWN:
+                self._unknown = result
                 self._shared.counts["retries"] += 1
+            elif not result.session:
+                self._shared.counts["retries"] += 1
+
+    def leave(self) -> None:
+        """The call is no longer carried out."""
+        if self._record:
+            with self._shared.lock:
+                self._shared.memory.leave(self._record)
 
     @property
     def reply(self) -> Reply:
-        """The reply to the caller: the server's, or one that reports the outcome. Read it once."""
-        came = self._last.reply
-        if came is None or self._last.outcome is not Outcome.ANSWERED:
-            reply = self._given_up()
-            reply.headers["Served-By"] = self._shared.served_by()
-            return reply
-        # The server's headers, and those of our hop.
-        lines = (f"{cached(_lines_to_pass_back, came.headers)}Via: {self._shared.via}\r\n"
-                 f"Call-Attempt: {self._number}\r\n")
-        if "served-by" not in came.headers:
-            lines += f"Served-By: {self._shared.served_by()}\r\n"
-        return Reply(came.status, {}, came.body, True, lines)
+        """The reply to the caller: the server's, or one that reports the outcome."""
+        return self._answer or self._given_up()
 
     def _given_up(self) -> Reply:
         """The reply to a call that no server has answered."""
@@ -193,10 +209,54 @@ class RelayedCall:
         with self._shared.lock:
             self._shared.counts["not_sent" if not_sent else "unknown"] += 1
         if not_sent:
-            return text_reply(503, f"not executed: {self._last.what}", Not_Executed="1")
-        status = 504 if self._last.timed_out else 502
-        return text_reply(status, f"unknown outcome: {self._last.what}",
-                          Call_Attempt=str(self._call.may_have_run))
+            reply = not_executed(self._last.what)
+            if self._last.needs_care:
+                reply.headers["Call-Idempotent"] = "0"
+            return reply
+        # 410 is final, for a repeat too.
+        why = self._unknown
+        status = 410 if why.is_final else 504 if why.timed_out else 502
+        reply = text_reply(status, f"unknown outcome: {why.what}",
+                           Call_Attempt=str(self._call.may_have_run))
+        if why.ran:
+            reply.headers["Call-Ran"] = "1"
+        if self._call.sent:
+            reply.headers["Sent-To"] = str(Place.of(self._call.sent))
+        return reply
+
+
+def resolve(shared: SharedState, service: str, record: Record[Route, Reply], pool: Pool,
+            deadline: float) -> Program[Reply]:
+    """A program: what came of a call that was under way here. The reply is for its caller."""
+    memory, route = shared.memory, record.value
+    assert route
+    with shared.lock:
+        # 1. From now on, earlier attempts go nowhere else. If there was none, there never will be.
+        route.turn += 1
+        sent = route.sent
+        if sent is None:
+            memory.kill(record)
+            return answer(memory, KILL, record, RESOLVE)
+        memory.join(record)
+    # 2. Only the server on the route can know.
+    try:
+        result = yield from ask(pool, Place.of(sent), service, f"Via: {shared.via}\r\n", deadline)
+    finally:
+        with shared.lock:
+            memory.leave(record)
+    if result.outcome is Outcome.ANSWERED and result.reply:
+        with shared.lock:
+            reply = shared.conclude(record if route.sent is sent else None, result.reply,
+                                    result.made)
+        return reply if reply.status == 410 else resolved(reply)
+    # 3. Nobody will ever know, or the server may tell later.
+    reply = text_reply(410 if result.is_final else 504, f"unknown outcome: {result.what}",
+                       Sent_To=str(Place.of(sent)))
+    if result.is_final:
+        reply.headers["Call-Resolved"] = "unknown"
+    if result.ran:
+        reply.headers["Call-Ran"] = "1"
+    return reply
 
 
 def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
@@ -217,4 +277,4 @@ def _lines_to_pass_on(headers: Mapping[str, str]) -> str:
 def _lines_to_pass_back(headers: Mapping[str, str]) -> str:
     """The header lines of a reply that go back as they came."""
     return lines_of({name: value for name, value in _end_to_end(headers).items()
-                     if name not in ("via", "call-attempt")})
+                     if name not in OURS_BACK})

@@ -1,17 +1,18 @@
 """A server: plain functions as an XML-RPC service that beats, remembers calls, and drains.
 
 Wire format: XML-RPC by POST to /<service> (also / and /RPC2, where stock clients look), with the
-headers of ponte/calls/hop.py. The reply to a call carries Served-By: <instance>; incarnation=<n>,
-and Not-Executed: 1 if the call was refused before it ran.
+headers of ponte/calls/hop.py. Each reply says by Served-By who made it, and by Not-Executed: 1 that
+the call was refused before it ran.
 
 Threads: one for beats, and those of the engine. By default that is one for all connections, which
 also runs functions that were quick the last time; all other functions run on threads beside it
 (ponte/net/workers.py). A function may run in several threads at once: its author guards what calls
 share.
 
-Guaranteed: a call with a call id runs at most once while it is remembered (ponte/calls/once.py says
-how long), unless its caller marks it as idempotent. Not guaranteed: memory beyond the life of this
-process. A new incarnation knows nothing of earlier calls, and refuses a repeat with 412.
+Guaranteed: a call with a session and a number runs at most once, however late its attempts arrive
+(ponte/calls/once.py). A function runs without them only for a caller that sends none, or if it is
+marked @idempotent. Not guaranteed: memory beyond the life of this process. A new incarnation knows
+nothing of earlier calls, and says so.
 """
 
 from __future__ import annotations
@@ -29,12 +30,22 @@ from concurrent.futures import Future
 from typing import Callable
 
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
-from ponte.calls.hop import MAX_TIMEOUT_S, CallHeaders, call_id_of
-from ponte.calls.once import CallMemory, Forgotten
-from ponte.discovery.beats import Beat, check_name
+from ponte.calls.arrival import (
+    MAX_TIMEOUT_S,
+    NEW,
+    CallHeaders,
+    answer,
+    look,
+    new_session,
+    not_executed,
+    resolved,
+)
+from ponte.calls.hop import served_by
+from ponte.calls.once import RESOLVE, RUN, WAIT, Memory, Record
+from ponte.discovery.beats import Beat, check_name, check_service
 from ponte.net.address import Address, show
 from ponte.net.known_heads import cached
-from ponte.net.message import ProtocolError, Reply, Request, text_reply
+from ponte.net.message import Reply, Request, text_reply
 from ponte.net.serving import Listener
 from ponte.net.stream import Program, result_of
 from ponte.net.tls import Tls
@@ -51,7 +62,7 @@ from ponte.process.pages import Json, page
 from ponte.process.running import allow_open_files, begin, run, serve
 from ponte.process.services import load_functions
 from ponte.process.stopping import Stop, drain, grace
-from ponte.rpc.dispatcher import Dispatcher, Function, idempotent
+from ponte.rpc.dispatcher import Dispatcher, Function, NotIdempotent, idempotent
 from ponte.rpc.marshal import CONTENT_TYPE, xml_of
 
 __all__ = ["Server", "current_instance", "idempotent"]
@@ -60,6 +71,8 @@ log = logging.getLogger("ponte.server")
 
 # Calls that run at the same time. More would only make each of them slower.
 MAX_CALLS = 128
+
+STOPPING = "this server is stopping"
 
 _instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
 
@@ -70,14 +83,14 @@ def current_instance() -> str:
 
 
 class _Execution:
-    """One run of a call that is remembered. Guarded by the server's lock."""
+    """The run of a call that is remembered. Guarded by the server's lock."""
 
-    def __init__(self, call_id: str, timeout_s: float) -> None:
-        self.call_id = call_id
-        # Of the attempt that runs it.
-        self.timeout_s = timeout_s
-        # Made by the first repeat that waits for its reply.
+    def __init__(self) -> None:
+        # Made by the first attempt that waits for its reply.
         self.reply: Future[Reply] | None = None
+
+
+Remembered = Record[_Execution, Reply]
 
 
 class Server:
@@ -101,7 +114,7 @@ class Server:
                  key: bytes = b"", advertise: Address | None = None, tls: Tls | None = None,
                  allow_multicall: bool = False, engine: str = "events",
                  max_connections: int | None = None) -> None:
-        self.service = check_name(service)
+        self.service = check_service(service)
         # Before a port is taken.
         check_name(name or service)
         self.superseded = threading.Event()
@@ -117,10 +130,9 @@ class Server:
         self._heartbeat: Heartbeat | None = None
         self._incarnation = new_incarnation()
         self._lock = threading.Lock()
-        # Guarded by self._lock: the replies of calls that have ended; the executions of those that
-        # run, by call id; how many calls run, with a call id or not; what /status counts.
-        self._memory: CallMemory[Reply] = CallMemory()
-        self._executions: dict[str, _Execution] = {}
+        # Guarded by self._lock: what is remembered of calls; how many calls run, remembered or not;
+        # what /status counts.
+        self._memory: Memory[_Execution, Reply] = Memory()
         self._running = 0
         self._counts = {"calls": 0, "repeats": 0, "refused": 0}
         # Set once. Most threads read it under the lock.
@@ -154,6 +166,7 @@ class Server:
                     idempotent=self._dispatcher.idempotent)
         self._heartbeat = Heartbeat(beat, self._registries, self._key, self.superseded.set,
                                     self._may_beat)
+        self._listener.served_by = lambda: self._served_by
         self._listener.start()
         self._heartbeat.start(FIRST_ACK_S)
 
@@ -200,92 +213,92 @@ class Server:
                     "state": "draining" if self._draining else "up", "running": self._running,
                     "connections": self._listener.connections,
                     "engine_errors": self._listener.driver.errors,
-                    "remembered": len(self._memory),
+                    "sessions": len(self._memory),
+                    "remembered_bytes": self._memory.size_bytes,
                     "beats_acked": self._heartbeat.acks if self._heartbeat else 0,
                     "requests": dict(self._counts)}
 
     # Requests: where the engine carries out programs. Only `_execute` may run on another thread.
 
-    def _handle(self, request: Request, received_at: float) -> Reply | Program[Reply]:
+    def _handle(self, request: Request, received_at: float,
+                caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
         """The reply to a request that was complete at `received_at` (monotonic)."""
         if request.method != "POST" or request.target not in self._targets:
             return page(request, "server", self.status) or self._refusal(request)
-        return self._call(request, xml_of(request), received_at)
+        call = cached(CallHeaders.parse, request.headers)
+        expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
+        if call.idempotent:
+            return self._call_idempotent(xml_of(request), expires_at)
+        return self._call_careful(request, call, expires_at, caller_left())
 
     def _refusal(self, request: Request) -> Reply:
         if request.target not in self._targets:
-            return text_reply(404, f"this server has one service: POST /{self.service}")
+            return text_reply(404, f"this server has one service: POST /{self.service}",
+                              Not_Executed="1")
         return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
 
-    def _call(self, request: Request, xml: bytes, received_at: float) -> Reply | Program[Reply]:
-        """The reply to an attempt of a call."""
-        # 1. A repeat is for one incarnation: only it remembers the call.
-        call, call_id = cached(CallHeaders.parse, request.headers), call_id_of(request)
-        if call.repeat_for is not None and call.repeat_for != str(self.incarnation):
-            raise ProtocolError(412, "this is another incarnation "
-                                     "than the repeat is for")
-        expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
-        # 2. An idempotent call, or one without a call id, is not remembered. Any other call runs
-        #    once: if it has run, or is running, its first run has the reply.
-        execution = earlier = None
-        if call_id is not None and not call.idempotent:
-            execution = _Execution(call_id, call.timeout_s or 0.0)
+    def _call_idempotent(self, xml: bytes, expires_at: float) -> Reply | Program[Reply]:
+        """The reply to a call that its caller may send a second time, also elsewhere."""
         with self._lock:
-            if execution:
-                earlier = self._earlier_reply(execution.call_id, call.repeat_for is not None)
-            # 3. If not, it may run, or it is refused.
-            why_not = "" if earlier else self._admit(expires_at)
+            why_not = self._admit(expires_at)
+        return not_executed(why_not) if why_not else self._run(xml, None, promised=True)
+
+    def _call_careful(self, request: Request, call: CallHeaders, expires_at: float,
+                      caller_left: bool) -> Reply | Program[Reply]:
+        """The reply to an attempt of a call that must run once at most."""
+        memory = self._memory
+        xml = b"" if call.session == NEW or call.wanted is RESOLVE else xml_of(request)
+        with self._lock:
+            if call.session == NEW:
+                return new_session(memory) if not self._draining else not_executed(STOPPING)
+            # 1. What is known of it?
+            action, record = look(memory, request, call)
+            self._counts["repeats"] += action is not RUN
+            # 2. It has run, or never will.
+            if action is not RUN and action is not WAIT:
+                return answer(memory, action, record, call.wanted)
+            # 3. It is running. Or it may run, or it is refused.
+            running = self._wait_for(record) if action is WAIT and record else None
+            why_not = "" if running else self._admit(expires_at, caller_left)
             # 4. From now on a repeat finds it.
-            if execution and not earlier and not why_not:
-                self._executions[execution.call_id] = execution
-        if earlier:
-            return earlier if isinstance(earlier, Reply) else self._join(earlier, expires_at)
-        if why_not:
-            return self._not_executed(why_not)
-        return self._run(xml, execution)
+            if record and not running and not why_not:
+                memory.begin(record, _Execution())
+        if running:
+            return self._join(running, expires_at, call.wanted)
+        return not_executed(why_not) if why_not else self._run(xml, record)
 
-    def _earlier_reply(self, call_id: str, repeat: bool) -> Reply | Future[Reply] | None:
-        """The reply of a call's first run, or a future of it; None for a new call.
+    @staticmethod
+    def _wait_for(record: Remembered) -> Future[Reply]:
+        """The reply of a call that is running. Caller holds self._lock."""
+        execution = record.value
+        assert execution
+        execution.reply = execution.reply or Future()
+        return execution.reply
 
-        Caller holds self._lock. Raises ProtocolError 412 for a repeat whose call may have been
-        forgotten.
-        """
-        # 1. It is running.
-        execution = self._executions.get(call_id)
-        if execution is not None:
-            self._counts["repeats"] += 1
-            execution.reply = execution.reply or Future()
-            return execution.reply
-        # 2. It has run: the same reply.
-        try:
-            reply = self._memory.recall(call_id, time.monotonic(), repeat=repeat)
-        except Forgotten:
-            raise ProtocolError(412, "whether this call has run is not remembered: "
-                                     "too many came since") from None
-        self._counts["repeats"] += reply is not None
-        return reply
-
-    def _join(self, reply: Future[Reply], expires_at: float) -> Program[Reply]:
+    @staticmethod
+    def _join(reply: Future[Reply], expires_at: float, wanted: int) -> Program[Reply]:
         """A program: waits for the first run of a call, until `expires_at` at most."""
         longest = time.monotonic() + MAX_TIMEOUT_S
         try:
-            return (yield from result_of(reply, min(expires_at, longest)))
+            first = yield from result_of(reply, min(expires_at, longest))
         except socket.timeout:
-            return text_reply(504, "the first attempt of this call is still running",
-                              Served_By=self._served_by)
+            return text_reply(504, "the first attempt of this call is still running")
+        return resolved(first) if wanted is RESOLVE else first
 
-    def _admit(self, expires_at: float) -> str:
+    def _admit(self, expires_at: float, caller_left: bool = False) -> str:
         """Counts a call that may run and returns ""; else returns why it must not run.
 
         Caller holds self._lock.
         """
         # 1. A draining server finishes what it runs, and begins nothing new.
         if self._draining:
-            why_not = "this server is stopping"
+            why_not = STOPPING
         # 2. More calls at once would make all of them slower.
         elif self._running >= MAX_CALLS:
             why_not = f"{MAX_CALLS} calls are running already"
         # 3. Its caller has stopped waiting for the reply.
+        elif caller_left:
+            why_not = "its caller has left"
         elif time.monotonic() >= expires_at:
             why_not = "its deadline had passed before it could begin"
         else:
@@ -295,44 +308,62 @@ class Server:
         self._counts["refused"] += 1
         return why_not
 
-    def _run(self, xml: bytes, execution: _Execution | None) -> Reply | Program[Reply]:
-        """Runs an admitted call: at once, or on another thread where the engine says so."""
-        name, _, run = self._dispatcher.prepare(xml)
+    def _run(self, xml: bytes, record: Remembered | None, *,
+             promised: bool = False) -> Reply | Program[Reply]:
+        """Runs an admitted call: at once, or on another thread where the engine says so.
+
+        `promised`: its caller takes the function for idempotent.
+        """
         try:
-            done = self._listener.driver.call(name, lambda: self._execute(run, execution))
+            name, _, run = self._dispatcher.prepare(xml, promised=promised)
+            done = self._listener.driver.call(name, lambda: self._execute(run, record))
+        except NotIdempotent as error:
+            return self._take_back(record, str(error), Call_Idempotent="0")
         except RuntimeError as error:
-            with self._lock:
-                self._counts["calls"] -= 1
-                self._counts["refused"] += 1
-            self._end(execution, None)
-            return self._not_executed(f"the system gives no thread: {error}")
+            return self._take_back(record, f"the system gives no thread: {error}")
         return done if isinstance(done, Reply) else result_of(done)
 
-    def _execute(self, run: Callable[[], bytes], execution: _Execution | None) -> Reply:
+    def _execute(self, run: Callable[[], bytes], record: Remembered | None) -> Reply:
         """Runs a call, on any thread. A function that raises makes a fault, which is a reply too.
         """
         _instance.set(self.name)
         try:
             lines = f"Content-Type: {CONTENT_TYPE}\r\nServed-By: {self._served_by}\r\n"
             reply = Reply(200, {}, run(), lines=lines)
+        except NotIdempotent as error:
+            return self._take_back(record, str(error), Call_Idempotent="0")
         except BaseException:
             log.exception("a call failed outside of its function")
-            reply = text_reply(500, "internal error", Served_By=self._served_by)
-        self._end(execution, reply)
+            reply = text_reply(500, "internal error")
+        self._end(record, reply)
         return reply
 
-    def _end(self, execution: _Execution | None, reply: Reply | None) -> None:
-        """Notes that a call has ended; without a reply, it was not run."""
+    def _end(self, record: Remembered | None, reply: Reply) -> None:
+        """Notes that a call has ended. From now on a repeat finds its reply."""
         with self._lock:
             self._running -= 1
-            if execution:
-                # From now on a repeat finds its reply. Those that wait for it get it.
-                del self._executions[execution.call_id]
-                if reply:
-                    self._memory.keep(execution.call_id, reply, time.monotonic(),
-                                      timeout_s=execution.timeout_s, size_bytes=len(reply.body))
+            execution = record.value if record else None
+            if record:
+                self._memory.end(record, reply, len(reply.body))
+                self._memory.leave(record)
+        # Those that wait for it get it.
         if execution and execution.reply:
-            execution.reply.set_result(reply or self._not_executed("the system gives no thread"))
+            execution.reply.set_result(reply)
+
+    def _take_back(self, record: Remembered | None, why: str, **headers: str) -> Reply:
+        """Refuses a call that was admitted already, and did not run."""
+        reply = not_executed(why, **headers)
+        with self._lock:
+            self._running -= 1
+            self._counts["calls"] -= 1
+            self._counts["refused"] += 1
+            execution = record.value if record else None
+            if record:
+                self._memory.forget(record)
+                self._memory.leave(record)
+        if execution and execution.reply:
+            execution.reply.set_result(reply)
+        return reply
 
     def _may_beat(self) -> bool:
         # At the end of a drain the listener is closed before the heartbeat.
@@ -342,12 +373,9 @@ class Server:
         with self._lock:
             self._draining = True
 
-    def _not_executed(self, why: str) -> Reply:
-        return text_reply(503, f"not executed: {why}", Not_Executed="1", Served_By=self._served_by)
-
     @property
     def _served_by(self) -> str:
-        return f"{self.name}; incarnation={self.incarnation}"
+        return served_by(self.name, self.incarnation, self.service)
 
 
 # ---- the process ---------------------------------------------------------------------------------

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from ponte.calls.budget import Budget
 from ponte.calls.endpoint import Endpoint
+from ponte.calls.session import Session
 
 # Seconds. The first quarantine lasts up to this long, and each failed trial doubles it. More keeps
 # calls away from a server that is well again; less sends more calls to one that is not.
@@ -54,6 +55,10 @@ class Member:
         self.trial_at: float | None = None
         # That one call is on its way.
         self.on_trial = False
+        # Whether it remembers calls; and the session in which calls that must run at most once have
+        # their numbers, None until it gives one out.
+        self.remembers = endpoint.remembers
+        self.session: Session | None = None
 
     @property
     def load(self) -> float:
@@ -138,7 +143,7 @@ class Balancer:
         self._trial_due_at = 0.0
 
     @property
-    def members(self) -> Iterable[Member]:
+    def members(self) -> Collection[Member]:
         """All members, in any state."""
         return self._members.values()
 
@@ -161,10 +166,6 @@ class Balancer:
                         tier.append(member)
                 self._tiers.append(tier)
         self._sort_out()
-
-    def member_of(self, endpoint: Endpoint) -> Member:
-        """The record of an endpoint; a new one if it has left the view: it may answer still."""
-        return self._members.get((endpoint.instance, endpoint.incarnation)) or Member(endpoint)
 
     def choose(self, now: float) -> Member | None:
         """The member that a call asks first; None if there is none."""

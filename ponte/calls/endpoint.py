@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 READER_STATES = ("up", "suspect", "draining")
+# The service that proxies announce, and what stands in for them.
+PROXY = "proxy"
 
 
 class Endpoint(NamedTuple):
@@ -30,6 +32,7 @@ class Endpoint(NamedTuple):
     port: int
     state: str
     idempotent: tuple[str, ...]
+    remembers: bool = True
 
     @property
     def address(self) -> tuple[str, int]:

@@ -2,16 +2,31 @@
 
 Wire format: an ordinary HTTP request with these headers.
 
-    Idempotency-Key: <call id>       the same on every attempt of one call
-    Call-Idempotent: 1               it does no harm if it runs twice: it need not be remembered
+    Call-Session: <16 hex digits>    a session that the far end gave out (ponte/calls/once.py), or
+                                     "new" in a request that asks for one, and carries no call
+    Call-Number: <number>-<oldest>   the number of the call in it, and the oldest one whose outcome
+                                     its caller still waits for
+    Call-Repeat: 1                   its caller has sent it here before
+    Call-Resolve: 1                  its caller asks what came of it; it must not run any more
+    Call-Idempotent: 1               it does no harm if it runs twice, so it has no number
     Call-Timeout-Ms: <n>             how long this attempt may take; it shrinks at every hop
-    Call-Attempt: <n>                1 plus the earlier attempts that may have run; in a reply, the
-                                     number of the last attempt that was made
-    If-Match: "<incarnation>"        a repeat: only the incarnation that got the first attempt may
-                                     answer it; another one replies 412
+    Call-Attempt: <first>-<last>     1 plus the earlier attempts that may have run, and up to where
+                                     the next hop may count with its own
+
+A reply has some of these:
+
+    Served-By: <instance>; incarnation=<n>; service=<name>      who made it
+    Not-Executed: 1                  a refusal: the call has not run
+    Call-Session: <16 hex digits>    the session to use from now on, in a refusal
+    Call-Idempotent: 0               a refusal: the function is not idempotent here
+    Call-Resolved: <word>            the reply to a resolve: "reply" (the first reply), "dead" (it
+                                     has not run, and never will) or "unknown"
+    Call-Ran: 1                      it has run, and its reply is gone
+    Call-Attempt: <n>                the number of the last attempt that was made
+    Sent-To: <place>                 where a proxy sent a call whose outcome is unknown
 
 A client that sends none of them, like a stock XML-RPC client, gets the safe defaults: its call is
-not idempotent.
+not idempotent. It may have an Idempotency-Key of its own.
 
 A call makes one hop (stub to server) or two (stub to proxy, proxy to server). On each of them
 ponte/calls/rule.py decides what may be tried, and this file carries one attempt out.
@@ -19,107 +34,73 @@ ponte/calls/rule.py decides what may be tried, and this file carries one attempt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ponte.calls.rule import Attempt, Outcome, outcome_of_failure, outcome_of_reply
+from ponte.calls.endpoint import PROXY, Endpoint
+from ponte.calls.rule import (
+    Attempt,
+    Kind,
+    Outcome,
+    Result,
+    outcome_of_failure,
+    outcome_of_reply,
+)
 from ponte.net.address import show
 from ponte.net.known_heads import cached
-from ponte.net.message import ProtocolError, Reply, Request
+from ponte.net.message import Reply
 from ponte.net.pool import ExchangeError, Pool
 from ponte.net.stream import Program
 
-# Characters. Ours have 32.
-MAX_CALL_ID = 128
-# Seconds that a caller may ask for. A call is remembered for a multiple of it.
-MAX_TIMEOUT_S = 3600.0
+# A hop grants the next one less time than it has itself, by this share and by so many seconds at
+# most: so the hop that is nearer to the server gives up first, and its reply still arrives. More
+# leaves functions less time.
+MARGIN_SHARE = 0.1
+MARGIN_S = 0.1
 # A larger number of an attempt cannot be right, and is cut to this.
 MAX_NUMBER = 999
+# The id of a session.
+SESSION = re.compile("[0-9a-f]{16}")
 
 
-class Result(NamedTuple):
-    """What one attempt came to.
-
-    `reply`: the reply, if a whole one came. `what`: the result in a few words. `timed_out`: the
-    attempt ended by its time, also at the next hop (504). `number`: the number of the last attempt
-    that the next hop made, 0 if its reply has none.
-    """
-
-    outcome: Outcome
-    reply: Reply | None
-    what: str
-    timed_out: bool = False
-    number: int = 0
-
-
-class CallHeaders(NamedTuple):
-    """The headers of a request about its call, besides the call id.
-
-    `timeout_s` is None where the caller did not give one. `repeat_for` is the incarnation that a
-    repeat is meant for, None for a first attempt.
-    """
-
-    idempotent: bool
-    timeout_s: float | None
-    attempt: int
-    repeat_for: str | None
-
-    @classmethod
-    def parse(cls, headers: Mapping[str, str]) -> CallHeaders:
-        """Reads the headers, whose names are in lower case; values above a limit are cut to it.
-
-        Raises ProtocolError for a value that is not a number where one must be.
-
-        >>> CallHeaders.parse({"call-timeout-ms": "1500", "call-attempt": "2"})
-        CallHeaders(idempotent=False, timeout_s=1.5, attempt=2, repeat_for=None)
-        """
-        timeout_ms = _number(headers, "call-timeout-ms")
-        expected = headers.get("if-match")
-        return cls(headers.get("call-idempotent") == "1",
-                   min(timeout_ms / 1000, MAX_TIMEOUT_S) if timeout_ms is not None else None,
-                   min(_number(headers, "call-attempt") or 1, MAX_NUMBER),
-                   expected.strip('"') if expected is not None else None)
-
-
-def call_id_of(request: Request) -> str | None:
-    """The call id of a request, None where it has none. Raises ProtocolError for a bad one."""
-    call_id = request.call_id
-    if call_id is not None and not 0 < len(call_id) <= MAX_CALL_ID:
-        raise ProtocolError(400, f"Idempotency-Key has 1 to {MAX_CALL_ID} characters")
-    return call_id
-
-
-def _number(headers: Mapping[str, str], name: str) -> int | None:
-    text = headers.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise ProtocolError(400, f"{name} is not a number")
-    return int(text)
-
-
-def attempt_lines(attempt: Attempt, call_id: str, idempotent: bool) -> str:
+def attempt_lines(attempt: Attempt) -> str:
     """The header lines that make a request an attempt of a call."""
-    endpoint, number, timeout_s, repeat = attempt
-    lines = (f"Host: {show(endpoint.address)}\r\nIdempotency-Key: {call_id}\r\n"
-             f"Call-Timeout-Ms: {int(timeout_s * 1000) or 1}\r\nCall-Attempt: {number}\r\n")
-    if idempotent:
+    endpoint, kind, first, last, timeout_s, number = attempt
+    lines = (f"Host: {show(endpoint.address)}\r\nCall-Timeout-Ms: {granted_ms(timeout_s)}\r\n"
+             f"Call-Attempt: {first}-{last}\r\n")
+    if number:
+        lines += f"Call-Session: {number.session_id}\r\nCall-Number: {number}\r\n"
+        if kind is Kind.REPEAT:
+            lines += "Call-Repeat: 1\r\n"
+    elif kind is Kind.IDEMPOTENT:
         lines += "Call-Idempotent: 1\r\n"
-    if repeat:
-        lines += f'If-Match: "{endpoint.incarnation}"\r\n'
+    elif kind is Kind.OPENING:
+        lines += "Call-Session: new\r\n"
     return lines
 
 
-def exchange(pool: Pool, attempt: Attempt, request: bytes, now: float) -> Program[Result]:
+def granted_ms(timeout_s: float) -> int:
+    """How many milliseconds a hop grants the next one.
+
+    >>> granted_ms(0.5), granted_ms(5.0)
+    (450, 4900)
+    """
+    return int((timeout_s - min(timeout_s * MARGIN_SHARE, MARGIN_S)) * 1000) or 1
+
+
+def exchange(pool: Pool, attempt: Attempt, service: str, request: bytes,
+             now: float) -> Program[Result]:
     """A program: carries out an attempt that begins at `now` (monotonic). Never raises.
 
-    It takes the attempt's timeout at most. `request` is the whole message.
+    It takes the attempt's timeout at most. `request` is the whole message, a call of `service`.
     """
+    endpoint = attempt.endpoint
     try:
-        reply = yield from pool.exchange(attempt.endpoint.address, request, now + attempt.timeout_s)
+        reply = yield from pool.exchange(endpoint.address, request, now + attempt.timeout_s)
     except ExchangeError as error:
         return failure(error)
-    return judge(reply)
+    return judge(reply, endpoint, service)
 
 
 def failure(error: ExchangeError) -> Result:
@@ -127,21 +108,80 @@ def failure(error: ExchangeError) -> Result:
     return Result(outcome_of_failure(error.sent), None, str(error), error.timed_out)
 
 
-def judge(reply: Reply) -> Result:
-    """The result of an attempt that got a whole reply."""
-    headers = reply.headers
-    what, number = cached(_described_by, headers)
-    if reply.status == 200:
-        return Result(Outcome.ANSWERED, reply, what, False, number)
+def judge(reply: Reply, endpoint: Endpoint, service: str) -> Result:
+    """The result of an attempt of a call of `service` that got a whole reply."""
+    marks = cached(Marks.parse, reply.headers)
+    is_ours = marks.are_of(endpoint, service)
+    if reply.status == 200 and is_ours:
+        return Result(Outcome.ANSWERED, reply, marks.answered, False, marks.made)
+    # 1. In words.
     lines = reply.body.decode("utf-8", "replace").strip().splitlines()
     what = f"HTTP {reply.status} {lines[0][:200] if lines else ''}".rstrip()
-    outcome = outcome_of_reply(reply.status, headers.get("not-executed") == "1")
-    return Result(outcome, reply, what, reply.status == 504, number)
+    if not is_ours:
+        what = f"a stranger on this port: {what}"
+    # 2. Dead is final, like an answer: nobody else is asked.
+    if is_ours and marks.resolved == "dead":
+        return Result(Outcome.ANSWERED, reply, what, False, marks.made)
+    # 3. The outcome, and what else a refusal says.
+    outcome = outcome_of_reply(reply.status, not_executed=marks.not_executed, is_ours=is_ours)
+    is_refused = is_ours and outcome is Outcome.NOT_SENT
+    return Result(outcome, reply, what, reply.status == 504, marks.made,
+                  session=marks.session if is_refused else "",
+                  needs_care=is_refused and marks.needs_care,
+                  is_final=is_ours and reply.status == 410, ran=is_ours and marks.ran,
+                  sent_to=reply.headers.get("sent-to", "") if is_ours else "")
 
 
-def _described_by(headers: Mapping[str, str]) -> tuple[str, int]:
-    """Who answered, in words, and the number of the last attempt that the next hop made."""
-    by = headers.get("served-by", "").partition(";")[0]
-    text = headers.get("call-attempt", "")
-    number = min(int(text[:9]), MAX_NUMBER) if text.isascii() and text.isdigit() else 0
-    return (f"answered by {by}" if by else "answered"), number
+class Marks(NamedTuple):
+    """What the headers of a reply say: who made it, and what came of the call.
+
+    `instance` and `service` are "" where the reply does not have them; `answered` is for people.
+    """
+
+    instance: str
+    service: str
+    answered: str
+    made: int
+    not_executed: bool
+    session: str
+    needs_care: bool
+    resolved: str
+    ran: bool
+
+    @classmethod
+    def parse(cls, headers: Mapping[str, str]) -> Marks:
+        """Reads the headers, whose names are in lower case.
+
+        >>> Marks.parse({"served-by": "s-1; incarnation=7; service=greeter"}).answered
+        'answered by s-1'
+        """
+        instance, *more = headers.get("served-by", "").split("; ")
+        service = next((each[8:] for each in more if each.startswith("service=")), "")
+        made = headers.get("call-attempt", "")
+        session = headers.get("call-session", "")
+        return cls(instance, service, f"answered by {instance}" if instance else "answered",
+                   min(int(made[:9]), MAX_NUMBER) if made.isascii() and made.isdigit() else 0,
+                   headers.get("not-executed") == "1",
+                   session if SESSION.fullmatch(session) else "",
+                   headers.get("call-idempotent") == "0", headers.get("call-resolved", ""),
+                   headers.get("call-ran") == "1")
+
+    def are_of(self, endpoint: Endpoint, service: str) -> bool:
+        """Whether the reply came from whom we asked, or from another instance of its service.
+
+        That instance may have come back on the port under another name. Replies of an endpoint that
+        is not Ponte's own say nothing, and are not checked.
+        """
+        if not endpoint.remembers or self.instance == endpoint.instance:
+            return True
+        # A version without this mark does not say its service.
+        return bool(self.instance) and self.service in (service, PROXY, "")
+
+
+def served_by(instance: str, incarnation: int, service: str) -> str:
+    """The value of Served-By.
+
+    >>> served_by("server-1", 7, "greeter")
+    'server-1; incarnation=7; service=greeter'
+    """
+    return f"{instance}; incarnation={incarnation}; service={service}"

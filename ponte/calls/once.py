@@ -1,106 +1,306 @@
-"""At most once: what is remembered of calls, so that a repeat is not a second run. Pure.
+"""At most once: what a server, or a proxy, remembers of the calls that it got. Pure.
 
-The problem: a reply is lost, and the caller cannot know whether its call has run. The naive try is
-to send the call again: then a deposit runs twice. So a call carries an id. The caller repeats it
-with the same id at the same incarnation: a server finds the first reply here, and sends it again; a
-proxy finds the server to which it had sent the call.
+The problem: a reply is lost, and the caller cannot know whether its call has run.
 
-The memory is bounded in entries and bytes, and old entries are dropped. If an entry is dropped so
-early that its call may still be repeated, then from now on a repeat with an unknown id is refused
-(`Forgotten`), and its caller gets OutcomeUnknown. New calls are never affected.
+The naive try is to send the call again: then a deposit runs twice. The second naive try is to give
+the call an id, and to remember ids for a minute: then a request that was held up for longer than
+that runs again, because nobody remembers that it has run.
 
-A. Birrell, B. Nelson: "Implementing Remote Procedure Calls" (1984), section 3.3.
+The idea: a *session* and a *number*. A caller asks for a session once, and the far end makes up its
+random id. Each call that is not idempotent has the next number of the session, and it also says
+which is the *oldest* number whose outcome the caller still waits for. So nothing is forgotten by
+age: the caller itself says what may be forgotten, and numbers below the oldest never run. A session
+that is not known runs nothing at all: that one rule covers a restart, another process on the same
+port, and every message that comes too late.
+
+`TABLE` says what becomes of an attempt. An attempt of a call is one of three:
+
+    original    the first time that its caller sends it
+    repeat      its caller has sent it here before, and does not know what came of it
+    resolve     its caller does not want it to run any more, and asks what came of it
+
+The memory is bounded. Kept replies are dropped first, the oldest before others: then it is still
+known that the call ran. Whole sessions are dropped next, the one first that was not used for the
+longest time, and never while a call of it is under way. Each of these makes an outcome unknown at
+the worst, and never a second run.
+
+A. Birrell, B. Nelson: "Implementing Remote Procedure Calls" (1984), section 3.3. NFS 4.1 (RFC 8881
+section 2.10) has sessions; C. Lee et al., "Implementing Linearizability at Large Scale and Low
+Latency" (RIFL, SOSP 2015) has numbers with an oldest one.
 """
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
-# More memory keeps more repeats from being refused.
-MAX_ENTRIES = 10_000
+# Numbers from the oldest one of a session to the newest: a caller that needs more asks for another
+# session. More lets a session live for longer beside a call whose outcome stays unknown; each
+# number costs RECORD_BYTES.
+WINDOW = 4096
+# Sessions of all callers. With more callers than this, some of them ask for new sessions often, and
+# what was unknown in the old ones stays unknown.
+MAX_SESSIONS = 10_000
+# What all sessions may hold together. More keeps more replies for callers that repeat late.
 MAX_BYTES = 32 * 1024 * 1024
-# A value is kept for this many seconds, and for this many times the timeout of its attempt: the
-# longer of both. A repeat can come until the timeout of its whole call has passed, and an attempt
-# has an eighth of that at least: the stub gives an attempt half of it, and of this the proxy gives
-# its second attempt a quarter.
-KEEP_S = 60.0
-KEEP_TIMEOUTS = 8
+# What a session and a number take without the reply, measured with `python3 -m bench --memory`.
+SESSION_BYTES = 700
+RECORD_BYTES = 350
+
+# What is known of a number: the rows of the table.
+NO_SESSION = "session not known"
+ENDED = "below oldest, or below the floor"
+UNSEEN = "not seen"
+RUNNING = "running"
+KEPT = "seen, reply kept"
+DROPPED = "seen, reply dropped"
+DEAD = "dead"
+
+# What an attempt is: the columns of the table.
+ORIGINAL, REPEAT, RESOLVE = 0, 1, 2
+
+# What becomes of the attempt: the cells. A proxy sends on where a server runs.
+RUN = "runs"
+WAIT = "waits"
+REPLY = "that reply"
+IT_RAN = "unknown: it ran"
+UNKNOWN = "unknown"
+NEVER = "410: never runs"
+NOT_SENT = "not sent"
+KILL = "noted as dead: not sent, for ever"
+REFUSE = "503: not executed, a new session"
+
+TABLE: dict[str, tuple[str, str, str]] = {
+    # what is known  original  repeat    resolve
+    NO_SESSION:     (REFUSE,   UNKNOWN,  UNKNOWN),
+    ENDED:          (NEVER,    UNKNOWN,  UNKNOWN),
+    UNSEEN:         (RUN,      RUN,      KILL),
+    RUNNING:        (WAIT,     WAIT,     WAIT),
+    KEPT:           (REPLY,    REPLY,    REPLY),
+    DROPPED:        (IT_RAN,   IT_RAN,   IT_RAN),
+    DEAD:           (NEVER,    NOT_SENT, NOT_SENT),
+}
 
 V = TypeVar("V")
+R = TypeVar("R")
 
 
-class Forgotten(LookupError):
-    """The call may have been here before, but its entry was dropped to stay within bounds."""
+class Record(Generic[V, R]):
+    """What is known of one number.
 
-
-class _Entry(Generic[V]):
-    __slots__ = ("size_bytes", "until", "value")
-
-    def __init__(self, value: V, size_bytes: int, until: float) -> None:
-        self.value = value
-        self.size_bytes = size_bytes
-        # No repeat comes after this time.
-        self.until = until
-
-
-class CallMemory(Generic[V]):
-    """Values by call id, oldest first. Not thread-safe; `now` must not run backwards.
-
-    Parameters: the bounds, `max_entries` and `max_bytes`.
-
-    Attribute: `size_bytes`, the sum of the sizes that `keep` was given.
-
-    >>> memory = CallMemory(max_entries=1)
-    >>> memory.keep("call-1", "the first reply", now=0.0)
-    >>> memory.recall("call-1", now=1.0, repeat=True)
-    'the first reply'
-    >>> memory.keep("call-2", "another reply", now=2.0)     # there is room for one entry only
-    >>> memory.recall("call-3", now=3.0, repeat=False)      # a new call: None
-    >>> memory.recall("call-1", now=3.0, repeat=True)
-    Traceback (most recent call last):
-    ponte.calls.once.Forgotten: call-1
+    Attributes: `state`, a row of TABLE; `value`, what the server or proxy keeps with a call that is
+    under way; `reply`, the one that is kept.
     """
 
-    def __init__(self, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
+    __slots__ = ("number", "reply", "session", "size_bytes", "state", "value")
+
+    def __init__(self, session: _Session[V, R], number: int) -> None:
+        self.session = session
+        self.number = number
+        self.state = UNSEEN
+        self.value: V | None = None
+        self.reply: R | None = None
+        self.size_bytes = RECORD_BYTES
+
+
+class _Session(Generic[V, R]):
+    __slots__ = ("digest", "floor", "records", "under_way")
+
+    def __init__(self, digest: bytes = b"") -> None:
+        # Numbers below it have ended.
+        self.floor = 1
+        self.records: dict[int, Record[V, R]] = {}
+        # Attempts that are carried out now.
+        self.under_way = 0
+        # Of the body that an Idempotency-Key came with.
+        self.digest = digest
+
+
+class Memory(Generic[V, R]):
+    """The sessions of all callers. Not thread-safe.
+
+    Parameters: the bounds, `max_sessions` and `max_bytes`; `new_id()` makes an id that no session
+    of any process ever had.
+
+    Attribute: `size_bytes`, what the sessions hold.
+
+    >>> memory = Memory()
+    >>> session = memory.open()
+    >>> action, record = memory.look(session, 1, 1, ORIGINAL)
+    >>> action
+    'runs'
+    >>> memory.begin(record, "the first run")
+    >>> memory.look(session, 1, 1, REPEAT)[0]
+    'waits'
+    >>> memory.end(record, "its reply")
+    >>> action, record = memory.look(session, 1, 1, REPEAT)
+    >>> action, record.reply
+    ('that reply', 'its reply')
+    >>> memory.look(session, 2, 2, RESOLVE)[0]          # the caller has the reply of number 1
+    'noted as dead: not sent, for ever'
+    >>> memory.look(session, 2, 2, ORIGINAL)[0], memory.look(session, 1, 1, ORIGINAL)[0]
+    ('410: never runs', '410: never runs')
+    >>> memory.look("of another life", 1, 1, ORIGINAL)[0]
+    '503: not executed, a new session'
+    """
+
+    def __init__(self, max_sessions: int | None = None, max_bytes: int | None = None,
+                 new_id: Callable[[], str] = lambda: os.urandom(8).hex()) -> None:
         self.size_bytes = 0
-        self._max_entries = max_entries
-        self._max_bytes = max_bytes
-        self._entries: OrderedDict[str, _Entry[V]] = OrderedDict()
-        # Until this time an unknown id may be one whose entry was dropped too early.
-        self._doubt_until = 0.0
+        self._max_sessions = MAX_SESSIONS if max_sessions is None else max_sessions
+        self._max_bytes = MAX_BYTES if max_bytes is None else max_bytes
+        self._new_id = new_id
+        # The last used at the end.
+        self._sessions: OrderedDict[str, _Session[V, R]] = OrderedDict()
+        # The records with a reply, in the order in which they got it. A dict keeps that order.
+        self._kept: dict[Record[V, R], None] = {}
 
     def __len__(self) -> int:
-        return len(self._entries)
+        """How many sessions there are."""
+        return len(self._sessions)
 
-    def recall(self, call_id: str, now: float, *, repeat: bool) -> V | None:
-        """What is kept of a call, or None. Raises Forgotten for a `repeat` that may be dropped."""
-        entry = self._entries.get(call_id)
-        if entry is None and repeat and now < self._doubt_until:
-            raise Forgotten(call_id)
-        return entry.value if entry else None
+    def open(self) -> str:
+        """Gives out a new session: returns its id."""
+        session_id = self._new_id()
+        self._add(session_id, _Session())
+        return session_id
 
-    def keep(self, call_id: str, value: V, now: float, *, timeout_s: float = 0.0,
-             size_bytes: int = 0) -> None:
-        """Keeps a value, or replaces it, for as long as a repeat may come, or longer.
+    def look(self, session_id: str, number: int, oldest: int,
+             wanted: int) -> tuple[str, Record[V, R] | None]:
+        """What becomes of an attempt: a cell of TABLE, and what is known of its number.
 
-        Parameters: `timeout_s`, the timeout of the attempt; `size_bytes`, how much of the bytes of
-        the memory the value takes.
+        Parameters: `oldest`, up to `number`; `wanted`, ORIGINAL, REPEAT or RESOLVE. After RUN, call
+        `begin` with the record, unless you refuse the attempt. KILL has been done.
         """
-        self._drop(call_id)
-        until = now + max(KEEP_S, KEEP_TIMEOUTS * timeout_s)
-        self._entries[call_id] = _Entry(value, size_bytes, until)
-        self.size_bytes += size_bytes
-        # 1. Drop the oldest entries, while no repeat can ask for them any more.
-        while self._entries and next(iter(self._entries.values())).until <= now:
-            self._drop(next(iter(self._entries)))
-        # 2. Drop the oldest of the others, while there are too many: a repeat may still come.
-        while len(self._entries) > self._max_entries or self.size_bytes > self._max_bytes:
-            oldest, entry = next(iter(self._entries.items()))
-            self._doubt_until = max(self._doubt_until, entry.until)
-            self._drop(oldest)
+        session = self._sessions.get(session_id)
+        if session is None:
+            return TABLE[NO_SESSION][wanted], None
+        self._sessions.move_to_end(session_id)
+        # 1. Its caller has ended with the numbers below the oldest.
+        if oldest > session.floor:
+            self._raise_floor(session, oldest)
+        # 2. What is known of this one?
+        record = session.records.get(number)
+        if record is None:
+            record = Record(session, number)
+            record.state = UNSEEN if number >= session.floor else ENDED
+        action = TABLE[record.state][wanted]
+        # 3. From now on it must not run.
+        if action is KILL:
+            self._note(record, DEAD)
+        return action, record
 
-    def _drop(self, call_id: str) -> None:
-        entry = self._entries.pop(call_id, None)
-        if entry:
-            self.size_bytes -= entry.size_bytes
+    def look_by_key(self, key: str, digest: bytes) -> tuple[str, Record[V, R] | None]:
+        """The same for a client that has no session, but says which call it is by a key of its own.
+
+        Such a call is like number 1 of a session of its own. That is a weaker promise: if it was
+        dropped, the next attempt with the same key runs. Raises ValueError if the key came with
+        another body, whose `digest` differs.
+        """
+        # The blank keeps it apart from the ids of sessions, which have none.
+        name = f"key {key}"
+        session = self._sessions.get(name)
+        if session is None:
+            session = _Session(digest)
+            self._add(name, session)
+        if session.digest != digest:
+            raise ValueError("this key came with another body")
+        return self.look(name, 1, 1, ORIGINAL)
+
+    def begin(self, record: Record[V, R], value: V) -> None:
+        """Notes that a call is under way, and its first attempt too; `value` is kept with it."""
+        record.value = value
+        self._note(record, RUNNING)
+        self.join(record)
+
+    def join(self, record: Record[V, R]) -> None:
+        """Notes that one more attempt of a call is carried out: its session is not dropped."""
+        record.session.under_way += 1
+
+    def leave(self, record: Record[V, R]) -> None:
+        """Notes that an attempt is no longer carried out: once for each `begin` and `join`."""
+        record.session.under_way -= 1
+
+    def end(self, record: Record[V, R], reply: R, size_bytes: int = 0) -> None:
+        """Keeps the reply of a call; `size_bytes` of the memory are taken by it."""
+        # Its caller may have stopped waiting for the outcome.
+        if record.state is not RUNNING:
+            return
+        record.state, record.value, record.reply = KEPT, None, reply
+        record.size_bytes += size_bytes
+        self.size_bytes += size_bytes
+        self._kept[record] = None
+        self._make_room()
+
+    def kill(self, record: Record[V, R]) -> None:
+        """Notes of a call that was under way that it did not run, and never will."""
+        if record.state is RUNNING:
+            record.state, record.value = DEAD, None
+
+    def forget(self, record: Record[V, R]) -> None:
+        """Takes `begin` back: the call was refused, and its number is not seen from now on."""
+        if record.state is RUNNING:
+            del record.session.records[record.number]
+            self._let_go(record)
+
+    def drop_reply(self) -> bool:
+        """Drops the oldest reply that is kept. Returns whether there was one."""
+        record = next(iter(self._kept), None)
+        if record is None:
+            return False
+        del self._kept[record]
+        self.size_bytes -= record.size_bytes - RECORD_BYTES
+        record.state, record.reply, record.size_bytes = DROPPED, None, RECORD_BYTES
+        return True
+
+    def drop_session(self) -> bool:
+        """Drops the session that was not used for the longest time, if one may be dropped."""
+        for session_id, session in self._sessions.items():
+            if not session.under_way:
+                del self._sessions[session_id]
+                self.size_bytes -= SESSION_BYTES
+                for record in session.records.values():
+                    self._let_go(record)
+                return True
+        return False
+
+    def _add(self, session_id: str, session: _Session[V, R]) -> None:
+        while len(self._sessions) >= self._max_sessions and self.drop_session():
+            pass
+        self._sessions[session_id] = session
+        self.size_bytes += SESSION_BYTES
+        self._make_room()
+
+    def _note(self, record: Record[V, R], state: str) -> None:
+        """From now on this is known of a number that was not seen."""
+        session = record.session
+        # A caller that keeps to the window has no more numbers than this.
+        if len(session.records) >= WINDOW:
+            self._raise_floor(session, sorted(session.records)[WINDOW // 2])
+        record.state = state
+        session.records[record.number] = record
+        self.size_bytes += RECORD_BYTES
+        self._make_room()
+
+    def _raise_floor(self, session: _Session[V, R], floor: int) -> None:
+        """From now on the numbers below `floor` have ended."""
+        records = session.records
+        # Nearly always it is one number. A caller may also name any other one.
+        below = range(session.floor, floor) if floor - session.floor <= len(records) \
+            else [number for number in records if number < floor]
+        session.floor = floor
+        for number in below:
+            record = records.pop(number, None)
+            if record:
+                self._let_go(record)
+
+    def _let_go(self, record: Record[V, R]) -> None:
+        self._kept.pop(record, None)
+        self.size_bytes -= record.size_bytes
+        record.state, record.value, record.reply = ENDED, None, None
+
+    def _make_room(self) -> None:
+        while self.size_bytes > self._max_bytes and (self.drop_reply() or self.drop_session()):
+            pass

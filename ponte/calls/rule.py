@@ -5,13 +5,15 @@ may run twice. If it is not sent again, it may be lost. A guess is wrong sometim
 guess. Each attempt of a call comes to exactly one of three outcomes:
 
     NOT_SENT   it cannot have run. Any function: ask the next endpoint. Each is asked once.
-    ANSWERED   a whole reply came, and it is no refusal. Final: a value, a fault, or an error.
+    ANSWERED   a whole reply came from whom we asked, and it is no refusal. Final: a value, a fault,
+               or an error of the call.
     UNKNOWN    it may have run. Ask again, while the number of attempts, the retry budget and the
                time allow it:
                - a function that is idempotent (it does no harm if it runs twice): ask another
                  endpoint, and the same one again when there is no other. This is a *retry*.
-               - any other: ask the same life of the same endpoint, with the same call id. It
-                 remembers the call and sends the first reply again. This is a *repeat*.
+               - any other: ask the same life of the same endpoint, with the same session and
+                 number (ponte/calls/once.py). It remembers the call, and sends the first reply
+                 again. This is a *repeat*.
 
 The outcome of the call: ANSWERED as soon as one attempt is answered; else UNKNOWN if one attempt is
 unknown, whatever came after it; else NOT_SENT.
@@ -22,7 +24,7 @@ The stub and the proxy drive it in the same way:
     call = Call(balancer, idempotent, deadline)
     while (attempt := call.next_attempt(now)):          # decide, under the caller's lock
         ...exchange with attempt.endpoint...            # act, outside of the lock
-        call.settle(outcome, now)                       # decide, under the lock
+        call.settle(result, now)                        # decide, under the lock
     call.outcome                                        # the outcome of the whole call
 
 Nothing here is thread-safe. A Call works on its Balancer: one lock guards the balancer and all
@@ -36,12 +38,17 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ponte.calls.balancing import Balancer, Member
-from ponte.calls.endpoint import Endpoint
+from ponte.calls.endpoint import PROXY, Endpoint
+from ponte.calls.session import CallNumber, Session
+from ponte.net.message import Reply
 
 # Attempts of one call that may have run, over all hops. More only adds load to servers in trouble.
 MAX_ATTEMPTS = 3
 # Seconds. An endpoint that misses a deadline shorter than this is not blamed: it had no chance.
 FAIR_TIMEOUT_S = 0.2
+# How often one call is told to ask in another way: to take a session, another one in place of it,
+# and to take care. More would let a confused endpoint hold it up.
+MAX_HINTS = 4
 
 
 class Outcome(enum.Enum):
@@ -52,22 +59,28 @@ class Outcome(enum.Enum):
     UNKNOWN = "unknown"
 
 
-def outcome_of_reply(status: int, not_executed: bool) -> Outcome:
+def outcome_of_reply(status: int, *, not_executed: bool, is_ours: bool) -> Outcome:
     """The outcome of an attempt that got a whole reply.
 
-    Parameters: `status`, the HTTP status; `not_executed`, whether the reply says Not-Executed: 1.
+    Parameters: `status`, the HTTP status; `not_executed`, whether the reply says Not-Executed: 1;
+    `is_ours`, whether it has the mark of whom we asked. Without that, a stranger has the port.
 
-    >>> outcome_of_reply(200, False).value, outcome_of_reply(404, False).value
-    ('answered', 'answered')
-    >>> outcome_of_reply(503, True).value, outcome_of_reply(503, False).value
-    ('not sent', 'unknown')
+    >>> outcome_of_reply(200, not_executed=False, is_ours=True).value
+    'answered'
+    >>> outcome_of_reply(200, not_executed=False, is_ours=False).value
+    'not sent'
+    >>> outcome_of_reply(503, not_executed=True, is_ours=True).value
+    'not sent'
+    >>> outcome_of_reply(503, not_executed=False, is_ours=True).value
+    'unknown'
     """
-    if status == 200:
-        return Outcome.ANSWERED
-    # 412: the attempt was meant for another life of the endpoint.
-    if status == 412 or (status in (503, 508) and not_executed):
+    if not is_ours:
+        # A stranger does not have our function. But a proxy on the way makes 5xx of its own.
+        return Outcome.NOT_SENT if 200 <= status < 500 else Outcome.UNKNOWN
+    if not_executed and status in (404, 503, 508):
         return Outcome.NOT_SENT
-    if 400 <= status <= 500:
+    # 410: the far end knows nothing more of this call, or has forgotten its reply.
+    if status == 200 or (400 <= status < 500 and status != 410):
         return Outcome.ANSWERED
     return Outcome.UNKNOWN
 
@@ -80,57 +93,117 @@ def outcome_of_failure(sent: bool) -> Outcome:
     return Outcome.UNKNOWN if sent else Outcome.NOT_SENT
 
 
+class Kind(enum.Enum):
+    """How a call goes out in one attempt."""
+
+    # It does no harm if it runs twice.
+    IDEMPOTENT = "idempotent"
+    # Without the call: it asks for a session, in which the call will have its number.
+    OPENING = "opening"
+    # With a session and a new number; with those of an earlier attempt.
+    ORIGINAL = "original"
+    REPEAT = "repeat"
+    # As a stock client's, to an endpoint that remembers no calls.
+    PLAIN = "plain"
+
+
 class Attempt(NamedTuple):
     """What to do next: send the call to `endpoint`, and wait for `timeout_s` seconds at most.
 
-    `number` is 1 plus the earlier attempts that may have run. `repeat`: the call is not idempotent,
-    and an earlier attempt of it went to this endpoint. Only the same life of the endpoint, which
-    remembers the call, may answer.
+    `first` is 1 plus the earlier attempts that may have run, and `last` is up to where the next hop
+    may count with attempts of its own. `number` is that of an original or a repeat.
     """
 
     endpoint: Endpoint
-    number: int
+    kind: Kind
+    first: int
+    last: int
     timeout_s: float
-    repeat: bool
+    number: CallNumber | None
+
+    def body_of(self, call: bytes) -> bytes:
+        """The body of the request: the `call`, if it goes out now."""
+        return b"" if self.kind is Kind.OPENING else call
+
+
+class Result(NamedTuple):
+    """What one attempt came to.
+
+    `reply`: the reply, if a whole one came. `what`: the result in a few words. `timed_out`: the
+    attempt ended by its time, also at the next hop (504). `made`: the number of the last attempt
+    that the next hop made, 0 if that is not known. `session`: the id of a new session, with which
+    the endpoint refused the attempt. `needs_care`: it refused because the function is not
+    idempotent there. `is_final`: a repeat would learn nothing more. `ran`: it has run, and the
+    reply is gone. `sent_to`: where a proxy says that it sent the call, "" if it does not.
+    """
+
+    outcome: Outcome
+    reply: Reply | None
+    what: str
+    timed_out: bool = False
+    made: int = 0
+    session: str = ""
+    needs_care: bool = False
+    is_final: bool = False
+    ran: bool = False
+    sent_to: str = ""
+
+
+class Sent(NamedTuple):
+    """Where a call was sent that may have run there: only this life can know."""
+
+    member: Member
+    number: CallNumber
 
 
 class Call:
     """One call on its way through rule R.
 
     Parameters: `balancer`, the endpoints to ask; `idempotent`, it does no harm to run it twice;
-    `deadline`, a monotonic time; `first_number`, the number of the first attempt at this hop, more
-    than 1 where an earlier hop has made attempts; `asked`, the endpoint that got an earlier attempt
-    of this call with an unknown outcome: a call that is not idempotent may be repeated only there.
+    `deadline`, a monotonic time; `first` and `last`, the numbers of the first and the last attempt
+    that this hop may make; `sent`, where an earlier attempt of this call went, whose outcome is
+    unknown.
 
-    Attributes: `outcome`, that of the call so far; `may_have_run`, how many attempts may have run,
+    Attributes: `outcome`, that of the call so far; `sent`, where a call that is not idempotent was
+    sent, None while it cannot have run; `may_have_run`, how many attempts may have run,
     with those of earlier and later hops. A new call earns a share of a retry in the budget.
 
-    >>> from ponte.calls.balancing import Balancer
     >>> servers = [Endpoint("bank", name, 1, "127.0.0.1", 4242, "up", ()) for name in ("a", "b")]
     >>> balancer = Balancer()
     >>> balancer.update(servers)
     >>> call = Call(balancer, idempotent=False, deadline=10.0)
-    >>> call.next_attempt(0.0).endpoint.instance
-    'a'
-    >>> call.settle(Outcome.UNKNOWN, 1.0)               # its reply is lost: it may have run
+    >>> attempt = call.next_attempt(0.0)
+    >>> attempt.endpoint.instance, attempt.kind.value
+    ('a', 'opening')
+    >>> call.settle(Result(Outcome.NOT_SENT, None, "", session="9f86d081884c7d65"), 0.0)
+    >>> call.next_attempt(0.0).kind.value
+    'original'
+    >>> call.settle(Result(Outcome.UNKNOWN, None, "its reply is lost"), 1.0)
     >>> repeat = call.next_attempt(1.0)
-    >>> repeat.endpoint.instance, repeat.repeat         # never "b"
-    ('a', True)
+    >>> repeat.endpoint.instance, repeat.kind.value             # never "b"
+    ('a', 'repeat')
     """
 
     def __init__(self, balancer: Balancer, idempotent: bool, deadline: float, *,
-                 first_number: int = 1, asked: Endpoint | None = None) -> None:
-        self.outcome = Outcome.UNKNOWN if asked else Outcome.NOT_SENT
-        self.may_have_run = first_number - 1
+                 first: int = 1, last: int = MAX_ATTEMPTS, sent: Sent | None = None) -> None:
+        self.outcome = Outcome.UNKNOWN if sent else Outcome.NOT_SENT
+        self.sent = sent
+        self.may_have_run = first - 1
         self._balancer = balancer
         self._idempotent = idempotent
         self._deadline = deadline
-        # The member whose attempt has an unknown outcome, and which was not asked again yet.
-        self._unknown_at: Member | None = balancer.member_of(asked) if asked else None
-        # The members to ask after the first one, each once; None until a second one is needed.
+        self._last = min(last, MAX_ATTEMPTS)
+        # The member with the unknown outcome, which was not asked again yet.
+        self._unknown_at: Member | None = sent.member if sent else None
+        # The member that is asked next, since it refused only the way in which it was asked.
+        self._same: Member | None = None
+        # How many members were asked; and those to ask after the first one, each once.
+        self._asked = 0
         self._others: Iterator[Member] | None = None
         # The next attempt is a retry that was not paid from the budget yet.
         self._owes_retry = False
+        # How often it was told to ask in another way.
+        self._hints = 0
         # The latest attempt, and the member that it goes to.
         self._attempt: Attempt | None = None
         self._member: Member | None = None
@@ -145,49 +218,114 @@ class Call:
         # 2. An attempt after an unknown outcome is a retry: it must be allowed, and it costs.
         if self._owes_retry and not self._pay_for_retry():
             return None
-        # 3. A call that may have run, and must not run twice, goes nowhere else.
-        repeat = self.outcome is Outcome.UNKNOWN and not self._idempotent
-        member = None if repeat else self._next_candidate(now)
-        # 4. For a repeat, or when there is no other endpoint: the one with the unknown outcome.
-        if member is None:
-            member, self._unknown_at = self._unknown_at, None
+        # 3. Who is asked, and how?
+        member = self._choose(now)
         if member is None:
             return None
-        # 5. While another attempt may follow, this one gets half of the time.
-        number = self.may_have_run + 1
-        timeout_s = remaining_s if number >= MAX_ATTEMPTS else remaining_s / 2
+        kind, number = self._way_to(member)
+        # 4. While another attempt may follow, this one gets half of the time, and leaves it one.
+        first = self.may_have_run + 1
+        follows = first < self._last and self._may_follow(kind)
+        last = first
+        if member.endpoint.service == PROXY:
+            last = self._last - 1 if follows else self._last
         member.calls += 1
-        self._member, self._attempt = member, Attempt(member.endpoint, number, timeout_s, repeat)
+        self._member = member
+        self._attempt = Attempt(member.endpoint, kind, first, last,
+                                remaining_s / 2 if follows else remaining_s, number)
         return self._attempt
 
-    def settle(self, outcome: Outcome, now: float, *, timed_out: bool = False,
-               number: int = 0) -> None:
-        """Records the outcome of the latest attempt. Call it once after each `next_attempt`.
-
-        `timed_out`: the attempt ended by its time, not by an error. `number`: of the last attempt
-        that the next hop made (Call-Attempt in its reply), 0 if the reply has none. So all hops
-        together stay within MAX_ATTEMPTS.
-        """
-        assert self._member and self._attempt, "settle comes after next_attempt"
-        # 1. The balancer learns how the endpoint behaves. An answer is final.
+    def settle(self, result: Result, now: float) -> None:
+        """Records the result of the latest attempt. Call it once after each `next_attempt`."""
+        member, attempt, outcome = self._member, self._attempt, result.outcome
+        assert member and attempt, "settle comes after next_attempt"
+        # 1. It refused only the way in which it was asked: it is asked in another way.
+        if self._learns(result, attempt, member):
+            self._balancer.note_answer(member)
+            return
+        # 2. The balancer learns how the endpoint behaves. An answer is final.
         if outcome is Outcome.ANSWERED:
-            self._balancer.note_answer(self._member)
+            self._balancer.note_answer(member)
             self.outcome = outcome
             return
-        if timed_out and self._attempt.timeout_s < FAIR_TIMEOUT_S:
-            self._balancer.note_unfair_timeout(self._member)
+        if result.timed_out and attempt.timeout_s < FAIR_TIMEOUT_S:
+            self._balancer.note_unfair_timeout(member)
         else:
-            self._balancer.note_failure(self._member, now)
-        # 2. An attempt that may have run counts, and the next one is a retry.
-        if outcome is Outcome.UNKNOWN:
-            self.may_have_run = max(self.may_have_run + 1, number)
-            self._unknown_at, self._owes_retry = self._member, True
-        # 3. An attempt that was not sent takes nothing back: an unknown call stays unknown.
-        if outcome is not Outcome.NOT_SENT:
-            self.outcome = outcome
+            self._balancer.note_failure(member, now)
+        # 3. An attempt that was not sent takes nothing back: an unknown call stays unknown. Nor was
+        #    there a call in the request for a session.
+        if outcome is Outcome.NOT_SENT or attempt.kind is Kind.OPENING:
+            if self.outcome is Outcome.NOT_SENT:
+                self.sent = None
+            return
+        # 4. An attempt that may have run counts, and the next one is a retry. If the reply was lost
+        #    that would tell how many the next hop made, it made all that it might.
+        self.outcome = outcome
+        self.may_have_run = max(self.may_have_run + 1, result.made or attempt.last)
+        self._owes_retry = True
+        self._unknown_at = None if result.is_final or attempt.kind is Kind.PLAIN else member
+
+    def _choose(self, now: float) -> Member | None:
+        """The member that is asked next."""
+        member, self._same = self._same, None
+        # 1. A call that may have run, and must not run twice, goes nowhere else.
+        if member is None and (self._idempotent or self.outcome is not Outcome.UNKNOWN):
+            member = self._next_candidate(now)
+        # 2. For a repeat, or when there is no other endpoint: the one with the unknown outcome.
+        if member is None:
+            member, self._unknown_at = self._unknown_at, None
+        return member
+
+    def _way_to(self, member: Member) -> tuple[Kind, CallNumber | None]:
+        """How a member is asked, and with which number."""
+        if self._idempotent:
+            return Kind.IDEMPOTENT, None
+        if self.sent:
+            # Its outcome is unknown: if it had not been sent, there would be no such place.
+            return Kind.REPEAT, self.sent.number
+        if not member.remembers:
+            return Kind.PLAIN, None
+        if member.session is None or member.session.is_used_up:
+            return Kind.OPENING, None
+        self.sent = Sent(member, member.session.take())
+        return Kind.ORIGINAL, self.sent.number
+
+    def _may_follow(self, kind: Kind) -> bool:
+        """Whether an early end of an attempt of this kind would help."""
+        # Only where there is somebody else to ask.
+        if kind is Kind.IDEMPOTENT:
+            return len(self._balancer.members) > self._asked
+        # After a plain attempt that may have run nobody may be asked; else it is repeated.
+        return kind is not Kind.PLAIN
+
+    def _learns(self, result: Result, attempt: Attempt, member: Member) -> bool:
+        """Takes the hint that a reply gives on how to ask. Returns whether it had one."""
+        known = member.session
+        if result.session:
+            # Another call may have got a session in the meantime.
+            stale = attempt.number and attempt.number.session_id
+            if known is None or known.id == stale or known.is_used_up:
+                member.session = Session(result.session)
+        elif result.outcome is Outcome.ANSWERED and attempt.kind is Kind.OPENING:
+            # A version that knows no sessions.
+            member.remembers = False
+        elif result.needs_care and self._idempotent:
+            self._idempotent = False
+        else:
+            return False
+        self._hints += 1
+        if self.outcome is Outcome.NOT_SENT:
+            self.sent = None
+        # After an unknown attempt, a call that turns out not to be idempotent has ended.
+        if self.outcome is Outcome.UNKNOWN:
+            self._unknown_at = None
+        elif self._hints <= MAX_HINTS:
+            self._same = member
+        return True
 
     def _next_candidate(self, now: float) -> Member | None:
         """The next member that was not asked for this call yet."""
+        self._asked += 1
         if self._member is None:
             return self._balancer.choose(now)
         if self._others is None:
@@ -196,6 +334,6 @@ class Call:
 
     def _pay_for_retry(self) -> bool:
         """Whether attempts and budget allow a retry; each retry is paid for once."""
-        if self.may_have_run < MAX_ATTEMPTS and self._balancer.budget.spend():
+        if self.may_have_run < self._last and self._balancer.budget.spend():
             self._owes_retry = False
         return not self._owes_retry

@@ -69,7 +69,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     keep_alive: bool = True
-    call_id: str | None = None
+    call_number: str | None = None
 
 
 class Reply(NamedTuple):

@@ -1,0 +1,80 @@
+"""What a call raises when it has no answer: NotSent, or OutcomeUnknown, which can be resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Callable, NamedTuple
+
+from ponte.calls.endpoint import Endpoint
+from ponte.net.address import show
+
+# Seconds. How long `resolve` asks, unless its caller says otherwise.
+RESOLVE_S = 5.0
+
+
+class Trace(NamedTuple):
+    """One attempt as it went: the endpoint, what happened, and how many seconds it took."""
+
+    endpoint: Endpoint
+    what: str
+    took_s: float
+
+    def __str__(self) -> str:
+        where = f"{self.endpoint.instance} at {show(self.endpoint.address)}"
+        return f"{where}: {self.what} ({self.took_s * 1000:.1f} ms)"
+
+
+class CallError(Exception):
+    """A call without an answer. `attempts` has a Trace of each attempt; str() shows them all."""
+
+    meaning = ""
+
+    def __init__(self, call: str, attempts: Sequence[Trace], why: str = "") -> None:
+        shown = "; ".join(f"{number}. {attempt}" for number, attempt in enumerate(attempts, 1))
+        super().__init__(f"{call}: {self.meaning}: {shown or why}")
+        self.attempts = tuple(attempts)
+
+
+class NotSent(CallError):
+    """The call has not run, and never will: calling again is safe."""
+
+    meaning = "not executed"
+
+
+# Asks for so many seconds what came of a call. Returns what to do from then on: it returns the
+# value of the call, or raises its Fault, or NotSent. Raises OutcomeUnknown if nobody can tell.
+Ask = Callable[[float], Callable[[], Any]]
+
+
+class OutcomeUnknown(CallError):
+    """The call may have run once, or not at all; an idempotent one perhaps more than once.
+
+    Attribute: `ran`, whether it is known that it ran, and only its reply is gone.
+    """
+
+    meaning = "outcome unknown, it may have run"
+
+    def __init__(self, call: str, attempts: Sequence[Trace], why: str = "", *, ran: bool = False,
+                 ask: Ask | None = None) -> None:
+        super().__init__(call, attempts, why)
+        self.ran = ran
+        self._call = call
+        self._ask = ask
+        # What came of it, once that is known. Then nobody needs to remember the call any more.
+        self._known: Callable[[], Any] | None = None
+
+    def resolve(self, timeout_s: float = RESOLVE_S) -> Any:
+        """Finds out what came of the call, by asking the process that got it. From any thread.
+
+        Returns the value of the call, or raises its Fault, if it has run; waits for it while it
+        runs. Raises NotSent if it has not run: from now on it never will, however late it arrives.
+        Raises OutcomeUnknown if nobody can tell within `timeout_s` seconds: that process is gone,
+        or out of reach, or it has forgotten the reply (`ran`). An idempotent call, and a call of
+        a server that remembers no calls, cannot be resolved.
+        """
+        if self._known is None:
+            if self._ask is None:
+                raise OutcomeUnknown(self._call, (), "no process remembers it, since it was sent "
+                                                     "without a number", ran=self.ran)
+            self._known, self._ask = self._ask(timeout_s), None
+        return self._known()

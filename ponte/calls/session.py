@@ -1,0 +1,79 @@
+"""The caller's side of at most once: a session at the life of one endpoint, and its numbers. Pure.
+
+The far end is ponte/calls/once.py. A number is *open* as long as its caller may still ask what came
+of it: while the call is under way, and after an unknown outcome until that is resolved, or until
+nobody can ask any more. The oldest open number goes out with each call, so that the far end may
+forget all numbers below it.
+
+A `CallNumber` is open as long as somebody refers to it: the call that uses it, the route of
+a proxy, or the error OutcomeUnknown. So no path through the code can forget to end it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ponte.calls.once import WINDOW
+
+
+class Session:
+    """A session that an endpoint gave out. Not thread-safe; a `CallNumber` may end on any thread.
+
+    >>> session = Session("9f86d081884c7d65")
+    >>> one, two = session.take(), session.take()
+    >>> str(one), str(two)
+    ('1-1', '2-1')
+    >>> del one                                     # its call has been answered
+    >>> str(session.take())
+    '3-2'
+    """
+
+    def __init__(self, session_id: str) -> None:
+        self.id = session_id
+        self._next = 1
+        # The numbers that are open, in order.
+        self._open: dict[int, None] = {}
+        # Those of them that have ended since the last look. To append is one atomic step: the last
+        # reference may go on any thread, also on one that holds the lock of this session.
+        self._ended: deque[int] = deque()
+
+    @property
+    def oldest(self) -> int:
+        """The oldest number that is open; the next one if none is."""
+        while self._ended:
+            del self._open[self._ended.popleft()]
+        return next(iter(self._open), self._next)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the far end may have no room for a further number."""
+        return self._next - self.oldest >= WINDOW
+
+    def take(self) -> CallNumber:
+        """The next number."""
+        value = self._next
+        self._next += 1
+        self._open[value] = None
+        return CallNumber(self.id, value, self.oldest, self._ended)
+
+
+class CallNumber:
+    """A number of a session, which is open until nothing refers to this object any more.
+
+    Attributes: `session_id`, `value`, and the `oldest` number when this one was taken.
+    """
+
+    __slots__ = ("_ended", "oldest", "session_id", "value")
+
+    def __init__(self, session_id: str, value: int, oldest: int, ended: deque[int]) -> None:
+        self.session_id = session_id
+        self.value = value
+        self.oldest = oldest
+        self._ended = ended
+
+    def __str__(self) -> str:
+        """As it goes out."""
+        return f"{self.value}-{self.oldest}"
+
+    def __del__(self) -> None:
+        self._ended.append(self.value)
