@@ -1,11 +1,14 @@
 """The dispatcher: finds the function that a call means, runs it, and makes a fault of its errors.
 
 It is the last step on the way of a call. On one side are the bytes of a call; on the other side is
-a plain Python function that knows nothing of XML or HTTP. Three questions are answered here.
+a plain Python function that knows nothing of XML or HTTP. Four questions are answered here.
 
     Which function?
         One that was registered under exactly this name. Python's own server can look up a name
         such as "a.b.c" as attributes of an object, which opens more than its author has in mind.
+    May it run twice?
+        Only if its author said so. A caller that believes more than that, perhaps because an
+        earlier version of the service said so, is told before anything runs.
     Do the parameters fit?
         Their number is checked before the function runs. So a TypeError that the function itself
         raises is not mistaken for a wrong call.
@@ -43,6 +46,9 @@ from ponte.rpc.marshal import (
 log = logging.getLogger("ponte.rpc")
 
 MULTICALL = "system.multicall"
+# What every server says about itself. No other function is idempotent without a mark, also none of
+# system.*: a multicall runs what its caller wants.
+INTROSPECTION = frozenset(("system.listMethods", "system.methodHelp", "system.methodSignature"))
 # `prepare` does not read a longer call. It runs on the thread of a loop, where other callers wait
 # meanwhile, and that would take more than a millisecond.
 LONG_BYTES = 4 * 1024
@@ -62,6 +68,21 @@ def idempotent(function: Function) -> Function:
     return function
 
 
+# The same for the methods of Dispatcher: inside of that class, `idempotent` is a property.
+_marked = idempotent
+
+
+class NotIdempotent(Exception):
+    """A caller takes a function for idempotent that is not marked so. Nothing has run.
+
+    `name` is the name of the method.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not marked @idempotent")
+        self.name = name
+
+
 class Dispatcher:
     """Maps the names of methods to functions.
 
@@ -70,7 +91,7 @@ class Dispatcher:
     which runs several calls in one. They have one outcome together: if it is unknown, the caller
     does not know which of them ran.
 
-    Served besides: system.listMethods, system.methodHelp and system.methodSignature.
+    Served besides: the methods of INTROSPECTION.
 
     Threads: all methods may be called from any; `dispatch` may run in any number of them.
 
@@ -102,9 +123,13 @@ class Dispatcher:
 
     @property
     def idempotent(self) -> tuple[str, ...]:
-        """The names of the functions that are marked @idempotent, sorted."""
-        return tuple(sorted(name for name, method in self._methods.items()
-                            if getattr(method.function, "idempotent", False)))
+        """The names of the functions that are marked @idempotent, sorted.
+
+        Without those of INTROSPECTION, which are idempotent at every server.
+        """
+        # The list is made in one step: another thread may register a function.
+        return tuple(sorted(name for name, method in list(self._methods.items())
+                            if method.is_idempotent and name not in INTROSPECTION))
 
     def register(self, function: Function, name: str | None = None) -> None:
         """Serves `function` under `name` (default: its own name).
@@ -117,41 +142,47 @@ class Dispatcher:
             raise ValueError(f"{name}: a name that starts with _ is private and cannot be called")
         self._methods[name] = _Method.of(function)
 
-    def dispatch(self, body: bytes) -> bytes:
+    def dispatch(self, body: bytes, *, promised: bool = False) -> bytes:
         """Runs the call in `body` and returns its <methodResponse>.
 
-        Blocks as long as the function does. Never raises: whatever goes wrong becomes a fault.
-        """
-        try:
-            name, params = decode_call(body)
-        except Fault as fault:
-            return encode_fault(fault)
-        return self._answer(name, params)
+        `promised`: the caller takes the function for idempotent. Raises NotIdempotent, before
+        anything runs, if it is not marked so. Whatever else goes wrong becomes a fault.
 
-    def prepare(self, body: bytes) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
+        Blocks as long as the function does.
+        """
+        _, _, run = self._read(body, promised)
+        return run()
+
+    def prepare(self, body: bytes, *,
+                promised: bool = False) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
         """The method that `body` calls, its parameters, and a function that runs the call.
 
-        Like `dispatch`, that function blocks and never raises. The name of the method is empty
-        where there is no such method; and where `body` is so long that the function reads it, too.
+        The name of the method is empty where there is no such method; and where `body` is so long
+        that the function reads it, too. `promised` is that of `dispatch`. NotIdempotent is raised
+        here; where the function reads `body`, by the function. It raises nothing else, and blocks
+        like `dispatch`.
         """
         if len(body) > LONG_BYTES:
-            return "", (), lambda: self.dispatch(body)
+            return "", (), lambda: self.dispatch(body, promised=promised)
+        return self._read(body, promised)
+
+    def _read(self, body: bytes,
+              promised: bool) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
+        """What `prepare` returns, for a `body` of any length."""
         try:
             name, params = decode_call(body)
+            method = self._find(name)
         except Fault as error:
             fault = encode_fault(error)
             return "", (), lambda: fault
-        known = name if name in self._methods else ""
-        return known, params, lambda: self._answer(name, params)
+        # The method that is judged here is the one that runs: another thread may register a second
+        # one under the same name meanwhile.
+        if promised and not method.is_idempotent:
+            raise NotIdempotent(name)
+        return name, params, lambda: self._answer(name, method, params)
 
-    def _answer(self, name: str, params: tuple[Any, ...]) -> bytes:
-        try:
-            return self._encode(name, self._run(name, params))
-        except Fault as fault:
-            return encode_fault(fault)
-
-    def _run(self, name: str, params: tuple[Any, ...]) -> Any:
-        """Runs a method. Raises Fault where it is not there, does not fit, or raises."""
+    def _find(self, name: str) -> _Method:
+        """The method of this name. Raises Fault where there is none."""
         method = self._methods.get(name)
         if method is None and name == MULTICALL:
             raise Fault(METHOD_NOT_FOUND, f"{MULTICALL} is off: one call has one outcome "
@@ -159,6 +190,16 @@ class Dispatcher:
         if method is None:
             raise Fault(METHOD_NOT_FOUND,
                         f"no method {name!r}; there are: {', '.join(self._public())}")
+        return method
+
+    def _answer(self, name: str, method: _Method, params: tuple[Any, ...]) -> bytes:
+        try:
+            return self._encode(name, self._run(name, method, params))
+        except Fault as fault:
+            return encode_fault(fault)
+
+    def _run(self, name: str, method: _Method, params: tuple[Any, ...]) -> Any:
+        """Runs a method. Raises Fault where the parameters do not fit, or the function raises."""
         if not method.takes(len(params)):
             raise Fault(INVALID_PARAMETERS,
                         f"{name} takes {method.usage()}, not {len(params)} parameters")
@@ -188,14 +229,17 @@ class Dispatcher:
 
     # ---- the methods that every server has ------------------------------------------------------
 
+    @_marked
     def _list_methods(self) -> list[str]:
         """The names of all methods."""
         return sorted(self._methods)
 
+    @_marked
     def _method_help(self, name: str) -> str:
         """The documentation of a method; an empty string where it has none."""
         return inspect.getdoc(self._method_named(name).function) or ""
 
+    @_marked
     def _method_signature(self, name: str) -> list[list[str]] | str:
         """The types of a method's result and parameters; "undef" where an annotation is missing."""
         return self._method_named(name).types() or "undef"
@@ -237,9 +281,10 @@ class Dispatcher:
                             "a call is a struct of methodName (string) and params (array)")
             if call["methodName"] == MULTICALL:
                 raise Fault(INVALID_PARAMETERS, f"{MULTICALL} cannot call itself")
-            result = [self._run(call["methodName"], tuple(call["params"]))]
+            name, params = call["methodName"], tuple(call["params"])
+            result = [self._run(name, self._find(name), params)]
             # A result that cannot be encoded is a fault of this call alone.
-            return result, len(self._encode(call["methodName"], result))
+            return result, len(self._encode(name, result))
         except Fault as fault:
             return fields_of_fault(fault), len(encode_fault(fault))
 
@@ -280,6 +325,12 @@ class _Method(NamedTuple):
         has_rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         return cls(function, sum(p.default is p.empty for p in positional),
                    float("inf") if has_rest else len(positional), file)
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether the function is marked @idempotent."""
+        # Exactly True: a stand-in for a remote function may give something for every attribute.
+        return getattr(self.function, "idempotent", False) is True
 
     def takes(self, count: int) -> bool:
         """Whether the function can be called with so many parameters."""
