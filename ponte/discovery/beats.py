@@ -13,8 +13,10 @@ of the rest (an empty line where no key is set), then one line of JSON:
      "incarnation": 1700000000000, "seq": 7, "host": "127.0.0.1", "port": 41234,
      "state": "up", "lease_s": 2.0, "idempotent": ["hello"], "epoch": "9f86d081"}
 
-An answer has the same form, with the fields of `Answer`. A datagram that is not authentic, or not
-exactly of this form, raises BadDatagram: it is dropped and not answered, and a registry counts it.
+A beat for a server that is not Ponte's own has one field more: "remembers": false. An answer has
+the same form, with the fields of `Answer`. Fields that are not known here are passed over: they are
+those of a later version. A datagram that is not authentic, or in which a field is missing or wrong,
+raises BadDatagram: it is dropped and not answered, and a registry counts it.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ MAX_NAME = 64
 # The largest integer that every JSON reader can hold exactly.
 MAX_INTEGER = 2 ** 53
 STATES = ("up", "draining", "leaving")
+# The names that no service can have, and why.
+TAKEN = {"proxy": "proxies announce it", "registry": "registries answer at POST /registry"}
 
 _quoted = json.encoder.encode_basestring_ascii
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
@@ -54,7 +58,8 @@ class Beat(NamedTuple):
     """What a server announces; `incarnation` numbers its lives, `seq` the beats of one life.
 
     `state` is one of STATES (draining: it takes no new calls, and will leave); `idempotent` has the
-    names of the functions that do no harm if they run twice.
+    names of the functions that do no harm if they run twice; `remembers` is false for a server that
+    is not Ponte's own: it has no memory of calls, and its replies do not say whose they are.
 
     >>> beat = Beat("greeter", "server-1", incarnation=1, seq=1, host="127.0.0.1", port=41234)
     >>> decode_beat(encode_beat(beat, key=b"a secret"), key=b"a secret") == beat
@@ -74,6 +79,11 @@ class Beat(NamedTuple):
     lease_s: float = LEASE_S
     idempotent: tuple[str, ...] = ()
     epoch: str = ""
+    remembers: bool = True
+
+
+# The fields without which a datagram is no beat. Earlier versions do not send "remembers".
+_REQUIRED = frozenset(Beat._fields) - {"remembers"}
 
 
 class Answer(NamedTuple):
@@ -111,7 +121,11 @@ def encode_beat(beat: Beat, key: bytes = b"") -> bytes:
 
 def beat_to_line(beat: Beat) -> bytes:
     """The line of JSON in the datagram of a beat."""
-    return json.dumps({"v": 1, "type": "beat", **beat._asdict()}, separators=(",", ":")).encode()
+    fields = {"v": 1, "type": "beat", **beat._asdict()}
+    # Registries of earlier versions take no beat with this field.
+    if beat.remembers:
+        del fields["remembers"]
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def encode_answer(answer: Answer, key: bytes = b"") -> bytes:
@@ -145,9 +159,9 @@ def decode_beat(datagram: bytes, key: bytes = b"") -> Beat:
 def decode_answer(datagram: bytes, key: bytes = b"") -> Answer:
     """The answer in a datagram. Raises BadDatagram for all but an authentic, valid answer."""
     fields = _fields_of(authentic_line(datagram, key))
-    if set(fields) != set(Answer._fields):
+    if not fields.keys() >= set(Answer._fields):
         raise BadDatagram("fields")
-    answer = Answer(**fields)
+    answer = Answer(*[fields[name] for name in Answer._fields])
     for text in (answer.type, answer.instance, answer.epoch):
         if not isinstance(text, str) or len(text) > MAX_NAME:
             raise BadDatagram("types")
@@ -170,12 +184,12 @@ def authentic_line(datagram: bytes, key: bytes) -> bytes:
 def beat_from_line(line: bytes) -> Beat:
     """The beat in a line of JSON. Raises BadDatagram if it is not a valid one."""
     fields = _fields_of(line)
-    if fields.pop("type") != "beat" or set(fields) != set(Beat._fields):
+    if fields["type"] != "beat" or not fields.keys() >= _REQUIRED:
         raise BadDatagram("fields")
-    names = fields["idempotent"]
-    if not isinstance(names, list):
+    known = {name: fields[name] for name in Beat._fields if name in fields}
+    if not isinstance(known["idempotent"], list):
         raise BadDatagram("types")
-    beat = Beat(**{**fields, "idempotent": tuple(names)})
+    beat = Beat(**{**known, "idempotent": tuple(known["idempotent"])})
     _check_beat(beat)
     return beat
 
@@ -200,6 +214,11 @@ def _check_beat(beat: Beat) -> None:
     for name in (beat.service, beat.instance):
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise BadDatagram("name")
+    # Registries do not beat. Proxies do, and nobody can tell here that another process does it.
+    if beat.service == "registry":
+        raise BadDatagram("name")
+    if type(beat.remembers) is not bool:
+        raise BadDatagram("types")
     for name in beat.idempotent:
         if not isinstance(name, str) or not _METHOD.fullmatch(name):
             raise BadDatagram("method")
@@ -232,8 +251,16 @@ def _is_host(host: object) -> bool:
     return not (address.is_unspecified or address.is_multicast)
 
 
+def check_service(name: str) -> str:
+    """`name`, if it can name a service. Raises ValueError, with what to do, if it cannot."""
+    if name in TAKEN:
+        raise ValueError(f"{name!r} is taken: {TAKEN[name]}; rename the file of the service, for "
+                         f"instance to {name}_service.py")
+    return check_name(name)
+
+
 def check_name(name: str) -> str:
-    """`name`, if it can name a service or an instance. Raises ValueError if it cannot."""
+    """`name`, if it can name an instance. Raises ValueError, with what to do, if it cannot."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a name: use up to {MAX_NAME} letters, digits, "
                          "'_', '-' and '.'")
