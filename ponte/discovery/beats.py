@@ -13,10 +13,9 @@ of the rest (an empty line where no key is set), then one line of JSON:
      "incarnation": 1700000000000, "seq": 7, "host": "127.0.0.1", "port": 41234,
      "state": "up", "lease_s": 2.0, "idempotent": ["hello"], "epoch": "9f86d081"}
 
-A beat for a server that is not Ponte's own has one field more: "remembers": false. An answer has
-the same form, with the fields of `Answer`. Fields that are not known here are passed over: they are
-those of a later version. A datagram that is not authentic, or in which a field is missing or wrong,
-raises BadDatagram: it is dropped and not answered, and a registry counts it.
+A beat for a server that is not Ponte's own has also "remembers": false. An answer has the fields of
+`Answer`. Unknown fields, those of later versions, are passed over. A datagram that is not authentic,
+or lacks a field, or has a wrong one, raises BadDatagram: it is counted, and not answered.
 """
 
 from __future__ import annotations
@@ -24,10 +23,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-import ipaddress
 import json
 import re
 from typing import Any, NamedTuple
+
+from ponte.discovery.hosts import is_host
 
 # Seconds without a beat after which a server is gone. Shorter finds a dead server sooner, and more
 # often takes a living one for dead.
@@ -48,10 +48,6 @@ _quoted = json.encoder.encode_basestring_ascii
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
 # Letters of any language: a function may be called "saudação".
 _METHOD = re.compile(rf"\w[\w.]{{0,{MAX_NAME - 1}}}")
-# Labels with dots between them (RFC 1035 section 2.3.1), or an IPv6 address.
-_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_:-]{1,63}(?:\.[A-Za-z0-9_:-]{1,63})*\.?")
-# A last label that is a number. A resolver takes "0" and "0x0" for 0.0.0.0.
-_NUMERIC = re.compile(r"(?:^|\.)(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?$")
 
 
 class Beat(NamedTuple):
@@ -80,10 +76,6 @@ class Beat(NamedTuple):
     idempotent: tuple[str, ...] = ()
     epoch: str = ""
     remembers: bool = True
-
-
-# The fields without which a datagram is no beat. Earlier versions do not send "remembers".
-_REQUIRED = frozenset(Beat._fields) - {"remembers"}
 
 
 class Answer(NamedTuple):
@@ -122,7 +114,7 @@ def encode_beat(beat: Beat, key: bytes = b"") -> bytes:
 def beat_to_line(beat: Beat) -> bytes:
     """The line of JSON in the datagram of a beat."""
     fields = {"v": 1, "type": "beat", **beat._asdict()}
-    # Registries of earlier versions take no beat with this field.
+    # An earlier version takes no beat with this field.
     if beat.remembers:
         del fields["remembers"]
     return json.dumps(fields, separators=(",", ":")).encode()
@@ -184,7 +176,8 @@ def authentic_line(datagram: bytes, key: bytes) -> bytes:
 def beat_from_line(line: bytes) -> Beat:
     """The beat in a line of JSON. Raises BadDatagram if it is not a valid one."""
     fields = _fields_of(line)
-    if fields["type"] != "beat" or not fields.keys() >= _REQUIRED:
+    # Earlier versions do not send "remembers".
+    if fields["type"] != "beat" or not {*fields, "remembers"} >= set(Beat._fields):
         raise BadDatagram("fields")
     known = {name: fields[name] for name in Beat._fields if name in fields}
     if not isinstance(known["idempotent"], list):
@@ -214,7 +207,7 @@ def _check_beat(beat: Beat) -> None:
     for name in (beat.service, beat.instance):
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise BadDatagram("name")
-    # Registries do not beat. Proxies do, and nobody can tell here that another process does it.
+    # Proxies beat. A registry does not.
     if beat.service == "registry":
         raise BadDatagram("name")
     if type(beat.remembers) is not bool:
@@ -225,7 +218,7 @@ def _check_beat(beat: Beat) -> None:
     for number in (beat.incarnation, beat.seq, beat.port):
         if not _is_count(number):
             raise BadDatagram("number")
-    if beat.port > 65535 or not _is_host(beat.host):
+    if beat.port > 65535 or not is_host(beat.host):
         raise BadDatagram("address")
     if beat.state not in STATES or not isinstance(beat.epoch, str):
         raise BadDatagram("state")
@@ -237,18 +230,6 @@ def _check_beat(beat: Beat) -> None:
 
 def _is_count(number: object) -> bool:
     return type(number) is int and 0 < number <= MAX_INTEGER
-
-
-def _is_host(host: object) -> bool:
-    """Whether calls can be sent to `host`: a name, or an address of one machine."""
-    if not isinstance(host, str) or not _HOST.fullmatch(host):
-        return False
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return not _NUMERIC.search(host)
-    address = getattr(address, "ipv4_mapped", None) or address
-    return not (address.is_unspecified or address.is_multicast)
 
 
 def check_service(name: str) -> str:
