@@ -14,8 +14,8 @@ of the rest (an empty line where no key is set), then one line of JSON:
      "state": "up", "lease_s": 2.0, "idempotent": ["hello"], "epoch": "9f86d081"}
 
 A beat for a server that is not Ponte's own has also "remembers": false. An answer has the fields of
-`Answer`. Unknown fields, those of later versions, are passed over. A datagram that is not authentic,
-or lacks a field, or has a wrong one, raises BadDatagram: it is counted, and not answered.
+`Answer`. Unknown fields, those of later versions, are passed over. A datagram that is not
+authentic, or lacks a field, or has a wrong one, raises BadDatagram: it is counted, not answered.
 """
 
 from __future__ import annotations

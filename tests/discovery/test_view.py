@@ -73,6 +73,7 @@ class Views(unittest.TestCase):
                         self.hears(A, at_a)
                         self.hears(B, at_b)
                         self.assertEqual(self.view.endpoints(0.0), (foreign,))
+            self.hears(A, foreign)
             self.hears(B, endpoint("a", 2))
             self.assertEqual(self.view.endpoints(0.0), (endpoint("a", 2),))
 
