@@ -24,12 +24,9 @@ between calls must guard it with a lock of its own.
 from __future__ import annotations
 
 import inspect
-import itertools
 import logging
-import os
-import traceback
 from collections.abc import Iterable
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 from xmlrpc.client import Fault
 
 from ponte.net.message import MAX_BODY_BYTES
@@ -42,6 +39,7 @@ from ponte.rpc.marshal import (
     encode_response,
     fields_of_fault,
 )
+from ponte.rpc.method import Method
 
 log = logging.getLogger("ponte.rpc")
 
@@ -52,8 +50,6 @@ INTROSPECTION = frozenset(("system.listMethods", "system.methodHelp", "system.me
 # `prepare` does not read a longer call. It runs on the thread of a loop, where other callers wait
 # meanwhile, and that would take more than a millisecond.
 LONG_BYTES = 4 * 1024
-_SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array",
-                    dict: "struct", bytes: "base64", None: "nil", type(None): "nil"}
 
 Function = Callable[..., Any]
 
@@ -110,7 +106,7 @@ class Dispatcher:
                  encode: Callable[[Any], bytes] = encode_response, *,
                  multicall: bool = False) -> None:
         self._encode_result = encode
-        self._methods: dict[str, _Method] = {}
+        self._methods: dict[str, Method] = {}
         named = functions.items() if isinstance(functions, dict) \
             else ((function.__name__, function) for function in functions)
         for name, function in named:
@@ -140,7 +136,7 @@ class Dispatcher:
         name = name or function.__name__
         if name.startswith("_"):
             raise ValueError(f"{name}: a name that starts with _ is private and cannot be called")
-        self._methods[name] = _Method.of(function)
+        self._methods[name] = Method.of(function)
 
     def dispatch(self, body: bytes, *, promised: bool = False) -> bytes:
         """Runs the call in `body` and returns its <methodResponse>.
@@ -181,7 +177,7 @@ class Dispatcher:
             raise NotIdempotent(name)
         return name, params, lambda: self._answer(name, method, params)
 
-    def _find(self, name: str) -> _Method:
+    def _find(self, name: str) -> Method:
         """The method of this name. Raises Fault where there is none."""
         method = self._methods.get(name)
         if method is None and name == MULTICALL:
@@ -192,13 +188,13 @@ class Dispatcher:
                         f"no method {name!r}; there are: {', '.join(self._public())}")
         return method
 
-    def _answer(self, name: str, method: _Method, params: tuple[Any, ...]) -> bytes:
+    def _answer(self, name: str, method: Method, params: tuple[Any, ...]) -> bytes:
         try:
             return self._encode(name, self._run(name, method, params))
         except Fault as fault:
             return encode_fault(fault)
 
-    def _run(self, name: str, method: _Method, params: tuple[Any, ...]) -> Any:
+    def _run(self, name: str, method: Method, params: tuple[Any, ...]) -> Any:
         """Runs a method. Raises Fault where the parameters do not fit, or the function raises."""
         if not method.takes(len(params)):
             raise Fault(INVALID_PARAMETERS,
@@ -244,7 +240,7 @@ class Dispatcher:
         """The types of a method's result and parameters; "undef" where an annotation is missing."""
         return self._method_named(name).types() or "undef"
 
-    def _method_named(self, name: Any) -> _Method:
+    def _method_named(self, name: Any) -> Method:
         if not isinstance(name, str):
             raise Fault(INVALID_PARAMETERS, "the name of a method is a string")
         method = self._methods.get(name)
@@ -295,84 +291,3 @@ def _describe(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:
         return type(error).__name__
-
-
-class _Method(NamedTuple):
-    """A function, how many positional parameters it takes, and the file that it is written in."""
-
-    function: Function
-    min_params: int
-    # Infinite for a function with *args.
-    max_params: float
-    # Empty for a function that is not written in Python.
-    file: str
-
-    @classmethod
-    def of(cls, function: Function) -> _Method:
-        # A decorator that keeps `__wrapped__` may stand in another file than the function.
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        file = code.co_filename if inspect.iscode(code) else ""
-        try:
-            parameters = inspect.signature(function).parameters.values()
-        except ValueError:
-            # Some built-in functions have no signature that Python can read.
-            return cls(function, 0, float("inf"), file)
-        positional = [p for p in parameters
-                      if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
-            raise ValueError(f"{function.__name__} needs a keyword argument, "
-                             "which XML-RPC does not have")
-        has_rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        return cls(function, sum(p.default is p.empty for p in positional),
-                   float("inf") if has_rest else len(positional), file)
-
-    @property
-    def is_idempotent(self) -> bool:
-        """Whether the function is marked @idempotent."""
-        # Exactly True: a stand-in for a remote function may give something for every attribute.
-        return getattr(self.function, "idempotent", False) is True
-
-    def takes(self, count: int) -> bool:
-        """Whether the function can be called with so many parameters."""
-        return self.min_params <= count <= self.max_params
-
-    def usage(self) -> str:
-        """How many parameters it takes, in words: "2", "1 to 3", "1 or more"."""
-        if self.max_params == self.min_params:
-            return str(self.min_params)
-        if self.max_params == float("inf"):
-            return f"{self.min_params} or more"
-        return f"{self.min_params} to {self.max_params}"
-
-    def place_of(self, error: BaseException) -> str:
-        """Which line of the function's file raised `error`, as in " (shop.py, line 12)".
-
-        The error may come from a library that the function called. Its author then looks for the
-        last line in the author's own file. An empty text where no line of Python was run.
-        """
-        # The first frame is the one of the dispatcher.
-        places = [(frame.f_code.co_filename, line)
-                  for frame, line in traceback.walk_tb(error.__traceback__)][1:]
-        places = [place for place in places if place[0] == self.file] or places
-        if not places:
-            return ""
-        path, line = places[-1]
-        return f" ({os.path.basename(path)}, line {line})"
-
-    def types(self) -> list[list[str]] | None:
-        """[[result, parameter, ...]] in XML-RPC's words.
-
-        None where an annotation is missing, or is a type that XML-RPC does not have.
-        """
-        try:
-            signature = inspect.signature(self.function)
-        except ValueError:
-            return None
-        annotations = itertools.chain([signature.return_annotation],
-                                      (p.annotation for p in signature.parameters.values()))
-        by_name = {getattr(kind, "__name__", "None"): word
-                   for kind, word in _SIGNATURE_TYPES.items()}
-        words = [by_name.get(a if isinstance(a, str) else getattr(a, "__name__", str(a)))
-                 for a in annotations]
-        known = [word for word in words if word is not None]
-        return [known] if len(known) == len(words) else None
