@@ -29,6 +29,7 @@ class Starts(unittest.TestCase):
         many_names = tuple(f"method_{n}" for n in range(200))
         for beat, message in ((BEAT._replace(host="0.0.0.0"), "--advertise"),
                               (BEAT._replace(port=0), "number"),
+                              (BEAT._replace(service="registry"), "name"),
                               (BEAT._replace(idempotent=("a" * (MAX_NAME + 1),)), "method"),
                               (BEAT._replace(idempotent=many_names), "shorter names")):
             with self.subTest(message), self.assertRaisesRegex(ValueError, message):

@@ -98,6 +98,31 @@ class Beats(unittest.TestCase):
             self.assertEqual(instances(registry.lookup("greeter")), ["server-1"])
             self.assertEqual(registry.services(), ["greeter"])
 
+    def test_a_server_that_does_not_remember_is_shown_as_one(self) -> None:
+        """To readers of both forms, and in /status. Fields of later versions are passed over."""
+        with running() as registry, Beater(registry) as beater, \
+                contextlib.closing(Pool()) as pool:
+            beater.join(remembers=False)
+            later = beater.beat._replace(instance="later", seq=1)
+            beater.send(encode_beat(later)[:-1] + b',"path":"/RPC2"}')
+            self.assertEqual(decode_answer(beater.receive()).type, "ack")
+            for form in (STRUCT, JSON):
+                found = LookupResult.read("greeter", ask(pool, registry.address, "watch", "greeter",
+                                                         0, 0.0, form))
+                self.assertEqual({each.instance: each.remembers for each in found.endpoints},
+                                 {"server-1": False, "later": False})
+            shown = json.loads(json.dumps(registry.status()["endpoints"]))
+            self.assertEqual([each["remembers"] for each in shown], [False, False])
+
+    def test_a_service_named_registry_is_refused_and_proxies_are_taken(self) -> None:
+        """The refusal is counted, and not answered."""
+        with running() as registry, Beater(registry) as beater:
+            beater.join(service="proxy")
+            beater.send(encode_beat(beater.beat._replace(service="registry", seq=9)))
+            self.assertEqual(beater.ask().type, "ack")
+            self.assertEqual(registry.services(), ["proxy"])
+            self.assertEqual(counts(registry).get("name"), 1)
+
     def test_the_elder_learns_the_incarnation_of_the_younger(self) -> None:
         """So it knows that it is superseded."""
         with running() as registry, Beater(registry) as beater:

@@ -14,7 +14,8 @@ class Endpoint(NamedTuple):
     """A server or proxy as readers of a registry see it; `state` is one of READER_STATES.
 
     `incarnation` numbers the lives of the instance; `idempotent` has the names of the functions
-    that do no harm if they run twice.
+    that do no harm if they run twice; `remembers` is false for one that is not Ponte's own: it has
+    no memory of calls, and its replies do not say whose they are.
 
     >>> server = Endpoint("greeter", "server-1", 7, "127.0.0.1", 41234, "up", ("hello",))
     >>> server.address
@@ -40,19 +41,33 @@ class Endpoint(NamedTuple):
         return self.host, self.port
 
     def to_struct(self) -> dict[str, Any]:
-        """For XML-RPC, whose integers have 32 bits: the incarnation goes as a string."""
-        return {**self._asdict(), "incarnation": str(self.incarnation),
-                "idempotent": list(self.idempotent)}
+        """For XML-RPC, whose integers have 32 bits: the incarnation goes as a string.
+
+        `remembers` is in it only where it is false, as in the datagram of a beat.
+        """
+        struct = {**self._asdict(), "incarnation": str(self.incarnation),
+                  "idempotent": list(self.idempotent)}
+        if self.remembers:
+            del struct["remembers"]
+        return struct
 
     @classmethod
     def from_struct(cls, struct: dict[str, Any]) -> Endpoint:
-        """The reverse of `to_struct`. Raises KeyError, TypeError or ValueError for bad structs."""
-        return cls._read([struct[name] for name in cls._fields])
+        """The reverse of `to_struct`; other members are passed over.
+
+        Raises KeyError, TypeError or ValueError for bad structs.
+        """
+        return cls._read([*[struct[name] for name in _REQUIRED], struct.get("remembers", True)])
 
     @classmethod
     def to_columns(cls, endpoints: Sequence[Endpoint]) -> dict[str, list[Any]]:
-        """For JSON: a list for each field, so that the name of a field is written only once."""
+        """For JSON: a list for each field, so that the name of a field is written only once.
+
+        Without the column `remembers` where all of them do.
+        """
         columns = {name: [getattr(each, name) for each in endpoints] for name in cls._fields}
+        if all(columns["remembers"]):
+            del columns["remembers"]
         return {**columns, "incarnation": list(map(str, columns["incarnation"])),
                 "idempotent": list(map(list, columns["idempotent"]))}
 
@@ -62,7 +77,8 @@ class Endpoint(NamedTuple):
 
         Raises KeyError, TypeError or ValueError for bad columns.
         """
-        known = [columns[name] for name in cls._fields]
+        known = [columns[name] for name in _REQUIRED]
+        known.append(columns.get("remembers", [True] * len(known[0])))
         if any(type(column) is not list or len(column) != len(known[0]) for column in known):
             raise ValueError("the columns are not lists of one length")
         return list(map(cls._read, zip(*known)))
@@ -70,12 +86,20 @@ class Endpoint(NamedTuple):
     @classmethod
     def _read(cls, values: Sequence[Any]) -> Endpoint:
         """The endpoint that came with these values. Raises TypeError or ValueError for bad ones."""
-        service, instance, incarnation, host, port, state, idempotent = values
+        service, instance, incarnation, host, port, state, idempotent, remembers = values
         for text in (service, instance, incarnation, host, state, *idempotent):
             if type(text) is not str:
                 raise TypeError(f"not a text: {text!r:.50}")
         if type(idempotent) is not list or type(port) is not int:
             raise TypeError(f"not an endpoint: {values!r:.200}")
+        if type(remembers) is not bool:
+            raise TypeError(f"not a boolean: {remembers!r:.50}")
         if state not in READER_STATES or not 1 <= port <= 65535:
             raise ValueError(f"not an endpoint: {values!r:.200}")
-        return cls(service, instance, int(incarnation), host, port, state, tuple(idempotent))
+        return cls(service, instance, int(incarnation), host, port, state, tuple(idempotent),
+                   remembers)
+
+
+# The members of every struct, and the columns of every view, in their order. The last field is
+# optional: earlier versions do not send it.
+_REQUIRED = Endpoint._fields[:-1]

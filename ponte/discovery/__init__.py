@@ -1,6 +1,7 @@
 """Who is there: how servers announce themselves, and how callers find them.
 
     beats.py           the datagrams: what a server announces, and what a registry answers
+    hosts.py           which text can be the host of a server
     lease_states.py    the states of a lease, and what a beat or a silence makes of each
     leases.py          the lease table: where a silent server becomes suspect, and then expires
     lookup.py          what a registry answers to a reader

@@ -60,6 +60,7 @@ class BeatReader:
             beat = known._replace(seq=int(digits))
         # 3. Any other: parse it. It is remembered only if it has the form that `encode_beat` gives
         #    it. In another form, what follows the first "seq": may not be the number of the beat.
+        #    (So a line with fields of a later version is parsed each time.)
         else:
             beat = self._with_shared_values(beat_from_line(line))
             if line != beat_to_line(beat):

@@ -13,8 +13,9 @@ of the rest (an empty line where no key is set), then one line of JSON:
      "incarnation": 1700000000000, "seq": 7, "host": "127.0.0.1", "port": 41234,
      "state": "up", "lease_s": 2.0, "idempotent": ["hello"], "epoch": "9f86d081"}
 
-An answer has the same form, with the fields of `Answer`. A datagram that is not authentic, or not
-exactly of this form, raises BadDatagram: it is dropped and not answered, and a registry counts it.
+A beat for a server that is not Ponte's own has also "remembers": false. An answer has the fields of
+`Answer`. Unknown fields, those of later versions, are passed over. A datagram that is not
+authentic, or lacks a field, or has a wrong one, raises BadDatagram: it is counted, not answered.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-import ipaddress
 import json
 import re
 from typing import Any, NamedTuple
+
+from ponte.discovery.hosts import is_host
 
 # Seconds without a beat after which a server is gone. Shorter finds a dead server sooner, and more
 # often takes a living one for dead.
@@ -39,22 +41,21 @@ MAX_NAME = 64
 # The largest integer that every JSON reader can hold exactly.
 MAX_INTEGER = 2 ** 53
 STATES = ("up", "draining", "leaving")
+# The names that no service can have, and why.
+TAKEN = {"proxy": "proxies announce it", "registry": "registries answer at POST /registry"}
 
 _quoted = json.encoder.encode_basestring_ascii
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
 # Letters of any language: a function may be called "saudação".
 _METHOD = re.compile(rf"\w[\w.]{{0,{MAX_NAME - 1}}}")
-# Labels with dots between them (RFC 1035 section 2.3.1), or an IPv6 address.
-_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_:-]{1,63}(?:\.[A-Za-z0-9_:-]{1,63})*\.?")
-# A last label that is a number. A resolver takes "0" and "0x0" for 0.0.0.0.
-_NUMERIC = re.compile(r"(?:^|\.)(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?$")
 
 
 class Beat(NamedTuple):
     """What a server announces; `incarnation` numbers its lives, `seq` the beats of one life.
 
     `state` is one of STATES (draining: it takes no new calls, and will leave); `idempotent` has the
-    names of the functions that do no harm if they run twice.
+    names of the functions that do no harm if they run twice; `remembers` is false for a server that
+    is not Ponte's own: it has no memory of calls, and its replies do not say whose they are.
 
     >>> beat = Beat("greeter", "server-1", incarnation=1, seq=1, host="127.0.0.1", port=41234)
     >>> decode_beat(encode_beat(beat, key=b"a secret"), key=b"a secret") == beat
@@ -74,6 +75,7 @@ class Beat(NamedTuple):
     lease_s: float = LEASE_S
     idempotent: tuple[str, ...] = ()
     epoch: str = ""
+    remembers: bool = True
 
 
 class Answer(NamedTuple):
@@ -111,7 +113,11 @@ def encode_beat(beat: Beat, key: bytes = b"") -> bytes:
 
 def beat_to_line(beat: Beat) -> bytes:
     """The line of JSON in the datagram of a beat."""
-    return json.dumps({"v": 1, "type": "beat", **beat._asdict()}, separators=(",", ":")).encode()
+    fields = {"v": 1, "type": "beat", **beat._asdict()}
+    # An earlier version takes no beat with this field.
+    if beat.remembers:
+        del fields["remembers"]
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def encode_answer(answer: Answer, key: bytes = b"") -> bytes:
@@ -145,9 +151,9 @@ def decode_beat(datagram: bytes, key: bytes = b"") -> Beat:
 def decode_answer(datagram: bytes, key: bytes = b"") -> Answer:
     """The answer in a datagram. Raises BadDatagram for all but an authentic, valid answer."""
     fields = _fields_of(authentic_line(datagram, key))
-    if set(fields) != set(Answer._fields):
+    if not fields.keys() >= set(Answer._fields):
         raise BadDatagram("fields")
-    answer = Answer(**fields)
+    answer = Answer(*[fields[name] for name in Answer._fields])
     for text in (answer.type, answer.instance, answer.epoch):
         if not isinstance(text, str) or len(text) > MAX_NAME:
             raise BadDatagram("types")
@@ -170,12 +176,13 @@ def authentic_line(datagram: bytes, key: bytes) -> bytes:
 def beat_from_line(line: bytes) -> Beat:
     """The beat in a line of JSON. Raises BadDatagram if it is not a valid one."""
     fields = _fields_of(line)
-    if fields.pop("type") != "beat" or set(fields) != set(Beat._fields):
+    # Earlier versions do not send "remembers".
+    if fields["type"] != "beat" or not {*fields, "remembers"} >= set(Beat._fields):
         raise BadDatagram("fields")
-    names = fields["idempotent"]
-    if not isinstance(names, list):
+    known = {name: fields[name] for name in Beat._fields if name in fields}
+    if not isinstance(known["idempotent"], list):
         raise BadDatagram("types")
-    beat = Beat(**{**fields, "idempotent": tuple(names)})
+    beat = Beat(**{**known, "idempotent": tuple(known["idempotent"])})
     _check_beat(beat)
     return beat
 
@@ -200,13 +207,18 @@ def _check_beat(beat: Beat) -> None:
     for name in (beat.service, beat.instance):
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise BadDatagram("name")
+    # Proxies beat. A registry does not.
+    if beat.service == "registry":
+        raise BadDatagram("name")
+    if type(beat.remembers) is not bool:
+        raise BadDatagram("types")
     for name in beat.idempotent:
         if not isinstance(name, str) or not _METHOD.fullmatch(name):
             raise BadDatagram("method")
     for number in (beat.incarnation, beat.seq, beat.port):
         if not _is_count(number):
             raise BadDatagram("number")
-    if beat.port > 65535 or not _is_host(beat.host):
+    if beat.port > 65535 or not is_host(beat.host):
         raise BadDatagram("address")
     if beat.state not in STATES or not isinstance(beat.epoch, str):
         raise BadDatagram("state")
@@ -220,20 +232,16 @@ def _is_count(number: object) -> bool:
     return type(number) is int and 0 < number <= MAX_INTEGER
 
 
-def _is_host(host: object) -> bool:
-    """Whether calls can be sent to `host`: a name, or an address of one machine."""
-    if not isinstance(host, str) or not _HOST.fullmatch(host):
-        return False
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return not _NUMERIC.search(host)
-    address = getattr(address, "ipv4_mapped", None) or address
-    return not (address.is_unspecified or address.is_multicast)
+def check_service(name: str) -> str:
+    """`name`, if it can name a service. Raises ValueError, with what to do, if it cannot."""
+    if name in TAKEN:
+        raise ValueError(f"{name!r} is taken: {TAKEN[name]}; rename the file of the service, for "
+                         f"instance to {name}_service.py")
+    return check_name(name)
 
 
 def check_name(name: str) -> str:
-    """`name`, if it can name a service or an instance. Raises ValueError if it cannot."""
+    """`name`, if it can name an instance. Raises ValueError, with what to do, if it cannot."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a name: use up to {MAX_NAME} letters, digits, "
                          "'_', '-' and '.'")

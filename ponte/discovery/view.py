@@ -7,14 +7,16 @@ the one that still names it is wrong.
 The rules, for each instance:
 
 1. The union: it is enough that one registry names the instance.
-2. The higher incarnation wins. Of equal ones, "draining" wins over "up", and "up" over "suspect":
-   a server says itself that it drains, and "suspect" only means that one registry hears nothing.
-3. A tombstone overrides an equal or lower incarnation.
+2. The higher incarnation wins. Of equal ones, the one that does not remember calls wins: a caller
+   that believes the opposite could take its reply for that of a stranger, and ask another server.
+3. Of those that are still equal, "draining" wins over "up", and "up" over "suspect": a server says
+   itself that it drains, and "suspect" only means that one registry hears nothing.
+4. A tombstone overrides an equal or lower incarnation.
 
 And for each registry:
 
-4. Its answer replaces its earlier one. While it is warming up, its answer only adds to it.
-5. While another registry answers, the last answer of a silent one is used for KEEP_S seconds more.
+5. Its answer replaces its earlier one. While it is warming up, its answer only adds to it.
+6. While another registry answers, the last answer of a silent one is used for KEEP_S seconds more.
    While no registry answers, the view stays as it is: calls go on.
 """
 
@@ -30,7 +32,7 @@ from ponte.net.address import Address
 # keeps servers that have gone; shorter forgets servers that only the silent registry can hear.
 KEEP_S = 5.0
 
-# Of two endpoints with the same incarnation, the state that stands later in this list wins.
+# By rule 3, the state that stands later in this list wins.
 _WEIGHTS = ("suspect", "up", "draining")
 
 # Service and instance.
@@ -123,6 +125,6 @@ def changes(before: Iterable[Endpoint], after: Iterable[Endpoint]) -> dict[str, 
     return changed
 
 
-def _weight(endpoint: Endpoint) -> tuple[int, int]:
+def _weight(endpoint: Endpoint) -> tuple[int, bool, int]:
     """Of two endpoints for the same instance, the one with the higher weight is used."""
-    return endpoint.incarnation, _WEIGHTS.index(endpoint.state)
+    return endpoint.incarnation, not endpoint.remembers, _WEIGHTS.index(endpoint.state)

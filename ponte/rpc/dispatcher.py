@@ -1,11 +1,14 @@
 """The dispatcher: finds the function that a call means, runs it, and makes a fault of its errors.
 
 It is the last step on the way of a call. On one side are the bytes of a call; on the other side is
-a plain Python function that knows nothing of XML or HTTP. Three questions are answered here.
+a plain Python function that knows nothing of XML or HTTP. Four questions are answered here.
 
     Which function?
         One that was registered under exactly this name. Python's own server can look up a name
         such as "a.b.c" as attributes of an object, which opens more than its author has in mind.
+    May it run twice?
+        Only if its author said so. A caller that believes more than that, perhaps because an
+        earlier version of the service said so, is told before anything runs.
     Do the parameters fit?
         Their number is checked before the function runs. So a TypeError that the function itself
         raises is not mistaken for a wrong call.
@@ -21,12 +24,9 @@ between calls must guard it with a lock of its own.
 from __future__ import annotations
 
 import inspect
-import itertools
 import logging
-import os
-import traceback
 from collections.abc import Iterable
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 from xmlrpc.client import Fault
 
 from ponte.net.message import MAX_BODY_BYTES
@@ -39,15 +39,17 @@ from ponte.rpc.marshal import (
     encode_response,
     fields_of_fault,
 )
+from ponte.rpc.method import Method
 
 log = logging.getLogger("ponte.rpc")
 
 MULTICALL = "system.multicall"
+# What every server says about itself. No other function is idempotent without a mark, also none of
+# system.*: a multicall runs what its caller wants.
+INTROSPECTION = frozenset(("system.listMethods", "system.methodHelp", "system.methodSignature"))
 # `prepare` does not read a longer call. It runs on the thread of a loop, where other callers wait
 # meanwhile, and that would take more than a millisecond.
 LONG_BYTES = 4 * 1024
-_SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array",
-                    dict: "struct", bytes: "base64", None: "nil", type(None): "nil"}
 
 Function = Callable[..., Any]
 
@@ -62,6 +64,21 @@ def idempotent(function: Function) -> Function:
     return function
 
 
+# The same for the methods of Dispatcher: inside of that class, `idempotent` is a property.
+_marked = idempotent
+
+
+class NotIdempotent(Exception):
+    """A caller takes a function for idempotent that is not marked so. Nothing has run.
+
+    `name` is the name of the method.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not marked @idempotent")
+        self.name = name
+
+
 class Dispatcher:
     """Maps the names of methods to functions.
 
@@ -70,7 +87,7 @@ class Dispatcher:
     which runs several calls in one. They have one outcome together: if it is unknown, the caller
     does not know which of them ran.
 
-    Served besides: system.listMethods, system.methodHelp and system.methodSignature.
+    Served besides: the methods of INTROSPECTION.
 
     Threads: all methods may be called from any; `dispatch` may run in any number of them.
 
@@ -89,7 +106,7 @@ class Dispatcher:
                  encode: Callable[[Any], bytes] = encode_response, *,
                  multicall: bool = False) -> None:
         self._encode_result = encode
-        self._methods: dict[str, _Method] = {}
+        self._methods: dict[str, Method] = {}
         named = functions.items() if isinstance(functions, dict) \
             else ((function.__name__, function) for function in functions)
         for name, function in named:
@@ -102,9 +119,13 @@ class Dispatcher:
 
     @property
     def idempotent(self) -> tuple[str, ...]:
-        """The names of the functions that are marked @idempotent, sorted."""
-        return tuple(sorted(name for name, method in self._methods.items()
-                            if getattr(method.function, "idempotent", False)))
+        """The names of the functions that are marked @idempotent, sorted.
+
+        Without those of INTROSPECTION, which are idempotent at every server.
+        """
+        # The list is made in one step: another thread may register a function.
+        return tuple(sorted(name for name, method in list(self._methods.items())
+                            if method.is_idempotent and name not in INTROSPECTION))
 
     def register(self, function: Function, name: str | None = None) -> None:
         """Serves `function` under `name` (default: its own name).
@@ -115,43 +136,49 @@ class Dispatcher:
         name = name or function.__name__
         if name.startswith("_"):
             raise ValueError(f"{name}: a name that starts with _ is private and cannot be called")
-        self._methods[name] = _Method.of(function)
+        self._methods[name] = Method.of(function)
 
-    def dispatch(self, body: bytes) -> bytes:
+    def dispatch(self, body: bytes, *, promised: bool = False) -> bytes:
         """Runs the call in `body` and returns its <methodResponse>.
 
-        Blocks as long as the function does. Never raises: whatever goes wrong becomes a fault.
-        """
-        try:
-            name, params = decode_call(body)
-        except Fault as fault:
-            return encode_fault(fault)
-        return self._answer(name, params)
+        `promised`: the caller takes the function for idempotent. Raises NotIdempotent, before
+        anything runs, if it is not marked so. Whatever else goes wrong becomes a fault.
 
-    def prepare(self, body: bytes) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
+        Blocks as long as the function does.
+        """
+        _, _, run = self._read(body, promised)
+        return run()
+
+    def prepare(self, body: bytes, *,
+                promised: bool = False) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
         """The method that `body` calls, its parameters, and a function that runs the call.
 
-        Like `dispatch`, that function blocks and never raises. The name of the method is empty
-        where there is no such method; and where `body` is so long that the function reads it, too.
+        The name of the method is empty where there is no such method; and where `body` is so long
+        that the function reads it, too. `promised` is that of `dispatch`. NotIdempotent is raised
+        here; where the function reads `body`, by the function. It raises nothing else, and blocks
+        like `dispatch`.
         """
         if len(body) > LONG_BYTES:
-            return "", (), lambda: self.dispatch(body)
+            return "", (), lambda: self.dispatch(body, promised=promised)
+        return self._read(body, promised)
+
+    def _read(self, body: bytes,
+              promised: bool) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
+        """What `prepare` returns, for a `body` of any length."""
         try:
             name, params = decode_call(body)
+            method = self._find(name)
         except Fault as error:
             fault = encode_fault(error)
             return "", (), lambda: fault
-        known = name if name in self._methods else ""
-        return known, params, lambda: self._answer(name, params)
+        # The method that is judged here is the one that runs: another thread may register a second
+        # one under the same name meanwhile.
+        if promised and not method.is_idempotent:
+            raise NotIdempotent(name)
+        return name, params, lambda: self._answer(name, method, params)
 
-    def _answer(self, name: str, params: tuple[Any, ...]) -> bytes:
-        try:
-            return self._encode(name, self._run(name, params))
-        except Fault as fault:
-            return encode_fault(fault)
-
-    def _run(self, name: str, params: tuple[Any, ...]) -> Any:
-        """Runs a method. Raises Fault where it is not there, does not fit, or raises."""
+    def _find(self, name: str) -> Method:
+        """The method of this name. Raises Fault where there is none."""
         method = self._methods.get(name)
         if method is None and name == MULTICALL:
             raise Fault(METHOD_NOT_FOUND, f"{MULTICALL} is off: one call has one outcome "
@@ -159,6 +186,16 @@ class Dispatcher:
         if method is None:
             raise Fault(METHOD_NOT_FOUND,
                         f"no method {name!r}; there are: {', '.join(self._public())}")
+        return method
+
+    def _answer(self, name: str, method: Method, params: tuple[Any, ...]) -> bytes:
+        try:
+            return self._encode(name, self._run(name, method, params))
+        except Fault as fault:
+            return encode_fault(fault)
+
+    def _run(self, name: str, method: Method, params: tuple[Any, ...]) -> Any:
+        """Runs a method. Raises Fault where the parameters do not fit, or the function raises."""
         if not method.takes(len(params)):
             raise Fault(INVALID_PARAMETERS,
                         f"{name} takes {method.usage()}, not {len(params)} parameters")
@@ -188,19 +225,22 @@ class Dispatcher:
 
     # ---- the methods that every server has ------------------------------------------------------
 
+    @_marked
     def _list_methods(self) -> list[str]:
         """The names of all methods."""
         return sorted(self._methods)
 
+    @_marked
     def _method_help(self, name: str) -> str:
         """The documentation of a method; an empty string where it has none."""
         return inspect.getdoc(self._method_named(name).function) or ""
 
+    @_marked
     def _method_signature(self, name: str) -> list[list[str]] | str:
         """The types of a method's result and parameters; "undef" where an annotation is missing."""
         return self._method_named(name).types() or "undef"
 
-    def _method_named(self, name: Any) -> _Method:
+    def _method_named(self, name: Any) -> Method:
         if not isinstance(name, str):
             raise Fault(INVALID_PARAMETERS, "the name of a method is a string")
         method = self._methods.get(name)
@@ -237,9 +277,10 @@ class Dispatcher:
                             "a call is a struct of methodName (string) and params (array)")
             if call["methodName"] == MULTICALL:
                 raise Fault(INVALID_PARAMETERS, f"{MULTICALL} cannot call itself")
-            result = [self._run(call["methodName"], tuple(call["params"]))]
+            name, params = call["methodName"], tuple(call["params"])
+            result = [self._run(name, self._find(name), params)]
             # A result that cannot be encoded is a fault of this call alone.
-            return result, len(self._encode(call["methodName"], result))
+            return result, len(self._encode(name, result))
         except Fault as fault:
             return fields_of_fault(fault), len(encode_fault(fault))
 
@@ -250,78 +291,3 @@ def _describe(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:
         return type(error).__name__
-
-
-class _Method(NamedTuple):
-    """A function, how many positional parameters it takes, and the file that it is written in."""
-
-    function: Function
-    min_params: int
-    # Infinite for a function with *args.
-    max_params: float
-    # Empty for a function that is not written in Python.
-    file: str
-
-    @classmethod
-    def of(cls, function: Function) -> _Method:
-        # A decorator that keeps `__wrapped__` may stand in another file than the function.
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        file = code.co_filename if inspect.iscode(code) else ""
-        try:
-            parameters = inspect.signature(function).parameters.values()
-        except ValueError:
-            # Some built-in functions have no signature that Python can read.
-            return cls(function, 0, float("inf"), file)
-        positional = [p for p in parameters
-                      if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
-            raise ValueError(f"{function.__name__} needs a keyword argument, "
-                             "which XML-RPC does not have")
-        has_rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        return cls(function, sum(p.default is p.empty for p in positional),
-                   float("inf") if has_rest else len(positional), file)
-
-    def takes(self, count: int) -> bool:
-        """Whether the function can be called with so many parameters."""
-        return self.min_params <= count <= self.max_params
-
-    def usage(self) -> str:
-        """How many parameters it takes, in words: "2", "1 to 3", "1 or more"."""
-        if self.max_params == self.min_params:
-            return str(self.min_params)
-        if self.max_params == float("inf"):
-            return f"{self.min_params} or more"
-        return f"{self.min_params} to {self.max_params}"
-
-    def place_of(self, error: BaseException) -> str:
-        """Which line of the function's file raised `error`, as in " (shop.py, line 12)".
-
-        The error may come from a library that the function called. Its author then looks for the
-        last line in the author's own file. An empty text where no line of Python was run.
-        """
-        # The first frame is the one of the dispatcher.
-        places = [(frame.f_code.co_filename, line)
-                  for frame, line in traceback.walk_tb(error.__traceback__)][1:]
-        places = [place for place in places if place[0] == self.file] or places
-        if not places:
-            return ""
-        path, line = places[-1]
-        return f" ({os.path.basename(path)}, line {line})"
-
-    def types(self) -> list[list[str]] | None:
-        """[[result, parameter, ...]] in XML-RPC's words.
-
-        None where an annotation is missing, or is a type that XML-RPC does not have.
-        """
-        try:
-            signature = inspect.signature(self.function)
-        except ValueError:
-            return None
-        annotations = itertools.chain([signature.return_annotation],
-                                      (p.annotation for p in signature.parameters.values()))
-        by_name = {getattr(kind, "__name__", "None"): word
-                   for kind, word in _SIGNATURE_TYPES.items()}
-        words = [by_name.get(a if isinstance(a, str) else getattr(a, "__name__", str(a)))
-                 for a in annotations]
-        known = [word for word in words if word is not None]
-        return [known] if len(known) == len(words) else None

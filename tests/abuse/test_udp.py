@@ -128,7 +128,7 @@ class Datagrams(AbuseTest):
         fields: tuple[tuple[str, str, list[object]], ...] = (
             ("v", "version", [0, 2, "1", None, True, 1.0]),
             ("service", "name", ["", "a" * (MAX_NAME + 1), "a\0b", "a\nb", "a\x1b[2J", "a b", 7,
-                                 None, ["a"], {}]),
+                                 None, ["a"], {}, "registry"]),
             ("instance", "name", ["", "a" * (MAX_NAME + 1), "a\0b", "a\nb", "a\x7f", "\u202egnp", 7,
                                   None, ["a"], {}]),
             ("incarnation", "number", [0, -1, 1.5, "5", None, True, 2 ** 53 + 1, 1e300]),
@@ -146,7 +146,7 @@ class Datagrams(AbuseTest):
                                       [["a"]]]),
             ("epoch", "state", [7, None, [epoch]]),
             ("type", "fields", ["ack", "epoch", "", None, 7, ["beat"]]),
-            ("more", "fields", [1]),
+            ("remembers", "types", [0, 1, 1.0, None, "true", [True]]),
         )
         return [
             Row("empty", b"", "signature"),

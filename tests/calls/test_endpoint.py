@@ -54,6 +54,37 @@ class OnTheWire(unittest.TestCase):
             columns["weight"] = 7
             self.assertEqual(Endpoint.from_columns(columns), endpoints)
 
+    def test_an_endpoint_without_a_memory_survives_the_wire(self) -> None:
+        """In both forms, alone and beside others."""
+        foreign = endpoint("a")._replace(remembers=False)
+        struct = decode_result(encode_result(foreign.to_struct()))
+        self.assertEqual(Endpoint.from_struct(struct), foreign)
+        for endpoints in ([foreign], [endpoint("b"), foreign], [foreign, endpoint("b")]):
+            columns = json.loads(json.dumps(Endpoint.to_columns(endpoints)))
+            self.assertEqual(Endpoint.from_columns(columns), endpoints)
+
+    def test_old_and_new_versions_read_each_other(self) -> None:
+        """What an old registry writes of endpoints is, byte by byte, what a new one writes of those
+        that remember. Of the others it writes one member more, which an old reader passes over.
+        """
+        a, b = endpoint("a", idempotent=["hello"]), endpoint("b")
+        old_struct = ('{"service":"greeter","instance":"a","incarnation":"1","host":"127.0.0.1",'
+                      '"port":4242,"state":"up","idempotent":["hello"]}')
+        old_columns = ('{"service":["greeter","greeter"],"instance":["a","b"],'
+                       '"incarnation":["1","1"],"host":["127.0.0.1","127.0.0.1"],'
+                       '"port":[4242,4242],"state":["up","up"],"idempotent":[["hello"],[]]}')
+
+        def written(value: object) -> str:
+            return json.dumps(value, separators=(",", ":"))
+        self.assertEqual(written(a.to_struct()), old_struct)
+        self.assertEqual(Endpoint.from_struct(json.loads(old_struct)), a)
+        self.assertEqual(written(Endpoint.to_columns([a, b])), old_columns)
+        self.assertEqual(Endpoint.from_columns(json.loads(old_columns)), [a, b])
+        self.assertEqual(written(a._replace(remembers=False).to_struct()),
+                         old_struct[:-1] + ',"remembers":false}')
+        self.assertEqual(written(Endpoint.to_columns([a, b._replace(remembers=False)])),
+                         old_columns[:-1] + ',"remembers":[true,false]}')
+
     def test_an_incarnation_goes_as_text(self) -> None:
         """It may have 53 bits; an integer of XML-RPC has 32."""
         struct = endpoint("a", incarnation=2 ** 52).to_struct()
@@ -85,6 +116,7 @@ class OnTheWire(unittest.TestCase):
         self.refuses_columns([])
         self.refuses_columns("a")
         columns = {name: [value] for name, value in self.good.items()}
+        columns["remembers"] = [False]
         for name, column in columns.items():
             for bad in (None, "a", {"a": 1}, [], column * 2):
                 self.refuses_columns({**columns, name: bad})
@@ -110,6 +142,10 @@ class OnTheWire(unittest.TestCase):
         self.refuses_with(port=0)
         self.refuses_with(port=-1)
         self.refuses_with(port=70_000)
+        for value in (None, 0, 1, 1.0, "true", [True]):
+            self.refuses({**self.good, "remembers": value})
+            self.refuses_columns({**{name: [member] for name, member in self.good.items()},
+                                  "remembers": [value]})
 
 
 if __name__ == "__main__":

@@ -32,10 +32,11 @@ class Readers(unittest.TestCase):
         self.assertEqual(reader.read(later).seq, MAX_INTEGER)
 
     def test_any_other_change_makes_it_a_new_line(self) -> None:
-        """Of the state, the address, the incarnation, the epoch, or the name."""
+        """Of the state, the address, the incarnation, the epoch, the name, or the memory."""
         reader = reader_that_knows(BEAT, KEY)
         changes: tuple[dict[str, Any], ...] = ({"state": "draining"}, {"port": 1},
-                                               {"incarnation": 5}, {"epoch": ""}, {"instance": "b"})
+                                               {"incarnation": 5}, {"epoch": ""}, {"instance": "b"},
+                                               {"remembers": False})
         for change in changes:
             changed = BEAT._replace(**change)
             with self.subTest(change):
@@ -60,6 +61,16 @@ class Readers(unittest.TestCase):
         line = encode_beat(BEAT).replace(b'"seq":7,', b"")
         for place in range(1, len(line)):
             reason(line[:place] + b'"seq":7,' + line[place:])
+
+    def test_a_line_with_fields_of_a_later_version_is_parsed_each_time(self) -> None:
+        """What follows the first "seq": may stand in one of those fields. The beat is the same."""
+        line = encode_beat(BEAT)
+        for datagram in (line[:-1] + b',"zone":{"seq":9}}', line[:2] + b'"zone":{"seq":9,"a":1},'
+                         + line[2:]):
+            reader = reader_that_knows(BEAT)
+            for _ in range(2):
+                self.assert_parsed(True, reader, datagram)
+                self.assertEqual(reader.read(datagram), BEAT)
 
     def test_of_two_numbers_the_last_counts_in_either_spelling(self) -> None:
         """As JSON readers have it. A hasty reader would take the number that it finds at once."""

@@ -17,6 +17,7 @@ from ponte.discovery.beats import (
     BadDatagram,
     Beat,
     check_name,
+    check_service,
     decode_answer,
     decode_beat,
     encode_answer,
@@ -106,7 +107,9 @@ class BeatDatagrams(unittest.TestCase):
                 (b"\n7", "fields"),
                 (b"\n{}", "fields"),
                 (b"\n" + json.dumps({"v": 1, "type": "beat", **without_port}).encode(), "fields"),
-                (beat_with(more=1), "fields"),
+                *[(beat_with(remembers=value), "types")
+                  for value in (0, 1, 1.0, "true", None, [True])],
+                (beat_with(service="registry"), "name"),
                 (beat_with(type="ack"), "fields"),
                 (beat_with(type=None), "fields"),
                 (beat_with(v=2), "version"),
@@ -210,6 +213,64 @@ class BeatDatagrams(unittest.TestCase):
             reason(bytes(mutant))
 
 
+class MixedVersions(unittest.TestCase):
+    """Servers and registries are upgraded one after the other, in any order.
+
+    `OLD` is the datagram of BEAT as the version without `remembers` sends it, and the only form in
+    which that version reads it: it drops datagrams with fewer fields, or more.
+    """
+
+    OLD = (b'\n{"v":1,"type":"beat","service":"greeter","instance":"server-1",'
+           b'"incarnation":1700000000000,"seq":7,"host":"127.0.0.1","port":41234,"state":"up",'
+           b'"lease_s":2.0,"idempotent":["hello","whoami"],"epoch":"9f86d081"}')
+
+    def with_more(self, more: bytes) -> bytes:
+        """The old datagram, with these fields behind the others."""
+        return self.OLD[:-1] + b"," + more + b"}"
+
+    def test_an_old_registry_reads_a_new_server(self) -> None:
+        """Byte by byte it is what an old server sends."""
+        self.assertEqual(encode_beat(BEAT), self.OLD)
+
+    def test_a_new_registry_reads_an_old_server(self) -> None:
+        """A field that is not there means that the server remembers, as all servers of Ponte do."""
+        self.assertEqual(decode_beat(self.OLD), BEAT)
+        self.assertIs(decode_beat(self.OLD).remembers, True)
+
+    def test_only_what_does_not_remember_says_so(self) -> None:
+        """An old registry drops it, with the word "fields": it could not hand it on."""
+        foreign = BEAT._replace(remembers=False)
+        self.assertEqual(encode_beat(foreign), self.with_more(b'"remembers":false'))
+        self.assertEqual(decode_beat(encode_beat(foreign)), foreign)
+        self.assertEqual(decode_beat(self.with_more(b'"remembers":true')), BEAT)
+
+    def test_fields_of_a_later_version_are_passed_over(self) -> None:
+        """Wherever they stand, whatever they hold; the others are checked as ever."""
+        for more in (b'"path":"/RPC2"', b'"self":1', b'"cls":{"seq":9}', b'"zone":["seq",8]'):
+            for datagram in (self.with_more(more), self.OLD[:2] + more + b"," + self.OLD[2:]):
+                with self.subTest(datagram):
+                    self.assertEqual(reason(datagram), "")
+                    self.assertEqual(decode_beat(datagram), BEAT)
+                    self.assertEqual(reason(datagram.replace(b'"port":41234', b'"port":"1"')),
+                                     "number")
+                    self.assertEqual(reason(datagram.replace(b'"port"', b'"Port"')), "fields")
+        self.assertEqual(reason(self.with_more(b'"zone":1,"remembers":1')), "types")
+
+    def test_every_field_but_the_optional_one_is_required(self) -> None:
+        for missing in Beat._fields:
+            fields = {name: value for name, value in BEAT._asdict().items() if name != missing}
+            line = json.dumps({"v": 1, "type": "beat", **fields}).encode()
+            self.assertEqual(reason(b"\n" + line), "" if missing == "remembers" else "fields")
+
+    def test_a_sender_reads_the_answer_of_a_later_registry(self) -> None:
+        """It passes over the fields that it does not know: else it would never be acked."""
+        line = encode_answer(ANSWER)
+        self.assertEqual(decode_answer(line[:-1] + b',"peers":["10.0.0.2:4100"]}'), ANSWER)
+        for name in Answer._fields:
+            with self.subTest(name), self.assertRaisesRegex(BadDatagram, "fields"):
+                decode_answer(line.replace(f'"{name}":'.encode(), b'"other":'))
+
+
 class AnswerDatagrams(unittest.TestCase):
     """What a registry answers to a beat."""
 
@@ -232,7 +293,6 @@ class AnswerDatagrams(unittest.TestCase):
         """One wrong datagram must not stop the beat thread, which trusts the types."""
         rows: list[dict[str, Any]] = [
             {"v": 2},
-            {"more": 1},
             {"type": 7},
             {"instance": []},
             {"incarnation": "x"},
@@ -270,6 +330,26 @@ class Names(unittest.TestCase):
         for name in ("", "-a", ".a", "a b", "a/b", "a\n", "\u00e9", "a" * (MAX_NAME + 1)):
             with self.subTest(name), self.assertRaisesRegex(ValueError, "letters, digits"):
                 check_name(name)
+            with self.subTest(name), self.assertRaisesRegex(ValueError, "letters, digits"):
+                check_service(name)
+
+    def test_the_names_of_ponte_s_own_processes_are_taken(self) -> None:
+        """One line says what to do. An instance may have such a name: nobody asks for it."""
+        for name, why in (("proxy", "proxies announce it"),
+                          ("registry", "registries answer at POST /registry")):
+            with self.assertRaises(ValueError) as caught:
+                check_service(name)
+            self.assertEqual(str(caught.exception),
+                             f"'{name}' is taken: {why}; rename the file of the service, "
+                             f"for instance to {name}_service.py")
+            self.assertEqual(check_name(name), name)
+            self.assertEqual(check_service(f"{name}_service"), f"{name}_service")
+
+    def test_a_registry_takes_what_proxies_announce(self) -> None:
+        """It cannot tell a proxy from what stands in for one. Nobody announces a registry."""
+        self.assertEqual(reason(beat_with(service="proxy")), "")
+        self.assertEqual(reason(beat_with(service="registry")), "name")
+        self.assertEqual(reason(beat_with(instance="registry")), "")
 
 
 if __name__ == "__main__":

@@ -108,6 +108,22 @@ class LeaseStates(LeaseTest):
         self.assertEqual(self.table.lookup("greeter").endpoints,
                          [Endpoint("greeter", "a", 1, "127.0.0.1", 4242, "up", ("hello",))])
 
+    def test_readers_see_whether_it_remembers(self) -> None:
+        """Also when that changes: a beat that says something else is no plain beat."""
+        self.hears("a", at=0, remembers=False)
+        self.expect_events("up")
+        self.assertEqual([e.remembers for e in self.table.lookup("greeter").endpoints], [False])
+        self.hears("a", at=0.5, remembers=False)
+        self.expect_events()
+        before = self.table.index_of("greeter")
+        self.hears("a", at=1, remembers=True)
+        self.expect_events("changed")
+        self.assertGreater(self.table.index_of("greeter"), before)
+        self.assertEqual([e.remembers for e in self.table.lookup("greeter").endpoints], [True])
+        self.expect("a", "suspect", at=2.5)
+        self.hears("a", at=2.6, remembers=False)
+        self.assertEqual([e.remembers for e in self.table.lookup("greeter").endpoints], [False])
+
     def test_silence_makes_it_suspect_and_then_gone(self) -> None:
         """After half a lease, and after a whole one."""
         self.hears("a", at=10)

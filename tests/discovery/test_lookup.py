@@ -30,7 +30,8 @@ class LookupResults(unittest.TestCase):
 
     def test_both_forms_are_read_back(self) -> None:
         """After a way over XML-RPC the reader has what the registry had, with endpoints or none."""
-        for known in ([], [endpoint("a", 2 ** 53), endpoint("b", idempotent=["hello"])]):
+        foreign = endpoint("c")._replace(remembers=False)
+        for known in ([], [endpoint("a", 2 ** 53), endpoint("b", idempotent=["hello"]), foreign]):
             result = LookupResult("greeter", 7, "e1", True, known,
                                   [Tombstone("greeter", "c", 2 ** 53)])
             for form, value in ((STRUCT, result.to_struct()), (JSON, result.to_json())):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 from collections.abc import Sequence
 
-from ponte.calls.endpoint import Endpoint
+from ponte.calls.endpoint import READER_STATES, Endpoint
 from ponte.discovery.lookup import LookupResult, Tombstone
 from ponte.discovery.view import KEEP_S, View, changes
 from tests.fakes import endpoint
@@ -58,6 +58,24 @@ class Views(unittest.TestCase):
                     self.hears(A, at_a)
                     self.hears(B, at_b)
                     self.expect(expected)
+
+    def test_one_registry_suffices_to_know_that_a_server_does_not_remember(self) -> None:
+        """Whatever its state. A caller that takes it for one of Ponte's own may run a call twice;
+        one that wrongly takes it for a foreign one does not. A later life may be another program.
+        """
+        for state in READER_STATES:
+            foreign = endpoint("a", state=state)._replace(remembers=False)
+            for known in READER_STATES:
+                own = endpoint("a", state=known)
+                for at_a, at_b in ((foreign, own), (own, foreign)):
+                    with self.subTest(at_a=at_a, at_b=at_b):
+                        self.view = View()
+                        self.hears(A, at_a)
+                        self.hears(B, at_b)
+                        self.assertEqual(self.view.endpoints(0.0), (foreign,))
+            self.hears(A, foreign)
+            self.hears(B, endpoint("a", 2))
+            self.assertEqual(self.view.endpoints(0.0), (endpoint("a", 2),))
 
     def test_a_tombstone_overrides_an_equal_or_lower_incarnation(self) -> None:
         """An instance that left stays gone, also where another registry still has it."""
@@ -155,6 +173,10 @@ class Changes(unittest.TestCase):
         self.expect([self.bank, self.one, self.two], [self.bank, self.one, late],
                     greeter=[self.one, late])
         self.expect([self.bank, self.one, self.two], [self.bank, self.two], greeter=[self.two])
+
+    def test_an_endpoint_that_remembers_no_longer_changes_its_service(self) -> None:
+        foreign = self.one._replace(remembers=False)
+        self.expect([self.bank, self.one], [self.bank, foreign], greeter=[foreign])
 
     def test_a_service_that_has_lost_its_last_endpoint_is_named(self) -> None:
         self.expect([self.bank, self.one], [self.one], bank=[])

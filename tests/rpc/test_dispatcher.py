@@ -12,7 +12,14 @@ import unittest
 from typing import Any, Callable
 from xmlrpc.client import Fault
 
-from ponte.rpc.dispatcher import Dispatcher, idempotent
+from ponte.rpc.dispatcher import (
+    INTROSPECTION,
+    LONG_BYTES,
+    MULTICALL,
+    Dispatcher,
+    NotIdempotent,
+    idempotent,
+)
 from ponte.rpc.marshal import (
     APPLICATION_ERROR,
     INVALID_PARAMETERS,
@@ -181,6 +188,151 @@ class Dispatching(unittest.TestCase):
         dispatcher = Dispatcher({"b": idempotent(lambda: 1), "a": idempotent(lambda: 1),
                                  "c": divide})
         self.assertEqual(dispatcher.idempotent, ("a", "b"))
+
+
+class Promised(unittest.TestCase):
+    """A caller takes a function for idempotent: it runs only if its author has marked it so."""
+
+    def setUp(self) -> None:
+        self.ran: list[tuple[Any, ...]] = []
+
+        @idempotent
+        def marked(*params: Any) -> int:
+            self.ran.append(params)
+            return 7
+
+        def unmarked(*params: Any) -> int:
+            self.ran.append(params)
+            return 8
+        self.dispatcher = Dispatcher([marked, unmarked], multicall=True)
+
+    def calls(self, method: str, *params: Any) -> Any:
+        """The value that the caller gets; by both ways into the dispatcher it is the same."""
+        body = encode_call(method, params)
+        _, _, run = self.dispatcher.prepare(body, promised=True)
+        value = decode_result(run())
+        self.assertEqual(decode_result(self.dispatcher.dispatch(body, promised=True)), value)
+        return value
+
+    def refuses(self, method: str, *params: Any) -> None:
+        """By both ways into the dispatcher, and nothing runs."""
+        body = encode_call(method, params)
+        for attempt in (self.dispatcher.prepare, self.dispatcher.dispatch):
+            with self.subTest(attempt), self.assertRaises(NotIdempotent) as caught:
+                attempt(body, promised=True)
+            self.assertEqual(caught.exception.name, method)
+        self.assertEqual(self.ran, [])
+
+    def test_a_marked_function_runs(self) -> None:
+        self.assertEqual(self.calls("marked", 1), 7)
+        self.assertEqual(self.ran, [(1,), (1,)])
+
+    def test_an_unmarked_function_does_not_run(self) -> None:
+        """It is refused before any thread gets it. Its caller may believe an earlier version."""
+        self.refuses("unmarked")
+        self.refuses("unmarked", 1)
+
+    def test_without_the_promise_any_function_runs(self) -> None:
+        for method, value in (("marked", 7), ("unmarked", 8)):
+            body = encode_call(method, ())
+            self.assertEqual(decode_result(self.dispatcher.prepare(body)[2]()), value)
+            self.assertEqual(decode_result(self.dispatcher.dispatch(body)), value)
+
+    def test_a_long_call_is_judged_where_it_is_read(self) -> None:
+        """By the function that `prepare` returns, on its thread; and nothing runs there."""
+        long_text = "x" * LONG_BYTES
+        for method in ("marked", "unmarked"):
+            name, _, run = self.dispatcher.prepare(encode_call(method, (long_text,)), promised=True)
+            self.assertEqual(name, "")
+            if method == "marked":
+                self.assertEqual(decode_result(run()), 7)
+            else:
+                self.assertRaises(NotIdempotent, run)
+        self.assertEqual(self.ran, [(long_text,)])
+
+    def test_the_longest_call_that_is_read_at_once_is_judged_at_once(self) -> None:
+        spare = LONG_BYTES - len(encode_call("unmarked", ("",)))
+        for more_bytes in (0, 1):
+            body = encode_call("unmarked", ("x" * (spare + more_bytes),))
+            self.assertEqual(len(body), LONG_BYTES + more_bytes)
+            if more_bytes:
+                self.assertRaises(NotIdempotent, self.dispatcher.prepare(body, promised=True)[2])
+            else:
+                self.assertRaises(NotIdempotent, self.dispatcher.prepare, body, promised=True)
+        self.assertEqual(self.ran, [])
+
+    def test_introspection_is_idempotent_at_every_server(self) -> None:
+        """Three methods, and nothing else of system.*."""
+        self.assertEqual(self.calls("system.methodHelp", "marked"), "")
+        self.assertEqual(self.calls("system.methodSignature", "unmarked"), "undef")
+        listed = self.calls("system.listMethods")
+        self.assertEqual({name for name in listed if name.startswith("system.")},
+                         INTROSPECTION | {MULTICALL})
+
+    def test_a_multicall_does_not_run(self) -> None:
+        """It runs what its caller wants, marked or not."""
+        self.refuses(MULTICALL, [])
+        self.refuses(MULTICALL, [{"methodName": "unmarked", "params": []}])
+        self.refuses(MULTICALL, [{"methodName": "marked", "params": []}])
+
+    def test_a_function_in_the_place_of_introspection_needs_the_mark(self) -> None:
+        """Its name promises nothing."""
+        for name in sorted(INTROSPECTION):
+            with self.subTest(name):
+                self.dispatcher.register(lambda: self.ran.append(()), name)
+                self.refuses(name)
+                self.dispatcher.register(idempotent(lambda: 9), name)
+                self.assertEqual(self.calls(name), 9)
+
+    def test_the_function_that_is_judged_is_the_one_that_runs(self) -> None:
+        """Also if a second one is registered under its name between the two."""
+        _, _, run = self.dispatcher.prepare(encode_call("marked", ()), promised=True)
+        self.dispatcher.register(lambda: 9, "marked")
+        self.assertEqual(decode_result(run()), 7)
+        self.assertRaises(NotIdempotent, self.dispatcher.prepare, encode_call("marked", ()),
+                          promised=True)
+
+    def test_what_runs_nothing_is_a_fault_as_ever(self) -> None:
+        """An unknown method, garbage, and a multicall where it is off."""
+        self.dispatcher = Dispatcher()
+        for body, code in ((encode_call("nothing", ()), METHOD_NOT_FOUND),
+                           (encode_call(MULTICALL, ([],)), METHOD_NOT_FOUND),
+                           (encode_call("nothing", ("x" * LONG_BYTES,)), METHOD_NOT_FOUND),
+                           (b"garbage", NOT_WELL_FORMED)):
+            name, _, run = self.dispatcher.prepare(body, promised=True)
+            self.assertEqual((name, fault_of(run()).faultCode), ("", code))
+            fault = fault_of(self.dispatcher.dispatch(body, promised=True))
+            self.assertEqual(fault.faultCode, code)
+
+    def test_wrong_parameters_are_refused_before_they_are_counted(self) -> None:
+        """The caller's belief is wrong whatever it sends: it hears so the first time."""
+        self.dispatcher.register(divide)
+        self.refuses("divide")
+
+    def test_a_function_that_raises_it_makes_a_fault(self) -> None:
+        """It did run: its caller must not take that for a refusal."""
+        self.dispatcher.register(idempotent(raise_this(NotIdempotent("buy"))), "fail")
+        self.assertEqual(code_of(self.calls, "fail"), APPLICATION_ERROR)
+
+    def test_the_published_list_is_without_introspection(self) -> None:
+        """Beats are short, and callers know these three names."""
+        self.assertEqual(self.dispatcher.idempotent, ("marked",))
+        self.dispatcher.register(idempotent(lambda: 1), "system.listMethods")
+        self.assertEqual(self.dispatcher.idempotent, ("marked",))
+
+    def test_only_the_mark_counts_as_the_mark(self) -> None:
+        """A stand-in for a remote function gives something for every name of an attribute."""
+        class Remote:
+            def __getattr__(self, name: str) -> Remote:
+                if name.startswith("__"):
+                    raise AttributeError(name)
+                return Remote()
+
+            def __call__(self) -> int:
+                return 1
+        self.dispatcher.register(Remote(), "remote")
+        self.refuses("remote")
+        self.assertEqual(self.dispatcher.idempotent, ("marked",))
 
 
 # ---- functions that fail ------------------------------------------------------------------------
