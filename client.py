@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
 import threading
 import time
@@ -178,12 +177,13 @@ class Client:
         """How to find out later what came of a call. None if nobody can tell."""
         if call.sent is None:
             return None
-        # 1. The proxy or server that got it; and the server to which a proxy says it was sent.
         sent = call.sent
-        sent_to = Place.read(unknown.sent_to, self._service)
-        places = [Place.of(sent)] + ([sent_to] if sent_to else [])
 
         def ask(timeout_s: float) -> Callable[[], Any]:
+            # 1. The proxy or server that got it; and the server to which a proxy says it was sent.
+            #    The number of the call is open as long as this function refers to it.
+            told = Place.read(unknown.sent_to, self._service)
+            places = [Place.of(sent)] + ([told] if told else [])
             # 2. With connections of its own: this client may be closed.
             pool = Pool(self._tls)
             try:
@@ -193,7 +193,6 @@ class Client:
                 pool.close()
             reply = result.reply
             if reply is None or result.outcome is not Outcome.ANSWERED:
-                # As long as `ask` lives, the number of the call is open.
                 raise OutcomeUnknown(f"{self._service}.{method}", (), result.what, ran=result.ran,
                                      ask=ask)
             return lambda: self._value_of(method, reply)

@@ -55,7 +55,7 @@ from ponte.process.options import (
 from ponte.process.pages import Json, page
 from ponte.process.running import allow_open_files, begin, run, serve
 from ponte.process.stopping import drain
-from relayed_call import RelayedCall, Route, SharedState, resolve
+from relayed_call import RelayedCall, Route, SharedState, resolve, service_of
 
 DEFAULT_PORT = 4180
 # Seconds, for callers that do not say how long they wait.
@@ -107,7 +107,7 @@ class Proxy:
         # The endpoints that the balancers have. Used by _on_change alone.
         self._balanced: Sequence[Endpoint] = ()
         # What the calls share, such as the balancer of each service. It has a lock of its own.
-        self._shared = SharedState(self.name)
+        self._shared = SharedState(self.name, self._served_by)
         # Set once, read without a lock: a thread that reads the old value takes one more call.
         self._draining = False
 
@@ -125,7 +125,7 @@ class Proxy:
         """
         self._directory.start()
         self._directory.wait(FIRST_ANSWER_S)
-        self._listener.served_by = lambda: served_by(self.name, self.incarnation, PROXY)
+        self._listener.served_by = self._served_by
         self._listener.start()
         self._heartbeat.start(FIRST_ACK_S)
 
@@ -177,6 +177,9 @@ class Proxy:
     def _refuse(self) -> None:
         self._draining = True
 
+    def _served_by(self) -> str:
+        return served_by(self.name, self.incarnation, PROXY)
+
     # The view: the threads of the directory.
 
     def _on_change(self) -> None:
@@ -204,30 +207,27 @@ class Proxy:
         """A reply of our own to a request, or the program that relays it. Raises ProtocolError."""
         # 1. What cannot be relayed: status pages, and errors. Most requests need no closer look. (A
         #    read without the lock: a service is only ever added.)
-        service = request.target.strip("/")
-        if (service not in self._shared.balancers or request.method != "POST"
+        if (service_of(request) not in self._shared.balancers or request.method != "POST"
                 or "via" in request.headers):
-            own = page(request, "proxy", self.status) or self._refusal(request, service)
+            own = page(request, "proxy", self.status) or self._refusal(request)
             if own:
                 return own
         # 2. How long may it take?
         call = cached(CallHeaders.parse, request.headers)
-        timeout_s = self._timeout_s if call.timeout_s is None else call.timeout_s
+        deadline = received_at + (self._timeout_s if call.timeout_s is None else call.timeout_s)
         # 3. A call that may run twice is not remembered.
-        if call.idempotent:
-            if self._draining:
-                return self._stopping()
-            with self._shared.lock:
-                relayed = RelayedCall(self._shared, service, request, headers=call, record=None,
-                                      received_at=received_at, timeout_s=timeout_s)
-            return relayed.carry_out(self._pool)
-        return self._begin_careful(request, service, call, received_at, timeout_s, caller_left)
+        if not call.idempotent:
+            return self._begin_careful(request, call, deadline, caller_left())
+        if self._draining:
+            return self._stopping()
+        with self._shared.lock:
+            relayed = RelayedCall(self._shared, request, call, None, deadline)
+        return relayed.carry_out(self._pool)
 
-    def _begin_careful(self, request: Request, service: str, call: CallHeaders, received_at: float,
-                       timeout_s: float, caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
-        """The same for a call that is not idempotent."""
+    def _begin_careful(self, request: Request, call: CallHeaders, deadline: float,
+                       caller_left: bool) -> Reply | Program[Reply]:
+        """The same for a call that must run once at most."""
         shared, memory = self._shared, self._shared.memory
-        left = caller_left()
         with shared.lock:
             if call.session == NEW:
                 return self._stopping() if self._draining else new_session(memory)
@@ -235,27 +235,27 @@ class Proxy:
             action, record = look(memory, request, call)
             if action is RUN and self._draining:
                 return self._stopping()
-            if action is RUN and left:
+            if action is RUN and caller_left:
                 return not_executed("its caller has left")
             if action is not RUN and action is not WAIT:
                 return answer(memory, action, record, call.wanted)
             # 2. Its caller asks what came of a call that went on to a server.
             if record and call.wanted is RESOLVE:
-                return resolve(shared, service, record, self._pool, received_at + timeout_s)
+                return resolve(shared, request, record, self._pool, deadline)
             # 3. It goes on to a server: to any one, or where an earlier attempt went.
             if record and action is RUN:
                 memory.begin(record, Route())
             elif record:
                 memory.join(record)
-            relayed = RelayedCall(shared, service, request, headers=call, record=record,
-                                  received_at=received_at, timeout_s=timeout_s)
+            relayed = RelayedCall(shared, request, call, record, deadline)
         return relayed.carry_out(self._pool)
 
     def _stopping(self) -> Reply:
         return not_executed("this proxy is stopping")
 
-    def _refusal(self, request: Request, service: str) -> Reply | None:
+    def _refusal(self, request: Request) -> Reply | None:
         """The reply to a request that cannot be relayed; None for one that can."""
+        service = service_of(request)
         if self.name in request.headers.get("via", "").replace(",", " ").split():
             return text_reply(508, f"not executed: {self.name} has relayed it before",
                               Not_Executed="1")

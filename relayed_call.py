@@ -61,15 +61,17 @@ class Route:
 class SharedState:
     """What all calls of one proxy share.
 
-    Parameter: `name`, the proxy's, for Via.
+    Parameters: `name`, the proxy's, for Via; `served_by()` returns its Served-By, for replies of
+    servers that do not say who made them.
 
     Attributes: `lock` guards `balancers` (by service), `memory`, `counts`, and what they hold:
     members, calls of rule R, and each Route. It is never held while a message is sent. Whether a
     service is in `balancers` may be read without it: none is ever removed.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, served_by: Callable[[], str]) -> None:
         self.via = f"1.1 {name}"
+        self._served_by = served_by
         self.lock = threading.Lock()
         self.balancers: dict[str, Balancer] = {}
         self.memory: Memory[Route, Reply] = Memory()
@@ -88,6 +90,8 @@ class SharedState:
         # 2. The server's headers, and those of our hop.
         lines = (f"{cached(_lines_to_pass_back, came.headers)}Via: {self.via}\r\n"
                  f"Call-Attempt: {made}\r\n")
+        if "served-by" not in came.headers:
+            lines += f"Served-By: {self._served_by()}\r\n"
         reply = Reply(came.status, {}, came.body, True, lines)
         if record:
             self.memory.end(record, reply, len(reply.body))
@@ -97,18 +101,16 @@ class SharedState:
 class RelayedCall:
     """One call of one caller, as it goes through a proxy.
 
-    Parameters: `service` that is called by `request`, whose `headers` were read; `record`, what the
-    proxy's memory has of the call, None if it is not remembered; the request was complete at
-    `received_at` (monotonic), and the call ends `timeout_s` seconds later at the latest.
+    Parameters: the `request`, whose `headers` were read; `record`, what the proxy's memory has of
+    the call, None if it is not remembered; `deadline`, a monotonic time.
 
     Caller of the constructor holds the lock of `shared`.
     """
 
-    def __init__(self, shared: SharedState, service: str, request: Request, *,
-                 headers: CallHeaders, record: Record[Route, Reply] | None, received_at: float,
-                 timeout_s: float) -> None:
+    def __init__(self, shared: SharedState, request: Request, headers: CallHeaders,
+                 record: Record[Route, Reply] | None, deadline: float) -> None:
         self._shared = shared
-        self._service = service
+        self._service = service_of(request)
         self._request = request
         self._record = record
         # What came of the latest attempt, and of the latest one that may have run; and the number
@@ -124,7 +126,7 @@ class RelayedCall:
             self._route = record.value if record and record.value else Route()
             self._route.turn += 1
             self._turn = self._route.turn
-        self._call = Call(shared.balancers[service], headers.idempotent, received_at + timeout_s,
+        self._call = Call(shared.balancers[self._service], headers.idempotent, deadline,
                           first=headers.first, last=headers.last,
                           sent=self._route.sent if self._route else None)
 
@@ -225,7 +227,12 @@ class RelayedCall:
         return reply
 
 
-def resolve(shared: SharedState, service: str, record: Record[Route, Reply], pool: Pool,
+def service_of(request: Request) -> str:
+    """The service that is called by a request."""
+    return request.target.strip("/")
+
+
+def resolve(shared: SharedState, request: Request, record: Record[Route, Reply], pool: Pool,
             deadline: float) -> Program[Reply]:
     """A program: what came of a call that was under way here. The reply is for its caller."""
     memory, route = shared.memory, record.value
@@ -240,7 +247,8 @@ def resolve(shared: SharedState, service: str, record: Record[Route, Reply], poo
         memory.join(record)
     # 2. Only the server on the route can know.
     try:
-        result = yield from ask(pool, Place.of(sent), service, f"Via: {shared.via}\r\n", deadline)
+        result = yield from ask(pool, Place.of(sent), service_of(request),
+                                f"Via: {shared.via}\r\n", deadline)
     finally:
         with shared.lock:
             memory.leave(record)

@@ -166,7 +166,7 @@ class Server:
                     idempotent=self._dispatcher.idempotent)
         self._heartbeat = Heartbeat(beat, self._registries, self._key, self.superseded.set,
                                     self._may_beat)
-        self._listener.served_by = lambda: self._served_by
+        self._listener.served_by = self._served_by
         self._listener.start()
         self._heartbeat.start(FIRST_ACK_S)
 
@@ -328,7 +328,7 @@ class Server:
         """
         _instance.set(self.name)
         try:
-            lines = f"Content-Type: {CONTENT_TYPE}\r\nServed-By: {self._served_by}\r\n"
+            lines = f"Content-Type: {CONTENT_TYPE}\r\nServed-By: {self._served_by()}\r\n"
             reply = Reply(200, {}, run(), lines=lines)
         except NotIdempotent as error:
             return self._take_back(record, str(error), Call_Idempotent="0")
@@ -373,7 +373,6 @@ class Server:
         with self._lock:
             self._draining = True
 
-    @property
     def _served_by(self) -> str:
         return served_by(self.name, self.incarnation, self.service)
 

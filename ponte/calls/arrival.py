@@ -159,7 +159,8 @@ def not_executed(why: str, **headers: str) -> Reply:
 
 
 def resolved(reply: Reply) -> Reply:
-    """The first reply of a call, as the reply to a resolve. An error of the server tells nothing."""
+    """The first reply of a call, as the reply to a resolve. An error of the server tells nothing.
+    """
     if reply.status != 200:
         return reply
     return reply._replace(lines=f"{reply.lines}Call-Resolved: reply\r\n")
