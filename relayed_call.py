@@ -233,33 +233,43 @@ def service_of(request: Request) -> str:
 
 
 def resolve(shared: SharedState, request: Request, record: Record[Route, Reply], pool: Pool,
-            deadline: float) -> Program[Reply]:
-    """A program: what came of a call that was under way here. The reply is for its caller."""
-    memory, route = shared.memory, record.value
+            deadline: float) -> Reply | Program[Reply]:
+    """What came of a call that is under way here: a reply, or the program that asks its server.
+
+    Caller holds the lock of `shared`.
+    """
+    route = record.value
     assert route
-    with shared.lock:
-        # 1. From now on, earlier attempts go nowhere else. If there was none, there never will be.
-        route.turn += 1
-        sent = route.sent
-        if sent is None:
-            memory.kill(record)
-            return answer(memory, KILL, record, RESOLVE)
-        memory.join(record)
-    # 2. Only the server on the route can know.
+    # From now on, earlier attempts go nowhere else. If there was none, there never will be.
+    route.turn += 1
+    if route.sent is None:
+        shared.memory.kill(record)
+        return answer(shared.memory, KILL, record, RESOLVE)
+    shared.memory.join(record)
+    return _ask_on_route(shared, request, record, route, pool, deadline)
+
+
+def _ask_on_route(shared: SharedState, request: Request, record: Record[Route, Reply],
+                  route: Route, pool: Pool, deadline: float) -> Program[Reply]:
+    """A program: only the server on the route can know."""
+    sent = route.sent
+    assert sent
+    place = Place.of(sent)
     try:
-        result = yield from ask(pool, Place.of(sent), service_of(request),
-                                f"Via: {shared.via}\r\n", deadline)
+        result = yield from ask(pool, place, service_of(request), f"Via: {shared.via}\r\n",
+                                deadline)
     finally:
         with shared.lock:
-            memory.leave(record)
+            shared.memory.leave(record)
+    # 1. It knows.
     if result.outcome is Outcome.ANSWERED and result.reply:
         with shared.lock:
             reply = shared.conclude(record if route.sent is sent else None, result.reply,
                                     result.made)
         return reply if reply.status == 410 else resolved(reply)
-    # 3. Nobody will ever know, or the server may tell later.
+    # 2. Nobody will ever know, or the server may tell later.
     reply = text_reply(410 if result.is_final else 504, f"unknown outcome: {result.what}",
-                       Sent_To=str(Place.of(sent)))
+                       Sent_To=str(place))
     if result.is_final:
         reply.headers["Call-Resolved"] = "unknown"
     if result.ran:

@@ -41,7 +41,7 @@ from ponte.calls.arrival import (
     resolved,
 )
 from ponte.calls.hop import served_by
-from ponte.calls.once import RESOLVE, RUN, WAIT, Memory, Record
+from ponte.calls.once import REPLY, RESOLVE, RUN, WAIT, Memory, Record
 from ponte.discovery.beats import Beat, check_name, check_service
 from ponte.net.address import Address, show
 from ponte.net.known_heads import cached
@@ -253,7 +253,7 @@ class Server:
                 return new_session(memory) if not self._draining else not_executed(STOPPING)
             # 1. What is known of it?
             action, record = look(memory, request, call)
-            self._counts["repeats"] += action is not RUN
+            self._counts["repeats"] += action in (WAIT, REPLY)
             # 2. It has run, or never will.
             if action is not RUN and action is not WAIT:
                 return answer(memory, action, record, call.wanted)

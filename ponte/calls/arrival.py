@@ -70,11 +70,14 @@ class CallHeaders(NamedTuple):
     def parse(cls, headers: Mapping[str, str]) -> CallHeaders:
         """Reads the headers, whose names are in lower case; values above a limit are cut to it.
 
-        Raises ProtocolError for a value that is not of its form.
+        Raises ProtocolError for a value that is not of its form; and 412 for If-Match, by which
+        a stub of an earlier version repeats a call: it may have run in another life.
 
         >>> CallHeaders.parse({"call-timeout-ms": "1500", "call-attempt": "2-3"})
         CallHeaders(idempotent=False, timeout_s=1.5, first=2, last=3, session='', wanted=0, key='')
         """
+        if "if-match" in headers:
+            raise ProtocolError(412, "a repeat needs a call-session")
         timeout_ms = headers.get("call-timeout-ms")
         first, _, last = headers.get("call-attempt", "1").partition("-")
         session = headers.get("call-session", "")
