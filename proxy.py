@@ -239,15 +239,20 @@ class Proxy:
                 return not_executed("its caller has left")
             if action is not RUN and action is not WAIT:
                 return answer(memory, action, record, call.wanted)
-            # 2. Its caller asks what came of a call that went on to a server.
-            if record and call.wanted is RESOLVE:
-                return resolve(shared, request, record, self._pool, deadline)
-            # 3. It goes on to a server: to any one, or where an earlier attempt went.
-            if record and action is RUN:
-                memory.begin(record, Route())
-            elif record:
+            # 2. It has no route, or that of its earlier attempts.
+            if record is None:
+                route = Route(None)
+            elif action is RUN:
+                route = Route(record)
+                memory.begin(record, route)
+            else:
+                assert record.value
+                route = record.value
+                # 3. Its caller asks what came of it.
+                if call.wanted is RESOLVE:
+                    return resolve(shared, request, route, self._pool, deadline)
                 memory.join(record)
-            relayed = RelayedCall(shared, request, call, record, deadline)
+            relayed = RelayedCall(shared, request, call, route, deadline)
         return relayed.carry_out(self._pool)
 
     def _stopping(self) -> Reply:

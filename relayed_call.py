@@ -49,9 +49,13 @@ NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server")
 
 
 class Route:
-    """Where a call that is not idempotent was sent. Guarded by the lock of its SharedState."""
+    """Where a call that is not idempotent was sent. Guarded by the lock of its SharedState.
 
-    def __init__(self) -> None:
+    Parameter: `record`, what the proxy's memory has of the call, None if it is not remembered.
+    """
+
+    def __init__(self, record: Record[Route, Reply] | None) -> None:
+        self.record = record
         # None: it was not sent anywhere.
         self.sent: Sent | None = None
         # How many attempts of the call have come. Only the latest may go on to another server.
@@ -77,11 +81,13 @@ class SharedState:
         self.memory: Memory[Route, Reply] = Memory()
         self.counts = {"calls": 0, "retries": 0, "not_sent": 0, "unknown": 0}
 
-    def conclude(self, record: Record[Route, Reply] | None, came: Reply, made: int) -> Reply:
-        """The reply to a caller, made of the one that came from a server. Caller holds the lock.
+    def conclude(self, route: Route | None, sent: Sent | None, came: Reply, made: int) -> Reply:
+        """The reply to a caller, made of the one that `came` from a server. Caller holds the lock.
 
-        It is kept in `record`, if that is given. `made` is the number of the attempt.
+        It is remembered if it is from where the route leads: `sent` is where it came from. `made`
+        is the number of the attempt.
         """
+        record = route.record if route and route.sent is sent else None
         # 1. The call will never run.
         if came.headers.get("call-resolved") == "dead":
             if record:
@@ -101,34 +107,33 @@ class SharedState:
 class RelayedCall:
     """One call of one caller, as it goes through a proxy.
 
-    Parameters: the `request`, whose `headers` were read; `record`, what the proxy's memory has of
-    the call, None if it is not remembered; `deadline`, a monotonic time.
+    Parameters: the `request`, whose `headers` were read; the `route`, where earlier attempts of the
+    call went, None if it is idempotent; `deadline`, a monotonic time.
 
     Caller of the constructor holds the lock of `shared`.
     """
 
     def __init__(self, shared: SharedState, request: Request, headers: CallHeaders,
-                 record: Record[Route, Reply] | None, deadline: float) -> None:
+                 route: Route | None, deadline: float) -> None:
         self._shared = shared
         self._service = service_of(request)
         self._request = request
-        self._record = record
         # What came of the latest attempt, and of the latest one that may have run; and the number
         # of the latest one.
         self._last = self._unknown = NOT_TRIED
         self._number = 0
         # The reply to the caller, once there is one of a server.
         self._answer: Reply | None = None
-        # Guarded by the lock: the route, which is None for an idempotent call; and the call.
-        self._route: Route | None = None
+        # Guarded by the lock: the route and the call.
+        self._route = route
+        self._turn = 0
         shared.counts["calls"] += 1
-        if not headers.idempotent:
-            self._route = record.value if record and record.value else Route()
-            self._route.turn += 1
-            self._turn = self._route.turn
-        self._call = Call(shared.balancers[self._service], headers.idempotent, deadline,
+        if route:
+            route.turn += 1
+            self._turn = route.turn
+        self._call = Call(shared.balancers[self._service], route is None, deadline,
                           first=headers.first, last=headers.last,
-                          sent=self._route.sent if self._route else None)
+                          sent=route.sent if route else None)
 
     def carry_out(self, pool: Pool) -> Program[Reply]:
         """A program: one attempt after another, until rule R has come to an end."""
@@ -185,9 +190,7 @@ class RelayedCall:
             # 3. An answer is remembered, unless it is not from where the route leads.
             if self._call.outcome is Outcome.ANSWERED:
                 assert result.reply
-                is_on_route = route and route.sent is sent
-                self._answer = self._shared.conclude(self._record if is_on_route else None,
-                                                     result.reply, self._number)
+                self._answer = self._shared.conclude(route, sent, result.reply, self._number)
             elif result.outcome is Outcome.UNKNOWN:
                 self._unknown = result
                 self._shared.counts["retries"] += 1
@@ -196,9 +199,9 @@ class RelayedCall:
 
     def leave(self) -> None:
         """The call is no longer carried out."""
-        if self._record:
+        if self._route and self._route.record:
             with self._shared.lock:
-                self._shared.memory.leave(self._record)
+                self._shared.memory.leave(self._route.record)
 
     @property
     def reply(self) -> Reply:
@@ -232,40 +235,38 @@ def service_of(request: Request) -> str:
     return request.target.strip("/")
 
 
-def resolve(shared: SharedState, request: Request, record: Record[Route, Reply], pool: Pool,
+def resolve(shared: SharedState, request: Request, route: Route, pool: Pool,
             deadline: float) -> Reply | Program[Reply]:
     """What came of a call that is under way here: a reply, or the program that asks its server.
 
     Caller holds the lock of `shared`.
     """
-    route = record.value
-    assert route
+    assert route.record
     # From now on, earlier attempts go nowhere else. If there was none, there never will be.
     route.turn += 1
     if route.sent is None:
-        shared.memory.kill(record)
-        return answer(shared.memory, KILL, record, RESOLVE)
-    shared.memory.join(record)
-    return _ask_on_route(shared, request, record, route, pool, deadline)
+        shared.memory.kill(route.record)
+        return answer(shared.memory, KILL, None, RESOLVE)
+    shared.memory.join(route.record)
+    return _ask_on_route(shared, request, route, pool, deadline)
 
 
-def _ask_on_route(shared: SharedState, request: Request, record: Record[Route, Reply],
-                  route: Route, pool: Pool, deadline: float) -> Program[Reply]:
+def _ask_on_route(shared: SharedState, request: Request, route: Route, pool: Pool,
+                  deadline: float) -> Program[Reply]:
     """A program: only the server on the route can know."""
     sent = route.sent
-    assert sent
+    assert sent and route.record
     place = Place.of(sent)
     try:
         result = yield from ask(pool, place, service_of(request), f"Via: {shared.via}\r\n",
                                 deadline)
     finally:
         with shared.lock:
-            shared.memory.leave(record)
+            shared.memory.leave(route.record)
     # 1. It knows.
     if result.outcome is Outcome.ANSWERED and result.reply:
         with shared.lock:
-            reply = shared.conclude(record if route.sent is sent else None, result.reply,
-                                    result.made)
+            reply = shared.conclude(route, sent, result.reply, result.made)
         return reply if reply.status == 410 else resolved(reply)
     # 2. Nobody will ever know, or the server may tell later.
     reply = text_reply(410 if result.is_final else 504, f"unknown outcome: {result.what}",
