@@ -202,7 +202,7 @@ class Proxy:
 
     # Calls: the threads of the engine.
 
-    def _begin(self, request: Request, received_at: float) -> Reply | Program[Reply]:
+    def _begin(self, request: Request, received_at: float, *_: object) -> Reply | Program[Reply]:
         """A reply of our own to a request, or the program that relays it. Raises ProtocolError."""
         # 1. What cannot be relayed: status pages, and errors. Most requests need no closer look. (A
         #    read without the lock: a service is only ever added.)

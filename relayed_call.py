@@ -211,7 +211,7 @@ def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
 def _lines_to_pass_on(headers: Mapping[str, str]) -> str:
     """The header lines of a request that go on as they came."""
     return lines_of({name: value for name, value in _end_to_end(headers).items()
-                     if name not in OURS})
+                     if name not in OURS and name != "idempotency-key"})
 
 
 def _lines_to_pass_back(headers: Mapping[str, str]) -> str:

@@ -206,7 +206,7 @@ class Server:
 
     # Requests: where the engine carries out programs. Only `_execute` may run on another thread.
 
-    def _handle(self, request: Request, received_at: float) -> Reply | Program[Reply]:
+    def _handle(self, request: Request, received_at: float, *_: object) -> Reply | Program[Reply]:
         """The reply to a request that was complete at `received_at` (monotonic)."""
         if request.method != "POST" or request.target not in self._targets:
             return page(request, "server", self.status) or self._refusal(request)

@@ -122,8 +122,8 @@ class RelayCase(unittest.TestCase):
                **headers: str) -> RelayedCall:
         """A call for a request that has just come; `Call_Attempt="2"` becomes a header."""
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        request = Request("POST", "/greeter", {"host": "here", **named}, b"<call/>",
-                          call_id=call_id)
+        request = Request("POST", "/greeter", {"host": "here", "idempotency-key": call_id, **named},
+                          b"<call/>")
         return RelayedCall(self.shared, "greeter", request, call_id=call_id,
                            headers=CallHeaders.parse(request.headers),
                            received_at=self.now, timeout_s=timeout_s)

@@ -76,8 +76,9 @@ class ServerTest(unittest.TestCase):
                 method: str = "POST", **headers: str) -> Request:
         """The request that `post` sends."""
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        return Request(method, target, named, body or encode_call("deposit", (100,)),
-                       call_id=call_id)
+        if call_id is not None:
+            named["idempotency-key"] = call_id
+        return Request(method, target, named, body or encode_call("deposit", (100,)))
 
     def waits(self, request: Request, received_at: float) -> tuple[Program[Reply], float]:
         """A request waits. Returns its program, and the time until which it waits."""

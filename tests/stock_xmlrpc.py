@@ -109,7 +109,7 @@ class NotingServer(Server):
         # The request handler of the test that runs, if it has one.
         self.handler: Any = None
 
-    def _handle(self, request: Request, received_at: float) -> Reply | Program[Reply]:
+    def _handle(self, request: Request, received_at: float, *_: object) -> Reply | Program[Reply]:
         if self.handler:
             self.handler.content_length = int(request.headers["content-length"])
             self.handler.test_headers = Message()

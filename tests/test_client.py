@@ -157,7 +157,7 @@ class Calls(unittest.TestCase):
             client.deposit(1)
             client.deposit(1)
         first, second = exchanges.requests
-        self.assertNotEqual(first.call_id, second.call_id)
+        self.assertNotEqual(first.headers["idempotency-key"], second.headers["idempotency-key"])
 
     def test_every_attempt_is_shown(self) -> None:
         """`on_attempt` gets the endpoint, what happened, and how long it took."""
@@ -199,7 +199,7 @@ class Fallback(unittest.TestCase):
         self.assertEqual(exchanges.headers("if-match"), [None, '"1"', '"1"'])
         self.assertEqual(exchanges.headers("call-attempt"), ["1", "2", "3"])
         self.assertEqual(exchanges.headers("call-idempotent"), [None, None, None])
-        call_id, = {request.call_id for request in exchanges.requests}
+        call_id, = {request.headers["idempotency-key"] for request in exchanges.requests}
         self.assertRegex(call_id or "", "^[0-9a-f]{32}$")
         self.assertIn("it may have run", str(caught.exception))
 

@@ -55,7 +55,9 @@ class ProxyTest(unittest.TestCase):
              **headers: str) -> Reply:
         """The reply to a request; `Call_Attempt="2"` becomes the header call-attempt."""
         named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        request = Request(method, target, {"host": "here", **named}, b"<call/>", call_id=call_id)
+        if call_id is not None:
+            named["idempotency-key"] = call_id
+        request = Request(method, target, {"host": "here", **named}, b"<call/>")
         now = time.monotonic() if received_at is None else received_at
         try:
             begun = self.proxy._begin(request, now)
@@ -87,7 +89,7 @@ class Relaying(ProxyTest):
         self.post()
         self.post()
         first, second = self.exchanges.requests
-        self.assertNotEqual(first.call_id, second.call_id)
+        self.assertNotEqual(first.headers["idempotency-key"], second.headers["idempotency-key"])
         self.assertNotIn("call-idempotent", first.headers)
         self.assertLessEqual(int(first.headers["call-timeout-ms"]),
                              proxy_module.CALL_TIMEOUT_S * 500)
@@ -96,7 +98,7 @@ class Relaying(ProxyTest):
         """An attempt of a proxy gets a half of the time."""
         self.post(call_id="id-1", Call_Timeout_Ms="2000", Call_Attempt="2", Call_Idempotent="1")
         request, = self.exchanges.requests
-        self.assertEqual(request.call_id, "id-1")
+        self.assertEqual(request.headers["idempotency-key"], "id-1")
         self.assertEqual(request.headers["call-attempt"], "2")
         self.assertEqual(request.headers["call-idempotent"], "1")
         self.assertGreater(int(request.headers["call-timeout-ms"]), 0)

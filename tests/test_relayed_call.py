@@ -22,7 +22,7 @@ class Steps(RelayCase):
     def test_a_call_goes_from_begin_to_reply(self) -> None:
         """The first server refuses; the reply of the second is lost, and comes with the repeat."""
         call = self.begins("id-1")
-        self.assertEqual(self.sends(call, "s1").call_id, "id-1")
+        self.assertEqual(self.sends(call, "s1").headers["idempotency-key"], "id-1")
         self.comes_to(call, REFUSED)
         request = self.sends(call, "s3")
         self.assertNotIn("if-match", request.headers)
@@ -127,7 +127,7 @@ class PassingOn(RelayCase):
         self.relays(OK, call_id="id-1", timeout_s=2.0, Call_Timeout_Ms="2000", Call_Attempt="2",
                     Call_Idempotent="1")
         headers = self.sent().headers
-        self.assertEqual(self.sent().call_id, "id-1")
+        self.assertEqual(self.sent().headers["idempotency-key"], "id-1")
         self.assertEqual(headers["host"], "127.0.0.1:4242")
         self.assertEqual(headers["call-attempt"], "2")
         self.assertEqual(headers["call-idempotent"], "1")
@@ -207,7 +207,8 @@ class Repeats(RelayCase):
         request, repeat = self.exchanges.requests
         self.assertNotIn("if-match", request.headers)
         self.assertEqual(repeat.headers["if-match"], '"1"')
-        self.assertEqual({request.call_id, repeat.call_id}, {"id-1"})
+        self.assertEqual(request.headers["idempotency-key"], "id-1")
+        self.assertEqual(repeat.headers["idempotency-key"], "id-1")
 
     def test_an_idempotent_call_goes_to_another_server(self) -> None:
         """Its author has promised that it may run twice."""

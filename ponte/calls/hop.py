@@ -83,7 +83,7 @@ class CallHeaders(NamedTuple):
 
 def call_id_of(request: Request) -> str | None:
     """The call id of a request, None where it has none. Raises ProtocolError for a bad one."""
-    call_id = request.call_id
+    call_id = request.headers.get("idempotency-key")
     if call_id is not None and not 0 < len(call_id) <= MAX_CALL_ID:
         raise ProtocolError(400, f"Idempotency-Key has 1 to {MAX_CALL_ID} characters")
     return call_id

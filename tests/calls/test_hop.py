@@ -57,7 +57,8 @@ class Reading(unittest.TestCase):
     def test_a_call_id_has_one_character_at_least_and_a_limit(self) -> None:
         """A request may also have none."""
         def read(call_id: str | None) -> str | None:
-            return call_id_of(Request("POST", "/", {}, b"", call_id=call_id))
+            headers = {} if call_id is None else {"idempotency-key": call_id}
+            return call_id_of(Request("POST", "/", headers, b""))
 
         self.assertIsNone(read(None))
         self.assertEqual(read("a"), "a")
