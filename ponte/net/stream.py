@@ -24,6 +24,7 @@ import select
 import selectors
 import socket
 import ssl
+import struct
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -46,6 +47,9 @@ TURN: Wait = (None, NOTHING, 0.0)
 WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # How long a closing side waits for the other to close: a reset would destroy the last reply.
 LINGER_S = 0.5
+# For SO_LINGER, on and 0 seconds: a close drops what was not sent, and resets the connection. The
+# structure has two numbers, which are short on Windows.
+RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 # At least 16 KiB, a whole record of TLS: bytes left inside OpenSSL do not make a socket readable.
 RECEIVE_BYTES = 64 * 1024
 
@@ -102,6 +106,17 @@ class Waitable:
         self._leave_loop()
         self.socket = wrapped(self.socket)
         self.arrives = _watch(self.socket)
+
+    def reset(self) -> None:
+        """Closes at once, and drops what the system has not sent yet.
+
+        After a plain close the system would go on to send it, for many minutes if the peer does not
+        take it.
+        """
+        # Some systems refuse options of a connection that has ended: it is closed all the same.
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.close()
 
     def close(self) -> None:
         self.is_idle = False

@@ -16,7 +16,14 @@ from ponte.net.parser import RequestParser
 from ponte.net.stream import listen
 from ponte.net.threads import wait_for
 from tests.fakes import Clock
-from tests.net.peers import PATIENCE_S, POST, Connection, soon, tcp_pair
+from tests.net.peers import (
+    PATIENCE_S,
+    POST,
+    Connection,
+    ends_by_a_reset,
+    soon,
+    tcp_pair,
+)
 
 
 class FakeSocket:
@@ -140,6 +147,17 @@ class Streams(unittest.TestCase):
         """If the other side has closed it, it is not reused."""
         self.peer.close()
         self.assertFalse(self.stream.is_silent())
+
+    def test_a_stream_that_is_reset_sends_nothing_more(self) -> None:
+        """What the system has taken, and the peer has no room for, never gets there."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.stream.socket.send(bytes(MAX_BODY_BYTES))
+        self.stream.reset()
+        self.assertEqual(self.stream.socket.fileno(), -1)
+        self.assertGreater(ends_by_a_reset(self.peer), 0)
+        # It was closed already.
+        self.stream.reset()
 
     def test_a_message_has_its_own_time_from_its_first_byte_on(self) -> None:
         """However long the stream was silent before; and one that has begun has it, too."""

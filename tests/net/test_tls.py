@@ -29,7 +29,7 @@ from registry import Registry
 from server import Server, idempotent
 from tests.net.certificates import Certificates, needs_openssl
 from tests.net.engines import DriverCase, OfEvents, OfThreads
-from tests.net.peers import PATIENCE_S
+from tests.net.peers import PATIENCE_S, ends_by_a_reset
 from tests.system.cluster import SystemTest
 from tests.system.harness import START_S, wait_until
 
@@ -111,7 +111,7 @@ class Handshakes(DriverCase):
     def listening(self, tls: Tls | None) -> Iterator[Address]:
         self.handled = 0
 
-        def handle(request: Request, received_at: float) -> Reply:
+        def handle(request: Request, *_: object) -> Reply:
             self.handled += 1
             return Reply(200, {}, request.body)
 
@@ -191,6 +191,51 @@ class Handshakes(DriverCase):
         with self.listening(self.one_sided) as address, \
                 socket.create_connection(address, PATIENCE_S) as sock, self.assertRaises(OSError):
             context.wrap_socket(sock)
+
+    @contextlib.contextmanager
+    def serving(self, serve: Callable[[ssl.SSLSocket], None]) -> Iterator[Address]:
+        """A TLS server that a test plays, on a thread of its own, for one connection."""
+        with contextlib.closing(listen("127.0.0.1", 0)) as listening:
+            listening.settimeout(PATIENCE_S)
+            failed: list[BaseException] = []
+
+            def run() -> None:
+                try:
+                    sock, _ = listening.accept()
+                    sock.settimeout(PATIENCE_S)
+                    with self.one_sided.wrap_accepted(sock) as wrapped:
+                        serve(wrapped)
+                except BaseException as error:
+                    failed.append(error)
+
+            thread = threading.Thread(target=run)
+            thread.start()
+            yield listening.getsockname()
+            thread.join(PATIENCE_S)
+            self.assertEqual(failed, [])
+
+    def test_an_exchange_that_is_given_up_is_reset(self) -> None:
+        """As without TLS: the server of a call that timed out sees a reset, and no plain end."""
+        def serve(sock: ssl.SSLSocket) -> None:
+            sock.do_handshake()
+            self.assertEqual(sock.recv(1000), ASK)
+            # Below TLS, which would not tell the one from the other.
+            with socket.socket(fileno=sock.detach()) as plain:
+                plain.settimeout(PATIENCE_S)
+                self.assertEqual(ends_by_a_reset(plain), 0)
+
+        with self.serving(serve) as address, contextlib.closing(Pool(self.trusting)) as pool, \
+                self.assertRaisesRegex(ExchangeError, "reply: timed out"):
+            self.ask(pool, address, ASK, 0.2)
+
+    def test_a_handshake_that_is_given_up_is_reset(self) -> None:
+        with contextlib.closing(listen("127.0.0.1", 0)) as silent, \
+                contextlib.closing(Pool(self.trusting)) as pool:
+            with self.assertRaisesRegex(ExchangeError, "connect: timed out"):
+                self.ask(pool, silent.getsockname(), ASK, 0.05)
+            with contextlib.closing(silent.accept()[0]) as sock:
+                sock.settimeout(PATIENCE_S)
+                self.assertGreater(ends_by_a_reset(sock), 0)
 
     def test_a_send_that_fails_did_not_deliver_the_request(self) -> None:
         """Rule R: the other side begins to read only afterwards, and gets less than all of it."""
