@@ -276,7 +276,9 @@ class Registry:
 
     # Requests: everything below runs where the engine carries out programs.
 
-    def _handle(self, request: Request, received_at: float) -> Reply | Program[Reply]:
+    def _handle(self, request: Request, received_at: float,
+                caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
+        # What readers call changes nothing, so it does no harm if a reader has left.
         found = page(request, "registry", self.status)
         if found:
             return found

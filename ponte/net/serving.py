@@ -54,10 +54,12 @@ TOO_MANY = text_reply(503, "too many connections", Not_Executed="1")._replace(ke
 TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")
 INTERNAL_ERROR = text_reply(500, "internal error")
 
-# Takes a request, and the monotonic time at which it was whole. Returns the reply, or a program
-# that will. It may raise ProtocolError, which is answered with its status; any other exception is
-# answered with a 500.
-Handler = Callable[[Request, float], Union[Reply, Program[Reply]]]
+# Takes a request, the monotonic time at which it was whole, and a function that tells whether its
+# caller has left: a handler asks just before it begins a call that must not run twice. (The
+# function is `Stream.has_ended`, which says what it can know, and where it may be called.) Returns
+# the reply, or a program that will. It may raise ProtocolError, which is answered with its status;
+# any other exception is answered with a 500.
+Handler = Callable[[Request, float, Callable[[], bool]], Union[Reply, Program[Reply]]]
 
 
 class Listener:
@@ -246,7 +248,7 @@ class Listener:
         self._running.add(stream)
         if request:
             try:
-                begun = self._handler(request, stream.received_at) \
+                begun = self._handler(request, stream.received_at, stream.has_ended) \
                     if len(self._running) <= self._max_calls else TOO_MANY_CALLS
                 reply = begun if isinstance(begun, Reply) else (yield from begun)
             except ProtocolError as error:

@@ -144,6 +144,31 @@ class Stream(Waitable, Generic[M]):
         """Whether nothing has arrived and the stream is open: else no request may be sent on it."""
         return not self.arrives(0)
 
+    def has_ended(self) -> bool:
+        """Whether the peer has closed the connection, or its sending side, after its last message.
+
+        Never blocks. False if bytes of a next message have come: a peer that sends its next message
+        and then leaves is not noticed. A peer that closes only its sending side counts as gone,
+        since this side cannot tell that from a full close; nginx does the same. May be called where
+        a program that uses this stream runs, or on another thread while that program waits for a
+        future.
+        """
+        # 1. Nothing new has come, or what has come shows that the peer was still there.
+        if self.parser.in_message or not self.arrives(0):
+            return False
+        # 2. It may be the end. A look that takes no bytes (MSG_PEEK) does not exist with TLS, so
+        #    they are read, and kept for the next `read`. That one sees the end once more.
+        try:
+            data = self.socket.recv(RECEIVE_BYTES)
+        except WOULD_BLOCK:
+            return False
+        except OSError:
+            return True
+        if data:
+            self.received_at = time.monotonic()
+            self.parser.feed(data)
+        return not data
+
     def read(self, deadline: float, message_s: float | None = None) -> Program[M | None]:
         """The next message; None if the stream ended before a message began.
 

@@ -12,6 +12,7 @@ import time
 import unittest
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 from unittest import mock
 
@@ -20,13 +21,14 @@ from ponte.net.address import Address
 from ponte.net.message import Reply, Request, encode_request
 from ponte.net.pool import ExchangeError, Pool
 from ponte.net.serving import ENGINES, Listener
-from ponte.net.stream import listen
+from ponte.net.stream import Program, listen, result_of
 from ponte.net.threads import wait_for
 from ponte.net.tls import Tls
 from ponte.process.options import UsageError, chosen_tls
 from proxy import Proxy
 from registry import Registry
 from server import Server, idempotent
+from tests.fakes import eventually
 from tests.net.certificates import Certificates, needs_openssl
 from tests.net.engines import DriverCase, OfEvents, OfThreads
 from tests.net.peers import PATIENCE_S, ends_by_a_reset
@@ -236,6 +238,40 @@ class Handshakes(DriverCase):
             with contextlib.closing(silent.accept()[0]) as sock:
                 sock.settimeout(PATIENCE_S)
                 self.assertGreater(ends_by_a_reset(sock), 0)
+
+    def test_a_handler_sees_whether_its_caller_has_left(self) -> None:
+        """Nothing of the next request is lost by a look: TLS has no look that takes no bytes."""
+        looks: list[Callable[[], bool]] = []
+        reply: Future[Reply] = Future()
+
+        def handle(request: Request, received_at: float,
+                   caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
+            looks.append(caller_left)
+            return result_of(reply) if len(looks) == 1 else Reply(200, {}, b"the second")
+
+        listener = Listener("127.0.0.1", 0, handle, engine=self.engine, tls=self.one_sided)
+        listener.start()
+        self.addCleanup(listener.close)
+        context = ssl.create_default_context(cafile=self.files.ca)
+        with socket.create_connection(listener.address, PATIENCE_S) as plain, \
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as caller:
+            # 1. It waits.
+            caller.sendall(ASK)
+            eventually(lambda: len(looks) == 1)
+            look: Any = looks[0]
+            self.assertFalse(look())
+            # 2. It sends its next request.
+            caller.sendall(ASK)
+            eventually(lambda: not look() and look.__self__.parser.in_message)
+            reply.set_result(Reply(200, {}, b"the first"))
+            came = b""
+            while not came.endswith(b"the second"):
+                came += caller.recv(1000)
+            self.assertIn(b"the first", came)
+            # 3. It leaves.
+            caller.close()
+            eventually(looks[1])
+        self.assertTrue(listener.wait_until_quiet(PATIENCE_S, idle_too=True))
 
     def test_a_send_that_fails_did_not_deliver_the_request(self) -> None:
         """Rule R: the other side begins to read only afterwards, and gets less than all of it."""
