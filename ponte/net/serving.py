@@ -70,7 +70,9 @@ class Listener:
     once; `tls`. Raises OSError if the port is taken, ValueError for a limit that is too high,
     KeyError for an unknown engine.
 
-    Attributes: `address`; `driver`, which carries out the programs.
+    Attributes: `address`; `driver`, which carries out the programs; `served_by`, the value of
+    Served-By in each reply that comes without one, also in refusals. Empty: they have none. It may
+    be set at any time.
 
     Threads: all methods may be called from any.
     """
@@ -89,6 +91,7 @@ class Listener:
         self._socket = Waitable(listen(host, port))
         self.address: Address = self._socket.socket.getsockname()[:2]
         self.driver = made()
+        self.served_by = ""
         # The connections that are open, and those with a request that is carried out or a reply
         # that is sent. Each operation on a set is atomic.
         self._open: set[Stream[Request]] = set()
@@ -203,7 +206,7 @@ class Listener:
             # With TLS, nothing can be sent before a handshake.
             if not self._tls:
                 with contextlib.suppress(OSError):
-                    stream.write(encode_reply(TOO_MANY))
+                    stream.write(encode_reply(self._marked(TOO_MANY)))
             stream.close()
 
     def _serve(self, stream: Stream[Request]) -> Program[None]:
@@ -259,7 +262,7 @@ class Listener:
         # 3. Send the reply.
         if not request or not request.keep_alive or reply.status >= 400 or self._retiring:
             reply = reply._replace(keep_alive=False)
-        rest = stream.write(encode_reply(reply))
+        rest = stream.write(encode_reply(self._marked(reply)))
         if rest:
             yield from stream.send(rest, time.monotonic() + MESSAGE_TIMEOUT_S)
         self._end_call(stream)
@@ -269,6 +272,13 @@ class Listener:
         elif stream.parser.in_message:
             yield TURN
         return reply.keep_alive
+
+    def _marked(self, reply: Reply) -> Reply:
+        """The reply with our mark. A reply that is passed on keeps the mark that it came with."""
+        if (not self.served_by or "\r\nserved-by:" in f"\r\n{reply.lines}".lower()
+                or any(name.lower() == "served-by" for name in reply.headers)):
+            return reply
+        return reply._replace(lines=f"{reply.lines}Served-By: {self.served_by}\r\n")
 
     def _end_call(self, stream: Stream[Request]) -> None:
         """Notes that a call, or a connection, has ended."""

@@ -18,7 +18,7 @@ from unittest import mock
 
 from ponte.net import serving
 from ponte.net.loop import Loop
-from ponte.net.message import Reply, Request
+from ponte.net.message import ProtocolError, Reply, Request, text_reply
 from ponte.net.serving import Handler, Listener
 from ponte.net.stream import DONE, NOTHING, READ, Program, Stream, Waitable, result_of
 from ponte.net.tls import Tls
@@ -324,6 +324,92 @@ class Callers(EngineCase):
             return self.exchange(running.address, POST * 2)
 
 
+class Marks(EngineCase):
+    """Every reply says who made it: a caller must notice a stranger on the port."""
+
+    MARK = "bank-1; incarnation=7"
+
+    @contextlib.contextmanager
+    def marking(self, handler: Handler = echo, **options: Any) -> Iterator[Listener]:
+        with self.running(cast(Any, handler), **options) as running:
+            running.served_by = self.MARK
+            yield running
+
+    def is_marked(self, status: int, replies: list[Reply]) -> None:
+        self.assertEqual([(reply.status, reply.headers.get("served-by")) for reply in replies],
+                         [(status, self.MARK)])
+
+    def test_a_reply_without_a_mark_gets_one(self) -> None:
+        """Whatever its status, also where the handler raises."""
+        def fail(error: Exception) -> Handler:
+            return cast(Handler, mock.Mock(side_effect=error))
+
+        for status, handler in ((200, echo),
+                                (404, lambda *_: text_reply(404, "nothing here")),
+                                (422, fail(ProtocolError(422, "another body"))),
+                                (500, fail(ValueError("a mistake")))):
+            with self.subTest(status), self.marking(handler) as running:
+                self.is_marked(status, self.exchange(running.address, POST))
+
+    def test_a_reply_that_has_a_mark_keeps_it(self) -> None:
+        """It came from another process. In any case of the name, and wherever it stands."""
+        for reply in (Reply(200, {"Served-By": "other"}, b""),
+                      Reply(503, {"served-by": "other"}, b""),
+                      Reply(200, {}, b"", lines="Served-By: other\r\n"),
+                      Reply(404, {"A": "b"}, b"", lines="C: d\r\nserved-BY: other\r\n")):
+            with self.subTest(reply), self.marking(lambda *_: reply) as running:    # noqa: B023
+                came, = self.exchange(running.address, POST)
+                self.assertEqual(came.headers["served-by"], "other")
+
+    def test_a_header_that_only_looks_like_a_mark_is_none(self) -> None:
+        for reply in (Reply(200, {}, b"", lines="X-Served-By: other\r\n"),
+                      Reply(200, {"X-Note": "served-by: other"}, b""),
+                      Reply(200, {}, b"", lines="X-Note: served-by: other\r\n")):
+            with self.subTest(reply), self.marking(lambda *_: reply) as running:    # noqa: B023
+                came, = self.exchange(running.address, POST)
+                self.is_marked(200, [came])
+                self.assertIn("other", came.headers.get("x-served-by", "")
+                              + came.headers.get("x-note", ""), "its own header is lost")
+
+    def test_a_refusal_before_the_handler_has_a_mark(self) -> None:
+        """Malformed, too long, too slow; too many calls."""
+        self.limit("MESSAGE_TIMEOUT_S")
+        long = post(target="/" + "x" * 20_000)
+        many = POST.replace(b"\r\n\r\n", b"\r\n" + b"A: b\r\n" * 200 + b"\r\n")
+        for status, request in ((400, b"garbage\r\n\r\n"), (414, long), (431, many)):
+            with self.subTest(status), self.marking() as running:
+                self.is_marked(status, self.exchange(running.address, request))
+        with self.marking() as running, connected(running.address) as caller:
+            caller.send(POST[:-1], soon())
+            reply = caller.read(soon())
+            self.is_marked(408, [reply] if reply else [])
+        with self.marking(max_calls=0) as running:
+            self.is_marked(503, self.exchange(running.address, POST))
+
+    def test_a_connection_that_is_turned_away_is_told_by_whom(self) -> None:
+        """Too many of them; or the system has no thread for it."""
+        with self.marking(max_connections=1) as running, connected(running.address) as within:
+            self.ask(within)
+            self.is_turned_away(running)
+        no_thread = RuntimeError("can't start new thread")
+        with self.marking() as running, \
+                mock.patch.object(running.driver, "spawn", side_effect=no_thread):
+            self.is_turned_away(running)
+
+    def is_turned_away(self, running: Listener) -> None:
+        with connected(running.address) as caller:
+            reply = caller.read(soon())
+            self.is_marked(503, [reply] if reply else [])
+            self.assertEqual(reply and reply.headers["not-executed"], "1")
+
+    def test_a_listener_without_a_mark_adds_none(self) -> None:
+        """It may get one later: the life of a server has its number only when it starts."""
+        with self.running() as running, connected(running.address) as caller:
+            self.assertNotIn("served-by", self.ask(caller).headers)
+            running.served_by = self.MARK
+            self.is_marked(200, [self.ask(caller)])
+
+
 class Ends(EngineCase):
     """A listener that is closed by another thread, whatever its callers do."""
 
@@ -427,6 +513,14 @@ class CallersOfThreads(OfThreads, Callers, unittest.TestCase):
 
 
 class CallersOfEvents(OfEvents, Callers, unittest.TestCase):
+    pass
+
+
+class MarksOfThreads(OfThreads, Marks, unittest.TestCase):
+    pass
+
+
+class MarksOfEvents(OfEvents, Marks, unittest.TestCase):
     pass
 
 
