@@ -247,7 +247,7 @@ class Readers(unittest.TestCase):
                                            ("GET", "/metrics", 200)):
                 with self.subTest(method=method, target=target):
                     request = Request(method, target, {}, encode_call("services", ()))
-                    reply = registry._handle(request, 0.0)
+                    reply = registry._handle(request, 0.0, lambda: False)
                     assert isinstance(reply, Reply)
                     self.assertEqual(reply.status, status)
 

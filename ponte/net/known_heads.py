@@ -4,9 +4,9 @@ The problem: a parser spends most of its time on heads, and one client sends nea
 with every call.
 
 The naive try is a dictionary from the bytes of a head to what was parsed from them. It never finds
-anything: each call has an id of its own, in the header Idempotency-Key, so no two heads are equal.
+anything: each call has a number of its own, in the header Call-Number, so no two heads are equal.
 
-The idea: take out the line of the call id, and look up the rest (`without_call_id`, `remember`). In
+The idea: take out the line of the number, and look up the rest (`without_number`, `remember`). In
 the same way `cached` remembers what was worked out from the headers of a known head, such as the
 lines that a proxy passes on.
 
@@ -19,6 +19,7 @@ the same head at the same time, and the later result stays, which is equal to th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -26,12 +27,14 @@ from typing import Any, TypeVar
 # more often.
 MAX_KNOWN_HEADS = 1024
 # Longer heads are parsed each time. So short a head never has message.MAX_HEADERS lines: one with a
-# call id cannot break that limit.
+# number cannot break that limit.
 MAX_KNOWN_HEAD_BYTES = 400
 # The line that is new in every request of a stub, as the stub writes it and as HAProxy passes it
 # on.
-_CALL_ID = b"\r\nIdempotency-Key: "
-_CALL_ID_IN_LOWER_CASE = _CALL_ID.lower()
+_LINE = b"\r\nCall-Number: "
+_LINE_IN_LOWER_CASE = _LINE.lower()
+# The number of the call, and the oldest one that has not ended for its caller.
+_NUMBER = re.compile(rb"[0-9]{1,15}-[0-9]{1,15}")
 
 T = TypeVar("T")
 
@@ -60,22 +63,22 @@ def cached(find: Callable[[Mapping[str, str]], T], headers: Mapping[str, str]) -
     return found
 
 
-def without_call_id(raw: bytes) -> tuple[bytes, str | None]:
-    r"""A head without the line of its call id, and the id. Only letters and digits are taken out.
+def without_number(raw: bytes) -> tuple[bytes, str | None]:
+    r"""A head without the line Call-Number, and its value. A value of another form is left in it.
 
-    >>> without_call_id(b"GET / HTTP/1.1\r\nIdempotency-Key: 77\r\nHost: a")
-    (b'GET / HTTP/1.1\r\nHost: a', '77')
-    >>> without_call_id(b"GET / HTTP/1.1\r\nIdempotency-Key: my-id\r\nHost: a")
-    (b'GET / HTTP/1.1\r\nIdempotency-Key: my-id\r\nHost: a', None)
+    >>> without_number(b"GET / HTTP/1.1\r\nCall-Number: 7-5\r\nHost: a")
+    (b'GET / HTTP/1.1\r\nHost: a', '7-5')
+    >>> without_number(b"GET / HTTP/1.1\r\nCall-Number: seven\r\nHost: a")
+    (b'GET / HTTP/1.1\r\nCall-Number: seven\r\nHost: a', None)
     """
-    before, found, after = raw.partition(_CALL_ID)
+    before, found, after = raw.partition(_LINE)
     if not found:
-        before, found, after = raw.partition(_CALL_ID_IN_LOWER_CASE)
-    call_id, _, after = after.partition(b"\r\n")
+        before, found, after = raw.partition(_LINE_IN_LOWER_CASE)
     # Empty where there is no such line.
-    if not call_id.isalnum():
+    number, _, after = after.partition(b"\r\n")
+    if not _NUMBER.fullmatch(number):
         return raw, None
-    return before + b"\r\n" + after, call_id.decode()
+    return before + b"\r\n" + after, number.decode()
 
 
 def remember(known: dict[bytes, T], raw: bytes, head: T) -> None:

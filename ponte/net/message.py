@@ -36,12 +36,14 @@ REASONS = {
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
+    410: "Gone",
     411: "Length Required",
     412: "Precondition Failed",
     413: "Content Too Large",
     414: "URI Too Long",
     415: "Unsupported Media Type",
     417: "Expectation Failed",
+    422: "Unprocessable Content",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
@@ -58,9 +60,9 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Request(NamedTuple):
     """A whole request. Its body is never chunked: a parser joins the chunks.
 
-    `headers` of a parsed request have names in lower case. `call_id` is the value of
-    Idempotency-Key. It is the one header that differs in every request, so it is kept apart: it is
-    not in `headers`.
+    `headers` of a parsed request have names in lower case. `call_number` is the value of
+    Call-Number as it came, None without that header. It is the one header that differs in every
+    request of a client, so it is kept apart: it is not in `headers`.
     `keep_alive`: whether the caller may send another request on this connection.
     """
 

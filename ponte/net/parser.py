@@ -28,7 +28,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from ponte.net.chunked import ChunkedBody
 from ponte.net.fields import TEXT, TOKEN, parse_fields
 from ponte.net.framing import CHUNKED, body_length, keeps_alive
-from ponte.net.known_heads import Headers, remember, without_call_id
+from ponte.net.known_heads import Headers, remember, without_number
 from ponte.net.message import (
     CONTINUE,
     MAX_BODY_BYTES,
@@ -191,8 +191,8 @@ class RequestParser(Parser[Request]):
 
     def __init__(self) -> None:
         super().__init__()
-        # The call id of the request whose head was read last: known heads are without it.
-        self._call_id: str | None = None
+        # Call-Number of the request whose head was read last: known heads are without it.
+        self._number: str | None = None
         # Whether "100 Continue" was given out for that request.
         self._continued = False
 
@@ -222,18 +222,18 @@ class RequestParser(Parser[Request]):
             raise ProtocolError(431, f"headers of more than {MAX_HEAD_BYTES} bytes")
 
     def _read_head(self, raw: bytes) -> _Head:
-        """The head, from the known ones if possible. Its call id is kept apart."""
-        shape, call_id = without_call_id(raw)
+        """The head, from the known ones if possible. Its Call-Number is kept apart."""
+        shape, number = without_number(raw)
         head = self._known.get(shape)
         if head is None:
             head = self._parse_head((raw + b"\r\n").decode("latin-1"))
-            parsed_id = head.headers.pop("idempotency-key", None)
-            # They differ if the id is no plain word. Then `shape` still has its line, and would
-            # make this head known for this one id: it is not remembered.
-            if parsed_id == call_id:
+            parsed = head.headers.pop("call-number", None)
+            # They differ if the value has another form. Then `shape` still has its line, and would
+            # make this head known for this one value: it is not remembered.
+            if parsed == number:
                 remember(self._known, shape, head)
-            call_id = parsed_id
-        self._call_id = call_id
+            number = parsed
+        self._number = number
         return head
 
     def _parse_head(self, text: str) -> _Head:
@@ -280,7 +280,7 @@ class RequestParser(Parser[Request]):
     def _message(self, head: _Head, body: bytes) -> Request:
         self._continued = False
         (method, target), headers, _, keep_alive = head
-        return Request(method, target, headers, body, keep_alive, self._call_id)
+        return Request(method, target, headers, body, keep_alive, self._number)
 
 
 class ReplyParser(Parser[Reply]):

@@ -4,6 +4,10 @@ An exchange is one request and its whole reply, by a deadline. Every failure is 
 which says whether the request may have been carried out: rule R (ponte/calls/rule.py) needs nothing
 else.
 
+An exchange that is given up resets its connection. Else the system would go on to send the request,
+and a server that was frozen would find it there long after its caller had given it up. This makes
+late requests rare, but not impossible: what is on its way already may still arrive.
+
 Threads: a `Pool` has none of its own; any number of threads may share it. It has no lock. Each
 operation on a set or a deque is atomic; and an exchange first puts its connection where `close`
 finds it, and then looks whether the pool is closed. `close` does it the other way round, so one of
@@ -116,7 +120,10 @@ class Pool:
                 # 4. The next exchange may use the connection, if this one has ended as it should.
                 if stream:
                     self._in_use.discard(stream)
-                    if reply and reply.keep_alive:
+                    if reply is None:
+                        # It was given up, also when the program was closed: see the top.
+                        stream.reset()
+                    elif reply.keep_alive:
                         self._keep(address, stream)
                     else:
                         stream.close()
@@ -220,7 +227,7 @@ class Pool:
                 yield from shake_hands(stream, deadline)
         except BaseException:
             self._in_use.discard(stream)
-            stream.close()
+            stream.reset()
             raise
         return stream
 

@@ -54,10 +54,12 @@ TOO_MANY = text_reply(503, "too many connections", Not_Executed="1")._replace(ke
 TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")
 INTERNAL_ERROR = text_reply(500, "internal error")
 
-# Takes a request, and the monotonic time at which it was whole. Returns the reply, or a program
-# that will. It may raise ProtocolError, which is answered with its status; any other exception is
-# answered with a 500.
-Handler = Callable[[Request, float], Union[Reply, Program[Reply]]]
+# Takes a request, the monotonic time at which it was whole, and a function that tells whether its
+# caller has left: a handler asks just before it begins a call that must not run twice. (The
+# function is `Stream.has_ended`, which says what it can know, and where it may be called.) Returns
+# the reply, or a program that will. It may raise ProtocolError, which is answered with its status;
+# any other exception is answered with a 500.
+Handler = Callable[[Request, float, Callable[[], bool]], Union[Reply, Program[Reply]]]
 
 
 class Listener:
@@ -68,7 +70,9 @@ class Listener:
     once; `tls`. Raises OSError if the port is taken, ValueError for a limit that is too high,
     KeyError for an unknown engine.
 
-    Attributes: `address`; `driver`, which carries out the programs.
+    Attributes: `address`; `driver`, which carries out the programs; `served_by()`, the value of
+    Served-By in each reply that comes without one, also in refusals. It may be set at any time;
+    until then they have none.
 
     Threads: all methods may be called from any.
     """
@@ -87,6 +91,7 @@ class Listener:
         self._socket = Waitable(listen(host, port))
         self.address: Address = self._socket.socket.getsockname()[:2]
         self.driver = made()
+        self.served_by: Callable[[], str] = str
         # The connections that are open, and those with a request that is carried out or a reply
         # that is sent. Each operation on a set is atomic.
         self._open: set[Stream[Request]] = set()
@@ -201,7 +206,7 @@ class Listener:
             # With TLS, nothing can be sent before a handshake.
             if not self._tls:
                 with contextlib.suppress(OSError):
-                    stream.write(encode_reply(TOO_MANY))
+                    stream.write(encode_reply(self._marked(TOO_MANY)))
             stream.close()
 
     def _serve(self, stream: Stream[Request]) -> Program[None]:
@@ -246,7 +251,7 @@ class Listener:
         self._running.add(stream)
         if request:
             try:
-                begun = self._handler(request, stream.received_at) \
+                begun = self._handler(request, stream.received_at, stream.has_ended) \
                     if len(self._running) <= self._max_calls else TOO_MANY_CALLS
                 reply = begun if isinstance(begun, Reply) else (yield from begun)
             except ProtocolError as error:
@@ -257,7 +262,7 @@ class Listener:
         # 3. Send the reply.
         if not request or not request.keep_alive or reply.status >= 400 or self._retiring:
             reply = reply._replace(keep_alive=False)
-        rest = stream.write(encode_reply(reply))
+        rest = stream.write(encode_reply(self._marked(reply)))
         if rest:
             yield from stream.send(rest, time.monotonic() + MESSAGE_TIMEOUT_S)
         self._end_call(stream)
@@ -267,6 +272,13 @@ class Listener:
         elif stream.parser.in_message:
             yield TURN
         return reply.keep_alive
+
+    def _marked(self, reply: Reply) -> Reply:
+        """The reply with the mark of who made it. One with written lines has brought it along."""
+        if reply.lines or "Served-By" in reply.headers:
+            return reply
+        served_by = self.served_by()
+        return reply._replace(lines=f"Served-By: {served_by}\r\n") if served_by else reply
 
     def _end_call(self, stream: Stream[Request]) -> None:
         """Notes that a call, or a connection, has ended."""

@@ -24,6 +24,7 @@ import select
 import selectors
 import socket
 import ssl
+import struct
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -46,6 +47,9 @@ TURN: Wait = (None, NOTHING, 0.0)
 WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 # How long a closing side waits for the other to close: a reset would destroy the last reply.
 LINGER_S = 0.5
+# For SO_LINGER, on and 0 seconds: a close drops what was not sent, and resets the connection. The
+# structure has two numbers, which are short on Windows.
+RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 # At least 16 KiB, a whole record of TLS: bytes left inside OpenSSL do not make a socket readable.
 RECEIVE_BYTES = 64 * 1024
 
@@ -103,6 +107,17 @@ class Waitable:
         self.socket = wrapped(self.socket)
         self.arrives = _watch(self.socket)
 
+    def reset(self) -> None:
+        """Closes at once, and drops what the system has not sent yet.
+
+        After a plain close the system would go on to send it, for many minutes if the peer does not
+        take it.
+        """
+        # Some systems refuse options of a connection that has ended: it is closed all the same.
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.close()
+
     def close(self) -> None:
         self.is_idle = False
         self._leave_loop()
@@ -128,6 +143,31 @@ class Stream(Waitable, Generic[M]):
     def is_silent(self) -> bool:
         """Whether nothing has arrived and the stream is open: else no request may be sent on it."""
         return not self.arrives(0)
+
+    def has_ended(self) -> bool:
+        """Whether the peer has closed the connection, or its sending side, after its last message.
+
+        Never blocks. False if bytes of a next message have come: a peer that sends its next message
+        and then leaves is not noticed. A peer that closes only its sending side counts as gone,
+        since this side cannot tell that from a full close; nginx does the same. May be called where
+        a program that uses this stream runs, or on another thread while that program waits for a
+        future.
+        """
+        # 1. Nothing new has come, or what has come shows that the peer was still there.
+        if self.parser.in_message or not self.arrives(0):
+            return False
+        # 2. It may be the end. A look that takes no bytes (MSG_PEEK) does not exist with TLS, so
+        #    they are read, and kept for the next `read`. That one sees the end once more.
+        try:
+            data = self.socket.recv(RECEIVE_BYTES)
+        except WOULD_BLOCK:
+            return False
+        except OSError:
+            return True
+        if data:
+            self.received_at = time.monotonic()
+            self.parser.feed(data)
+        return not data
 
     def read(self, deadline: float, message_s: float | None = None) -> Program[M | None]:
         """The next message; None if the stream ended before a message began.

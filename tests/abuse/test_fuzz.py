@@ -72,18 +72,18 @@ def mistakes() -> Iterator[Mistake]:
     """One mistake for each thing that the targets promise to see."""
     head = b"POST / HTTP/1.1\r\nHost: a\r\n"
     no_body, hello = b"Content-Length: 0\r\n\r\n", b"Content-Length: 5\r\n\r\nhello"
-    call_id, one_id = messages.CALL_ID, messages.ID
+    call_number, one = messages.CALL_NUMBER, messages.NUMBER
     yield Mistake(
         "a length that int() would take", "requests", head + hello.replace(b"5", b"+5"),
         mock.patch.object(framing, "_LENGTH",
                           mock.Mock(fullmatch=lambda text: text.strip("+- _").isdigit())))
     yield Mistake(
-        "two headers of a kind that comes once", "requests", head + call_id * 2 + no_body,
+        "two headers of a kind that comes once", "requests", head + call_number * 2 + no_body,
         mock.patch.object(fields, "_SINGLETONS", frozenset()))
     yield Mistake(
-        "a head that is known by too little", "requests", head + call_id + no_body,
-        mock.patch.object(parser, "without_call_id",
-                          lambda raw: (raw.replace(call_id, b""), one_id)))
+        "a head that is known by too little", "requests", head + call_number + no_body,
+        mock.patch.object(parser, "without_number",
+                          lambda raw: (raw.replace(call_number, b""), one)))
     yield Mistake(
         "another error than ProtocolError", "requests", b"GET / HTTP/1.1\r\n",
         mock.patch.object(RequestParser, "_parse_request_line", side_effect=IndexError))

@@ -115,7 +115,7 @@ class TooMany(unittest.TestCase):
 
     def test_connections(self) -> None:
         """On every port: a caller beyond the limit is refused, also if it sends nothing."""
-        def handler(request: Request, received_at: float) -> Reply:
+        def handler(request: Request, *_: object) -> Reply:
             return Reply(200, {}, b"")
 
         for engine in ENGINES:

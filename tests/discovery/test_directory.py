@@ -201,7 +201,7 @@ class OverHttp(unittest.TestCase):
             for thread in directory._threads:
                 thread.join(PATIENCE_S)
 
-    def serve(self, request: Request, received_at: float) -> Reply:
+    def serve(self, request: Request, *_: object) -> Reply:
         return Reply(200, {}, self.view)
 
 
@@ -225,7 +225,7 @@ class MixedVersions(OverHttp):
             self.over.wait(PATIENCE_S)
         return answer(*self.known).to_struct()
 
-    def serve(self, request: Request, received_at: float) -> Reply:
+    def serve(self, request: Request, *_: object) -> Reply:
         return Reply(200, {}, self.old.dispatch(request.body))
 
     def test_a_reader_follows_a_registry_that_refuses_a_fourth_parameter(self) -> None:
@@ -250,7 +250,7 @@ class MixedVersions(OverHttp):
 class LyingRegistries(OverHttp):
     """A registry sends a text that is not a view."""
 
-    def serve(self, request: Request, received_at: float) -> Reply:
+    def serve(self, request: Request, *_: object) -> Reply:
         """The answers in turn; then 503, once the reader has read them all."""
         if self.answers:
             return Reply(200, {}, encode_result(self.answers.pop(0)))

@@ -40,9 +40,9 @@ BYTE_BY_BYTE = 400
 PIECE_BYTES = 64 * 1024
 MAX_WAITING_BYTES = MAX_HEAD_BYTES + MAX_BODY_BYTES + PIECE_BYTES + 1024
 
-ID = "0123456789abcdef0123456789abcdef"
-CALL_ID = f"Idempotency-Key: {ID}\r\n".encode()
-OTHER_CALL_ID = b"Idempotency-Key: fedcba9876543210fedcba9876543210\r\n"
+NUMBER = "77-5"
+CALL_NUMBER = f"Call-Number: {NUMBER}\r\n".encode()
+OTHER_CALL_NUMBER = b"Call-Number: 123456789012345-123456789012344\r\n"
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ def names_of(headers: Iterable[str]) -> set[bytes]:
 
 
 def names_of_request(request: Request) -> set[bytes]:
-    """Also the name of the call id, which a parser keeps apart."""
+    """Also Call-Number, which a parser keeps apart."""
     names = names_of(request.headers)
-    return names if request.call_id is None else names | {b"idempotency-key"}
+    return names if request.call_number is None else names | {b"call-number"}
 
 
 REQUESTS: Kind[Request] = Kind(
@@ -131,9 +131,9 @@ def read_new(kind: Kind[M], pieces: Sequence[bytes]) -> Came[M]:
 
 
 def check_known_heads(kind: Kind[M], data: bytes) -> None:
-    """Reads streams that differ in their call ids only: a known head is found without them."""
+    """Reads streams that differ in their numbers only: a known head is found without them."""
     streams = [by_size(stream, PIECE_BYTES) for stream in dict.fromkeys(
-        (data, data.replace(CALL_ID, OTHER_CALL_ID), data.replace(CALL_ID, b"")))]
+        (data, data.replace(CALL_NUMBER, OTHER_CALL_NUMBER), data.replace(CALL_NUMBER, b"")))]
     new = [read_new(kind, stream) for stream in streams]
     try:
         for _ in range(2):
@@ -193,7 +193,7 @@ def by_size(data: bytes, size: int) -> list[bytes]:
 
 # ---- what is mutated -----------------------------------------------------------------------------
 
-_ID = {"Idempotency-Key": ID}
+_ONCE = {"Call-Session": "0123456789abcdef", "Call-Number": NUMBER}
 _CHUNKED_BODY = b"5\r\nhello\r\n6;a=b\r\n world\r\n0\r\nX-Sum: 1\r\n\r\n"
 
 _FRAMING_WORDS = (
@@ -207,7 +207,8 @@ _FRAMING_WORDS = (
     b"Transfer-Encoding:\x0bchunked\r\n", b"Transfer-Encoding: identity\r\n",
     b"transfer-encoding: CHUNKED\r\n", b" chunked\r\n", b"Connection: close\r\n",
     b"Connection: keep-alive\r\n", b"Connection: Content-Length\r\n", b"Expect: 100-continue\r\n",
-    b"Expect: else\r\n", CALL_ID, OTHER_CALL_ID, b"idempotency-key: x\r\n", b"Idempotency-Key: ",
+    b"Expect: else\r\n", CALL_NUMBER, OTHER_CALL_NUMBER, b"call-number: x\r\n",
+    b"Call-Number: ", b"call-number: 7-5\r\n", b"Idempotency-Key: x\r\n",
     b"0\r\n\r\n", b"5\r\nhello\r\n", b"0x5\r\n", b"-5\r\n", b"+5\r\n", b"1_0\r\n", b"5 \r\n",
     b"5 ;\r\n", b"5;x=\"\r\n", b"5\n", b"ffffffff\r\n", b"000000005\r\n", b"100000\r\n",
     b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2.0", b"HTTP/0.9", b"HTTP/1.9", b"\xef\xbb\xbf",
@@ -216,12 +217,13 @@ _FRAMING_WORDS = (
 
 REQUEST_SEEDS = (
     encode_request("POST", "/greeter",
-                   {"Host": "127.0.0.1:4180", "Content-Type": "text/xml", **_ID}, b"<methodCall/>"),
+                   {"Host": "127.0.0.1:4180", "Content-Type": "text/xml", **_ONCE},
+                   b"<methodCall/>"),
     encode_request("POST", "/RPC2",
                    {"Host": "localhost", "User-Agent": "Python-xmlrpc/3.11",
                     "Accept-Encoding": "gzip"}, b"hello"),
     encode_request("POST", "/greeter", {"Host": "h", "Expect": "100-continue"}, b"hello"),
-    b"POST /greeter HTTP/1.1\r\nHost: [::1]:80\r\n" + CALL_ID
+    b"POST /greeter HTTP/1.1\r\nHost: [::1]:80\r\n" + CALL_NUMBER
     + b"Transfer-Encoding: chunked\r\n\r\n" + _CHUNKED_BODY,
     b"GET /health HTTP/1.1\r\nHost: a%20b\r\n\r\nGET /status HTTP/1.1\r\nHost:[::1]:1\r\n\r\n",
     b"GET /health HTTP/1.0\r\n\r\n",

@@ -24,6 +24,7 @@ HOST_BYTES = frozenset(b"-._~!$&'()*+,;=0123456789"
 # Without "#": no fragment goes on the wire (RFC 9112 section 3.2).
 TARGET = frozenset(range(0x21, 0x7F)) - {0x23}
 SINGLETONS = (b"host", b"content-length", b"transfer-encoding", b"idempotency-key", b"if-match",
+              b"call-session", b"call-number", b"call-resolve",
               b"call-idempotent", b"call-timeout-ms", b"call-attempt")
 MAX_METHOD_BYTES = 32
 MAX_LENGTH_DIGITS = 15

@@ -35,7 +35,7 @@ else:
     Case = object
 
 # A reply to a request, or a call to carry out.
-Begin = Callable[[Request, float], Union[Reply, "Trying"]]
+Begin = Callable[[Request, float, Callable[[], bool]], Union[Reply, "Trying"]]
 
 
 class Trying:
@@ -79,8 +79,9 @@ class Engine(Listener):
         self._relay = begin
         super().__init__(host, port, self._carry_out, **options)
 
-    def _carry_out(self, request: Request, received_at: float) -> Reply | Program[Reply]:
-        begun = self._relay(request, received_at)
+    def _carry_out(self, request: Request, received_at: float,
+                   caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
+        begun = self._relay(request, received_at, caller_left)
         return begun.carry_out(self.pool) if isinstance(begun, Trying) else begun
 
     def keep_only(self, addresses: set[Address]) -> None:
@@ -140,7 +141,7 @@ class EngineCase(Case):
     def carry_out(self, *calls: Trying) -> list[Reply]:
         """The replies to these calls, carried out one after another, in one engine."""
         begun = iter(calls)
-        with self.running(lambda request, at: next(begun)) as engine, \
+        with self.running(lambda request, *_: next(begun)) as engine, \
                 contextlib.closing(connect(engine.address)) as caller:
             return [self.ask(caller) for _ in calls]
 

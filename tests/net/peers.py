@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import struct
 import sys
 import threading
 import time
@@ -25,7 +24,7 @@ from ponte.net.message import (
     encode_request,
 )
 from ponte.net.parser import M, Parser, ReplyParser, RequestParser
-from ponte.net.stream import Stream, listen
+from ponte.net.stream import RESET, Stream, listen
 from ponte.net.threads import wait_for
 
 if sys.platform == "win32":
@@ -58,7 +57,7 @@ def post(target: str = "/greeter", body: bytes = b"hello") -> bytes:
     return encode_request("POST", target, {"Host": "here"}, body)
 
 
-def echo(request: Request, received_at: float) -> Reply:
+def echo(request: Request, *_: object) -> Reply:
     return Reply(200, {}, request.body)
 
 
@@ -135,8 +134,19 @@ def swallow(sock: socket.socket, size: int) -> None:
 
 def reset(sock: socket.socket) -> None:
     """Ends a connection by a reset."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     sock.close()
+
+
+def ends_by_a_reset(sock: socket.socket) -> int:
+    """Reads until a reset comes, and returns how many bytes came before it."""
+    size = 0
+    try:
+        while data := sock.recv(64 * 1024):
+            size += len(data)
+    except ConnectionResetError:
+        return size
+    raise AssertionError(f"an ordinary end, after {size} bytes")
 
 
 def wait_until_refused(address: Address) -> None:
@@ -197,7 +207,8 @@ class Peer:
             except OSError:
                 return
             self.accepted += 1
-            with sock:
+            # A caller that gives its exchange up resets its connection.
+            with sock, contextlib.suppress(ConnectionResetError):
                 connection: Connection[Request] = Connection(sock, RequestParser())
                 stays = True
                 while scripts and stays and connection.read(soon()) is not None:
@@ -209,8 +220,11 @@ class Peer:
 class Mute:
     """A server that a test plays: it accepts, reads and answers only when the test does so."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, buffer_bytes: int = 0) -> None:
         self._socket = listen("127.0.0.1", 0)
+        if buffer_bytes:
+            # For its connections, too: of what it does not read, the rest stays with the sender.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
         self._socket.settimeout(PATIENCE_S)
         self.address: Address = self._socket.getsockname()
 

@@ -140,7 +140,7 @@ class Callers(EngineCase):
             self.assertEqual((reply.status, reply.headers["allow"]), (405, "GET"))
 
     def test_errors_end_the_connection(self) -> None:
-        with self.running(lambda request, at: Reply(404, {}, b"")) as engine:
+        with self.running(lambda request, *_: Reply(404, {}, b"")) as engine:
             reply, = self.exchange(engine.address, POST * 2)
             self.assertFalse(reply.keep_alive)
 
@@ -198,7 +198,7 @@ class Callers(EngineCase):
     def test_a_caller_that_does_not_read_is_cut_off(self) -> None:
         """At a deadline for the whole reply, however it drips."""
         self.limit("MESSAGE_TIMEOUT_S")
-        with self.running(lambda request, at: Reply(200, {}, ONE_MIB * 8)) as engine, \
+        with self.running(lambda request, *_: Reply(200, {}, ONE_MIB * 8)) as engine, \
                 slow_reader(engine.address) as caller:
             caller.send(POST, soon())
             end = soon()

@@ -41,7 +41,7 @@ class Neighbours(EngineCase):
 
     def test_a_stuck_server_holds_up_no_other_call(self) -> None:
         """While twenty calls wait for a server, others are answered; later these are, too."""
-        def begin(request: Request, received_at: float) -> Trying:
+        def begin(request: Request, *_: object) -> Trying:
             return Trying(stuck.address if request.target == "/stuck" else peer.address)
 
         with Mute() as stuck, Peer(*[OK] * 3) as peer, self.running(begin) as engine, \
@@ -67,7 +67,7 @@ class Neighbours(EngineCase):
                 filler.connect_ex(full.getsockname())
             late = Trying(full.getsockname(), timeout_s=SOON_S)
             relays = {"/late": late, "/greeter": Trying(peer.address)}
-            with self.running(lambda request, at: relays[request.target]) as engine, \
+            with self.running(lambda request, *_: relays[request.target]) as engine, \
                     connected(engine.address) as caller, \
                     connected(engine.address) as other:
                 caller.send(post("/late"), soon())
@@ -85,7 +85,7 @@ class Neighbours(EngineCase):
             go_on.wait(PATIENCE_S)
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
-        def begin(request: Request, received_at: float) -> Reply | Trying:
+        def begin(request: Request, *_: object) -> Reply | Trying:
             if request.target == "/slow":
                 return Trying(("slow.invalid", 1))
             return Reply(200, {}, b"quick")
@@ -100,7 +100,7 @@ class Neighbours(EngineCase):
     def test_a_stuck_caller_holds_up_no_other_call(self) -> None:
         """It never reads its long reply."""
         bodies = {"/long": ONE_MIB * 8, "/greeter": b""}
-        with self.running(lambda request, at: Reply(200, {}, bodies[request.target])) as engine, \
+        with self.running(lambda request, *_: Reply(200, {}, bodies[request.target])) as engine, \
                 slow_reader(engine.address) as stuck, connected(engine.address) as other:
             stuck.send(post("/long"), soon())
             for _ in range(3):
@@ -110,7 +110,7 @@ class Neighbours(EngineCase):
         """Its requests take turns with those of others."""
         order: list[str] = []
 
-        def begin(request: Request, received_at: float) -> Reply:
+        def begin(request: Request, *_: object) -> Reply:
             if not order:
                 # The whole burst has arrived by now.
                 other.send(post("/other"), soon())

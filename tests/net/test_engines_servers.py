@@ -83,7 +83,7 @@ class Servers(EngineCase):
 
     def test_a_kept_connection_that_ends_as_a_call_begins_is_not_reused(self) -> None:
         """It is checked before anything is sent on it: its end may have come, but not been read."""
-        def begin(request: Request, received_at: float) -> Trying:
+        def begin(request: Request, *_: object) -> Trying:
             for connection in kept:
                 connection.close()
             return Trying(server.address)
@@ -194,7 +194,7 @@ class Servers(EngineCase):
         """Unknown; and the connection is not reused, or the next call would get this reply."""
         relays: list[Trying] = []
 
-        def begin(request: Request, received_at: float) -> Trying:
+        def begin(request: Request, *_: object) -> Trying:
             relays.append(Trying(server.address, timeout_s=PATIENCE_S if relays else SOON_S))
             return relays[-1]
 

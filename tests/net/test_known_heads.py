@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import unittest
 from typing import Any
@@ -12,7 +13,8 @@ from ponte.net.message import CONTINUE, MAX_HEADERS, Request
 from ponte.net.parser import RequestParser
 from tests.net.parsing import post, read_all, read_request, refusal
 
-CALL_ID = "0123456789abcdef0123456789ABCDEF"
+# The longest one.
+NUMBER = "123456789012345-123456789012344"
 
 
 class KnownHeads(unittest.TestCase):
@@ -30,16 +32,21 @@ class KnownHeads(unittest.TestCase):
 
     def test_what_was_seen_before_changes_nothing(self) -> None:
         """Property, over seeded random heads: similar heads, good and bad, in any order."""
-        lines = [f"Idempotency-Key: {CALL_ID}",
-                 f"Idempotency-Key: {CALL_ID[::-1]}",
-                 f"idempotency-key: {CALL_ID}",
-                 f"Idempotency-Key:  {CALL_ID}",
-                 f"Idempotency-Key: {CALL_ID[1:]}",
-                 f"Idempotency-Key: {CALL_ID}0",
-                 f"Idempotency-Key: {CALL_ID[1:]}-",
-                 f"Idempotency-Key: {CALL_ID[1:]}\0",
-                 "Idempotency-Key:",
-                 f"X-Idempotency-Key: {CALL_ID}",
+        lines = [f"Call-Number: {NUMBER}",
+                 f"Call-Number: {NUMBER[::-1]}",
+                 f"call-number: {NUMBER}",
+                 f"CALL-NUMBER: {NUMBER}",
+                 f"Call-Number:  {NUMBER}",
+                 f"Call-Number: {NUMBER} ",
+                 f"Call-Number: {NUMBER[1:]}",
+                 f"Call-Number: {NUMBER}0",
+                 f"Call-Number: {NUMBER[1:]}-",
+                 f"Call-Number: {NUMBER[1:]}\0",
+                 "Call-Number: 7",
+                 "Call-Number: +7-5",
+                 "Call-Number:",
+                 f"X-Call-Number: {NUMBER}",
+                 f"Idempotency-Key: {NUMBER}",
                  "A: b",
                  "A: b0",
                  "A: b\n",
@@ -57,7 +64,7 @@ class KnownHeads(unittest.TestCase):
     def test_a_result_is_worked_out_once_for_each_known_head(self) -> None:
         """For a plain dictionary, which no parser made, it is worked out each time."""
         find = mock.Mock(side_effect=len)
-        heads = [post("Content-Length: 0", "A: b", f"Idempotency-Key: {number:032x}")
+        heads = [post("Content-Length: 0", "A: b", f"Call-Number: {number}-0")
                  for number in range(3)]
         for data in (*heads, post("Content-Length: 0")):
             headers = read_request(data).headers
@@ -68,34 +75,64 @@ class KnownHeads(unittest.TestCase):
             self.assertEqual(find.call_count, number)
 
     def test_a_head_is_parsed_once(self) -> None:
-        """Also where every call has an id of its own; the ids are kept nowhere."""
+        """Also where every call has a number of its own; the numbers are kept nowhere."""
         with mock.patch.object(RequestParser, "_parse_head", autospec=True,
                                side_effect=RequestParser._parse_head) as parse:
             for number in range(5):
                 # The second name is how HAProxy passes it on.
-                for name in ("Idempotency-Key", "idempotency-key"):
-                    call_id = f"{number:032x}"
-                    request = read_request(post(f"{name}: {call_id}", "Content-Length: 0"))
-                    self.assertEqual(request.call_id, call_id)
-                    self.assertNotIn("idempotency-key", request.headers)
+                for name in ("Call-Number", "call-number"):
+                    call_number = f"{number}-{number // 2}"
+                    request = read_request(post(f"{name}: {call_number}", "Content-Length: 0"))
+                    self.assertEqual(request.call_number, call_number)
+                    self.assertNotIn("call-number", request.headers)
         self.assertEqual(parse.call_count, 1)
-        self.assertNotIn("idempotency-key", str(RequestParser._known))
+        self.assertNotIn("call-number", str(RequestParser._known))
 
-    def test_an_id_of_any_length_is_kept_apart_and_another_form_is_not_remembered(self) -> None:
-        """Else each call of a client with other ids would make one more known head."""
-        for call_id, known in (("7", 1), ("7" * 100, 1), ("7-8", 0), ("7 8", 0), ("", 0)):
-            with self.subTest(call_id), mock.patch.object(RequestParser, "_known", {}):
-                for lines in ([f"Idempotency-Key: {call_id}", "Content-Length: 0"],
-                              ["Content-Length: 0", f"Idempotency-Key: {call_id}"]):
+    def test_a_number_of_another_form_is_kept_apart_and_not_remembered(self) -> None:
+        """Else each call of a client with other numbers would make one more known head."""
+        nine = "9" * 15
+        for value, known in (("7-5", 1), (f"{nine}-{nine}", 1), ("0-0", 1), (f"{nine}0-5", 0),
+                             (f"7-{nine}0", 0), ("7", 0), ("7-", 0), ("-5", 0), ("7-5-3", 0),
+                             ("7 - 5", 0), ("7-5, 7-5", 0), ("+7-5", 0),
+                             ("a-b", 0), ("", 0)):
+            with self.subTest(value), mock.patch.object(RequestParser, "_known", {}):
+                for lines in ([f"Call-Number: {value}", "Content-Length: 0"],
+                              ["Content-Length: 0", f"Call-Number: {value}"]):
                     for _ in range(2):
                         RequestParser._known.clear()
-                        self.assertEqual(read_request(post(*lines)).call_id, call_id)
+                        self.assertEqual(read_request(post(*lines)).call_number, value)
                         self.assertEqual(len(RequestParser._known), known)
-                        self.assertEqual(read_request(post(*lines)).call_id, call_id)
+                        self.assertEqual(read_request(post(*lines)).call_number, value)
 
-    def test_lines_around_a_call_id_are_not_joined(self) -> None:
+    def test_spaces_around_a_number_are_none_of_its_value(self) -> None:
+        """As with any other field; but such a head is not known."""
+        for line in ("Call-Number:7-5", "Call-Number: \t7-5", "Call-Number: 7-5 ",
+                     "CALL-NUMBER: 7-5"):
+            with self.subTest(line), mock.patch.object(RequestParser, "_known", {}):
+                for _ in range(2):
+                    request = read_request(post(line, "Content-Length: 0"))
+                    self.assertEqual(request.call_number, "7-5")
+                self.assertEqual(RequestParser._known, {})
+
+    def test_two_numbers_are_refused_also_when_the_head_without_one_is_known(self) -> None:
+        """In any spelling and order. Neither of them may be taken for the number of the call."""
+        lines = ("Call-Number: 7-5", "call-number: 7-5", "CALL-NUMBER: 7-5", "Call-Number: 8-5")
+        for line in lines:
+            read_request(post(line, "Content-Length: 0"))
+        for first, second in itertools.product(lines, repeat=2):
+            for rest in (["Content-Length: 0", first, second],
+                         [first, "Content-Length: 0", second]):
+                with self.subTest(rest):
+                    self.assertEqual(refusal(RequestParser(), post(*rest)), 400)
+
+    def test_an_idempotency_key_is_a_header_like_others(self) -> None:
+        """It is for foreign clients: a server reads it from the headers."""
+        request = read_request(post("Idempotency-Key: 77", "Call-Number: 7-5", "Content-Length: 0"))
+        self.assertEqual((request.headers["idempotency-key"], request.call_number), ("77", "7-5"))
+
+    def test_lines_around_a_number_are_not_joined(self) -> None:
         """A head is not taken for another one in which the same bytes are one line."""
-        split = post("A: b", f"Idempotency-Key: {CALL_ID}", "C: d", "Content-Length: 0")
+        split = post("A: b", f"Call-Number: {NUMBER}", "C: d", "Content-Length: 0")
         joined = post("A: bC: d", "Content-Length: 0")
         for data, value in ((split, "b"), (joined, "bC: d"), (split, "b")):
             self.assertEqual(read_request(data).headers["a"], value)
@@ -117,10 +154,10 @@ class KnownHeads(unittest.TestCase):
         read_request(post(f"A: {'b' * MAX_KNOWN_HEAD_BYTES}", "Content-Length: 0"))
         self.assertLessEqual(max(map(len, RequestParser._known)), MAX_KNOWN_HEAD_BYTES)
 
-    def test_a_known_head_has_room_for_a_call_id(self) -> None:
-        """A call id cannot bring a known head beyond the limit of lines unnoticed."""
+    def test_a_known_head_has_room_for_a_number(self) -> None:
+        """A number cannot bring a known head beyond the limit of lines unnoticed."""
         full = ["Content-Length: 0", *["A:"] * (MAX_HEADERS - 1)]
-        for lines, status in ((full, 0), ([*full, f"Idempotency-Key: {CALL_ID}"], 431)):
+        for lines, status in ((full, 0), ([*full, f"Call-Number: {NUMBER}"], 431)):
             head = "".join(f"{line}\r\n" for line in ("POST / HTTP/1.0", *lines, ""))
             self.assertEqual(refusal(RequestParser(), head.encode()), status)
 

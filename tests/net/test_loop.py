@@ -663,7 +663,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
         """Else memory would grow while requests come faster than they are answered."""
         held: list[int] = []
 
-        def begin(request: Request, received_at: float) -> Reply:
+        def begin(request: Request, *_: object) -> Reply:
             held.extend(len(stream.parser._buffer) for stream in engine._open)
             return Reply(200, {}, b"")
 
@@ -678,7 +678,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
 
     def test_a_loop_rests_whatever_its_peers_do(self) -> None:
         """Half-closed, reset, sent ahead, unread, waiting: it wakes only if there is work."""
-        def begin(request: Request, received_at: float) -> Reply | Trying:
+        def begin(request: Request, *_: object) -> Reply | Trying:
             if request.target == "/long":
                 return Reply(200, {}, ONE_MIB * 8)
             return Trying(server.address, timeout_s=0.4)
@@ -777,7 +777,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
         """Each request gives way to others, and one alarm of the connection is old."""
         blocked: list[float] = []
 
-        def begin(request: Request, received_at: float) -> Any:
+        def begin(request: Request, *_: object) -> Any:
             def program() -> Program[Reply]:
                 done: Future[Reply] = Future()
                 threading.Timer(0.002, done.set_result, (Reply(200, {}, b"late"),)).start()
@@ -875,7 +875,7 @@ class Windows(OfEvents, EngineCase, unittest.TestCase):
         """However many callers come, and however many connections their calls have used."""
         all_run = threading.Barrier(self.CALLERS)
 
-        def answer(request: Request, received_at: float) -> Reply:
+        def answer(request: Request, *_: object) -> Reply:
             all_run.wait(PATIENCE_S)
             return Reply(200, {}, b"ok")
 

@@ -54,6 +54,12 @@ class Replies(unittest.TestCase):
                          b"HTTP/1.1 299 Status\r\nA: \xe9\r\nConnection: close\r\n"
                          b"Content-Length: 1\r\n\r\nx")
 
+    def test_each_status_of_ours_has_its_name(self) -> None:
+        """RFC 9110 section 15: of a number that never runs, and of a key with another body."""
+        for status, line in ((410, b"HTTP/1.1 410 Gone\r\n"),
+                             (422, b"HTTP/1.1 422 Unprocessable Content\r\n")):
+            self.assertTrue(encode_reply(Reply(status, {}, b"")).startswith(line))
+
     def test_text_replies_are_one_line(self) -> None:
         """Underscores in header names become hyphens."""
         reply = text_reply(503, "not executed", Not_Executed="1")

@@ -71,7 +71,9 @@ REFUSED: list[tuple[str, bytes, int]] = [
     ("a name that is not ASCII", post("\u00e9: c", "Content-Length: 0"), 400),
     *[(f"Connection: {names}", post(f"Connection: {names}", "Content-Length: 0"), 400)
       for names in ("Host", "close,content-length", "a, HOST\t, b")],
-    ("two call ids", post("Idempotency-Key: a", "Idempotency-Key: a", "Content-Length: 0"), 400),
+    *[(f"two headers {name}",
+       post(f"{name}: 7-5", f"{name.lower()}: 7-5", "Content-Length: 0"), 400)
+      for name in ("Idempotency-Key", "Call-Session", "Call-Number", "Call-Resolve")],
     ("POST without length", post(), 411),
     ("an unknown Expect", post("Expect: miracles", "Content-Length: 0"), 417),
     # Request lines.
@@ -220,21 +222,21 @@ class Requests(unittest.TestCase):
             pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)])]
             self.assertEqual(read_all(RequestParser(), *pieces), at_once, cuts)
 
-    def test_each_request_keeps_its_own_call_id(self) -> None:
+    def test_each_request_keeps_its_own_number(self) -> None:
         """At every cut, for every way in which a body comes, also when the head is known."""
         stream = b"".join(
-            post(*lines, *call_id, body=body)
+            post(*lines, *number, body=body)
             for lines, body in ((["Content-Length: 2"], b"ab"),
                                 (["Content-Length: 0"], b""),
                                 (["Transfer-Encoding: chunked"], b"1\r\na\r\n0\r\n\r\n"))
-            for call_id in ([f"Idempotency-Key: {len(body):032x}"], ["idempotency-key: a-b"], []))
+            for number in ([f"Call-Number: {len(body)}-0"], ["call-number: a-b"], []))
         for _ in range(2):
             for cut in range(len(stream) + 1):
                 requests = read_all(RequestParser(), stream[:cut], stream[cut:])
-                self.assertEqual([(request.body, request.call_id) for request in requests],
-                                 [(b"ab", f"{2:032x}"), (b"ab", "a-b"), (b"ab", None),
-                                  (b"", f"{0:032x}"), (b"", "a-b"), (b"", None),
-                                  (b"a", f"{11:032x}"), (b"a", "a-b"), (b"a", None)], cut)
+                self.assertEqual([(request.body, request.call_number) for request in requests],
+                                 [(b"ab", "2-0"), (b"ab", "a-b"), (b"ab", None),
+                                  (b"", "0-0"), (b"", "a-b"), (b"", None),
+                                  (b"a", "11-0"), (b"a", "a-b"), (b"a", None)], cut)
 
     def test_a_body_in_pieces_is_gathered_without_copies(self) -> None:
         """Else a long body in short pieces would cost time that grows with its square."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import sys
 import threading
@@ -13,11 +14,12 @@ from unittest import mock
 
 from ponte.net import names
 from ponte.net import pool as pool_module
+from ponte.net import threads as threads_module
 from ponte.net.address import Address
 from ponte.net.message import Reply, encode_reply
 from ponte.net.pool import POOL_IDLE_S, ExchangeError, Pool
 from ponte.net.serving import Listener
-from ponte.net.stream import Stream, listen
+from ponte.net.stream import READ, Program, Stream, Wait, listen
 from ponte.net.threads import wait_for
 from tests.fakes import eventually, hurry_listeners, refused_address
 from tests.net.engines import DriverCase, OfEvents, OfThreads
@@ -33,6 +35,7 @@ from tests.net.peers import (
     Peer,
     connected,
     echo,
+    ends_by_a_reset,
     is_readable,
     post,
     soon,
@@ -214,6 +217,75 @@ class Pools(DriverCase):
                 thread.join(PATIENCE_S)
         self.assertEqual([error.phase for error in errors], ["reply"])
 
+    # Given up: the system must not deliver the request later.
+
+    def test_a_request_that_is_given_up_is_not_delivered_later(self) -> None:
+        """Its server had no room for it, perhaps because it was frozen. When it goes on to read, it
+        finds a part of the request, and the reset.
+        """
+        for size, phase in ((64 * 1024, "reply"), (16 * len(ONE_MIB), "send")):
+            with self.subTest(phase), Mute(buffer_bytes=4096) as server:
+                with self.assertRaises(ExchangeError) as caught:
+                    self.run_program(self.pool.exchange(
+                        server.address, post(body=b"x" * size), time.monotonic() + SOON_S))
+                self.assertEqual(str(caught.exception), f"{phase}: timed out")
+                with server.accept() as sock:
+                    self.assertLess(ends_by_a_reset(sock), size)
+
+    def test_a_server_learns_that_its_caller_has_given_up(self) -> None:
+        """Also one that has the whole request: what it sends goes to nobody."""
+        with Mute() as server:
+            self.failure(server.address, SOON_S)
+            with server.accept() as sock:
+                ends_by_a_reset(sock)
+
+    def test_an_exchange_that_its_driver_ends_is_given_up(self) -> None:
+        """A loop that is stopped, or Ctrl-C on the thread: the program is closed where it waits."""
+        real = threads_module._is_ready
+
+        def interrupted(wait: Wait) -> bool:
+            if wait[1] == READ:
+                raise KeyboardInterrupt
+            return real(wait)
+
+        with Mute(buffer_bytes=4096) as server:
+            program = self.pool.exchange(server.address, post(body=b"x" * 64 * 1024), soon())
+            if self.loop:
+                self.loop.spawn(ignored(program))
+                with server.accept() as sock:
+                    eventually(lambda: is_waiting(self.pool, READ))
+                    self.loop.stop()
+                    self.assertLess(ends_by_a_reset(sock), 64 * 1024)
+                return
+            with mock.patch.object(threads_module, "_is_ready", interrupted), \
+                    self.assertRaises(KeyboardInterrupt):
+                wait_for(program)
+            with server.accept() as sock:
+                self.assertLess(ends_by_a_reset(sock), 64 * 1024)
+
+    def test_a_pool_that_is_closed_gives_up_its_exchanges(self) -> None:
+        with Mute(buffer_bytes=4096) as server:
+            thread = threading.Thread(target=lambda: self.assertRaises(
+                ExchangeError, self.run_program, self.pool.exchange(
+                    server.address, post(body=b"x" * 16 * len(ONE_MIB)), soon())))
+            thread.start()
+            with server.accept() as sock:
+                # The request has begun to come.
+                select.select([sock], [], [], PATIENCE_S)
+                self.pool.close()
+                thread.join(PATIENCE_S)
+                self.assertLess(ends_by_a_reset(sock), 16 * len(ONE_MIB))
+
+    def test_an_exchange_that_has_its_reply_ends_without_a_reset(self) -> None:
+        """Also where the server does not keep the connection: it has done nothing wrong."""
+        with Mute() as server:
+            thread = threading.Thread(target=self.exchange, args=(server.address,))
+            thread.start()
+            with server.asked() as asked:
+                asked.send(CLOSING, soon())
+                thread.join(PATIENCE_S)
+                self.assertIsNone(asked.read(soon()))
+
     def test_exchanges_at_once_have_a_connection_each(self) -> None:
         """And all of them are kept for later."""
         with Mute() as server, contextlib.ExitStack() as stack:
@@ -288,6 +360,16 @@ class Pools(DriverCase):
                         ("\ud800", 1), ("localhost", 70000)):
             with self.subTest(address):
                 self.assertEqual(self.failure(address).phase, "connect")
+
+
+def ignored(program: Program[Reply]) -> Program[None]:
+    """A program without a result, as a loop takes it."""
+    yield from program
+
+
+def is_waiting(pool: Pool, events: int) -> bool:
+    """Whether the one exchange of a pool waits for this event, in a loop."""
+    return [stream.watched for stream in pool._in_use.copy()] == [events]
 
 
 class Names(DriverCase):

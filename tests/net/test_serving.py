@@ -11,13 +11,14 @@ import sys
 import threading
 import time
 import unittest
+from collections.abc import Iterator
 from concurrent.futures import Future
-from typing import Any, cast
+from typing import Any, Callable, cast
 from unittest import mock
 
 from ponte.net import serving
 from ponte.net.loop import Loop
-from ponte.net.message import Reply, Request
+from ponte.net.message import ProtocolError, Reply, Request, text_reply
 from ponte.net.serving import Handler, Listener
 from ponte.net.stream import DONE, NOTHING, READ, Program, Stream, Waitable, result_of
 from ponte.net.tls import Tls
@@ -27,9 +28,11 @@ from tests.net.peers import (
     PATIENCE_S,
     POST,
     SOON_S,
+    Connection,
     connected,
     echo,
     post,
+    reset,
     soon,
     tcp_pair,
     wait_until_refused,
@@ -56,8 +59,12 @@ class Held:
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
         self.replies: list[Future[Reply]] = []
+        # Whether the caller of the call that began last has left.
+        self.caller_left: Callable[[], bool] = lambda: False
 
-    def __call__(self, request: Request, received_at: float) -> Program[Reply]:
+    def __call__(self, request: Request, received_at: float,
+                 caller_left: Callable[[], bool]) -> Program[Reply]:
+        self.caller_left = caller_left
         self.replies.append(Future())
         self.begun.release()
         return result_of(self.replies[-1])
@@ -90,7 +97,7 @@ class Listeners(EngineCase):
         waitable = Waitable(ours)
         never: Future[None] = Future()
 
-        def handle(request: Request, received_at: float) -> Program[Reply]:
+        def handle(request: Request, *_: object) -> Program[Reply]:
             yield None, NOTHING, time.monotonic() + 0.001
             late = yield never, DONE, time.monotonic() + 0.001
             theirs.sendall(b"x")
@@ -105,8 +112,9 @@ class Listeners(EngineCase):
         """Nor does it keep its connection from being idle later."""
         held = Held()
 
-        def handle(request: Request, received_at: float) -> Reply | Program[Reply]:
-            return held(request, received_at) if request.target == "/held" else OK_REPLY
+        def handle(request: Request, received_at: float,
+                   left: Callable[[], bool]) -> Reply | Program[Reply]:
+            return held(request, received_at, left) if request.target == "/held" else OK_REPLY
 
         with self.listening(handle) as running, connected(running.address) as caller, \
                 connected(running.address) as other:
@@ -128,7 +136,7 @@ class Listeners(EngineCase):
 
     def test_a_program_that_waits_for_nonsense_costs_its_connection_only(self) -> None:
         """It is no reply and no error: the driver ends it, and counts an error."""
-        def handle(request: Request, received_at: float) -> Program[Reply]:
+        def handle(request: Request, *_: object) -> Program[Reply]:
             yield cast(Any, 7)
             raise AssertionError("it goes on")
 
@@ -237,6 +245,170 @@ class Listeners(EngineCase):
             self.wait_for_end(cast(Any, running))
 
 
+class Callers(EngineCase):
+    """A handler can ask whether its caller has left. The test asks, on a thread of its own."""
+
+    @contextlib.contextmanager
+    def calling(self) -> Iterator[tuple[Held, Listener, Connection[Reply]]]:
+        """A call that is running, and its caller."""
+        held = Held()
+        with self.running(cast(Any, held)) as running, \
+                connected(running.address) as caller:
+            caller.send(POST, soon())
+            held.wait()
+            self.assertFalse(held.caller_left())
+            yield held, running, caller
+
+    def is_answered(self, held: Held, caller: Connection[Reply]) -> None:
+        held.let_go()
+        reply = caller.read(soon())
+        self.assertEqual(reply and reply.body, b"done")
+
+    def test_a_caller_that_waits_is_there(self) -> None:
+        """However often one asks; and in its next call."""
+        with self.calling() as (held, _, caller):
+            for _ in range(3):
+                self.assertFalse(held.caller_left())
+            self.is_answered(held, caller)
+            caller.send(POST, soon())
+            held.wait()
+            self.assertFalse(held.caller_left())
+            self.is_answered(held, caller)
+
+    def test_a_caller_that_has_closed_its_connection_has_left(self) -> None:
+        """Also by a reset, as one does that gives its call up. Its connection ends here, too."""
+        for leave in (socket.socket.close, reset):
+            with self.subTest(leave.__name__), self.calling() as (held, running, caller):
+                leave(caller.socket)
+                eventually(held.caller_left)
+                self.assertTrue(held.caller_left())
+                held.let_go()
+                self.wait_for_end(cast(Any, running))
+
+    def test_a_caller_that_ends_its_sending_side_counts_as_gone(self) -> None:
+        """It may still read: it gets its reply, whatever the handler makes of it."""
+        with self.calling() as (held, running, caller):
+            caller.socket.shutdown(socket.SHUT_WR)
+            eventually(held.caller_left)
+            self.is_answered(held, caller)
+            self.assertIsNone(caller.read(soon()))
+            self.wait_for_end(cast(Any, running))
+
+    def test_the_next_request_of_a_caller_is_not_lost_by_a_look(self) -> None:
+        """It came whole, or in part, while the call was running: it is answered in its turn."""
+        for first in (POST, POST[:20], POST + POST[:20]):
+            with self.subTest(len(first)), self.calling() as (held, _, caller):
+                caller.send(first, soon())
+                look = cast(Any, held.caller_left)
+                eventually(lambda: not look() and look.__self__.parser.in_message)      # noqa: B023
+                self.is_answered(held, caller)
+                caller.send((POST + POST)[len(first):], soon())
+                for _ in range(2):
+                    held.wait()
+                    self.assertFalse(held.caller_left())
+                    self.is_answered(held, caller)
+
+    def test_a_handler_may_ask_where_it_runs(self) -> None:
+        """Before its reply, or its program, begins to wait."""
+        def handle(request: Request, received_at: float, left: Callable[[], bool]) -> Reply:
+            return Reply(200, {}, str(left()).encode())
+
+        with self.running(handle) as running, connected(running.address) as caller:
+            for _ in range(2):
+                self.assertEqual(self.ask(caller).body, b"False")
+        self.assertEqual([reply.body for reply in self.pipelined(handle)], [b"False", b"True"])
+
+    def pipelined(self, handler: Handler) -> list[Reply]:
+        """The replies to two requests that came at once, with the end of the stream behind them."""
+        with self.running(cast(Any, handler)) as running:
+            return self.exchange(running.address, POST * 2)
+
+
+class Marks(EngineCase):
+    """Every reply says who made it: a caller must notice a stranger on the port."""
+
+    MARK = "bank-1; incarnation=7"
+
+    @contextlib.contextmanager
+    def marking(self, handler: Handler = echo, **options: Any) -> Iterator[Listener]:
+        with self.running(cast(Any, handler), **options) as running:
+            running.served_by = lambda: self.MARK
+            yield running
+
+    def is_marked(self, status: int, replies: list[Reply]) -> None:
+        self.assertEqual([(reply.status, reply.headers.get("served-by")) for reply in replies],
+                         [(status, self.MARK)])
+
+    def test_a_reply_without_a_mark_gets_one(self) -> None:
+        """Whatever its status, also where the handler raises."""
+        def fail(error: Exception) -> Handler:
+            return cast(Handler, mock.Mock(side_effect=error))
+
+        for status, handler in ((200, echo),
+                                (404, lambda *_: text_reply(404, "nothing here")),
+                                (422, fail(ProtocolError(422, "another body"))),
+                                (500, fail(ValueError("a mistake")))):
+            with self.subTest(status), self.marking(handler) as running:
+                self.is_marked(status, self.exchange(running.address, POST))
+
+    def test_a_reply_that_has_a_mark_keeps_it(self) -> None:
+        """It came from another process. One with written lines always brings its mark along."""
+        for reply in (Reply(200, {"Served-By": "other"}, b""),
+                      Reply(200, {}, b"", lines="Served-By: other\r\n"),
+                      Reply(404, {"A": "b"}, b"", lines="C: d\r\nserved-BY: other\r\n")):
+            with self.subTest(reply), self.marking(lambda *_: reply) as running:    # noqa: B023
+                came, = self.exchange(running.address, POST)
+                self.assertEqual(came.headers["served-by"], "other")
+
+    def test_a_header_that_only_looks_like_a_mark_is_none(self) -> None:
+        """It stays, beside the mark."""
+        for headers in ({"X-Served-By": "other"}, {"X-Note": "Served-By: other"}):
+            reply = Reply(200, headers, b"")
+            with self.subTest(reply), self.marking(lambda *_: reply) as running:    # noqa: B023
+                came, = self.exchange(running.address, POST)
+                self.is_marked(200, [came])
+                for name, value in headers.items():
+                    self.assertEqual(came.headers[name.lower()], value)
+
+    def test_a_refusal_before_the_handler_has_a_mark(self) -> None:
+        """Malformed, too long, too slow; too many calls."""
+        self.limit("MESSAGE_TIMEOUT_S")
+        long = post(target="/" + "x" * 20_000)
+        many = POST.replace(b"\r\n\r\n", b"\r\n" + b"A: b\r\n" * 200 + b"\r\n")
+        for status, request in ((400, b"garbage\r\n\r\n"), (414, long), (431, many)):
+            with self.subTest(status), self.marking() as running:
+                self.is_marked(status, self.exchange(running.address, request))
+        with self.marking() as running, connected(running.address) as caller:
+            caller.send(POST[:-1], soon())
+            reply = caller.read(soon())
+            self.is_marked(408, [reply] if reply else [])
+        with self.marking(max_calls=0) as running:
+            self.is_marked(503, self.exchange(running.address, POST))
+
+    def test_a_connection_that_is_turned_away_is_told_by_whom(self) -> None:
+        """Too many of them; or the system has no thread for it."""
+        with self.marking(max_connections=1) as running, connected(running.address) as within:
+            self.ask(within)
+            self.is_turned_away(running)
+        no_thread = RuntimeError("can't start new thread")
+        with self.marking() as running, \
+                mock.patch.object(running.driver, "spawn", side_effect=no_thread):
+            self.is_turned_away(running)
+
+    def is_turned_away(self, running: Listener) -> None:
+        with connected(running.address) as caller:
+            reply = caller.read(soon())
+            self.is_marked(503, [reply] if reply else [])
+            self.assertEqual(reply and reply.headers["not-executed"], "1")
+
+    def test_a_listener_without_a_mark_adds_none(self) -> None:
+        """It may get one later: the life of a server has its number only when it starts."""
+        with self.running() as running, connected(running.address) as caller:
+            self.assertNotIn("served-by", self.ask(caller).headers)
+            running.served_by = lambda: self.MARK
+            self.is_marked(200, [self.ask(caller)])
+
+
 class Ends(EngineCase):
     """A listener that is closed by another thread, whatever its callers do."""
 
@@ -332,6 +504,22 @@ class ListenersOfThreads(OfThreads, Listeners, unittest.TestCase):
 
 
 class ListenersOfEvents(OfEvents, Listeners, unittest.TestCase):
+    pass
+
+
+class CallersOfThreads(OfThreads, Callers, unittest.TestCase):
+    pass
+
+
+class CallersOfEvents(OfEvents, Callers, unittest.TestCase):
+    pass
+
+
+class MarksOfThreads(OfThreads, Marks, unittest.TestCase):
+    pass
+
+
+class MarksOfEvents(OfEvents, Marks, unittest.TestCase):
     pass
 
 

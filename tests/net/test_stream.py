@@ -15,8 +15,16 @@ from ponte.net.message import CONTINUE, MAX_BODY_BYTES, Request
 from ponte.net.parser import RequestParser
 from ponte.net.stream import listen
 from ponte.net.threads import wait_for
-from tests.fakes import Clock
-from tests.net.peers import PATIENCE_S, POST, Connection, soon, tcp_pair
+from tests.fakes import Clock, eventually
+from tests.net.peers import (
+    PATIENCE_S,
+    POST,
+    Connection,
+    ends_by_a_reset,
+    reset,
+    soon,
+    tcp_pair,
+)
 
 
 class FakeSocket:
@@ -140,6 +148,74 @@ class Streams(unittest.TestCase):
         """If the other side has closed it, it is not reused."""
         self.peer.close()
         self.assertFalse(self.stream.is_silent())
+
+    def test_the_end_of_a_peer_is_seen_without_waiting(self) -> None:
+        """The peer closes its connection or its sending side, or resets it. Nothing is lost by a
+        look: the next read ends as it would without one.
+        """
+        def close(peer: socket.socket) -> None:
+            peer.close()
+
+        def send_no_more(peer: socket.socket) -> None:
+            peer.shutdown(socket.SHUT_WR)
+
+        for end in (close, send_no_more, reset):
+            with self.subTest(end.__name__):
+                ours, peer = tcp_pair()
+                connection: Connection[Request] = Connection(ours, RequestParser())
+                with contextlib.closing(connection), peer:
+                    self.assertFalse(connection.stream.has_ended())
+                    end(peer)
+                    eventually(connection.stream.has_ended)
+                    self.assertTrue(connection.stream.has_ended())
+                    with contextlib.suppress(ConnectionResetError):
+                        self.assertIsNone(connection.read(soon()))
+
+    def test_a_peer_whose_next_message_has_begun_is_there(self) -> None:
+        """Also if it has left since. What a look reads is part of the next message."""
+        for first in (POST[:1], POST[:-1], POST + POST[:-1]):
+            with self.subTest(len(first)):
+                self.peer.sendall(first)
+                began = time.monotonic()
+                eventually(self.sees_bytes)
+                self.assertTrue(began <= self.stream.received_at <= time.monotonic())
+                rest = (POST + POST)[len(first):]
+                self.peer.sendall(rest)
+                for _ in range(2):
+                    request = self.connection.read(soon())
+                    self.assertEqual(request and request.body, b"hello")
+        self.peer.sendall(POST)
+        self.peer.close()
+        eventually(self.sees_bytes)
+        self.assertFalse(self.stream.has_ended())
+        self.assertIsNotNone(self.connection.read(soon()))
+        self.assertTrue(self.stream.has_ended())
+
+    def sees_bytes(self) -> bool:
+        """Whether a look has found bytes of a message. The peer is there all the time."""
+        self.assertFalse(self.stream.has_ended())
+        return self.stream.parser.in_message
+
+    def test_a_false_alarm_is_not_the_end_of_a_peer(self) -> None:
+        """poll(2) may report a socket that has no bytes; with TLS, they may be part of a record."""
+        with mock.patch.object(self.stream, "arrives", lambda timeout_ms: True):
+            self.assertFalse(self.stream.has_ended())
+
+    def test_a_stream_that_was_closed_here_has_ended(self) -> None:
+        """Its process may be stopping while another thread looks."""
+        self.stream.close()
+        self.assertTrue(self.stream.has_ended())
+
+    def test_a_stream_that_is_reset_sends_nothing_more(self) -> None:
+        """What the system has taken, and the peer has no room for, never gets there."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.stream.socket.send(bytes(MAX_BODY_BYTES))
+        self.stream.reset()
+        self.assertEqual(self.stream.socket.fileno(), -1)
+        self.assertGreater(ends_by_a_reset(self.peer), 0)
+        # It was closed already.
+        self.stream.reset()
 
     def test_a_message_has_its_own_time_from_its_first_byte_on(self) -> None:
         """However long the stream was silent before; and one that has begun has it, too."""

@@ -12,6 +12,7 @@ import time
 import unittest
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 from unittest import mock
 
@@ -20,16 +21,17 @@ from ponte.net.address import Address
 from ponte.net.message import Reply, Request, encode_request
 from ponte.net.pool import ExchangeError, Pool
 from ponte.net.serving import ENGINES, Listener
-from ponte.net.stream import listen
+from ponte.net.stream import Program, listen, result_of
 from ponte.net.threads import wait_for
 from ponte.net.tls import Tls
 from ponte.process.options import UsageError, chosen_tls
 from proxy import Proxy
 from registry import Registry
 from server import Server, idempotent
+from tests.fakes import eventually
 from tests.net.certificates import Certificates, needs_openssl
 from tests.net.engines import DriverCase, OfEvents, OfThreads
-from tests.net.peers import PATIENCE_S
+from tests.net.peers import PATIENCE_S, ends_by_a_reset
 from tests.system.cluster import SystemTest
 from tests.system.harness import START_S, wait_until
 
@@ -111,7 +113,7 @@ class Handshakes(DriverCase):
     def listening(self, tls: Tls | None) -> Iterator[Address]:
         self.handled = 0
 
-        def handle(request: Request, received_at: float) -> Reply:
+        def handle(request: Request, *_: object) -> Reply:
             self.handled += 1
             return Reply(200, {}, request.body)
 
@@ -191,6 +193,85 @@ class Handshakes(DriverCase):
         with self.listening(self.one_sided) as address, \
                 socket.create_connection(address, PATIENCE_S) as sock, self.assertRaises(OSError):
             context.wrap_socket(sock)
+
+    @contextlib.contextmanager
+    def serving(self, serve: Callable[[ssl.SSLSocket], None]) -> Iterator[Address]:
+        """A TLS server that a test plays, on a thread of its own, for one connection."""
+        with contextlib.closing(listen("127.0.0.1", 0)) as listening:
+            listening.settimeout(PATIENCE_S)
+            failed: list[BaseException] = []
+
+            def run() -> None:
+                try:
+                    sock, _ = listening.accept()
+                    sock.settimeout(PATIENCE_S)
+                    with self.one_sided.wrap_accepted(sock) as wrapped:
+                        serve(wrapped)
+                except BaseException as error:
+                    failed.append(error)
+
+            thread = threading.Thread(target=run)
+            thread.start()
+            yield listening.getsockname()
+            thread.join(PATIENCE_S)
+            self.assertEqual(failed, [])
+
+    def test_an_exchange_that_is_given_up_is_reset(self) -> None:
+        """As without TLS: the server of a call that timed out sees a reset, and no plain end."""
+        def serve(sock: ssl.SSLSocket) -> None:
+            sock.do_handshake()
+            self.assertEqual(sock.recv(1000), ASK)
+            # Below TLS, which would not tell the one from the other.
+            with socket.socket(fileno=sock.detach()) as plain:
+                plain.settimeout(PATIENCE_S)
+                self.assertEqual(ends_by_a_reset(plain), 0)
+
+        with self.serving(serve) as address, contextlib.closing(Pool(self.trusting)) as pool, \
+                self.assertRaisesRegex(ExchangeError, "reply: timed out"):
+            self.ask(pool, address, ASK, 0.2)
+
+    def test_a_handshake_that_is_given_up_is_reset(self) -> None:
+        with contextlib.closing(listen("127.0.0.1", 0)) as silent, \
+                contextlib.closing(Pool(self.trusting)) as pool:
+            with self.assertRaisesRegex(ExchangeError, "connect: timed out"):
+                self.ask(pool, silent.getsockname(), ASK, 0.05)
+            with contextlib.closing(silent.accept()[0]) as sock:
+                sock.settimeout(PATIENCE_S)
+                self.assertGreater(ends_by_a_reset(sock), 0)
+
+    def test_a_handler_sees_whether_its_caller_has_left(self) -> None:
+        """Nothing of the next request is lost by a look: TLS has no look that takes no bytes."""
+        looks: list[Callable[[], bool]] = []
+        reply: Future[Reply] = Future()
+
+        def handle(request: Request, received_at: float,
+                   caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
+            looks.append(caller_left)
+            return result_of(reply) if len(looks) == 1 else Reply(200, {}, b"the second")
+
+        listener = Listener("127.0.0.1", 0, handle, engine=self.engine, tls=self.one_sided)
+        listener.start()
+        self.addCleanup(listener.close)
+        context = ssl.create_default_context(cafile=self.files.ca)
+        with socket.create_connection(listener.address, PATIENCE_S) as plain, \
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as caller:
+            # 1. It waits.
+            caller.sendall(ASK)
+            eventually(lambda: len(looks) == 1)
+            look: Any = looks[0]
+            self.assertFalse(look())
+            # 2. It sends its next request.
+            caller.sendall(ASK)
+            eventually(lambda: not look() and look.__self__.parser.in_message)
+            reply.set_result(Reply(200, {}, b"the first"))
+            came = b""
+            while not came.endswith(b"the second"):
+                came += caller.recv(1000)
+            self.assertIn(b"the first", came)
+            # 3. It leaves.
+            caller.close()
+            eventually(looks[1])
+        self.assertTrue(listener.wait_until_quiet(PATIENCE_S, idle_too=True))
 
     def test_a_send_that_fails_did_not_deliver_the_request(self) -> None:
         """Rule R: the other side begins to read only afterwards, and gets less than all of it."""
