@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Union
 from unittest import mock
 
-from ponte.calls.hop import Result, exchange
-from ponte.calls.rule import Attempt, Outcome
+from ponte.calls.hop import exchange
+from ponte.calls.rule import Attempt, Kind, Outcome, Result
 from ponte.net import loop, pool, serving, stream
 from ponte.net.address import Address
 from ponte.net.message import Reply, Request, text_reply
@@ -63,9 +63,11 @@ class Trying:
         """A program: one attempt after another."""
         while self._addresses and not (self.results and self.result.outcome is Outcome.ANSWERED):
             host, port = self._addresses.pop(0)
-            server = endpoint("server")._replace(host=host, port=port)
-            attempt = Attempt(server, 1, self._timeout_s, False)
-            result = yield from exchange(pool, attempt, self._message, time.monotonic())
+            # Its replies need no marks.
+            server = endpoint("server")._replace(host=host, port=port, remembers=False)
+            attempt = Attempt(server, Kind.PLAIN, 1, 1, self._timeout_s, None)
+            result = yield from exchange(pool, attempt, server.service, self._message,
+                                         time.monotonic())
             self.results.append(result)
         self.ended.set()
         return self.reply
