@@ -82,15 +82,8 @@ def current_instance() -> str:
     return _instance.get()
 
 
-class _Execution:
-    """The run of a call that is remembered. Guarded by the server's lock."""
-
-    def __init__(self) -> None:
-        # Made by the first attempt that waits for its reply.
-        self.reply: Future[Reply] | None = None
-
-
-Remembered = Record[_Execution, Reply]
+# What the memory has of a call: while it runs, a future of its reply if another attempt waits for it.
+Remembered = Record["Future[Reply]", Reply]
 
 
 class Server:
@@ -132,7 +125,7 @@ class Server:
         self._lock = threading.Lock()
         # Guarded by self._lock: what is remembered of calls; how many calls run, remembered or not;
         # what /status counts.
-        self._memory: Memory[_Execution, Reply] = Memory()
+        self._memory: Memory[Future[Reply], Reply] = Memory()
         self._running = 0
         self._counts = {"calls": 0, "repeats": 0, "refused": 0}
         # Set once. Most threads read it under the lock.
@@ -262,7 +255,7 @@ class Server:
             why_not = "" if running else self._admit(expires_at, caller_left)
             # 4. From now on a repeat finds it.
             if record and not running and not why_not:
-                memory.begin(record, _Execution())
+                memory.begin(record)
         if running:
             return self._join(running, expires_at, call.wanted)
         return not_executed(why_not) if why_not else self._run(xml, record)
@@ -270,10 +263,8 @@ class Server:
     @staticmethod
     def _wait_for(record: Remembered) -> Future[Reply]:
         """The reply of a call that is running. Caller holds self._lock."""
-        execution = record.value
-        assert execution
-        execution.reply = execution.reply or Future()
-        return execution.reply
+        record.value = record.value or Future()
+        return record.value
 
     @staticmethod
     def _join(reply: Future[Reply], expires_at: float, wanted: int) -> Program[Reply]:
@@ -342,13 +333,13 @@ class Server:
         """Notes that a call has ended. From now on a repeat finds its reply."""
         with self._lock:
             self._running -= 1
-            execution = record.value if record else None
+            waited_for = record.value if record else None
             if record:
                 self._memory.end(record, reply, len(reply.body))
                 self._memory.leave(record)
         # Those that wait for it get it.
-        if execution and execution.reply:
-            execution.reply.set_result(reply)
+        if waited_for:
+            waited_for.set_result(reply)
 
     def _take_back(self, record: Remembered | None, why: str, **headers: str) -> Reply:
         """Refuses a call that was admitted already, and did not run."""
@@ -357,12 +348,12 @@ class Server:
             self._running -= 1
             self._counts["calls"] -= 1
             self._counts["refused"] += 1
-            execution = record.value if record else None
+            waited_for = record.value if record else None
             if record:
                 self._memory.forget(record)
                 self._memory.leave(record)
-        if execution and execution.reply:
-            execution.reply.set_result(reply)
+        if waited_for:
+            waited_for.set_result(reply)
         return reply
 
     def _may_beat(self) -> bool:

@@ -209,7 +209,7 @@ class Memory(Generic[V, R]):
             raise ValueError("this key came with another body")
         return self.look(name, 1, 1, ORIGINAL)
 
-    def begin(self, record: Record[V, R], value: V) -> None:
+    def begin(self, record: Record[V, R], value: V | None = None) -> None:
         """Notes that a call is under way, and its first attempt too; `value` is kept with it."""
         record.value = value
         self._note(record, RUNNING)
