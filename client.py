@@ -111,6 +111,12 @@ class Client:
             directory.close()
         self._pool.close()
 
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """The proxies and servers that are known now."""
+        with self._lock:
+            return [member.endpoint for member in self._balancer.members]
+
     def call(self, method: str, *params: Any, timeout_s: float | None = None) -> Any:
         """Calls a function by name, also one like "system.listMethods".
 
@@ -126,12 +132,6 @@ class Client:
                 directory.wait(deadline - time.monotonic())
         # 2. Rule R gets a reply, or raises.
         return self._value_of(method, self._drive(method, body, deadline))
-
-    @property
-    def endpoints(self) -> Sequence[Endpoint]:
-        """The proxies and servers that are known now."""
-        with self._lock:
-            return [member.endpoint for member in self._balancer.members]
 
     def _drive(self, method: str, body: bytes, deadline: float) -> Reply:
         """The loop of rule R: decide under the lock, act outside of it."""
@@ -172,6 +172,8 @@ class Client:
             raise OutcomeUnknown(name, attempts, ran=unknown.ran,
                                  ask=self._how_to_ask(method, call, unknown))
         raise NotSent(name, attempts, self._why_no_endpoint())
+
+    # ---- what the loop needs
 
     def _how_to_ask(self, method: str, call: Call, unknown: Result) -> Ask | None:
         """How to find out later what came of a call. None if nobody can tell."""

@@ -192,23 +192,6 @@ class Memory(Generic[V, R]):
             self._note(record, DEAD)
         return action, record
 
-    def look_by_key(self, key: str, digest: bytes) -> tuple[str, Record[V, R] | None]:
-        """The same for a client that has no session, but says which call it is by a key of its own.
-
-        Such a call is like number 1 of a session of its own. That is a weaker promise: if it was
-        dropped, the next attempt with the same key runs. Raises ValueError if the key came with
-        another body, whose `digest` differs.
-        """
-        # The blank keeps it apart from the ids of sessions, which have none.
-        name = f"key {key}"
-        session = self._sessions.get(name)
-        if session is None:
-            session = _Session(digest)
-            self._add(name, session)
-        if session.digest != digest:
-            raise ValueError("this key came with another body")
-        return self.look(name, 1, 1, ORIGINAL)
-
     def begin(self, record: Record[V, R], value: V | None = None) -> None:
         """Notes that a call is under way, and its first attempt too; `value` is kept with it."""
         record.value = value
@@ -245,6 +228,8 @@ class Memory(Generic[V, R]):
             del record.session.records[record.number]
             self._let_go(record)
 
+    # ---- the bounds
+
     def drop_reply(self) -> bool:
         """Drops the oldest reply that is kept. Returns whether there was one."""
         record = next(iter(self._kept), None)
@@ -265,6 +250,25 @@ class Memory(Generic[V, R]):
                     self._let_go(record)
                 return True
         return False
+
+    # ---- the weaker promise, to clients without a session
+
+    def look_by_key(self, key: str, digest: bytes) -> tuple[str, Record[V, R] | None]:
+        """The same for a client that has no session, but says which call it is by a key of its own.
+
+        Such a call is like number 1 of a session of its own. That is a weaker promise: if it was
+        dropped, the next attempt with the same key runs. Raises ValueError if the key came with
+        another body, whose `digest` differs.
+        """
+        # The blank keeps it apart from the ids of sessions, which have none.
+        name = f"key {key}"
+        session = self._sessions.get(name)
+        if session is None:
+            session = _Session(digest)
+            self._add(name, session)
+        if session.digest != digest:
+            raise ValueError("this key came with another body")
+        return self.look(name, 1, 1, ORIGINAL)
 
     def _add(self, session_id: str, session: _Session[V, R]) -> None:
         while len(self._sessions) >= self._max_sessions and self.drop_session():
