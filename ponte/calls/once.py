@@ -195,8 +195,9 @@ class Memory(Generic[V, R]):
     def begin(self, record: Record[V, R], value: V | None = None) -> None:
         """Notes that a call is under way, and its first attempt too; `value` is kept with it."""
         record.value = value
-        self._note(record, RUNNING)
+        # First, so that its own session makes no room for it.
         self.join(record)
+        self._note(record, RUNNING)
 
     def join(self, record: Record[V, R]) -> None:
         """Notes that one more attempt of a call is carried out: its session is not dropped."""
