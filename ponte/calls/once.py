@@ -31,7 +31,7 @@ Latency" (RIFL, SOSP 2015) has numbers with an oldest one.
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -147,7 +147,7 @@ class Memory(Generic[V, R]):
     """
 
     def __init__(self, max_sessions: int | None = None, max_bytes: int | None = None,
-                 new_id: Callable[[], str] = lambda: os.urandom(8).hex()) -> None:
+                 new_id: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
         self.size_bytes = 0
         self._max_sessions = MAX_SESSIONS if max_sessions is None else max_sessions
         self._max_bytes = MAX_BYTES if max_bytes is None else max_bytes
