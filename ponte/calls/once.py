@@ -45,9 +45,10 @@ WINDOW = 4096
 MAX_SESSIONS = 10_000
 # What all sessions may hold together. More keeps more replies for callers that repeat late.
 MAX_BYTES = 32 * 1024 * 1024
-# What a session and a number take without the reply, measured with `python3 -m bench --memory`.
-SESSION_BYTES = 700
-RECORD_BYTES = 350
+# What a session takes; and a number with its reply, without the reply's body. A little more than
+# tests/calls/test_once.py measures.
+SESSION_BYTES = 500
+RECORD_BYTES = 600
 
 # What is known of a number: the rows of the table.
 NO_SESSION = "session not known"
