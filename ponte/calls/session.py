@@ -1,4 +1,4 @@
-"""The caller's side of at most once: a session at the life of one endpoint, and its numbers. Pure.
+"""The caller's side of at most once: a session at the life of one endpoint, and its numbers.
 
 The far end is ponte/calls/once.py. A number is *open* as long as its caller may still ask what came
 of it: while the call is under way, and after an unknown outcome until that is resolved, or until
@@ -7,10 +7,14 @@ forget all numbers below it.
 
 A `CallNumber` is open as long as somebody refers to it: the call that uses it, the route of
 a proxy, or the error OutcomeUnknown. So no path through the code can forget to end it.
+
+A forked child has a copy of each session. Its parent goes on to take the same numbers, so the child
+must not take any: it needs sessions of its own.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
 
 from ponte.calls.once import WINDOW
@@ -30,6 +34,7 @@ class Session:
 
     def __init__(self, session_id: str) -> None:
         self.id = session_id
+        self._process = os.getpid()
         self._next = 1
         # The numbers that are open, in order.
         self._open: dict[int, None] = {}
@@ -46,8 +51,11 @@ class Session:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether the far end may have no room for a further number."""
-        return self._next - self.oldest >= WINDOW
+        """Whether a further number needs another session.
+
+        The far end may have no room for it; or this is a forked child.
+        """
+        return self._next - self.oldest >= WINDOW or self._process != os.getpid()
 
     def take(self) -> CallNumber:
         """The next number."""
