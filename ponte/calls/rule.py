@@ -46,8 +46,8 @@ from ponte.net.message import Reply
 MAX_ATTEMPTS = 3
 # Seconds. An endpoint that misses a deadline shorter than this is not blamed: it had no chance.
 FAIR_TIMEOUT_S = 0.2
-# How often one call is told to ask in another way: to take a session, another one in place of it,
-# and to take care. More would let a confused endpoint hold it up.
+# How often one endpoint may tell a call to ask in another way: to take a session, another one in
+# place of it, and to take care. More would let a confused endpoint hold it up.
 MAX_HINTS = 4
 
 
@@ -202,7 +202,8 @@ class Call:
         self._others: Iterator[Member] | None = None
         # The next attempt is a retry that was not paid from the budget yet.
         self._owes_retry = False
-        # How often it was told to ask in another way.
+        # How often the endpoint that is asked now told it to ask in another way, or lost the reply
+        # that would have told it.
         self._hints = 0
         # The latest attempt, and the member that it goes to.
         self._attempt: Attempt | None = None
@@ -243,8 +244,9 @@ class Call:
         if self._learns(result, attempt, member):
             self._balancer.note_answer(member)
             return
-        # 2. The balancer learns how the endpoint behaves. An answer is final.
-        if outcome is Outcome.ANSWERED:
+        # 2. The balancer learns how the endpoint behaves. An answer to the call is final.
+        is_opening = attempt.kind is Kind.OPENING
+        if outcome is Outcome.ANSWERED and not is_opening:
             self._balancer.note_answer(member)
             self.outcome = outcome
             return
@@ -252,17 +254,21 @@ class Call:
             self._balancer.note_unfair_timeout(member)
         else:
             self._balancer.note_failure(member, now)
-        # 3. An attempt that was not sent takes nothing back: an unknown call stays unknown. Nor was
-        #    there a call in the request for a session.
-        if outcome is Outcome.NOT_SENT or attempt.kind is Kind.OPENING:
-            if self.outcome is Outcome.NOT_SENT:
-                self.sent = None
+        # 3. An attempt that was not sent takes nothing back: an unknown call stays unknown.
+        if outcome is Outcome.NOT_SENT and self.outcome is Outcome.NOT_SENT:
+            self.sent = None
+        if outcome is not Outcome.UNKNOWN:
             return
-        # 4. An attempt that may have run counts, and the next one is a retry. If the reply was lost
-        #    that would tell how many the next hop made, it made all that it might.
+        # 4. After an unknown one, the next is a retry. If it asked for a session, no call was in it.
+        self._owes_retry = True
+        if is_opening:
+            self._hints += 1
+            self._unknown_at = member if self._hints <= MAX_HINTS else None
+            return
+        # 5. An attempt that may have run counts. If the reply was lost that would tell how many the
+        #    next hop made, it made all that it might.
         self.outcome = outcome
         self.may_have_run = max(self.may_have_run + 1, result.made or attempt.last)
-        self._owes_retry = True
         self._unknown_at = None if result.is_final or attempt.kind is Kind.PLAIN else member
 
     def _choose(self, now: float) -> Member | None:
@@ -293,7 +299,7 @@ class Call:
     def _may_follow(self, kind: Kind) -> bool:
         """Whether an early end of an attempt of this kind would help."""
         # Only where there is somebody else to ask.
-        if kind is Kind.IDEMPOTENT:
+        if kind in (Kind.IDEMPOTENT, Kind.OPENING):
             return len(self._balancer.members) > self._asked
         # After a plain attempt that may have run nobody may be asked; else it is repeated.
         return kind is not Kind.PLAIN
@@ -306,8 +312,9 @@ class Call:
             stale = attempt.number and attempt.number.session_id
             if known is None or known.id == stale or known.is_used_up:
                 member.session = Session(result.session)
-        elif result.outcome is Outcome.ANSWERED and attempt.kind is Kind.OPENING:
-            # A version that knows no sessions.
+        elif attempt.kind is Kind.OPENING and result.reply and result.reply.status == 200 \
+                and result.outcome is Outcome.ANSWERED:
+            # A version that knows no sessions: it took the empty body for a call.
             member.remembers = False
         elif result.needs_care and self._idempotent:
             self._idempotent = False
@@ -330,7 +337,10 @@ class Call:
             return self._balancer.choose(now)
         if self._others is None:
             self._others = self._balancer.others(self._member)
-        return next(self._others, None)
+        member = next(self._others, None)
+        if member:
+            self._hints = 0
+        return member
 
     def _pay_for_retry(self) -> bool:
         """Whether attempts and budget allow a retry; each retry is paid for once."""

@@ -2,11 +2,11 @@
 
 A balancer is pure, and so is a call of rule R. So a test needs no server, no clock and no waiting:
 
-    self.knows("a", "b")                # the balancer has two endpoints, both of them up
+    self.knows("a", "b")                # two endpoints, both of them up, which gave out sessions
     self.begins(idempotent=False)       # a call begins
-    self.tries("a")                     # its next attempt goes to "a"
+    self.tries("a", kind=Kind.ORIGINAL, number="1-1")       # its next attempt goes to "a"
     self.comes_to(UNKNOWN)              # the reply of that attempt is lost
-    self.tries("a", repeat=True)
+    self.tries("a", kind=Kind.REPEAT, number="1-1")
     self.comes_to(NOT_SENT)
     self.ends(UNKNOWN)                  # there is no further attempt: this is its outcome
 """
@@ -19,7 +19,9 @@ import unittest
 from typing import Any
 
 from ponte.calls.balancing import POLICIES, Balancer, Member
-from ponte.calls.rule import Attempt, Call, Outcome
+from ponte.calls.rule import Attempt, Call, Outcome, Result
+from ponte.calls.session import Session
+from ponte.net.message import Reply
 from tests.fakes import endpoint
 
 NOT_SENT, ANSWERED, UNKNOWN = Outcome.NOT_SENT, Outcome.ANSWERED, Outcome.UNKNOWN
@@ -27,6 +29,12 @@ NOT_SENT, ANSWERED, UNKNOWN = Outcome.NOT_SENT, Outcome.ANSWERED, Outcome.UNKNOW
 DEADLINE = 1000.0
 # Attempts. A call that makes so many does not end.
 ENDLESS = 100
+
+
+def result(outcome: Outcome, **details: Any) -> Result:
+    """What an attempt came to; `details` as `Result` has them. An answer is a value."""
+    reply = Reply(200, {}, b"") if outcome is ANSWERED else None
+    return Result(outcome, details.pop("reply", reply), "", **details)
 
 
 class CallCase(unittest.TestCase):
@@ -37,10 +45,18 @@ class CallCase(unittest.TestCase):
 
     # What the balancer knows.
 
-    def knows(self, *names: str, policy: str = "round_robin", seed: int = 1) -> None:
-        """A new balancer has endpoints of these names, all of them up."""
+    def knows(self, *names: str, policy: str = "round_robin", seed: int = 1,
+              sessions: bool = True, service: str = "greeter", remembers: bool = True) -> None:
+        """A new balancer has endpoints of these names, all of them up.
+
+        `sessions`: each of them has given out a session before.
+        """
         self.balancer = Balancer(POLICIES[policy], random.Random(seed))
-        self.balancer.update([endpoint(name) for name in names])
+        self.balancer.update([endpoint(name, service=service)._replace(remembers=remembers)
+                              for name in names])
+        if sessions:
+            for name in names:
+                self.member(name).session = Session(f"session of {name}")
 
     def member(self, name: str) -> Member:
         """The record of an endpoint."""
@@ -64,11 +80,12 @@ class CallCase(unittest.TestCase):
         attempt = self.attempts(at)
         self.assertEqual(attempt.endpoint.instance, name)
         for field, value in expected.items():
-            self.assertEqual(getattr(attempt, field), value, field)
+            found = getattr(attempt, field)
+            self.assertEqual(str(found) if type(value) is str else found, value, field)
 
     def comes_to(self, outcome: Outcome, *, at: float = 0.0, **details: Any) -> None:
-        """The latest attempt comes to this; `details` as `Call.settle` takes them."""
-        self.call.settle(outcome, at, **details)
+        """The latest attempt comes to this; `details` as `Result` has them."""
+        self.call.settle(result(outcome, **details), at)
 
     def ends(self, outcome: Outcome, *, at: float = 0.0) -> None:
         """There is no further attempt, and the call has this outcome."""
@@ -88,7 +105,7 @@ class CallCase(unittest.TestCase):
             if attempt is None:
                 return tried
             tried.append(attempt.endpoint.instance)
-            self.call.settle(outcome, at)
+            self.comes_to(outcome, at=at)
         raise AssertionError("the call does not end")
 
     def one_attempt(self, outcome: Outcome = ANSWERED, *, at: float = 0.0, within_s: float = 10.0,

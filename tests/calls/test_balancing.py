@@ -17,7 +17,7 @@ from ponte.calls.balancing import (
     round_robin,
 )
 from ponte.calls.rule import FAIR_TIMEOUT_S, Call
-from tests.calls.by_hand import ANSWERED, DEADLINE, NOT_SENT, UNKNOWN, CallCase
+from tests.calls.by_hand import ANSWERED, DEADLINE, NOT_SENT, UNKNOWN, CallCase, result
 from tests.fakes import endpoint
 
 
@@ -219,7 +219,7 @@ class Quarantine(BalancerCase):
         assert attempt
         self.assertEqual(attempt.endpoint.instance, "a")
         self.asks_only("b", at=due)
-        trial.settle(ANSWERED, due)
+        trial.settle(result(ANSWERED), due)
         self.asks_only("a", "b", at=due)
 
     def test_a_later_quarantine_may_end_earlier(self) -> None:
@@ -268,7 +268,7 @@ class UnfairTimeouts(BalancerCase):
 
     def blames(self, *, within_s: float, timed_out: bool) -> bool:
         """Whether a failed attempt of a call with this time puts its endpoint into quarantine."""
-        self.knows("a")
+        self.knows("a", "b")
         self.one_attempt(UNKNOWN, within_s=within_s, timed_out=timed_out)
         return self.is_quarantined("a")
 
