@@ -7,7 +7,8 @@ import itertools
 import random
 import tracemalloc
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from unittest import mock
 
 from ponte.calls import once
@@ -39,12 +40,15 @@ from ponte.calls.once import (
 )
 from ponte.net.message import Reply
 
-# What a function of a test does: it works on one memory.
+# The values and replies of these tests are words.
 Words = Memory[str, str]
 
 
 class MemoryCase(unittest.TestCase):
-    """One memory, and the verbs to lead it. Values and replies are words."""
+    """One memory, and the verbs to lead it.
+
+    `where` has the session of an attempt, if it is not the first one, and its oldest number.
+    """
 
     def setUp(self) -> None:
         self.has_room_for()
@@ -62,11 +66,11 @@ class MemoryCase(unittest.TestCase):
         self.assertEqual(found, action)
         return record
 
-    def begins(self, number: int, value: str = "a run", **where: int | str) -> Record[str, str]:
-        """An original arrives, and begins to run; `where` as `becomes` takes it."""
-        record = self.becomes(RUN, number, **where)     # type: ignore[arg-type]
+    def begins(self, number: int, **where: Any) -> Record[str, str]:
+        """An original arrives, and begins to run."""
+        record = self.becomes(RUN, number, **where)
         assert record
-        self.memory.begin(record, value)
+        self.memory.begin(record, "a run")
         return record
 
     def ends(self, record: Record[str, str], reply: str = "reply", size_bytes: int = 0) -> None:
@@ -75,15 +79,15 @@ class MemoryCase(unittest.TestCase):
         self.memory.leave(record)
 
     def runs(self, number: int, reply: str = "reply", size_bytes: int = 0,
-             **where: int | str) -> Record[str, str]:
+             **where: Any) -> Record[str, str]:
         """An original arrives, runs, and its reply is kept."""
         record = self.begins(number, **where)
         self.ends(record, reply, size_bytes)
         return record
 
-    def replies(self, reply: str, number: int, wanted: int = REPEAT, **where: int | str) -> None:
+    def replies(self, reply: str, number: int, wanted: int = REPEAT, **where: Any) -> None:
         """An attempt gets this reply, which was kept."""
-        record = self.becomes(REPLY, number, wanted, **where)   # type: ignore[arg-type]
+        record = self.becomes(REPLY, number, wanted, **where)
         assert record
         self.assertEqual(record.reply, reply)
 
@@ -96,7 +100,7 @@ class Table(MemoryCase):
     """Every cell: number 3 is brought into each state, and an attempt of each kind arrives."""
 
     # Written out once more, as the design has it.
-    EXPECTED = {
+    EXPECTED: Mapping[str, Sequence[str]] = {
         NO_SESSION: (REFUSE, UNKNOWN, UNKNOWN),
         ENDED: (NEVER, UNKNOWN, UNKNOWN),
         UNSEEN: (RUN, RUN, KILL),
@@ -387,7 +391,7 @@ class Endings(MemoryCase):
 
     def test_the_reply_takes_the_place_of_the_value(self) -> None:
         """What the server or proxy kept with a call is let go as soon as it is not needed."""
-        record = self.begins(1, "a run")
+        record = self.begins(1)
         self.assertEqual(record.value, "a run")
         self.ends(record, "reply", 10)
         self.assertIsNone(record.value)
@@ -459,9 +463,11 @@ class Keys(MemoryCase):
     def test_a_key_with_another_body_is_refused(self) -> None:
         """In every state of its call, also before it has begun."""
         record = self.calls(RUN, "a")
-        for step in (lambda: None, lambda: self.memory.begin(record, "a run"),
-                     lambda: self.ends(record), lambda: self.memory.drop_reply()):
-            step()      # type: ignore[no-untyped-call]
+        steps: list[Callable[[], object]] = [
+            lambda: None, lambda: self.memory.begin(record, "a run"), lambda: self.ends(record),
+            self.memory.drop_reply]
+        for step in steps:
+            step()
             with self.assertRaises(ValueError):
                 self.memory.look_by_key("a", b"other body")
 

@@ -9,7 +9,7 @@ import threading
 import unittest
 from unittest import mock
 
-from ponte.calls import session as sessions
+from ponte.calls.once import WINDOW
 from ponte.calls.session import CallNumber, Session
 
 
@@ -130,7 +130,7 @@ class UsedUp(unittest.TestCase):
 
     def test_after_the_window(self) -> None:
         """The far end keeps so many numbers of a session, from the oldest to the newest."""
-        with mock.patch.object(sessions, "WINDOW", 3):
+        with mock.patch("ponte.calls.session.WINDOW", 3):
             session = Session("9f86d081884c7d65")
             oldest = session.take()
             for _ in range(2):
@@ -142,7 +142,7 @@ class UsedUp(unittest.TestCase):
 
     def test_calls_that_end_never_use_it_up(self) -> None:
         session = Session("9f86d081884c7d65")
-        for _ in range(2 * sessions.WINDOW):
+        for _ in range(2 * WINDOW):
             session.take()
             self.assertFalse(session.is_used_up)
 
