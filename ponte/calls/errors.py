@@ -72,9 +72,13 @@ class OutcomeUnknown(CallError):
         or out of reach, or it has forgotten the reply (`ran`). An idempotent call, and a call of
         a server that remembers no calls, cannot be resolved.
         """
+        # Another thread may find it out at the same time. It sets `_known` before it clears `_ask`,
+        # so this one reads them in the other order.
+        ask = self._ask
         if self._known is None:
-            if self._ask is None:
+            if ask is None:
                 raise OutcomeUnknown(self._call, (), "no process remembers it, since it was sent "
                                                      "without a number", ran=self.ran)
-            self._known, self._ask = self._ask(timeout_s), None
+            self._known = ask(timeout_s)
+            self._ask = None
         return self._known()
