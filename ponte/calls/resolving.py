@@ -86,8 +86,8 @@ def ask(pool: Pool, place: Place, service: str, lines: str, deadline: float) -> 
     try:
         reply = yield from pool.exchange(place.endpoint.address, request, deadline)
     except ExchangeError as error:
-        # Nobody listens there: that life is gone.
-        is_gone = error.phase == "connect" and not error.timed_out
+        # Nobody listens there: that life is gone. After any other failure it may be there.
+        is_gone = isinstance(error.cause, ConnectionRefusedError)
         return Result(Outcome.UNKNOWN, None, str(error), error.timed_out, is_final=is_gone)
     return verdict(reply, place.endpoint, service)
 
