@@ -259,7 +259,7 @@ class Call:
             self.sent = None
         if outcome is not Outcome.UNKNOWN:
             return
-        # 4. After an unknown one, the next is a retry. If it asked for a session, no call was in it.
+        # 4. After an unknown one the next is a retry. The request for a session carried no call.
         self._owes_retry = True
         if is_opening:
             self._hints += 1

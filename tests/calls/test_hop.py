@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 import unittest
+from collections.abc import Mapping
 
 from ponte.calls.arrival import NEW, CallHeaders
 from ponte.calls.endpoint import PROXY, Endpoint
@@ -161,7 +162,7 @@ class Whose(unittest.TestCase):
         "nginx; service=greeter2",
     )
     # Status and Not-Executed: what a reply of ours means, and what a stranger's means.
-    TABLE = {
+    TABLE: Mapping[tuple[int, bool], tuple[Outcome, Outcome]] = {
         (200, False): (ANSWERED, NOT_SENT),
         (204, False): (UNKNOWN, NOT_SENT),
         (301, False): (UNKNOWN, NOT_SENT),
