@@ -17,8 +17,10 @@ from heartbeat import BEAT_S, RESEND_S, BeatSchedule
 from ponte.calls.balancing import POLICIES, Balancer, Member
 from ponte.calls.budget import BUDGET_BURST, BUDGET_SHARE
 from ponte.calls.rule import Call, Outcome
+from ponte.calls.session import Session
 from ponte.discovery.beats import LEASE_S, Answer, Beat
 from ponte.discovery.leases import LeaseTable, Verdict
+from tests.calls.by_hand import result
 from tests.fakes import endpoint
 
 REGISTRY = ("127.0.0.1", 4100)
@@ -183,22 +185,28 @@ class Storm:
                 return call.outcome
             name = attempt.endpoint.instance
             self.attempts[name] += 1
-            call.settle(self._servers[name](self.now), self.now)
+            call.settle(result(self._servers[name](self.now)), self.now)
 
 
 class RetriesNeverBecomeAStorm(unittest.TestCase):
     """What a failure of all servers costs."""
 
     def test_unknown_outcomes_everywhere_cost_a_tenth_more_and_the_burst(self) -> None:
-        """The budget of retries is a share of the calls."""
-        storm = Storm("round_robin", {f"s{i}": breaks for i in range(10)})
-        calls = 5000
-        for number in range(calls):
-            storm.now = number * 0.01
-            storm.call()
-        self.assertLessEqual(sum(storm.attempts.values()),
-                             calls * (1 + BUDGET_SHARE) + BUDGET_BURST)
-        self.assertGreater(sum(storm.attempts.values()), calls)
+        """The budget of retries is a share of the calls. It also pays for repeats, and for further
+        requests for a session, where calls must run once at most.
+        """
+        for idempotent, with_sessions in ((True, False), (False, True), (False, False)):
+            storm = Storm("round_robin", {f"s{i}": breaks for i in range(10)})
+            if with_sessions:
+                for member in storm.balancer.members:
+                    member.session = Session("9f86d081884c7d65")
+            calls = 5000
+            for number in range(calls):
+                storm.now = number * 0.01
+                storm.call(idempotent)
+            self.assertLessEqual(sum(storm.attempts.values()),
+                                 calls * (1 + BUDGET_SHARE) + BUDGET_BURST)
+            self.assertGreater(sum(storm.attempts.values()), calls)
 
     def test_overloaded_servers_are_asked_once_each_for_a_call(self) -> None:
         """A refusal may be taken to another server, but never to the same one."""
