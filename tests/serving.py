@@ -5,7 +5,7 @@ runs a function beside it, or at once if it was quick the last time, as it does 
 
 Its service is a bank with one deposit box. A deposit of 100 cents can be held up while it runs:
 
-    let_it_end = self.begins_to_run("id-1")     # a deposit runs, and does not end
+    let_it_end = self.begins_to_run(1)          # deposit number 1 runs, and does not end
     repeat = self.in_thread(self.repeat)        # its caller repeats it
     first = let_it_end()                        # its reply
     self.assertEqual(repeat(), first)
@@ -17,15 +17,18 @@ from __future__ import annotations
 import threading
 import time
 import unittest
-from typing import Callable
+from typing import Any, Callable
 
+from ponte.calls.hop import judge
+from ponte.calls.rule import Result
 from ponte.net.message import ProtocolError, Reply, Request
 from ponte.net.stream import DONE, Program
 from ponte.net.threads import wait_for
 from ponte.rpc.dispatcher import idempotent
 from ponte.rpc.marshal import encode_call
 from server import Server, current_instance
-from tests.relaying import as_read
+from tests.fakes import endpoint
+from tests.relaying import as_read, named
 
 # Seconds. No test waits so long, unless it fails.
 PATIENCE_S = 5.0
@@ -46,6 +49,11 @@ class Till:
         self.total += cents
         return self.total
 
+    @idempotent
+    def count(self, text: str = "") -> int:
+        """The same, but its author says that it may run twice."""
+        return self.deposit(100)
+
 
 class ServerTest(unittest.TestCase):
     """A server of a deposit box. A test hands requests in, as a listener would."""
@@ -54,34 +62,52 @@ class ServerTest(unittest.TestCase):
 
     def setUp(self) -> None:
         self.till = Till()
-        functions = [self.till.deposit, idempotent(current_instance)]
+        functions = [self.till.deposit, self.till.count, idempotent(current_instance)]
         self.server = Server("bank", functions, registries=(), name="bank-1",
                              engine=self.engine)
+        self.server._listener.served_by = self.server._served_by
         self.addCleanup(self.server.close)
         self.addCleanup(self.till.gate.set)
+        self.session = self.server._memory.open()
 
-    def post(self, call_id: str | None = "id-1", *, target: str = "/bank", body: bytes = b"",
-             method: str = "POST", received_at: float | None = None, **headers: str) -> Reply:
-        """The reply to a deposit of 100 cents; `If_Match="..."` becomes the header if-match."""
-        request = self.request(call_id, target=target, body=body, method=method, **headers)
+    def post(self, number: int | None = 1, *, received_at: float | None = None,
+             left: bool = False, **options: Any) -> Reply:
+        """The reply to a deposit of 100 cents; `options` as for `request`.
+
+        `left`: its caller has left.
+        """
+        request = self.request(number, **options)
         now = time.monotonic() if received_at is None else received_at
         try:
-            begun = self.server._handle(request, now)
+            begun = self.server._handle(request, now, lambda: left)
             reply = begun if isinstance(begun, Reply) else wait_for(begun)
         except ProtocolError as error:
             reply = Reply(error.status, {}, error.reason.encode())
-        return as_read(reply)
+        return as_read(self.server._listener._marked(reply))
 
-    def request(self, call_id: str | None = "id-1", *, target: str = "/bank", body: bytes = b"",
-                method: str = "POST", **headers: str) -> Request:
-        """The request that `post` sends."""
-        named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        return Request(method, target, named, body or encode_call("deposit", (100,)),
-                       call_id=call_id)
+    def request(self, number: int | None = 1, *, oldest: int = 1, session: str = "",
+                target: str = "/bank", body: bytes | None = None, method: str = "POST",
+                **headers: str) -> Request:
+        """The request that `post` sends; `Call_Repeat="1"` becomes the header call-repeat.
+
+        Without a `number` it is that of a stock client.
+        """
+        lines = named(headers)
+        call_number = None
+        if number is not None:
+            lines["call-session"] = session or self.session
+            call_number = f"{number}-{oldest}"
+        return Request(method, target, lines,
+                       encode_call("deposit", (100,)) if body is None else body,
+                       call_number=call_number)
+
+    def outcome(self, reply: Reply) -> Result:
+        """What the stub makes of a reply."""
+        return judge(reply, endpoint("bank-1", service="bank"), "bank")
 
     def waits(self, request: Request, received_at: float) -> tuple[Program[Reply], float]:
         """A request waits. Returns its program, and the time until which it waits."""
-        begun = self.server._handle(request, received_at)
+        begun = self.server._handle(request, received_at, lambda: False)
         assert not isinstance(begun, Reply), begun
         _, events, deadline = next(begun)
         self.assertEqual(events, DONE)
@@ -95,16 +121,19 @@ class ServerTest(unittest.TestCase):
         assert isinstance(reply, Reply)
         return reply
 
-    def repeat(self, call_id: str | None = "id-1", *, body: bytes = b"",
-               received_at: float | None = None, timeout_ms: int = 5000) -> Reply:
-        """The reply to a repeat, which is for this incarnation and waits for so long."""
-        return self.post(call_id, body=body, received_at=received_at,
-                         If_Match=f'"{self.server.incarnation}"', Call_Timeout_Ms=str(timeout_ms))
+    def repeat(self, number: int = 1, *, timeout_ms: int = 5000, **options: Any) -> Reply:
+        """The reply to a repeat, which waits for so long."""
+        return self.post(number, Call_Repeat="1", Call_Timeout_Ms=str(timeout_ms), **options)
 
-    def begins_to_run(self, call_id: str = "id-1") -> Callable[[], Reply]:
+    def resolve(self, number: int = 1, *, timeout_ms: int = 5000, **options: Any) -> Reply:
+        """The reply to the question what came of a call, which waits for so long."""
+        return self.post(number, Call_Resolve="1", Call_Timeout_Ms=str(timeout_ms), body=b"",
+                         **options)
+
+    def begins_to_run(self, number: int | None = 1, **options: Any) -> Callable[[], Reply]:
         """A deposit is held up while it runs. The result lets it end, and returns its reply."""
         self.till.gate.clear()
-        end = self.in_thread(lambda: self.post(call_id))
+        end = self.in_thread(lambda: self.post(number, **options))
         self.assertTrue(self.till.entered.acquire(timeout=PATIENCE_S))
 
         def let_it_end() -> Reply:
