@@ -30,7 +30,7 @@ from ponte.calls.arrival import NEW, CallHeaders, answer, look, new_session, not
 from ponte.calls.balancing import POLICIES, Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.hop import served_by
-from ponte.calls.once import RESOLVE, RUN, WAIT
+from ponte.calls.once import REFUSE, RESOLVE, RUN, WAIT
 from ponte.discovery.beats import Beat, check_name
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
@@ -233,7 +233,7 @@ class Proxy:
                 return self._stopping() if self._draining else new_session(memory)
             # 1. What is known of it? A proxy that is stopping still answers repeats and resolves.
             action, record = look(memory, request, call)
-            if action is RUN and self._draining:
+            if action in (RUN, REFUSE) and self._draining:
                 return self._stopping()
             if action is RUN and caller_left:
                 return not_executed("its caller has left")

@@ -41,7 +41,7 @@ from ponte.calls.arrival import (
     resolved,
 )
 from ponte.calls.hop import served_by
-from ponte.calls.once import REPLY, RESOLVE, RUN, WAIT, Memory, Record
+from ponte.calls.once import REFUSE, REPLY, RESOLVE, RUN, WAIT, Memory, Record
 from ponte.discovery.beats import Beat, check_name, check_service
 from ponte.net.address import Address, show
 from ponte.net.known_heads import cached
@@ -247,7 +247,9 @@ class Server:
             # 1. What is known of it?
             action, record = look(memory, request, call)
             self._counts["repeats"] += action in (WAIT, REPLY)
-            # 2. It has run, or never will.
+            # 2. It has run, or never will. And nothing begins in a session that comes now.
+            if action is REFUSE and self._draining:
+                return not_executed(STOPPING)
             if action is not RUN and action is not WAIT:
                 return answer(memory, action, record, call.wanted)
             # 3. It is running. Or it may run, or it is refused.
