@@ -12,11 +12,11 @@ import unittest
 from unittest import mock
 
 import server as server_module
-from ponte.calls.hop import judge
 from ponte.calls.rule import Outcome
 from ponte.discovery.beats import MAX_NAME
 from ponte.net.message import Reply
-from ponte.rpc.dispatcher import idempotent
+from ponte.net.threads import wait_for
+from ponte.rpc.dispatcher import LONG_BYTES, idempotent
 from ponte.rpc.marshal import decode_result, encode_call
 from server import MAX_CALLS, Server, current_instance
 from tests.fakes import hurry_listeners
@@ -32,7 +32,7 @@ class Admission(ServerTest):
 
     def is_refused(self, reply: Reply) -> None:
         """It was refused, and nothing has run so far."""
-        self.assertIs(judge(reply).outcome, Outcome.NOT_SENT)
+        self.assertIs(self.outcome(reply).outcome, Outcome.NOT_SENT)
         self.assertEqual(reply.status, 503)
         self.has_deposited(0)
 
@@ -57,27 +57,54 @@ class Admission(ServerTest):
         self.assertEqual(self.server._running, MAX_CALLS - 1)
 
     def test_a_running_call_counts(self) -> None:
-        """Whether it has a call id or not."""
+        """Whether it has a number or not."""
         def running() -> int:
             return self.server._running
 
         self.server.register_function(running)
-        for call_id in ("id-1", None):
-            reply = self.post(call_id, body=encode_call("running", ()))
+        for number in (1, None):
+            reply = self.post(number, body=encode_call("running", ()))
             self.assertEqual(decode_result(reply.body), 1)
         self.assertEqual(self.server._running, 0)
 
     def test_a_draining_server_refuses_new_calls(self) -> None:
         """Another server may run them."""
         self.server._refuse()
-        self.is_refused(self.post("id-1"))
+        self.is_refused(self.post(1))
         self.is_refused(self.post(None))
 
-    def test_a_draining_server_answers_repeats(self) -> None:
-        """No other server remembers a call that has run here."""
-        first = self.post()
-        self.server._refuse()
-        self.assertEqual(self.repeat(), first)
+    def test_a_call_whose_caller_has_left_is_refused(self) -> None:
+        """It may have waited in a frozen server. Its caller may have decided something since."""
+        self.is_refused(self.post(left=True))
+        self.is_refused(self.post(None, left=True))
+        self.is_refused(self.repeat(left=True))
+        self.is_refused(self.post(None, left=True, Idempotency_Key="a"))
+        self.counts(calls=0, refused=4)
+        # It is not remembered as run, nor as dead: nobody has asked what came of it.
+        self.assertEqual(self.post().status, 200)
+        self.assertEqual(self.post(None, Idempotency_Key="a").status, 200)
+        self.has_deposited(200)
+
+    def test_an_idempotent_call_begins_though_its_caller_has_left(self) -> None:
+        """It does no harm. So the connection is not even looked at: that would cost each call."""
+        def must_not_be_asked() -> bool:
+            raise AssertionError
+
+        request = self.request(None, body=encode_call("count", ()), Call_Idempotent="1")
+        begun = self.server._handle(request, time.monotonic(), must_not_be_asked)
+        reply = begun if isinstance(begun, Reply) else wait_for(begun)
+        self.assertEqual(reply.status, 200)
+        self.has_deposited(100)
+
+    def test_refused_calls_are_not_remembered(self) -> None:
+        """Whatever they are refused for: they may come a second time, and run then."""
+        self.server._running = MAX_CALLS
+        self.is_refused(self.post(1))
+        self.server._running = 0
+        self.is_refused(self.post(2, left=True))
+        self.is_refused(self.post(3, Call_Timeout_Ms="0"))
+        self.assertEqual([self.post(number).status for number in (1, 2, 3)], [200] * 3)
+        self.has_deposited(300)
 
     def test_refused_calls_are_counted(self) -> None:
         """In /status."""
@@ -94,14 +121,65 @@ class Admission(ServerTest):
         self.assertEqual(self.post(None, Call_Attempt="x").status, 400)
         self.has_deposited(0)
 
-    def test_a_bad_call_id_is_refused(self) -> None:
-        """400, and nothing runs."""
-        self.assertEqual(self.post("").status, 400)
-        self.assertEqual(self.post("a" * 129).status, 400)
-        self.has_deposited(0)
-
 
 class AdmissionOnThreads(Admission):
+    """The same, where a thread of its own runs each call."""
+
+    engine = "threads"
+
+
+class Promises(ServerTest):
+    """A function is idempotent only if its author says so. A caller that believes more is refused.
+    """
+
+    def is_refused(self, body: bytes) -> None:
+        """503 with Not-Executed, and Call-Idempotent: 0. Nothing has run or is running."""
+        reply = self.post(None, body=body, Call_Idempotent="1")
+        self.assertEqual(reply.status, 503)
+        self.assertEqual(reply.headers["call-idempotent"], "0")
+        result = self.outcome(reply)
+        self.assertIs(result.outcome, Outcome.NOT_SENT)
+        self.assertTrue(result.needs_care)
+        self.has_deposited(0)
+        self.assertEqual(self.server.status()["running"], 0)
+
+    def test_an_idempotent_function_may_be_called_so(self) -> None:
+        self.post(None, body=encode_call("count", ()), Call_Idempotent="1")
+        self.has_deposited(100)
+
+    def test_a_function_without_the_mark_is_refused(self) -> None:
+        """Its caller learns it at once, and sends the call with a number."""
+        self.is_refused(encode_call("deposit", (100,)))
+        self.counts(calls=0, refused=1)
+        self.assertEqual(self.post().status, 200)
+
+    def test_so_is_a_long_call_which_is_read_on_a_worker_thread(self) -> None:
+        self.is_refused(encode_call("deposit", ("x" * LONG_BYTES,)))
+        self.counts(calls=0, refused=1)
+
+    def test_a_long_call_of_an_idempotent_function_runs(self) -> None:
+        self.post(None, body=encode_call("count", ("x" * LONG_BYTES,)), Call_Idempotent="1")
+        self.has_deposited(100)
+
+    def test_the_functions_that_every_server_has_are_idempotent(self) -> None:
+        """Those of introspection. system.multicall is not: it runs other functions."""
+        for method, *params in (("system.listMethods",), ("system.methodHelp", "deposit"),
+                                ("system.methodSignature", "deposit")):
+            reply = self.post(None, body=encode_call(method, params), Call_Idempotent="1")
+            self.assertEqual(reply.status, 200)
+        self.server.close()
+        self.server = Server("bank", [self.till.deposit], registries=(), name="bank-1",
+                             engine=self.engine, allow_multicall=True)
+        self.addCleanup(self.server.close)
+        self.server._listener.served_by = self.server._served_by
+        calls = [{"methodName": "deposit", "params": [100]}]
+        self.is_refused(encode_call("system.multicall", (calls,)))
+        self.is_refused(encode_call("system.multicall", (calls * (LONG_BYTES // 50),)))
+        reply = self.post(None, body=encode_call("system.multicall", (calls,)))
+        self.assertEqual(decode_result(reply.body), [[100]])
+
+
+class PromisesOnThreads(Promises):
     """The same, where a thread of its own runs each call."""
 
     engine = "threads"
@@ -138,12 +216,32 @@ class Requests(ServerTest):
         self.assertEqual(self.post(None, Content_Encoding="br").status, 415)
 
     def test_a_reply_names_its_server(self) -> None:
-        """In Served-By: instance and incarnation. Also in a refusal."""
-        served_by = f"bank-1; incarnation={self.server.incarnation}"
-        self.assertEqual(self.post(None).headers["served-by"], served_by)
+        """In Served-By: instance, incarnation and service. Also in every refusal and page."""
+        served_by = f"bank-1; incarnation={self.server.incarnation}; service=bank"
+
+        def is_marked(reply: Reply, status: int) -> None:
+            self.assertEqual(reply.status, status)
+            self.assertEqual(reply.headers["served-by"], served_by)
+
+        is_marked(self.post(None), 200)
+        is_marked(self.post(1), 200)
+        is_marked(self.repeat(1), 200)
+        is_marked(self.resolve(1), 200)
+        is_marked(self.resolve(2), 410)
+        is_marked(self.post(None, Call_Session="new"), 503)
+        is_marked(self.post(target="/health", method="GET"), 200)
+        is_marked(self.post(target="/greeter"), 404)
+        is_marked(self.post(method="PUT"), 405)
+        is_marked(self.post(Call_Idempotent="1"), 503)
         self.server._running = MAX_CALLS
-        self.assertEqual(self.post().headers["served-by"], served_by)
-        self.assertEqual(self.post(Call_Idempotent="1").headers["served-by"], served_by)
+        is_marked(self.post(3), 503)
+        is_marked(self.post(Call_Idempotent="1"), 503)
+
+    def test_an_unknown_path_is_no_answer(self) -> None:
+        """404 with Not-Executed: another server may have the service."""
+        reply = self.post(target="/greeter")
+        self.assertEqual(reply.headers["not-executed"], "1")
+        self.assertIs(self.outcome(reply).outcome, Outcome.NOT_SENT)
 
     def test_a_function_knows_its_server(self) -> None:
         """`current_instance` inside of a call; a LookupError outside of one."""
@@ -154,7 +252,7 @@ class Requests(ServerTest):
         with self.assertRaises(LookupError):
             contextvars.Context().run(current_instance)
 
-    def test_pages_need_no_call_id_and_no_xml(self) -> None:
+    def test_pages_need_no_number_and_no_xml(self) -> None:
         """They are read with GET."""
         for target in ("/health", "/status", "/metrics"):
             self.assertEqual(self.post(None, target=target, method="GET").status, 200)

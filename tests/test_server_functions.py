@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from xmlrpc.client import Fault
 
 from client import Client
 from ponte.calls.hop import judge
+from ponte.calls.once import SESSION_BYTES
 from ponte.calls.rule import Outcome
 from ponte.discovery.beats import LEASE_S
 from ponte.net.loop import Loop
@@ -28,8 +30,8 @@ from ponte.net.threads import wait_for
 from ponte.rpc.dispatcher import LONG_BYTES
 from ponte.rpc.marshal import decode_result, encode_call
 from registry import Registry
-from server import Server, current_instance
-from tests.fakes import eventually, hurry_listeners
+from server import Server, current_instance, idempotent
+from tests.fakes import endpoint, eventually, hurry_listeners
 
 PATIENCE_S = 5.0
 # Seconds. The longest time that another caller may be held up. On a quiet machine it is a few
@@ -55,6 +57,7 @@ class FunctionsTest(unittest.TestCase):
         functions = [self.work, self.toil, self.hello, current_instance]
         self.server = Server("bank", functions, registries=(), name="bank-1", engine=self.engine)
         self.addCleanup(self.server.close)
+        self.session = self.server._memory.open()
         self.server.start()
         self.pool = Pool()
         self.addCleanup(self.pool.close)
@@ -80,14 +83,21 @@ class FunctionsTest(unittest.TestCase):
 
     # What callers do.
 
-    def post(self, method: str, *params: Any, call_id: str = "", **headers: str) -> Reply:
-        """The reply to a call; `If_Match="x"` becomes the header If-Match."""
+    def post(self, method: str, *params: Any, number: int = 0, **headers: str) -> Reply:
+        """The reply to a call; `Call_Repeat="1"` becomes the header Call-Repeat.
+
+        Without a `number` it is that of a stock client.
+        """
         named = {"Host": "here", **{name.replace("_", "-"): headers[name] for name in headers}}
-        if call_id:
-            named["Idempotency-Key"] = call_id
+        if number:
+            named.update({"Call-Session": self.session, "Call-Number": f"{number}-1"})
         request = encode_request("POST", "/bank", named, encode_call(method, params))
         deadline = time.monotonic() + 2 * PATIENCE_S
         return wait_for(self.pool.exchange(self.server.address, request, deadline))
+
+    def outcome(self, reply: Reply) -> Outcome:
+        """What the stub makes of a reply."""
+        return judge(reply, endpoint("bank-1", service="bank"), "bank").outcome
 
     def call(self, method: str, *params: Any) -> Any:
         """The result of a call. Raises its fault."""
@@ -95,10 +105,10 @@ class FunctionsTest(unittest.TestCase):
         self.assertEqual(reply.status, 200, reply.body)
         return decode_result(reply.body)
 
-    def begin(self, method: str, *params: Any, call_id: str = "") -> Future[Reply]:
+    def begin(self, method: str, *params: Any, number: int = 0) -> Future[Reply]:
         """A call of a function that is held up. It runs now."""
         self.gate.clear()
-        reply = self.in_thread(self.post, method, *params, call_id=call_id)
+        reply = self.in_thread(self.post, method, *params, number=number)
         self.assertTrue(self.entered.acquire(timeout=PATIENCE_S))
         return reply
 
@@ -302,12 +312,11 @@ class Repeats(FunctionsTest):
     """A call that is repeated while its first run goes on: it runs once."""
 
     def repeat(self, **headers: str) -> Reply:
-        return self.post("work", 7, call_id="id-1", If_Match=f'"{self.server.incarnation}"',
-                         **headers)
+        return self.post("work", 7, number=1, Call_Repeat="1", **headers)
 
     def waits_and_gets_the_first_reply(self) -> None:
         """A repeat of a call that runs now."""
-        first = self.begin("work", 7, call_id="id-1")
+        first = self.begin("work", 7, number=1)
         repeats = [self.in_thread(self.repeat) for _ in range(5)]
         eventually(lambda: self.server._counts["repeats"] == 5)
         self.others_are_served()
@@ -331,18 +340,31 @@ class Repeats(FunctionsTest):
     def test_a_repeat_of_a_quick_function_gets_the_first_reply(self) -> None:
         """It has run at once."""
         self.learn("work")
-        first = self.post("work", 7, call_id="id-1")
+        first = self.post("work", 7, number=1)
         self.assertEqual(self.repeat().body, first.body)
+        self.assertEqual(self.runs, 1)
+
+    def test_a_resolve_waits_for_the_first_run_too(self) -> None:
+        """It asks what came of the call, which is known when the run has ended."""
+        self.learn("work", "hello")
+        first = self.begin("work", 7, number=1)
+        resolved = self.in_thread(self.post, "work", number=1, Call_Resolve="1")
+        eventually(lambda: self.server._counts["repeats"] == 1)
+        self.others_are_served()
+        self.assertFalse(resolved.done())
+        self.assertEqual(self.result(first), 7)
+        self.assertEqual(self.result(resolved), 7)
+        self.assertEqual(resolved.result().headers["call-resolved"], "reply")
         self.assertEqual(self.runs, 1)
 
     def test_a_repeat_waits_no_longer_than_its_caller(self) -> None:
         """504, the outcome is unknown. The first run goes on, and has its reply."""
         self.learn("work", "hello")
-        first = self.begin("work", 7, call_id="id-1")
+        first = self.begin("work", 7, number=1)
         began = time.monotonic()
         late = self.repeat(Call_Timeout_Ms="100")
         self.assertEqual(late.status, 504)
-        self.assertIs(judge(late).outcome, Outcome.UNKNOWN)
+        self.assertIs(self.outcome(late), Outcome.UNKNOWN)
         self.assertGreaterEqual(time.monotonic() - began, 0.1)
         self.assertEqual(self.result(first), 7)
         self.assertEqual(decode_result(self.repeat().body), 7)
@@ -350,6 +372,45 @@ class Repeats(FunctionsTest):
 
 
 class RepeatsOnThreads(Repeats):
+    """The same, where each connection has a thread."""
+
+    engine = "threads"
+
+
+class CallersThatHaveLeft(unittest.TestCase):
+    """A call that must run once does not begin when its caller's connection has ended."""
+
+    engine = "events"
+
+    def test_a_call_that_nobody_waits_for_does_not_begin(self) -> None:
+        """The server was frozen: it finds the request, and behind it the end of the stream."""
+        runs: list[int] = []
+
+        @idempotent
+        def look() -> int:
+            return len(runs)
+
+        with contextlib.closing(Pool()) as pool:
+            server = Server("bank", {"work": lambda: runs.append(1), "look": look}, registries=(),
+                            engine=self.engine)
+            self.addCleanup(server.close)
+            for session in ("", server._memory.open()):
+                headers = {"Host": "a"}
+                if session:
+                    headers.update({"Call-Session": session, "Call-Number": "1-1"})
+                request = encode_request("POST", "/bank", headers, encode_call("work", ()))
+                with socket.create_connection(server.address, PATIENCE_S) as leaving:
+                    leaving.sendall(request)
+            # Thawed.
+            server.start()
+            eventually(lambda: server._counts["refused"] == 2)
+            request = encode_request("POST", "/bank", {"Host": "a", "Call-Idempotent": "1"},
+                                     encode_call("look", ()))
+            reply = wait_for(pool.exchange(server.address, request, time.monotonic() + PATIENCE_S))
+        self.assertEqual(decode_result(reply.body), 0)
+
+
+class CallersOfThreadsThatHaveLeft(CallersThatHaveLeft):
     """The same, where each connection has a thread."""
 
     engine = "threads"
@@ -368,16 +429,16 @@ class NoThreads(FunctionsTest):
             start(thread)
 
         with mock.patch.object(threading.Thread, "start", refuse):
-            for call_id in ("", "id-1"):
-                reply = self.post("work", call_id=call_id)
+            for number in (0, 1):
+                reply = self.post("work", number=number)
                 self.assertEqual(reply.status, 503)
-                self.assertIs(judge(reply).outcome, Outcome.NOT_SENT)
+                self.assertIs(self.outcome(reply), Outcome.NOT_SENT)
                 self.assertIn("served-by", reply.headers)
         self.assertEqual(self.runs, 0)
         self.is_running(0)
-        self.assertEqual(self.server.status()["remembered"], 0)
+        self.assertEqual(self.server.status()["remembered_bytes"], SESSION_BYTES)
         self.assertEqual(self.server.status()["requests"], {"calls": 0, "repeats": 0, "refused": 2})
-        self.assertEqual(decode_result(self.post("work", 7, call_id="id-1").body), 7)
+        self.assertEqual(decode_result(self.post("work", 7, number=1).body), 7)
         self.assertEqual(self.runs, 1)
 
     def test_a_loop_that_cannot_be_handed_over_waits(self) -> None:
@@ -412,7 +473,7 @@ class Stopping(FunctionsTest):
         long = [self.begin("work", 1), self.begin("toil", 2)]
 
         def call_until_refused() -> Outcome:
-            while (outcome := judge(self.post("hello")).outcome) is Outcome.ANSWERED:
+            while (outcome := self.outcome(self.post("hello"))) is Outcome.ANSWERED:
                 pass
             return outcome
 
