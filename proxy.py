@@ -30,7 +30,7 @@ from ponte.calls.arrival import NEW, CallHeaders, answer, look, new_session, not
 from ponte.calls.balancing import POLICIES, Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.hop import served_by
-from ponte.calls.once import REFUSE, RESOLVE, RUN, WAIT
+from ponte.calls.once import REFUSE, RESOLVE, RUN, UNKNOWN, WAIT
 from ponte.discovery.beats import Beat, check_name
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
@@ -248,6 +248,8 @@ class Proxy:
             else:
                 assert record.value
                 route = record.value
+                if route.is_blind:
+                    return answer(memory, UNKNOWN, record, call.wanted)
                 # 3. Its caller asks what came of it.
                 if call.wanted is RESOLVE:
                     return resolve(shared, request, route, self._pool, deadline)

@@ -12,7 +12,8 @@ next attempt. Then `reply` is the reply to the caller: the server's, as it came,
 A call that is not idempotent has a *route*: the server to which it was sent, with a session and
 number of the proxy's own. A repeat of the call goes the same way, with the same number. A resolve
 goes the same way, too; if the call was sent nowhere, the proxy itself notes it as dead. From the
-moment that a later attempt of the call has come, an earlier one goes to no other server.
+moment that a later attempt of the call has come, an earlier one goes to no other server. After
+a server that remembers no calls, the route has come to its end: no attempt goes on.
 
 Threads: a RelayedCall is used by one thread at a time. What all calls share has a lock.
 """
@@ -28,7 +29,7 @@ from ponte.calls.balancing import Balancer
 from ponte.calls.hop import attempt_lines, exchange
 from ponte.calls.once import KILL, NOT_SENT, RESOLVE, Memory, Record
 from ponte.calls.resolving import Place, ask
-from ponte.calls.rule import Attempt, Call, Outcome, Result, Sent
+from ponte.calls.rule import Attempt, Call, Kind, Outcome, Result, Sent
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, lines_of, text_reply, write_request
 from ponte.net.pool import Pool
@@ -56,8 +57,11 @@ class Route:
 
     def __init__(self, record: Record[Route, Reply] | None) -> None:
         self.record = record
-        # None: it was not sent anywhere.
+        # None: it was not sent anywhere with a number.
         self.sent: Sent | None = None
+        # Whether it was sent to an endpoint that remembers no calls, and may have run there. Then
+        # it goes nowhere else, and nobody can be asked.
+        self.is_blind = False
         # How many attempts of the call have come. Only the latest may go on to another server.
         self.turn = 0
 
@@ -166,6 +170,7 @@ class RelayedCall:
             # 2. The route is known before the request leaves: a repeat may come at once.
             if route and attempt:
                 route.sent = self._call.sent
+                route.is_blind = attempt.kind is Kind.PLAIN
         if attempt is None:
             return None
         self._number = attempt.first
@@ -187,6 +192,7 @@ class RelayedCall:
             # 2. A call that cannot have run may still be sent to any server.
             if route and route.turn == self._turn:
                 route.sent = self._call.sent
+                route.is_blind = self._call.outcome is Outcome.UNKNOWN and not self._call.sent
             # 3. An answer is remembered, unless it is not from where the route leads.
             if self._call.outcome is Outcome.ANSWERED:
                 assert result.reply
@@ -219,8 +225,9 @@ class RelayedCall:
                 reply.headers["Call-Idempotent"] = "0"
             return reply
         # 410 is final, for a repeat too.
-        why = self._unknown
-        status = 410 if why.is_final else 504 if why.timed_out else 502
+        why, route = self._unknown, self._route
+        is_final = why.is_final or (route and route.record and route.is_blind)
+        status = 410 if is_final else 504 if why.timed_out else 502
         reply = text_reply(status, f"unknown outcome: {why.what}",
                            Call_Attempt=str(self._call.may_have_run))
         if why.ran:
