@@ -112,10 +112,13 @@ class Exchanges:
             assert len(self.openings) < MOST_ATTEMPTS, "the call does not end"
             if self.opens:
                 return gives_session(f"{next(self._session_numbers):016x}")
-        self.attempts.append(attempt)
+        # Without its number, which would be open as long as it is kept here.
+        self.attempts.append(attempt._replace(number=None))
         assert len(self.attempts) < MOST_ATTEMPTS, "the call does not end"
         self.requests.append(request)
-        return (yield from self.come_to(attempt.endpoint, request))
+        place = attempt.endpoint
+        del attempt
+        return (yield from self.come_to(place, request))
 
     def come_to(self, place: Endpoint, request: Request) -> Program[Result]:
         """A program: what a request comes to. This one waits for nothing."""

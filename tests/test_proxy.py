@@ -1,6 +1,6 @@
 """The proxy: what it relays, what it answers itself, and what a proxy can be made of.
 
-The test carries out what it begins. How a call goes on after it began: test_relayed_call.py.
+The test carries out what it begins: see relaying.py. How a call goes on after it began: test_relayed_call.py.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from unittest import mock
 
 import proxy as proxy_module
 from ponte.calls.balancing import POLICIES, Balancer
-from ponte.calls.endpoint import Endpoint
-from ponte.calls.hop import judge
 from ponte.calls.rule import Outcome
-from ponte.net.message import ProtocolError, Reply, Request
-from ponte.net.threads import wait_for
+from ponte.net import serving
 from ponte.process.options import UsageError
 from proxy import Proxy
-from tests.fakes import endpoint, hurry_listeners, show_to
-from tests.relaying import LOST, REFUSED, Exchanges, as_read
+from tests.fakes import endpoint, hurry_listeners
+from tests.relaying import DEAD, LOST, OK, REFUSED, RelayCase
 
 
 def setUpModule() -> None:
@@ -34,70 +31,25 @@ def make(**options: Any) -> Proxy:
     return Proxy(port=0, registries=(), **options)
 
 
-class ProxyTest(unittest.TestCase):
-    """A proxy with three servers. A test hands requests in; the exchanges come to its results."""
-
-    def setUp(self) -> None:
-        self.proxy = make(name="proxy-1")
-        self.addCleanup(self.proxy.close)
-        self.exchanges = Exchanges()
-        patch = mock.patch("relayed_call.exchange", self.exchanges)
-        patch.start()
-        self.addCleanup(patch.stop)
-        self.knows(endpoint("s1"), endpoint("s2"), endpoint("s3"))
-
-    def knows(self, *endpoints: Endpoint) -> None:
-        """From now on the proxy knows these endpoints only."""
-        show_to(self.proxy, *endpoints)
-
-    def post(self, target: str = "/greeter", method: str = "POST", *,
-             received_at: float | None = None, call_id: str | None = None,
-             **headers: str) -> Reply:
-        """The reply to a request; `Call_Attempt="2"` becomes the header call-attempt."""
-        named = {name.replace("_", "-").lower(): value for name, value in headers.items()}
-        request = Request(method, target, {"host": "here", **named}, b"<call/>", call_id=call_id)
-        now = time.monotonic() if received_at is None else received_at
-        try:
-            begun = self.proxy._begin(request, now)
-            reply = begun if isinstance(begun, Reply) else wait_for(begun)
-        except ProtocolError as error:
-            reply = Reply(error.status, {}, error.reason.encode())
-        return as_read(reply)
-
-    def same(self) -> str:
-        """The If-Match of a repeat for this proxy."""
-        return f'"{self.proxy.incarnation}"'
-
-    def tried(self, *servers: str) -> None:
-        """So far these servers got the attempts, in this order."""
-        self.assertEqual(self.exchanges.tried, list(servers))
-
-    def not_executed(self, reply: Reply) -> None:
-        """The reply says that the call has not run, and may be sent to another proxy."""
-        self.assertEqual(reply.status, 503)
-        self.assertEqual(reply.headers["not-executed"], "1")
-        self.assertIs(judge(reply).outcome, Outcome.NOT_SENT)
-
-
-class Relaying(ProxyTest):
-    """Which server gets a call, and with which call id and time."""
+class Relaying(RelayCase):
+    """Which server gets a call, and with which number and time."""
 
     def test_a_stock_client_gets_the_safe_defaults(self) -> None:
-        """Its call is not idempotent, and has a new id and the timeout of the proxy."""
+        """Its call is not idempotent, and has a new number and the timeout of the proxy."""
+        self.knows(endpoint("s1"))
         self.post()
         self.post()
         first, second = self.exchanges.requests
-        self.assertNotEqual(first.call_id, second.call_id)
+        self.assertEqual((first.call_number, second.call_number), ("1-1", "2-2"))
         self.assertNotIn("call-idempotent", first.headers)
         self.assertLessEqual(int(first.headers["call-timeout-ms"]),
                              proxy_module.CALL_TIMEOUT_S * 500)
 
-    def test_a_call_has_the_id_the_time_and_the_number_of_its_caller(self) -> None:
+    def test_a_call_has_the_time_and_the_attempts_of_its_caller(self) -> None:
         """An attempt of a proxy gets a half of the time."""
-        self.post(call_id="id-1", Call_Timeout_Ms="2000", Call_Attempt="2", Call_Idempotent="1")
+        self.post(Call_Timeout_Ms="2000", Call_Attempt="2-3", Call_Idempotent="1")
         request, = self.exchanges.requests
-        self.assertEqual(request.call_id, "id-1")
-        self.assertEqual(request.headers["call-attempt"], "2")
+        self.assertEqual(request.headers["call-attempt"], "2-2")
         self.assertEqual(request.headers["call-idempotent"], "1")
         self.assertGreater(int(request.headers["call-timeout-ms"]), 0)
         self.assertLessEqual(int(request.headers["call-timeout-ms"]), 1000)
@@ -119,20 +71,67 @@ class Relaying(ProxyTest):
         self.post("/greeter")
         self.tried("b1", "b1", "s1")
 
-    def test_a_repeat_for_this_incarnation_goes_where_the_first_attempt_went(self) -> None:
-        """The caller names the incarnation of this proxy."""
-        self.post(call_id="id-1")
-        self.post(call_id="id-2")
-        self.post(call_id="id-1", If_Match=self.same(), Call_Attempt="2")
-        self.tried("s1", "s2", "s1")
+    def test_a_repeat_goes_where_the_first_attempt_went(self) -> None:
+        """The caller names the number that the call has at this proxy."""
+        self.relays(1, LOST)
+        self.exchanges.attempts.clear()
+        self.relays(2, OK)
+        self.repeats(1, OK)
+        self.tried("s3", "s1")
 
-    def test_a_repeat_for_another_incarnation_is_refused(self) -> None:
-        """412: this process does not know where the call went."""
-        self.assertEqual(self.post(call_id="id-1", If_Match='"1"').status, 412)
+    def test_a_repeat_for_another_life_goes_nowhere(self) -> None:
+        """410: this process does not know where the call went. 412 to a stub of an old version."""
+        self.assertEqual(self.repeats(1, OK, session="00000000deadbeef").status, 410)
+        self.assertEqual(self.post(If_Match='"1"').status, 412)
         self.tried()
 
+    def test_a_call_whose_caller_has_left_goes_nowhere(self) -> None:
+        """This proxy was frozen, and finds the request and the end of its connection. Nothing is
+        remembered of it: it goes on if it comes once more."""
+        for options in ({"number": 1}, {"number": 1, "Call_Repeat": "1"}, {},
+                        {"Idempotency_Key": "a"}):
+            self.not_executed(self.post(left=True, **options))      # type: ignore[arg-type]
+        self.tried()
+        self.assertEqual(self.relays(1, OK).status, 200)
+        self.assertEqual(self.post(Idempotency_Key="a").status, 200)
 
-class OwnReplies(ProxyTest):
+    def test_what_is_known_is_answered_though_its_caller_has_left(self) -> None:
+        """Nothing begins."""
+        first = self.relays(1, OK)
+        self.assertEqual(self.repeats(1, OK, left=True), first)
+        self.assertEqual(self.resolves(2, OK, left=True).headers["call-resolved"], "dead")
+
+    def test_an_idempotent_call_goes_on_though_its_caller_has_left(self) -> None:
+        """It does no harm. So the connection is not even looked at: that would cost each call."""
+        self.assertEqual(self.post(Call_Idempotent="1", left=True).status, 200)
+
+
+class Sessions(RelayCase):
+    """A session that is not known here goes nowhere."""
+
+    def test_a_request_for_a_session_gets_one(self) -> None:
+        """It is no call: no server hears of it."""
+        reply = self.post(Call_Session="new", body=b"")
+        self.not_executed(reply)
+        session = self.outcome(reply).session
+        self.tried()
+        self.assertEqual(self.relays(1, OK, session=session).status, 200)
+
+    def test_a_resolve_of_an_unknown_session_is_unknown(self) -> None:
+        """No server is asked: this proxy does not know which one."""
+        reply = self.resolves(1, OK, session="00000000deadbeef")
+        self.assertEqual(reply.status, 410)
+        self.assertEqual(reply.headers["call-resolved"], "unknown")
+        self.assertEqual(self.questions.places, [])
+
+    def test_status_counts_sessions(self) -> None:
+        before = self.proxy.status()["sessions"]
+        assert isinstance(before, int)
+        self.post(Call_Session="new")
+        self.assertEqual(self.proxy.status()["sessions"], before + 1)
+
+
+class OwnReplies(RelayCase):
     """What the proxy answers itself."""
 
     def test_an_unknown_service_is_404_and_the_reply_names_those_known(self) -> None:
@@ -143,6 +142,9 @@ class OwnReplies(ProxyTest):
                 reply = self.post(target)
                 self.assertEqual(reply.status, 404)
                 self.assertIn(b"there are: bank, greeter", reply.body)
+                # Nothing has run: a server itself, or another proxy, may have the service.
+                self.assertEqual(reply.headers["not-executed"], "1")
+                self.assertIs(self.outcome(reply).outcome, Outcome.NOT_SENT)
 
     def test_while_the_view_is_not_complete_no_service_is_404(self) -> None:
         """503 with Not-Executed: the service may be there in a moment."""
@@ -166,12 +168,42 @@ class OwnReplies(ProxyTest):
                             ("1.1 a,1.1 proxy-1", 508), ("1.1 proxy-10", 200), ("1.1 a", 200)):
             with self.subTest(via):
                 self.assertEqual(self.post(Via=via).status, status)
+        self.assertIs(self.outcome(self.post(Via="1.1 proxy-1")).outcome, Outcome.NOT_SENT)
 
     def test_a_draining_proxy_refuses(self) -> None:
         """503 with Not-Executed: any caller may go to another proxy."""
         self.proxy._refuse()
         self.not_executed(self.post())
+        self.not_executed(self.post(Call_Idempotent="1"))
+        self.not_executed(self.relays(1, OK))
+        self.not_executed(self.repeats(2, OK))
         self.tried()
+
+    def test_a_draining_proxy_gives_out_no_session(self) -> None:
+        """Nor to an original whose session it does not know."""
+        self.proxy._refuse()
+        for reply in (self.post(Call_Session="new"),
+                      self.relays(1, OK, session="00000000deadbeef")):
+            self.not_executed(reply)
+            self.assertNotIn("call-session", reply.headers)
+
+    def test_a_draining_proxy_still_serves_repeats_and_resolves(self) -> None:
+        """No other one knows where these calls went."""
+        self.relays(1, OK)
+        self.relays(2, LOST)
+        self.relays(3, LOST)
+        self.proxy._refuse()
+        self.assertEqual(self.repeats(1, LOST).status, 200)
+        self.assertEqual(self.repeats(2, OK).status, 200)
+        self.assertEqual(self.resolves(3, DEAD).headers["call-resolved"], "dead")
+        self.assertEqual(self.resolves(4, OK).headers["call-resolved"], "dead")
+
+    def test_an_error_of_the_proxy_itself_leaves_the_outcome_unknown(self) -> None:
+        """500: it may have been out of memory after the call had gone on. The stub does not take
+        that for an answer of the function."""
+        reply = self.read(serving.INTERNAL_ERROR)
+        self.assertEqual(reply.status, 500)
+        self.assertIs(self.outcome(reply).outcome, Outcome.UNKNOWN)
 
     def test_a_change_of_one_service_leaves_the_balancers_of_the_others_alone(self) -> None:
         """With 1,000 services, to update all of them would hold up the calls."""
@@ -207,8 +239,11 @@ class OwnReplies(ProxyTest):
 
     def test_its_own_replies_name_the_proxy(self) -> None:
         """In Served-By, also where a relayed call has come to no answer."""
-        served_by = f"proxy-1; incarnation={self.proxy.incarnation}"
+        served_by = f"proxy-1; incarnation={self.proxy.incarnation}; service=proxy"
         self.assertEqual(self.post("/nobody").headers["served-by"], served_by)
+        self.assertEqual(self.post("/health", "GET").headers["served-by"], served_by)
+        self.assertEqual(self.post(Call_Session="new").headers["served-by"], served_by)
+        self.assertEqual(self.resolves(1, OK).headers["served-by"], served_by)
         self.knows()
         self.assertEqual(self.post().headers["served-by"], served_by)
 
@@ -217,7 +252,10 @@ class OwnReplies(ProxyTest):
         self.assertEqual(self.post(Call_Timeout_Ms="x").status, 400)
         self.assertEqual(self.post(Call_Attempt="-1").status, 400)
         self.assertEqual(self.post(Call_Attempt="\u0661").status, 400)
-        self.assertEqual(self.post(call_id="").status, 400)
+        self.assertEqual(self.post(Call_Session="x").status, 400)
+        self.assertEqual(self.post(number=1, oldest=2).status, 400)
+        self.assertEqual(self.post(Call_Repeat="1").status, 400)
+        self.assertEqual(self.post(Idempotency_Key="").status, 400)
         self.tried()
 
     def test_a_call_whose_time_is_over_is_not_passed_on(self) -> None:
@@ -227,7 +265,7 @@ class OwnReplies(ProxyTest):
         self.tried()
 
 
-class Status(ProxyTest):
+class Status(RelayCase):
     """What /status shows."""
 
     def test_it_shows_each_server_of_each_service(self) -> None:
