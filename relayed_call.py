@@ -47,6 +47,7 @@ OURS = frozenset(("host", "call-timeout-ms", "call-attempt", "call-idempotent", 
 OURS_BACK = frozenset(("via", "call-attempt", "call-session", "call-resolved", "sent-to"))
 
 NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server")
+NOT_KNOWN = Result(Outcome.UNKNOWN, None, "another attempt of this call may have run")
 
 
 class Route:
@@ -124,7 +125,7 @@ class RelayedCall:
         self._request = request
         # What came of the latest attempt, and of the latest one that may have run; and the number
         # of the latest one.
-        self._last = self._unknown = NOT_TRIED
+        self._last, self._unknown = NOT_TRIED, NOT_KNOWN
         self._number = 0
         # The reply to the caller, once there is one of a server.
         self._answer: Reply | None = None
@@ -216,8 +217,10 @@ class RelayedCall:
 
     def _given_up(self) -> Reply:
         """The reply to a call that no server has answered."""
-        not_sent = self._call.outcome is Outcome.NOT_SENT
         with self._shared.lock:
+            # A later attempt may still run it.
+            is_taken_over = self._route and self._route.turn != self._turn
+            not_sent = self._call.outcome is Outcome.NOT_SENT and not is_taken_over
             self._shared.counts["not_sent" if not_sent else "unknown"] += 1
         if not_sent:
             reply = not_executed(self._last.what)
