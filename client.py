@@ -159,7 +159,8 @@ class Client:
                     # What the registry told is out of date.
                     self._idempotent -= {method}
             # 4. A request that only got a session was no attempt of the call.
-            if attempt.kind is Kind.OPENING and result.reply:
+            if attempt.kind is Kind.OPENING and (result.session
+                                                 or result.outcome is Outcome.ANSWERED):
                 continue
             attempts.append(Trace(attempt.endpoint, result.what, ended - started))
             self._on_attempt(attempts[-1])
