@@ -166,7 +166,7 @@ class Client:
             self._on_attempt(attempts[-1])
             if result.reply and result.outcome is Outcome.ANSWERED:
                 return result.reply
-            if result.outcome is Outcome.UNKNOWN:
+            if result.outcome is Outcome.UNKNOWN and attempt.kind is not Kind.OPENING:
                 unknown = result
         name = f"{self._service}.{method}"
         if unknown:
