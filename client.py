@@ -136,8 +136,10 @@ class Client:
     def _drive(self, method: str, body: bytes, deadline: float) -> Reply:
         """The loop of rule R: decide under the lock, act outside of it."""
         attempts: list[Trace] = []
-        # The latest result that left the outcome unknown.
+        # The latest result that left the outcome unknown; and where a proxy says that it sent the
+        # call, which stays true when the proxy has gone.
         unknown: Result | None = None
+        sent_to = ""
         with self._lock:
             call = Call(self._balancer, self._is_idempotent(method), deadline)
         while True:
@@ -168,15 +170,16 @@ class Client:
                 return result.reply
             if result.outcome is Outcome.UNKNOWN and attempt.kind is not Kind.OPENING:
                 unknown = result
+                sent_to = result.sent_to or sent_to
         name = f"{self._service}.{method}"
         if unknown:
             raise OutcomeUnknown(name, attempts, ran=unknown.ran,
-                                 ask=self._how_to_ask(method, call, unknown))
+                                 ask=self._how_to_ask(method, call, sent_to))
         raise NotSent(name, attempts, self._why_no_endpoint())
 
     # ---- what the loop needs
 
-    def _how_to_ask(self, method: str, call: Call, unknown: Result) -> Ask | None:
+    def _how_to_ask(self, method: str, call: Call, sent_to: str) -> Ask | None:
         """How to find out later what came of a call. None if nobody can tell."""
         if call.sent is None:
             return None
@@ -185,7 +188,7 @@ class Client:
         def ask(timeout_s: float) -> Callable[[], Any]:
             # 1. The proxy or server that got it; and the server to which a proxy says it was sent.
             #    The number of the call is open as long as this function refers to it.
-            told = Place.read(unknown.sent_to, self._service)
+            told = Place.read(sent_to, self._service)
             places = [Place.of(sent)] + ([told] if told else [])
             # 2. With connections of its own: this client may be closed.
             pool = Pool(self._tls)
