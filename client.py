@@ -17,6 +17,7 @@ Threads: two for each registry, which follow it. A call runs on the thread of it
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import sys
@@ -31,7 +32,7 @@ from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.errors import Ask, CallError, NotSent, OutcomeUnknown, Trace
 from ponte.calls.hop import attempt_lines, exchange
 from ponte.calls.resolving import Place, resolve
-from ponte.calls.rule import Call, Kind, Outcome, Result
+from ponte.calls.rule import Call, Kind, Outcome, Result, Sent
 from ponte.discovery.beats import check_service
 from ponte.discovery.directory import Directory
 from ponte.net.address import Address, show
@@ -180,29 +181,32 @@ class Client:
     # ---- what the loop needs
 
     def _how_to_ask(self, method: str, call: Call, sent_to: str) -> Ask | None:
-        """How to find out later what came of a call. None if nobody can tell."""
+        """How to find out later what came of a call. None if nobody can tell.
+
+        The number of the call is open as long as somebody refers to the result.
+        """
         if call.sent is None:
             return None
-        sent = call.sent
+        return functools.partial(self._ask, method, call.sent,
+                                 Place.read(sent_to, self._service))
 
-        def ask(timeout_s: float) -> Callable[[], Any]:
-            # 1. The proxy or server that got it; and the server to which a proxy says it was sent.
-            #    The number of the call is open as long as this function refers to it.
-            told = Place.read(sent_to, self._service)
-            places = [Place.of(sent)] + ([told] if told else [])
-            # 2. With connections of its own: this client may be closed.
-            pool = Pool(self._tls)
-            try:
-                result = wait_for(resolve(pool, places, self._service,
-                                          time.monotonic() + timeout_s))
-            finally:
-                pool.close()
-            reply = result.reply
-            if reply is None or result.outcome is not Outcome.ANSWERED:
-                raise OutcomeUnknown(f"{self._service}.{method}", (), result.what, ran=result.ran,
-                                     ask=ask)
-            return lambda: self._value_of(method, reply)
-        return ask
+    def _ask(self, method: str, sent: Sent, told: Place | None,
+             timeout_s: float) -> Callable[[], Any]:
+        """Asks what came of a call: the proxy or server that got it; and the server to which that
+        proxy has told that it sent the call.
+        """
+        places = [Place.of(sent)] + ([told] if told else [])
+        # With connections of its own: this client may be closed.
+        pool = Pool(self._tls)
+        try:
+            result = wait_for(resolve(pool, places, self._service, time.monotonic() + timeout_s))
+        finally:
+            pool.close()
+        reply = result.reply
+        if reply is None or result.outcome is not Outcome.ANSWERED:
+            raise OutcomeUnknown(f"{self._service}.{method}", (), result.what, ran=result.ran,
+                                 ask=functools.partial(self._ask, method, sent, told))
+        return lambda: self._value_of(method, reply)
 
     def _value_of(self, method: str, reply: Reply) -> Any:
         """The value in an answer. Raises Fault or NotSent."""
