@@ -7,6 +7,7 @@ come to. The command line: test_client_command.py.
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 import unittest
 from collections.abc import Iterator, Sequence
@@ -17,13 +18,24 @@ from xmlrpc.client import Fault
 import client as client_module
 from client import Client, NotSent, OutcomeUnknown, Trace
 from ponte.calls.endpoint import Endpoint
-from ponte.calls.hop import Result
-from ponte.calls.rule import Attempt, Outcome
+from ponte.calls.hop import judge
+from ponte.calls.resolving import Place
+from ponte.calls.rule import Attempt, Kind, Outcome, Result
 from ponte.net.message import Reply
 from ponte.net.stream import Program
 from ponte.rpc.marshal import TRANSPORT_ERROR, decode_call, encode_fault, encode_result
 from tests.fakes import endpoint
-from tests.relaying import LOST, REFUSED, Exchanges
+from tests.relaying import (
+    DEAD,
+    GONE,
+    LATE,
+    LOST,
+    NEEDS_CARE,
+    RAN,
+    REFUSED,
+    Exchanges,
+    gives_session,
+)
 
 P1, P2 = endpoint("p1", service="proxy"), endpoint("p2", service="proxy")
 S1 = endpoint("s1", idempotent=("hello", "whoami"))
@@ -121,7 +133,7 @@ class Calls(unittest.TestCase):
 
     def test_a_service_that_cannot_be_a_path_is_refused_at_once(self) -> None:
         """ValueError, when the client is made."""
-        for service in ("gre eter", "\u20ac", "a\r\nb"):
+        for service in ("gre eter", "\u20ac", "a\r\nb", "proxy", "registry"):
             with self.subTest(service), self.assertRaises(ValueError), \
                     mock.patch.object(client_module, "Directory", FakeDirectory):
                 Client(service).close()
@@ -135,7 +147,8 @@ class Calls(unittest.TestCase):
 
     def test_one_stub_serves_many_threads(self) -> None:
         """Each caller gets its own reply."""
-        def echo(pool: Any, attempt: Attempt, request: bytes, now: float) -> Program[Result]:
+        def echo(pool: Any, attempt: Attempt, service: str, request: bytes,
+                 now: float) -> Program[Result]:
             yield from ()
             return answered(decode_call(request.split(b"\r\n\r\n", 1)[1])[1][0])
 
@@ -151,13 +164,12 @@ class Calls(unittest.TestCase):
                 thread.join()
         self.assertEqual(wrong, [])
 
-    def test_two_calls_have_two_ids(self) -> None:
+    def test_two_calls_have_two_numbers(self) -> None:
         """Or the second would get the reply of the first."""
         with stub(answered(1), servers=[S1]) as (client, exchanges):
             client.deposit(1)
             client.deposit(1)
-        first, second = exchanges.requests
-        self.assertNotEqual(first.call_id, second.call_id)
+        self.assertEqual(exchanges.numbers, ["1-1", "2-2"])
 
     def test_every_attempt_is_shown(self) -> None:
         """`on_attempt` gets the endpoint, what happened, and how long it took."""
@@ -191,16 +203,17 @@ class Fallback(unittest.TestCase):
         self.assertEqual(len(caught.exception.attempts), 2)
 
     def test_an_unknown_outcome_is_repeated_at_the_same_server_only(self) -> None:
-        """Not idempotent: the same id and incarnation each time, and then OutcomeUnknown."""
+        """Not idempotent: the same session and number each time, and then OutcomeUnknown."""
         with stub(LOST, servers=[S1, S2]) as (client, exchanges), \
                 self.assertRaises(OutcomeUnknown) as caught:
             client.deposit(1)
         self.assertEqual(exchanges.tried, ["s1", "s1", "s1"])
-        self.assertEqual(exchanges.headers("if-match"), [None, '"1"', '"1"'])
-        self.assertEqual(exchanges.headers("call-attempt"), ["1", "2", "3"])
+        self.assertEqual(exchanges.headers("call-repeat"), [None, "1", "1"])
+        self.assertEqual(exchanges.headers("call-attempt"), ["1-1", "2-2", "3-3"])
         self.assertEqual(exchanges.headers("call-idempotent"), [None, None, None])
-        call_id, = {request.call_id for request in exchanges.requests}
-        self.assertRegex(call_id or "", "^[0-9a-f]{32}$")
+        self.assertEqual(exchanges.numbers, ["1-1"] * 3)
+        session, = set(exchanges.headers("call-session"))
+        self.assertRegex(session or "", "^[0-9a-f]{16}$")
         self.assertIn("it may have run", str(caught.exception))
 
     def is_idempotent(self, method: str) -> bool:
@@ -221,26 +234,356 @@ class Fallback(unittest.TestCase):
 
     def test_the_number_of_the_next_hop_counts(self) -> None:
         """A proxy has made three attempts: the stub makes no further one."""
-        lost = LOST._replace(number=3)
+        lost = LOST._replace(made=3)
         with stub(lost, proxies=[P1, P2]) as (client, exchanges), \
                 self.assertRaises(OutcomeUnknown):
             client.call("system.listMethods")
         self.assertEqual(exchanges.tried, ["p1"])
 
     def test_the_time_shrinks_with_every_attempt(self) -> None:
-        """Half of the remaining time, in milliseconds."""
-        with stub(LOST, answered(1), servers=[S1, S2], timeout_s=8.0) as (client, exchanges):
+        """Half of the remaining time, in milliseconds, with a margin for the way back."""
+        servers = [S1, S2, S2._replace(instance="s3")]
+        with stub(LOST, LOST, answered(1), servers=servers, timeout_s=8.0) as (client, exchanges):
             client.hello("Hello")
-        first, second = (int(request.headers["call-timeout-ms"]) for request in exchanges.requests)
+        first, second, third = (int(request.headers["call-timeout-ms"])
+                                for request in exchanges.requests)
         self.assertGreater(first, 3500)
         self.assertLessEqual(first, 4000)
         self.assertLessEqual(second, first)
+        # Nobody is left to ask after the third: it has all of the time.
+        self.assertGreater(third, 7500)
+        self.assertLess(third, 8000)
 
     def test_an_expired_call_is_not_sent(self) -> None:
         """Its time was over before the first attempt."""
         with stub(answered(1), servers=[S1]) as (client, exchanges), self.assertRaises(NotSent):
             client.call("hello", timeout_s=0.0)
         self.assertEqual(exchanges.attempts, [])
+
+
+class Sessions(unittest.TestCase):
+    """A call that must run once has a session at the endpoint, and a number in it."""
+
+    def test_a_session_is_opened_once_for_the_life_of_an_endpoint(self) -> None:
+        """By a request of its own, before the first call. That one is no attempt."""
+        seen: list[Trace] = []
+        with stub(answered(1), servers=[S1], on_attempt=seen.append) as (client, exchanges):
+            for _ in range(3):
+                client.deposit(1)
+            self.assertEqual(exchanges.openings, ["s1"])
+            self.assertEqual(len(seen), 3)
+            client._directories[1].endpoints = (S1._replace(incarnation=2),)
+            client._on_change()
+            client.deposit(1)
+            self.assertEqual(exchanges.openings, ["s1", "s1"])
+        self.assertEqual(exchanges.numbers, ["1-1", "2-2", "3-3", "1-1"])
+        self.assertEqual(len(set(exchanges.headers("call-session"))), 2)
+
+    def test_each_endpoint_has_its_own(self) -> None:
+        with stub(answered(1), servers=[S1, S2]) as (client, exchanges):
+            for _ in range(4):
+                client.deposit(1)
+        self.assertEqual(exchanges.openings, ["s1", "s2"])
+        self.assertEqual(exchanges.numbers, ["1-1", "1-1", "2-2", "2-2"])
+
+    def test_an_idempotent_call_needs_none(self) -> None:
+        with stub(answered(1), servers=[S1]) as (client, exchanges):
+            client.hello("Hello")
+        self.assertEqual(exchanges.openings, [])
+        self.assertEqual(exchanges.numbers, [None])
+
+    def test_threads_share_it(self) -> None:
+        """No two calls have the same number."""
+        with stub(answered(1), servers=[S1]) as (client, exchanges):
+            client.deposit(0)
+            threads = [threading.Thread(target=lambda: [client.deposit(n) for n in range(50)])
+                       for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(exchanges.openings, ["s1"])
+        values = [int((number or "").split("-")[0]) for number in exchanges.numbers]
+        self.assertEqual(sorted(values), list(range(1, 402)))
+
+    def test_an_endpoint_that_does_not_know_the_session_gives_another_one(self) -> None:
+        """The call has not run there: it goes there once more, as an original."""
+        with stub(answered(1), servers=[S1, S2]) as (client, exchanges):
+            client.deposit(1)
+            exchanges.results = [REFUSED, gives_session("abcdabcdabcdabcd"), answered(2)]
+            self.assertEqual(client.deposit(1), 2)
+        self.assertEqual(exchanges.tried, ["s1", "s2", "s1", "s1"])
+        self.assertEqual(exchanges.headers("call-session")[-1], "abcdabcdabcdabcd")
+        self.assertEqual(exchanges.numbers, ["1-1", "1-1", "2-2", "1-1"])
+        self.assertEqual(exchanges.headers("call-repeat"), [None] * 4)
+
+    def test_a_call_that_was_refused_takes_a_number_of_the_next_endpoint(self) -> None:
+        """Its number at the first one has ended: a late attempt cannot run there any more."""
+        with stub(REFUSED, answered(1), servers=[S1, S2]) as (client, exchanges):
+            client.deposit(1)
+            exchanges.results = [answered(1)]
+            with mock.patch.object(client._balancer, "choose",
+                                   lambda now: list(client._balancer.members)[0]):
+                client.deposit(1)
+        self.assertEqual(exchanges.tried, ["s1", "s2", "s1"])
+        self.assertEqual(exchanges.numbers, ["1-1", "1-1", "2-2"])
+
+    def test_an_endpoint_that_gives_no_session_did_not_run_the_call(self) -> None:
+        """A frozen one, for example: no call was in that request. The error shows the attempt."""
+        for result in (LATE, LOST, REFUSED):
+            with self.subTest(result.what), stub(result, servers=[S1]) as (client, exchanges):
+                exchanges.opens = False
+                with self.assertRaises(NotSent) as caught:
+                    client.deposit(1)
+                self.assertEqual(exchanges.openings, ["s1"])
+                trace, = caught.exception.attempts
+                self.assertEqual(trace.what, result.what)
+
+    def test_a_refusal_instead_of_a_session_is_shown(self) -> None:
+        """It is the only attempt that there was."""
+        refused = Result(Outcome.NOT_SENT, Reply(503, {}, b""), "HTTP 503 this server is stopping")
+        with stub(refused, servers=[S1, S2]) as (client, exchanges):
+            exchanges.opens = False
+            with self.assertRaisesRegex(NotSent, "s1 at .*is stopping.*s2 at .*is stopping"):
+                client.deposit(1)
+
+    def test_a_number_is_open_as_long_as_its_error_is_kept(self) -> None:
+        """Who keeps the error may still ask. It ends with the error, at once."""
+        with stub(answered(1), servers=[S1]) as (client, exchanges):
+            client.deposit(1)
+            exchanges.results = [LOST]
+            kept = unknown(client)
+            exchanges.results = [answered(1)]
+            client.deposit(1)
+            client.deposit(1)
+            self.assertEqual(exchanges.numbers[-2:], ["3-2", "4-2"])
+            # Without the garbage collector, which may run much later.
+            gc.disable()
+            self.addCleanup(gc.enable)
+            del kept
+            client.deposit(1)
+            self.assertEqual(exchanges.numbers[-1], "5-5")
+
+
+class Promises(unittest.TestCase):
+    """A registry may name a promise that a server does not keep, as of another version."""
+
+    def test_what_is_not_idempotent_there_goes_the_careful_way(self) -> None:
+        """At once, at the same server. This is remembered for the next call."""
+        with stub(NEEDS_CARE, answered(1), servers=[S1]) as (client, exchanges):
+            self.assertEqual(client.hello("Hello"), 1)
+            self.assertEqual(client.hello("Hello"), 1)
+        self.assertEqual(exchanges.tried, ["s1"] * 3)
+        self.assertEqual([attempt.kind for attempt in exchanges.attempts],
+                         [Kind.IDEMPOTENT, Kind.ORIGINAL, Kind.ORIGINAL])
+
+    def test_after_an_unknown_outcome_it_has_ended(self) -> None:
+        """It may have run once, and nobody can be asked about it."""
+        with stub(LOST, NEEDS_CARE, answered(1), servers=[S1, S2]) as (client, exchanges):
+            error = unknown(client, "hello")
+            self.assertEqual(exchanges.tried, ["s1", "s2"])
+            with self.assertRaisesRegex(OutcomeUnknown, "sent without a number"):
+                error.resolve()
+
+
+class Strangers(unittest.TestCase):
+    """Another process has taken the port of a server that has died."""
+
+    def goes_on(self, method: str, reply: Reply) -> None:
+        """A call that meets this reply is answered by the other server; the stranger is left."""
+        seen: list[Trace] = []
+        with self.subTest(method=method, reply=reply), \
+                stub(judge(reply, S1, "greeter"), answered(1), servers=[S1, S2],
+                     on_attempt=seen.append) as (client, exchanges):
+            exchanges.opens = False
+            exchanges.results.insert(1, gives_session("abcdabcdabcdabcd"))
+            if method == "hello":
+                exchanges.results.pop(1)
+            self.assertEqual(client.call(method, 1), 1)
+            stranger, server = client._balancer.members
+            self.assertIsNotNone(stranger.trial_at)
+            self.assertIsNone(server.trial_at)
+        self.assertEqual([trace.endpoint.instance for trace in seen], ["s1", "s2"])
+        self.assertIn("stranger", seen[0].what)
+
+    def test_a_plain_web_server_is_no_answer(self) -> None:
+        """Whatever it says: it does not have the function."""
+        for status in (200, 301, 403, 404, 410, 500, 503):
+            for method in ("hello", "deposit"):
+                self.goes_on(method, Reply(status, {}, b"<html>"))
+        # It cannot refuse for us either.
+        self.goes_on("hello", Reply(503, {"not-executed": "1"}, b""))
+
+    def test_neither_is_the_server_of_another_service(self) -> None:
+        headers = {"served-by": "b1; incarnation=7; service=bank", "not-executed": "1"}
+        for method in ("hello", "deposit"):
+            self.goes_on(method, Reply(404, headers, b""))
+
+    def test_an_error_500_of_a_stranger_leaves_a_call_unknown_that_may_not_run_twice(self) -> None:
+        """A gateway on the way makes such errors, too, after the call has run."""
+        with stub(answered(1), servers=[S1, S2]) as (client, exchanges):
+            client.deposit(1)
+            client.deposit(1)
+            exchanges.results = [judge(Reply(500, {}, b""), S1, "greeter")]
+            unknown(client)
+        self.assertEqual(set(exchanges.tried[2:]), {"s1"})
+
+    def test_another_instance_of_the_service_has_answered(self) -> None:
+        """The server came back on its port under another name."""
+        headers = {"served-by": "s9; incarnation=7; service=greeter"}
+        reply = Reply(200, headers, encode_result("World"))
+        with stub(judge(reply, S1, "greeter"), servers=[S1]) as (client, _):
+            self.assertEqual(client.hello("Hello"), "World")
+
+    def test_a_proxy_that_does_not_know_the_service_is_passed_over(self) -> None:
+        """404 with Not-Executed: it may have been started a moment ago."""
+        headers = {"served-by": "p1; incarnation=1; service=proxy", "not-executed": "1"}
+        refused = judge(Reply(404, headers, b"no service"), P1, "greeter")
+        with stub(refused, answered(1), proxies=[P1], servers=[S1]) as (client, exchanges):
+            self.assertEqual(client.hello("Hello"), 1)
+        self.assertEqual(exchanges.tried, ["p1", "s1"])
+
+    def test_an_endpoint_that_is_not_pontes_own_is_not_checked(self) -> None:
+        """Nor does it get a session: its calls go as those of a stock client, once."""
+        foreign = endpoint("f1", remembers=False)
+        for status, raises in ((200, None), (404, Fault)):
+            reply = Reply(status, {}, encode_result(1))
+            with stub(judge(reply, foreign, "greeter"), servers=[foreign]) as (client, exchanges):
+                if raises:
+                    self.assertRaises(raises, client.deposit, 1)
+                else:
+                    client.deposit(1)
+            self.assertEqual(exchanges.openings, [])
+            self.assertEqual(exchanges.headers("call-session"), [None])
+        with stub(LOST, servers=[foreign, S2]) as (client, exchanges):
+            error = unknown(client)
+            self.assertEqual(exchanges.tried, ["f1"])
+            with self.assertRaisesRegex(OutcomeUnknown, "sent without a number"):
+                error.resolve()
+
+
+class Resolving(unittest.TestCase):
+    """`OutcomeUnknown.resolve`: what came of the call?"""
+
+    def asks(self, error: OutcomeUnknown, *results: Result) -> Any:
+        """Resolves, where questions come to these results, the last one repeated."""
+        self.places: list[Place] = []
+        left = list(results)
+
+        def ask(pool: Any, place: Place, service: str, lines: str,
+                deadline: float) -> Program[Result]:
+            self.places.append(place)
+            yield from ()
+            return left.pop(0) if len(left) > 1 else left[0]
+
+        with mock.patch.multiple("ponte.calls.resolving", ask=ask, PAUSE_S=0.0):
+            # Where a test says that nobody can tell, time is over at once.
+            return error.resolve(0.01 if results[-1].outcome is Outcome.UNKNOWN else 5.0)
+
+    def told(self, value: bytes) -> Result:
+        return Result(Outcome.ANSWERED, Reply(200, {"call-resolved": "reply"}, value), "answered")
+
+    def test_it_returns_the_value_or_raises_the_fault(self) -> None:
+        """As the call would have done. The server is asked with the call's session and number."""
+        with stub(LOST, servers=[S1]) as (client, exchanges):
+            self.assertEqual(self.asks(unknown(client), self.told(encode_result(7))), 7)
+            place, = self.places
+            self.assertEqual(place.endpoint, S1)
+            self.assertEqual([place.session_id], list(set(exchanges.headers("call-session"))))
+            self.assertEqual(place.number, "1-1")
+            with self.assertRaises(Fault):
+                self.asks(unknown(client), self.told(encode_fault(Fault(7, "no"))))
+
+    def test_it_raises_not_sent_for_a_call_that_never_will_run(self) -> None:
+        with stub(LOST, servers=[S1]) as (client, _), self.assertRaises(NotSent) as caught:
+            self.asks(unknown(client), DEAD)
+        self.assertIn("greeter.deposit: not executed", str(caught.exception))
+
+    def test_the_server_is_asked_until_it_can_tell(self) -> None:
+        """It is frozen, or unreachable, for a while."""
+        with stub(LOST, servers=[S1]) as (client, _):
+            self.assertEqual(
+                self.asks(unknown(client), LATE, LOST, self.told(encode_result(7))), 7)
+        self.assertEqual(len(self.places), 3)
+
+    def test_if_nobody_can_tell_it_stays_unknown(self) -> None:
+        """That life is gone, or out of reach, or has dropped the reply: `ran` is known then.
+
+        Out of reach may end: the same error may be resolved later, and the new one as well.
+        """
+        for result in (GONE, LATE, RAN):
+            with self.subTest(result), stub(LOST, servers=[S1]) as (client, _):
+                error = unknown(client)
+                with self.assertRaises(OutcomeUnknown) as caught:
+                    self.asks(error, result)
+                self.assertEqual(caught.exception.ran, result.ran)
+                for each in (error, caught.exception):
+                    self.assertEqual(self.asks(each, self.told(encode_result(7))), 7)
+
+    def test_a_call_that_is_known_to_have_run_says_so_at_once(self) -> None:
+        with stub(LOST, RAN, servers=[S1]) as (client, _):
+            self.assertTrue(unknown(client).ran)
+
+    def test_the_answer_is_kept(self) -> None:
+        """It stays true, so nobody is asked a second time; and the number has ended."""
+        with stub(LOST, servers=[S1]) as (client, exchanges):
+            error = unknown(client)
+            for _ in range(2):
+                self.assertEqual(self.asks(error, self.told(encode_result(7))), 7)
+            self.assertEqual(self.places, [])
+            exchanges.results = [answered(1)]
+            client.deposit(1)
+            self.assertEqual(exchanges.numbers[-1], "2-2")
+
+    def test_an_idempotent_call_cannot_be_resolved(self) -> None:
+        """It may be called again instead. No process remembers it."""
+        with stub(LOST, servers=[S1]) as (client, _), \
+                self.assertRaisesRegex(OutcomeUnknown, "sent without a number"):
+            unknown(client, "hello").resolve()
+
+    def test_a_proxy_is_asked_and_the_server_that_it_named(self) -> None:
+        """The proxy first: it may know more. Or it has gone, and the server tells."""
+        at_server = Place(S1._replace(idempotent=()), "9f86d081884c7d65", "12-11")
+        lost = LOST._replace(sent_to=str(at_server))
+        for told in ([self.told(encode_result(7))], [GONE, self.told(encode_result(7))],
+                     [LATE, self.told(encode_result(7))]):
+            with stub(lost, proxies=[P1], servers=[S1]) as (client, exchanges):
+                self.assertEqual(self.asks(unknown(client), *told), 7)
+            self.assertEqual(set(exchanges.tried), {"p1"})
+            self.assertEqual([place.endpoint.instance for place in self.places],
+                             ["p1", "s1"][:len(told)])
+        self.assertEqual(self.places[1], at_server)
+
+    def test_the_server_is_known_though_the_proxy_died_later(self) -> None:
+        """It had named the server in the reply to an earlier attempt."""
+        at_server = Place(S1._replace(idempotent=()), "9f86d081884c7d65", "12-11")
+        for last in (LOST, LATE, REFUSED):
+            with stub(LOST._replace(sent_to=str(at_server)), last, proxies=[P1]) as (client, _):
+                self.assertEqual(
+                    self.asks(unknown(client), GONE, self.told(encode_result(7))), 7)
+            self.assertEqual(self.places[1:], [at_server])
+
+    def test_a_place_that_cannot_be_read_is_passed_over(self) -> None:
+        with stub(LOST._replace(sent_to="somewhere"), proxies=[P1]) as (client, _):
+            self.assertEqual(self.asks(unknown(client), self.told(encode_result(7))), 7)
+        self.assertEqual(len(self.places), 1)
+
+    def test_it_works_after_the_client_was_closed(self) -> None:
+        """With connections of its own, which are closed again."""
+        with stub(LOST, servers=[S1]) as (client, _):
+            error = unknown(client)
+        with mock.patch.object(client_module, "Pool") as pool:
+            self.assertEqual(self.asks(error, self.told(encode_result(7))), 7)
+        pool.return_value.close.assert_called_once_with()
+
+
+def unknown(client: Client, method: str = "deposit") -> OutcomeUnknown:
+    """The error of a call whose outcome is unknown."""
+    try:
+        client.call(method, 1)
+    except OutcomeUnknown as error:
+        return error.with_traceback(None)
+    raise AssertionError("the outcome is known")
 
 
 class WithoutAnEndpoint(unittest.TestCase):
