@@ -93,6 +93,43 @@ class CommandLine(unittest.TestCase):
         self.fails(OutcomeUnknown("greeter.hello", [Trace(S1, "lost", 1.0)]), 5, "it may have run")
         self.fails(OverflowError("int exceeds XML-RPC limits"), 2, "XML-RPC cannot carry")
 
+    def resolves(self, outcome: Any, code: int, out: str, err: str) -> None:
+        """A call ends unknown. The question what came of it returns or raises `outcome`."""
+        asked: list[float] = []
+
+        def tell() -> Any:
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+        def ask(timeout_s: float) -> Callable[[], Any]:
+            asked.append(timeout_s)
+            return tell
+
+        with self.subTest(outcome):
+            error = OutcomeUnknown("bank.deposit", [Trace(S1, "lost", 1.0)], ask=ask)
+            ran = self.runs("bank", "deposit", "--resolve", "2.5", outcome=error)
+            self.assertEqual((ran.code, ran.out), (code, out))
+            self.assertEqual(asked, [2.5])
+            first, *more = ran.err.splitlines()
+            self.assertIn("it may have run: 1. s1 at", first)
+            self.assertEqual(len(more), bool(err))
+            self.assertIn(err, "".join(more))
+
+    def test_resolve_asks_what_came_of_an_unknown_outcome(self) -> None:
+        """For so many seconds. Then it ends as the call would have ended."""
+        self.resolves(700, 0, "700\n", "")
+        self.resolves(Fault(-32500, "no"), 3, "", "client: fault -32500: no")
+        self.resolves(NotSent("bank.deposit", [], "it never will run"), 4, "", "never will run")
+        self.resolves(OutcomeUnknown("bank.deposit", [], "it is gone"), 5, "", "it is gone")
+
+    def test_resolve_changes_nothing_for_a_known_outcome(self) -> None:
+        self.assertEqual(self.runs("bank", "deposit", "--resolve", "1"), (0, "World\n", ""))
+
+    def test_without_resolve_nobody_is_asked(self) -> None:
+        error = OutcomeUnknown("bank.deposit", [], "lost", ask=mock.Mock(side_effect=AssertionError))
+        self.assertEqual(self.runs("bank", "deposit", outcome=error).code, 5)
+
     def means(self, argument: str, value: Any) -> None:
         """On the command line this argument is this value."""
         self.calls.clear()
@@ -173,6 +210,7 @@ class CommandLine(unittest.TestCase):
         """Too few arguments, a time of 0, or what is no address."""
         self.is_wrong_usage("greeter")
         self.is_wrong_usage("greeter", "hello", "--timeout", "0")
+        self.is_wrong_usage("greeter", "hello", "--resolve", "0")
         self.is_wrong_usage("greeter", "hello", "--registry", "x")
 
 
