@@ -105,7 +105,7 @@ class SharedState:
             lines += f"Served-By: {self._served_by()}\r\n"
         reply = Reply(came.status, {}, came.body, True, lines)
         if record:
-            self.memory.end(record, reply, len(reply.body))
+            self.memory.end(record, reply, len(lines) + len(reply.body))
         return reply
 
 

@@ -18,36 +18,22 @@ nothing of earlier calls, and says so.
 from __future__ import annotations
 
 import argparse
-import contextvars
 import logging
-import math
 import os
-import socket
 import threading
-import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from typing import Callable
 
+from execution import Executions, current_instance
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
-from ponte.calls.arrival import (
-    MAX_TIMEOUT_S,
-    NEW,
-    CallHeaders,
-    answer,
-    look,
-    new_session,
-    not_executed,
-    resolved,
-)
+from ponte.calls.arrival import CallHeaders
 from ponte.calls.hop import served_by
-from ponte.calls.once import REFUSE, REPLY, RESOLVE, RUN, WAIT, Memory, Record
 from ponte.discovery.beats import Beat, check_name, check_service
 from ponte.net.address import Address, show
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.serving import Listener
-from ponte.net.stream import Program, result_of
+from ponte.net.stream import Program
 from ponte.net.tls import Tls
 from ponte.process.keys import key_for_listening
 from ponte.process.options import (
@@ -62,28 +48,11 @@ from ponte.process.pages import Json, page
 from ponte.process.running import allow_open_files, begin, run, serve
 from ponte.process.services import load_functions
 from ponte.process.stopping import Stop, drain, grace
-from ponte.rpc.dispatcher import Dispatcher, Function, NotIdempotent, idempotent
-from ponte.rpc.marshal import CONTENT_TYPE, xml_of
+from ponte.rpc.dispatcher import Dispatcher, Function, idempotent
 
 __all__ = ["Server", "current_instance", "idempotent"]
 
 log = logging.getLogger("ponte.server")
-
-# Calls that run at the same time. More would only make each of them slower.
-MAX_CALLS = 128
-
-STOPPING = "this server is stopping"
-
-_instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
-
-
-def current_instance() -> str:
-    """The name of the server that runs the current call. LookupError outside of a call."""
-    return _instance.get()
-
-
-# What the memory has of a call: while it runs, a future of its reply if another attempt waits for it.
-Remembered = Record["Future[Reply]", Reply]
 
 
 class Server:
@@ -122,14 +91,8 @@ class Server:
         # None until `start`.
         self._heartbeat: Heartbeat | None = None
         self._incarnation = new_incarnation()
-        self._lock = threading.Lock()
-        # Guarded by self._lock: what is remembered of calls; how many calls run, remembered or not;
-        # what /status counts.
-        self._memory: Memory[Future[Reply], Reply] = Memory()
-        self._running = 0
-        self._counts = {"calls": 0, "repeats": 0, "refused": 0}
-        # Set once. Most threads read it under the lock.
-        self._draining = False
+        self._executions = Executions(self._dispatcher, self.name, self._served_by,
+                                      self._listener.driver.call)
 
     def __enter__(self) -> Server:
         self.start()
@@ -179,7 +142,7 @@ class Server:
         if not self._heartbeat:
             self.close()
             return True
-        finished = drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
+        finished = drain(self._listener, self._heartbeat.announce, self._executions.stop, grace_s)
         self.close()
         return finished
 
@@ -200,16 +163,11 @@ class Server:
 
     def status(self) -> dict[str, Json]:
         """What /status shows."""
-        with self._lock:
-            return {"service": self.service, "instance": self.name,
-                    "incarnation": self.incarnation,
-                    "state": "draining" if self._draining else "up", "running": self._running,
-                    "connections": self._listener.connections,
-                    "engine_errors": self._listener.driver.errors,
-                    "sessions": len(self._memory),
-                    "remembered_bytes": self._memory.size_bytes,
-                    "beats_acked": self._heartbeat.acks if self._heartbeat else 0,
-                    "requests": dict(self._counts)}
+        return {"service": self.service, "instance": self.name, "incarnation": self.incarnation,
+                "connections": self._listener.connections,
+                "engine_errors": self._listener.driver.errors,
+                "beats_acked": self._heartbeat.acks if self._heartbeat else 0,
+                **self._executions.status()}
 
     # Requests: where the engine carries out programs. Only `_execute` may run on another thread.
 
@@ -219,10 +177,7 @@ class Server:
         if request.method != "POST" or request.target not in self._targets:
             return page(request, "server", self.status) or self._refusal(request)
         call = cached(CallHeaders.parse, request.headers)
-        expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
-        if call.idempotent:
-            return self._call_idempotent(xml_of(request), expires_at)
-        return self._call_careful(request, call, expires_at, caller_left())
+        return self._executions.begin(request, call, received_at, caller_left)
 
     def _refusal(self, request: Request) -> Reply:
         if request.target not in self._targets:
@@ -230,141 +185,9 @@ class Server:
                               Not_Executed="1")
         return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
 
-    def _call_idempotent(self, xml: bytes, expires_at: float) -> Reply | Program[Reply]:
-        """The reply to a call that its caller may send a second time, also elsewhere."""
-        with self._lock:
-            why_not = self._admit(expires_at)
-        return not_executed(why_not) if why_not else self._run(xml, None, promised=True)
-
-    def _call_careful(self, request: Request, call: CallHeaders, expires_at: float,
-                      caller_left: bool) -> Reply | Program[Reply]:
-        """The reply to an attempt of a call that must run once at most."""
-        memory = self._memory
-        xml = b"" if call.session == NEW or call.wanted is RESOLVE else xml_of(request)
-        with self._lock:
-            if call.session == NEW:
-                return new_session(memory) if not self._draining else not_executed(STOPPING)
-            # 1. What is known of it?
-            action, record = look(memory, request, call)
-            self._counts["repeats"] += action in (WAIT, REPLY)
-            # 2. It has run, or never will. And nothing begins in a session that comes now.
-            if action is REFUSE and self._draining:
-                return not_executed(STOPPING)
-            if action is not RUN and action is not WAIT:
-                return answer(memory, action, record, call.wanted)
-            # 3. It is running. Or it may run, or it is refused.
-            running = self._wait_for(record) if action is WAIT and record else None
-            why_not = "" if running else self._admit(expires_at, caller_left)
-            # 4. From now on a repeat finds it.
-            if record and not running and not why_not:
-                memory.begin(record)
-        if running:
-            return self._join(running, expires_at, call.wanted)
-        return not_executed(why_not) if why_not else self._run(xml, record)
-
-    @staticmethod
-    def _wait_for(record: Remembered) -> Future[Reply]:
-        """The reply of a call that is running. Caller holds self._lock."""
-        record.value = record.value or Future()
-        return record.value
-
-    @staticmethod
-    def _join(reply: Future[Reply], expires_at: float, wanted: int) -> Program[Reply]:
-        """A program: waits for the first run of a call, until `expires_at` at most."""
-        longest = time.monotonic() + MAX_TIMEOUT_S
-        try:
-            first = yield from result_of(reply, min(expires_at, longest))
-        except socket.timeout:
-            return text_reply(504, "the first attempt of this call is still running")
-        return resolved(first) if wanted is RESOLVE else first
-
-    def _admit(self, expires_at: float, caller_left: bool = False) -> str:
-        """Counts a call that may run and returns ""; else returns why it must not run.
-
-        Caller holds self._lock.
-        """
-        # 1. A draining server finishes what it runs, and begins nothing new.
-        if self._draining:
-            why_not = STOPPING
-        # 2. More calls at once would make all of them slower.
-        elif self._running >= MAX_CALLS:
-            why_not = f"{MAX_CALLS} calls are running already"
-        # 3. Its caller has stopped waiting for the reply.
-        elif caller_left:
-            why_not = "its caller has left"
-        elif time.monotonic() >= expires_at:
-            why_not = "its deadline had passed before it could begin"
-        else:
-            self._running += 1
-            self._counts["calls"] += 1
-            return ""
-        self._counts["refused"] += 1
-        return why_not
-
-    def _run(self, xml: bytes, record: Remembered | None, *,
-             promised: bool = False) -> Reply | Program[Reply]:
-        """Runs an admitted call: at once, or on another thread where the engine says so.
-
-        `promised`: its caller takes the function for idempotent.
-        """
-        try:
-            name, _, run = self._dispatcher.prepare(xml, promised=promised)
-            done = self._listener.driver.call(name, lambda: self._execute(run, record))
-        except NotIdempotent as error:
-            return self._take_back(record, str(error), Call_Idempotent="0")
-        except RuntimeError as error:
-            return self._take_back(record, f"the system gives no thread: {error}")
-        return done if isinstance(done, Reply) else result_of(done)
-
-    def _execute(self, run: Callable[[], bytes], record: Remembered | None) -> Reply:
-        """Runs a call, on any thread. A function that raises makes a fault, which is a reply too.
-        """
-        _instance.set(self.name)
-        try:
-            lines = f"Content-Type: {CONTENT_TYPE}\r\nServed-By: {self._served_by()}\r\n"
-            reply = Reply(200, {}, run(), lines=lines)
-        except NotIdempotent as error:
-            return self._take_back(record, str(error), Call_Idempotent="0")
-        except BaseException:
-            log.exception("a call failed outside of its function")
-            reply = text_reply(500, "internal error")
-        self._end(record, reply)
-        return reply
-
-    def _end(self, record: Remembered | None, reply: Reply) -> None:
-        """Notes that a call has ended. From now on a repeat finds its reply."""
-        with self._lock:
-            self._running -= 1
-            waited_for = record.value if record else None
-            if record:
-                self._memory.end(record, reply, len(reply.body))
-                self._memory.leave(record)
-        # Those that wait for it get it.
-        if waited_for:
-            waited_for.set_result(reply)
-
-    def _take_back(self, record: Remembered | None, why: str, **headers: str) -> Reply:
-        """Refuses a call that was admitted already, and did not run."""
-        reply = not_executed(why, **headers)
-        with self._lock:
-            self._running -= 1
-            self._counts["calls"] -= 1
-            self._counts["refused"] += 1
-            waited_for = record.value if record else None
-            if record:
-                self._memory.forget(record)
-                self._memory.leave(record)
-        if waited_for:
-            waited_for.set_result(reply)
-        return reply
-
     def _may_beat(self) -> bool:
         # At the end of a drain the listener is closed before the heartbeat.
-        return self._draining or self._listener.is_serving()
-
-    def _refuse(self) -> None:
-        with self._lock:
-            self._draining = True
+        return self._executions.is_stopping or self._listener.is_serving()
 
     def _served_by(self) -> str:
         return served_by(self.name, self.incarnation, self.service)

@@ -162,8 +162,10 @@ def not_executed(why: str, **headers: str) -> Reply:
 
 
 def resolved(reply: Reply) -> Reply:
-    """The first reply of a call, as the reply to a resolve. An error of the server tells nothing.
-    """
-    if reply.status != 200:
+    """The reply of a call's first attempt, as the reply to a resolve."""
+    # It was refused: from now on it is not seen, and its caller asks once more.
+    if reply.status == 503:
         return reply
-    return reply._replace(lines=f"{reply.lines}Call-Resolved: reply\r\n")
+    # An error of the server itself does not say what came of the call.
+    word = "reply" if reply.status < 500 else "unknown"
+    return reply._replace(headers={**reply.headers, "Call-Resolved": word})

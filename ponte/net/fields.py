@@ -18,7 +18,7 @@ TEXT = r"[^\x00-\x08\x0a-\x1f\x7f]*"
 _FIELD = re.compile(rf"^({TOKEN}):({TEXT})\r\n", re.MULTILINE)
 # Fields that a message has at most once. Others may come several times (RFC 9110 section 5.3).
 _SINGLETONS = frozenset(("host", "content-length", "transfer-encoding", "idempotency-key",
-                         "call-session", "call-number", "call-resolve",
+                         "call-session", "call-number", "call-repeat", "call-resolve",
                          "if-match", "call-idempotent", "call-timeout-ms", "call-attempt"))
 
 

@@ -1,0 +1,233 @@
+"""The calls of one server: which may run, which are running, and what is remembered of them.
+
+An idempotent call runs whenever it comes. Any other call runs once at most: its memory
+(ponte/calls/once.py) says what becomes of each attempt. An attempt that finds the call running
+waits for its reply.
+
+Threads: a call begins where the engine carries out programs; its function may run on another
+thread. One lock guards what calls share.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import math
+import socket
+import threading
+import time
+from concurrent.futures import Future
+from typing import Any, Callable
+
+from ponte.calls.arrival import (
+    MAX_TIMEOUT_S,
+    NEW,
+    CallHeaders,
+    answer,
+    look,
+    new_session,
+    not_executed,
+    resolved,
+)
+from ponte.calls.once import REFUSE, REPLY, RESOLVE, RUN, WAIT, Memory, Record
+from ponte.net.message import Reply, Request, text_reply
+from ponte.net.stream import Program, result_of
+from ponte.rpc.dispatcher import Dispatcher, NotIdempotent
+from ponte.rpc.marshal import CONTENT_TYPE, xml_of
+
+log = logging.getLogger("ponte.server")
+
+# Calls that run at the same time. More would only make each of them slower.
+MAX_CALLS = 128
+
+STOPPING = "this server is stopping"
+
+_instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
+
+# What the memory has of a call. Only a proxy keeps a value with it.
+Remembered = Record[None, Reply]
+# Runs a function, which has a name, and returns its result, or a future of it.
+RunBeside = Callable[[str, Callable[[], Reply]], Any]
+
+
+def current_instance() -> str:
+    """The name of the server that runs the current call. LookupError outside of a call."""
+    return _instance.get()
+
+
+class Executions:
+    """Runs the calls of a server.
+
+    Parameters: `dispatcher`, which knows the functions; `instance`, the server's name; `served_by`
+    makes the Served-By of a reply; `run_beside(name, function)` runs a function where the engine
+    wants it: at once, or on another thread. It raises RuntimeError if there is no thread.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, instance: str, served_by: Callable[[], str],
+                 run_beside: RunBeside) -> None:
+        self._dispatcher = dispatcher
+        self._instance = instance
+        self._served_by = served_by
+        self._run_beside = run_beside
+        self._lock = threading.Lock()
+        # Guarded by self._lock: what is remembered of calls; futures of the replies that other
+        # attempts wait for; how many calls run, remembered or not; what /status counts.
+        self._memory: Memory[None, Reply] = Memory()
+        self._awaited: dict[Remembered, Future[Reply]] = {}
+        self._running = 0
+        self._counts = {"calls": 0, "repeats": 0, "refused": 0}
+        # Set once. From then on, nothing new begins.
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """From now on nothing new begins. What is remembered is still told."""
+        with self._lock:
+            self._is_stopping = True
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._is_stopping
+
+    def status(self) -> dict[str, Any]:
+        """What /status shows of the calls."""
+        with self._lock:
+            return {"state": "draining" if self._is_stopping else "up", "running": self._running,
+                    "sessions": len(self._memory), "remembered_bytes": self._memory.size_bytes,
+                    "requests": dict(self._counts)}
+
+    def begin(self, request: Request, call: CallHeaders, received_at: float,
+              caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
+        """The reply to an attempt of a call, or the program that makes it. Raises ProtocolError."""
+        expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
+        if not call.idempotent:
+            return self._begin_careful(request, call, expires_at, caller_left())
+        xml = xml_of(request)
+        with self._lock:
+            why_not = self._admit(expires_at)
+        return not_executed(why_not) if why_not else self._run(xml, None, promised=True)
+
+    def _begin_careful(self, request: Request, call: CallHeaders, expires_at: float,
+                       caller_left: bool) -> Reply | Program[Reply]:
+        """The reply to an attempt of a call that must run once at most."""
+        memory = self._memory
+        xml = b"" if call.session == NEW or call.wanted is RESOLVE else xml_of(request)
+        with self._lock:
+            if call.session == NEW:
+                return new_session(memory) if not self._is_stopping else not_executed(STOPPING)
+            # 1. What is known of it?
+            action, record = look(memory, request, call)
+            self._counts["repeats"] += action in (WAIT, REPLY)
+            # 2. It has run, or never will. And nothing begins in a session that comes now.
+            if action is REFUSE and self._is_stopping:
+                return not_executed(STOPPING)
+            if action is not RUN and action is not WAIT:
+                return answer(memory, action, record, call.wanted)
+            # 3. It is running. Or it may run, or it is refused.
+            running = self._awaited.setdefault(record, Future()) \
+                if action is WAIT and record else None
+            why_not = "" if running else self._admit(expires_at, caller_left)
+            # 4. From now on a repeat finds it.
+            if record and not running and not why_not:
+                memory.begin(record)
+        if running:
+            return self._join(running, expires_at, call.wanted)
+        return not_executed(why_not) if why_not else self._run(xml, record)
+
+    @staticmethod
+    def _join(reply: Future[Reply], expires_at: float, wanted: int) -> Program[Reply]:
+        """A program: waits for the first run of a call, until `expires_at` at most."""
+        longest = time.monotonic() + MAX_TIMEOUT_S
+        try:
+            first = yield from result_of(reply, min(expires_at, longest))
+        except socket.timeout:
+            return text_reply(504, "the first attempt of this call is still running")
+        return resolved(first) if wanted is RESOLVE else first
+
+    def _admit(self, expires_at: float, caller_left: bool = False) -> str:
+        """Counts a call that may run and returns ""; else returns why it must not run.
+
+        Caller holds self._lock.
+        """
+        # 1. A draining server finishes what it runs, and begins nothing new.
+        if self._is_stopping:
+            why_not = STOPPING
+        # 2. More calls at once would make all of them slower.
+        elif self._running >= MAX_CALLS:
+            why_not = f"{MAX_CALLS} calls are running already"
+        # 3. Its caller has stopped waiting for the reply.
+        elif caller_left:
+            why_not = "its caller has left"
+        elif time.monotonic() >= expires_at:
+            why_not = "its deadline had passed before it could begin"
+        else:
+            self._running += 1
+            self._counts["calls"] += 1
+            return ""
+        self._counts["refused"] += 1
+        return why_not
+
+    def _run(self, xml: bytes, record: Remembered | None, *,
+             promised: bool = False) -> Reply | Program[Reply]:
+        """Runs an admitted call: at once, or on another thread where the engine says so.
+
+        `promised`: its caller takes the function for idempotent.
+        """
+        try:
+            name, _, run = self._dispatcher.prepare(xml, promised=promised)
+            done = self._run_beside(name, lambda: self._execute(run, record))
+        except NotIdempotent as error:
+            return self._take_back(record, str(error), Call_Idempotent="0")
+        except RuntimeError as error:
+            return self._take_back(record, f"the system gives no thread: {error}")
+        return done if isinstance(done, Reply) else result_of(done)
+
+    def _execute(self, run: Callable[[], bytes], record: Remembered | None) -> Reply:
+        """Runs a call, on any thread. A function that raises makes a fault, which is a reply too.
+        """
+        _instance.set(self._instance)
+        try:
+            lines = f"Content-Type: {CONTENT_TYPE}\r\nServed-By: {self._served_by()}\r\n"
+            reply = Reply(200, {}, run(), lines=lines)
+        except NotIdempotent as error:
+            return self._take_back(record, str(error), Call_Idempotent="0")
+        except BaseException:
+            log.exception("a call failed outside of its function")
+            reply = text_reply(500, "internal error")
+        self._end(record, reply)
+        return reply
+
+    def _end(self, record: Remembered | None, reply: Reply) -> None:
+        """Notes that a call has ended. From now on a repeat finds its reply."""
+        with self._lock:
+            self._running -= 1
+            if record:
+                self._memory.end(record, reply, len(reply.body))
+            awaited = self._leave(record)
+        # Those that wait for it get it.
+        if awaited:
+            awaited.set_result(reply)
+
+    def _take_back(self, record: Remembered | None, why: str, **headers: str) -> Reply:
+        """Refuses a call that was admitted already, and did not run."""
+        reply = not_executed(why, **headers)
+        with self._lock:
+            self._running -= 1
+            self._counts["calls"] -= 1
+            self._counts["refused"] += 1
+            if record:
+                self._memory.forget(record)
+            awaited = self._leave(record)
+        if awaited:
+            awaited.set_result(reply)
+        return reply
+
+    def _leave(self, record: Remembered | None) -> Future[Reply] | None:
+        """A call no longer runs. Returns the future of its reply, if an attempt waits for it.
+
+        Caller holds self._lock.
+        """
+        if record is None:
+            return None
+        self._memory.leave(record)
+        return self._awaited.pop(record, None)
