@@ -21,11 +21,9 @@ from typing import Any, Callable
 
 from ponte.calls.arrival import (
     MAX_TIMEOUT_S,
-    NEW,
     CallHeaders,
     answer,
     look,
-    new_session,
     not_executed,
     resolved,
 )
@@ -111,10 +109,9 @@ class Executions:
                        caller_left: bool) -> Reply | Program[Reply]:
         """The reply to an attempt of a call that must run once at most."""
         memory = self._memory
-        xml = b"" if call.session == NEW or call.wanted is RESOLVE else xml_of(request)
+        # A request for a session, or a resolve, has no body.
+        xml = xml_of(request) if request.body else b""
         with self._lock:
-            if call.session == NEW:
-                return new_session(memory) if not self._is_stopping else not_executed(STOPPING)
             # 1. What is known of it?
             action, record = look(memory, request, call)
             self._counts["repeats"] += action in (WAIT, REPLY)

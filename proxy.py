@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import Callable
 
 from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
-from ponte.calls.arrival import NEW, CallHeaders, answer, look, new_session, not_executed
+from ponte.calls.arrival import CallHeaders, answer, look, not_executed
 from ponte.calls.balancing import POLICIES, Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.hop import served_by
@@ -221,16 +221,13 @@ class Proxy:
         if self._draining:
             return self._stopping()
         with self._shared.lock:
-            relayed = RelayedCall(self._shared, request, call, None, deadline)
-        return relayed.carry_out(self._pool)
+            return RelayedCall(self._shared, request, call, None, deadline).carry_out(self._pool)
 
     def _begin_careful(self, request: Request, call: CallHeaders, deadline: float,
                        caller_left: bool) -> Reply | Program[Reply]:
         """The same for a call that must run once at most."""
         shared, memory = self._shared, self._shared.memory
         with shared.lock:
-            if call.session == NEW:
-                return self._stopping() if self._draining else new_session(memory)
             # 1. What is known of it? A proxy that is stopping still answers repeats and resolves.
             action, record = look(memory, request, call)
             if action in (RUN, REFUSE) and self._draining:
@@ -239,23 +236,21 @@ class Proxy:
                 return not_executed("its caller has left")
             if action is not RUN and action is not WAIT:
                 return answer(memory, action, record, call.wanted)
-            # 2. It has no route, or that of its earlier attempts.
-            if record is None:
-                route = Route(None)
-            elif action is RUN:
+            # 2. It goes on to any server.
+            if action is RUN:
                 route = Route(record)
-                memory.begin(record, route)
+                if record:
+                    memory.begin(record, route)
+            # 3. Or where its earlier attempts went; or its caller asks what came of them.
             else:
-                assert record.value
+                assert record and record.value
                 route = record.value
                 if route.is_blind:
                     return answer(memory, UNKNOWN, record, call.wanted)
-                # 3. Its caller asks what came of it.
                 if call.wanted is RESOLVE:
                     return resolve(shared, request, route, self._pool, deadline)
                 memory.join(record)
-            relayed = RelayedCall(shared, request, call, route, deadline)
-        return relayed.carry_out(self._pool)
+            return RelayedCall(shared, request, call, route, deadline).carry_out(self._pool)
 
     def _stopping(self) -> Reply:
         return not_executed("this proxy is stopping")

@@ -114,6 +114,8 @@ def look(memory: Memory[V, Reply], request: Request,
     An attempt without a session and a key runs, and there is no record of it. Raises ProtocolError
     for a number that is no number, and 422 for a key that came with another body.
     """
+    if call.session == NEW:
+        return REFUSE, None
     if call.session:
         match = _NUMBER.fullmatch(request.call_number or "")
         if match is None:
@@ -137,7 +139,7 @@ def answer(memory: Memory[V, Reply], action: str, record: Record[V, Reply] | Non
            wanted: int) -> Reply:
     """The reply to an attempt that neither runs nor waits, as `look` has found."""
     if action is REFUSE:
-        return new_session(memory, "this session is not known here")
+        return not_executed("it needs the session that comes with this", Call_Session=memory.open())
     if action is REPLY:
         assert record and record.reply
         return resolved(record.reply) if wanted is RESOLVE else record.reply
@@ -149,11 +151,6 @@ def answer(memory: Memory[V, Reply], action: str, record: Record[V, Reply] | Non
     elif wanted is RESOLVE:
         reply.headers["Call-Resolved"] = "unknown"
     return reply
-
-
-def new_session(memory: Memory[V, Reply], why: str = "here is a session") -> Reply:
-    """A refusal that gives out a session."""
-    return not_executed(why, Call_Session=memory.open())
 
 
 def not_executed(why: str, **headers: str) -> Reply:

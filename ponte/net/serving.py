@@ -50,8 +50,8 @@ ACCEPTS_PER_TURN = 64
 ACCEPT_PAUSE_S = 0.1
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
-# After an error the connection is closed, but not after these: such a refusal may tell its caller to
-# ask in another way, and the caller does so at once.
+# After an error the connection is closed, but not after these: such a refusal may tell its caller
+# to ask in another way, and the caller does so at once.
 GOES_ON = frozenset((410, 503))
 TOO_MANY = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
 TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")
