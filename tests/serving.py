@@ -68,7 +68,7 @@ class ServerTest(unittest.TestCase):
         self.server._listener.served_by = self.server._served_by
         self.addCleanup(self.server.close)
         self.addCleanup(self.till.gate.set)
-        self.session = self.server._memory.open()
+        self.session = self.server._executions._memory.open()
 
     def post(self, number: int | None = 1, *, received_at: float | None = None,
              left: bool = False, **options: Any) -> Reply:

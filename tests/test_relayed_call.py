@@ -244,7 +244,7 @@ class WithoutAnAnswer(RelayCase):
             self.exchanges.openings.clear()
             reply = self.relays(number, result)
             self.not_executed(reply)
-            self.assertEqual(sorted(self.exchanges.openings), ["s1", "s2", "s3"])
+            self.assertEqual(sorted(set(self.exchanges.openings)), ["s1", "s2", "s3"])
 
     def test_an_unknown_outcome_is_502_and_a_timeout_504(self) -> None:
         """With the number of attempts that may have run; never with Not-Executed."""

@@ -6,7 +6,7 @@ import time
 import unittest
 from unittest import mock
 
-import server as server_module
+import execution
 from ponte.calls.arrival import MAX_TIMEOUT_S
 from ponte.calls.once import RECORD_BYTES, SESSION_BYTES, Memory
 from ponte.calls.rule import Outcome
@@ -119,7 +119,7 @@ class ReplyMemory(ServerTest):
     def test_another_session_is_another_caller(self) -> None:
         """The same number of two callers is two calls."""
         self.post(1)
-        self.post(1, session=self.server._memory.open())
+        self.post(1, session=self.server._executions._memory.open())
         self.has_deposited(200)
 
     def test_every_request_without_a_number_is_a_call_of_its_own(self) -> None:
@@ -153,7 +153,7 @@ class ReplyMemory(ServerTest):
         """At once, and not when its own time is over."""
         let_it_end = self.begins_to_run()
         repeat = self.in_thread(lambda: self.repeat(timeout_ms=60_000))
-        eventually(lambda: self.server._counts["repeats"] == 1)
+        eventually(lambda: self.server._executions._counts["repeats"] == 1)
         first = let_it_end()
         self.assertEqual(repeat(), first)
         self.counts(calls=1, repeats=1)
@@ -162,7 +162,7 @@ class ReplyMemory(ServerTest):
         """Of one call, which runs once."""
         let_it_end = self.begins_to_run()
         repeats = [self.in_thread(self.repeat) for _ in range(5)]
-        eventually(lambda: self.server._counts["repeats"] == 5)
+        eventually(lambda: self.server._executions._counts["repeats"] == 5)
         first = let_it_end()
         self.assertEqual([repeat() for repeat in repeats], [first] * 5)
         self.has_deposited(100)
@@ -192,10 +192,10 @@ class ReplyMemory(ServerTest):
 
     def test_a_call_of_a_session_that_was_dropped_does_not_run(self) -> None:
         """Its caller learns that the outcome is unknown. New calls are not affected."""
-        self.server._memory = Memory(max_sessions=1)
-        dropped = self.server._memory.open()
+        self.server._executions._memory = Memory(max_sessions=1)
+        dropped = self.server._executions._memory.open()
         self.post(1, session=dropped)
-        kept = self.server._memory.open()
+        kept = self.server._executions._memory.open()
         self.assertEqual(self.repeat(1, session=dropped).status, 410)
         self.assertEqual(self.post(1, session=kept).status, 200)
         self.assertEqual(self.post(1, session=dropped).status, 503)
@@ -204,7 +204,7 @@ class ReplyMemory(ServerTest):
     def test_when_a_reply_was_dropped_it_is_still_known_that_the_call_ran(self) -> None:
         """410 with Call-Ran, for a repeat and for a late original. It runs no second time."""
         self.post()
-        self.assertTrue(self.server._memory.drop_reply())
+        self.assertTrue(self.server._executions._memory.drop_reply())
         for reply in (self.repeat(), self.post()):
             self.assertEqual(reply.status, 410)
             result = self.outcome(reply)
@@ -221,11 +221,11 @@ class ReplyMemory(ServerTest):
 
     def test_a_call_that_still_runs_is_not_forgotten(self) -> None:
         """However many callers come in between: no repeat runs beside it."""
-        self.server._memory = Memory(max_sessions=1)
-        self.session = self.server._memory.open()
+        self.server._executions._memory = Memory(max_sessions=1)
+        self.session = self.server._executions._memory.open()
         let_it_end = self.begins_to_run()
         for _ in range(3):
-            self.server._memory.open()
+            self.server._executions._memory.open()
         repeat, _ = self.waits(self.request(Call_Repeat="1", Call_Timeout_Ms="10"),
                                time.monotonic())
         self.assertEqual(self.expires(repeat).status, 504)
@@ -235,7 +235,7 @@ class ReplyMemory(ServerTest):
     def test_a_reply_is_not_dropped_by_age(self) -> None:
         """However late the repeat comes, and however many calls come in between."""
         clock = Clock(time.monotonic())
-        with mock.patch.object(server_module, "time", clock):
+        with mock.patch.object(execution, "time", clock):
             first = self.post(1, Call_Timeout_Ms="10", received_at=clock.now)
             clock.now += LATE_S
             self.post(2, received_at=clock.now)
@@ -246,10 +246,10 @@ class ReplyMemory(ServerTest):
     def test_a_reply_counts_with_its_size(self) -> None:
         """So the memory of a server has a bound in bytes. What its caller has ended is dropped."""
         reply = self.post()
-        self.assertEqual(self.server._memory.size_bytes,
+        self.assertEqual(self.server._executions._memory.size_bytes,
                          SESSION_BYTES + RECORD_BYTES + len(reply.body))
         self.resolve(2, oldest=2)
-        self.assertEqual(self.server._memory.size_bytes, SESSION_BYTES + RECORD_BYTES)
+        self.assertEqual(self.server._executions._memory.size_bytes, SESSION_BYTES + RECORD_BYTES)
 
     def test_an_exit_inside_a_function_leaves_no_repeat_waiting(self) -> None:
         """Whatever a function raises, its repeat gets a reply."""
@@ -299,7 +299,7 @@ class Resolving(ServerTest):
     def test_while_the_call_runs_it_waits_for_the_reply(self) -> None:
         let_it_end = self.begins_to_run()
         resolved = self.in_thread(self.resolve)
-        eventually(lambda: self.server._counts["repeats"] == 1)
+        eventually(lambda: self.server._executions._counts["repeats"] == 1)
         first = let_it_end()
         self.assertEqual(resolved().body, first.body)
         self.assertEqual(resolved().headers["call-resolved"], "reply")
@@ -317,7 +317,7 @@ class Resolving(ServerTest):
     def test_when_the_reply_was_dropped_it_says_that_the_call_ran(self) -> None:
         """That is all that anybody will ever know."""
         self.post()
-        self.server._memory.drop_reply()
+        self.server._executions._memory.drop_reply()
         reply = self.resolve()
         self.assertEqual(reply.headers["call-ran"], "1")
         self.assertEqual(reply.headers["call-resolved"], "unknown")
@@ -328,7 +328,7 @@ class Resolving(ServerTest):
 
     def test_it_begins_nothing_and_needs_no_room(self) -> None:
         """It is answered where a call would be refused: its caller has left, its time is over."""
-        self.server._running = server_module.MAX_CALLS
+        self.server._executions._running = execution.MAX_CALLS
         self.is_dead(self.resolve(1))
         self.is_dead(self.resolve(2, left=True))
         self.is_dead(self.resolve(3, timeout_ms=1, received_at=time.monotonic() - 1))
@@ -341,7 +341,7 @@ class Draining(ServerTest):
     def setUp(self) -> None:
         super().setUp()
         self.first = self.post(1)
-        self.server._refuse()
+        self.server._executions.stop()
 
     def test_it_still_answers_repeats(self) -> None:
         self.assertEqual(self.repeat(1), self.first)
@@ -352,9 +352,9 @@ class Draining(ServerTest):
         self.assertEqual(self.resolve(2).headers["call-resolved"], "dead")
 
     def test_a_repeat_still_waits_for_a_call_that_runs(self) -> None:
-        self.server._draining = False
+        self.server._executions._is_stopping = False
         let_it_end = self.begins_to_run(2)
-        self.server._refuse()
+        self.server._executions.stop()
         repeat = self.in_thread(lambda: self.repeat(2))
         self.assertEqual(let_it_end(), repeat())
 
@@ -395,7 +395,7 @@ class ForeignKeys(ServerTest):
     def test_the_second_request_waits_while_the_first_one_runs(self) -> None:
         let_it_end = self.begins_to_run(None, Idempotency_Key="a")
         second = self.in_thread(lambda: self.post(None, Idempotency_Key="a"))
-        eventually(lambda: self.server._counts["repeats"] == 1)
+        eventually(lambda: self.server._executions._counts["repeats"] == 1)
         self.assertEqual(let_it_end(), second())
         self.has_deposited(100)
 

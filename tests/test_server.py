@@ -12,13 +12,14 @@ import unittest
 from unittest import mock
 
 import server as server_module
+from execution import MAX_CALLS
 from ponte.calls.rule import Outcome
 from ponte.discovery.beats import MAX_NAME
 from ponte.net.message import Reply
 from ponte.net.threads import wait_for
 from ponte.rpc.dispatcher import LONG_BYTES, idempotent
 from ponte.rpc.marshal import decode_result, encode_call
-from server import MAX_CALLS, Server, current_instance
+from server import Server, current_instance
 from tests.fakes import hurry_listeners
 from tests.serving import ServerTest
 
@@ -50,26 +51,26 @@ class Admission(ServerTest):
 
     def test_too_many_calls_are_refused(self) -> None:
         """More would only make each of them slower. There is room again as they end."""
-        self.server._running = MAX_CALLS
+        self.server._executions._running = MAX_CALLS
         self.is_refused(self.post())
-        self.server._running -= 1
+        self.server._executions._running -= 1
         self.assertEqual(self.post(Call_Timeout_Ms="1000").status, 200)
-        self.assertEqual(self.server._running, MAX_CALLS - 1)
+        self.assertEqual(self.server._executions._running, MAX_CALLS - 1)
 
     def test_a_running_call_counts(self) -> None:
         """Whether it has a number or not."""
         def running() -> int:
-            return self.server._running
+            return self.server._executions._running
 
         self.server.register_function(running)
         for number in (1, None):
             reply = self.post(number, body=encode_call("running", ()))
             self.assertEqual(decode_result(reply.body), 1)
-        self.assertEqual(self.server._running, 0)
+        self.assertEqual(self.server._executions._running, 0)
 
     def test_a_draining_server_refuses_new_calls(self) -> None:
         """Another server may run them."""
-        self.server._refuse()
+        self.server._executions.stop()
         self.is_refused(self.post(1))
         self.is_refused(self.post(None))
 
@@ -98,9 +99,9 @@ class Admission(ServerTest):
 
     def test_refused_calls_are_not_remembered(self) -> None:
         """Whatever they are refused for: they may come a second time, and run then."""
-        self.server._running = MAX_CALLS
+        self.server._executions._running = MAX_CALLS
         self.is_refused(self.post(1))
-        self.server._running = 0
+        self.server._executions._running = 0
         self.is_refused(self.post(2, left=True))
         self.is_refused(self.post(3, Call_Timeout_Ms="0"))
         self.assertEqual([self.post(number).status for number in (1, 2, 3)], [200] * 3)
@@ -108,7 +109,7 @@ class Admission(ServerTest):
 
     def test_refused_calls_are_counted(self) -> None:
         """In /status."""
-        self.server._refuse()
+        self.server._executions.stop()
         self.post()
         self.post(None)
         self.counts(calls=0, repeats=0, refused=2)
@@ -233,7 +234,7 @@ class Requests(ServerTest):
         is_marked(self.post(target="/greeter"), 404)
         is_marked(self.post(method="PUT"), 405)
         is_marked(self.post(Call_Idempotent="1"), 503)
-        self.server._running = MAX_CALLS
+        self.server._executions._running = MAX_CALLS
         is_marked(self.post(3), 503)
         is_marked(self.post(Call_Idempotent="1"), 503)
 
@@ -260,7 +261,7 @@ class Requests(ServerTest):
     def test_status_shows_the_state(self) -> None:
         """Up, then draining."""
         self.assertEqual(self.server.status()["state"], "up")
-        self.server._refuse()
+        self.server._executions.stop()
         self.assertEqual(self.server.status()["state"], "draining")
 
 

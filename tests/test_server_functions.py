@@ -57,7 +57,7 @@ class FunctionsTest(unittest.TestCase):
         functions = [self.work, self.toil, self.hello, current_instance]
         self.server = Server("bank", functions, registries=(), name="bank-1", engine=self.engine)
         self.addCleanup(self.server.close)
-        self.session = self.server._memory.open()
+        self.session = self.server._executions._memory.open()
         self.server.start()
         self.pool = Pool()
         self.addCleanup(self.pool.close)
@@ -318,7 +318,7 @@ class Repeats(FunctionsTest):
         """A repeat of a call that runs now."""
         first = self.begin("work", 7, number=1)
         repeats = [self.in_thread(self.repeat) for _ in range(5)]
-        eventually(lambda: self.server._counts["repeats"] == 5)
+        eventually(lambda: self.server._executions._counts["repeats"] == 5)
         self.others_are_served()
         self.assertFalse(any(repeat.done() for repeat in repeats))
         self.assertEqual(self.result(first), 7)
@@ -349,7 +349,7 @@ class Repeats(FunctionsTest):
         self.learn("work", "hello")
         first = self.begin("work", 7, number=1)
         resolved = self.in_thread(self.post, "work", number=1, Call_Resolve="1")
-        eventually(lambda: self.server._counts["repeats"] == 1)
+        eventually(lambda: self.server._executions._counts["repeats"] == 1)
         self.others_are_served()
         self.assertFalse(resolved.done())
         self.assertEqual(self.result(first), 7)
@@ -394,7 +394,7 @@ class CallersThatHaveLeft(unittest.TestCase):
             server = Server("bank", {"work": lambda: runs.append(1), "look": look}, registries=(),
                             engine=self.engine)
             self.addCleanup(server.close)
-            for session in ("", server._memory.open()):
+            for session in ("", server._executions._memory.open()):
                 headers = {"Host": "a"}
                 if session:
                     headers.update({"Call-Session": session, "Call-Number": "1-1"})

@@ -259,11 +259,13 @@ class Call:
             self.sent = None
         if outcome is not Outcome.UNKNOWN:
             return
-        # 4. After an unknown one the next is a retry. The request for a session carried no call.
+        # 4. After an unknown one the next is a retry. The request for a session carried no call: it
+        #    may be made there once more.
         self._owes_retry = True
         if is_opening:
+            if not self._hints:
+                self._unknown_at = member
             self._hints += 1
-            self._unknown_at = member if self._hints <= MAX_HINTS else None
             return
         # 5. An attempt that may have run counts. If the reply was lost that would tell how many the
         #    next hop made, it made all that it might.

@@ -159,7 +159,7 @@ class TooMany(unittest.TestCase):
 
         for engine in ENGINES:
             may_end.clear()
-            with self.subTest(engine), mock.patch("server.MAX_CALLS", 1), \
+            with self.subTest(engine), mock.patch("execution.MAX_CALLS", 1), \
                     Server("greeter", {"wait": wait}, registries=(), name="server",
                            engine=engine) as server, contextlib.ExitStack() as stack:
                 stack.callback(may_end.set)

@@ -12,7 +12,6 @@ from ponte.calls.arrival import (
     CallHeaders,
     answer,
     look,
-    new_session,
     resolved,
 )
 from ponte.calls.hop import MAX_NUMBER, judge
@@ -285,7 +284,7 @@ class Answering(ArrivalCase):
         self.assertEqual(self.attempt("1-1", session=reply.headers["Call-Session"])[0], RUN)
 
     def test_the_request_for_a_session_is_such_a_refusal(self) -> None:
-        reply = new_session(self.memory)
+        reply = answer(self.memory, REFUSE, None, ORIGINAL)
         self.assertEqual((reply.status, reply.headers["Not-Executed"]), (503, "1"))
         self.assertEqual(self.attempt("1-1", session=reply.headers["Call-Session"])[0], RUN)
 
