@@ -323,7 +323,7 @@ class Sessions(unittest.TestCase):
             client.deposit(1)
             exchanges.results = [answered(1)]
             with mock.patch.object(client._balancer, "choose",
-                                   lambda now: list(client._balancer.members)[0]):
+                                   lambda now: next(iter(client._balancer.members))):
                 client.deposit(1)
         self.assertEqual(exchanges.tried, ["s1", "s2", "s1"])
         self.assertEqual(exchanges.numbers, ["1-1", "1-1", "2-2"])

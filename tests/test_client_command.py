@@ -127,7 +127,8 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(self.runs("bank", "deposit", "--resolve", "1"), (0, "World\n", ""))
 
     def test_without_resolve_nobody_is_asked(self) -> None:
-        error = OutcomeUnknown("bank.deposit", [], "lost", ask=mock.Mock(side_effect=AssertionError))
+        ask = mock.Mock(side_effect=AssertionError)
+        error = OutcomeUnknown("bank.deposit", [], "lost", ask=ask)
         self.assertEqual(self.runs("bank", "deposit", outcome=error).code, 5)
 
     def means(self, argument: str, value: Any) -> None:

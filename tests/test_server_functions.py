@@ -403,7 +403,7 @@ class CallersThatHaveLeft(unittest.TestCase):
                     leaving.sendall(request)
             # Thawed.
             server.start()
-            eventually(lambda: server._counts["refused"] == 2)
+            eventually(lambda: server._executions._counts["refused"] == 2)
             request = encode_request("POST", "/bank", {"Host": "a", "Call-Idempotent": "1"},
                                      encode_call("look", ()))
             reply = wait_for(pool.exchange(server.address, request, time.monotonic() + PATIENCE_S))

@@ -294,14 +294,19 @@ class Answering(ArrivalCase):
         for wanted in (RESOLVE, REPEAT, RESOLVE):
             action, record = self.attempt("1-1", wanted)
             reply = answer(self.memory, action, record, wanted)
-            self.assertEqual(reply.lines.count("Call-Resolved: reply"), wanted == RESOLVE)
+            self.assertEqual(reply.headers.get("Call-Resolved"),
+                             "reply" if wanted == RESOLVE else None)
             self.assertEqual(reply.body, b"value")
 
-    def test_an_error_of_the_server_resolves_nothing(self) -> None:
-        """It does not say what came of the call."""
-        for status in (400, 500):
-            error = Reply(status, {}, b"error")
-            self.assertIs(resolved(error), error)
+    def test_an_error_is_a_first_reply_too(self) -> None:
+        """One of the call is the answer. One of the server does not say what came of the call; and
+        after a refusal its caller asks once more.
+        """
+        for status, word in ((400, "reply"), (500, "unknown"), (503, None)):
+            error = Reply(status, {"Served-By": "bank-1"}, b"error")
+            with self.subTest(status):
+                self.assertEqual(resolved(error).headers.get("Call-Resolved"), word)
+                self.assertEqual(resolved(error).headers["Served-By"], "bank-1")
 
 
 if __name__ == "__main__":
