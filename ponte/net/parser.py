@@ -228,9 +228,9 @@ class RequestParser(Parser[Request]):
         if head is None:
             head = self._parse_head((raw + b"\r\n").decode("latin-1"))
             parsed = head.headers.pop("call-number", None)
-            # They differ if the value has another form. Then `shape` still has its line, and would
-            # make this head known for this one value: it is not remembered.
-            if parsed == number:
+            # A head with a value that does not come again is not remembered: one whose number has
+            # another form, so that it is still in `shape`; and one with the key of a foreign client.
+            if parsed == number and "idempotency-key" not in head.headers:
                 remember(self._known, shape, head)
             number = parsed
         self._number = number

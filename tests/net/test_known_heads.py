@@ -130,6 +130,12 @@ class KnownHeads(unittest.TestCase):
         request = read_request(post("Idempotency-Key: 77", "Call-Number: 7-5", "Content-Length: 0"))
         self.assertEqual((request.headers["idempotency-key"], request.call_number), ("77", "7-5"))
 
+    def test_a_head_with_such_a_key_is_not_remembered(self) -> None:
+        """Each call has another one, so it would only push out heads that come again."""
+        for number in range(3):
+            read_request(post(f"idempotency-key: {number}", "Content-Length: 0"))
+        self.assertEqual(RequestParser._known, {})
+
     def test_lines_around_a_number_are_not_joined(self) -> None:
         """A head is not taken for another one in which the same bytes are one line."""
         split = post("A: b", f"Call-Number: {NUMBER}", "C: d", "Content-Length: 0")
