@@ -1,7 +1,9 @@
 """The laboratory: links that break in chosen ways, and a judge of what callers were told then.
 
-    tcp_relay.py   a relay for connections: it delays, holds, cuts or refuses them
+    tcp_relay.py   a relay for connections: it delays, holds, cuts or refuses them, and delivers late
+    fates.py       what the relay does to one connection
     udp_relay.py   a relay for datagrams: it loses, duplicates and reorders them
+    strangers.py   processes that have taken the port of a server that died
     checker.py     compares what callers were told with what the servers executed
 
 Tests, the demo, the course and the live page use it. No part of the middleware imports it.

@@ -3,72 +3,35 @@
     client  <-- near -->  TcpRelay  <-- far -->  target
 
 A server announces the relay's address as its own, so that its callers come through the relay.
-What happens to a connection is its `Fate`: the relay can delay data, cut the connection after the
-k-th byte in either direction, lose replies, or refuse. It can also hold all data back for a time.
-Random fates come from a seeded generator, so that a run that failed can be repeated by its seed.
+What happens to a connection is its `Fate` (fates.py): the relay can delay data, cut the connection
+after the k-th byte in either direction, lose replies, or refuse. It can also hold all data back for
+a time.
+
+A message can also be *late*: the relay keeps a whole request, or a whole reply, until somebody says
+`deliver_late`. By then its caller may have given up, closed the connection, and gone; networks do
+that when a router keeps a packet, and kernels when they send a lost one again. The far side is kept
+open meanwhile, and where it has ended the request is delivered on a new connection.
 
 Threads: one that accepts, and two for each connection.
 """
 
 from __future__ import annotations
 
-import random
 import socket
 import threading
 import time
-from typing import Callable, NamedTuple
+from typing import Callable
 
+from lab.fates import HEALTHY, REPLY, REQUEST, Fate, Fates, healthy
 from ponte.net.address import Address
+
+__all__ = ["Fate", "TcpRelay"]
 
 # Port 9 ("discard"): nothing listens there.
 NOBODY: Address = ("127.0.0.1", 9)
 CHUNK_BYTES = 65536
-REQUEST, REPLY = "request", "reply"
-
-
-class Fate(NamedTuple):
-    """What happens to one connection, from the next request on. Bytes are counted from there."""
-
-    # A pause before every piece of data, in seconds.
-    delay_s: float = 0.0
-    # Close the connection when so many bytes of requests have passed; None: never.
-    cut_request_at: int | None = None
-    # Close the connection when so many bytes of replies have passed; None: never.
-    cut_reply_at: int | None = None
-    # Pass requests on, and drop every reply; the connection stays open.
-    swallow_replies: bool = False
-    # Pass replies on byte by byte, with this pause before each byte, in seconds.
-    drip_reply_s: float = 0.0
-    # Close the connection before any byte has passed.
-    refuse: bool = False
-
-    def cut_at(self, direction: str) -> int | None:
-        """After how many bytes of a direction the connection is closed; None: never."""
-        if self.refuse:
-            return 0
-        return self.cut_reply_at if direction == REPLY else self.cut_request_at
-
-
-HEALTHY = Fate()
-# Called once for each connection, and returns its fate.
-Fates = Callable[[], Fate]
-
-
-def healthy() -> Fate:
-    """The fate of every connection while nothing is wrong."""
-    return HEALTHY
-
-
-def random_fates(rng: random.Random, typical_bytes: int = 3000) -> Fates:
-    """Most connections break: refused, cut at a random byte of either direction, mute, or slow.
-
-    `typical_bytes` is the size of a usual request or reply: cuts come within it.
-    """
-    def draw() -> Fate:
-        at = rng.randrange(typical_bytes)
-        return rng.choice([Fate(refuse=True), Fate(cut_request_at=at), Fate(cut_reply_at=at),
-                           Fate(swallow_replies=True), Fate(delay_s=0.02), HEALTHY])
-    return draw
+# Seconds that a late request on a new connection waits for its reply, as its caller would have.
+LATE_S = 10.0
 
 
 class TcpRelay:
@@ -115,10 +78,26 @@ class TcpRelay:
         """Lets the data pass that `freeze` held back, and all that follows."""
         self._running.set()
 
-    def hang_up(self) -> None:
-        """Closes every open connection. New ones are accepted."""
+    @property
+    def held(self) -> int:
+        """How many messages wait for `deliver_late`."""
         with self._lock:
-            pairs, self._pairs = self._pairs, []
+            return sum(pair.held for pair in self._pairs)
+
+    def deliver_late(self) -> int:
+        """Delivers every message that is held; returns how many there were.
+
+        A request goes to the target of its connection, or where that has ended on a new connection
+        to the target of now. Its reply goes to the caller, if there still is one.
+        """
+        with self._lock:
+            pairs = list(self._pairs)
+        return sum(pair.deliver_late(self.target) for pair in pairs)
+
+    def hang_up(self) -> None:
+        """Closes every open connection. New ones are accepted, and what is held is kept."""
+        with self._lock:
+            pairs, self._pairs = self._pairs, [pair for pair in self._pairs if pair.held]
         for pair in pairs:
             pair.hang_up()
 
@@ -152,7 +131,7 @@ class TcpRelay:
                 continue
             pair = _Pair(near, far, self.fates, self._running, self._count_cut)
             with self._lock:
-                self._pairs = [p for p in self._pairs if p.is_open] + [pair]
+                self._pairs = [p for p in self._pairs if p.is_open or p.held] + [pair]
             pair.start()
 
 
@@ -175,9 +154,10 @@ class _Pair:
         self._passed = {REQUEST: 0, REPLY: 0}
         self._running = running
         self._on_cut = on_cut
-        # Guarded by self._lock: how many of the two directions have ended.
+        # Guarded by self._lock: how many of the two directions have ended, and what is held.
         self._lock = threading.Lock()
         self._ended = 0
+        self._held = {REQUEST: b"", REPLY: b""}
         self.is_open = True
 
     def start(self) -> None:
@@ -188,6 +168,26 @@ class _Pair:
     def rearm(self, fates: Fates) -> None:
         """Draws a new fate at the next request."""
         self._fates = fates
+
+    @property
+    def held(self) -> int:
+        """How many messages wait for `deliver_late`."""
+        with self._lock:
+            return sum(1 for data in self._held.values() if data)
+
+    def deliver_late(self, target: Address) -> int:
+        """Delivers what is held; a request to `target` where the far side has ended."""
+        # 1. What comes from now on is not late.
+        with self._lock:
+            self._fate = HEALTHY
+            held, self._held = self._held, {REQUEST: b"", REPLY: b""}
+        # 2. A reply whose caller has gone goes nowhere.
+        if held[REPLY]:
+            _send(self._near, held[REPLY])
+        # 3. A request reaches somebody in any case. After its reply nobody needs the connection.
+        if held[REQUEST] and not _send(self._far, held[REQUEST]):
+            threading.Thread(target=_exchange, args=(target, held[REQUEST]), daemon=True).start()
+        return sum(1 for data in held.values() if data)
 
     def hang_up(self) -> None:
         self.is_open = False
@@ -207,10 +207,15 @@ class _Pair:
                 if not self._pass_on(data, sink, direction):
                     self._on_cut()
                     break
+                if direction == REPLY and self._ended:
+                    # A late request was carried out after its caller had gone.
+                    break
         except OSError:
             # One end has closed the connection.
             pass
-        self.hang_up()
+        # The target does not learn that the caller has gone while its request is held.
+        if direction == REPLY or not self._fate.hold_request:
+            self.hang_up()
         self._close_when_both_ended()
 
     def _draw_fate(self) -> None:
@@ -223,7 +228,7 @@ class _Pair:
         fate = self._fate
         if fate.delay_s:
             time.sleep(fate.delay_s)
-        if direction == REPLY and fate.swallow_replies:
+        if self._keeps(data, direction) or (direction == REPLY and fate.swallow_replies):
             return True
         if direction == REPLY and fate.drip_reply_s:
             for position in range(len(data)):
@@ -239,6 +244,14 @@ class _Pair:
         self._passed[direction] += len(data)
         return len(data) < remaining
 
+    def _keeps(self, data: bytes, direction: str) -> bool:
+        """Keeps data where the fate says so; False where it must be passed on."""
+        with self._lock:
+            if not self._fate.holds(direction):
+                return False
+            self._held[direction] += data
+            return True
+
     def _close_when_both_ended(self) -> None:
         with self._lock:
             self._ended += 1
@@ -246,6 +259,26 @@ class _Pair:
         if both_ended:
             self._near.close()
             self._far.close()
+
+
+def _send(sock: socket.socket, data: bytes) -> bool:
+    """Sends all data; False where the connection has ended."""
+    try:
+        sock.sendall(data)
+    except OSError:
+        return False
+    return True
+
+
+def _exchange(target: Address, request: bytes) -> None:
+    """Delivers a request whose connection has ended, and waits for the reply to it."""
+    try:
+        with socket.create_connection(target, LATE_S) as sock:
+            sock.sendall(request)
+            sock.recv(CHUNK_BYTES)
+    except OSError:
+        # Nobody is there, or nobody answers.
+        pass
 
 
 def _shut_down(sock: socket.socket) -> None:

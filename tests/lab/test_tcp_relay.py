@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import unittest
 from xmlrpc.client import ServerProxy
 
-from lab.tcp_relay import Fate, TcpRelay
+from lab.fates import Fate, random_delays, random_fates
+from lab.tcp_relay import TcpRelay
 from server import Server
 from tests.fakes import hurry_listeners
+from tests.system.harness import wait_until
+
+PATIENCE_S = 5.0
 
 
 def setUpModule() -> None:
@@ -39,6 +44,103 @@ class TcpRelays(unittest.TestCase):
         with contextlib.closing(TcpRelay()) as relay, \
                 socket.create_connection(relay.address, 5) as client:
             self.assertEqual(client.recv(1), b"")
+
+
+class LateMessages(unittest.TestCase):
+    """The relay keeps whole messages, and delivers them also after their caller has gone."""
+
+    def setUp(self) -> None:
+        self.relay = TcpRelay()
+        self.addCleanup(self.relay.close)
+        self.target = socket.create_server(("127.0.0.1", 0))
+        self.target.settimeout(PATIENCE_S)
+        self.addCleanup(self.target.close)
+        self.relay.target = self.target.getsockname()
+        self.client, self.far = self.connect()
+
+    def connect(self) -> tuple[socket.socket, socket.socket]:
+        client = socket.create_connection(self.relay.address, PATIENCE_S)
+        self.addCleanup(client.close)
+        return client, self.accept()
+
+    def accept(self) -> socket.socket:
+        far, _ = self.target.accept()
+        self.addCleanup(far.close)
+        far.settimeout(PATIENCE_S)
+        return far
+
+    def hold(self, **what: bool) -> None:
+        """The next request is sent and, as its fate says, it or the reply to it is held."""
+        self.relay.arm(Fate(**what))
+        self.client.sendall(b"request")
+        if what.get("hold_reply"):
+            self.assertEqual(self.far.recv(100), b"request")
+            self.far.sendall(b"reply")
+        wait_until(lambda: self.relay.held == 1, PATIENCE_S, "one message is held")
+
+    def nothing_comes(self, sock: socket.socket) -> bool:
+        sock.setblocking(False)
+        try:
+            return not sock.recv(100)
+        except BlockingIOError:
+            return True
+        finally:
+            sock.settimeout(PATIENCE_S)
+
+    def test_a_request_is_delivered_late_to_a_caller_that_has_waited(self) -> None:
+        self.hold(hold_request=True)
+        self.assertTrue(self.nothing_comes(self.far))
+        self.assertEqual(self.relay.deliver_late(), 1)
+        self.assertEqual(self.far.recv(100), b"request")
+        self.far.sendall(b"reply")
+        self.assertEqual(self.client.recv(100), b"reply")
+        # The message was the only late one.
+        self.client.sendall(b"next")
+        self.assertEqual(self.far.recv(100), b"next")
+        self.assertEqual(self.relay.deliver_late(), 0)
+
+    def test_a_request_is_delivered_after_its_caller_has_gone(self) -> None:
+        """The target does not even learn that the caller has closed its connection."""
+        self.hold(hold_request=True)
+        self.client.close()
+        self.connect()
+        self.assertTrue(self.nothing_comes(self.far))
+        self.assertEqual((self.relay.held, self.relay.deliver_late()), (1, 1))
+        self.assertEqual(self.far.recv(100), b"request")
+        # The reply goes nowhere, and then the connection ends.
+        self.far.sendall(b"reply")
+        self.assertEqual(self.far.recv(100), b"")
+
+    def test_a_request_is_delivered_on_a_new_connection_where_the_old_one_has_ended(self) -> None:
+        self.hold(hold_request=True)
+        self.far.close()
+        self.assertEqual(self.client.recv(100), b"")
+        self.client.close()
+        self.relay.hang_up()
+        self.assertEqual(self.relay.deliver_late(), 1)
+        self.assertEqual(self.accept().recv(100), b"request")
+
+    def test_a_reply_is_delivered_late(self) -> None:
+        self.hold(hold_reply=True)
+        self.assertTrue(self.nothing_comes(self.client))
+        self.assertEqual(self.relay.deliver_late(), 1)
+        self.assertEqual(self.client.recv(100), b"reply")
+
+    def test_a_late_reply_to_a_caller_that_has_gone_harms_nobody(self) -> None:
+        self.hold(hold_reply=True)
+        self.client.close()
+        self.assertEqual(self.relay.deliver_late(), 1)
+        client, far = self.connect()
+        client.sendall(b"request of another")
+        self.assertEqual(far.recv(100), b"request of another")
+        self.assertTrue(self.nothing_comes(client))
+
+
+class RandomFates(unittest.TestCase):
+    def test_a_seed_repeats_them(self) -> None:
+        for draw in (random_fates, random_delays):
+            one, two = (draw(random.Random(7)) for _ in range(2))
+            self.assertEqual([one() for _ in range(50)], [two() for _ in range(50)])
 
 
 if __name__ == "__main__":
