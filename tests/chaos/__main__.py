@@ -1,7 +1,7 @@
 """python3 -m tests.chaos --minutes N --seed S: a chaos run, and its table.
 
 The exit code is 1 if an outcome contradicts the record of executions. Instead of a run, --kills N,
---rolling N and --leases measure one thing each.
+--rolling N and --leases measure one thing each; --stories and --long-freeze play scenarios.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import random
 import sys
 
-from tests.chaos import measure
+from tests.chaos import measure, stories
 from tests.chaos.run import ENGINES, run
 
 
@@ -29,13 +29,23 @@ def main() -> int:
     parser.add_argument("--rolling", type=int, metavar="N",
                         help="N rounds of rolling restarts under load")
     parser.add_argument("--leases", action="store_true", help="simulate ten minutes of lost beats")
+    parser.add_argument("--stories", nargs="?", const="", metavar="NAME",
+                        help="play the scenarios of stories.py, or those with NAME in their name")
+    parser.add_argument("--long-freeze", action="store_true",
+                        help="freeze a proxy for 66 s while a call is under way, once per engine")
     chosen = parser.parse_args()
+    engines = [chosen.engine] if chosen.engine else list(ENGINES)
     if chosen.kills:
         return 0 if measure.kills(chosen.kills, say) else 1
     if chosen.rolling:
         return 0 if measure.rolling(chosen.rolling, say) else 1
     if chosen.leases:
         return 0 if measure.leases(say) else 1
+    if chosen.stories is not None:
+        told = [stories.tell_all(say, engine, chosen.stories) for engine in engines]
+        return 0 if all(told) else 1
+    if chosen.long_freeze:
+        return 0 if all([stories.long_freeze(say, engine) for engine in engines]) else 1
     seed = random.randrange(10 ** 6) if chosen.seed is None else chosen.seed
     print(f"chaos: {chosen.minutes:g} minutes, seed {seed}", flush=True)
     report = run(seed, chosen.minutes * 60,

@@ -12,7 +12,8 @@ from typing import Callable
 
 from client import Client
 from lab.checker import judge, percentile
-from tests.chaos.run import WHOLE_S, Callers
+from tests.chaos.callers import Callers
+from tests.chaos.run import WHOLE_S
 from tests.system.cluster import Cluster
 from tests.system.harness import Process
 from tests.system.journal import Journal
@@ -101,7 +102,7 @@ def rolling(rounds: int, say: Callable[[str], None]) -> bool:
             for name in list(proxies):
                 _stop(proxies[name])
                 proxies[name] = cluster.start_proxy(name)
-        verdict = judge(crowd.stop(), journal.executions())
+        verdict = judge(crowd.stop(), journal.runs())
     finally:
         cluster.close()
     say(f"{rounds} rounds of {SERVERS} servers and 2 proxies, "
