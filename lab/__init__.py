@@ -1,6 +1,6 @@
 """The laboratory: links that break in chosen ways, and a judge of what callers were told then.
 
-    tcp_relay.py   a relay for connections: it delays, holds, cuts or refuses them, and delivers late
+    tcp_relay.py   a relay for connections: it delays, cuts or refuses them, and delivers late
     fates.py       what the relay does to one connection
     udp_relay.py   a relay for datagrams: it loses, duplicates and reorders them
     strangers.py   processes that have taken the port of a server that died

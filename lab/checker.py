@@ -97,7 +97,8 @@ class Verdict(NamedTuple):
     resolved_ran: int
     resolved_not_sent: int
     still_unknown: int
-    # Runs that began after their caller was told Unknown, and did not resolve it. No violation.
+    # Calls that began to run after their caller was told Unknown, and did not resolve it. (A run by
+    # a life that promises that it does no harm does not count.) No violation.
     late_runs: int
     # Idempotent calls that ended without a value. No violation, but a run without faults has none.
     idempotent_failed: int
@@ -145,8 +146,9 @@ def judge(calls: Sequence[Call], runs: Iterable[Run]) -> Verdict:
     unknown = [call for call in calls if call.outcome == UNKNOWN]
     last = {word: [call for call in unknown if call.last_word == word]
             for word in (VALUE, RAN, NOT_SENT, UNKNOWN)}
-    late = [call for call in last[UNKNOWN] if not call.idempotent
-            and any(run.began_at > call.told_at for run in runs_of[call.call_id])]
+    late = [call for call in last[UNKNOWN]
+            if any(run.began_at > call.told_at and not run.idempotent
+                   for run in runs_of[call.call_id])]
     idempotent_failed = [call for call in calls if call.idempotent and call.last_word != VALUE]
     # 2. The violations.
     twice = [call for call in calls if len(runs_of[call.call_id]) > 1

@@ -42,10 +42,11 @@ def main() -> int:
     if chosen.leases:
         return 0 if measure.leases(say) else 1
     if chosen.stories is not None:
-        told = [stories.tell_all(say, engine, chosen.stories) for engine in engines]
-        return 0 if all(told) else 1
+        kept = [stories.tell_all(say, engine, chosen.stories) for engine in engines]
+        return 0 if all(kept) else 1
     if chosen.long_freeze:
-        return 0 if all([stories.long_freeze(say, engine) for engine in engines]) else 1
+        kept = [stories.long_freeze(say, engine) for engine in engines]
+        return 0 if all(kept) else 1
     seed = random.randrange(10 ** 6) if chosen.seed is None else chosen.seed
     print(f"chaos: {chosen.minutes:g} minutes, seed {seed}", flush=True)
     report = run(seed, chosen.minutes * 60,

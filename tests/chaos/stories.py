@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from client import Client, OutcomeUnknown
-from lab.checker import FAILED, NOT_SENT, RAN, UNKNOWN, VALUE, Call, judge
+from lab.checker import NOT_SENT, RAN, UNKNOWN, VALUE, Call, judge
 from lab.fates import HEALTHY, Fate
 from lab.tcp_relay import TcpRelay
 from ponte.net.address import show
@@ -299,8 +299,7 @@ def taken_name(stage: Stage) -> None:
 
 
 def unknowing_proxy(stage: Stage) -> None:
-    """6. A proxy that has never seen the service says 404: nothing has run, and others can be asked.
-    """
+    """6. A proxy that has never seen the service says 404: nothing ran, and others can be asked."""
     first, second = stage.cluster.start_registry(), stage.cluster.start_registry()
     stage.proxy("proxy", ("--registry", show(first.address)))
     stage.server("one", registry=("--registry", show(second.address)))
@@ -317,7 +316,7 @@ def frozen_server_behind_a_proxy(stage: Stage) -> None:
     """7. A call goes through a proxy to a frozen server: over all hops it is sent 3 times at most.
 
     The proxy gives up before the stub does, so that the stub learns how often it was sent: also on
-    a network that takes 5 ms. Where this word of the proxy is lost, it still is not sent more often.
+    a network that takes 5 ms. Where this word of the proxy is lost, it is not sent more often either.
     """
     stage.cluster.start_registry()
     server = stage.server("one")
