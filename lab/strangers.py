@@ -67,10 +67,15 @@ class _Garbage(socketserver.BaseRequestHandler):
             self.request.sendall(GARBAGE)
 
 
-class _Server(socketserver.ThreadingTCPServer):
+class Stranger(socketserver.ThreadingTCPServer):
+    """A stranger of a kind on a port of this machine, 0 = any. Serve it on a thread."""
+
     # The port was in use a moment ago.
     allow_reuse_address = os.name == "posix"
     daemon_threads = True
+
+    def __init__(self, kind: str, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), handler(kind))
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A caller that goes away is no news."""
@@ -88,14 +93,19 @@ def handler(kind: str) -> type[socketserver.BaseRequestHandler]:
     raise ValueError(f"{kind!r}: take a status such as 404, or one of {', '.join(KINDS)}")
 
 
+def _kind(text: str) -> str:
+    handler(text)
+    return text
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python3 -m lab.strangers", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", type=handler, help="see above")
+    parser.add_argument("kind", type=_kind, help="see above")
     parser.add_argument("--port", type=int, default=0, help="0 = any (default)")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     chosen = parser.parse_args()
-    with _Server(("127.0.0.1", chosen.port), chosen.kind) as server:
+    with Stranger(chosen.kind, chosen.port) as server:
         print(f"a stranger is listening on {show(server.server_address[:2])}", flush=True)
         if not chosen.until_eof:
             server.serve_forever()

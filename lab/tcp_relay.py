@@ -84,6 +84,12 @@ class TcpRelay:
         with self._lock:
             return sum(pair.held for pair in self._pairs)
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open, also those whose caller has gone before a late message."""
+        with self._lock:
+            return sum(pair.is_open for pair in self._pairs)
+
     def deliver_late(self) -> int:
         """Delivers every message that is held; returns how many there were.
 

@@ -364,8 +364,9 @@ def tell(story: Callable[[Stage], None], engine: str = "threads") -> list[str]:
     with Stage(engine, story in FORGETFUL) as stage:
         try:
             story(stage)
-        except AssertionError as error:
-            stage.complaints.append(f"the story could not go on: {error}")
+        except Exception as error:
+            # Whatever it is, the next story can be told.
+            stage.complaints.append(f"the story could not go on: {error!r}")
         stage.judge()
         return stage.complaints
 
