@@ -44,7 +44,7 @@ class Stage:
     """The processes of one story. Servers and proxies are behind relays."""
 
     def __init__(self, engine: str = "threads", forgetful: bool = False) -> None:
-        self.cluster = Cluster(engine)
+        self.cluster = Cluster(engine, engine)
         self.journal = Journal(self.cluster)
         self.complaints: list[str] = []
         self.told: list[Call] = []
@@ -316,7 +316,7 @@ def frozen_server_behind_a_proxy(stage: Stage) -> None:
     """7. A call goes through a proxy to a frozen server: over all hops it is sent 3 times at most.
 
     The proxy gives up before the stub does, so that the stub learns how often it was sent: also on
-    a network that takes 5 ms. Where this word of the proxy is lost, it is not sent more often either.
+    a network that takes 5 ms. Where this word of the proxy is lost, the limit is the same.
     """
     stage.cluster.start_registry()
     server = stage.server("one")

@@ -129,8 +129,8 @@ def run(seed: int, seconds: float, *, threads: int = THREADS,
             cuts = [f"{a} -> {b}" for (a, b), weather in network.weather.items() if weather == CUT]
             say(f"round {rounds}: cut: {', '.join(cuts) or 'none'}")
             threading.Event().wait(min(rng.uniform(*ROUND_S), end - time.monotonic()))
-        # In calm weather callers resolve what they can. Then the last packets arrive that the network
-        # has kept: they must change nothing.
+        # In calm weather callers resolve what they can. Then the last packets arrive, which the
+        # network has kept: they must change nothing.
         network.weather = {}
         calls = site.end_callers()
         say(f"calm; {network.under_way} packets are still under way")

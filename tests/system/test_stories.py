@@ -42,7 +42,7 @@ class Stories(unittest.TestCase):
 
     def test_a_story_that_fails_complains(self) -> None:
         def story(stage: Stage) -> None:
-            stage.expect("two is three", 2 == 3)
+            stage.expect("two is three", False)
 
         def stopped(stage: Stage) -> None:
             raise OSError("no more")
