@@ -132,8 +132,9 @@ def resolve(call: Call, error: OutcomeUnknown, timeout_s: float) -> Call:
     except NotSent:
         word = NOT_SENT
     except OutcomeUnknown as still:
-        word = RAN if still.ran else UNKNOWN
+        word, why = RAN if still.ran else UNKNOWN, f"resolve: {still}"
     except Exception as other:
+        # No other error may come out of it, either. (The functions raise no Fault.)
         word, why = FAILED, f"resolve: {other!r}"
     # 1. The first word, or a better one.
     if call.resolved in ("", UNKNOWN):
