@@ -28,7 +28,7 @@ CALL_TIMEOUT_S = 5.0
 RESOLVE_S, LAST_RESOLVE_S = 3.0, 1.0
 # Which functions are called, in turn.
 MIXED = ("once", "echo", "waver", "echo")
-# For callers that are frozen: an idempotent call of theirs may end without a value.
+# For processes: when a caller is frozen, an idempotent call of it may end without a value.
 CAREFUL = ("once", "waver")
 # Of the unknown outcomes: the share that is resolved at once, and the share that is resolved only
 # at the end. Of the rest the errors are thrown away, as a careless caller does.
@@ -162,13 +162,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pace", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--mixed", action="store_true", help="also make idempotent calls")
     chosen = parser.parse_args()
     stop = Stop(until_eof=True)
     with Client("journal", registries=chosen.registry, timeout_s=CALL_TIMEOUT_S) as client:
         callers = Callers([client], chosen.threads, chosen.pace,
-                          functions=MIXED if chosen.mixed else CAREFUL, name=chosen.name,
-                          seed=chosen.seed)
+                          functions=CAREFUL, name=chosen.name, seed=chosen.seed)
         callers.start()
         print("calling", flush=True)
         stop.wait()

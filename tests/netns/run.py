@@ -72,8 +72,8 @@ class Site:
         both = self._cluster.registry_option()
         one, two = (("--registry", show(address)) for address in self._cluster.registries)
         for i in range(SERVERS):
-            # All but one have a memory that is far too short.
-            wrapper = () if i == 0 else ("-m", "tests.chaos.forgetful")
+            # The first one has a memory that is far too short.
+            wrapper = () if i else ("-m", "tests.chaos.forgetful")
             self._role("servers", *wrapper, "server.py", self.journal.file, "--name",
                        f"server-{i}", *both)
         for engine in PROXIES:
@@ -82,7 +82,7 @@ class Site:
                       for name in ("p", "d")}
         self._callers = [
             self._enter("callers", "-m", "tests.chaos.callers", self._told[name], *option,
-                        "--name", name, "--threads", str(threads), "--seed", str(seed), "--mixed")
+                        "--name", name, "--threads", str(threads), "--seed", str(seed))
             for name, option in (("p", one), ("d", two))]
         for caller in self._callers:
             caller.wait_for_line("calling", START_S)
