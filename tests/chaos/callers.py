@@ -111,9 +111,6 @@ def make_call(client: Client, function: str, call_id: str,
         told, why = NOT_SENT, str(error)
     except OutcomeUnknown as error:
         told, why, unknown = UNKNOWN, str(error), error
-        if not hasattr(error, "resolve"):
-            # OLD
-            unknown = None
     except Exception as error:
         # No other error may reach a caller: the checker counts it as wrong.
         told, why = FAILED, repr(error)

@@ -19,15 +19,16 @@ from ponte.process.running import run
 SHORT = {"MAX_SESSIONS": 12, "MAX_BYTES": 24_000, "WINDOW": 24}
 
 
-def main() -> None:
+def shorten() -> None:
+    """Gives the memory of this process other constants. Raises SystemExit if there are no such."""
     for name, value in SHORT.items():
-        if hasattr(once, "KEEP_S"):
-            # OLD
-            once.KEEP_S, once.KEEP_TIMEOUTS = 1.0, 0.2
-            continue
         if not hasattr(once, name):
             raise SystemExit(f"ponte/calls/once.py has no {name}")
         setattr(once, name, value)
+
+
+def main() -> None:
+    shorten()
     script, *arguments = sys.argv[1:]
     # As the actors do it: a services file that imports `server` must meet the same module.
     actor = importlib.import_module(script[:-len(".py")])

@@ -6,6 +6,8 @@ And the proof that the checker would see a call that runs twice, or after it was
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -15,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 from client import Client, NotSent, OutcomeUnknown
-from lab.checker import NOT_SENT, UNKNOWN, VALUE, Call, Run, Verdict, judge
+from lab.checker import FAILED, NOT_SENT, RAN, UNKNOWN, VALUE, Call, Run, Verdict, judge
 from lab.fates import HEALTHY, Fate
 from lab.strangers import Stranger
 from lab.tcp_relay import TcpRelay
@@ -25,8 +27,9 @@ from ponte.calls.once import Memory
 from registry import Registry
 from server import Server, idempotent
 from tests.chaos.callers import make_call, resolve
+from tests.chaos.forgetful import SHORT
 from tests.chaos.run import run
-from tests.system.harness import wait_until
+from tests.system.harness import ROOT, wait_until
 
 SEED = 20
 PATIENCE_S = 5.0
@@ -45,6 +48,66 @@ class ShortChaos(unittest.TestCase):
                          f"seed {SEED}\n{report.verdict.table()}")
         self.assertGreater(report.verdict.answered, 100)
         self.assertGreaterEqual(sum(report.faults.values()), 2)
+
+
+class ShortMemories(unittest.TestCase):
+    def test_the_wrapper_makes_the_memory_of_a_process_short(self) -> None:
+        program = ("from tests.chaos.forgetful import shorten\n"
+                   "shorten()\n"
+                   "from ponte.calls.once import Memory\n"
+                   "memory = Memory()\n"
+                   "for _ in range(100): memory.open()\n"
+                   "print(len(memory))\n")
+        done = subprocess.run([sys.executable, "-S", "-c", program], cwd=ROOT, text=True,
+                              capture_output=True, check=True)
+        self.assertEqual(int(done.stdout), SHORT["MAX_SESSIONS"])
+
+
+class Answers(OutcomeUnknown):
+    """An unknown outcome whose resolve gives these answers in turn."""
+
+    def __init__(self, *answers: object) -> None:
+        super().__init__("journal.once", ())
+        self._answers = list(answers)
+
+    def resolve(self, timeout_s: float = 0.0) -> object:
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Resolving(unittest.TestCase):
+    """What the callers of chaos note of the answers that they get when they ask twice."""
+
+    UNKNOWN = OutcomeUnknown("journal.once", ())
+    RAN = OutcomeUnknown("journal.once", (), ran=True)
+    NOT_SENT = NotSent("journal.once", ())
+
+    def ask(self, *answers: object) -> Call:
+        call, error = Call("id", False, UNKNOWN, False, 0.0), Answers(*answers)
+        for _ in answers:
+            call = resolve(call, error, 0.0)
+        return call
+
+    def test_the_best_word_is_noted(self) -> None:
+        for answers, word in ((("id",), VALUE), ((self.NOT_SENT,), NOT_SENT), ((self.RAN,), RAN),
+                              ((self.UNKNOWN, "id"), VALUE), (("id", self.UNKNOWN), VALUE),
+                              (("id", self.RAN), VALUE), ((OSError("oh"),), FAILED)):
+            with self.subTest(answers=answers):
+                call = self.ask(*answers)
+                self.assertEqual((call.last_word, call.contradiction), (word, ""))
+                self.assertIs(call.is_right, word == VALUE)
+
+    def test_a_word_that_changes_is_a_contradiction(self) -> None:
+        for answers in (("id", self.NOT_SENT), (self.NOT_SENT, "id"), (self.RAN, self.NOT_SENT),
+                        ("id", OSError("oh"))):
+            with self.subTest(answers=answers):
+                self.assertIn("first resolved to", self.ask(*answers).contradiction)
+
+    def test_another_value_is_wrong(self) -> None:
+        self.assertFalse(self.ask("of another").is_right)
+        self.assertFalse(self.ask("id", "of another").is_right)
 
 
 class TheCheckerCanFail(unittest.TestCase):
