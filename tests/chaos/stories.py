@@ -306,6 +306,8 @@ def unknowing_proxy(stage: Stage) -> None:
     stage.cluster.wait_until(lambda: not stage.cluster.lookup("proxy")["warming"], SEEN_S,
                              "the proxy has heard of all services that there are")
     client = stage.client(timeout_s=4)
+    stage.cluster.wait_until(lambda: len(client.endpoints) == 2, SEEN_S,
+                             "the stub has heard of both, each from one registry")
     calls = [stage.call(client, function, function) for function in ("echo", "once")]
     stage.expect("calls go on to the server itself ("
                  + "; ".join(f"{call.outcome}: {call.why[:90]}" for call in calls) + ")",
