@@ -92,11 +92,12 @@ class Verdict(NamedTuple):
     answered: int
     not_sent: int
     unknown: int
-    # Of the unknown outcomes: what they were resolved to. The rest is unknown for ever.
+    # Of the unknown outcomes: what they were resolved to; nobody could tell; nobody asked.
     resolved_value: int
     resolved_ran: int
     resolved_not_sent: int
     still_unknown: int
+    not_asked: int
     # Calls that began to run after their caller was told Unknown, and did not resolve it. (A run by
     # a life that promises that it does no harm does not count.) No violation.
     late_runs: int
@@ -125,7 +126,8 @@ class Verdict(NamedTuple):
             "unknown": self.unknown, "  resolved: the reply": self.resolved_value,
             "  resolved: it ran": self.resolved_ran,
             "  resolved: never runs": self.resolved_not_sent,
-            "  still unknown": self.still_unknown, "ran after Unknown was told": self.late_runs,
+            "  nobody can tell": self.still_unknown, "  nobody asked": self.not_asked,
+            "ran after Unknown was told": self.late_runs,
             "idempotent calls failed": self.idempotent_failed,
             "EXECUTED TWICE": self.executed_twice, "LOST (answered, never ran)": self.lost,
             "ANSWERED WRONGLY": self.wrong, "RAN ALTHOUGH NOT SENT": self.phantom,
@@ -146,6 +148,7 @@ def judge(calls: Sequence[Call], runs: Iterable[Run]) -> Verdict:
     unknown = [call for call in calls if call.outcome == UNKNOWN]
     last = {word: [call for call in unknown if call.last_word == word]
             for word in (VALUE, RAN, NOT_SENT, UNKNOWN)}
+    asked = [call for call in last[UNKNOWN] if call.resolved]
     late = [call for call in last[UNKNOWN]
             if any(run.began_at > call.told_at and not run.idempotent
                    for run in runs_of[call.call_id])]
@@ -166,7 +169,8 @@ def judge(calls: Sequence[Call], runs: Iterable[Run]) -> Verdict:
     return Verdict(
         calls=len(calls), answered=len(first[VALUE]), not_sent=len(first[NOT_SENT]),
         unknown=len(unknown), resolved_value=len(last[VALUE]), resolved_ran=len(last[RAN]),
-        resolved_not_sent=len(last[NOT_SENT]), still_unknown=len(last[UNKNOWN]),
+        resolved_not_sent=len(last[NOT_SENT]), still_unknown=len(asked),
+        not_asked=len(last[UNKNOWN]) - len(asked),
         late_runs=len(late), idempotent_failed=len(idempotent_failed),
         executed_twice=len(twice), lost=len(lost), wrong=len(wrong), phantom=len(phantom),
         median_s=percentile(times, 0.5), p99_s=percentile(times, 0.99), slowest_s=times[-1],

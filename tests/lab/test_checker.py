@@ -87,6 +87,13 @@ class TheVerdict(unittest.TestCase):
                 self.assertEqual(verdict.late_runs, counted)
                 self.assertTrue(verdict.ok)
 
+    def test_what_unknown_outcomes_came_to_is_counted(self) -> None:
+        words = (VALUE, VALUE, RAN, NOT_SENT, UNKNOWN, UNKNOWN, UNKNOWN, "")
+        verdict = judge([call(UNKNOWN, resolved=word) for word in words], [])
+        self.assertEqual((verdict.unknown, verdict.resolved_value, verdict.resolved_ran,
+                          verdict.resolved_not_sent, verdict.still_unknown, verdict.not_asked),
+                         (8, 2, 1, 1, 3, 1))
+
     def test_a_value_that_belongs_to_another_call_is_wrong(self) -> None:
         self.assertEqual(judge([call(is_right=False)], runs(1)).wrong, 1)
 
@@ -98,7 +105,7 @@ class TheVerdict(unittest.TestCase):
     def test_the_table_names_every_count(self) -> None:
         table = judge([], []).table()
         for word in ("calls", "answered", "not sent", "unknown", "resolved: the reply",
-                     "resolved: it ran", "resolved: never runs", "still unknown",
+                     "resolved: it ran", "resolved: never runs", "nobody can tell", "nobody asked",
                      "ran after Unknown was told", "TWICE", "LOST", "median", "p99", "consistent"):
             self.assertIn(word, table)
 
