@@ -30,6 +30,8 @@ RESOLVE_S, LAST_RESOLVE_S = 3.0, 1.0
 MIXED = ("once", "echo", "waver", "echo")
 # For processes: when a caller is frozen, an idempotent call of it may end without a value.
 CAREFUL = ("once", "waver")
+# Seconds until the next call when nobody could be asked: there may be nobody for a moment.
+PAUSE_S = 0.1
 # Of the unknown outcomes: the share that is resolved at once, and the share that is resolved only
 # at the end. Of the rest the errors are thrown away, as a careless caller does.
 AT_ONCE, LATER = 0.6, 0.3
@@ -82,6 +84,8 @@ class Callers:
                 break
             function = self._functions[number % len(self._functions)]
             call, error = make_call(client, function, f"{self._name}{caller}-{number}")
+            if call.outcome == NOT_SENT:
+                self._stopped.wait(PAUSE_S)
             drawn = rng.random()
             if error and drawn < AT_ONCE:
                 call = resolve(call, error, RESOLVE_S)
