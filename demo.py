@@ -1,4 +1,4 @@
-"""The classroom demo: eight guided steps with real processes, and a short name for every role.
+"""The classroom demo: nine guided steps with real processes, and a short name for every role.
 
     python3 demo.py                 the guided demo; --auto needs no key presses
     python3 demo.py registry        one role in its own terminal; also: server, proxy, client

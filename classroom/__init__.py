@@ -1,10 +1,11 @@
 """The lesson around the middleware: a guided demo, and one terminal for each role.
 
     command.py      the words after `demo.py`
-    story.py        the guided demo: it predicts, shows and proves, eight times
+    story.py        the guided demo: it predicts, shows and proves, nine times
     working.py      its steps 1 to 4: everything works
     failing.py      its steps 5 and 6: a server fails, and no call does
     outcomes.py     its steps 7 and 8: a reply is lost, and all is lost: what the caller is told
+    silence.py      its step 9: nobody answers; who can know what came of the call?
     stage.py        what every step works with: the processes, the screen, the proof
     cast.py         the processes that it starts, kills, freezes and thaws
     load.py         callers that never stop, and a record of each of their calls

@@ -59,7 +59,7 @@ def _parser(words: Words, language: str) -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="demo.py", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=shown(words("The guided demo of Ponte: eight steps, real processes, "
+        description=shown(words("The guided demo of Ponte: nine steps, real processes, "
                                 "each step proved.")),
         epilog=shown(words(
             "one role in a terminal of its own "

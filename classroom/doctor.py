@@ -203,7 +203,8 @@ def check_environment(words: Words, environ: Mapping[str, str]) -> Finding:
 
 
 def check_freezing(words: Words) -> Finding:
-    """Whether step 6 of the demo can freeze a process."""
+    """Whether steps 6 and 9 of the demo can freeze a process."""
     if CAN_FREEZE:
-        return Finding("ok", words("processes can be frozen here (step 6)"))
-    return Finding("note", words("no SIGSTOP on this system: step 6 of the demo is skipped"))
+        return Finding("ok", words("processes can be frozen here (steps 6 and 9)"))
+    return Finding("note", words("no SIGSTOP on this system: the demo skips step 6 "
+                                 "and a part of step 9"))

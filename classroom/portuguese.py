@@ -10,8 +10,8 @@ from __future__ import annotations
 PORTUGUESE: dict[str, str] = {
     # ---- story.py: around the steps
     "PONTE: a bridge between processes": "PONTE: uma ponte entre processos",
-    "Eight steps. Real processes, real sockets, real failures: nothing is simulated.":
-        "Oito passos. Processos, sockets e falhas de verdade: nada é simulado.",
+    "Nine steps. Real processes, real sockets, real failures: nothing is simulated.":
+        "Nove passos. Processos, sockets e falhas de verdade: nada é simulado.",
     "client ──► proxy ──► server-1 · server-2 · server-3\n"
     "   │         │          │ ♥        │ ♥        │ ♥      ♥ heartbeats\n"
     "   └─ who? ──┴─────► registry ◄────┴──────────┘":
@@ -143,8 +143,8 @@ PORTUGUESE: dict[str, str] = {
         "quem chamou viu uma chamada, um valor e nenhum erro",
     "Ponte attempt {number}: {what} ({took_ms:.1f} ms)":
         "Ponte tentativa {number}: {what} ({took_ms:.1f} ms)",
-    "bank-1 knew the call's id: it sent the first reply again, and ran nothing":
-        "bank-1 conhecia o id da chamada: reenviou a primeira resposta, e não executou nada",
+    "bank-1 knew the call's number: it sent the first reply again, and ran nothing":
+        "bank-1 conhecia o número da chamada: reenviou a primeira resposta, e não executou nada",
     "the relay lost {lost} replies, one for each client":
         "o relay perdeu {lost} respostas, uma de cada cliente",
     "xmlrpc.client: 1 call, executions: {runs}; the balance of ana is {balance}, not {cents}":
@@ -166,6 +166,29 @@ PORTUGUESE: dict[str, str] = {
         "o erro veio após {took_ms:.0f} ms; o timeout da chamada é {timeout_ms:.0f} ms",
     'the same client got "{value}" again, {back_s:.2f} s after the new start':
         'o mesmo cliente recebeu "{value}" de novo, {back_s:.2f} s após o novo início',
+    # ---- silence.py: 9 silence
+    "SILENCE → UNKNOWN, THEN RESOLVED": "SILÊNCIO → DESCONHECIDO, E ESCLARECIDO",
+    "A bank freezes during two deposits, and dies during a third. Did they run?":
+        "Um banco congela durante dois depósitos e morre durante um terceiro. Eles executaram?",
+    "{account}: deposit_coins({cents}) is running: {name} counts the coins":
+        "{account}: deposit_coins({cents}) em execução: {name} conta as moedas",
+    "bia: deposit_coins({cents}) goes to the frozen bank":
+        "bia: deposit_coins({cents}) vai para o banco congelado",
+    "{account}: deposit_coins({cents}) → {told}, after {took_ms:.0f} ms":
+        "{account}: deposit_coins({cents}) → {told}, após {took_ms:.0f} ms",
+    "ana: resolve() → {told}: it has run": "ana: resolve() → {told}: executou",
+    "bia: resolve() → {told}: it has not run, and it never will":
+        "bia: resolve() → {told}: não executou, e nunca vai executar",
+    "frozen: both were told {told}, after {ana_ms:.0f} and {bia_ms:.0f} ms; executions: {runs}":
+        "congelado: {told} nas duas, após {ana_ms:.0f} e {bia_ms:.0f} ms; execuções: {runs}",
+    "ana: resolve told {told} after {took_ms:.1f} ms; the balance is {balance}":
+        "ana: resolve disse {told} após {took_ms:.1f} ms; o saldo é {balance}",
+    "bia: resolve told {told} after {took_ms:.1f} ms; the balance is {balance}":
+        "bia: resolve disse {told} após {took_ms:.1f} ms; o saldo é {balance}",
+    "caio: resolve() → {told}: the only process that knew is dead":
+        "caio: resolve() → {told}: o único que sabia está morto",
+    "killed: {told}; resolve told the same after {took_ms:.1f} ms: nobody can know":
+        "morto: {told}; resolve disse o mesmo após {took_ms:.1f} ms: ninguém pode saber",
 
     # ---- roles.py and caller.py: one role in a terminal of its own
     "next terminal": "próximo terminal",
@@ -221,13 +244,13 @@ PORTUGUESE: dict[str, str] = {
     "{names} is set. Ponte ignores it; curl does not: use curl --noproxy '*'":
         "{names} está definido. A Ponte o ignora; o curl não: use curl --noproxy '*'",
     "no HTTP proxy in the environment": "nenhum proxy HTTP no ambiente",
-    "processes can be frozen here (step 6)": "processos podem ser congelados aqui (passo 6)",
-    "no SIGSTOP on this system: step 6 of the demo is skipped":
-        "sem SIGSTOP neste sistema: o passo 6 da demo é pulado",
+    "processes can be frozen here (steps 6 and 9)": "processos podem ser congelados aqui (passos 6 e 9)",
+    "no SIGSTOP on this system: the demo skips step 6 and a part of step 9":
+        "sem SIGSTOP neste sistema: a demo pula o passo 6 e uma parte do passo 9",
 
     # ---- command.py
-    "The guided demo of Ponte: eight steps, real processes, each step proved.":
-        "A demo guiada da Ponte: oito passos, processos de verdade, cada passo provado.",
+    "The guided demo of Ponte: nine steps, real processes, each step proved.":
+        "A demo guiada da Ponte: nove passos, processos de verdade, cada passo provado.",
     "no key presses; the exit code is 1 if a proof fails":
         "sem apertar teclas; o código de saída é 1 se uma prova falhar",
     "the language (default: that of the locale)": "o idioma (padrão: o do sistema)",

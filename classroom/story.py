@@ -1,4 +1,4 @@
-"""The guided demo: eight steps. Each asks for a prediction, shows what happens, and proves it.
+"""The guided demo: nine steps. Each asks for a prediction, shows what happens, and proves it.
 
 A new step is a function like those in classroom/working.py, and its place in STEPS.
 
@@ -19,13 +19,14 @@ from classroom.failing import freeze, kill
 from classroom.language import Words
 from classroom.outcomes import everything_down, lost_reply
 from classroom.screen import Screen
+from classroom.silence import silence
 from classroom.stage import Skipped, Stage
 from classroom.working import balancing, discovery, heartbeats, rpc
 from client import CallError
 from ponte.process.options import PYTHON
 
 STEPS: Sequence[Callable[[Stage], None]] = (discovery, rpc, heartbeats, balancing, kill, freeze,
-                                            lost_reply, everything_down)
+                                            lost_reply, everything_down, silence)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -86,7 +87,7 @@ def _tell_steps(stage: Stage) -> int:
 def _introduce(stage: Stage) -> None:
     screen, words = stage.screen, stage.words
     screen.line(words("PONTE: a bridge between processes"), style="title")
-    screen.line(words("Eight steps. Real processes, real sockets, real failures: "
+    screen.line(words("Nine steps. Real processes, real sockets, real failures: "
                       "nothing is simulated."))
     screen.line()
     picture = words("client ──► proxy ──► server-1 · server-2 · server-3\n"

@@ -5,9 +5,13 @@ a bank.
 """
 
 import threading
+import time
 from collections import Counter
 
 from server import idempotent
+
+# Seconds. How long it takes to count coins.
+COUNTING_S = 0.5
 
 # Guarded by _lock: the cents on each account.
 _lock = threading.Lock()
@@ -28,3 +32,9 @@ def deposit(account: str, cents: int) -> int:
     with _lock:
         _cents[account] += cents
         return _cents[account]
+
+
+def deposit_coins(account: str, cents: int) -> int:
+    """Counts coins, which takes a while, and deposits them. Not idempotent either."""
+    time.sleep(COUNTING_S)
+    return deposit(account, cents)

@@ -15,7 +15,7 @@ from tests.system.harness import ROOT, with_ctrl_c
 
 # How long a whole story may take, in seconds, on a machine that is busy with other things.
 STORY_S = 120.0
-STEPS = 8
+STEPS = 9
 
 # A program that starts two processes, freezes one of them, and waits to be killed.
 FROZEN = """
@@ -91,7 +91,7 @@ class StoryTest(unittest.TestCase):
     def test_each_step_predicts_shows_and_proves(self) -> None:
         for language, predict, proof in (("en", "PREDICT: ", "PROOF: "),
                                          ("pt", "PREVEJA: ", "PROVA: ")):
-            steps = re.split(r"(?m)^\d/8  ", "\n".join(self.output[language]))[1:]
+            steps = re.split(r"(?m)^\d/9  ", "\n".join(self.output[language]))[1:]
             self.assertEqual(STEPS, len(steps))
             for step in steps:
                 with self.subTest(language, step=step.splitlines()[0]):
@@ -118,7 +118,7 @@ class EndTest(unittest.TestCase):
         assert demo.stdout
         self.addCleanup(demo.kill)
         for line in demo.stdout:
-            if line.startswith("3/8"):
+            if line.startswith("3/9"):
                 break
         started = children(demo.pid)
         self.assertGreaterEqual(len(started), 5)
