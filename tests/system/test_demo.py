@@ -29,6 +29,21 @@ print(registry.pid, server.pid, flush=True)
 sys.stdin.read()
 """
 
+# A program that plays the last step as on a system where nothing can be frozen.
+WITHOUT_A_FREEZE = """
+import sys
+from classroom import silence, story
+from classroom.language import Words
+
+def step(stage):
+    stage.cast.start_registry("registry")
+    silence.silence(stage)
+
+silence.CAN_FREEZE = False
+story.STEPS = (step,)
+sys.exit(story.run(Words("en"), auto=True))
+"""
+
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     environ = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": ROOT}
@@ -98,10 +113,27 @@ class StoryTest(unittest.TestCase):
                     self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}.*\n +\+\d+\.\d\d s  "
                                            rf".*\n{proof}.*\n  ✓ ")
 
+    def test_the_last_step_resolves_what_can_be_known(self) -> None:
+        lines = self.output["en"]
+        self.assertTrue(any(line.startswith("  ✓ killed: OutcomeUnknown") for line in lines))
+        if hasattr(signal, "SIGSTOP"):
+            for told in ("ana: resolve told 100", "bia: resolve told NotSent"):
+                self.assertTrue(any(line.startswith(f"  ✓ {told}") for line in lines), told)
+
     def test_lines_are_for_a_projector_and_free_of_escape_codes(self) -> None:
         for lines in self.output.values():
             self.assertLessEqual(max(map(len, lines)), 100)
             self.assertNotIn("\x1b", "\n".join(lines))
+
+
+class WithoutAFreeze(unittest.TestCase):
+    def test_the_last_step_still_kills(self) -> None:
+        story = start("-c", WITHOUT_A_FREEZE)
+        out, error = story.communicate(timeout=STORY_S)
+        self.assertEqual((0, ""), (story.returncode, error), out)
+        self.assertIn("no SIGSTOP", out)
+        self.assertIn("  ✓ killed: OutcomeUnknown", out)
+        self.assertNotIn("ana:", out)
 
 
 class EndTest(unittest.TestCase):
