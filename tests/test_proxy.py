@@ -1,6 +1,7 @@
 """The proxy: what it relays, what it answers itself, and what a proxy can be made of.
 
-The test carries out what it begins: see relaying.py. How a call goes on after it began: test_relayed_call.py.
+The test carries out what it begins: see relaying.py. How a call goes on after it began:
+test_relayed_call.py.
 """
 
 from __future__ import annotations
@@ -88,9 +89,10 @@ class Relaying(RelayCase):
     def test_a_call_whose_caller_has_left_goes_nowhere(self) -> None:
         """This proxy was frozen, and finds the request and the end of its connection. Nothing is
         remembered of it: it goes on if it comes once more."""
-        for options in ({"number": 1}, {"number": 1, "Call_Repeat": "1"}, {},
-                        {"Idempotency_Key": "a"}):
-            self.not_executed(self.post(left=True, **options))      # type: ignore[arg-type]
+        attempts: list[dict[str, Any]] = [
+            {"number": 1}, {"number": 1, "Call_Repeat": "1"}, {}, {"Idempotency_Key": "a"}]
+        for options in attempts:
+            self.not_executed(self.post(left=True, **options))
         self.tried()
         self.assertEqual(self.relays(1, OK).status, 200)
         self.assertEqual(self.post(Idempotency_Key="a").status, 200)

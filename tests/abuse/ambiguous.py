@@ -119,7 +119,8 @@ CONNECTION = (
               HEAD + b"Connection: close, " + name.encode() + b"\r\n" + HELLO)
       for name in ("Content-Length", "host")],
     passed("Connection: names what this hop writes",
-           HEAD + b"Connection: via, idempotency-key\r\n" + HELLO + EVIL, b"hello", b"evil"),
+           HEAD + b"Connection: via, call-session, idempotency-key\r\n" + HELLO + EVIL,
+           b"hello", b"evil"),
     passed("an upgrade",
            HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
            + b"HTTP2-Settings: AAMAAABk\r\n" + HELLO + EVIL, b"hello", b"evil"),

@@ -13,6 +13,7 @@ from ponte.net.address import Address
 from ponte.net.message import Reply
 from ponte.net.parser import ReplyParser
 from ponte.net.serving import ENGINES
+from ponte.net.stream import Stream
 from ponte.rpc.marshal import encode_call
 from proxy import Proxy
 from registry import Registry
@@ -48,13 +49,26 @@ class Port(NamedTuple):
         return f"{head}\r\n\r\n".encode("latin-1") + body
 
 
+def nobody_leaves() -> contextlib.AbstractContextManager[Any]:
+    """A caller that has ended its sending side is served: most tests here end it at once.
+
+    Else its call would not begin, as it could be that of a caller that has left.
+    """
+    return mock.patch.object(Stream, "has_ended", return_value=False)
+
+
 @contextlib.contextmanager
-def proxy_before(address: Address, engine: str, **options: Any) -> Iterator[Proxy]:
-    """A proxy that knows one server of the service greeter."""
+def proxy_before(address: Address, engine: str, *, remembers: bool = False,
+                 **options: Any) -> Iterator[Proxy]:
+    """A proxy that knows one server of the service greeter.
+
+    That one is foreign, unless it `remembers` calls: then it also says who it is.
+    """
     made = Proxy(port=0, engine=engine, registries=(), name="under-test", **options)
     # As if a registry had answered.
-    with made, mock.patch.object(made._directory, "is_complete", return_value=True):
-        show_to(made, endpoint("server", port=address[1]))
+    with nobody_leaves(), made, \
+            mock.patch.object(made._directory, "is_complete", return_value=True):
+        show_to(made, endpoint("server", port=address[1], remembers=remembers))
         yield made
 
 
@@ -62,11 +76,12 @@ def every_port(stack: contextlib.ExitStack, functions: Sequence[Callable[..., An
     """A registry, a server, and a proxy before it, with each engine: all run until the stack ends.
     """
     ports = []
+    stack.enter_context(nobody_leaves())
     for engine in ENGINES:
         registry = stack.enter_context(Registry(port=0, engine=engine))
         server = stack.enter_context(Server("greeter", functions, registries=(), name="server",
                                             engine=engine))
-        proxy = stack.enter_context(proxy_before(server.address, engine))
+        proxy = stack.enter_context(proxy_before(server.address, engine, remembers=True))
         ports += [Port(f"registry, {engine}", registry.address, "/registry", LOOKUP),
                   Port(f"server, {engine}", server.address, "/greeter", HELLO),
                   Port(f"proxy, {engine}", proxy.address, "/greeter", HELLO)]

@@ -47,6 +47,10 @@ def setUpModule() -> None:
     hurry_listeners()
 
 
+# A session that nobody has given out.
+SESSION = "00000000deadbeef"
+
+
 class Row(NamedTuple):
     """Bad input, made for a port, and its answer: the status, and headers that come with it."""
 
@@ -98,11 +102,45 @@ ROWS: Sequence[Row] = (
     packed("bytes after a gzip", lambda call: gzip.compress(call) + b"x", 400),
     packed("two gzips", lambda call: gzip.compress(call) * 2, 400),
     # Headers of a call.
-    Row("an endless call id",
+    Row("an endless key",
         lambda port: port.post(f"Idempotency-Key: {'x' * 200}"), 400, ports=CALLED),
+    *[Row(f"the session {session!r}",
+          lambda port, session=session: port.post(                # type: ignore[misc]
+              f"Call-Session: {session}", "Call-Number: 1-1"), 400, ports=CALLED)
+      for session in ("x", "NEW", "new, new", SESSION.upper(), SESSION[1:], SESSION * 2,
+                      f"{SESSION}, {SESSION}")],
+    *[Row(f"the number {number!r}",
+          lambda port, number=number: port.post(                  # type: ignore[misc]
+              f"Call-Session: {SESSION}", f"Call-Number: {number}"), 400, ports=CALLED)
+      for number in ("", "1", "1-", "-1", "1-2", "0-0", "1-0", "01-1", "1_0-1", "+1-1",
+                     "1.0-1", "1-1-1", "1-1, 1-1", f"{'9' * 16}-1", f"1-{'9' * 16}", "\xb2-1")],
+    Row("a session without a number",
+        lambda port: port.post(f"Call-Session: {SESSION}"), 400, ports=CALLED),
+    Row("a number without a session",
+        lambda port: port.post("Call-Number: 1-1"), 400, ports=CALLED),
+    Row("a repeat without a session", lambda port: port.post("Call-Repeat: 1"), 400, ports=CALLED),
+    Row("a resolve without a session",
+        lambda port: port.post("Call-Resolve: 1"), 400, ports=CALLED),
+    *[Row(f"two of {line!r}",
+          lambda port, line=line: port.post(                      # type: ignore[misc]
+              f"Call-Session: {SESSION}", "Call-Number: 1-1", line), 400, ports=ALL)
+      for line in (f"Call-Session: {SESSION}", "Call-Number: 2-1")],
+    # They are whole and clear, but nothing is known of them: they run nothing.
+    Row("an original of an unknown session",
+        lambda port: port.post(f"Call-Session: {SESSION}", "Call-Number: 1-1"), 503,
+        {"not-executed": "1"}, CALLED),
+    *[Row(f"an unknown session and {line}",
+          lambda port, line=line: port.post(                      # type: ignore[misc]
+              f"Call-Session: {SESSION}", "Call-Number: 1-1", line), 410, ports=CALLED)
+      for line in ("Call-Repeat: 1", "Call-Resolve: 1")],
+    Row("a request for a session that has a call in it",
+        lambda port: port.post("Call-Session: new"), 503, {"not-executed": "1"}, CALLED),
+    Row("a promise that the function does not give",
+        lambda port: port.post("Call-Idempotent: 1"), 503,
+        {"not-executed": "1", "call-idempotent": "0"}, CALLED),
     Row("a timeout that is no number",
         lambda port: port.post("Call-Timeout-Ms: 1e3"), 400, ports=CALLED),
-    Row("a repeat for another incarnation",
+    Row("a repeat of an earlier version",
         lambda port: port.post('If-Match: "1"'), 412, ports=CALLED),
     Row("a proxy that meets its own Via",
         lambda port: port.post("Via: 1.1 other, 1.1 under-test"), 508,

@@ -73,7 +73,8 @@ class HopByHop(unittest.TestCase):
             with proxy_before(("127.0.0.1", 1), engine) as proxy:
                 for name, answer, status in answers:
                     with self.subTest(engine=engine, answer=name), Mute() as server:
-                        show_to(proxy, endpoint("server", port=server.address[1]))
+                        show_to(proxy, endpoint("server", port=server.address[1],
+                                                remembers=False))
                         reply = self._reply_after(proxy, server, answer)
                         self.assertEqual(reply.status, status)
                         self.assertFalse(reply.keep_alive)

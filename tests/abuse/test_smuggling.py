@@ -20,6 +20,7 @@ from ponte.net.address import Address
 from ponte.net.stream import listen
 from proxy import Proxy
 from tests.abuse.ambiguous import ANSWERS, HEAD, HELLO, ROWS
+from tests.abuse.ports import nobody_leaves
 from tests.fakes import endpoint, hurry_listeners, show_to
 from tests.fuzz import messages, strict
 from tests.fuzz.mutate import Mutator, Target
@@ -116,12 +117,16 @@ class Relayed(Case):
     def setUp(self) -> None:
         self.proxy = Proxy(port=0, engine=self.engine, registries=(), name="proxy-1")
         self.addCleanup(self.proxy.close)
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        stack.enter_context(nobody_leaves())
         self.proxy.start()
 
     @contextlib.contextmanager
     def server(self, answer: Callable[[Message], bytes]) -> Iterator[Recorder]:
         with contextlib.closing(Recorder(answer)) as recorder:
-            show_to(self.proxy, endpoint(f"s{recorder.address[1]}", port=recorder.address[1]))
+            show_to(self.proxy, endpoint(f"s{recorder.address[1]}", port=recorder.address[1],
+                                         remembers=False))
             yield recorder
 
     def exchange(self, stream: bytes) -> list[Message]:
