@@ -22,7 +22,7 @@ from bench.reverse import wait_until_serves
 from bench.rounds import Plan, interleave
 from bench.wrk import printed_by
 from ponte.net.address import show
-from server import MAX_CALLS
+from execution import MAX_CALLS
 
 # The calls that one server runs at a time.
 CALLS = MAX_CALLS

@@ -244,7 +244,8 @@ PORTUGUESE: dict[str, str] = {
     "{names} is set. Ponte ignores it; curl does not: use curl --noproxy '*'":
         "{names} está definido. A Ponte o ignora; o curl não: use curl --noproxy '*'",
     "no HTTP proxy in the environment": "nenhum proxy HTTP no ambiente",
-    "processes can be frozen here (steps 6 and 9)": "processos podem ser congelados aqui (passos 6 e 9)",
+    "processes can be frozen here (steps 6 and 9)":
+        "processos podem ser congelados aqui (passos 6 e 9)",
     "no SIGSTOP on this system: the demo skips step 6 and a part of step 9":
         "sem SIGSTOP neste sistema: a demo pula o passo 6 e uma parte do passo 9",
 

@@ -202,8 +202,7 @@ class Call:
         self._others: Iterator[Member] | None = None
         # The next attempt is a retry that was not paid from the budget yet.
         self._owes_retry = False
-        # How often the endpoint that is asked now told it to ask in another way, or lost the reply
-        # that would have told it.
+        # How often the endpoint that is asked now told it, or failed to tell it, how to ask.
         self._hints = 0
         # The latest attempt, and the member that it goes to.
         self._attempt: Attempt | None = None

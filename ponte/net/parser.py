@@ -228,8 +228,9 @@ class RequestParser(Parser[Request]):
         if head is None:
             head = self._parse_head((raw + b"\r\n").decode("latin-1"))
             parsed = head.headers.pop("call-number", None)
-            # A head with a value that does not come again is not remembered: one whose number has
-            # another form, so that it is still in `shape`; and one with the key of a foreign client.
+            # A head with a value that does not come a second time is not remembered: one whose
+            # number has another form, so that it is still in `shape`; and one with the key of
+            # a foreign client.
             if parsed == number and "idempotency-key" not in head.headers:
                 remember(self._known, shape, head)
             number = parsed

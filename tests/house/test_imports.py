@@ -19,7 +19,7 @@ FOREIGN_ALLOWED = ("bench",)
 # Room -> the rooms that its files may import from, besides its own. A file of the top level is a
 # room of its own.
 FOUNDATION = {"ponte.net", "ponte.rpc", "ponte.calls", "ponte.process", "ponte.discovery"}
-ACTORS = {"client", "server", "registry", "proxy", "relayed_call", "heartbeat"}
+ACTORS = {"client", "server", "execution", "registry", "proxy", "relayed_call", "heartbeat"}
 ROOMS: dict[str, set[str]] = {
     "ponte.net": set(),
     "ponte.rpc": {"ponte.net"},
@@ -28,7 +28,8 @@ ROOMS: dict[str, set[str]] = {
     "ponte.discovery": {"ponte.net", "ponte.rpc", "ponte.calls"},
     "heartbeat": FOUNDATION,
     "registry": FOUNDATION,
-    "server": FOUNDATION | {"heartbeat"},
+    "execution": FOUNDATION,
+    "server": FOUNDATION | {"heartbeat", "execution"},
     "relayed_call": FOUNDATION,
     "proxy": FOUNDATION | {"heartbeat", "relayed_call"},
     "client": FOUNDATION,
