@@ -171,6 +171,7 @@ class Verdicts(unittest.TestCase):
         """It may say that the call has run."""
         self.means(FORGOTTEN, UNKNOWN, is_final=True)
         self.means(RAN, UNKNOWN, is_final=True, ran=True)
+        self.means(FORGOTTEN._replace(status=502), UNKNOWN, is_final=True)
 
     def test_a_value_without_the_word_is_no_answer(self) -> None:
         """An old version, or a foreign process, has taken the question for a call of its own."""
