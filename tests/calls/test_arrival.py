@@ -159,6 +159,13 @@ class Looking(ArrivalCase):
         for _ in range(2):
             self.assertEqual(self.arrives({}), (RUN, None))
 
+    def test_the_request_for_a_session_runs_nothing(self) -> None:
+        """Whatever else it says."""
+        for wanted in (ORIGINAL, REPEAT, RESOLVE):
+            for number in (None, "1-1"):
+                self.assertEqual(self.arrives({"call-session": NEW, **WANTED[wanted]}, number),
+                                 (REFUSE, None))
+
     def test_the_number_and_the_oldest_one_are_read(self) -> None:
         """Up to 15 digits."""
         last = "9" * 15
@@ -294,19 +301,18 @@ class Answering(ArrivalCase):
         for wanted in (RESOLVE, REPEAT, RESOLVE):
             action, record = self.attempt("1-1", wanted)
             reply = answer(self.memory, action, record, wanted)
-            self.assertEqual(reply.headers.get("Call-Resolved"),
-                             "reply" if wanted == RESOLVE else None)
+            self.assertEqual("Call-Resolved" in reply.headers, wanted == RESOLVE)
             self.assertEqual(reply.body, b"value")
 
-    def test_an_error_is_a_first_reply_too(self) -> None:
-        """One of the call is the answer. One of the server does not say what came of the call; and
-        after a refusal its caller asks once more.
+    def test_the_word_of_a_resolve_is_that_of_the_first_reply(self) -> None:
+        """An error of the call is a reply, as for a repeat. An error of the server does not say
+        what came of the call. After a refusal the caller asks once more.
         """
-        for status, word in ((400, "reply"), (500, "unknown"), (503, None)):
-            error = Reply(status, {"Served-By": "bank-1"}, b"error")
-            with self.subTest(status):
-                self.assertEqual(resolved(error).headers.get("Call-Resolved"), word)
-                self.assertEqual(resolved(error).headers["Served-By"], "bank-1")
+        for status, word in ((200, "reply"), (400, "reply"), (413, "reply"), (500, "unknown"),
+                             (503, None)):
+            reply = resolved(Reply(status, {}, b"text"))
+            self.assertEqual((reply.status, reply.headers.get("Call-Resolved"), reply.body),
+                             (status, word, b"text"))
 
 
 if __name__ == "__main__":
