@@ -21,8 +21,8 @@ from bench.report import Report, Table, figure, median
 from bench.reverse import wait_until_serves
 from bench.rounds import Plan, interleave
 from bench.wrk import printed_by
-from ponte.net.address import show
 from execution import MAX_CALLS
+from ponte.net.address import show
 
 # The calls that one server runs at a time.
 CALLS = MAX_CALLS

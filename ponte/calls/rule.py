@@ -223,12 +223,11 @@ class Call:
         if member is None:
             return None
         kind, number = self._way_to(member)
-        # 4. While another attempt may follow, this one gets half of the time, and leaves it one.
+        # 4. While another attempt may follow, this one gets half of the time. And a proxy may make
+        #    one attempt itself: if its reply is lost, no more than one may have run.
         first = self.may_have_run + 1
         follows = first < self._last and self._may_follow(kind)
-        last = first
-        if member.endpoint.service == PROXY:
-            last = self._last - 1 if follows else self._last
+        last = first if follows or member.endpoint.service != PROXY else self._last
         member.calls += 1
         self._member = member
         self._attempt = Attempt(member.endpoint, kind, first, last,
