@@ -21,6 +21,7 @@ from typing import Any, Callable
 
 from ponte.calls.arrival import (
     MAX_TIMEOUT_S,
+    NEW,
     CallHeaders,
     answer,
     look,
@@ -109,8 +110,8 @@ class Executions:
                        caller_left: bool) -> Reply | Program[Reply]:
         """The reply to an attempt of a call that must run once at most."""
         memory = self._memory
-        # A request for a session, or a resolve, has no body.
-        xml = xml_of(request) if request.body else b""
+        # A request for a session, or a resolve, has no call in it.
+        xml = b"" if call.session == NEW or call.wanted is RESOLVE else xml_of(request)
         with self._lock:
             # 1. What is known of it?
             action, record = look(memory, request, call)

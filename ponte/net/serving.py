@@ -50,9 +50,6 @@ ACCEPTS_PER_TURN = 64
 ACCEPT_PAUSE_S = 0.1
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
-# After an error the connection is closed, but not after these: such a refusal may tell its caller
-# to ask in another way, and the caller does so at once.
-GOES_ON = frozenset((410, 503))
 TOO_MANY = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
 TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")
 INTERNAL_ERROR = text_reply(500, "internal error")
@@ -263,8 +260,9 @@ class Listener:
                 log.exception("the handler of %s %s failed", request.method, request.target)
                 reply = INTERNAL_ERROR
         # 3. Send the reply.
-        if (not request or not request.keep_alive or self._retiring
-                or (reply.status >= 400 and reply.status not in GOES_ON)):
+        #    After an error it is the last one, but not with a session, which its caller uses at once.
+        goes_on = reply.status < 400 or "Call-Session" in reply.headers
+        if not request or not request.keep_alive or not goes_on or self._retiring:
             reply = reply._replace(keep_alive=False)
         rest = stream.write(encode_reply(self._marked(reply)))
         if rest:
