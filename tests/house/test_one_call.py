@@ -18,7 +18,7 @@ FUNCTION = re.compile(r"\| ([a-z_]+)(?= |$)", re.MULTILINE)
 NOT_OURS = {"deposit", "attempt", "tentativa"}
 
 
-ACTORS = ("client", "server", "proxy", "registry", "relayed_call", "heartbeat")
+ACTORS = ("client", "server", "execution", "proxy", "registry", "relayed_call", "heartbeat")
 CORE = [importlib.import_module(name) for name in HOUSE
         if name.partition(".")[0] in ("ponte", *ACTORS)]
 
