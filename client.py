@@ -56,7 +56,6 @@ from ponte.rpc.marshal import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, enco
 
 # Seconds.
 CALL_TIMEOUT_S = 5.0
-EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5
 
 __all__ = ["CallError", "Client", "NotSent", "OutcomeUnknown", "Trace"]
 
@@ -252,6 +251,8 @@ class Client:
 
 
 # ---- the process ---------------------------------------------------------------------------------
+
+EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5
 
 def _parse_value(text: str) -> Any:
     """JSON where it parses, else the text itself: Hello, 42, true, [1, 2] and '"42"'."""

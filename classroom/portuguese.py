@@ -96,9 +96,9 @@ PORTUGUESE: dict[str, str] = {
         "{callers} clientes; {count} chamadas até aqui, respondidas por {names}",
     "kill -9 {name} (process {pid})": "kill -9 {name} (processo {pid})",
     "calls in flight at the kill: {count}; "
-    "calls that the proxy tried at another server: {retries}":
+    "failed attempts that were made elsewhere: {retries}":
         "chamadas em andamento no kill: {count}; "
-        "tentadas pelo proxy em outro servidor: {retries}",
+        "tentativas refeitas em outro lugar: {retries}",
     "{name} starts again, as a new process": "{name} inicia de novo, como um novo processo",
     "{calls} calls, {failed} failed; the slowest took {slowest_ms:.0f} ms":
         "{calls} chamadas, {failed} falharam; a mais lenta levou {slowest_ms:.0f} ms",

@@ -31,8 +31,8 @@ POLL_S = 0.01
 # Between two pictures of a moving chart, in seconds: slow enough for the eye. With --auto there is
 # no pause.
 PACE_S = 0.05
-# The timeout of a call of the demo's client, in seconds. A call waits for a frozen server for a
-# quarter of it, and then tries another server.
+# The timeout of a call of the demo's client, in seconds. A call waits for a frozen server for half
+# of it, and then tries another server.
 CALL_TIMEOUT_S = 2.0
 SERVERS = ("server-1", "server-2", "server-3")
 

@@ -22,7 +22,7 @@ import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from ponte.calls.budget import Budget
-from ponte.calls.endpoint import Endpoint
+from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.session import Session
 
 # Seconds. The first quarantine lasts up to this long, and each failed trial doubles it. More keeps
@@ -115,7 +115,8 @@ class Balancer:
 
     Parameters: `policy`, one of POLICIES; `rng` draws the length of quarantines.
 
-    Attributes: `budget`, the retry budget of the service.
+    Attributes: `budget`, the retry budget of the service; `servers`, how many members are not
+    proxies.
 
     >>> balancer = Balancer()
     >>> balancer.update([Endpoint("greeter", name, 1, "127.0.0.1", 4242, "up", ())
@@ -129,6 +130,7 @@ class Balancer:
 
     def __init__(self, policy: Policy = round_robin, rng: random.Random | None = None) -> None:
         self.budget = Budget()
+        self.servers = 0
         self.rng = rng or random.Random()
         # The turn of round_robin.
         self.turn = -1
@@ -165,6 +167,7 @@ class Balancer:
                         member.endpoint = endpoint
                         tier.append(member)
                 self._tiers.append(tier)
+        self.servers = sum(m.endpoint.service != PROXY for m in self._members.values())
         self._sort_out()
 
     def choose(self, now: float) -> Member | None:

@@ -223,15 +223,17 @@ class Call:
         if member is None:
             return None
         kind, number = self._way_to(member)
-        # 4. While another attempt may follow, this one gets half of the time. And a proxy may make
-        #    one attempt itself: if its reply is lost, no more than one may have run.
+        # 4. While another attempt may follow, a proxy may make one attempt itself: if its reply is
+        #    lost, no more than that one may have run.
         first = self.may_have_run + 1
         follows = first < self._last and self._may_follow(kind)
         last = first if follows or member.endpoint.service != PROXY else self._last
+        # 5. And it gets half of the time. But there is no use in another way to the only server.
+        if follows and not (kind is Kind.IDEMPOTENT and self._balancer.servers == 1):
+            remaining_s /= 2
         member.calls += 1
         self._member = member
-        self._attempt = Attempt(member.endpoint, kind, first, last,
-                                remaining_s / 2 if follows else remaining_s, number)
+        self._attempt = Attempt(member.endpoint, kind, first, last, remaining_s, number)
         return self._attempt
 
     def settle(self, result: Result, now: float) -> None:

@@ -276,6 +276,16 @@ class RuleR(CallCase):
         self.comes_to(UNKNOWN, at=1.0)
         self.tries("a", at=1.0, timeout_s=7.0)
 
+    def test_a_way_to_the_only_server_gets_all_the_time_too(self) -> None:
+        """A stub may ask a proxy, or the server itself: it is the same server that is slow."""
+        proxy, server, other = (endpoint(name, service=service) for name, service in
+                                (("p", PROXY), ("a", "greeter"), ("b", "greeter")))
+        for servers, timeout_s in (([server], 8.0), ([server, other], 4.0)):
+            self.balancer.update([proxy], servers)
+            self.begins(idempotent=True, deadline=8.0)
+            # Its reply may be lost at once: then there are two attempts left for the others.
+            self.tries("p", at=0.0, timeout_s=timeout_s, first=1, last=1)
+
     def test_the_last_of_several_endpoints_gets_all_the_time_that_is_left(self) -> None:
         self.knows("a", "b")
         self.begins(idempotent=True, deadline=8.0)
