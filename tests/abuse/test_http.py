@@ -101,6 +101,8 @@ ROWS: Sequence[Row] = (
     packed("a gzip whose checksum is wrong", lambda call: _flipped(gzip.compress(call)), 400),
     packed("bytes after a gzip", lambda call: gzip.compress(call) + b"x", 400),
     packed("two gzips", lambda call: gzip.compress(call) * 2, 400),
+    Row("an empty body of another type",
+        lambda port: port.post("Content-Type: application/json", body=b""), 415),
     # Headers of a call.
     Row("an endless key",
         lambda port: port.post(f"Idempotency-Key: {'x' * 200}"), 400, ports=CALLED),

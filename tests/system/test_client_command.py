@@ -9,9 +9,10 @@ import unittest
 
 from tests.system.cluster import SystemTest
 from tests.system.harness import START_S, with_ctrl_c
+from tests.system.journal import Journal
 
 GREETER, BANK = "services/greeter.py", "services/bank.py"
-EXIT_FAULT, EXIT_NOT_SENT = 3, 4
+EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5
 # Seconds from Ctrl-C to the end of a process.
 CTRL_C_S = 2.0
 # The port "discard", where nothing listens.
@@ -21,7 +22,7 @@ NOWHERE = "127.0.0.1:9"
 class ClientCommand(SystemTest):
     """The exit codes of client.py: 0 a value, 3 a fault, 4 not executed.
 
-    Tests in test_failures.py and test_drain.py show 5: the outcome is unknown.
+    And 5: the outcome is unknown, as also tests in test_failures.py and test_drain.py show.
     """
 
     @classmethod
@@ -71,6 +72,20 @@ class ClientCommand(SystemTest):
         attempts = re.findall(r"attempt: proxy at 127.0.0.1:\d+: answered by one \([\d.]+ ms\)",
                               client.err)
         self.assertEqual(len(attempts), 3, client.err)
+
+    def test_resolve_finds_out_what_came_of_an_unknown_outcome(self) -> None:
+        """The call runs for longer than its timeout. Its server tells, through the proxy."""
+        journal = Journal(self.cluster)
+        self.cluster.start_servers(journal.file, "scribe")
+        call = ("journal", "work", "token", "1.5", "--timeout", "0.5")
+        client = self.cluster.run_client(*call, "--resolve", str(START_S))
+        self.assertEqual((client.wait(0), client.out), (0, "scribe\n"), client.log)
+        self.assert_one_line(client.err, "journal.work", "it may have run")
+        self.assertEqual(journal.executions()["token"], 1)
+        # In vain: it still runs.
+        client = self.cluster.run_client(*call, "--resolve", "0.1")
+        self.assertEqual((client.wait(0), client.out), (EXIT_UNKNOWN, ""), client.log)
+        self.assertEqual(len(client.err.splitlines()), 2, client.err)
 
     @unittest.skipUnless(os.name == "posix", "needs POSIX signals")
     def test_ctrl_c_ends_a_repeating_client(self) -> None:

@@ -105,12 +105,23 @@ class Mistakes(SystemTest):
         self.expect_usage_error("server.py", GREETER, "--key-file", "no_such_key",
                                 names="--key-file.*no_such_key")
         self.expect_usage_error("client.py", "greeter", names="method")
+        self.expect_usage_error("client.py", "greeter", "hello", "--resolve", "never",
+                                names="--resolve.*never")
         self.expect_usage_error("client.py", "greeter", "hello", "--timeout", "soon",
                                 names="--timeout.*soon")
         self.expect_usage_error("client.py", "greeter", "hello", "--registry", NOWHERE,
                                 "--repeat", "-1", names="--repeat.*-1")
         self.expect_usage_error("client.py", "greeter", "add", "12345678901", "--registry", NOWHERE,
                                 names="XML-RPC")
+
+    def test_the_names_of_proxies_and_registries_are_taken(self) -> None:
+        """A service of such a name would take the calls of everybody. The line says why."""
+        for name in ("proxy", "registry"):
+            file = self.cluster.file(f"{name}.py", "def f(): pass\n")
+            self.expect_usage_error("server.py", file, "--registry", NOWHERE,
+                                    names=f"'{name}' is taken")
+            self.expect_usage_error("client.py", name, "hello", "--registry", NOWHERE,
+                                    names=f"'{name}' is taken")
 
     def test_an_engine_and_a_limit_that_cannot_be_meant_are_named(self) -> None:
         """By all three that serve callers. The line has what there is to choose from."""
