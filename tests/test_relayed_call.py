@@ -488,6 +488,29 @@ class Repeats(RelayCase):
         self.assertEqual(reply.status, 502)
         self.sends(second, "s3")
 
+    def test_what_becomes_of_an_earlier_attempt_does_not_change_the_route(self) -> None:
+        """It was refused. But the later one has gone the same way, and may have run there."""
+        first = self.begins(1)
+        self.sends(first, "s1")
+        repeat = self.begins(1, Call_Repeat="1")
+        self.comes_to(first, REFUSED)
+        self.sends(self.begins(1, Call_Repeat="1"), "s1")
+        question = self.begins(1, Call_Resolve="1")
+        self.sends(question, "s1")
+        self.comes_to(repeat, OK)
+        self.assertEqual(self.ends(repeat).status, 200)
+
+    def test_a_session_is_not_dropped_while_a_repeat_is_on_its_way(self) -> None:
+        """Afterwards it may be dropped like any other."""
+        self.shared.memory = Memory(max_sessions=1)
+        self.session = self.shared.memory.open()
+        self.relays(1, LOST)
+        repeat = self.begins(1, Call_Repeat="1")
+        self.assertFalse(self.shared.memory.drop_session())
+        self.comes_to(repeat, OK)
+        self.assertEqual(self.ends(repeat).status, 200)
+        self.assertTrue(self.shared.memory.drop_session())
+
     def test_an_answer_that_comes_to_an_earlier_attempt_is_kept(self) -> None:
         """Its caller does not wait for it any more, but the next repeat gets it."""
         first = self.begins(1)
