@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import os
 import signal
+import sys
 import threading
 import time
 import unittest
@@ -46,6 +48,12 @@ class Unknown(SystemTest):
         with self.assertRaises(OutcomeUnknown) as caught:
             stub.call(method, *params, timeout_s=SHORT_S)
         return caught.exception
+
+    def freeze(self, process: Process) -> None:
+        """From now on it does nothing. Without the wait it might still take the next call."""
+        self.cluster.freeze(process)
+        if sys.platform != "win32":
+            os.waitpid(process.pid, os.WUNTRACED)
 
     def runs(self, token: str) -> int:
         return self.journal.executions()[token]
@@ -102,7 +110,7 @@ class Resolving(Unknown):
             with self.subTest(proxy=proxy):
                 self.setUp()
                 stub = self.start(proxy=proxy)
-                self.cluster.freeze(self.server)
+                self.freeze(self.server)
                 error = self.unknown(stub, "once", "token")
                 with self.assertRaises(OutcomeUnknown):
                     error.resolve(0.2)
@@ -116,7 +124,7 @@ class Resolving(Unknown):
         """The proxy had told where it sent the call."""
         stub = self.start(proxy=True)
         assert self.proxy
-        self.cluster.freeze(self.server)
+        self.freeze(self.server)
         error = self.unknown(stub, "once", "token")
         self.cluster.kill(self.proxy)
         self.cluster.thaw(self.server)
@@ -126,7 +134,7 @@ class Resolving(Unknown):
     def test_a_proxy_that_was_frozen_tells_after_its_thaw(self) -> None:
         stub = self.start(proxy=True)
         assert self.proxy
-        self.cluster.freeze(self.proxy)
+        self.freeze(self.proxy)
         error = self.unknown(stub, "once", "token")
         self.cluster.thaw(self.proxy)
         self.resolved_truly(error, "token")
@@ -146,7 +154,7 @@ class Zombies(Unknown):
         stub = self.start(proxy=frozen == "proxy")
         process = self.proxy if frozen == "proxy" else self.server
         assert process
-        self.cluster.freeze(process)
+        self.freeze(process)
         self.unknown(stub, "once", "token")
         self.cluster.thaw(process)
         self.stub_is_served("token")
