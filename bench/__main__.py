@@ -19,8 +19,8 @@ from bench import earlier, processes, results, targets
 from bench.report import Report
 from bench.rounds import Plan
 
-SECTIONS = ("calls", "proxy", "cost", "server", "peers", "registry", "failover", "memory",
-            "overload", "slow")
+SECTIONS = ("calls", "proxy", "cost", "once", "server", "peers", "registry", "failover",
+            "memory", "overload", "slow")
 # A section that runs only when it is named: it compares bench/load.py with wrk.
 CHECK = "check"
 ROUNDS, SECONDS = 3, 2.0

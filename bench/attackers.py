@@ -33,6 +33,9 @@ CALLS = 32
 # The receive buffer of a connection.
 WINDOW_BYTES = 1024
 SERVICE = f"""
+from server import idempotent
+
+@idempotent
 def hello(text):
     return text
 

@@ -2,9 +2,9 @@
 
 "direct" goes to one of the two servers. The ways take turns, round by round, and a ratio compares
 two results of the same round. The call is idempotent, as Ponte's stub sends it. With 8 connections
-it is also sent by a client that knows nothing of Ponte, and so must run at most once: the
-difference is the cost of remembering it. There is also a proxy with threads on all cores, and a
-server with its threads on one core.
+it is also sent by a client that knows nothing of Ponte: a server then runs it once, and a proxy
+gives it a number on its way to the server. (What numbers cost a stub is measured by bench/once.py.)
+There is also a proxy with threads on all cores, and a server with its threads on one core.
 
 Each engine of Ponte's proxy has its own pair of servers. A proxy keeps up to 256 idle connections
 to a server, and a server takes 512: the idle connections of one way would fill the servers of the
@@ -14,11 +14,11 @@ next.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Callable, NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Callable, NamedTuple, TypeVar
 
 from bench import reverse
-from bench.load import Sample
+from bench.load import STOCK, Sample
 from bench.processes import Child, Stage
 from bench.report import Report, Table, figure, median
 from bench.rounds import Plan, interleave
@@ -32,13 +32,14 @@ ENGINES = ("threads", "events")
 OTHERS = "others"
 ONE_CORE, ALL_CORES = "direct, --cores one", "Ponte, threads, --cores all"
 GREETER = "services/greeter.py"
-# The number of connections with which calls that must run at most once are measured too.
-ONCE_AT = 8
+# The number of connections with which calls of a stock client are measured too.
+STOCK_AT = 8
 # The end of the name of such a way.
-ONCE = ", once at most"
+BY_STOCK = ", stock client"
 
 # The number of connections, and the way.
 Key = tuple[int, str]
+K = TypeVar("K", bound=Hashable)
 
 
 class Pair(NamedTuple):
@@ -56,7 +57,7 @@ def run(plan: Plan) -> Report:
         proxy = stage.proxy("proxy-all", pairs[ALL_CORES].registry, "--cores", "all")
         ways = {**ways_to(stage, pairs, report), ONE_CORE: url_of(server.address),
                 ALL_CORES: url_of(proxy.address)}
-        found = measure(plan, ways, once_too=True)
+        found = measure(plan, ways, stock_too=True)
     add_results(report, "calls", "two Ponte servers", plan, found)
     return report
 
@@ -94,13 +95,15 @@ def url_of(address: Address) -> str:
     return url
 
 
-def measure(plan: Plan, ways: Mapping[str, str], once_too: bool = False) -> dict[Key, list[Sample]]:
+def measure(plan: Plan, ways: Mapping[str, str],
+            stock_too: bool = False) -> dict[Key, list[Sample]]:
     loads: dict[Key, Callable[[float], Sample]] = {}
     for count in QUICK_CONNECTIONS if plan.quick else CONNECTIONS:
         for way, url in ways.items():
             loads[count, way] = functools.partial(drive, url, count)
-            if once_too and count == ONCE_AT and way not in (ONE_CORE, ALL_CORES):
-                loads[count, way + ONCE] = functools.partial(drive, url, count, once=True)
+            if stock_too and count == STOCK_AT and way not in (ONE_CORE, ALL_CORES):
+                loads[count, way + BY_STOCK] = functools.partial(drive, url, count,
+                                                             kind=STOCK)
     return interleave(plan, loads)
 
 
@@ -115,7 +118,7 @@ def add_results(report: Report, section: str, before: str, plan: Plan,
         calls_per_s = median([sample.calls_per_s for sample in samples])
         p50_ms, p99_ms = (median([getattr(sample, name) for sample in samples])
                           for name in ("p50_ms", "p99_ms"))
-        load = ONCE if way.endswith(ONCE) else ""
+        load = BY_STOCK if way.endswith(BY_STOCK) else ""
         rows.append([f"{count} · {way}", figure(calls_per_s), figure(p50_ms), figure(p99_ms),
                      *(figure(ratio(found, (count, way), (count, peer + load), "calls_per_s"))
                        for peer in ("HAProxy", "nginx")),
@@ -140,7 +143,7 @@ def add_results(report: Report, section: str, before: str, plan: Plan,
          "errors"), rows))
 
 
-def ratio(found: Mapping[Key, list[Sample]], ours: Key, theirs: Key, name: str) -> float:
+def ratio(found: Mapping[K, list[Sample]], ours: K, theirs: K, name: str) -> float:
     """The median of the ratios of each round; NaN where one of them was not measured."""
     return median([getattr(a, name) / (getattr(b, name) or float("nan"))
                    for a, b in zip(found[ours], found.get(theirs, ()))] or [float("nan")])

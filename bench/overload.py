@@ -34,6 +34,9 @@ LOOKUPS = 64
 SERVICE = """
 import time
 
+from server import idempotent
+
+@idempotent
 def hello(text):
     return text
 

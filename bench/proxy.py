@@ -1,7 +1,8 @@
 """Section `proxy`: the proxies alone, before servers so fast that only the proxies are measured.
 
 These servers are nginx with `return 200` if it is installed, otherwise two of bench/cheap.py. They
-send no beats, so this section sends beats in their name for Ponte's proxy.
+send no beats, so this section sends beats in their name for Ponte's proxy. These say that a server
+does not remember calls: the replies do not say whose they are.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def start_cheap_servers(stage: Stage, registries: Sequence[Address],
         servers = [stage.python("-m", "bench.cheap", banner=LISTENS).address for _ in range(2)]
     for number, address in enumerate(servers):
         beat = Beat("greeter", f"cheap-{number}", new_incarnation(), 0, *address,
-                    idempotent=("hello",))
+                    idempotent=("hello",), remembers=False)
         heartbeat = Heartbeat(beat, registries)
         beating.callback(heartbeat.close)
         heartbeat.start(1.0)

@@ -25,7 +25,7 @@ from typing import Callable
 from bench.calls import GREETER, ratio, url_of
 from bench.cost import EARLIER, NOW
 from bench.earlier import folder_of
-from bench.load import RECEIVE_BYTES, Call, Sample, message_bytes, request
+from bench.load import RECEIVE_BYTES, STOCK, Call, Sample, message_bytes, request
 from bench.processes import ROOT, Stage
 from bench.report import Report, Table, figure, median, percentile
 from bench.rounds import Plan, interleave
@@ -53,15 +53,20 @@ import random
 import time
 import zlib
 
+from server import idempotent
+
 DATA = random.Random(2026).randbytes(500_000)
 
+@idempotent
 def hello(text):
     return text
 
+@idempotent
 def wait(seconds):
     time.sleep(seconds)
     return seconds
 
+@idempotent
 def compress():
     return len(zlib.compress(DATA))
 """
@@ -160,7 +165,7 @@ def _beside_a_block(address: Address, block_s: float) -> list[float]:
     quick_calls(address, BEFORE_BLOCK_S)
     with concurrent.futures.ThreadPoolExecutor(1) as another, \
             socket.create_connection(address, REPLY_S) as sock:
-        blocked = another.submit(_call, sock, request(_url(address), True, ("wait", block_s)))
+        blocked = another.submit(_call, sock, request(_url(address), STOCK, ("wait", block_s)))
         took_ms = quick_calls(address, block_s)
         # Raises what the call has raised.
         blocked.result()
@@ -169,7 +174,7 @@ def _beside_a_block(address: Address, block_s: float) -> list[float]:
 
 def quick_calls(address: Address, seconds: float) -> list[float]:
     """The milliseconds of each quick call, from the moment at which it was due."""
-    message = request(_url(address), True, ("wait", 0))
+    message = request(_url(address), STOCK, ("wait", 0))
     took_ms = []
     with socket.create_connection(address, REPLY_S) as sock:
         due = time.perf_counter()

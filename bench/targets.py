@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.attackers import KINDS
+from bench.calls import ENGINES
 from bench.cost import LINES_BEFORE
+from bench.once import DIRECT
 from bench.report import Table, Target
 
 TARGETS = (
@@ -38,6 +40,8 @@ TARGETS = (
     Target("the same with events", "cost cpu events / earlier", 0.74, at_most=True),
     Target(f"lines of ponte/net/ for connections ÷ {LINES_BEFORE:,}", "cost lines / before", 0.55,
            at_most=True),
+    *(Target(f"calls/s of a call that must not run twice ÷ of one that may, {way}",
+             f"once calls_per_s {way}", 0.95) for way in (DIRECT, *ENGINES)),
     Target("a server by itself, 8 callers, calls/s ÷ the earlier commit's",
            "server calls_per_s 8 / earlier", 3),
     Target("p99 of a server by itself, 64 callers, ms", "server p99 ms 64", 5, at_most=True),

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from bench.load import BODY, HELLO, MAY_REPEAT, ONCE, Call, Sample
+from bench.load import BODY, HEADERS, HELLO, IDEMPOTENT, Call, Sample
 from bench.processes import ROOT
 
 # Seconds after the end of a round until a load counts as failed.
@@ -45,17 +45,17 @@ def takes(seconds: float) -> bool:
     return is_installed() and seconds >= 1
 
 
-def drive(url: str, connections: int, seconds: float, *, once: bool = False) -> Sample:
-    """One round of load, by wrk if it can. With `once`, the call must run at most once."""
-    return (by_wrk if takes(seconds) else by_ours)(url, connections, seconds, once)
+def drive(url: str, connections: int, seconds: float, *, kind: str = IDEMPOTENT) -> Sample:
+    """One round of load of a kind (see bench/load.py), by wrk if it can: it cannot number calls."""
+    return (by_wrk if takes(seconds) else by_ours)(url, connections, seconds, kind)
 
 
-def by_wrk(url: str, connections: int, seconds: float, once: bool = False) -> Sample:
+def by_wrk(url: str, connections: int, seconds: float, kind: str = IDEMPOTENT) -> Sample:
     whole_s = max(round(seconds), 1)
     handle, script = tempfile.mkstemp(suffix=".lua")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(SCRIPT)
-        for name, value in (ONCE if once else MAY_REPEAT).items():
+        for name, value in HEADERS[kind].items():
             file.write(f'wrk.headers["{name}"] = "{value}"\n')
     try:
         return by_command("wrk", "-t1", f"-c{connections}", f"-d{whole_s}s", "-s", script, url,
@@ -64,11 +64,11 @@ def by_wrk(url: str, connections: int, seconds: float, once: bool = False) -> Sa
         os.remove(script)
 
 
-def by_ours(url: str, connections: int, seconds: float, once: bool = False,
+def by_ours(url: str, connections: int, seconds: float, kind: str = IDEMPOTENT,
             call: Call = HELLO) -> Sample:
     return by_command(sys.executable, "-S", "-m", "bench.load", "--url", url,
                       "--connections", str(connections), "--seconds", str(seconds),
-                      *["--once"] * once, "--call", json.dumps(call), within_s=seconds)
+                      "--kind", kind, "--call", json.dumps(call), within_s=seconds)
 
 
 def by_command(*command: str, within_s: float) -> Sample:

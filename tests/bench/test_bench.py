@@ -16,9 +16,12 @@ from bench import __main__ as command
 from bench import load, plot, report, rounds, targets, wrk
 from bench.beats import Beats, Sender, beat_of
 from bench.processes import parse_ps
+from ponte.calls.session import Session
 from ponte.discovery.beats import decode_beat
 from ponte.net.message import Reply, encode_reply
 
+URL = "http://127.0.0.1:4180/greeter"
+SESSION = "9f86d081884c7d65"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -114,11 +117,41 @@ class Load(unittest.TestCase):
         self.assertEqual(load.message_bytes(b"HTTP/1.1 200 OK\r\ncontent-length:2\r\n\r\n"), 39)
 
     def test_the_request_is_a_call_that_counts_its_bytes(self) -> None:
-        for once in (True, False):
-            sent = load.request("http://127.0.0.1:4180/greeter", once)
+        for kind in load.HEADERS:
+            sent = load.request(URL, kind)
             self.assertTrue(sent.startswith(b"POST /greeter HTTP/1.1\r\n"))
             self.assertEqual((load.message_bytes(sent), b"Call-Idempotent: 1\r\n" in sent),
-                             (len(sent), not once))
+                             (len(sent), kind == load.IDEMPOTENT))
+
+    def test_both_kinds_of_the_stub_differ_only_in_session_and_number(self) -> None:
+        """So a ratio of them is the cost of session and number, and of nothing else."""
+        idempotent = load.request(URL)
+        numbers = load.Numbers(load.request(URL, load.NUMBERED, session=SESSION))
+        sent = numbers.request(numbers.take())
+        self.assertEqual(
+            sent.replace(b"Call-Session: %b\r\nCall-Number: 1-1" % SESSION.encode(),
+                         b"Call-Idempotent: 1"),
+            idempotent)
+
+    def test_a_number_goes_with_the_oldest_one_under_way(self) -> None:
+        """As the stub's own sessions do it, in whatever order the calls end."""
+        numbers, session = load.Numbers(load.request(URL, load.NUMBERED)), Session(SESSION)
+        ours, theirs = [], []
+        for place in (0, 1, 0, 0, 2, 0):
+            ours.append(numbers.take())
+            theirs.append(session.take())
+            line = b"Call-Number: %b\r\n" % str(theirs[-1]).encode()
+            self.assertIn(line, numbers.request(ours[-1]))
+            if place:
+                numbers.end(ours.pop(-place))
+                del theirs[-place]
+
+    def test_only_a_refusal_gives_out_a_session(self) -> None:
+        for status, headers, found in ((503, {"Call-Session": SESSION}, SESSION), (503, {}, ""),
+                                       (200, {"Call-Session": SESSION}, "")):
+            with self.subTest(status=status, headers=headers):
+                reply = encode_reply(Reply(status, headers, b"not executed"))
+                self.assertEqual(load.session_in(reply), found)
 
     def test_what_wrk_prints_is_read(self) -> None:
         printed = ("Running 1s test @ http://127.0.0.1:1/\n  Latency     1.0ms\n"

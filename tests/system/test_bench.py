@@ -16,8 +16,10 @@ import unittest
 
 from bench import reverse, server, wrk
 from bench.earlier import folder_of
+from bench.load import HEADERS, NUMBERED, Load
 from bench.processes import ROOT, Stage, on_one_core
 from bench.report import Report
+from ponte.calls.once import ORIGINAL, REFUSE, RUN, Memory
 from ponte.net.address import show
 from tests.system.harness import START_S, Process, wait_until
 
@@ -42,7 +44,7 @@ time.sleep(60)
 
 class Processes(unittest.TestCase):
     def test_our_load_and_ponte_agree_on_every_call(self) -> None:
-        """A load on a server and on a proxy counts calls, and no error."""
+        """A load on a server and on a proxy counts calls of each kind, and no error."""
         with Stage() as stage:
             registry = stage.registry()
             server = stage.server("server-1", [registry])
@@ -50,10 +52,12 @@ class Processes(unittest.TestCase):
             for member in (server, proxy):
                 url = f"http://{show(member.address)}/greeter"
                 reverse.wait_until_serves(url)
-                sample = wrk.by_ours(url, 4, 0.2)
-                self.assertGreater(sample.calls_per_s, 0)
-                self.assertEqual(sample.errors, 0)
-                self.assertLessEqual(sample.p50_ms, sample.p99_ms)
+                for kind in HEADERS:
+                    with self.subTest(member.command, kind=kind):
+                        sample = wrk.by_ours(url, 4, 0.2, kind)
+                        self.assertGreater(sample.calls_per_s, 0)
+                        self.assertEqual(sample.errors, 0)
+                        self.assertLessEqual(sample.p50_ms, sample.p99_ms)
 
     def test_what_is_no_call_counts_as_an_error(self) -> None:
         """A reply 404 is an error, not a call."""
@@ -76,6 +80,15 @@ class Processes(unittest.TestCase):
         done = self.run_bench("registry")
         self.assertRegex(done.stdout, r"\| 10,000 +\|")
         self.assertRegex(done.stdout, r"\| signed beats/s .*(MET|MISSED) \|")
+
+    def test_calls_that_must_not_run_twice_are_measured_beside_others(self) -> None:
+        """Three ways; no error in any; and the time of each process on them."""
+        printed = self.run_bench("once").stdout
+        for way in ("direct", "threads", "events"):
+            self.assertRegex(printed, rf"\| {way} +(\|  *[\d,.]+ ){{3}}\|  +0 \|")
+            self.assertRegex(printed, rf"\| calls/s of .* {way} +\| .*(MET|MISSED) \|")
+            for role in ("server", "load") if way == "direct" else ("server", "proxy", "load"):
+                self.assertRegex(printed, rf"\| {way} · {role} +(\| +[\d,.]+ ){{3}}\|")
 
     def run_bench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "bench", "--quick", "--seconds", "0.2", *arguments]
@@ -155,6 +168,72 @@ class StallsOnce(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
+
+
+class Remembers(http.server.BaseHTTPRequestHandler):
+    """Takes numbered calls only, and remembers them as Ponte does; forgets its session once."""
+
+    protocol_version = "HTTP/1.1"
+    memory: Memory[None, bytes]
+    # One word for each request, in order.
+    told: list[str]
+    # The highest oldest number that came.
+    oldest = 1
+    lock = threading.Lock()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with self.lock:
+            action = self.look(body)
+            self.told.append(action)
+            if len(self.told) == 20:
+                self.memory.drop_session()
+            new = self.memory.open() if action is REFUSE else ""
+        self.send_response(200 if action is RUN else 503)
+        if new:
+            self.send_header("Call-Session", new)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def look(self, body: bytes) -> str:
+        if self.headers["Call-Session"] == "new":
+            assert not body and "Call-Number" not in self.headers
+            return REFUSE
+        number, oldest = map(int, self.headers["Call-Number"].split("-"))
+        Remembers.oldest = max(Remembers.oldest, oldest)
+        action, record = self.memory.look(self.headers["Call-Session"], number, oldest, ORIGINAL)
+        if action is RUN:
+            assert record
+            self.memory.begin(record)
+            self.memory.leave(record)
+        return action
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+class FarEnd(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Nothing: the load leaves without waiting for its last replies."""
+
+
+class Sessions(unittest.TestCase):
+    def test_all_connections_share_a_session_and_its_refusals_are_no_errors(self) -> None:
+        """Also when the far end has dropped it, and gives each connection another one."""
+        Remembers.memory, Remembers.told = Memory(), []
+        with FarEnd(("127.0.0.1", 0), Remembers) as far_end:
+            threading.Thread(target=far_end.serve_forever, daemon=True).start()
+            load = Load(f"http://127.0.0.1:{far_end.server_port}/greeter", 4, NUMBERED)
+            sample = load.run(0.5)
+            load.close()
+            far_end.shutdown()
+        self.assertEqual(sample.errors, 0)
+        self.assertGreater(sample.calls, 20)
+        # For the first session; then for the dropped one, to the calls that were under way.
+        self.assertEqual(Remembers.told[0], REFUSE)
+        self.assertIn(Remembers.told.count(REFUSE), range(2, 6))
+        self.assertEqual(set(Remembers.told), {REFUSE, RUN})
+        self.assertGreater(Remembers.oldest, 1, "numbers that have ended may be forgotten")
 
 
 class Schedules(unittest.TestCase):
