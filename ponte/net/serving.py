@@ -259,8 +259,8 @@ class Listener:
             except Exception:
                 log.exception("the handler of %s %s failed", request.method, request.target)
                 reply = INTERNAL_ERROR
-        # 3. Send the reply. After an error it is the last one, but not if it brings a session, which
-        #    its caller uses at once.
+        # 3. Send the reply.
+        #    After an error it is the last one, unless it brings a session, which is used at once.
         goes_on = reply.status < 400 or "Call-Session" in reply.headers
         if not request or not request.keep_alive or not goes_on or self._retiring:
             reply = reply._replace(keep_alive=False)
