@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import http.server
@@ -14,10 +15,11 @@ import threading
 import time
 import unittest
 
-from bench import reverse, server, wrk
+from bench import attackers, overload, reverse, server, wrk
 from bench.earlier import folder_of
 from bench.load import HEADERS, NUMBERED, Load
 from bench.processes import ROOT, Stage, on_one_core
+from bench.proxy import start_cheap_servers
 from bench.report import Report
 from ponte.calls.once import ORIGINAL, REFUSE, RUN, Memory
 from ponte.net.address import show
@@ -75,6 +77,27 @@ class Processes(unittest.TestCase):
             self.assertEqual(sample.errors, 0)
             self.assertGreater(sample.calls, 0)
             self.assertGreaterEqual(sample.p50_ms, 50)
+
+    def test_what_the_load_calls_may_run_twice_in_every_service(self) -> None:
+        """Otherwise a server refuses the load, which says that it may."""
+        with Stage() as stage:
+            for name, text in (("work", server.SERVICE), ("drips", attackers.SERVICE),
+                               ("slow", overload.SERVICE.format(seconds=0))):
+                file = stage.file(f"{name}.py", text)
+                child = stage.server(f"server-{name}", [stage.registry()], file)
+                sample = wrk.by_ours(f"http://{show(child.address)}/{name}", 1, 0.1)
+                self.assertEqual((sample.errors, sample.calls > 0), (0, True), name)
+
+    def test_a_proxy_takes_the_replies_of_cheap_servers(self) -> None:
+        """They do not say whose they are, as those of Ponte's servers do."""
+        with Stage() as stage, contextlib.ExitStack() as beating:
+            registry = stage.registry()
+            start_cheap_servers(stage, [registry.address], beating)
+            url = f"http://{show(stage.proxy('proxy-1', registry).address)}/greeter"
+            reverse.wait_until_serves(url)
+            for kind in HEADERS:
+                sample = wrk.by_ours(url, 1, 0.1, kind)
+                self.assertEqual((sample.errors, sample.calls > 0), (0, True), kind)
 
     def test_a_section_runs_from_the_command_line(self) -> None:
         done = self.run_bench("registry")
