@@ -70,7 +70,8 @@ def attempt_lines(attempt: Attempt) -> str:
     lines = (f"Host: {show(endpoint.address)}\r\nCall-Timeout-Ms: {granted_ms(timeout_s)}\r\n"
              f"Call-Attempt: {first}-{last}\r\n")
     if number:
-        lines += f"Call-Session: {number.session_id}\r\nCall-Number: {number}\r\n"
+        lines += (f"Call-Session: {number.session_id}\r\n"
+                  f"Call-Number: {number.value}-{number.oldest}\r\n")
         if kind is Kind.REPEAT:
             lines += "Call-Repeat: 1\r\n"
     elif kind is Kind.IDEMPOTENT:

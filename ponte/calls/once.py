@@ -195,9 +195,9 @@ class Memory(Generic[V, R]):
 
     def begin(self, record: Record[V, R], value: V | None = None) -> None:
         """Notes that a call is under way, and its first attempt too; `value` is kept with it."""
-        record.value = value
         # First, so that its own session makes no room for it.
-        self.join(record)
+        record.session.under_way += 1
+        record.value = value
         self._note(record, RUNNING)
 
     def join(self, record: Record[V, R]) -> None:
@@ -217,7 +217,8 @@ class Memory(Generic[V, R]):
         record.size_bytes += size_bytes
         self.size_bytes += size_bytes
         self._kept[record] = None
-        self._make_room()
+        if self.size_bytes > self._max_bytes:
+            self._make_room()
 
     def kill(self, record: Record[V, R]) -> None:
         """Notes of a call that was under way that it did not run, and never will."""
@@ -281,25 +282,26 @@ class Memory(Generic[V, R]):
 
     def _note(self, record: Record[V, R], state: str) -> None:
         """From now on this is known of a number that was not seen."""
-        session = record.session
+        records = record.session.records
         # A caller that keeps to the window has no more numbers than this.
-        if len(session.records) >= WINDOW:
-            self._raise_floor(session, sorted(session.records)[WINDOW // 2])
+        if len(records) >= WINDOW:
+            self._raise_floor(record.session, sorted(records)[WINDOW // 2])
         record.state = state
-        session.records[record.number] = record
+        records[record.number] = record
         self.size_bytes += RECORD_BYTES
-        self._make_room()
+        if self.size_bytes > self._max_bytes:
+            self._make_room()
 
     def _raise_floor(self, session: _Session[V, R], floor: int) -> None:
         """From now on the numbers below `floor` have ended."""
         records = session.records
-        # Nearly always it is one number. A caller may also name any other one.
+        # Nearly always it rises by one. But a caller may name any number.
         below = range(session.floor, floor) if floor - session.floor <= len(records) \
             else [number for number in records if number < floor]
         session.floor = floor
         for number in below:
             record = records.pop(number, None)
-            if record:
+            if record is not None:
                 self._let_go(record)
 
     def _let_go(self, record: Record[V, R]) -> None:

@@ -15,8 +15,6 @@ must not take any: it needs sessions of its own.
 from __future__ import annotations
 
 import os
-from collections import deque
-
 from ponte.calls.once import WINDOW
 
 
@@ -36,18 +34,20 @@ class Session:
         self.id = session_id
         self._process = os.getpid()
         self._next = 1
-        # The numbers that are open, in order.
+        # The numbers that are open, in order. One ends by one operation of the dict, which is
+        # atomic: the last reference may go on any thread, also on one that holds the lock of the
+        # session's user.
         self._open: dict[int, None] = {}
-        # Those of them that have ended since the last look. To append is one atomic step: the last
-        # reference may go on any thread, also on one that holds the lock of this session.
-        self._ended: deque[int] = deque()
 
     @property
     def oldest(self) -> int:
         """The oldest number that is open; the next one if none is."""
-        while self._ended:
-            del self._open[self._ended.popleft()]
-        return next(iter(self._open), self._next)
+        while True:
+            try:
+                return next(iter(self._open), self._next)
+            except RuntimeError:
+                # A number has ended on another thread just now.
+                continue
 
     @property
     def is_used_up(self) -> bool:
@@ -60,9 +60,9 @@ class Session:
     def take(self) -> CallNumber:
         """The next number."""
         value = self._next
-        self._next += 1
+        self._next = value + 1
         self._open[value] = None
-        return CallNumber(self.id, value, self.oldest, self._ended)
+        return CallNumber(self.id, value, self.oldest, self._open)
 
 
 class CallNumber:
@@ -71,17 +71,18 @@ class CallNumber:
     Attributes: `session_id`, `value`, and the `oldest` number when this one was taken.
     """
 
-    __slots__ = ("_ended", "oldest", "session_id", "value")
+    __slots__ = ("_open", "oldest", "session_id", "value")
 
-    def __init__(self, session_id: str, value: int, oldest: int, ended: deque[int]) -> None:
+    def __init__(self, session_id: str, value: int, oldest: int,
+                 open_numbers: dict[int, None]) -> None:
         self.session_id = session_id
         self.value = value
         self.oldest = oldest
-        self._ended = ended
+        self._open = open_numbers
 
     def __str__(self) -> str:
         """As it goes out."""
         return f"{self.value}-{self.oldest}"
 
     def __del__(self) -> None:
-        self._ended.append(self.value)
+        del self._open[self.value]
