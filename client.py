@@ -54,8 +54,9 @@ from ponte.process.running import run
 from ponte.rpc.dispatcher import INTROSPECTION
 from ponte.rpc.marshal import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
 
-# Seconds.
+# Seconds: for a call unless it says otherwise, and at most.
 CALL_TIMEOUT_S = 5.0
+MAX_CALL_TIMEOUT_S = 1e6
 
 __all__ = ["CallError", "Client", "NotSent", "OutcomeUnknown", "Trace"]
 
@@ -67,8 +68,8 @@ class Client:
     call with all its attempts; `on_attempt(trace)` runs after each attempt, on the caller's thread;
     `tls`, the certificates by which proxies, servers and registries are checked.
 
-    Raises ValueError for what cannot be the name of a service. Safe to share between threads. Close
-    it, or use it in a `with` block, to end its threads.
+    Raises ValueError for what cannot be the name of a service, or a time. Safe to share between
+    threads. Close it, or use it in a `with` block, to end its threads.
     """
 
     def __init__(self, service: str, *, registries: Sequence[Address] = DEFAULT_REGISTRIES,
@@ -76,7 +77,7 @@ class Client:
                  on_attempt: Callable[[Trace], None] = lambda trace: None,
                  tls: Tls | None = None) -> None:
         self._service = check_service(service)
-        self._timeout_s = timeout_s
+        self._timeout_s = _check_timeout(timeout_s)
         self._on_attempt = on_attempt
         self._registries = registries
         self._tls = tls
@@ -125,7 +126,8 @@ class Client:
         carry.
         """
         # 1. Until a registry has answered, there is no endpoint to ask: wait.
-        deadline = time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
+        deadline = time.monotonic() + (self._timeout_s if timeout_s is None
+                                       else _check_timeout(timeout_s))
         body = encode_call(method, params)
         for directory in self._directories:
             if not directory.answered:
@@ -160,13 +162,15 @@ class Client:
                 if result.needs_care:
                     # What the registry told is out of date.
                     self._idempotent -= {method}
-            # 4. A request that only got a session was no attempt of the call.
-            if attempt.kind is Kind.OPENING and (result.session
-                                                 or result.outcome is Outcome.ANSWERED):
+            # 4. A request that got a session, or needs none, was no attempt of the call.
+            what = result.what
+            if attempt.kind is Kind.OPENING and call.has_learned:
                 continue
-            attempts.append(Trace(attempt.endpoint, result.what, ended - started))
+            if attempt.kind is Kind.OPENING and result.outcome is Outcome.UNKNOWN:
+                what = f"asking for a session: {what}"
+            attempts.append(Trace(attempt.endpoint, what, ended - started))
             self._on_attempt(attempts[-1])
-            if result.reply and result.outcome is Outcome.ANSWERED:
+            if result.reply and call.outcome is Outcome.ANSWERED:
                 return result.reply
             if result.outcome is Outcome.UNKNOWN and attempt.kind is not Kind.OPENING:
                 unknown = result
@@ -198,7 +202,8 @@ class Client:
         # With connections of its own: this client may be closed.
         pool = Pool(self._tls)
         try:
-            result = wait_for(resolve(pool, places, self._service, time.monotonic() + timeout_s))
+            deadline = time.monotonic() + _check_timeout(timeout_s)
+            result = wait_for(resolve(pool, places, self._service, deadline))
         finally:
             pool.close()
         reply = result.reply
@@ -237,6 +242,8 @@ class Client:
 
     def _why_no_endpoint(self) -> str:
         """Why there was no endpoint to ask, and what a user can do about it."""
+        if self.endpoints:
+            return "its time was over before an endpoint could be asked"
         if any(directory.answered for directory in self._directories):
             return (f"no live server of {self._service!r} and no proxy - start one with: "
                     f"{start_command('server')}")
@@ -250,9 +257,18 @@ class Client:
         return f"no registry answers at {where} - start one with: {start_command('registry')}"
 
 
+def _check_timeout(timeout_s: float) -> float:
+    """`timeout_s`, if a call can wait for so long. Raises ValueError if it cannot."""
+    # Not a number is in no range.
+    if not 0 <= timeout_s <= MAX_CALL_TIMEOUT_S:
+        raise ValueError(f"a timeout of {timeout_s} s: take 0 to {MAX_CALL_TIMEOUT_S:,.0f} seconds")
+    return timeout_s
+
+
 # ---- the process ---------------------------------------------------------------------------------
 
 EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5
+
 
 def _parse_value(text: str) -> Any:
     """JSON where it parses, else the text itself: Hello, 42, true, [1, 2] and '"42"'."""
@@ -290,7 +306,7 @@ def _call_once(call: Callable[[], Any]) -> int:
         code, line = EXIT_NOT_SENT, str(error)
     except OutcomeUnknown as error:
         code, line = EXIT_UNKNOWN, str(error)
-    except (TypeError, OverflowError, ValueError) as error:
+    except (TypeError, OverflowError, ValueError, RecursionError) as error:
         code, line = EXIT_USAGE, f"XML-RPC cannot carry these arguments: {error}"
     else:
         print(value, flush=True)

@@ -20,7 +20,6 @@ from concurrent.futures import Future
 from typing import Any, Callable
 
 from ponte.calls.arrival import (
-    MAX_TIMEOUT_S,
     NEW,
     CallHeaders,
     answer,
@@ -28,6 +27,7 @@ from ponte.calls.arrival import (
     not_executed,
     resolved,
 )
+from ponte.calls.hop import MAX_TIMEOUT_S
 from ponte.calls.once import REFUSE, REPLY, RESOLVE, RUN, WAIT, Memory, Record
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.stream import Program, result_of
@@ -125,8 +125,11 @@ class Executions:
             running = self._awaited.setdefault(record, Future()) \
                 if action is WAIT and record else None
             why_not = "" if running else self._admit(expires_at, caller_left)
-            # 4. From now on a repeat finds it.
-            if record and not running and not why_not:
+            # 4. From now on a repeat finds it. A second copy of what was refused does not run, if
+            #    there is a caller who reads the refusal.
+            if record and why_not and not caller_left:
+                memory.refuse(record)
+            elif record and not running and not why_not:
                 memory.begin(record)
         if running:
             return self._join(running, expires_at, call.wanted)
@@ -214,7 +217,7 @@ class Executions:
             self._counts["calls"] -= 1
             self._counts["refused"] += 1
             if record:
-                self._memory.forget(record)
+                self._memory.refuse(record)
             awaited = self._leave(record)
         if awaited:
             awaited.set_result(reply)

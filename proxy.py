@@ -63,6 +63,8 @@ CALL_TIMEOUT_S = 5.0
 # Seconds. How long a start waits for the first answer of a registry.
 FIRST_ANSWER_S = 1.0
 
+STOPPING = "this proxy is stopping"
+
 
 class Proxy:
     """Relays calls to the servers that the registries name. A `with` block starts and closes it.
@@ -219,7 +221,7 @@ class Proxy:
         if not call.idempotent:
             return self._begin_careful(request, call, deadline, caller_left())
         if self._draining:
-            return self._stopping()
+            return not_executed(STOPPING)
         with self._shared.lock:
             return RelayedCall(self._shared, request, call, None, deadline).carry_out(self._pool)
 
@@ -230,10 +232,14 @@ class Proxy:
         with shared.lock:
             # 1. What is known of it? A proxy that is stopping still answers repeats and resolves.
             action, record = look(memory, request, call)
-            if action in (RUN, REFUSE) and self._draining:
-                return self._stopping()
-            if action is RUN and caller_left:
-                return not_executed("its caller has left")
+            why_not = "its caller has left" if caller_left and action is RUN else ""
+            if self._draining and action in (RUN, REFUSE):
+                why_not = STOPPING
+            if why_not:
+                # A second copy of what was refused must not go on, if a caller reads the refusal.
+                if record and not caller_left:
+                    memory.refuse(record)
+                return not_executed(why_not)
             if action is not RUN and action is not WAIT:
                 return answer(memory, action, record, call.wanted)
             # 2. It goes on to any server.
@@ -251,9 +257,6 @@ class Proxy:
                     return resolve(shared, request, route, self._pool, deadline)
                 memory.join(record)
             return RelayedCall(shared, request, call, route, deadline).carry_out(self._pool)
-
-    def _stopping(self) -> Reply:
-        return not_executed("this proxy is stopping")
 
     def _refusal(self, request: Request) -> Reply | None:
         """The reply to a request that cannot be relayed; None for one that can."""

@@ -46,7 +46,7 @@ OURS = frozenset(("host", "call-timeout-ms", "call-attempt", "call-idempotent", 
 # Those of a reply.
 OURS_BACK = frozenset(("via", "call-attempt", "call-session", "call-resolved", "sent-to"))
 
-NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server")
+NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server, or no time to ask one")
 NOT_KNOWN = Result(Outcome.UNKNOWN, None, "another attempt of this call may have run")
 
 
@@ -201,7 +201,7 @@ class RelayedCall:
             elif result.outcome is Outcome.UNKNOWN:
                 self._unknown = result
                 self._shared.counts["retries"] += 1
-            elif not result.session:
+            elif not self._call.has_learned:
                 self._shared.counts["retries"] += 1
 
     def leave(self) -> None:
@@ -222,6 +222,9 @@ class RelayedCall:
             is_taken_over = self._route and self._route.turn != self._turn
             not_sent = self._call.outcome is Outcome.NOT_SENT and not is_taken_over
             self._shared.counts["not_sent" if not_sent else "unknown"] += 1
+            # A second copy of the request must not go on.
+            if not_sent and self._route and self._route.record:
+                self._shared.memory.refuse(self._route.record)
         if not_sent:
             reply = not_executed(self._last.what)
             if self._last.needs_care:

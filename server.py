@@ -18,7 +18,6 @@ nothing of earlier calls, and says so.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import threading
 from collections.abc import Iterable, Sequence
@@ -51,9 +50,6 @@ from ponte.process.stopping import Stop, drain, grace
 from ponte.rpc.dispatcher import Dispatcher, Function, idempotent
 
 __all__ = ["Server", "current_instance", "idempotent"]
-
-log = logging.getLogger("ponte.server")
-
 
 class Server:
     """Serves functions under the name of a service. A `with` block starts and closes it.
@@ -169,7 +165,7 @@ class Server:
                 "beats_acked": self._heartbeat.acks if self._heartbeat else 0,
                 **self._executions.status()}
 
-    # Requests: where the engine carries out programs. Only `_execute` may run on another thread.
+    # Requests: where the engine carries out programs.
 
     def _handle(self, request: Request, received_at: float,
                 caller_left: Callable[[], bool]) -> Reply | Program[Reply]:

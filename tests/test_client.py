@@ -339,8 +339,9 @@ class Sessions(unittest.TestCase):
                 with self.assertRaises(NotSent) as caught:
                     client.deposit(1)
                 self.assertEqual(exchanges.openings, ["s1"] * asked)
+                what = result.what if result is REFUSED else f"asking for a session: {result.what}"
                 self.assertEqual([trace.what for trace in caught.exception.attempts],
-                                 [result.what] * asked)
+                                 [what] * asked)
 
     def test_a_refusal_instead_of_a_session_is_shown(self) -> None:
         """It is the only attempt that there was."""

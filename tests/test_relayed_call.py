@@ -422,12 +422,13 @@ class Repeats(RelayCase):
         # And not that it was refused: this attempt cannot have run.
         self.assertIn(b"another attempt of this call may have run", reply.body)
 
-    def test_what_was_sent_nowhere_may_go_anywhere(self) -> None:
-        """All servers refused the first attempt: its repeat is a first attempt."""
-        self.relays(1, REFUSED)
-        reply = self.repeats(1, OK)
-        self.assertEqual(reply.status, 200)
-        self.assertNotIn("call-repeat", self.exchanges.requests[-1].headers)
+    def test_what_was_refused_goes_nowhere_any_more(self) -> None:
+        """Its caller was told that it was not sent. Then a second copy of the request comes."""
+        self.assertEqual(self.relays(1, REFUSED).status, 503)
+        self.exchanges.attempts.clear()
+        self.assertEqual(self.relays(1, OK).status, 410)
+        self.assertEqual(self.repeats(1, OK).headers["call-resolved"], "dead")
+        self.tried()
 
     def test_a_repeat_of_an_unknown_session_goes_nowhere(self) -> None:
         """410 rather than a guess. An original gets a new session instead."""

@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 import execution
-from ponte.calls.arrival import MAX_TIMEOUT_S
+from ponte.calls.hop import MAX_TIMEOUT_S
 from ponte.calls.once import RECORD_BYTES, SESSION_BYTES, Memory
 from ponte.calls.rule import Outcome
 from ponte.net.message import Reply
@@ -212,12 +212,14 @@ class ReplyMemory(ServerTest):
             self.assertTrue(result.ran)
         self.has_deposited(100)
 
-    def test_a_call_that_was_refused_is_not_remembered(self) -> None:
-        """It did not run: the same number may come a second time, and runs then."""
+    def test_a_call_that_was_refused_never_runs(self) -> None:
+        """Its caller was told that it was not sent. Then a second copy of its request comes."""
         late = self.post(Call_Timeout_Ms="1", received_at=time.monotonic() - 1)
         self.assertEqual(late.status, 503)
-        self.assertEqual(self.post(Call_Timeout_Ms="1000").status, 200)
-        self.has_deposited(100)
+        self.assertEqual(self.post(Call_Timeout_Ms="1000").status, 410)
+        for reply in (self.repeat(), self.resolve(1)):
+            self.assertEqual(reply.headers["call-resolved"], "dead")
+        self.has_deposited(0)
 
     def test_a_call_that_still_runs_is_not_forgotten(self) -> None:
         """However many callers come in between: no repeat runs beside it."""

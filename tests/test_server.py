@@ -40,9 +40,9 @@ class Admission(ServerTest):
     def test_expired_work_is_refused(self) -> None:
         """Its caller does not wait for the reply any more. A timeout of 0 has expired at once."""
         earlier = time.monotonic() - 0.06
-        self.is_refused(self.post(Call_Timeout_Ms="50", received_at=earlier))
+        self.is_refused(self.post(1, Call_Timeout_Ms="50", received_at=earlier))
         self.is_refused(self.post(None, Call_Timeout_Ms="50", received_at=earlier))
-        self.is_refused(self.post(Call_Timeout_Ms="0"))
+        self.is_refused(self.post(2, Call_Timeout_Ms="0"))
 
     def test_work_in_time_runs(self) -> None:
         """So does work without a timeout."""
@@ -52,9 +52,9 @@ class Admission(ServerTest):
     def test_too_many_calls_are_refused(self) -> None:
         """More would only make each of them slower. There is room again as they end."""
         self.server._executions._running = MAX_CALLS
-        self.is_refused(self.post())
+        self.is_refused(self.post(1))
         self.server._executions._running -= 1
-        self.assertEqual(self.post(Call_Timeout_Ms="1000").status, 200)
+        self.assertEqual(self.post(2, Call_Timeout_Ms="1000").status, 200)
         self.assertEqual(self.server._executions._running, MAX_CALLS - 1)
 
     def test_a_running_call_counts(self) -> None:
@@ -97,15 +97,23 @@ class Admission(ServerTest):
         self.assertEqual(reply.status, 200)
         self.has_deposited(100)
 
-    def test_refused_calls_are_not_remembered(self) -> None:
-        """Whatever they are refused for: they may come a second time, and run then."""
+    def test_a_second_copy_of_what_was_refused_does_not_run(self) -> None:
+        """Its caller was told that it was not sent. But one that has left was told nothing: it may
+        have sent a repeat, and wait for the reply.
+        """
         self.server._executions._running = MAX_CALLS
         self.is_refused(self.post(1))
         self.server._executions._running = 0
         self.is_refused(self.post(2, left=True))
         self.is_refused(self.post(3, Call_Timeout_Ms="0"))
-        self.assertEqual([self.post(number).status for number in (1, 2, 3)], [200] * 3)
-        self.has_deposited(300)
+        self.assertEqual([self.post(number).status for number in (1, 2, 3)], [410, 200, 410])
+        self.has_deposited(100)
+
+    def test_a_client_with_a_key_may_send_a_refused_call_once_more(self) -> None:
+        self.server._executions._running = MAX_CALLS
+        self.is_refused(self.post(None, Idempotency_Key="a"))
+        self.server._executions._running = 0
+        self.assertEqual(self.post(None, Idempotency_Key="a").status, 200)
 
     def test_refused_calls_are_counted(self) -> None:
         """In /status."""

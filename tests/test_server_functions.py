@@ -20,7 +20,7 @@ from xmlrpc.client import Fault
 
 from client import Client
 from ponte.calls.hop import judge
-from ponte.calls.once import SESSION_BYTES
+from ponte.calls.once import RECORD_BYTES, SESSION_BYTES
 from ponte.calls.rule import Outcome
 from ponte.discovery.beats import LEASE_S
 from ponte.net.loop import Loop
@@ -420,7 +420,7 @@ class NoThreads(FunctionsTest):
     """The system gives a loop no thread for a function."""
 
     def test_a_call_without_a_thread_was_not_executed(self) -> None:
-        """503. It may be sent to another server, or again: nothing is remembered of it."""
+        """503. It may be sent to another server. A second copy of the request never runs here."""
         start = threading.Thread.start
 
         def refuse(thread: threading.Thread) -> None:
@@ -436,9 +436,9 @@ class NoThreads(FunctionsTest):
                 self.assertIn("served-by", reply.headers)
         self.assertEqual(self.runs, 0)
         self.is_running(0)
-        self.assertEqual(self.server.status()["remembered_bytes"], SESSION_BYTES)
+        self.assertEqual(self.server.status()["remembered_bytes"], SESSION_BYTES + RECORD_BYTES)
         self.assertEqual(self.server.status()["requests"], {"calls": 0, "repeats": 0, "refused": 2})
-        self.assertEqual(decode_result(self.post("work", 7, number=1).body), 7)
+        self.assertEqual(decode_result(self.post("work", 7, number=2).body), 7)
         self.assertEqual(self.runs, 1)
 
     def test_a_loop_that_cannot_be_handed_over_waits(self) -> None:

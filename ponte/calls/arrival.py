@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ponte.calls.hop import MAX_NUMBER, SESSION
+from ponte.calls.hop import MAX_NUMBER, MAX_TIMEOUT_S, SESSION
 from ponte.calls.once import (
     IT_RAN,
     KILL,
@@ -31,8 +31,6 @@ from ponte.net.message import ProtocolError, Reply, Request, text_reply
 
 # Characters of an Idempotency-Key.
 MAX_KEY = 128
-# Seconds that a caller may ask for.
-MAX_TIMEOUT_S = 3600.0
 # Bytes of the digest of a body.
 DIGEST_BYTES = 16
 # The session of a request that asks for one, and carries no call.
@@ -45,8 +43,8 @@ _TOLD = {
     UNKNOWN: "unknown: nothing is known of this call here",
     NEVER: "never runs: its caller has ended with this call",
     IT_RAN: "it has run, and its reply is gone",
-    NOT_SENT: "not executed: it has not run, and never will",
-    KILL: "not executed: it has not run, and never will",
+    NOT_SENT: "it has not run, and never will",
+    KILL: "it has not run, and never will",
 }
 
 
@@ -129,7 +127,8 @@ def look(memory: Memory[V, Reply], request: Request,
     if call.key:
         digest = hashlib.blake2b(request.body, digest_size=DIGEST_BYTES).digest()
         try:
-            return memory.look_by_key(call.key, digest)
+            # The same key may come to two services.
+            return memory.look_by_key(f"{request.target} {call.key}", digest)
         except ValueError as error:
             raise ProtocolError(422, f"Idempotency-Key: {error}") from None
     return RUN, None

@@ -33,6 +33,11 @@ class CallError(Exception):
         shown = "; ".join(f"{number}. {attempt}" for number, attempt in enumerate(attempts, 1))
         super().__init__(f"{call}: {self.meaning}: {shown or why}")
         self.attempts = tuple(attempts)
+        self._call, self._why = call, why
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies, also in other processes."""
+        return type(self), (self._call, self.attempts, self._why)
 
 
 class NotSent(CallError):
@@ -58,7 +63,6 @@ class OutcomeUnknown(CallError):
                  ask: Ask | None = None) -> None:
         super().__init__(call, attempts, why)
         self.ran = ran
-        self._call = call
         self._ask = ask
         # What came of it, once that is known. Then nobody needs to remember the call any more.
         self._known: Callable[[], Any] | None = None
@@ -70,15 +74,17 @@ class OutcomeUnknown(CallError):
         runs. Raises NotSent if it has not run: from now on it never will, however late it arrives.
         Raises OutcomeUnknown if nobody can tell within `timeout_s` seconds: that process is gone,
         or out of reach, or it has forgotten the reply (`ran`). An idempotent call, and a call of
-        a server that remembers no calls, cannot be resolved.
+        a server that remembers no calls, cannot be resolved. Nor can a copy of the error in another
+        process.
         """
         # Another thread may find it out at the same time. It sets `_known` before it clears `_ask`,
         # so this one reads them in the other order.
         ask = self._ask
         if self._known is None:
             if ask is None:
-                raise OutcomeUnknown(self._call, (), "no process remembers it, since it was sent "
-                                                     "without a number", ran=self.ran)
+                raise OutcomeUnknown(self._call, (), "nobody can be asked: it was sent without "
+                                                     "a number, or this is a copy of its error",
+                                     ran=self.ran)
             self._known = ask(timeout_s)
             self._ask = None
         return self._known()

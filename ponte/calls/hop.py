@@ -58,10 +58,14 @@ from ponte.net.stream import Program
 # leaves functions less time.
 MARGIN_SHARE = 0.1
 MARGIN_S = 0.1
+# Seconds that an attempt may ask for at most.
+MAX_TIMEOUT_S = 3600.0
 # A larger number of an attempt cannot be right, and is cut to this.
 MAX_NUMBER = 999
 # The id of a session.
 SESSION = re.compile("[0-9a-f]{16}")
+# An earlier version does not say the service.
+_SERVED_BY = re.compile(r"([^\s;]+); incarnation=[0-9]+(?:; service=([^\s;]+))?")
 
 
 def attempt_lines(attempt: Attempt) -> str:
@@ -87,7 +91,8 @@ def granted_ms(timeout_s: float) -> int:
     >>> granted_ms(0.5), granted_ms(5.0)
     (450, 4900)
     """
-    return int((timeout_s - min(timeout_s * MARGIN_SHARE, MARGIN_S)) * 1000) or 1
+    granted_s = timeout_s - min(timeout_s * MARGIN_SHARE, MARGIN_S)
+    return int(min(granted_s, MAX_TIMEOUT_S) * 1000) or 1
 
 
 def exchange(pool: Pool, attempt: Attempt, service: str, request: bytes,
@@ -156,8 +161,8 @@ class Marks(NamedTuple):
         >>> Marks.parse({"served-by": "s-1; incarnation=7; service=greeter"}).answered
         'answered by s-1'
         """
-        instance, *more = headers.get("served-by", "").split("; ")
-        service = next((each[8:] for each in more if each.startswith("service=")), "")
+        match = _SERVED_BY.fullmatch(headers.get("served-by", ""))
+        instance, service = (match[1], match[2] or "") if match else ("", "")
         made = headers.get("call-attempt", "")
         session = headers.get("call-session", "")
         return cls(instance, service, f"answered by {instance}" if instance else "answered",
@@ -173,9 +178,9 @@ class Marks(NamedTuple):
         That instance may have come back on the port under another name. Replies of an endpoint that
         is not Ponte's own say nothing, and are not checked.
         """
-        if not endpoint.remembers or self.instance == endpoint.instance:
+        if not endpoint.remembers:
             return True
-        # A version without this mark does not say its service.
+        # A proxy on the way may have refused it. An earlier version does not say its service.
         return bool(self.instance) and self.service in (service, PROXY, "")
 
 

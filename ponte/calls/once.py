@@ -173,7 +173,7 @@ class Memory(Generic[V, R]):
         """What becomes of an attempt: a cell of TABLE, and what is known of its number.
 
         Parameters: `oldest`, up to `number`; `wanted`, ORIGINAL, REPEAT or RESOLVE. After RUN, call
-        `begin` with the record, unless you refuse the attempt. KILL has been done.
+        `begin` with the record, or `refuse`. KILL has been done.
         """
         session = self._sessions.get(session_id)
         if session is None:
@@ -221,13 +221,21 @@ class Memory(Generic[V, R]):
             self._make_room()
 
     def kill(self, record: Record[V, R]) -> None:
-        """Notes of a call that was under way that it did not run, and never will."""
-        if record.state is RUNNING:
+        """Notes of a call without a reply that it did not run, and never will."""
+        if record.state is UNSEEN:
+            self._note(record, DEAD)
+        elif record.state is RUNNING:
             record.state, record.value = DEAD, None
 
-    def forget(self, record: Record[V, R]) -> None:
-        """Takes `begin` back: the call was refused, and its number is not seen from now on."""
-        if record.state is RUNNING:
+    def refuse(self, record: Record[V, R]) -> None:
+        """Notes that a call was refused: its caller is told that it was not sent.
+
+        So a second copy of the request must not run. But a client that has no session sends the
+        call with the same key once more.
+        """
+        if not record.session.digest:
+            self.kill(record)
+        elif record.state is RUNNING:
             del record.session.records[record.number]
             self._let_go(record)
 

@@ -166,7 +166,8 @@ class Call:
 
     Attributes: `outcome`, that of the call so far; `sent`, where a call that is not idempotent was
     sent, None while it cannot have run; `may_have_run`, how many attempts may have run,
-    with those of earlier and later hops. A new call earns a share of a retry in the budget.
+    with those of earlier and later hops; `has_learned`, the latest attempt came to no outcome, but
+    told how to ask. A new call earns a share of a retry in the budget.
 
     >>> servers = [Endpoint("bank", name, 1, "127.0.0.1", 4242, "up", ()) for name in ("a", "b")]
     >>> balancer = Balancer()
@@ -189,6 +190,7 @@ class Call:
         self.outcome = Outcome.UNKNOWN if sent else Outcome.NOT_SENT
         self.sent = sent
         self.may_have_run = first - 1
+        self.has_learned = False
         self._balancer = balancer
         self._idempotent = idempotent
         self._deadline = deadline
@@ -241,7 +243,8 @@ class Call:
         member, attempt, outcome = self._member, self._attempt, result.outcome
         assert member and attempt, "settle comes after next_attempt"
         # 1. It refused only the way in which it was asked: it is asked in another way.
-        if self._learns(result, attempt, member):
+        self.has_learned = self._learns(result, attempt, member)
+        if self.has_learned:
             self._balancer.note_answer(member)
             return
         # 2. The balancer learns how the endpoint behaves. An answer to the call is final.

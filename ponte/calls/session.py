@@ -15,6 +15,7 @@ must not take any: it needs sessions of its own.
 from __future__ import annotations
 
 import os
+
 from ponte.calls.once import WINDOW
 
 

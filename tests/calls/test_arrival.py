@@ -7,14 +7,13 @@ from collections.abc import Mapping
 
 from ponte.calls.arrival import (
     MAX_KEY,
-    MAX_TIMEOUT_S,
     NEW,
     CallHeaders,
     answer,
     look,
     resolved,
 )
-from ponte.calls.hop import MAX_NUMBER, judge
+from ponte.calls.hop import MAX_NUMBER, MAX_TIMEOUT_S, judge
 from ponte.calls.once import (
     IT_RAN,
     KILL,

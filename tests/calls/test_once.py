@@ -380,7 +380,7 @@ class Bounds(MemoryCase):
         self.memory.open()
         self.memory.end(record, "reply", 10)
         self.memory.kill(record)
-        self.memory.forget(record)
+        self.memory.refuse(record)
         self.assertIsNone(record.value)
         self.assertIsNone(record.reply)
         self.holds(SESSION_BYTES)
@@ -421,18 +421,37 @@ class Endings(MemoryCase):
         self.memory.kill(record)
         self.replies("reply", 1)
 
-    def test_a_call_that_was_refused_after_all_may_run_later(self) -> None:
-        """Its number is not seen from then on, so it can also be noted as dead."""
-        for number, wanted, action in ((1, ORIGINAL, RUN), (2, REPEAT, RUN), (3, RESOLVE, KILL)):
-            record = self.begins(number)
-            self.memory.forget(record)
-            self.memory.leave(record)
-            self.holds(SESSION_BYTES)
-            self.becomes(action, number, wanted)
+    def test_a_call_that_was_refused_never_runs(self) -> None:
+        """Its caller was told so. A second copy of the request may come, however late."""
+        for number, is_under_way in ((1, True), (2, False)):
+            with self.subTest(is_under_way=is_under_way):
+                if is_under_way:
+                    record = self.begins(number)
+                    self.memory.leave(record)
+                else:
+                    _, found = self.memory.look(self.session, number, 1, ORIGINAL)
+                    assert found
+                    record = found
+                self.memory.refuse(record)
+                self.becomes(NEVER, number)
+                self.becomes(NOT_SENT, number, REPEAT)
+                self.becomes(NOT_SENT, number, RESOLVE)
 
-    def test_a_call_that_has_ended_is_not_forgotten(self) -> None:
+    def test_a_client_with_a_key_may_send_a_refused_call_once_more(self) -> None:
+        """It has no other number to send it with."""
+        for is_under_way in (True, False):
+            action, record = self.memory.look_by_key("a key", b"digest")
+            self.assertEqual(action, RUN)
+            assert record
+            if is_under_way:
+                self.memory.begin(record)
+                self.memory.leave(record)
+            self.memory.refuse(record)
+        self.assertEqual(self.memory.look_by_key("a key", b"digest")[0], RUN)
+
+    def test_a_call_that_has_ended_is_not_refused(self) -> None:
         record = self.runs(1)
-        self.memory.forget(record)
+        self.memory.refuse(record)
         self.replies("reply", 1)
 
     def test_there_may_be_nothing_to_drop(self) -> None:
@@ -551,9 +570,7 @@ class Naive:
         records = self._sessions.get(session, {})
         number, = [number for number, each in records.items() if each is known] or [0]
         if number and known.state == RUNNING:
-            if how == "forget":
-                del records[number]
-            elif how == "kill":
+            if how in ("kill", "refuse"):
                 known.state = DEAD
             elif how == "end":
                 known.state, known.reply_bytes = KEPT, reply_bytes
@@ -614,13 +631,13 @@ class Random(unittest.TestCase):
             if not running:
                 return
             session, record, known = running.pop(rng.randrange(len(running)))
-            how, size_bytes = rng.choice(("end", "kill", "forget", "leave")), rng.randrange(1000)
+            how, size_bytes = rng.choice(("end", "kill", "refuse", "leave")), rng.randrange(1000)
             if how == "end":
                 memory.end(record, "reply", size_bytes)
             elif how == "kill":
                 memory.kill(record)
-            elif how == "forget":
-                memory.forget(record)
+            elif how == "refuse":
+                memory.refuse(record)
             memory.leave(record)
             naive.settle(session, known, how, size_bytes)
 

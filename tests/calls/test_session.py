@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import unittest
+from collections.abc import Iterator
 from unittest import mock
 
 from ponte.calls.once import WINDOW
@@ -105,23 +106,23 @@ class Threads(unittest.TestCase):
         self.assertEqual(session.oldest, 4001)
 
     def test_a_number_may_end_while_its_session_is_looked_at(self) -> None:
-        """The garbage collector runs where it wants, so also there."""
+        """On another thread, just between two steps of the look. Then it looks once more."""
         session = Session("9f86d081884c7d65")
-        two = [session.take() for _ in range(2)]
+        numbers = [session.take() for _ in range(3)]
 
-        class Ended(type(session._ended)):      # type: ignore[misc]
-            """Where numbers end, and the next one just then."""
+        class Restless(type(session._open)):      # type: ignore[misc]
+            """The open numbers. One of them ends while they are looked at."""
 
-            def popleft(self) -> int:
-                if two:
-                    two.pop()
-                return int(super().popleft())
+            def __iter__(self) -> Iterator[int]:
+                found: Iterator[int] = super().__iter__()
+                if len(numbers) > 1:
+                    numbers.pop(0)
+                return found
 
-        session._ended = Ended()
-        for number in two:
-            number._ended = session._ended
+        session._open = Restless(session._open)
+        for number in numbers:
+            number._open = session._open
         del number
-        two.pop()
         self.assertEqual(session.oldest, 3)
 
 
