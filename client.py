@@ -27,12 +27,13 @@ from collections.abc import Sequence
 from typing import Any, Callable
 from xmlrpc.client import Fault
 
+from ponte.calls.attempt import Kind, Outcome, Result, Sent
 from ponte.calls.balancing import Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.errors import Ask, CallError, NotSent, OutcomeUnknown, Trace
 from ponte.calls.hop import attempt_lines, exchange
 from ponte.calls.resolving import Place, resolve
-from ponte.calls.rule import Call, Kind, Outcome, Result, Sent
+from ponte.calls.rule import Call
 from ponte.discovery.beats import check_service
 from ponte.discovery.directory import Directory
 from ponte.net.address import Address, show

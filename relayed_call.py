@@ -25,11 +25,12 @@ import time
 from collections.abc import Callable, Mapping
 
 from ponte.calls.arrival import CallHeaders, answer, not_executed, resolved
+from ponte.calls.attempt import Attempt, Kind, Outcome, Result, Sent
 from ponte.calls.balancing import Balancer
 from ponte.calls.hop import attempt_lines, exchange
 from ponte.calls.once import KILL, NOT_SENT, RESOLVE, Memory, Record
 from ponte.calls.resolving import Place, ask
-from ponte.calls.rule import Attempt, Call, Kind, Outcome, Result, Sent
+from ponte.calls.rule import Call
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, lines_of, text_reply, write_request
 from ponte.net.pool import Pool

@@ -24,10 +24,10 @@ import unittest
 from typing import Any
 from unittest import mock
 
+from ponte.calls.attempt import Attempt, Kind, Outcome, Result
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.hop import judge
 from ponte.calls.resolving import Place
-from ponte.calls.rule import Attempt, Kind, Outcome, Result
 from ponte.net.message import ProtocolError, Reply, Request, encode_reply
 from ponte.net.parser import ReplyParser, RequestParser
 from ponte.net.stream import Program

@@ -19,8 +19,8 @@ import time
 import unittest
 from typing import Any, Callable
 
+from ponte.calls.attempt import Result
 from ponte.calls.hop import judge
-from ponte.calls.rule import Result
 from ponte.net.message import ProtocolError, Reply, Request
 from ponte.net.stream import DONE, Program
 from ponte.net.threads import wait_for

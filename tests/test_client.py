@@ -17,10 +17,10 @@ from xmlrpc.client import Fault
 
 import client as client_module
 from client import Client, NotSent, OutcomeUnknown, Trace
+from ponte.calls.attempt import Attempt, Kind, Outcome, Result
 from ponte.calls.endpoint import Endpoint
 from ponte.calls.hop import judge
 from ponte.calls.resolving import Place
-from ponte.calls.rule import Attempt, Kind, Outcome, Result
 from ponte.net.message import Reply
 from ponte.net.stream import Program
 from ponte.rpc.marshal import TRANSPORT_ERROR, decode_call, encode_fault, encode_result

@@ -14,8 +14,8 @@ from typing import Any
 from unittest import mock
 
 import proxy as proxy_module
+from ponte.calls.attempt import Outcome
 from ponte.calls.balancing import POLICIES, Balancer
-from ponte.calls.rule import Outcome
 from ponte.net import serving
 from ponte.process.options import UsageError
 from proxy import Proxy

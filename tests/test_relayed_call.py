@@ -11,9 +11,10 @@ import unittest
 from types import TracebackType
 from typing import Any
 
+from ponte.calls.attempt import Outcome, Result
 from ponte.calls.once import Memory
 from ponte.calls.resolving import Place
-from ponte.calls.rule import MAX_ATTEMPTS, Outcome, Result
+from ponte.calls.rule import MAX_ATTEMPTS
 from ponte.net.message import Reply, Request
 from tests.fakes import endpoint, hurry_listeners
 from tests.relaying import (

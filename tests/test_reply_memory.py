@@ -7,9 +7,9 @@ import unittest
 from unittest import mock
 
 import execution
+from ponte.calls.attempt import Outcome
 from ponte.calls.hop import MAX_TIMEOUT_S
 from ponte.calls.once import RECORD_BYTES, SESSION_BYTES, Memory
-from ponte.calls.rule import Outcome
 from ponte.net.message import Reply
 from ponte.rpc.marshal import decode_result, encode_call
 from tests.fakes import Clock, eventually, hurry_listeners

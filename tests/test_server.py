@@ -13,7 +13,7 @@ from unittest import mock
 
 import server as server_module
 from execution import MAX_CALLS
-from ponte.calls.rule import Outcome
+from ponte.calls.attempt import Outcome
 from ponte.discovery.beats import MAX_NAME
 from ponte.net.message import Reply
 from ponte.net.threads import wait_for

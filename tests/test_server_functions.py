@@ -19,9 +19,9 @@ from unittest import mock
 from xmlrpc.client import Fault
 
 from client import Client
+from ponte.calls.attempt import Outcome
 from ponte.calls.hop import judge
 from ponte.calls.once import RECORD_BYTES, SESSION_BYTES
-from ponte.calls.rule import Outcome
 from ponte.discovery.beats import LEASE_S
 from ponte.net.loop import Loop
 from ponte.net.message import MAX_BODY_BYTES, Reply, encode_request

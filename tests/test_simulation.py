@@ -14,9 +14,10 @@ import unittest
 from typing import Callable
 
 from heartbeat import BEAT_S, RESEND_S, BeatSchedule
+from ponte.calls.attempt import Outcome
 from ponte.calls.balancing import POLICIES, Balancer, Member
 from ponte.calls.budget import BUDGET_BURST, BUDGET_SHARE
-from ponte.calls.rule import Call, Outcome
+from ponte.calls.rule import Call
 from ponte.calls.session import Session
 from ponte.discovery.beats import LEASE_S, Answer, Beat
 from ponte.discovery.leases import LeaseTable, Verdict

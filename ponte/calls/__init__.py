@@ -6,6 +6,7 @@
     budget.py      how many retries a service may cost
     once.py        at most once: what is remembered of a call, and what becomes of each attempt
     session.py     the caller's side of it: sessions, and the numbers of calls
+    attempt.py     one attempt of a call: how it goes out, and what it comes to
     hop.py         the headers of one attempt, and the outcome of one exchange
     arrival.py     an attempt as it arrives at a server or a proxy
     resolving.py   what came of a call whose outcome is unknown?

@@ -38,15 +38,9 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ponte.calls.attempt import Attempt, Kind, Outcome, Result
 from ponte.calls.endpoint import PROXY, Endpoint
-from ponte.calls.rule import (
-    Attempt,
-    Kind,
-    Outcome,
-    Result,
-    outcome_of_failure,
-    outcome_of_reply,
-)
+from ponte.calls.rule import outcome_of_failure, outcome_of_reply
 from ponte.net.address import show
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply

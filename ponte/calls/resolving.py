@@ -18,9 +18,9 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ponte.calls.attempt import Outcome, Result, Sent
 from ponte.calls.endpoint import Endpoint
 from ponte.calls.hop import granted_ms, judge
-from ponte.calls.rule import Outcome, Result, Sent
 from ponte.net.address import show
 from ponte.net.message import Reply, write_request
 from ponte.net.pool import ExchangeError, Pool

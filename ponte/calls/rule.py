@@ -33,14 +33,12 @@ calls that were made with it.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from ponte.calls.attempt import Attempt, Kind, Outcome, Result, Sent
 from ponte.calls.balancing import Balancer, Member
-from ponte.calls.endpoint import PROXY, Endpoint
+from ponte.calls.endpoint import PROXY
 from ponte.calls.session import CallNumber, Session
-from ponte.net.message import Reply
 
 # Attempts of one call that may have run, over all hops. More only adds load to servers in trouble.
 MAX_ATTEMPTS = 3
@@ -49,14 +47,6 @@ FAIR_TIMEOUT_S = 0.2
 # How often one endpoint may tell a call to ask in another way: to take a session, another one in
 # place of it, and to take care. More would let a confused endpoint hold it up.
 MAX_HINTS = 4
-
-
-class Outcome(enum.Enum):
-    """What one attempt, or a whole call, came to."""
-
-    NOT_SENT = "not sent"
-    ANSWERED = "answered"
-    UNKNOWN = "unknown"
 
 
 def outcome_of_reply(status: int, *, not_executed: bool, is_ours: bool) -> Outcome:
@@ -93,69 +83,6 @@ def outcome_of_failure(sent: bool) -> Outcome:
     return Outcome.UNKNOWN if sent else Outcome.NOT_SENT
 
 
-class Kind(enum.Enum):
-    """How a call goes out in one attempt."""
-
-    # It does no harm if it runs twice.
-    IDEMPOTENT = "idempotent"
-    # Without the call: it asks for a session, in which the call will have its number.
-    OPENING = "opening"
-    # With a session and a new number; with those of an earlier attempt.
-    ORIGINAL = "original"
-    REPEAT = "repeat"
-    # As a stock client's, to an endpoint that remembers no calls.
-    PLAIN = "plain"
-
-
-class Attempt(NamedTuple):
-    """What to do next: send the call to `endpoint`, and wait for `timeout_s` seconds at most.
-
-    `first` is 1 plus the earlier attempts that may have run, and `last` is up to where the next hop
-    may count with attempts of its own. `number` is that of an original or a repeat.
-    """
-
-    endpoint: Endpoint
-    kind: Kind
-    first: int
-    last: int
-    timeout_s: float
-    number: CallNumber | None
-
-    def body_of(self, call: bytes) -> bytes:
-        """The body of the request: the `call`, if it goes out now."""
-        return b"" if self.kind is Kind.OPENING else call
-
-
-class Result(NamedTuple):
-    """What one attempt came to.
-
-    `reply`: the reply, if a whole one came. `what`: the result in a few words. `timed_out`: the
-    attempt ended by its time, also at the next hop (504). `made`: the number of the last attempt
-    that the next hop made, 0 if that is not known. `session`: the id of a new session, with which
-    the endpoint refused the attempt. `needs_care`: it refused because the function is not
-    idempotent there. `is_final`: a repeat would learn nothing more. `ran`: it has run, and the
-    reply is gone. `sent_to`: where a proxy says that it sent the call, "" if it does not.
-    """
-
-    outcome: Outcome
-    reply: Reply | None
-    what: str
-    timed_out: bool = False
-    made: int = 0
-    session: str = ""
-    needs_care: bool = False
-    is_final: bool = False
-    ran: bool = False
-    sent_to: str = ""
-
-
-class Sent(NamedTuple):
-    """Where a call was sent that may have run there: only this life can know."""
-
-    member: Member
-    number: CallNumber
-
-
 class Call:
     """One call on its way through rule R.
 
@@ -169,6 +96,7 @@ class Call:
     with those of earlier and later hops; `has_learned`, the latest attempt came to no outcome, but
     told how to ask. A new call earns a share of a retry in the budget.
 
+    >>> from ponte.calls.endpoint import Endpoint
     >>> servers = [Endpoint("bank", name, 1, "127.0.0.1", 4242, "up", ()) for name in ("a", "b")]
     >>> balancer = Balancer()
     >>> balancer.update(servers)

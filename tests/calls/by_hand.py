@@ -18,8 +18,9 @@ import random
 import unittest
 from typing import Any
 
+from ponte.calls.attempt import Attempt, Outcome, Result
 from ponte.calls.balancing import POLICIES, Balancer, Member
-from ponte.calls.rule import Attempt, Call, Outcome, Result
+from ponte.calls.rule import Call
 from ponte.calls.session import Session
 from ponte.net.message import Reply
 from tests.fakes import endpoint

@@ -13,6 +13,7 @@ from ponte.calls.arrival import (
     look,
     resolved,
 )
+from ponte.calls.attempt import Outcome
 from ponte.calls.hop import MAX_NUMBER, MAX_TIMEOUT_S, judge
 from ponte.calls.once import (
     IT_RAN,
@@ -30,7 +31,7 @@ from ponte.calls.once import (
     Memory,
     Record,
 )
-from ponte.calls.rule import MAX_ATTEMPTS, Outcome
+from ponte.calls.rule import MAX_ATTEMPTS
 from ponte.net.message import ProtocolError, Reply, Request, encode_reply
 from ponte.net.parser import ReplyParser
 from tests.fakes import endpoint

@@ -8,10 +8,10 @@ import unittest
 from collections.abc import Mapping
 
 from ponte.calls.arrival import NEW, CallHeaders
+from ponte.calls.attempt import Attempt, Kind, Outcome, Result
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.hop import MARGIN_S, MAX_NUMBER, attempt_lines, failure, granted_ms, judge
 from ponte.calls.once import ORIGINAL, REPEAT
-from ponte.calls.rule import Attempt, Kind, Outcome, Result
 from ponte.calls.session import CallNumber, Session
 from ponte.net.message import Reply, Request, write_request
 from ponte.net.parser import RequestParser

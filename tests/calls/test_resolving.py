@@ -14,11 +14,11 @@ from unittest import mock
 
 from ponte.calls import resolving
 from ponte.calls.arrival import CallHeaders
+from ponte.calls.attempt import Outcome, Result, Sent
 from ponte.calls.balancing import Member
 from ponte.calls.endpoint import PROXY
 from ponte.calls.once import RESOLVE
 from ponte.calls.resolving import PAUSE_S, Place, ask, resolve, verdict
-from ponte.calls.rule import Outcome, Result, Sent
 from ponte.calls.session import Session
 from ponte.net.address import Address
 from ponte.net.message import Reply, Request

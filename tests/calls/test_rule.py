@@ -9,21 +9,11 @@ import unittest
 from collections.abc import Sequence
 from typing import Callable, NamedTuple
 
+from ponte.calls.attempt import Attempt, Kind, Outcome, Result, Sent
 from ponte.calls.balancing import POLICIES, Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.once import WINDOW
-from ponte.calls.rule import (
-    MAX_ATTEMPTS,
-    MAX_HINTS,
-    Attempt,
-    Call,
-    Kind,
-    Outcome,
-    Result,
-    Sent,
-    outcome_of_failure,
-    outcome_of_reply,
-)
+from ponte.calls.rule import MAX_ATTEMPTS, MAX_HINTS, Call, outcome_of_failure, outcome_of_reply
 from ponte.calls.session import Session
 from ponte.net.message import Reply
 from tests.calls.by_hand import ANSWERED, ENDLESS, NOT_SENT, UNKNOWN, CallCase, result

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Union
 from unittest import mock
 
+from ponte.calls.attempt import Attempt, Kind, Outcome, Result
 from ponte.calls.hop import exchange
-from ponte.calls.rule import Attempt, Kind, Outcome, Result
 from ponte.net import loop, pool, serving, stream
 from ponte.net.address import Address
 from ponte.net.message import Reply, Request, text_reply

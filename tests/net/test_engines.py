@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 from unittest import mock
 
-from ponte.calls.rule import Outcome
+from ponte.calls.attempt import Outcome
 from ponte.net.message import CONTINUE, ProtocolError, Reply, Request, encode_reply
 from ponte.net.pool import Pool
 from ponte.net.stream import Program

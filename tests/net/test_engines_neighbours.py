@@ -11,7 +11,7 @@ import unittest
 from typing import Any
 from unittest import mock
 
-from ponte.calls.rule import Outcome
+from ponte.calls.attempt import Outcome
 from ponte.net.message import Reply, Request
 from ponte.net.parser import ReplyParser
 from tests.fakes import eventually, hurry_listeners

@@ -12,7 +12,7 @@ import sys
 import time
 import unittest
 
-from ponte.calls.rule import Outcome, Result
+from ponte.calls.attempt import Outcome, Result
 from ponte.net.address import Address
 from ponte.net.message import CONTINUE, Reply, Request, encode_reply
 from tests.fakes import eventually, hurry_listeners, refused_address

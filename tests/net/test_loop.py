@@ -25,7 +25,7 @@ from types import GeneratorType
 from typing import Any, Callable
 from unittest import mock
 
-from ponte.calls.rule import Outcome
+from ponte.calls.attempt import Outcome
 from ponte.net import loop as loop_module
 from ponte.net import pool as pool_module
 from ponte.net import serving
