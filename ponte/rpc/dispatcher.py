@@ -289,5 +289,5 @@ def _describe(error: BaseException) -> str:
     """The type and the message of an exception; the type alone where `str` of it fails."""
     try:
         return f"{type(error).__name__}: {error}"
-    except Exception:
+    except BaseException:
         return type(error).__name__

@@ -39,7 +39,7 @@ class Unspeakable(Exception):
     """An exception that cannot even be shown."""
 
     def __str__(self) -> str:
-        raise RuntimeError("no words")
+        raise SystemExit("no words")
 
 
 def divide(dividend: int, divisor: int = 1) -> float:
