@@ -1,0 +1,323 @@
+"""The actors of a world without sockets: the real server, the real proxy, and the stub's loop.
+
+`Server` and `Proxy` are made by their own constructors. What would open a socket or ask a clock is
+replaced for as long as a world lives (`without_sockets`): the listener, the pool, the heartbeat,
+the directory, and `time`. Each request is handed in as a listener would do it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any, Callable
+from unittest import mock
+
+from ponte.calls.balancing import Balancer, Member
+from ponte.calls.endpoint import PROXY, Endpoint
+from ponte.calls.hop import attempt_lines, exchange
+from ponte.calls.once import Memory
+from ponte.calls.resolving import Place, resolve
+from ponte.calls.rule import Call, Kind, Outcome, Result
+from ponte.calls.session import Session
+from ponte.net.address import Address
+from ponte.net.message import Reply, Request, write_request
+from ponte.net.stream import Program
+from ponte.rpc.dispatcher import Dispatcher, idempotent
+from ponte.rpc.marshal import CONTENT_TYPE, decode_result, encode_call
+from proxy import Proxy
+from server import Server
+
+SERVICE = "bank"
+METHOD = "deposit"
+HOST = "127.0.0.1"
+# Seconds. Everybody's deadline; and a time at which it is over.
+DEADLINE, AFTER_IT = 1000.0, 2000.0
+
+
+class Clock:
+    """Stands in for the module `time`: it stands still, unless a deadline is to be over."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+clock = Clock()
+# Of quarantines, which decide nothing here.
+_rng = random.Random(1)
+
+
+class Post:
+    """Stands in for a pool: gives each message to the world, which answers when it likes."""
+
+    def exchange(self, address: Address, request: bytes, deadline: float) -> Any:
+        answer = yield address, request
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class _Listener:
+    """Stands in for a listener; and for its driver, which lets the world run functions."""
+
+    connections = 0
+
+    def __init__(self, host: str, port: int, *_: Any, **__: Any) -> None:
+        self.address = (host, port)
+        self.driver = self
+        # Set by the node.
+        self.call: Callable[[str, Callable[[], Reply]], Reply | Future[Reply]]
+
+
+class _Absent:
+    """Stands in for what no call needs."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def without_sockets() -> Iterator[None]:
+    """While this lasts, servers and proxies are made without sockets, threads and clocks."""
+    dispatchers = {promise: Dispatcher({METHOD: run}) for promise, run in _FUNCTIONS.items()}
+    with contextlib.ExitStack() as stack:
+        for name in ("server", "proxy"):
+            stack.enter_context(mock.patch(f"{name}.Listener", _Listener))
+            stack.enter_context(mock.patch(f"{name}.new_incarnation", lambda: 1))
+        for name in ("Pool", "Heartbeat", "Directory"):
+            stack.enter_context(mock.patch(f"proxy.{name}", _Absent))
+        for name in ("server", "relayed_call", "ponte.calls.resolving"):
+            stack.enter_context(mock.patch(f"{name}.time", clock))
+        # A dispatcher has no state: all servers with the same promise share one.
+        stack.enter_context(mock.patch("server.Dispatcher",
+                                       lambda functions, **_: dispatchers[functions]))
+        yield
+
+
+# The run that comes to its end now; its function returns it.
+_ending: list[str] = []
+
+
+def _deposit(call: int) -> str:
+    return _ending[-1]
+
+
+_FUNCTIONS = {False: _deposit, True: idempotent(lambda call: _ending[-1])}
+
+
+class AnyOrder(Balancer):
+    """A balancer that asks the members of each group in any order: the world chooses.
+
+    So every policy is explored, and every quarantine.
+    """
+
+    def __init__(self, choose: Callable[[int], int], *groups: Sequence[Endpoint]) -> None:
+        super().__init__(rng=_rng)
+        self._choose = choose
+        self.update(*groups)
+
+    def choose(self, now: float) -> Member | None:
+        return next(self._in_any_order(set()), None)
+
+    def others(self, asked: Member) -> Iterator[Member]:
+        return self._in_any_order({asked.key})
+
+    def _in_any_order(self, asked: set[tuple[str, int]]) -> Iterator[Member]:
+        for group in self._tiers:
+            while left := [member for member in group if member.key not in asked]:
+                member = left[self._choose(len(left))]
+                asked.add(member.key)
+                yield member
+
+
+class Node:
+    """A server or a proxy: one that listens at an address, and may die and start again.
+
+    Attributes: `name`, `life` (counted from 1), `memory` of the actor in this life.
+    """
+
+    is_proxy = False
+    memory: Memory[Any, Reply]
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self.number = number
+        self.life = 0
+        self.sessions = 0
+        self.start()
+
+    def start(self) -> None:
+        """A new life: nothing is known of earlier ones."""
+        self.life += 1
+        self.sessions = 0
+
+    def new_id(self) -> str:
+        """The id of a session: no other life and no other node gives it out."""
+        self.sessions += 1
+        return f"{self.number:04x}{self.life:04x}{self.sessions:08x}"
+
+    def handle(self, request: Request, caller_left: bool) -> Reply | Program[Reply]:
+        """What the actor does with a request."""
+        raise NotImplementedError
+
+    def marked(self, reply: Reply) -> Reply:
+        """The reply with the mark of who made it, as a listener writes it."""
+        if reply.lines or "Served-By" in reply.headers:
+            return reply
+        return reply._replace(lines=f"Served-By: {self.served_by()}\r\n")
+
+    def served_by(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """As a registry names it."""
+        return Endpoint(PROXY if self.is_proxy else SERVICE, self.name, self.life, HOST,
+                        4000 + self.number, "up", ())
+
+
+class ServerNode(Node):
+    """A server. `runs(run)` is called when a function begins; it ends when `run()` is called."""
+
+    def __init__(self, name: str, number: int, promises: bool,
+                 begins: Callable[[ServerNode, Callable[[], Reply]], Future[Reply]]) -> None:
+        self.promises = promises
+        self._begins = begins
+        super().__init__(name, number)
+
+    def start(self) -> None:
+        super().start()
+        functions: Any = self.promises
+        self.server: Any = Server(SERVICE, functions, name=self.name, port=4000 + self.number,
+                                  registries=())
+        self.memory = self.server._memory = Memory(new_id=self.new_id)
+        self.server._listener.call = lambda name, run: self._begins(self, run)
+
+    def handle(self, request: Request, caller_left: bool) -> Reply | Program[Reply]:
+        answer: Reply | Program[Reply] = self.server._handle(request, clock.now,
+                                                             lambda: caller_left)
+        return answer
+
+    def served_by(self) -> str:
+        return str(self.server._served_by())
+
+
+class ProxyNode(Node):
+    """A proxy before some servers."""
+
+    is_proxy = True
+
+    def __init__(self, name: str, number: int, choose: Callable[[int], int],
+                 servers: Sequence[Node]) -> None:
+        self._choose, self._servers = choose, servers
+        super().__init__(name, number)
+
+    def start(self) -> None:
+        super().start()
+        self.proxy: Any = Proxy(name=self.name, port=4000 + self.number, registries=())
+        self.proxy._pool = Post()
+        shared = self.proxy._shared
+        shared.balancers[SERVICE] = AnyOrder(self._choose, [s.endpoint for s in self._servers])
+        self.memory = shared.memory = Memory(new_id=self.new_id)
+
+    @property
+    def balancer(self) -> Balancer:
+        balancer: Balancer = self.proxy._shared.balancers[SERVICE]
+        return balancer
+
+    def handle(self, request: Request, caller_left: bool) -> Reply | Program[Reply]:
+        answer: Reply | Program[Reply] = self.proxy._begin(request, clock.now, lambda: caller_left)
+        return answer
+
+    def served_by(self) -> str:
+        return f"{self.name}; incarnation={self.life}; service={PROXY}"
+
+
+class Told:
+    """What a caller was told of its call: `outcome`, and the value of an answer.
+
+    After an unknown outcome, `sent_to` holds what `resolve` needs: as long as somebody refers to
+    it, the number of the call is open.
+    """
+
+    def __init__(self, outcome: Outcome, value: str = "", places: Sequence[Place] = (),
+                 holds: object = None) -> None:
+        self.outcome = outcome
+        self.value = value
+        self.places = list(places)
+        self.holds = holds
+
+
+class Stub:
+    """A caller: a balancer and sessions of its own."""
+
+    def __init__(self, choose: Callable[[int], int], groups: Sequence[Sequence[Endpoint]]) -> None:
+        self.balancer = AnyOrder(choose, *groups)
+
+    def call(self, body: bytes, is_idempotent: bool, attempts: int) -> Program[Told]:
+        """A program: the loop of rule R, as client.py has it (`Client._drive`)."""
+        unknown: Result | None = None
+        call = Call(self.balancer, is_idempotent, DEADLINE, last=attempts)
+        while True:
+            attempt = call.next_attempt(clock.now)
+            if attempt is None:
+                break
+            lines = f"{attempt_lines(attempt)}Content-Type: {CONTENT_TYPE}\r\n"
+            request = write_request("POST", f"/{SERVICE}", lines, attempt.body_of(body))
+            pool: Any = Post()
+            result = yield from exchange(pool, attempt, SERVICE, request, clock.now)
+            call.settle(result, clock.now)
+            if attempt.kind is Kind.OPENING and result.reply:
+                continue
+            if result.reply and result.outcome is Outcome.ANSWERED:
+                return told_by(result.reply)
+            if result.outcome is Outcome.UNKNOWN:
+                unknown = result
+        sent = call.sent
+        if call.outcome is Outcome.NOT_SENT:
+            return Told(Outcome.NOT_SENT)
+        if sent is None or unknown is None:
+            return Told(Outcome.UNKNOWN)
+        place = Place.read(unknown.sent_to, SERVICE)
+        return Told(Outcome.UNKNOWN, "", [Place.of(sent), *([place] if place else [])], sent.number)
+
+    @staticmethod
+    def resolve(told: Told) -> Program[Told]:
+        """A program: asks once what came of a call, as `OutcomeUnknown.resolve` does."""
+        pool: Any = Post()
+        result = yield from resolve(pool, told.places, SERVICE, DEADLINE)
+        if result.reply and result.outcome is Outcome.ANSWERED:
+            return told_by(result.reply)
+        return told
+
+
+def body_of(call: int) -> bytes:
+    """The body of a call with this number."""
+    return encode_call(METHOD, (call,))
+
+
+def told_by(reply: Reply) -> Told:
+    """What a caller is told by an answer: see `Client._value_of`."""
+    if reply.status == 200:
+        return Told(Outcome.ANSWERED, str(decode_result(reply.body)))
+    if reply.headers.get("call-resolved") == "dead":
+        return Told(Outcome.NOT_SENT)
+    return Told(Outcome.ANSWERED, f"HTTP {reply.status}")
+
+
+def ends(run: Callable[[], Reply], label: str) -> Reply:
+    """Brings a run to its end. `label` is its value."""
+    _ending.append(label)
+    try:
+        return run()
+    finally:
+        _ending.pop()
+
+
+def give_session(member: Member, memory: Memory[Any, Reply]) -> None:
+    """Gives a session out without a message, so that worlds are smaller."""
+    member.session = Session(memory.open())

@@ -1,0 +1,97 @@
+"""The worlds that are explored. Each is small, so that *every* order of its events can be tried.
+
+Small worlds are enough for nearly all mistakes: one call that is repeated, one message that is
+late, and one fault show them. D. Jackson calls this the small scope hypothesis ("Software
+Abstractions", 2006).
+"""
+
+from __future__ import annotations
+
+from lab.explore.world import Scenario
+
+SCENARIOS: dict[str, Scenario] = {
+    # ---- a caller and its servers ----------------------------------------------------------------
+    "direct": Scenario(
+        "one server, 3 attempts, a resolve after a resolve; it may refuse once",
+        attempts=3, resolves=2, faults={"refuse": 1}),
+    "two servers": Scenario(
+        "refusals, and a server that cannot be reached: the caller goes on to the other one",
+        servers=2, attempts=3, faults={"refuse": 2, "no connection": 1}),
+    "opening": Scenario(
+        "sessions are opened by messages, which may be late or lost too",
+        opening=True, attempts=3, faults={"refuse": 1}),
+    "restart": Scenario(
+        "the server dies and starts again",
+        servers=2, attempts=3, faults={"server restarts": 1, "refuse": 1}),
+    "restart, 2 calls": Scenario(
+        "two calls of one caller, in one session", calls=(0, 0),
+        faults={"server restarts": 1}, attempts=1),
+    "overlap": Scenario(
+        "two calls of one caller at the same time, in one session", calls=(0, 0)),
+    "two callers": Scenario(
+        "two callers with a session each", calls=(0, 1), attempts=2),
+    "reply dropped": Scenario(
+        "the server needs memory, and drops a reply",
+        attempts=3, resolves=2, faults={"drop reply": 1}),
+    "session dropped": Scenario(
+        "the server has too many sessions, and drops one",
+        attempts=3, resolves=2, faults={"server drops session": 1}),
+    "session full": Scenario(
+        "a session has too many numbers, and its floor rises", calls=(0, 0),
+        attempts=2, faults={"full": 1}),
+    "port taken": Scenario(
+        "a server of the same service has the port of the other one",
+        servers=2, attempts=3, faults={"other port": 2, "refuse": 1}),
+    "stranger": Scenario(
+        "a plain web server has the port of a server",
+        servers=2, attempts=3, faults={"stranger": 2}),
+    "promise": Scenario(
+        "the caller believes that the function is idempotent: A says so, and B does not",
+        servers=2, attempts=3, promises=(True, False), believes=True),
+    # ---- through a proxy -------------------------------------------------------------------------
+    "proxy": Scenario(
+        "through a proxy, which may give an attempt up",
+        proxies=1, servers=2, faults={"give up": 1}),
+    "proxy, refusals": Scenario(
+        "a server refuses: the proxy goes on to the other one",
+        proxies=1, servers=2, faults={"refuse": 1}),
+    "proxy, opening": Scenario(
+        "all sessions are opened by messages",
+        proxies=1, servers=1, opening=True),
+    "proxy, 3 attempts": Scenario(
+        "the proxy may give up twice, the caller sends three times",
+        proxies=1, servers=1, attempts=3, faults={"give up": 1}),
+    "proxy restarts": Scenario(
+        "the proxy dies and starts again",
+        proxies=1, servers=2, faults={"proxy restarts": 1}),
+    "both restart": Scenario(
+        "proxy and server die and start again",
+        proxies=1, servers=1, faults={"proxy restarts": 1, "server restarts": 1}),
+    "proxy drops session": Scenario(
+        "the proxy has too many sessions, and drops one",
+        proxies=1, servers=2, faults={"proxy drops session": 1}),
+    "both drop sessions": Scenario(
+        "proxy and server drop a session each",
+        proxies=1, servers=1, faults={"proxy drops session": 1, "server drops session": 1}),
+    "proxy, reply dropped": Scenario(
+        "the proxy or a server drops a reply",
+        proxies=1, servers=2, faults={"drop reply": 1, "refuse": 1}),
+    "proxy, session full": Scenario(
+        "the floor of a session rises, at the proxy or at a server",
+        proxies=1, servers=2, faults={"full": 1}),
+    "proxy, port taken": Scenario(
+        "another server has the port of the one on the route",
+        proxies=1, servers=2, faults={"other port": 1}),
+    "proxy, promise": Scenario(
+        "the caller believes in idempotence through a proxy",
+        proxies=1, servers=2, promises=(True, False), believes=True, faults={"give up": 1}),
+    "proxy, two callers": Scenario(
+        "two callers share the session of the proxy at the server",
+        proxies=1, servers=1, calls=(0, 1), attempts=1),
+    "proxy, then servers": Scenario(
+        "the proxy cannot be reached: the caller goes on to the server itself",
+        proxies=1, servers=1, then=("A",), attempts=3, faults={"no connection": 1}),
+    "two proxies": Scenario(
+        "the first proxy refuses, or cannot be reached: the caller goes on to the second",
+        proxies=2, servers=1, faults={"no connection": 1, "refuse": 1}),
+}
