@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict, abc, deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from types import GeneratorType
@@ -89,6 +89,10 @@ def _sequence(freezer: Freezer, thing: Any) -> Any:
     return tuple([freezer.freeze(each) for each in thing])
 
 
+def _set(_: Freezer, thing: Any) -> Any:
+    return tuple(sorted(thing))
+
+
 def _mapping(freezer: Freezer, thing: Any) -> Any:
     return tuple([(key, freezer.freeze(thing[key])) for key in sorted(thing)])
 
@@ -144,12 +148,14 @@ def _how_to_freeze(kind: type) -> Freeze:
         return _session
     if issubclass(kind, (tuple, list, deque)):
         return _sequence
+    if issubclass(kind, (set, frozenset)):
+        return _set
     if issubclass(kind, (dict, OrderedDict)):
         return _mapping
     if issubclass(kind, GeneratorType):
         return _program
     if issubclass(kind, Future):
         return _future
-    if kind is type(threading.Lock()) or hasattr(kind, "__call__"):
+    if kind is type(threading.Lock()) or issubclass(kind, abc.Callable):
         return _by_name
     return _object(kind)

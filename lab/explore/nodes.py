@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, Callable
 from unittest import mock
+from xmlrpc.client import Fault
 
 from ponte.calls.balancing import Balancer, Member
 from ponte.calls.endpoint import PROXY, Endpoint
@@ -303,7 +304,10 @@ def body_of(call: int) -> bytes:
 def told_by(reply: Reply) -> Told:
     """What a caller is told by an answer: see `Client._value_of`."""
     if reply.status == 200:
-        return Told(Outcome.ANSWERED, str(decode_result(reply.body)))
+        try:
+            return Told(Outcome.ANSWERED, str(decode_result(reply.body)))
+        except Fault as fault:
+            return Told(Outcome.ANSWERED, f"fault {fault.faultCode}")
     if reply.headers.get("call-resolved") == "dead":
         return Told(Outcome.NOT_SENT)
     return Told(Outcome.ANSWERED, f"HTTP {reply.status}")
