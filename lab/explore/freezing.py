@@ -20,10 +20,12 @@ from types import GeneratorType
 from typing import Any, Callable
 
 from ponte.calls.balancing import Balancer, Member
+from ponte.calls.endpoint import Endpoint
 from ponte.calls.once import Memory, Record
-from ponte.calls.rule import Call
+from ponte.calls.rule import Attempt, Call, Result
 from ponte.calls.session import CallNumber, Session
 from ponte.net.known_heads import Headers, cached
+from ponte.net.message import Reply, Request
 from relayed_call import RelayedCall, SharedState
 
 # What decides nothing in a world without time, in which every order of endpoints is explored.
@@ -40,7 +42,10 @@ LEFT_OUT: dict[type, frozenset[str]] = {
     SharedState: frozenset(("via", "counts", "_served_by", "lock")),
     RelayedCall: frozenset(("_service",)),
 }
-_ATOMS = (type(None), bool, int, float, str, bytes, enum.Enum, type)
+# These are values already.
+_ATOMS = (type(None), bool, int, float, str, bytes, enum.Enum, type, Endpoint)
+# Tuples that several variables of a program refer to: they are written out once.
+_SHARED = (Attempt, Result, Request, Reply)
 
 Freeze = Callable[["Freezer", Any], Any]
 
@@ -87,6 +92,11 @@ def _sorted_items(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def _sequence(freezer: Freezer, thing: Any) -> Any:
     return tuple([freezer.freeze(each) for each in thing])
+
+
+def _shared(freezer: Freezer, thing: Any) -> Any:
+    number = freezer._number(thing)
+    return _sequence(freezer, thing) if number is None else number
 
 
 def _set(_: Freezer, thing: Any) -> Any:
@@ -146,6 +156,8 @@ def _how_to_freeze(kind: type) -> Freeze:
         return _headers
     if kind is Session:
         return _session
+    if issubclass(kind, _SHARED):
+        return _shared
     if issubclass(kind, (tuple, list, deque)):
         return _sequence
     if issubclass(kind, (set, frozenset)):

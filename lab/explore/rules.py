@@ -256,7 +256,7 @@ RULES: dict[str, Rule] = {
         _method(hop.Marks, "are_of", lambda _: lambda *_: True), ("stranger",)),
     "oldest is held": Rule(
         "the number of an unknown call stays open until it is resolved",
-        _method(nodes.Told, "__init__", _holds_nothing), ("overlap",)),
+        _method(nodes.Told, "__init__", _holds_nothing), ("at once",)),
     # ---- the table of a number -------------------------------------------------------------------
     "unknown sessions run nothing": Rule(
         "a session that is not known runs no call",
@@ -272,10 +272,10 @@ RULES: dict[str, Rule] = {
         _cell(ENDED, resolve=NOT_SENT), ("session full",)),
     "below the floor, run": Rule(
         "numbers below the floor never run",
-        _cell(ENDED, original=RUN, repeat=RUN), ("overlap", "session full")),
+        _cell(ENDED, original=RUN, repeat=RUN), ("in turn", "session full")),
     "below the floor, original": Rule(
         "an original below the floor gets 410, and not a refusal with a new session",
-        _cell(ENDED, original=once.REFUSE), ("overlap", "session full", "proxy, session full"),
+        _cell(ENDED, original=once.REFUSE), ("in turn", "session full", "proxy, session full"),
         none="only a caller that still waits for the first attempt would read the refusal, and "
              "that attempt has just not run; 410 saves it a round trip that may run the call"),
     "the floor rises": Rule(
@@ -316,7 +316,7 @@ RULES: dict[str, Rule] = {
         _method(Call, "settle", _tries_on_after_dead), ("proxy, refusals",)),
     "a proxy notes the dead": Rule(
         "a proxy that never sent the call on notes it as dead itself",
-        _method(Memory, "kill", _does_nothing), ("proxy, refusals",)),
+        _method(Memory, "kill", _does_nothing), ("proxy, one server",)),
     "routes hold their numbers": Rule(
         "the number of a route stays open as long as the route is kept",
         _method(RelayedCall, "leave", _holds_no_numbers),

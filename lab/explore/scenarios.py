@@ -24,12 +24,17 @@ SCENARIOS: dict[str, Scenario] = {
         "the server dies and starts again",
         servers=2, attempts=3, faults={"server restarts": 1, "refuse": 1}),
     "restart, 2 calls": Scenario(
-        "two calls of one caller, in one session", calls=(0, 0),
-        faults={"server restarts": 1}, attempts=1),
-    "overlap": Scenario(
-        "two calls of one caller at the same time, in one session", calls=(0, 0)),
+        "two calls of one caller, one after the other, and a restart",
+        calls=(0, 0), in_turn=True, attempts=1, faults={"server restarts": 1}),
+    "in turn": Scenario(
+        "two calls of one caller, one after the other: the first one arrives late",
+        calls=(0, 0), in_turn=True, resolves=0),
+    "at once": Scenario(
+        "two calls of one caller at the same time, in one session",
+        calls=(0, 0), attempts=1),
     "two callers": Scenario(
-        "two callers with a session each", calls=(0, 1), attempts=2),
+        "two callers with a session each",
+        calls=(0, 1), attempts=1),
     "reply dropped": Scenario(
         "the server needs memory, and drops a reply",
         attempts=3, resolves=2, faults={"drop reply": 1}),
@@ -37,11 +42,11 @@ SCENARIOS: dict[str, Scenario] = {
         "the server has too many sessions, and drops one",
         attempts=3, resolves=2, faults={"server drops session": 1}),
     "session full": Scenario(
-        "a session has too many numbers, and its floor rises", calls=(0, 0),
-        attempts=2, faults={"full": 1}),
+        "a session has too many numbers, and its floor rises",
+        attempts=3, resolves=2, faults={"full": 1}),
     "port taken": Scenario(
         "a server of the same service has the port of the other one",
-        servers=2, attempts=3, faults={"other port": 2, "refuse": 1}),
+        servers=2, faults={"other port": 2}),
     "stranger": Scenario(
         "a plain web server has the port of a server",
         servers=2, attempts=3, faults={"stranger": 2}),
@@ -55,6 +60,9 @@ SCENARIOS: dict[str, Scenario] = {
     "proxy, refusals": Scenario(
         "a server refuses: the proxy goes on to the other one",
         proxies=1, servers=2, faults={"refuse": 1}),
+    "proxy, one server": Scenario(
+        "the only server refuses",
+        proxies=1, servers=1, faults={"refuse": 1, "give up": 1}),
     "proxy, opening": Scenario(
         "all sessions are opened by messages",
         proxies=1, servers=1, opening=True),

@@ -53,6 +53,7 @@ class Search:
         self._healed = 0
         # Worlds that are in a state already, for the first event that is tried there.
         self._live: dict[int, World] = {}
+        self._story: list[str] = []
 
     def run(self) -> Report:
         """Explores all states, or up to the first violation."""
@@ -62,15 +63,13 @@ class Search:
             number, wrong = 0, ""
             while number < len(self._parents) and not wrong:
                 if len(self._parents) > self._max_states \
-                        or time.process_time() - began > self._max_s:
+                        or (number % 100 == 0 and time.process_time() - began > self._max_s):
                     break
                 wrong = self._expand(number)
                 number += 1
             whole = number == len(self._parents) and not wrong
-            self._live.clear()
-            story = self._replay(len(self._parents) - 1).story if wrong else ()
         return Report(len(self._parents), self._orders() if whole else 0, self._healed, whole,
-                      time.process_time() - began, wrong, story)
+                      time.process_time() - began, wrong, self._story)
 
     def _expand(self, number: int) -> str:
         """Tries each event that is possible in a state. Returns a violation, or ""."""
@@ -102,7 +101,8 @@ class Search:
             self._healed += 1
             wrong = world.heal()
             if wrong:
-                wrong = f"when everything has been delivered: {wrong}"
+                wrong = f"nothing is lost any more, and: {wrong}"
+        self._story = world.story if wrong else []
         return wrong
 
     def _add(self, world: World, parent: tuple[int, Event]) -> int:

@@ -59,7 +59,8 @@ class Scenario(NamedTuple):
     `servers` and `proxies`: how many; the callers ask the proxies, or the servers if there are
     none, and then those that `then` names. `calls`: the caller of each call (0 or 1). `attempts`
     and `resolves` of a call, at most. `faults`: how often each may happen. `opening`: sessions are
-    opened by messages, instead of being there. `promises`: whether each server promises that the
+    opened by messages, instead of being there. `in_turn`: a call begins when those before it have
+    ended. `promises`: whether each server promises that the
     function is idempotent; `believes`: the callers believe it.
     """
 
@@ -72,6 +73,7 @@ class Scenario(NamedTuple):
     resolves: int = 1
     faults: dict[str, int] = {}
     opening: bool = False
+    in_turn: bool = False
     promises: tuple[bool, ...] = (False, False)
     believes: bool = False
 
@@ -173,6 +175,8 @@ class World:
         self._chosen: list[tuple[int, int]] = []
         # A fault after which an outcome may stay unknown for ever.
         self._lost = False
+        # Whether nobody has chosen a server yet, and it does not matter which one.
+        self._alike = not scenario.then and scenario.promises[0] == scenario.promises[1]
         self._call = 0
         self.tasks: list[_Task] = []
         self.messages: list[_Message] = []
@@ -215,6 +219,10 @@ class World:
 
     def choose(self, count: int) -> int:
         """One of `count` possibilities. All of them are explored."""
+        # Of servers that are alike, A is the first to be asked: else A and B would only change names.
+        if self._alike and count > 1:
+            self._alike = False
+            return 0
         place = len(self._chosen)
         choice = self._script[place] if place < len(self._script) else 0
         if count > 1:
@@ -226,7 +234,9 @@ class World:
         """What may happen now."""
         # 1. The callers.
         for number, call in enumerate(self.calls):
-            if not call.begun and all(earlier.begun for earlier in self.calls[:number]):
+            if not call.begun and all(
+                    earlier.told or (earlier.begun and not self.scenario.in_turn)
+                    for earlier in self.calls[:number]):
                 yield Event("begin", (number,))
             if call.is_unknown and not call.task and call.resolves and call.told.places:
                 yield Event("resolve", (number,))
@@ -295,24 +305,24 @@ class World:
     def _begin(self, call: _Call, program: Any, number: int) -> None:
         def tell(told: Told) -> None:
             call.task, call.told = None, told
-            word = f"the value of run {told.value}" if told.outcome is Outcome.ANSWERED \
-                else "NotSent" if told.outcome is Outcome.NOT_SENT else "OutcomeUnknown"
+            word = {Outcome.ANSWERED: told.value, Outcome.NOT_SENT: "NotSent",
+                    Outcome.UNKNOWN: "OutcomeUnknown"}[told.outcome]
             self._say(f"{self._who(number)} is told: {word}")
 
         call.task = _Task("caller", number, program, tell)
         self._start(call.task)
 
     def _on_timeout(self, index: int) -> None:
-        self._give_up(index, "waits no longer for an answer", 0.0)
+        self._give_up(index, "has waited long enough", 0.0)
 
     def _on_give_up(self, index: int) -> None:
-        self._give_up(index, "gives up", AFTER_IT)
+        self._give_up(index, "waits no longer, and never again,", AFTER_IT)
 
     def _give_up(self, index: int, what: str, now: float) -> None:
         task = self.tasks[index]
         if task.at != "caller":
             self._spend("give up")
-        self._say(f"{self._who(task.call, task.at)} {what} (", task.waits, ")")
+        self._say(f"{self._who(task.call, task.at)} {what} for an answer to ", task.waits)
         self._orphan(task)
         clock.now = now
         self._resume(task, ExchangeError("reply", socket.timeout()))
@@ -354,8 +364,8 @@ class World:
 
     def _arrive(self, message: _Message, node: Node, refuses: bool = False) -> None:
         self.messages.remove(message)
-        late = "" if message.waiter else "late: "
-        self._say(f"{node.name} gets {late}", message)
+        late = "" if message.waiter else ", for which nobody waits any more"
+        self._say(f"{node.name} gets ", message, late)
         self._call = message.call
         answer = node.handle(request_in(message.raw), refuses)
         if isinstance(answer, Reply):
@@ -381,16 +391,17 @@ class World:
 
     def _begins(self, node: ServerNode, end: Callable[[], Reply]) -> Future[Reply]:
         call = self.calls[self._call]
-        run = _Run(node, self._call, f"{node.name}{node.life}.{len(call.runs) + 1}", end)
+        label = f"value {self._call + 1}{'abcdef'[len(call.runs)]}"
+        run = _Run(node, self._call, label, end)
         call.runs.append(run.label)
         call.may_run_twice &= node.promises
         self.runs.append(run)
-        self._say(f"it RUNS there (run {run.label})")
+        self._say(f"call {self._call + 1} RUNS at {node.name}")
         return run.done
 
     def _on_end(self, index: int) -> None:
         run = self.runs.pop(index)
-        self._say(f"run {run.label} of call {run.call + 1} ends")
+        self._say(f"the run of call {run.call + 1} at {run.node.name} ends")
         run.done.set_result(ends(run.end, run.label))
         self._wake()
 
@@ -457,7 +468,7 @@ class World:
             address, raw = wait
             task.waits = message = _Message(self._names[address], raw, task.call, task)
             self.messages.append(message)
-            self._say(f"{self._who(task.call, task.at)} sends ", message, f" to {message.to}")
+            self._say(f"{self._who(task.call, task.at)} sends to {message.to}: ", message)
         # 2. A run, or the first reply of a call.
         elif wait[0] is not None:
             task.waits = wait[0]
@@ -509,7 +520,7 @@ class World:
                      task.waits.raw if isinstance(task.waits, _Message) else freeze(task.waits),
                      place[task.request.waiter] if task.request else None) for task in tasks]
         runs = [(run.label, run.call, freeze(run.done)) for run in self.runs]
-        return (tuple(self.faults.values()), self._lost, tuple(messages), tuple(replies),
+        return (tuple(self.faults.values()), self._lost, self._alike, tuple(messages), tuple(replies),
                 tuple(calls), tuple(nodes), tuple(programs), tuple(runs))
 
     # ---- what must hold --------------------------------------------------------------------------
@@ -519,11 +530,11 @@ class World:
         for number, call in enumerate(self.calls, 1):
             runs, told = call.runs, call.told
             if len(runs) > 1 and not call.may_run_twice:
-                return f"call {number} RAN TWICE ({', '.join(runs)})"
+                return f"call {number} RAN TWICE"
             if told and told.outcome is Outcome.NOT_SENT and runs:
-                return f"call {number}: its caller was told NotSent, AND IT RAN ({runs[0]})"
+                return f"call {number}: its caller was told NotSent, AND IT RAN"
             if told and told.outcome is Outcome.ANSWERED and told.value not in runs:
-                return f"call {number}: its caller was told a value, AND IT NEVER RAN"
+                return f"call {number}: its caller was told an answer, AND IT HAS NONE"
         return ""
 
     @property
@@ -540,6 +551,7 @@ class World:
         """
         self.faults = {}
         asked: set[int] = set()
+        self._story.append([("From now on nothing is lost. Everything arrives:",)])
         for _ in range(MAX_HEALING):
             event = next(self._healing(asked), None)
             if event is None:
@@ -609,10 +621,11 @@ def as_read(raw: bytes) -> Reply:
 
 
 def session_name(session_id: str) -> str:
-    """The name of a session in a story: the node's number, its life, and a number of its own."""
+    """The name of a session in a story: A#1 is the first one of A, A'#1 that of its second life.
+    """
     node, life, number = int(session_id[:4], 16), int(session_id[4:8], 16), int(session_id[8:], 16)
     name = f"P{node - 9}" if node >= 10 else "?AB"[node]
-    return f"{name}{life}.{number}"
+    return f"{name}{chr(39) * (life - 1)}#{number}"
 
 
 def title_of(request: Request, call: int) -> str:
@@ -620,7 +633,7 @@ def title_of(request: Request, call: int) -> str:
     headers = CallHeaders.parse(request.headers)
     name = f"call {call + 1}"
     if headers.session == "new":
-        return f"a request for a session, for {name}"
+        return f"a request for a session (for {name})"
     what = {ORIGINAL: "", REPEAT: "the repeat of ",
             RESOLVE: "the question what came of "}[headers.wanted]
     if not headers.session:

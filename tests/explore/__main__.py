@@ -75,7 +75,7 @@ def show_story(report: Report) -> None:
     if report.violation:
         for number, line in enumerate(report.story, 1):
             print(f"    {number:4}. {line}")
-        print(f"          {report.violation}")
+        print(f"    =>    {report.violation}")
 
 
 def main() -> int:
