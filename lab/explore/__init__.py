@@ -1,10 +1,16 @@
 """Exploring: every order in which the messages of a few calls can arrive, with the real code.
 
-    world.py        a small world: callers, proxies, servers, and what is in flight between them
-    nodes.py        the real server and proxy without sockets, and the stub's loop of rule R
-    freezing.py     what a state is: all that the objects of a world hold
-    search.py       breadth first through all states, and how many orders lead through them
     scenarios.py    the worlds that are explored
+    world.py        a world: what each event does
+    events.py       what may happen next
+    flight.py       what is under way: programs, requests, runs, and calls
+    nodes.py        the real server and the real proxy, without sockets
+    stub.py         a caller
+    promises.py     what must hold
+    search.py       breadth first through all states, and how many orders lead through them
+    freezing.py     what a program and an object hold, as a value
+    states.py       what a whole world holds, as a value
+    words.py        the words of a story
     rules.py        the rules of the design, each of which can be taken back
 
 The problem: a test author thinks of one failure at a time. The calls that run twice need three or

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections import OrderedDict, abc, deque
+from collections import abc, deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from types import GeneratorType
@@ -48,6 +48,8 @@ _ATOMS = (type(None), bool, int, float, str, bytes, enum.Enum, type, Endpoint)
 _SHARED = (Attempt, Result, Request, Reply)
 
 Freeze = Callable[["Freezer", Any], Any]
+# How the objects of a type are frozen; found out when the first of them comes.
+_known: dict[type, Freeze] = {}
 
 
 class Freezer:
@@ -57,17 +59,14 @@ class Freezer:
     ((1, 'a'), (('b', 2),))
     """
 
-    # How the objects of a type are frozen; found out when the first of them comes.
-    _how: dict[type, Freeze] = {}
-
     def __init__(self) -> None:
         self._met: dict[int, int] = {}
 
     def freeze(self, thing: Any) -> Any:
         kind = type(thing)
-        how = self._how.get(kind)
+        how = _known.get(kind)
         if how is None:
-            how = self._how[kind] = _how_to_freeze(kind)
+            how = _known[kind] = _how_to_freeze(kind)
         return how(self, thing)
 
     def _number(self, thing: Any) -> int | None:
@@ -149,25 +148,20 @@ def _object(kind: type) -> Freeze:
     return freeze
 
 
+# The first row that fits. What fits none is an object with attributes.
+_HOW: tuple[tuple[tuple[Any, ...], Freeze], ...] = (
+    (_ATOMS, _atom),
+    ((Headers,), _headers),
+    ((Session,), _session),
+    (_SHARED, _shared),
+    ((tuple, list, deque), _sequence),
+    ((set, frozenset), _set),
+    ((dict,), _mapping),
+    ((GeneratorType,), _program),
+    ((Future,), _future),
+    ((type(threading.Lock()), abc.Callable), _by_name),
+)
+
+
 def _how_to_freeze(kind: type) -> Freeze:
-    if issubclass(kind, _ATOMS):
-        return _atom
-    if kind is Headers:
-        return _headers
-    if kind is Session:
-        return _session
-    if issubclass(kind, _SHARED):
-        return _shared
-    if issubclass(kind, (tuple, list, deque)):
-        return _sequence
-    if issubclass(kind, (set, frozenset)):
-        return _set
-    if issubclass(kind, (dict, OrderedDict)):
-        return _mapping
-    if issubclass(kind, GeneratorType):
-        return _program
-    if issubclass(kind, Future):
-        return _future
-    if kind is type(threading.Lock()) or issubclass(kind, abc.Callable):
-        return _by_name
-    return _object(kind)
+    return next((how for kinds, how in _HOW if issubclass(kind, kinds)), None) or _object(kind)

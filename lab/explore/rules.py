@@ -13,8 +13,7 @@ from typing import Any, Callable, NamedTuple
 from unittest import mock
 
 import proxy
-
-from lab.explore import nodes
+from lab.explore import nodes, stub
 from ponte.calls import hop, once
 from ponte.calls.arrival import CallHeaders
 from ponte.calls.once import ENDED, NO_SESSION, NOT_SENT, ORIGINAL, RESOLVE, RUN, Memory
@@ -160,13 +159,12 @@ def _holds_nothing(init: Any) -> Any:
 class _RouteForAll(Route):
     """A route that no later attempt takes over."""
 
-    turn = property(lambda self: 0, lambda self, turn: None)  # type: ignore[assignment]
+    turn = property(lambda self: 0, lambda self, turn: None)
 
 
 def _late_originals_take_nothing_over(init: Any) -> Any:
-    def beginning(self: Any, shared: Any, request: Any, headers: CallHeaders, record: Any,
-                  deadline: float) -> None:
-        init(self, shared, request, headers, record, deadline)
+    def beginning(self: Any, shared: Any, request: Any, headers: CallHeaders, *more: Any) -> None:
+        init(self, shared, request, headers, *more)
         if self._route and headers.wanted is ORIGINAL and self._route.turn > 1:
             self._route.turn -= 1
             self._turn = self._route.turn
@@ -181,11 +179,11 @@ def _resolves_take_nothing_over(resolve: Any) -> Any:
 
 
 def _forgets_routes(init: Any) -> Any:
-    def beginning(self: Any, shared: Any, request: Any, headers: Any, record: Any,
-                  deadline: float) -> None:
+    def beginning(self: Any, shared: Any, request: Any, headers: Any, *more: Any) -> None:
+        record = more[0]
         if record and record.value:
             record.value = Route()
-        init(self, shared, request, headers, record, deadline)
+        init(self, shared, request, headers, *more)
     return beginning
 
 
@@ -256,7 +254,7 @@ RULES: dict[str, Rule] = {
         _method(hop.Marks, "are_of", lambda _: lambda *_: True), ("stranger",)),
     "oldest is held": Rule(
         "the number of an unknown call stays open until it is resolved",
-        _method(nodes.Told, "__init__", _holds_nothing), ("at once",)),
+        _method(stub.Told, "__init__", _holds_nothing), ("at once",)),
     # ---- the table of a number -------------------------------------------------------------------
     "unknown sessions run nothing": Rule(
         "a session that is not known runs no call",
@@ -294,7 +292,7 @@ RULES: dict[str, Rule] = {
         "a session is not dropped while a call of it is under way",
         _both(_method(Memory, "join", _does_nothing), _method(Memory, "leave", _does_nothing)),
         ("session dropped", "proxy drops session", "both drop sessions"),
-        none="without the session nothing more runs in it: more outcomes stay unknown, that is all"),
+        none="in a session that was dropped nothing more runs: only more outcomes stay unknown"),
     # ---- a proxy ---------------------------------------------------------------------------------
     "routes are kept": Rule(
         "a later attempt goes where the first one went",

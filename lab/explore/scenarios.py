@@ -7,7 +7,35 @@ Abstractions", 2006).
 
 from __future__ import annotations
 
-from lab.explore.world import Scenario
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Scenario(NamedTuple):
+    """A world to explore, and what may happen in it.
+
+    `servers` and `proxies`: how many; the callers ask the proxies, or the servers if there are
+    none, and then those that `then` names. `calls`: the caller of each call (0 or 1). `attempts`
+    and `resolves` of a call, at most. `faults`: how often each may happen. `opening`: sessions are
+    opened by messages, instead of being there. `in_turn`: a call begins when those before it have
+    ended. `promises`: whether each server promises that the function is idempotent; `believes`: the
+    callers believe it.
+    """
+
+    about: str
+    proxies: int = 0
+    servers: int = 1
+    then: tuple[str, ...] = ()
+    calls: tuple[int, ...] = (0,)
+    attempts: int = 2
+    resolves: int = 1
+    faults: Mapping[str, int] = MappingProxyType({})
+    opening: bool = False
+    in_turn: bool = False
+    promises: tuple[bool, ...] = (False, False)
+    believes: bool = False
+
 
 SCENARIOS: dict[str, Scenario] = {
     # ---- a caller and its servers ----------------------------------------------------------------

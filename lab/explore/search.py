@@ -6,9 +6,13 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lab.explore.events import events
+from lab.explore.flight import Event
 from lab.explore.nodes import without_sockets
-from lab.explore.world import Event, Scenario, World
-
+from lab.explore.promises import can_heal, heal, violation
+from lab.explore.scenarios import Scenario
+from lab.explore.states import state_of
+from lab.explore.world import World
 
 # Each takes some 30 KB.
 MAX_LIVE = 3000
@@ -93,13 +97,13 @@ class Search:
         self._next[parent].append(known)
         if known < len(self._parents) - 1 or self._is_old:
             return ""
-        wrong = world.violation()
-        if wrong or not world.can_heal:
+        wrong = violation(world)
+        if wrong or not can_heal(world):
             if len(self._live) < MAX_LIVE:
                 self._live[known] = world
         else:
             self._healed += 1
-            wrong = world.heal()
+            wrong = heal(world)
             if wrong:
                 wrong = f"nothing is lost any more, and: {wrong}"
         self._story = world.story if wrong else []
@@ -108,12 +112,12 @@ class Search:
     def _add(self, world: World, parent: tuple[int, Event]) -> int:
         """The number of the state of a world."""
         # Of 64 bits: among a million states, two have the same by chance in 1 of 10^7 searches.
-        digest = hash(world.state())
+        digest = hash(state_of(world))
         number = self._numbers.setdefault(digest, len(self._parents))
         self._is_old = number < len(self._parents)
         if not self._is_old:
             self._parents.append(parent)
-            self._events.append(list(world.events())[::-1])
+            self._events.append(list(events(world))[::-1])
         return number
 
     def _replay(self, number: int) -> World:
