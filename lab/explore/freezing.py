@@ -44,6 +44,8 @@ LEFT_OUT: dict[type, frozenset[str]] = {
 }
 # These are values already.
 _ATOMS = (type(None), bool, int, float, str, bytes, enum.Enum, type, Endpoint)
+# Most things are of these types, so they are looked up first.
+_PLAIN = frozenset((type(None), bool, int, str, bytes, Endpoint))
 # Tuples that several variables of a program refer to: they are written out once.
 _SHARED = (Attempt, Result, Request, Reply)
 
@@ -90,7 +92,7 @@ def _sorted_items(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _sequence(freezer: Freezer, thing: Any) -> Any:
-    return tuple([freezer.freeze(each) for each in thing])
+    return tuple([each if type(each) in _PLAIN else freezer.freeze(each) for each in thing])
 
 
 def _shared(freezer: Freezer, thing: Any) -> Any:
@@ -103,7 +105,8 @@ def _set(_: Freezer, thing: Any) -> Any:
 
 
 def _mapping(freezer: Freezer, thing: Any) -> Any:
-    return tuple([(key, freezer.freeze(thing[key])) for key in sorted(thing)])
+    return tuple([(key, each if type(each) in _PLAIN else freezer.freeze(each))
+                  for key, each in sorted(thing.items())])
 
 
 def _by_name(_: Freezer, thing: Any) -> Any:
@@ -144,7 +147,7 @@ def _object(kind: type) -> Freeze:
         if number is not None:
             return number
         names = slots or [name for name in sorted(vars(thing)) if name not in left_out]
-        return (kind.__name__, *[freezer.freeze(getattr(thing, name)) for name in names])
+        return kind.__name__, _sequence(freezer, [getattr(thing, name) for name in names])
     return freeze
 
 

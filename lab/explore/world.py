@@ -286,7 +286,8 @@ class World:
         task.waits = None
         self._call = task.call
         try:
-            wait = task.program.send(answer)
+            failed = isinstance(answer, Exception)
+            wait = task.program.throw(answer) if failed else task.program.send(answer)
         except StopIteration as end:
             self.tasks.remove(task)
             task.then(end.value)
