@@ -60,6 +60,9 @@ SCENARIOS: dict[str, Scenario] = {
     "at once": Scenario(
         "two calls of one caller at the same time, in one session",
         calls=(0, 0), attempts=1),
+    "at once, repeats": Scenario(
+        "the same, and each call may be repeated",
+        calls=(0, 0), resolves=0),
     "two callers": Scenario(
         "two callers with a session each",
         calls=(0, 1), attempts=1),
@@ -100,6 +103,9 @@ SCENARIOS: dict[str, Scenario] = {
     "proxy restarts": Scenario(
         "the proxy dies and starts again",
         proxies=1, servers=2, faults={"proxy restarts": 1}),
+    "where it was sent": Scenario(
+        "the proxy says where it sent the call, and dies: the caller asks the server itself",
+        proxies=1, servers=1, attempts=1, faults={"give up": 1, "proxy restarts": 1}),
     "both restart": Scenario(
         "proxy and server die and start again",
         proxies=1, servers=1, faults={"proxy restarts": 1, "server restarts": 1}),
@@ -130,4 +136,7 @@ SCENARIOS: dict[str, Scenario] = {
     "two proxies": Scenario(
         "the first proxy refuses, or cannot be reached: the caller goes on to the second",
         proxies=2, servers=1, faults={"no connection": 1, "refuse": 1}),
+    "two proxies, two callers": Scenario(
+        "two callers, each through any of two proxies, to one server",
+        proxies=2, servers=1, calls=(0, 1), attempts=1, resolves=0),
 }
