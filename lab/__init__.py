@@ -5,6 +5,7 @@
     udp_relay.py   a relay for datagrams: it loses, duplicates and reorders them
     strangers.py   processes that have taken the port of a server that died
     checker.py     compares what callers were told with what the servers executed
+    explore/       every order in which the messages of a few calls can arrive
 
 Tests, the demo, the course and the live page use it. No part of the middleware imports it.
 """

@@ -5,20 +5,24 @@ The larger worlds, and all rules: `python3 -m tests.explore`.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import unittest
 from collections.abc import Iterator
+from unittest import mock
 
 from lab.explore.events import events
 from lab.explore.flight import Event
 from lab.explore.freezing import Freezer
 from lab.explore.nodes import without_sockets
-from lab.explore.rules import RULES
+from lab.explore.rules import RULES, Rule
 from lab.explore.scenarios import SCENARIOS, Scenario
 from lab.explore.search import Search
 from lab.explore.states import state_of
 from lab.explore.world import World
 from ponte.calls.once import ORIGINAL, Memory
 from ponte.calls.session import CallNumber, Session
+from tests.explore.__main__ import show_rules, show_scenarios, take_back
 
 # One call, one attempt: a dozen states.
 TINY = Scenario("", attempts=1, resolves=0)
@@ -85,10 +89,46 @@ class RulesTakenBack(unittest.TestCase):
         violation, _ = self.without("later attempts take over")
         self.assertIn("RAN TWICE", violation)
 
+    def test_the_numbers_of_unknown_calls_stay_open(self) -> None:
+        """Without that, a call stays unknown that could be resolved."""
+        violation, _ = self.without("oldest is held")
+        self.assertIn("STAYS UNKNOWN", violation)
+
     def test_every_rule_names_its_scenarios(self) -> None:
         for name, rule in RULES.items():
             with self.subTest(name):
                 self.assertLessEqual(set(rule.where), set(SCENARIOS))
+
+
+class TheCommand(unittest.TestCase):
+    """What it prints, and when it fails."""
+
+    def shown(self, rule: Rule) -> tuple[bool, str]:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), mock.patch.dict(RULES, {"a rule": rule}):
+            ok = show_rules(["a rule"], [take_back("a rule", 10.0)], stories=True)
+        return ok, printed.getvalue()
+
+    def test_a_rule_that_is_needed_has_a_story(self) -> None:
+        ok, text = self.shown(RULES["the same number"])
+        self.assertTrue(ok)
+        self.assertIn("1. the caller sends to A: call 1 [session A#1, number 1]\n", text)
+        self.assertIn("=>    nothing is lost any more, and: call 1 RAN TWICE\n", text)
+
+    def test_a_rule_without_a_story_needs_a_reason(self) -> None:
+        rule = Rule("nothing", contextlib.nullcontext, ("promise",))
+        ok, text = self.shown(rule)
+        self.assertFalse(ok)
+        self.assertIn("AND THERE SHOULD BE ONE", text)
+        self.assertTrue(self.shown(rule._replace(none="it is no rule"))[0])
+
+    def test_a_promise_that_is_broken_is_shown(self) -> None:
+        printed = io.StringIO()
+        with RULES["strangers"].back():
+            report = Search(SCENARIOS["stranger"]).run()
+        with contextlib.redirect_stdout(printed):
+            self.assertFalse(show_scenarios(["stranger"], [report]))
+        self.assertIn("a page of a stranger", printed.getvalue())
 
 
 class Freezing(unittest.TestCase):
