@@ -291,7 +291,7 @@ RULES: dict[str, Rule] = {
     "sessions in use stay": Rule(
         "a session is not dropped while a call of it is under way",
         _both(_method(Memory, "join", _does_nothing), _method(Memory, "leave", _does_nothing)),
-        ("session dropped", "proxy drops session", "both drop sessions"),
+        ("session dropped", "proxy drops session"),
         none="in a session that was dropped nothing more runs: only more outcomes stay unknown"),
     # ---- a proxy ---------------------------------------------------------------------------------
     "routes are kept": Rule(

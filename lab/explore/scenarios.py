@@ -62,10 +62,10 @@ SCENARIOS: dict[str, Scenario] = {
         calls=(0, 0), attempts=1),
     "at once, repeats": Scenario(
         "the same, and each call may be repeated",
-        calls=(0, 0), resolves=0),
+        calls=(0, 0)),
     "two callers": Scenario(
         "two callers with a session each",
-        calls=(0, 1), attempts=1),
+        calls=(0, 1)),
     "reply dropped": Scenario(
         "the server needs memory, and drops a reply",
         attempts=3, resolves=2, faults={"drop reply": 1}),
