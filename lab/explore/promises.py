@@ -44,7 +44,6 @@ def heal(world: World) -> str:
 
     The world is used up afterwards.
     """
-    world.faults = {}
     world.begins_to_heal()
     asked: set[int] = set()
     for _ in range(MAX_HEALING):

@@ -55,6 +55,8 @@ class World:
         self.faults = dict(scenario.faults)
         # What was said of each event, to be put into words when somebody asks.
         self._story: list[list[tuple[object, ...]]] = []
+        # What is said first of the next event.
+        self._opening: list[tuple[object, ...]] = []
         # What is to be chosen in the event under way, and what was chosen: (choice, of how many).
         self._script: tuple[int, ...] = ()
         self._chosen: list[tuple[int, int]] = []
@@ -91,7 +93,8 @@ class World:
     def happens(self, event: Event) -> bool:
         """Makes an event happen. False if it was not possible after all."""
         self._script, self._chosen = event.choices, []
-        self._story.append([])
+        self._story.append(self._opening)
+        self._opening = []
         possible = getattr(self, f"_on_{event.what}")(*event.which)
         return possible is not False
 
@@ -346,5 +349,6 @@ class World:
             else f"caller {self.scenario.calls[call] + 1}"
 
     def begins_to_heal(self) -> None:
-        """A line of the story: from now on, there are no faults."""
-        self._story.append([("From now on nothing is lost, and everything arrives:",)])
+        """From now on there are no faults: the next event tells it."""
+        self.faults = {}
+        self._opening = [("FROM NOW ON NOTHING IS LOST",)]

@@ -39,16 +39,17 @@ def take_back(rule: str, max_s: float) -> tuple[str, Report]:
 
 def show_scenarios(names: Sequence[str], reports: Iterable[Report]) -> bool:
     """Prints a table. Returns whether no promise was broken, and every order was explored."""
-    ok, states, orders = True, 0, 0
+    ok, states, orders, healed = True, 0, 0, 0
     print(f"  {'scenario':24}{'states':>9}{'orders':>12}{'healed':>9}{'seconds':>9}")
     for name, report in zip(names, reports):
         ok &= report.is_whole
         states, orders = states + report.states, orders + report.orders
+        healed += report.healed
         shown = f"{report.orders:.3g}" if report.is_whole else "not whole"
         print(f"  {name:24}{report.states:9}{shown:>12}{report.healed:9}{report.took_s:9.1f}"
               f"  {SCENARIOS[name].about}", flush=True)
         show_story(report)
-    print(f"  {'all':24}{states:9}{orders:12.3g}")
+    print(f"  {'all':24}{states:9}{orders:12.3g}{healed:9}")
     return ok
 
 
