@@ -123,7 +123,7 @@ def _program(freezer: Freezer, thing: Any) -> Any:
     if number is not None or thing.gi_frame is None:
         return number
     variables = thing.gi_frame.f_locals
-    frozen = freezer.freeze(variables)
+    frozen = freezer.freeze(dict(variables))
     # Before Python 3.13 it is a copy that lives as long as the frame: it would keep numbers open.
     if isinstance(variables, dict):
         variables.clear()
