@@ -8,7 +8,7 @@ from typing import Any, Callable, NamedTuple
 
 from lab.explore.nodes import ServerNode
 from lab.explore.stub import Stub, Told
-from ponte.calls.rule import Outcome
+from ponte.calls.attempt import Outcome
 from ponte.net.message import Reply, Request
 from ponte.net.parser import ReplyParser, RequestParser
 

@@ -19,10 +19,11 @@ from concurrent.futures import Future
 from types import GeneratorType
 from typing import Any, Callable
 
+from ponte.calls.attempt import Attempt, Result
 from ponte.calls.balancing import Balancer, Member
 from ponte.calls.endpoint import Endpoint
 from ponte.calls.once import Memory, Record
-from ponte.calls.rule import Attempt, Call, Result
+from ponte.calls.rule import Call
 from ponte.calls.session import CallNumber, Session
 from ponte.net.known_heads import Headers, cached
 from ponte.net.message import Reply, Request
@@ -36,9 +37,8 @@ LEFT_OUT: dict[type, frozenset[str]] = {
     # The order of sessions and replies: a scenario drops any of them, not only the oldest.
     Memory: frozenset(("size_bytes", "_max_sessions", "_max_bytes", "_new_id", "_kept")),
     Record: frozenset(("size_bytes",)),
-    Session: frozenset(("_ended",)),
-    CallNumber: frozenset(("_ended",)),
-    Call: frozenset(("_deadline",)),
+    CallNumber: frozenset(("_open",)),
+    Call: frozenset(("_deadline", "has_learned")),
     SharedState: frozenset(("via", "counts", "_served_by", "lock")),
     RelayedCall: frozenset(("_service",)),
 }
@@ -131,8 +131,6 @@ def _program(freezer: Freezer, thing: Any) -> Any:
 
 
 def _session(freezer: Freezer, thing: Session) -> Any:
-    # The numbers that have ended are taken out first.
-    _ = thing.oldest
     number = freezer._number(thing)
     return (thing.id, thing._next, tuple(thing._open)) if number is None else number
 

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import Any, Callable, cast
 from unittest import mock
 
+from execution import MAX_CALLS
 from ponte.calls.balancing import Balancer, Member
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.once import Memory
@@ -65,7 +66,7 @@ class _Listener:
         self.address = (host, port)
         self.driver = self
         # Set by the node.
-        self.call: Callable[[str, Callable[[], Reply]], Reply | Future[Reply]]
+        self.call: Callable[[str, Callable[[], Reply]], Reply | Future[Reply]] | None = None
 
 
 class _Absent:
@@ -85,7 +86,7 @@ def without_sockets() -> Iterator[None]:
             stack.enter_context(mock.patch(f"{name}.new_incarnation", lambda: 1))
         for name in ("Pool", "Heartbeat", "Directory"):
             stack.enter_context(mock.patch(f"proxy.{name}", _Absent))
-        for name in ("server", "relayed_call", "ponte.calls.resolving"):
+        for name in ("execution", "relayed_call", "ponte.calls.resolving"):
             stack.enter_context(mock.patch(f"{name}.time", clock))
         # A dispatcher has no state: all servers with the same promise share one.
         stack.enter_context(mock.patch("server.Dispatcher",
@@ -155,8 +156,8 @@ class Node:
         self.sessions += 1
         return f"{self.number:04x}{self.life:04x}{self.sessions:08x}"
 
-    def handle(self, request: Request, caller_left: bool) -> Reply | Program[Reply]:
-        """What the actor does with a request."""
+    def handle(self, request: Request, refuses: bool) -> Reply | Program[Reply]:
+        """What the actor does with a request. If it `refuses`, no call begins now."""
         raise NotImplementedError
 
     def marked(self, reply: Reply) -> Reply:
@@ -189,12 +190,15 @@ class ServerNode(Node):
         functions: Any = self.promises
         self.server = cast(Any, Server(SERVICE, functions, name=self.name,
                                        port=4000 + self.number, registries=()))
-        self.memory = self.server._memory = Memory(new_id=self.new_id)
-        self.server._listener.call = lambda name, run: self._begins(self, run)
+        executions = self.server._executions
+        self.memory = executions._memory = Memory(new_id=self.new_id)
+        executions._run_beside = lambda name, run: self._begins(self, run)
 
-    def handle(self, request: Request, caller_left: bool) -> Reply | Program[Reply]:
-        answer: Reply | Program[Reply] = self.server._handle(request, clock.now,
-                                                             lambda: caller_left)
+    def handle(self, request: Request, refuses: bool) -> Reply | Program[Reply]:
+        executions = self.server._executions
+        executions._running += MAX_CALLS * refuses
+        answer: Reply | Program[Reply] = self.server._handle(request, clock.now, lambda: False)
+        executions._running -= MAX_CALLS * refuses
         return answer
 
     def served_by(self) -> str:
@@ -224,8 +228,10 @@ class ProxyNode(Node):
         balancer: Balancer = self.proxy._shared.balancers[SERVICE]
         return balancer
 
-    def handle(self, request: Request, caller_left: bool) -> Reply | Program[Reply]:
-        answer: Reply | Program[Reply] = self.proxy._begin(request, clock.now, lambda: caller_left)
+    def handle(self, request: Request, refuses: bool) -> Reply | Program[Reply]:
+        self.proxy._draining = refuses
+        answer: Reply | Program[Reply] = self.proxy._begin(request, clock.now, lambda: False)
+        self.proxy._draining = False
         return answer
 
     def served_by(self) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from lab.explore.flight import Event
 from lab.explore.world import World
-from ponte.calls.rule import Outcome
+from ponte.calls.attempt import Outcome
 
 # Events of a world that is left alone. More would be a circle.
 MAX_HEALING = 400

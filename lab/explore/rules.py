@@ -16,8 +16,9 @@ import proxy
 from lab.explore import nodes, stub
 from ponte.calls import hop, once
 from ponte.calls.arrival import CallHeaders
+from ponte.calls.attempt import Kind, Outcome, Sent
 from ponte.calls.once import ENDED, NO_SESSION, NOT_SENT, ORIGINAL, RESOLVE, RUN, Memory
-from ponte.calls.rule import Call, Kind, Outcome, Sent
+from ponte.calls.rule import Call
 from relayed_call import RelayedCall, Route, SharedState
 
 Back = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -172,18 +173,18 @@ def _late_originals_take_nothing_over(init: Any) -> Any:
 
 
 def _resolves_take_nothing_over(resolve: Any) -> Any:
-    def resolving(shared: Any, request: Any, record: Any, pool: Any, deadline: float) -> Any:
-        record.value.turn -= 1
-        return (yield from resolve(shared, request, record, pool, deadline))
+    def resolving(shared: Any, request: Any, route: Any, pool: Any, deadline: float) -> Any:
+        route.turn -= 1
+        return resolve(shared, request, route, pool, deadline)
     return resolving
 
 
 def _forgets_routes(init: Any) -> Any:
     def beginning(self: Any, shared: Any, request: Any, headers: Any, *more: Any) -> None:
-        record = more[0]
-        if record and record.value:
-            record.value = Route()
-        init(self, shared, request, headers, *more)
+        route, deadline = more
+        if route and route.record:
+            route = route.record.value = Route(route.record)
+        init(self, shared, request, headers, route, deadline)
     return beginning
 
 
@@ -218,16 +219,16 @@ def _holds_no_numbers(leave: Any) -> Any:
 
 
 def _notes_no_death(conclude: Any) -> Any:
-    def concluding(self: Any, record: Any, came: Any, made: int) -> Any:
+    def concluding(self: Any, route: Any, sent: Any, came: Any, made: int) -> Any:
         is_dead = came.headers.get("call-resolved") == "dead"
-        return conclude(self, None if is_dead else record, came, made)
+        return conclude(self, None if is_dead else route, sent, came, made)
     return concluding
 
 
 def _keeps_no_reply(conclude: Any) -> Any:
-    def concluding(self: Any, record: Any, came: Any, made: int) -> Any:
+    def concluding(self: Any, route: Any, sent: Any, came: Any, made: int) -> Any:
         is_dead = came.headers.get("call-resolved") == "dead"
-        return conclude(self, record if is_dead else None, came, made)
+        return conclude(self, route if is_dead else None, sent, came, made)
     return concluding
 
 

@@ -7,10 +7,11 @@ from typing import Any, Callable
 from xmlrpc.client import Fault
 
 from lab.explore.nodes import DEADLINE, METHOD, SERVICE, AnyOrder, Post, clock
+from ponte.calls.attempt import Kind, Outcome
 from ponte.calls.endpoint import Endpoint
 from ponte.calls.hop import attempt_lines, exchange
 from ponte.calls.resolving import Place, resolve
-from ponte.calls.rule import Call, Kind, Outcome, Result
+from ponte.calls.rule import Call
 from ponte.net.message import Reply, write_request
 from ponte.net.stream import Program
 from ponte.rpc.marshal import CONTENT_TYPE, decode_result, encode_call
@@ -39,7 +40,7 @@ class Stub:
 
     def call(self, body: bytes, is_idempotent: bool, attempts: int) -> Program[Told]:
         """A program: the loop of rule R, as client.py has it (`Client._drive`)."""
-        unknown: Result | None = None
+        sent_to = ""
         call = Call(self.balancer, is_idempotent, DEADLINE, last=attempts)
         while True:
             attempt = call.next_attempt(clock.now)
@@ -50,18 +51,16 @@ class Stub:
             pool: Any = Post()
             result = yield from exchange(pool, attempt, SERVICE, request, clock.now)
             call.settle(result, clock.now)
-            if attempt.kind is Kind.OPENING and result.reply:
-                continue
-            if result.reply and result.outcome is Outcome.ANSWERED:
+            if result.reply and call.outcome is Outcome.ANSWERED:
                 return told_by(result.reply)
-            if result.outcome is Outcome.UNKNOWN:
-                unknown = result
+            if result.outcome is Outcome.UNKNOWN and attempt.kind is not Kind.OPENING:
+                sent_to = result.sent_to or sent_to
         sent = call.sent
         if call.outcome is Outcome.NOT_SENT:
             return Told(Outcome.NOT_SENT)
-        if sent is None or unknown is None:
+        if sent is None:
             return Told(Outcome.UNKNOWN)
-        place = Place.read(unknown.sent_to, SERVICE)
+        place = Place.read(sent_to, SERVICE)
         return Told(Outcome.UNKNOWN, "", [Place.of(sent), *([place] if place else [])], sent.number)
 
     @staticmethod

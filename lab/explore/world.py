@@ -37,7 +37,7 @@ from lab.explore.nodes import (
 from lab.explore.scenarios import Scenario
 from lab.explore.stub import Stub, Told, body_of
 from lab.explore.words import in_words, session_name
-from ponte.calls.rule import Outcome
+from ponte.calls.attempt import Outcome
 from ponte.net.message import Reply, encode_reply
 from ponte.net.pool import ExchangeError
 
