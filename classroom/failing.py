@@ -53,7 +53,7 @@ def kill(stage: Stage) -> None:
     calls = load.records()
     in_flight = [call for call in calls if call.began <= killed_at < call.ended]
     stage.tell("calls in flight at the kill: {count}; "
-               "failed attempts that were made elsewhere: {retries}",
+               "failed attempts, each made again elsewhere: {retries}",
                count=len(in_flight), retries=_proxy_retries(stage) - retries_before)
     stage.tell("{name} starts again, as a new process", name=victim)
     cast.start_server(victim, "greeter", cast["registry"]).await_banner()

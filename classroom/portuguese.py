@@ -96,9 +96,9 @@ PORTUGUESE: dict[str, str] = {
         "{callers} clientes; {count} chamadas até aqui, respondidas por {names}",
     "kill -9 {name} (process {pid})": "kill -9 {name} (processo {pid})",
     "calls in flight at the kill: {count}; "
-    "failed attempts that were made elsewhere: {retries}":
+    "failed attempts, each made again elsewhere: {retries}":
         "chamadas em andamento no kill: {count}; "
-        "tentativas refeitas em outro lugar: {retries}",
+        "tentativas que falharam e foram refeitas: {retries}",
     "{name} starts again, as a new process": "{name} inicia de novo, como um novo processo",
     "{calls} calls, {failed} failed; the slowest took {slowest_ms:.0f} ms":
         "{calls} chamadas, {failed} falharam; a mais lenta levou {slowest_ms:.0f} ms",
@@ -119,7 +119,7 @@ PORTUGUESE: dict[str, str] = {
         "{slowest_ms:.0f} ms no máximo",
     "SIGCONT {name}: it continues as if nothing had happened":
         "SIGCONT {name}: continua como se nada tivesse acontecido",
-    "{name} answers calls again": "{name} responde chamadas de novo",
+    "{name} answers calls again": "{name} volta a responder chamadas",
     "suspect after {suspect_s:.2f} s, out of lookup after {gone_s:.2f} s "
     "(at most {limit_s:.1f} s)":
         "suspeito após {suspect_s:.2f} s, fora do lookup após {gone_s:.2f} s "
@@ -136,7 +136,7 @@ PORTUGUESE: dict[str, str] = {
     # ---- outcomes.py: 7 a lost reply
     "A LOST REPLY → NO DOUBLE EXECUTION": "RESPOSTA PERDIDA → SEM EXECUÇÃO DUPLA",
     "deposit({cents}) runs, but its reply is lost, and the client tries again. The balance?":
-        "deposit({cents}) executa, a resposta se perde, e o cliente tenta de novo. Qual o saldo?",
+        "deposit({cents}) roda, a resposta se perde, e o cliente tenta de novo. Qual o saldo?",
     "bank-1 stands behind a relay at {address}, which will lose replies":
         "bank-1 está atrás de um relay em {address}, que vai perder respostas",
     "its caller saw one call, one value, and no error":
@@ -144,7 +144,7 @@ PORTUGUESE: dict[str, str] = {
     "Ponte attempt {number}: {what} ({took_ms:.1f} ms)":
         "Ponte tentativa {number}: {what} ({took_ms:.1f} ms)",
     "bank-1 knew the call's number: it sent the first reply again, and ran nothing":
-        "bank-1 conhecia o número da chamada: reenviou a primeira resposta, e não executou nada",
+        "bank-1 conhecia o número da chamada: reenviou a primeira resposta, e não rodou nada",
     "the relay lost {lost} replies, one for each client":
         "o relay perdeu {lost} respostas, uma de cada cliente",
     "xmlrpc.client: 1 call, executions: {runs}; the balance of ana is {balance}, not {cents}":
@@ -167,28 +167,32 @@ PORTUGUESE: dict[str, str] = {
     'the same client got "{value}" again, {back_s:.2f} s after the new start':
         'o mesmo cliente recebeu "{value}" de novo, {back_s:.2f} s após o novo início',
     # ---- silence.py: 9 silence
-    "SILENCE → UNKNOWN, THEN RESOLVED": "SILÊNCIO → DESCONHECIDO, E ESCLARECIDO",
-    "A bank freezes during two deposits, and dies during a third. Did they run?":
-        "Um banco congela durante dois depósitos e morre durante um terceiro. Eles executaram?",
+    "SILENCE → UNKNOWN, AND WHO CAN KNOW": "SILÊNCIO → DESCONHECIDO, E QUEM PODE SABER",
+    "A bank freezes during one deposit, before a second, and dies during a third. Which ran?":
+        "Um banco congela num depósito e antes de outro, e morre num terceiro. Quais rodaram?",
     "{account}: deposit_coins({cents}) is running: {name} counts the coins":
-        "{account}: deposit_coins({cents}) em execução: {name} conta as moedas",
+        "{account}: deposit_coins({cents}) está rodando: {name} conta as moedas",
     "bia: deposit_coins({cents}) goes to the frozen bank":
         "bia: deposit_coins({cents}) vai para o banco congelado",
     "{account}: deposit_coins({cents}) → {told}, after {took_ms:.0f} ms":
         "{account}: deposit_coins({cents}) → {told}, após {took_ms:.0f} ms",
-    "ana: resolve() → {told}: it has run": "ana: resolve() → {told}: executou",
-    "bia: resolve() → {told}: it has not run, and it never will":
-        "bia: resolve() → {told}: não executou, e nunca vai executar",
-    "frozen: both were told {told}, after {ana_ms:.0f} and {bia_ms:.0f} ms; executions: {runs}":
-        "congelado: {told} nas duas, após {ana_ms:.0f} e {bia_ms:.0f} ms; execuções: {runs}",
+    "{account}: resolve() → {told}: it has run": "{account}: resolve() → {told}: rodou",
+    "{account}: resolve() → {told}: it has not run, and it never will":
+        "{account}: resolve() → {told}: não rodou, e nunca vai rodar",
+    "{account}: resolve() → {told}: nobody can know":
+        "{account}: resolve() → {told}: ninguém pode saber",
+    "frozen: {told} after {ana_ms:.0f} and {bia_ms:.0f} ms "
+    "(the timeout is {timeout_ms:.0f} ms); executions: {runs}":
+        "congelado: {told} após {ana_ms:.0f} e {bia_ms:.0f} ms "
+        "(o timeout é {timeout_ms:.0f} ms); execuções: {runs}",
     "ana: resolve told {told} after {took_ms:.1f} ms; the balance is {balance}":
         "ana: resolve disse {told} após {took_ms:.1f} ms; o saldo é {balance}",
     "bia: resolve told {told} after {took_ms:.1f} ms; the balance is {balance}":
         "bia: resolve disse {told} após {took_ms:.1f} ms; o saldo é {balance}",
-    "caio: resolve() → {told}: the only process that knew is dead":
-        "caio: resolve() → {told}: o único que sabia está morto",
-    "killed: {told}; resolve told the same after {took_ms:.1f} ms: nobody can know":
-        "morto: {told}; resolve disse o mesmo após {took_ms:.1f} ms: ninguém pode saber",
+    "killed: {told}; resolve told the same after {took_ms:.1f} ms: "
+    "the only process that knew is dead":
+        "kill -9: {told}; resolve disse o mesmo após {took_ms:.1f} ms: "
+        "o único que sabia está morto",
 
     # ---- roles.py and caller.py: one role in a terminal of its own
     "next terminal": "próximo terminal",
