@@ -90,8 +90,8 @@ class SharedState:
     def conclude(self, route: Route | None, sent: Sent | None, came: Reply, made: int) -> Reply:
         """The reply to a caller, made of the one that `came` from a server. Caller holds the lock.
 
-        It is remembered if it is from where the route leads: `sent` is where it came from. `made`
-        is the number of the attempt.
+        `sent` is the place that it came from: it is remembered only if the route still leads there.
+        `made` is the number of the attempt.
         """
         record = route.record if route and route.sent is sent else None
         # 1. The call will never run.
@@ -162,8 +162,8 @@ class RelayedCall:
 
         `now` is a monotonic time in seconds. Does not block.
         """
-        # 1. Rule R decides, if no later attempt has taken the call over. And whether a function is
-        #    idempotent is for its caller to know, who would give the call a number.
+        # 1. Rule R decides, if no later attempt has taken the call over. After a refusal with
+        #    Call-Idempotent: 0 this is the end: only the caller can give the call a number.
         route = self._route
         with self._shared.lock:
             if self._last.needs_care or (route and route.turn != self._turn):
@@ -195,7 +195,7 @@ class RelayedCall:
             if route and route.turn == self._turn:
                 route.sent = self._call.sent
                 route.is_blind = self._call.outcome is Outcome.UNKNOWN and not self._call.sent
-            # 3. An answer is remembered, unless it is not from where the route leads.
+            # 3. An answer is remembered, if the route still leads to the place that it came from.
             if self._call.outcome is Outcome.ANSWERED:
                 assert result.reply
                 self._answer = self._shared.conclude(route, sent, result.reply, self._number)

@@ -1,7 +1,7 @@
 """Strangers: processes that have taken the port of a server that died.
 
 For one lease after a server's death readers still name its address, and meanwhile the system may
-give the port to another process. Who calls then talks to a stranger:
+give the port to another process. A caller then talks to a stranger:
 
     python3 -m lab.strangers 404 --port 4711
 

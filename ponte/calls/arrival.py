@@ -107,8 +107,9 @@ def _number(text: str, name: str) -> int:
 
 def look(memory: Memory[V, Reply], request: Request,
          call: CallHeaders) -> tuple[str, Record[V, Reply] | None]:
-    """What becomes of an attempt that is not idempotent: see `Memory.look`.
+    """What becomes of an attempt that is not idempotent: see `Memory.look`, which notes it, too.
 
+    Caller holds the lock that guards `memory`.
     An attempt without a session and a key runs, and there is no record of it. Raises ProtocolError
     for a number that is no number, and 422 for a key that came with another body.
     """
@@ -136,7 +137,10 @@ def look(memory: Memory[V, Reply], request: Request,
 
 def answer(memory: Memory[V, Reply], action: str, record: Record[V, Reply] | None,
            wanted: int) -> Reply:
-    """The reply to an attempt that neither runs nor waits, as `look` has found."""
+    """The reply to an attempt that neither runs nor waits, as `look` has found.
+
+    Gives out a new session where the attempt needs one. Caller holds the lock that guards `memory`.
+    """
     if action is REFUSE:
         return not_executed("it needs the session that comes with this", Call_Session=memory.open())
     if action is REPLY:
@@ -159,7 +163,7 @@ def not_executed(why: str, **headers: str) -> Reply:
 
 def resolved(reply: Reply) -> Reply:
     """The reply of a call's first attempt, as the reply to a resolve."""
-    # It was refused: from now on it is not seen, and its caller asks once more.
+    # The call was refused after all: its caller sends the resolve once more.
     if reply.status == 503:
         return reply
     # An error of the server itself does not say what came of the call.

@@ -39,8 +39,8 @@ class Kind(enum.Enum):
 class Attempt(NamedTuple):
     """What to do next: send the call to `endpoint`, and wait for `timeout_s` seconds at most.
 
-    `first` is 1 plus the earlier attempts that may have run, and `last` is up to where the next hop
-    may count with attempts of its own. `number` is that of an original or a repeat.
+    `first` is 1 plus the earlier attempts that may have run, and `last` the highest number that the
+    next hop may give to an attempt of its own. `number` is that of an original or a repeat.
     """
 
     endpoint: Endpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
 
@@ -10,6 +11,8 @@ from ponte.net.address import show
 
 # Seconds. How long `resolve` asks, unless its caller says otherwise.
 RESOLVE_S = 5.0
+NOBODY_TO_ASK = ("nobody can be asked: it was sent without a number, as idempotent (then call it "
+                 "again) or to a server that remembers no calls; or this error is a copy")
 
 
 class Trace(NamedTuple):
@@ -61,11 +64,18 @@ class OutcomeUnknown(CallError):
 
     def __init__(self, call: str, attempts: Sequence[Trace], why: str = "", *, ran: bool = False,
                  ask: Ask | None = None) -> None:
+        if ran:
+            self.meaning = "outcome unknown, it has run, and nobody has its reply"
         super().__init__(call, attempts, why)
         self.ran = ran
         self._ask = ask
         # What came of it, once that is known. Then nobody needs to remember the call any more.
         self._known: Callable[[], Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy knows whether the call ran, and can ask nobody."""
+        make, parameters = super().__reduce__()
+        return functools.partial(make, ran=self.ran), parameters
 
     def resolve(self, timeout_s: float = RESOLVE_S) -> Any:
         """Finds out what came of the call, by asking the process that got it. From any thread.
@@ -77,14 +87,12 @@ class OutcomeUnknown(CallError):
         a server that remembers no calls, cannot be resolved. Nor can a copy of the error in another
         process.
         """
-        # Another thread may find it out at the same time. It sets `_known` before it clears `_ask`,
-        # so this one reads them in the other order.
+        # Another thread may find it out at the same time: it sets `_known`, and then clears `_ask`.
+        # So `_ask` is read first: if it is None here, `_known` is set.
         ask = self._ask
         if self._known is None:
             if ask is None:
-                raise OutcomeUnknown(self._call, (), "nobody can be asked: it was sent without "
-                                                     "a number, or this is a copy of its error",
-                                     ran=self.ran)
+                raise OutcomeUnknown(self._call, (), NOBODY_TO_ASK, ran=self.ran)
             self._known = ask(timeout_s)
             self._ask = None
         return self._known()

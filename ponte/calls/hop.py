@@ -10,8 +10,8 @@ Wire format: an ordinary HTTP request with these headers.
     Call-Resolve: 1                  its caller asks what came of it; it must not run any more
     Call-Idempotent: 1               it does no harm if it runs twice, so it has no number
     Call-Timeout-Ms: <n>             how long this attempt may take; it shrinks at every hop
-    Call-Attempt: <first>-<last>     1 plus the earlier attempts that may have run, and up to where
-                                     the next hop may count with its own
+    Call-Attempt: <first>-<last>     1 plus the earlier attempts that may have run, and the highest
+                                     number that the next hop may give to an attempt of its own
 
 A reply has some of these:
 
@@ -167,7 +167,7 @@ class Marks(NamedTuple):
                    headers.get("call-ran") == "1")
 
     def are_of(self, endpoint: Endpoint, service: str) -> bool:
-        """Whether the reply came from whom we asked, or from another instance of its service.
+        """Whether the endpoint that we asked made the reply, or another instance of its service.
 
         That instance may have come back on the port under another name. Replies of an endpoint that
         is not Ponte's own say nothing, and are not checked.

@@ -19,10 +19,9 @@ port, and every message that comes too late.
     repeat      its caller has sent it here before, and does not know what came of it
     resolve     its caller does not want it to run any more, and asks what came of it
 
-The memory is bounded. Kept replies are dropped first, the oldest before others: then it is still
-known that the call ran. Whole sessions are dropped next, the one first that was not used for the
-longest time, and never while a call of it is under way. Each of these makes an outcome unknown at
-the worst, and never a second run.
+The memory is bounded. First, the oldest kept reply is dropped: it is still known that its call ran.
+When no reply is left, the session that was unused for the longest time is dropped, but never one
+with a call under way. Both make an outcome unknown at the worst, and never a second run.
 
 A. Birrell, B. Nelson: "Implementing Remote Procedure Calls" (1984), section 3.3. NFS 4.1 (RFC 8881
 section 2.10) has sessions; C. Lee et al., "Implementing Linearizability at Large Scale and Low
@@ -170,10 +169,10 @@ class Memory(Generic[V, R]):
 
     def look(self, session_id: str, number: int, oldest: int,
              wanted: int) -> tuple[str, Record[V, R] | None]:
-        """What becomes of an attempt: a cell of TABLE, and what is known of its number.
+        """What becomes of an attempt that arrives: a cell of TABLE, and the record of its number.
 
-        Parameters: `oldest`, up to `number`; `wanted`, ORIGINAL, REPEAT or RESOLVE. After RUN, call
-        `begin` with the record, or `refuse`. KILL has been done.
+        Parameters: `oldest`, up to `number`; `wanted`, ORIGINAL, REPEAT or RESOLVE. It ends what is
+        below `oldest`, and notes what KILL says. After RUN, call `begin` or `refuse`.
         """
         session = self._sessions.get(session_id)
         if session is None:
@@ -195,7 +194,7 @@ class Memory(Generic[V, R]):
 
     def begin(self, record: Record[V, R], value: V | None = None) -> None:
         """Notes that a call is under way, and its first attempt too; `value` is kept with it."""
-        # First, so that its own session makes no room for it.
+        # Before `_note`, which may drop sessions: this one stays, since it has a call under way.
         record.session.under_way += 1
         record.value = value
         self._note(record, RUNNING)
@@ -210,7 +209,7 @@ class Memory(Generic[V, R]):
 
     def end(self, record: Record[V, R], reply: R, size_bytes: int = 0) -> None:
         """Keeps the reply of a call; `size_bytes` of the memory are taken by it."""
-        # Its caller may have stopped waiting for the outcome.
+        # The number may have ended in the meantime: its caller named a higher oldest one.
         if record.state is not RUNNING:
             return
         record.state, record.value, record.reply = KEPT, None, reply
@@ -221,7 +220,7 @@ class Memory(Generic[V, R]):
             self._make_room()
 
     def kill(self, record: Record[V, R]) -> None:
-        """Notes of a call without a reply that it did not run, and never will."""
+        """Notes that a call without a reply has not run, and never will."""
         if record.state is UNSEEN:
             self._note(record, DEAD)
         elif record.state is RUNNING:

@@ -5,8 +5,8 @@ may run twice. If it is not sent again, it may be lost. A guess is wrong sometim
 guess. Each attempt of a call comes to exactly one of three outcomes:
 
     NOT_SENT   it cannot have run. Any function: ask the next endpoint. Each is asked once.
-    ANSWERED   a whole reply came from whom we asked, and it is no refusal. Final: a value, a fault,
-               or an error of the call.
+    ANSWERED   a whole reply came from the process that we asked, and it is not a refusal. Final: a
+               value, a fault, or an error of the call.
     UNKNOWN    it may have run. Ask again, while the number of attempts, the retry budget and the
                time allow it:
                - a function that is idempotent (it does no harm if it runs twice): ask another
@@ -53,7 +53,7 @@ def outcome_of_reply(status: int, *, not_executed: bool, is_ours: bool) -> Outco
     """The outcome of an attempt that got a whole reply.
 
     Parameters: `status`, the HTTP status; `not_executed`, whether the reply says Not-Executed: 1;
-    `is_ours`, whether it has the mark of whom we asked. Without that, a stranger has the port.
+    `is_ours`, whether it has the mark of the process that we asked; else a stranger has the port.
 
     >>> outcome_of_reply(200, not_executed=False, is_ours=True).value
     'answered'
@@ -132,7 +132,7 @@ class Call:
         self._others: Iterator[Member] | None = None
         # The next attempt is a retry that was not paid from the budget yet.
         self._owes_retry = False
-        # How often the endpoint that is asked now told it, or failed to tell it, how to ask.
+        # Hints that the endpoint gave on how to ask, and requests for a session that it lost.
         self._hints = 0
         # The latest attempt, and the member that it goes to.
         self._attempt: Attempt | None = None
@@ -158,7 +158,7 @@ class Call:
         first = self.may_have_run + 1
         follows = first < self._last and self._may_follow(kind)
         last = first if follows or member.endpoint.service != PROXY else self._last
-        # 5. And it gets half of the time. But there is no use in another way to the only server.
+        # 5. And it gets half of the time. But the only server may be slow, and no other is quicker.
         if follows and not (kind is Kind.IDEMPOTENT and self._balancer.servers == 1):
             remaining_s /= 2
         member.calls += 1
@@ -216,7 +216,7 @@ class Call:
         return member
 
     def _way_to(self, member: Member) -> tuple[Kind, CallNumber | None]:
-        """How a member is asked, and with which number."""
+        """How a member is asked, and with which number. An original takes the next one."""
         if self._idempotent:
             return Kind.IDEMPOTENT, None
         if self.sent:
@@ -238,7 +238,7 @@ class Call:
         return kind is not Kind.PLAIN
 
     def _learns(self, result: Result, attempt: Attempt, member: Member) -> bool:
-        """Takes the hint that a reply gives on how to ask. Returns whether it had one."""
+        """Takes the hint of a reply, for this call and for later ones. Whether there was one."""
         known = member.session
         if result.session:
             # Another call may have got a session in the meantime.

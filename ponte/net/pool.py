@@ -4,9 +4,9 @@ An exchange is one request and its whole reply, by a deadline. Every failure is 
 which says whether the request may have been carried out: rule R (ponte/calls/rule.py) needs nothing
 else.
 
-An exchange that is given up resets its connection. Else the system would go on to send the request,
-and a server that was frozen would find it there long after its caller had given it up. This makes
-late requests rare, but not impossible: what is on its way already may still arrive.
+An exchange that is given up resets its connection: the system sends nothing more of the request. So
+late requests are rarer, but not impossible. What has reached the other system can still be read
+there: a server that was frozen finds it. It must see by itself that its caller has left.
 
 Threads: a `Pool` has none of its own; any number of threads may share it. It has no lock. Each
 operation on a set or a deque is atomic; and an exchange first puts its connection where `close`

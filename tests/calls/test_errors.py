@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import unittest
 from typing import Any, Callable
 from xmlrpc.client import Fault
@@ -30,6 +31,14 @@ class Texts(unittest.TestCase):
     def test_without_an_attempt_the_reason_is_told(self) -> None:
         self.assertEqual(str(NotSent("bank.deposit", (), "no live server")),
                          "bank.deposit: not executed: no live server")
+
+    def test_that_it_ran_is_told(self) -> None:
+        """Then it does not say that it may have run. A copy says the same."""
+        error = OutcomeUnknown("bank.deposit", self.ATTEMPTS, ran=True)
+        self.assertIn("it has run, and nobody has its reply: 1. a at", str(error))
+        self.assertNotIn("may have run", str(error))
+        copied = copy.copy(error)
+        self.assertEqual((str(copied), copied.ran), (str(error), True))
 
 
 class Resolve(unittest.TestCase):
