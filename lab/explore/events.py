@@ -54,7 +54,7 @@ def _of_task(world: World, index: int, task: Task) -> Iterator[Event]:
 
 def _of_message(world: World, index: int, message: Message) -> Iterator[Event]:
     yield Event("arrive", (index,))
-    for fault in ("refuse", "stranger"):
+    for fault in ("refuse", "stranger", "copy"):
         if _may(world, fault):
             yield Event(fault, (index,))
     if _may(world, "other port"):

@@ -53,11 +53,11 @@ class Task:
 class Message:
     """A request in flight, or delivered and not answered. `waiter` is None if it was given up."""
 
-    def __init__(self, to: str, raw: bytes, call: int, waiter: Task) -> None:
+    def __init__(self, to: str, raw: bytes, call: int, waiter: Task | None) -> None:
         self.to = to
         self.raw = raw
         self.call = call
-        self.waiter: Task | None = waiter
+        self.waiter = waiter
         self.reply: Reply | None = None
 
 

@@ -240,7 +240,7 @@ RULES: dict[str, Rule] = {
         ("direct", "two servers")),
     "unknown stays unknown": Rule(
         "a refusal of a later attempt says nothing about an earlier one",
-        _method(Call, "settle", _takes_unknown_back), ("direct",)),
+        _method(Call, "settle", _takes_unknown_back), ("two servers",)),
     "the same life": Rule(
         "after an unknown outcome, no other endpoint is asked",
         _method(Call, "_choose", _goes_elsewhere), ("two servers",)),
@@ -283,6 +283,9 @@ RULES: dict[str, Rule] = {
     "dropped replies leave a mark": Rule(
         "of a dropped reply it is still known that its call ran",
         _method(Memory, "drop_reply", _forgets_numbers), ("reply dropped",)),
+    "a refusal kills": Rule(
+        "a call that was refused is noted as dead, so that a second copy does not run",
+        _method(Memory, "refuse", _does_nothing), ("copies",)),
     "a resolve kills": Rule(
         "a number that was resolved as not seen is noted as dead",
         _cell(once.UNSEEN, resolve=NOT_SENT), ("direct",)),
@@ -303,13 +306,14 @@ RULES: dict[str, Rule] = {
         _method(RelayedCall, "next_attempt", _notes_the_route_late), ("proxy, refusals",)),
     "later attempts take over": Rule(
         "once a later attempt has come, an earlier one goes nowhere else",
-        lambda: mock.patch("proxy.Route", _RouteForAll), ("proxy, refusals", "proxy")),
+        lambda: mock.patch("proxy.Route", _RouteForAll), ("proxy, no connection",)),
     "late originals take over": Rule(
         "that later attempt may also be an original that is late",
-        _method(RelayedCall, "__init__", _late_originals_take_nothing_over), ("proxy, refusals",)),
+        _method(RelayedCall, "__init__", _late_originals_take_nothing_over),
+        ("proxy, no connection",)),
     "resolves take over": Rule(
         "that later attempt may also be a resolve",
-        _method(proxy, "resolve", _resolves_take_nothing_over), ("proxy, refusals", "proxy")),
+        _method(proxy, "resolve", _resolves_take_nothing_over), ("proxy, no connection",)),
     "dead is final": Rule(
         "dead is no reason to try another server",
         _method(Call, "settle", _tries_on_after_dead), ("proxy, refusals",)),

@@ -45,6 +45,9 @@ SCENARIOS: dict[str, Scenario] = {
     "two servers": Scenario(
         "refusals, and a server that cannot be reached: the caller goes on to the other one",
         servers=2, attempts=3, faults={"refuse": 2, "no connection": 1}),
+    "copies": Scenario(
+        "a message is delivered twice; the server may refuse",
+        servers=2, attempts=3, faults={"copy": 1, "refuse": 1}),
     "opening": Scenario(
         "sessions are opened by messages, which may be late or lost too",
         opening=True, attempts=3, faults={"refuse": 1}),
@@ -91,6 +94,12 @@ SCENARIOS: dict[str, Scenario] = {
     "proxy, refusals": Scenario(
         "a server refuses: the proxy goes on to the other one",
         proxies=1, servers=2, faults={"refuse": 1}),
+    "proxy, no connection": Scenario(
+        "a server cannot be reached: the proxy goes on to the other one",
+        proxies=1, servers=2, faults={"no connection": 1}),
+    "proxy, copies": Scenario(
+        "a message is delivered twice, and the proxy or the server may refuse",
+        proxies=1, servers=1, attempts=1, faults={"copy": 1, "refuse": 1}),
     "proxy, one server": Scenario(
         "the only server refuses",
         proxies=1, servers=1, faults={"refuse": 1, "give up": 1}),
@@ -98,8 +107,8 @@ SCENARIOS: dict[str, Scenario] = {
         "all sessions are opened by messages",
         proxies=1, servers=1, opening=True),
     "proxy, 3 attempts": Scenario(
-        "the proxy may give up twice, the caller sends three times",
-        proxies=1, servers=1, attempts=3, faults={"give up": 1}),
+        "the caller sends three times",
+        proxies=1, servers=1, attempts=3),
     "proxy restarts": Scenario(
         "the proxy dies and starts again",
         proxies=1, servers=2, faults={"proxy restarts": 1}),
@@ -132,7 +141,7 @@ SCENARIOS: dict[str, Scenario] = {
         proxies=1, servers=1, calls=(0, 1), attempts=1),
     "proxy, then servers": Scenario(
         "the proxy cannot be reached: the caller goes on to the server itself",
-        proxies=1, servers=1, then=("A",), attempts=3, faults={"no connection": 1}),
+        proxies=1, servers=1, then=("A",), faults={"no connection": 1}),
     "two proxies": Scenario(
         "the first proxy refuses, or cannot be reached: the caller goes on to the second",
         proxies=2, servers=1, faults={"no connection": 1, "refuse": 1}),

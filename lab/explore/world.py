@@ -19,6 +19,7 @@ next life. So the world is worse than any network.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -43,6 +44,8 @@ from ponte.net.pool import ExchangeError
 
 # What a stranger on a port answers: a plain web server, which knows nothing of Ponte.
 STRANGER = Reply(200, {"Content-Type": "text/html"}, b"It works!")
+# What a server or proxy says that begins nothing now.
+REFUSED = re.compile(b"calls are running already|is stopping")
 
 
 class World:
@@ -184,7 +187,15 @@ class World:
         message = self.messages[index]
         self._spend("refuse")
         self._arrive(message, self.nodes[message.to], refuses=True)
-        return bool(message.reply and b"its caller has left" in message.reply.body)
+        return bool(message.reply and REFUSED.search(message.reply.body))
+
+    def _on_copy(self, index: int) -> None:
+        """Somebody on the way delivers a message twice."""
+        message = self.messages[index]
+        self._spend("copy")
+        self._say("a second copy comes into being of ", message)
+        copy = Message(message.to, message.raw, message.call, None)
+        self.messages.append(copy)
 
     def _on_stranger(self, index: int) -> None:
         message = self.messages[index]
