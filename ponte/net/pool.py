@@ -83,6 +83,8 @@ class Pool:
         self._idle: dict[Address, deque[Stream[Reply]]] = {}
         self._in_use: set[Stream[Reply]] = set()
         self._closed = False
+        # The process that has them.
+        self._process = os.getpid()
 
     def exchange(self, address: Address, request: bytes, deadline: float) -> Program[Reply]:
         """A program: sends one request, and reads its whole reply by `deadline` (monotonic).
@@ -144,8 +146,20 @@ class Pool:
             stream.interrupt()
         self.keep_only(set())
 
+    def _leave_parent(self) -> None:
+        """In a forked child: takes no connection of its parent, which goes on to use them.
+
+        Else both would send their requests into one stream, and read each other's replies.
+        """
+        # Only the child's copies of the sockets are closed, and nothing is sent.
+        for stream in [*self._in_use, *(each for idle in self._idle.values() for each in idle)]:
+            stream.socket.close()
+        self._idle, self._in_use, self._process = {}, set(), os.getpid()
+
     def _take(self, address: Address) -> Stream[Reply] | None:
         """A kept connection that can still be used, or None."""
+        if self._process != os.getpid():
+            self._leave_parent()
         idle = self._idle.get(address)
         while idle:
             try:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 import unittest
+from pathlib import Path
 from typing import Any, Callable
 from unittest import mock
 
@@ -16,7 +20,7 @@ from ponte.net import names
 from ponte.net import pool as pool_module
 from ponte.net import threads as threads_module
 from ponte.net.address import Address
-from ponte.net.message import Reply, encode_reply
+from ponte.net.message import Reply, Request, encode_reply
 from ponte.net.pool import POOL_IDLE_S, ExchangeError, Pool
 from ponte.net.serving import Listener
 from ponte.net.stream import READ, Program, Stream, Wait, listen
@@ -588,6 +592,51 @@ class NamesOfThreads(OfThreads, Names, unittest.TestCase):
 
 class NamesOfEvents(OfEvents, Names, unittest.TestCase):
     pass
+
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Forks(unittest.TestCase):
+    """A process that forks while its pool keeps connections."""
+
+    SCRIPT = """
+        import os, sys, time
+        from ponte.net.message import Reply, encode_request
+        from ponte.net.pool import Pool
+        from ponte.net.serving import Listener
+        from ponte.net.threads import wait_for
+
+        address = ("127.0.0.1", int(sys.argv[1]))
+        pool = Pool()
+
+        def ask(body):
+            message = encode_request("POST", "/", {"Host": "a"}, body)
+            return wait_for(pool.exchange(address, message, time.monotonic() + 30)).body
+
+        ask(b"before")
+        child = os.fork()
+        for number in range(50):
+            said = b"%d-%d" % (child, number)
+            assert ask(said) == said, "another process's reply"
+        if child:
+            assert os.waitpid(child, 0)[1] == 0
+        pool.close()
+        """
+
+    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+    def test_parent_and_child_do_not_share_connections(self) -> None:
+        """Each would read replies to the other. Both call at the same time."""
+        def echo_body(request: Request, *_: object) -> Reply:
+            return Reply(200, {}, request.body)
+
+        listener = Listener("127.0.0.1", 0, echo_body)
+        listener.start()
+        self.addCleanup(listener.close)
+        done = subprocess.run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(self.SCRIPT),
+                               str(listener.address[1])], cwd=ROOT, capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 if __name__ == "__main__":
