@@ -130,8 +130,10 @@ class RelayedCall:
         self._number = 0
         # The reply to the caller, once there is one of a server.
         self._answer: Reply | None = None
-        # Guarded by the lock: the route and the call.
+        # Guarded by the lock: the route and the call, and whether the memory has noted that it is
+        # carried out.
         self._route = route
+        self._is_noted = route is not None and route.record is not None
         self._turn = 0
         shared.counts["calls"] += 1
         if route:
@@ -155,7 +157,9 @@ class RelayedCall:
                 if self._answer:
                     return self._answer
         finally:
-            self.leave()
+            if self._is_noted:
+                with self._shared.lock:
+                    self._leave()
 
     def next_attempt(self, now: float) -> tuple[Attempt, bytes] | None:
         """The next attempt and its request; None if there is none, and `reply` may be read.
@@ -205,11 +209,11 @@ class RelayedCall:
             elif not self._call.has_learned:
                 self._shared.counts["retries"] += 1
 
-    def leave(self) -> None:
-        """The call is no longer carried out."""
-        if self._route and self._route.record:
-            with self._shared.lock:
-                self._shared.memory.leave(self._route.record)
+    def _leave(self) -> None:
+        """The call is no longer carried out. Caller holds the lock."""
+        if self._is_noted and self._route and self._route.record:
+            self._shared.memory.leave(self._route.record)
+        self._is_noted = False
 
     @property
     def reply(self) -> Reply:

@@ -322,7 +322,7 @@ RULES: dict[str, Rule] = {
         _method(Memory, "kill", _does_nothing), ("proxy, one server",)),
     "routes hold their numbers": Rule(
         "the number of a route stays open as long as the route is kept",
-        _method(RelayedCall, "leave", _holds_no_numbers),
+        _method(RelayedCall, "_leave", _holds_no_numbers),
         ("proxy, two callers",)),
     "a proxy notes what a server says": Rule(
         "a proxy notes a call as dead when the server says so",

@@ -20,6 +20,7 @@ import select
 import shutil
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -98,6 +99,7 @@ class Network:
 
     def _open(self, place: str) -> int:
         """Makes a namespace with a device, whose file it returns."""
+        assert sys.platform != "win32", "it has no namespaces"
         name, address = self.namespaces[place], self.addresses[place]
         _ip("netns", "add", name)
         device = f"pt{os.getpid() % 100_000}{place[0]}"
