@@ -109,30 +109,30 @@ class Executions:
     def _begin_careful(self, request: Request, call: CallHeaders, expires_at: float,
                        caller_left: bool) -> Reply | Program[Reply]:
         """The reply to an attempt of a call that must run once at most."""
-        memory = self._memory
+        memory, why_not = self._memory, ""
         # A request for a session, or a resolve, has no call in it.
         xml = b"" if call.session == NEW or call.wanted is RESOLVE else xml_of(request)
         with self._lock:
-            # 1. What is known of it?
             action, record = look(memory, request, call)
-            self._counts["repeats"] += action in (WAIT, REPLY)
+            # 1. It may run, and from now on a repeat finds it. Or it is refused: then a second copy
+            #    does not run, if there is a caller who reads the refusal.
+            if action is RUN:
+                why_not = self._admit(expires_at, caller_left)
+                if record and not why_not:
+                    memory.begin(record)
+                elif record and not caller_left:
+                    memory.refuse(record)
             # 2. It has run, or never will. And nothing begins in a session that comes now.
-            if action is REFUSE and self._is_stopping:
-                return not_executed(STOPPING)
-            if action is not RUN and action is not WAIT:
+            elif action is not WAIT:
+                self._counts["repeats"] += action is REPLY
+                if action is REFUSE and self._is_stopping:
+                    return not_executed(STOPPING)
                 return answer(memory, action, record, call.wanted)
-            # 3. It is running. Or it may run, or it is refused.
-            running = self._awaited.setdefault(record, Future()) \
-                if action is WAIT and record else None
-            why_not = "" if running else self._admit(expires_at, caller_left)
-            # 4. From now on a repeat finds it. A second copy of what was refused does not run, if
-            #    there is a caller who reads the refusal.
-            if record and why_not and not caller_left:
-                memory.refuse(record)
-            elif record and not running and not why_not:
-                memory.begin(record)
-        if running:
-            return self._join(running, expires_at, call.wanted)
+            # 3. It is running: the reply is that of the first attempt.
+            elif record:
+                self._counts["repeats"] += 1
+                running = self._awaited.setdefault(record, Future())
+                return self._join(running, expires_at, call.wanted)
         return not_executed(why_not) if why_not else self._run(xml, record)
 
     @staticmethod
@@ -231,4 +231,4 @@ class Executions:
         if record is None:
             return None
         self._memory.leave(record)
-        return self._awaited.pop(record, None)
+        return self._awaited.pop(record, None) if self._awaited else None

@@ -96,10 +96,10 @@ class Record(Generic[V, R]):
 
     __slots__ = ("number", "reply", "session", "size_bytes", "state", "value")
 
-    def __init__(self, session: _Session[V, R], number: int) -> None:
+    def __init__(self, session: _Session[V, R], number: int, state: str) -> None:
         self.session = session
         self.number = number
-        self.state = UNSEEN
+        self.state = state
         self.value: V | None = None
         self.reply: R | None = None
         self.size_bytes = RECORD_BYTES
@@ -184,8 +184,7 @@ class Memory(Generic[V, R]):
         # 2. What is known of this one?
         record = session.records.get(number)
         if record is None:
-            record = Record(session, number)
-            record.state = UNSEEN if number >= session.floor else ENDED
+            record = Record(session, number, UNSEEN if number >= session.floor else ENDED)
         action = TABLE[record.state][wanted]
         # 3. From now on it must not run.
         if action is KILL:
