@@ -17,6 +17,7 @@ from ponte.calls.attempt import Outcome
 from ponte.calls.hop import MAX_NUMBER, MAX_TIMEOUT_S, judge
 from ponte.calls.once import (
     IT_RAN,
+    KEPT,
     KILL,
     NEVER,
     NOT_SENT,
@@ -235,7 +236,7 @@ class Answering(ArrivalCase):
 
     def reply(self, action: str, wanted: int) -> Reply:
         """What a caller reads of the reply to an attempt of which this becomes."""
-        record = Record[str, Reply](object(), 1)    # type: ignore[arg-type]
+        record = Record[str, Reply](object(), 1, KEPT)    # type: ignore[arg-type]
         record.reply = self.KEPT
         written = answer(self.memory, action, record if action == REPLY else None, wanted)
         # The listener adds its mark.
