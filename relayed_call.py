@@ -203,11 +203,10 @@ class RelayedCall:
             if self._call.outcome is Outcome.ANSWERED:
                 assert result.reply
                 self._answer = self._shared.conclude(route, sent, result.reply, self._number)
-            elif result.outcome is Outcome.UNKNOWN:
-                self._unknown = result
-                self._shared.counts["retries"] += 1
             elif not self._call.has_learned:
                 self._shared.counts["retries"] += 1
+                if result.outcome is Outcome.UNKNOWN:
+                    self._unknown = result
 
     def _leave(self) -> None:
         """The call is no longer carried out. Caller holds the lock."""
