@@ -291,6 +291,8 @@ class TheCheckerCanFail(unittest.TestCase):
         client = self._client()
         client.call("once", "warm")
         self.servers[0].close()
+        # Now, and not a moment later: a call on the old connection would be unknown.
+        relay.hang_up()
         with self._stranger_at(relay):
             call, _ = make_call(client, "once", "call")
         return judge([call], self.runs)
