@@ -125,9 +125,9 @@ class RelayedCall:
         self._service = service_of(request)
         self._request = request
         # What came of the latest attempt, and of the latest one that may have run; and the number
-        # of the latest one.
+        # and the server of the latest one.
         self._last, self._unknown = NOT_TRIED, NOT_KNOWN
-        self._number = 0
+        self._number, self._server = 0, ""
         # The reply to the caller, once there is one of a server.
         self._answer: Reply | None = None
         # Guarded by the lock: the route and the call, and whether the memory has noted that it is
@@ -179,7 +179,7 @@ class RelayedCall:
                 route.is_blind = attempt.kind is Kind.PLAIN
         if attempt is None:
             return None
-        self._number = attempt.first
+        self._number, self._server = attempt.first, attempt.endpoint.instance
         # 3. The request: the caller's end-to-end headers, and those of our hop. If others have
         #    relayed it, our Via is a second one, behind theirs (RFC 9110 section 7.6.3).
         method, target, headers, body, _, _ = self._request
@@ -240,6 +240,8 @@ class RelayedCall:
         status = 410 if is_final else 504 if why.timed_out else 502
         reply = text_reply(status, f"unknown outcome: {why.what}",
                            Call_Attempt=str(self._call.may_have_run))
+        if self._server:
+            reply.headers["Call-Tried"] = self._server
         if why.ran:
             reply.headers["Call-Ran"] = "1"
         if self._call.sent:

@@ -423,6 +423,11 @@ class Repeats(RelayCase):
         # And not that it was refused: this attempt cannot have run.
         self.assertIn(b"another attempt of this call may have run", reply.body)
 
+    def test_an_unknown_outcome_names_the_server_that_was_tried(self) -> None:
+        """The stub asks it last. Also for an idempotent call, which has no number."""
+        self.assertEqual(self.relays(None, LOST, Call_Idempotent="1",
+                                     Call_Attempt="1-1").headers["call-tried"], "s1")
+
     def test_what_was_refused_goes_nowhere_any_more(self) -> None:
         """Its caller was told that it was not sent. Then a second copy of the request comes."""
         self.assertEqual(self.relays(1, REFUSED).status, 503)

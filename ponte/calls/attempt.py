@@ -63,7 +63,8 @@ class Result(NamedTuple):
     that the next hop made, 0 if that is not known. `session`: the id of a new session, with which
     the endpoint refused the attempt. `needs_care`: it refused because the function is not
     idempotent there. `is_final`: a repeat would learn nothing more. `ran`: it has run, and the
-    reply is gone. `sent_to`: where a proxy says that it sent the call, "" if it does not.
+    reply is gone. `sent_to`: where a proxy says that it sent the call, "" if it does not. `tried`:
+    the server from which a proxy got no reply.
     """
 
     outcome: Outcome
@@ -76,6 +77,7 @@ class Result(NamedTuple):
     is_final: bool = False
     ran: bool = False
     sent_to: str = ""
+    tried: str = ""
 
 
 class Sent(NamedTuple):

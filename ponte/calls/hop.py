@@ -24,6 +24,7 @@ A reply has some of these:
     Call-Ran: 1                      it has run, and its reply is gone
     Call-Attempt: <n>                the number of the last attempt that was made
     Sent-To: <place>                 where a proxy sent a call whose outcome is unknown
+    Call-Tried: <instance>           the server from which a proxy got no reply: ask it last
 
 A client that sends none of them, like a stock XML-RPC client, gets the safe defaults: its call is
 not idempotent. It may have an Idempotency-Key of its own.
@@ -129,7 +130,8 @@ def judge(reply: Reply, endpoint: Endpoint, service: str) -> Result:
                   session=marks.session if is_refused else "",
                   needs_care=is_refused and marks.needs_care,
                   is_final=is_ours and reply.status == 410, ran=is_ours and marks.ran,
-                  sent_to=reply.headers.get("sent-to", "") if is_ours else "")
+                  sent_to=reply.headers.get("sent-to", "") if is_ours else "",
+                  tried=reply.headers.get("call-tried", "") if is_ours else "")
 
 
 class Marks(NamedTuple):

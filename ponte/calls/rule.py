@@ -130,6 +130,8 @@ class Call:
         # How many members were asked; and those to ask after the first one, each once.
         self._asked = 0
         self._others: Iterator[Member] | None = None
+        # Servers from which a proxy got no reply. They are asked last.
+        self._tried: set[str] = set()
         # The next attempt is a retry that was not paid from the budget yet.
         self._owes_retry = False
         # Hints that the endpoint gave on how to ask, and requests for a session that it lost.
@@ -201,6 +203,7 @@ class Call:
         # 5. An attempt that may have run counts. If the reply was lost that would tell how many the
         #    next hop made, it made all that it might.
         self.outcome = outcome
+        self._tried.add(result.tried)
         self.may_have_run = max(self.may_have_run + 1, result.made or attempt.last)
         self._unknown_at = None if result.is_final or attempt.kind is Kind.PLAIN else member
 
@@ -269,11 +272,21 @@ class Call:
         if self._member is None:
             return self._balancer.choose(now)
         if self._others is None:
-            self._others = self._balancer.others(self._member)
+            self._others = self._in_order(self._member)
         member = next(self._others, None)
         if member:
             self._hints = 0
         return member
+
+    def _in_order(self, asked: Member) -> Iterator[Member]:
+        """The other members, those last that a proxy has tried in vain."""
+        last = []
+        for member in self._balancer.others(asked):
+            if member.endpoint.instance in self._tried:
+                last.append(member)
+            else:
+                yield member
+        yield from last
 
     def _pay_for_retry(self) -> bool:
         """Whether attempts and budget allow a retry; each retry is paid for once."""

@@ -605,6 +605,20 @@ class Hops(CallCase):
         self.comes_to(UNKNOWN, made=3)
         self.ends(UNKNOWN)
 
+    def test_a_server_that_a_proxy_has_tried_is_asked_last(self) -> None:
+        """Else a call that met two bad servers by way of a proxy would meet the first one twice."""
+        proxy, *servers = (endpoint(name, service=service) for name, service in
+                           (("p", PROXY), ("a", "greeter"), ("b", "greeter")))
+        for tried, then in (("a", "b"), ("b", "a")):
+            self.balancer = Balancer()
+            self.balancer.update([proxy], servers)
+            self.begins(idempotent=True)
+            self.tries("p")
+            self.comes_to(UNKNOWN, made=1, tried=tried)
+            self.tries(then)
+            self.comes_to(UNKNOWN)
+            self.tries(tried)
+
     def test_the_sole_proxy_may_make_them_all(self) -> None:
         """For an idempotent call, after which nobody else can be asked."""
         self.knows("p", service=PROXY)
