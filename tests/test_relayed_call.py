@@ -425,7 +425,7 @@ class Repeats(RelayCase):
 
     def test_an_unknown_outcome_names_the_server_that_was_tried(self) -> None:
         """The stub asks it last. Also for an idempotent call, which has no number."""
-        self.assertEqual(self.relays(None, LOST, Call_Idempotent="1",
+        self.assertEqual(self.relays(0, LOST, Call_Idempotent="1",
                                      Call_Attempt="1-1").headers["call-tried"], "s1")
 
     def test_what_was_refused_goes_nowhere_any_more(self) -> None:
