@@ -124,7 +124,7 @@ class Client:
 
         Blocks for `timeout_s` seconds at most (default: that of the client). Raises Fault, NotSent
         or OutcomeUnknown; TypeError, OverflowError or ValueError for parameters that XML-RPC cannot
-        carry.
+        carry, and ValueError for a time that a call cannot wait.
         """
         # 1. Until a registry has answered, there is no endpoint to ask: wait.
         deadline = time.monotonic() + (self._timeout_s if timeout_s is None

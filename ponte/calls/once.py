@@ -90,8 +90,8 @@ R = TypeVar("R")
 class Record(Generic[V, R]):
     """What is known of one number.
 
-    Attributes: `state`, a row of TABLE; `value`, what the server or proxy keeps with a call that is
-    under way; `reply`, the one that is kept.
+    Attributes: `state`, a row of TABLE; `value`, what a proxy keeps with a call that is under way
+    (a server keeps nothing); `reply`, the one that is kept.
     """
 
     __slots__ = ("number", "reply", "session", "size_bytes", "state", "value")
