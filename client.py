@@ -11,7 +11,9 @@ A call that was sent returns its value, or raises one of three:
     OutcomeUnknown         it may have run once, or not at all (an idempotent function: perhaps more
                            than once): `resolve` finds out, if the process that got it lives
 
-Threads: two for each registry, which follow it. A call runs on the thread of its caller.
+Threads: two for each registry, which follow it. All clients of a process that follow the same share
+them, and their connections. A call runs on the thread of its caller. A forked child may use the
+client of its parent: it has connections, followers and sessions of its own.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ import argparse
 import functools
 import json
 import logging
+import operator
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Callable
 from xmlrpc.client import Fault
 
@@ -36,9 +39,11 @@ from ponte.calls.resolving import Place, resolve
 from ponte.calls.rule import Call
 from ponte.discovery.beats import check_service
 from ponte.discovery.directory import Directory
-from ponte.net.address import Address, show
+from ponte.net.address import Address, Registries, parse_registries, show
+from ponte.net.checks import check_seconds
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import Reply, write_request
-from ponte.net.pool import Pool
+from ponte.net.pool import Pool, shared_pool
 from ponte.net.threads import wait_for
 from ponte.net.tls import Tls
 from ponte.process.logs import start_logging
@@ -55,9 +60,10 @@ from ponte.process.running import run
 from ponte.rpc.dispatcher import INTROSPECTION
 from ponte.rpc.marshal import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
 
-# Seconds: for a call unless it says otherwise, and at most.
+# Seconds for a call, unless the client or the call says otherwise.
 CALL_TIMEOUT_S = 5.0
-MAX_CALL_TIMEOUT_S = 1e6
+# Stands for "that of the client". None is refused: it could also mean "wait for ever".
+TIMEOUT_OF_CLIENT: Any = object()
 
 __all__ = ["CallError", "Client", "NotSent", "OutcomeUnknown", "Trace"]
 
@@ -65,31 +71,34 @@ __all__ = ["CallError", "Client", "NotSent", "OutcomeUnknown", "Trace"]
 class Client:
     """A stub for one service: `client.hello("Hello")` calls its function `hello`.
 
-    Parameters: `service`, its name; `registries` that name its endpoints; `timeout_s` for a whole
-    call with all its attempts; `on_attempt(trace)` runs after each attempt, on the caller's thread;
-    `tls`, the certificates by which proxies, servers and registries are checked.
+    A function named like an attribute of this class, or "a.b", is called by `call`; the latter also
+    as `client.a.b(...)`.
 
-    Raises ValueError for what cannot be the name of a service, or a time. Safe to share between
-    threads. Close it, or use it in a `with` block, to end its threads.
+    Parameters: `service`, its name; `registries` that name its endpoints: what --registry takes, or
+    a sequence of (host, port); `timeout_s` for a whole call with all its attempts;
+    `on_attempt(trace)` runs after each attempt, on the caller's thread; `tls`, the certificates by
+    which proxies, servers and registries are checked.
+
+    Raises ValueError for what cannot be the name of a service, a registry, or a time. Safe to share
+    between threads, and across fork. `close`, the end of a `with` block, and the end of the last
+    reference to it do the same.
     """
 
-    def __init__(self, service: str, *, registries: Sequence[Address] = DEFAULT_REGISTRIES,
+    def __init__(self, service: str, *, registries: Registries = DEFAULT_REGISTRIES,
                  timeout_s: float = CALL_TIMEOUT_S,
                  on_attempt: Callable[[Trace], None] = lambda trace: None,
                  tls: Tls | None = None) -> None:
         self._service = check_service(service)
-        self._timeout_s = _check_timeout(timeout_s)
+        self._timeout_s = check_seconds("timeout_s", timeout_s)
         self._on_attempt = on_attempt
-        self._registries = registries
+        self._registries = parse_registries(registries)
         self._tls = tls
-        self._pool = Pool(tls)
-        self._lock = threading.Lock()
-        # Guarded by self._lock, as are the calls that are made with it.
-        self._balancer = Balancer()
-        # The functions that every server promises to be idempotent. Replaced as a whole.
-        self._idempotent: frozenset[str] = frozenset()
-        self._directories = [Directory(name, registries, self._on_change, tls)
+        # None once the client is closed.
+        self._pool: Pool | None = shared_pool(tls)
+        self._directories = [Directory(name, self._registries, tls=tls)
                              for name in (PROXY, service)]
+        self.leave_parent()
+        leave_parent_in_child(self)
         for directory in self._directories:
             directory.start()
 
@@ -102,24 +111,38 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client of {self._service!r} at {', '.join(map(show, self._registries))}>"
 
-    def __getattr__(self, method: str) -> Callable[..., Any]:
-        if method.startswith("__"):
+    def __getattr__(self, method: str) -> _Function:
+        # A name that begins with _ is private at every server. Tools ask objects for such names.
+        if method.startswith("_"):
             raise AttributeError(method)
-        return lambda *params: self.call(method, *params)
+        return _Function(self, method)
 
     def close(self) -> None:
-        """Ends the threads and connections."""
+        """Stops following. What no other client of this process uses is closed, too.
+
+        Calls that are on their way go on. A later one raises NotSent.
+        """
+        self._pool = None
         for directory in self._directories:
             directory.close()
-        self._pool.close()
+
+    def leave_parent(self) -> None:
+        """In a forked child: begins without a session, and with a lock that is free."""
+        self._lock = threading.Lock()
+        # Guarded by self._lock, as are the calls that are made with it; and the views that it has.
+        self._balancer = Balancer()
+        self._views: list[Sequence[Endpoint]] = []
+        # The functions that every server promises to be idempotent. Replaced as a whole.
+        self._idempotent: frozenset[str] = frozenset()
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
         """The proxies and servers that are known now."""
         with self._lock:
+            self._take_views()
             return [member.endpoint for member in self._balancer.members]
 
-    def call(self, method: str, *params: Any, timeout_s: float | None = None) -> Any:
+    def call(self, method: str, *params: Any, timeout_s: float = TIMEOUT_OF_CLIENT) -> Any:
         """Calls a function by name, also one like "system.listMethods".
 
         Blocks for `timeout_s` seconds at most (default: that of the client). Raises Fault, NotSent
@@ -127,16 +150,20 @@ class Client:
         carry, and ValueError for a time that a call cannot wait.
         """
         # 1. Until a registry has answered, there is no endpoint to ask: wait.
-        deadline = time.monotonic() + (self._timeout_s if timeout_s is None
-                                       else _check_timeout(timeout_s))
+        if timeout_s is TIMEOUT_OF_CLIENT:
+            timeout_s = self._timeout_s
+        deadline = time.monotonic() + check_seconds("timeout_s", timeout_s)
         body = encode_call(method, params)
+        pool = self._pool
+        if pool is None:
+            raise NotSent(f"{self._service}.{method}", (), "this client was closed")
         for directory in self._directories:
             if not directory.answered:
                 directory.wait(deadline - time.monotonic())
         # 2. Rule R gets a reply, or raises.
-        return self._value_of(method, self._drive(method, body, deadline))
+        return self._value_of(method, self._drive(pool, method, body, deadline))
 
-    def _drive(self, method: str, body: bytes, deadline: float) -> Reply:
+    def _drive(self, pool: Pool, method: str, body: bytes, deadline: float) -> Reply:
         """The loop of rule R: decide under the lock, act outside of it."""
         attempts: list[Trace] = []
         # The latest result that left the outcome unknown; and where a proxy says that it sent the
@@ -144,18 +171,20 @@ class Client:
         unknown: Result | None = None
         sent_to = ""
         with self._lock:
+            self._take_views()
             call = Call(self._balancer, self._is_idempotent(method), deadline)
         while True:
             # 1. Decide: which endpoint, and for how long?
             started = time.monotonic()
             with self._lock:
+                self._take_views()
                 attempt = call.next_attempt(started)
             if attempt is None:
                 break
             # 2. Act: send the request, and wait for the reply.
             lines = f"{attempt_lines(attempt)}Content-Type: {CONTENT_TYPE}\r\n"
             request = write_request("POST", f"/{self._service}", lines, attempt.body_of(body))
-            result = wait_for(exchange(self._pool, attempt, self._service, request, started))
+            result = wait_for(exchange(pool, attempt, self._service, request, started))
             ended = time.monotonic()
             # 3. Decide: what has this attempt come to?
             with self._lock:
@@ -203,7 +232,7 @@ class Client:
         # With connections of its own: this client may be closed.
         pool = Pool(self._tls)
         try:
-            deadline = time.monotonic() + _check_timeout(timeout_s)
+            deadline = time.monotonic() + check_seconds("timeout_s", timeout_s)
             result = wait_for(resolve(pool, places, self._service, deadline))
         finally:
             pool.close()
@@ -227,19 +256,25 @@ class Client:
         """Whether the servers promise it. Every server has the functions of INTROSPECTION."""
         return method in self._idempotent or method in INTROSPECTION
 
-    def _on_change(self) -> None:
-        """Gives the balancer a new view. Runs on the threads of the directories."""
-        with self._lock:
-            # Read under the lock: of two threads here, the later one must see the later view.
-            proxies, servers = (directory.endpoints for directory in self._directories)
-            promises = [frozenset(server.idempotent) for server in servers]
-            # Of two versions of a service, only what both promise counts. Without a server, the
-            # last promises stay: a call may still meet a server that has just come back.
-            if promises:
-                self._idempotent = frozenset.intersection(*promises)
-            self._balancer.update(proxies, servers)
+    def _take_views(self) -> None:
+        """Gives the balancer the views of the directories, if they are new.
+
+        Caller holds self._lock.
+        """
+        views = [directory.endpoints for directory in self._directories]
+        # A view is replaced as a whole when it changes, so it is enough to compare identities.
+        if all(map(operator.is_, views, self._views)) and self._views:
+            return
+        before, self._views = self._views, views
+        promises = [frozenset(server.idempotent) for server in views[1]]
+        # Of two versions of a service, only what both promise counts. Without a server, the last
+        # promises stay: a call may still meet a server that has just come back.
+        if promises:
+            self._idempotent = frozenset.intersection(*promises)
+        self._balancer.update(*views)
         # A draining server waits until its callers close their connections.
-        self._pool.keep_only({e.address for e in proxies + servers if e.state != "draining"})
+        if self._pool:
+            self._pool.close_idle(_callable(before) - _callable(views))
 
     def _why_no_endpoint(self) -> str:
         """Why there was no endpoint to ask, and what a user can do about it."""
@@ -258,12 +293,31 @@ class Client:
         return f"no registry answers at {where} - start one with: {start_command('registry')}"
 
 
-def _check_timeout(timeout_s: float) -> float:
-    """`timeout_s`, if a call can wait for so long. Raises ValueError if it cannot."""
-    # Not a number is in no range.
-    if not 0 <= timeout_s <= MAX_CALL_TIMEOUT_S:
-        raise ValueError(f"a timeout of {timeout_s} s: take 0 to {MAX_CALL_TIMEOUT_S:,.0f} seconds")
-    return timeout_s
+class _Function:
+    """A function of a service as an attribute of its client: `client.hello`, `client.a.b`."""
+
+    __slots__ = ("_client", "_name")
+
+    def __init__(self, client: Client, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def __call__(self, *params: Any) -> Any:
+        return self._client.call(self._name, *params)
+
+    def __getattr__(self, name: str) -> _Function:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _Function(self._client, f"{self._name}.{name}")
+
+    def __repr__(self) -> str:
+        return f"<{self._name} of {self._client!r}>"
+
+
+def _callable(views: Iterable[Sequence[Endpoint]]) -> set[Address]:
+    """The addresses of the endpoints that take new calls."""
+    return {endpoint.address for view in views for endpoint in view
+            if endpoint.state != "draining"}
 
 
 # ---- the process ---------------------------------------------------------------------------------

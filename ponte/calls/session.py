@@ -9,12 +9,10 @@ A `CallNumber` is open as long as somebody refers to it: the call that uses it, 
 a proxy, or the error OutcomeUnknown. So no path through the code can forget to end it.
 
 A forked child has a copy of each session. Its parent goes on to take the same numbers, so the child
-must not take any: it needs sessions of its own.
+must not take any: its client begins without a session (client.py, `leave_parent`).
 """
 
 from __future__ import annotations
-
-import os
 
 from ponte.calls.once import WINDOW
 
@@ -33,7 +31,6 @@ class Session:
 
     def __init__(self, session_id: str) -> None:
         self.id = session_id
-        self._process = os.getpid()
         self._next = 1
         # The numbers that are open, in order. One ends by one operation of the dict, which is
         # atomic: the last reference may go on any thread, also on one that holds the lock of the
@@ -52,11 +49,8 @@ class Session:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether a further number needs another session.
-
-        The far end may have no room for it; or this is a forked child.
-        """
-        return self._next - self.oldest >= WINDOW or self._process != os.getpid()
+        """Whether a further number needs another session: the far end may have no room for it."""
+        return self._next - self.oldest >= WINDOW
 
     def take(self) -> CallNumber:
         """The next number."""

@@ -29,8 +29,9 @@ from ponte.discovery.lookup import LookupResult
 from ponte.net.address import Address
 
 # Seconds for which the last answer of a silent registry is used while another one answers. Longer
-# keeps servers that have gone; shorter forgets servers that only the silent registry can hear.
-KEEP_S = 5.0
+# keeps servers that have gone; shorter forgets servers that only the silent registry can hear. With
+# the time in which a follower notices a frozen registry, this is less than two leases.
+KEEP_S = 1.5
 
 # By rule 3, the state that stands later in this list wins.
 _WEIGHTS = ("suspect", "up", "draining")

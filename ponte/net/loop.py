@@ -28,6 +28,7 @@ import time
 from concurrent.futures import Future
 from typing import Any, Callable
 
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.stream import NOTHING, READ, Program, Waitable
 from ponte.net.workers import Workers
 
@@ -97,6 +98,7 @@ class Loop:
         self._watch(self._ear, READ)
         # The thread that carries out the turns. It may be replaced: see `_hand_over`.
         self._thread = threading.Thread(target=self._run, name="ponte-loop", daemon=True)
+        leave_parent_in_child(self)
 
     def start(self, program: Program[None]) -> None:
         """Carries out the first program, which lives as long as the driver."""
@@ -136,6 +138,19 @@ class Loop:
         """Called when a socket is closed, on the loop's thread."""
         self._watch(waitable, NOTHING)
         waitable.loop = waitable.task = None
+
+    def leave_parent(self) -> None:
+        """In a forked child: has ended. Of the selector, only the child's copy is closed: whatever
+        were taken out of it would be taken out of the parent's, too.
+        """
+        self._running, self._first = False, None
+        # The thread that forked may be the one of the loop: so it ends with this turn.
+        self._thread = threading.Thread()
+        self._bell.close()
+        if self._selector.get_map() is not None:
+            for key in list(self._selector.get_map().values()):
+                key.data.leave_parent()
+        self._selector.close()
 
     def _begin(self, program: Program[None]) -> Task:
         task = Task(program)

@@ -25,13 +25,15 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ponte.net.address import Address
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import ProtocolError, Reply
 from ponte.net.names import look_up
 from ponte.net.parser import Parser, ReplyParser
+from ponte.net.sharing import Shared
 from ponte.net.stream import WRITE, Program, Stream
 from ponte.net.tls import Tls, shake_hands, why_refused
 
@@ -83,8 +85,7 @@ class Pool:
         self._idle: dict[Address, deque[Stream[Reply]]] = {}
         self._in_use: set[Stream[Reply]] = set()
         self._closed = False
-        # The process that has them.
-        self._process = os.getpid()
+        leave_parent_in_child(self)
 
     def exchange(self, address: Address, request: bytes, deadline: float) -> Program[Reply]:
         """A program: sends one request, and reads its whole reply by `deadline` (monotonic).
@@ -130,13 +131,13 @@ class Pool:
                     else:
                         stream.close()
 
-    def keep_only(self, addresses: set[Address]) -> None:
-        """Closes the idle connections to all other addresses.
+    def close_idle(self, addresses: Iterable[Address]) -> None:
+        """Closes the idle connections to these addresses.
 
         A draining server waits until its callers close their connections. Where a loop carries out
         the exchanges, call this on its thread.
         """
-        for address in self._idle.keys() - addresses:
+        for address in addresses:
             _close_all(self._idle.pop(address, deque()))
 
     def close(self) -> None:
@@ -144,22 +145,20 @@ class Pool:
         self._closed = True
         for stream in self._in_use.copy():
             stream.interrupt()
-        self.keep_only(set())
+        self.close_idle(list(self._idle))
 
-    def _leave_parent(self) -> None:
-        """In a forked child: takes no connection of its parent, which goes on to use them.
+    def __del__(self) -> None:
+        """Nobody refers to it any more, perhaps without having closed it."""
+        self.close()
 
-        Else both would send their requests into one stream, and read each other's replies.
-        """
-        # Only the child's copies of the sockets are closed, and nothing is sent.
+    def leave_parent(self) -> None:
+        """In a forked child: has no connection. The parent goes on to use those that it has."""
         for stream in [*self._in_use, *(each for idle in self._idle.values() for each in idle)]:
-            stream.socket.close()
-        self._idle, self._in_use, self._process = {}, set(), os.getpid()
+            stream.leave_parent()
+        self._idle, self._in_use = {}, set()
 
     def _take(self, address: Address) -> Stream[Reply] | None:
         """A kept connection that can still be used, or None."""
-        if self._process != os.getpid():
-            self._leave_parent()
         idle = self._idle.get(address)
         while idle:
             try:
@@ -191,7 +190,7 @@ class Pool:
         except IndexError:
             # Another thread has taken the last one just now.
             pass
-        # 2. Another thread may have called `keep_only` or `close` just now.
+        # 2. Another thread may have called `close_idle` or `close` just now.
         if self._closed or self._idle.get(address) is not idle:
             _close_all(idle)
 
@@ -244,6 +243,19 @@ class Pool:
             stream.reset()
             raise
         return stream
+
+
+# By their certificates. Clients that are made and dropped so leave no connections behind, and many
+# of them need no more than those that are in use at once.
+_shared: Shared[Pool] = Shared()
+
+
+def shared_pool(tls: Tls | None) -> Pool:
+    """The pool of all clients of this process with these certificates.
+
+    Do not close it: it is closed when nobody refers to it any more.
+    """
+    return _shared.get(tls, lambda: Pool(tls))
 
 
 def _close_all(idle: deque[Stream[Reply]]) -> None:

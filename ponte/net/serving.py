@@ -21,6 +21,7 @@ import time
 from typing import Callable, Union
 
 from ponte.net.address import Address
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.loop import Loop
 from ponte.net.message import ProtocolError, Reply, Request, encode_reply, text_reply
 from ponte.net.parser import RequestParser
@@ -103,6 +104,7 @@ class Listener:
         self._changed = threading.Condition()
         # Guarded by self._changed: how many threads wait for the end of calls or connections.
         self._waiting = 0
+        leave_parent_in_child(self)
 
     @property
     def connections(self) -> int:
@@ -110,7 +112,14 @@ class Listener:
         return len(self._open)
 
     def start(self) -> None:
-        """Serves from now on, on threads of the driver."""
+        """Serves from now on, on threads of the driver.
+
+        Raises RuntimeError if it was closed, or if this is a forked child: the port is that of the
+        parent.
+        """
+        if self._closed:
+            raise RuntimeError("it was closed, or belongs to the parent of this process: make "
+                               "another one")
         self.driver.start(self._accept())
 
     def is_serving(self) -> bool:
@@ -150,6 +159,14 @@ class Listener:
             stream.interrupt()
         self.driver.stop()
         self._socket.close()
+
+    def leave_parent(self) -> None:
+        """In a forked child: is closed. The parent keeps its port, and serves on."""
+        self._retiring = self._closed = True
+        for waitable in (self._socket, *self._open):
+            waitable.leave_parent()
+        self._open, self._running = set(), set()
+        self._changed = threading.Condition()
 
     # The programs.
 

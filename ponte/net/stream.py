@@ -123,6 +123,11 @@ class Waitable:
         self._leave_loop()
         self.socket.close()
 
+    def leave_parent(self) -> None:
+        """In a forked child: closes the child's copy, of which the peer learns nothing."""
+        self.is_idle, self.loop = False, None
+        self.socket.close()
+
     def _leave_loop(self) -> None:
         if self.loop:
             self.loop.forget(self)

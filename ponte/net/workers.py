@@ -22,6 +22,7 @@ import time
 from concurrent.futures import Future
 from typing import Any, Callable
 
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.stream import T
 
 # Seconds. A function that took longer runs beside the loop the next time. Longer holds up other
@@ -57,6 +58,11 @@ class Workers:
         self._name = ""
         self._is_watched = False
         self._idle = 0
+        leave_parent_in_child(self)
+
+    def leave_parent(self) -> None:
+        """In a forked child: a function that goes on there may end. Nobody gets its result."""
+        self._lock = threading.Lock()
 
     def run(self, name: str, function: Callable[[], T]) -> T | Future[T]:
         """Runs a function, which must not raise. Returns its result, or a future that will have it.

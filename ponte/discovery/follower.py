@@ -1,0 +1,226 @@
+"""A follower: asks one registry for one service, again and again, for all readers of this process.
+
+The idea is a long poll. A `watch` always waits at the registry, which answers it as soon as
+something changes. (What registries answer is at the top of registry.py.)
+
+Readers are directories (ponte/discovery/directory.py). All that want the same share one follower. A
+follower lives as long as a reader refers to it: its thread refers to it only weakly, and ends when
+it has gone. So nobody has to say `close`, and the end of a reader is also noticed where Python finds
+it late, in a garbage collection. Such an end may come on any thread, also on one that holds a lock.
+So what happens then takes no lock.
+
+Threads: each follower has one.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+import time
+import weakref
+from typing import Any, ClassVar, NamedTuple, Protocol, Union
+from xmlrpc.client import Fault
+
+from ponte.discovery.lookup import JSON, PATH, LookupResult
+from ponte.net.address import Address, show
+from ponte.net.forking import leave_parent_in_child
+from ponte.net.message import ProtocolError, encode_request
+from ponte.net.parser import ReplyParser
+from ponte.net.pool import ExchangeError, Pool
+from ponte.net.sharing import Shared
+from ponte.net.threads import wait_for
+from ponte.net.tls import Tls
+from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, decode_result, encode_call
+
+log = logging.getLogger("ponte.follower")
+
+# Seconds until a registry that failed is asked once more: after the first failure, and at most.
+RETRY_S = (0.1, 1.0)
+# Seconds for which an answer may be late: this share of the long poll, but so long at least. Then
+# the registry counts as silent. Shorter takes a busy registry for a frozen one.
+LATE_SHARE, LATE_S = 0.2, 0.5
+# A view of some 180,000 endpoints, which takes a second to read; of 24,000 in the structs of an
+# earlier version. Other messages have 1 MiB at most, since anybody may send them. Registries are
+# few, and the user chose to trust them.
+MAX_VIEW_BYTES = 16 * 1024 * 1024
+
+# An answer, or why there is none.
+Found = Union[LookupResult, Exception]
+
+
+class Reader(Protocol):
+    """Who is told what a follower finds."""
+
+    def hear(self, registry: Address, number: int, found: Found) -> None:
+        """Runs on the thread of the follower; at first, on that of the reader. Of two calls, the
+        one with the higher `number` is the later one.
+        """
+
+
+class ViewParser(ReplyParser):
+    """Reads the replies of registries, which may be long."""
+
+    # Its own: a head that is known here may announce a body that is too long elsewhere.
+    _known: ClassVar[dict[bytes, Any]] = {}
+    max_body_bytes = MAX_VIEW_BYTES
+
+
+class Question(NamedTuple):
+    """What a follower asks, and where."""
+
+    service: str
+    registry: Address
+    tls: Tls | None
+
+
+class Follower:
+    """Asks a question for all its readers. Safe to share between threads.
+
+    Parameter: `wait_s`, the seconds of a long poll without a change.
+    """
+
+    def __init__(self, question: Question, wait_s: float) -> None:
+        self._question = question
+        self._lock = threading.Lock()
+        # Guarded by self._lock: the readers, by their identity; what was found last, and its
+        # number; whether there is a thread.
+        self._readers: dict[int, weakref.ref[Reader]] = {}
+        self._found: Found | None = None
+        self._number = 0
+        self._has_thread = False
+        self._life = _Life(self, question, wait_s)
+        leave_parent_in_child(self)
+
+    def hurry(self, wait_s: float) -> None:
+        """From the next long poll on, waits for `wait_s` seconds at most."""
+        self._life.wait_s = min(self._life.wait_s, wait_s)
+
+    def tell(self, reader: Reader) -> None:
+        """From now on, `reader` is told what is found. What is known already, it is told at once.
+        """
+        with self._lock:
+            self._readers[id(reader)] = weakref.ref(reader)
+            number, found = self._number, self._found
+            if not self._has_thread:
+                threading.Thread(target=_follow, args=(self._life,), name="ponte-watch",
+                                 daemon=True).start()
+                self._has_thread = True
+        if found is not None:
+            reader.hear(self._question.registry, number, found)
+
+    def leave_parent(self) -> None:
+        """In a forked child: has no thread, and has found nothing, until a reader asks."""
+        self._lock = threading.Lock()
+        self._readers, self._found, self._has_thread = {}, None, False
+        self._life.end.detach()
+        self._life = _Life(self, self._question, self._life.wait_s)
+
+    def _publish(self, found: Found) -> None:
+        """Tells all readers. Runs on the thread of the follower."""
+        with self._lock:
+            self._found = found
+            self._number += 1
+            number = self._number
+            readers = {key: each() for key, each in self._readers.items()}
+            for key, reader in readers.items():
+                if reader is None:
+                    del self._readers[key]
+        for reader in readers.values():
+            if reader is not None:
+                reader.hear(self._question.registry, number, found)
+
+
+class _Life:
+    """What the thread of a follower refers to."""
+
+    def __init__(self, follower: Follower, question: Question, wait_s: float) -> None:
+        self.follower = weakref.ref(follower)
+        self.question = question
+        self.wait_s = wait_s
+        self.pool = Pool(question.tls, ViewParser)
+        # `put` of a SimpleQueue takes no lock that the thread which runs it could hold.
+        self.over: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Ends the request that waits, or the pause.
+        self.end = weakref.finalize(follower, _end, self.pool, self.over)
+        self.end.atexit = False
+
+
+def _end(pool: Pool, over: queue.SimpleQueue[None]) -> None:
+    pool.close()
+    over.put(None)
+
+
+_followers: Shared[Follower] = Shared()
+
+
+def follower_of(question: Question, wait_s: float) -> Follower:
+    """The follower of this process for a question. It waits for `wait_s` seconds at most."""
+    follower = _followers.get(question, lambda: Follower(question, wait_s))
+    follower.hurry(wait_s)
+    return follower
+
+
+# ---- the thread ----------------------------------------------------------------------------------
+
+def _follow(life: _Life) -> None:
+    """The thread of a follower."""
+    # No view has index 0: the first watch is answered at once.
+    index, pause_s = 0, RETRY_S[0]
+    while True:
+        # 1. Ask, without a reference to the follower: it may go meanwhile.
+        try:
+            found: Found = _watch(life, index)
+        except Exception as error:
+            # Also what no registry should be able to cause: nothing that it answers ends the thread.
+            found = error
+        # 2. Tell.
+        follower = life.follower()
+        if follower is None:
+            return
+        follower._publish(found)
+        del follower
+        # 3. Ask for what is new since then; after a failure for everything, and not at once.
+        if isinstance(found, LookupResult):
+            index, pause_s = found.index, RETRY_S[0]
+            continue
+        log.debug("no answer from the registry %s: %s", show(life.question.registry), found)
+        try:
+            life.over.get(timeout=pause_s * random.uniform(0.5, 1))
+            return
+        except queue.Empty:
+            index, pause_s = 0, min(pause_s * 2, RETRY_S[1])
+
+
+def _watch(life: _Life, index: int) -> LookupResult:
+    """The answer of a registry to a long poll.
+
+    Raises what `ask` does; KeyError, TypeError or ValueError for an answer that is not a view.
+    """
+    service, registry, _ = life.question
+    wait_s = life.wait_s
+    timeout_s = wait_s + max(wait_s * LATE_SHARE, LATE_S)
+    params = service, index, wait_s
+    try:
+        answer = ask(life.pool, registry, "watch", *params, JSON, timeout_s=timeout_s)
+    except Fault as fault:
+        # A registry of an earlier version refuses the fourth parameter at once. It is asked for
+        # JSON the next time, too: by then it may have been upgraded.
+        if fault.faultCode != INVALID_PARAMETERS:
+            raise
+        answer = ask(life.pool, registry, "watch", *params, timeout_s=timeout_s)
+    return LookupResult.read(service, answer)
+
+
+def ask(pool: Pool, registry: Address, method: str, *params: Any, timeout_s: float = 2.0) -> Any:
+    """Calls `method` of a registry, and returns its result. Blocks for `timeout_s` at most.
+
+    Raises ExchangeError if no reply comes, or the Fault that the registry replies.
+    """
+    headers = {"Host": show(registry), "Content-Type": CONTENT_TYPE}
+    request = encode_request("POST", PATH, headers, encode_call(method, params))
+    reply = wait_for(pool.exchange(registry, request, time.monotonic() + timeout_s))
+    if reply.status != 200:
+        raise ExchangeError("reply", ProtocolError(reply.status, f"HTTP {reply.status}"))
+    return decode_result(reply.body)
