@@ -1,6 +1,7 @@
 """Bytes and sockets: HTTP messages, the connections that carry them, and how a process waits.
 
-    address.py        where a process listens: a host and a port
+    address.py        where a process listens: a host and a port, and how users write that down
+    checks.py         times and ports that users give: right, or an error of one line
     message.py        HTTP messages as values, and how they are written
     fields.py         the lines of a head: names and values
     target.py         request targets and hosts
