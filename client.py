@@ -177,7 +177,8 @@ class Client:
             # 1. Decide: which endpoint, and for how long?
             started = time.monotonic()
             with self._lock:
-                self._take_views()
+                if attempts:
+                    self._take_views()
                 attempt = call.next_attempt(started)
             if attempt is None:
                 break
@@ -261,7 +262,7 @@ class Client:
 
         Caller holds self._lock.
         """
-        views = [directory.endpoints for directory in self._directories]
+        views: list[Sequence[Endpoint]] = [each.endpoints for each in self._directories]
         # A view is replaced as a whole when it changes, so it is enough to compare identities.
         if all(map(operator.is_, views, self._views)) and self._views:
             return

@@ -29,6 +29,7 @@ from ponte.calls.arrival import (
 )
 from ponte.calls.hop import MAX_TIMEOUT_S
 from ponte.calls.once import REFUSE, REPLY, RESOLVE, RUN, WAIT, Memory, Record
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.stream import Program, result_of
 from ponte.rpc.dispatcher import Dispatcher, NotIdempotent
@@ -77,6 +78,11 @@ class Executions:
         self._counts = {"calls": 0, "repeats": 0, "refused": 0}
         # Set once. From then on, nothing new begins.
         self._is_stopping = False
+        leave_parent_in_child(self)
+
+    def leave_parent(self) -> None:
+        """In a forked child: a call that goes on there may end. Nobody gets its reply."""
+        self._lock = threading.Lock()
 
     def stop(self) -> None:
         """From now on nothing new begins. What is remembered is still told."""

@@ -192,15 +192,15 @@ class Proxy:
         # 1. What is new? Found without the lock, for which calls wait.
         endpoints = [e for e in self._directory.endpoints if e.service != PROXY]
         changed = changes(self._balanced, endpoints)
-        self._balanced = endpoints
+        before, self._balanced = self._balanced, endpoints
         # 2. A service without an endpoint keeps its balancer: its calls get 503, not 404.
         with self._shared.lock:
             balancers = self._shared.balancers
             for service, group in changed.items():
                 balancers.setdefault(service, Balancer(self._policy)).update(group)
         # 3. A draining server waits until its callers close their connections.
-        addresses = {e.address for e in endpoints if e.state != "draining"}
-        self._listener.driver.post(lambda: self._pool.keep_only(addresses))
+        gone = {e.address for e in before} - {e.address for e in endpoints if e.state != "draining"}
+        self._listener.driver.post(lambda: self._pool.close_idle(gone))
 
     # Calls: the threads of the engine.
 

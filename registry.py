@@ -56,6 +56,8 @@ from ponte.discovery.lookup import FORMS, PATH, STRUCT, LookupResult
 from ponte.discovery.patient_clock import PatientClock
 from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, show
+from ponte.net.checks import check_listen
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.serving import Listener
 from ponte.net.stream import DONE, Program, listen, result_of
@@ -86,6 +88,9 @@ AGE_S = 60.0
 # Some 1,600 beats. Those that find no room are lost, and sent once more. If more could wait, they
 # would wait so long that they were sent once more, too.
 RECEIVE_BUFFER_BYTES = 1024 * 1024
+# Seconds between two looks whether a reader that waits has gone. Longer keeps connections of those
+# that have; shorter takes more time for those that have not.
+LOOK_S = 0.5
 # Seconds of the longest long poll.
 MAX_WAIT_S = 30.0
 # The types of answers that are sent. A beat with another verdict is only counted.
@@ -107,6 +112,7 @@ class Registry:
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: bytes = b"",
                  tls: Tls | None = None, engine: str = "events",
                  max_connections: int | None = None) -> None:
+        check_listen(host, port)
         self._key = key
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot],
                                       WrittenViews().encode)
@@ -129,6 +135,7 @@ class Registry:
         # Set once, read without the lock.
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="ponte-beats", daemon=True)
+        leave_parent_in_child(self)
 
     def __enter__(self) -> Registry:
         self.start()
@@ -151,6 +158,12 @@ class Registry:
         if self._thread.is_alive():
             self._thread.join()
         self._listener.close(grace_s=0.5)
+        self._socket.close()
+
+    def leave_parent(self) -> None:
+        """In a forked child: is closed. The parent has the port, and goes on."""
+        self._closed = True
+        self._lock = threading.Lock()
         self._socket.close()
 
     # What readers call, where the engine carries out programs.
@@ -278,7 +291,6 @@ class Registry:
 
     def _handle(self, request: Request, received_at: float,
                 caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
-        # What readers call changes nothing, so it does no harm if a reader has left.
         found = page(request, "registry", self.status)
         if found:
             return found
@@ -291,7 +303,7 @@ class Registry:
         if not method:
             return self._answer_beside(answer)
         if method == "watch":
-            return self._poll(params, answer)
+            return self._poll(params, answer, caller_left)
         return Reply(200, {"Content-Type": CONTENT_TYPE}, answer())
 
     def _answer_beside(self, answer: Callable[[], bytes]) -> Program[Reply]:
@@ -300,11 +312,14 @@ class Registry:
         result = (yield from result_of(done)) if isinstance(done, Future) else done
         return Reply(200, {"Content-Type": CONTENT_TYPE}, result)
 
-    def _poll(self, params: tuple[Any, ...], answer: Callable[[], bytes]) -> Program[Reply]:
+    def _poll(self, params: tuple[Any, ...], answer: Callable[[], bytes],
+              caller_left: Callable[[], bool]) -> Program[Reply]:
         """A program: waits as a call of `watch` with these parameters says, and answers."""
         poll = self._begin_poll(params)
         if poll:
-            yield poll, DONE, time.monotonic() + params[2]
+            deadline = time.monotonic() + params[2]
+            while not poll.done() and time.monotonic() < deadline and not caller_left():
+                yield poll, DONE, min(deadline, time.monotonic() + LOOK_S)
             with self._lock:
                 self._polls.pop(poll, None)
         return Reply(200, {"Content-Type": CONTENT_TYPE}, answer())

@@ -31,6 +31,7 @@ from ponte.calls.hop import attempt_lines, exchange
 from ponte.calls.once import KILL, NOT_SENT, RESOLVE, Memory, Record
 from ponte.calls.resolving import Place, ask
 from ponte.calls.rule import Call
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, lines_of, text_reply, write_request
 from ponte.net.pool import Pool
@@ -86,6 +87,11 @@ class SharedState:
         self.balancers: dict[str, Balancer] = {}
         self.memory: Memory[Route, Reply] = Memory()
         self.counts = {"calls": 0, "retries": 0, "not_sent": 0, "unknown": 0}
+        leave_parent_in_child(self)
+
+    def leave_parent(self) -> None:
+        """In a forked child: a call that is given up there finds a lock that is free."""
+        self.lock = threading.Lock()
 
     def conclude(self, route: Route | None, sent: Sent | None, came: Reply, made: int) -> Reply:
         """The reply to a caller, made of the one that `came` from a server. Caller holds the lock.

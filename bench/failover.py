@@ -23,7 +23,7 @@ from bench.processes import Child, Stage
 from bench.report import Report, Table, figure, median, percentile
 from bench.rounds import Plan
 from client import Client
-from ponte.discovery.directory import ask
+from ponte.discovery.follower import ask
 from ponte.net.address import Address, show
 from ponte.net.message import encode_request
 from ponte.net.pool import Pool

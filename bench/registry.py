@@ -18,7 +18,7 @@ from bench.beats import INSTANCES, service_of
 from bench.processes import Child, Stage
 from bench.report import Report, Table, figure, median, percentile
 from bench.rounds import Plan, interleave
-from ponte.discovery.directory import ask
+from ponte.discovery.follower import ask
 from ponte.net.address import show
 from ponte.net.pool import Pool
 

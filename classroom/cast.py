@@ -20,7 +20,7 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-from ponte.discovery.directory import ask
+from ponte.discovery.follower import ask
 from ponte.net.address import Address, show
 from ponte.net.message import encode_request
 from ponte.net.pool import Pool

@@ -32,7 +32,7 @@ from classroom.cast import BANNER, ROOT, read_status
 from classroom.console import Console
 from classroom.language import Words
 from classroom.screen import Screen
-from ponte.discovery.directory import ask
+from ponte.discovery.follower import ask
 from ponte.net.address import Address, show
 from ponte.net.pool import Pool
 from ponte.net.tls import Tls

@@ -59,17 +59,16 @@ class FakeDirectory:
     answers = True
     unreadable: ClassVar[dict[Any, str]] = {}
 
-    def __init__(self, service: str, registries: Any, on_change: Callable[[], None],
-                 tls: object = None) -> None:
-        self.endpoints = tuple(self.known.get(service, ()))
+    def __init__(self, service: str, registries: Any, tls: object = None) -> None:
+        self.endpoints: tuple[Endpoint, ...] = ()
         self.answered = False
-        self._on_change = on_change
+        self._service = service
 
     def start(self) -> None:
         pass
 
     def wait(self, timeout_s: float) -> bool:
-        self._on_change()
+        self.endpoints = tuple(self.known.get(self._service, ()))
         self.answered = self.answers
         return self.answered
 
@@ -137,6 +136,35 @@ class Calls(unittest.TestCase):
             with self.subTest(service), self.assertRaises(ValueError), \
                     mock.patch.object(client_module, "Directory", FakeDirectory):
                 Client(service).close()
+
+    def test_a_time_that_a_call_cannot_wait_is_refused_at_once(self) -> None:
+        """Also None: it could mean the time of the client, or for ever."""
+        with stub(answered(1), servers=[S1]) as (client, exchanges):
+            for time_s in (None, "5", True, 0, -1, float("inf"), float("nan"), 86_401):
+                with self.subTest(time_s), self.assertRaisesRegex(ValueError, "timeout_s: .*time"):
+                    client.call("hello", timeout_s=time_s)
+                with self.subTest(time_s), self.assertRaisesRegex(ValueError, "timeout_s: .*time"):
+                    Client("greeter", timeout_s=time_s)
+        self.assertEqual(exchanges.attempts, [])
+
+    def test_a_function_may_have_a_dotted_name(self) -> None:
+        """As a stock ServerProxy calls it."""
+        with stub(answered(1), servers=[S1]) as (client, exchanges):
+            client.accounts.savings.deposit(5)
+        self.assertEqual(decode_call(exchanges.requests[-1].body), ("accounts.savings.deposit", (5,)))
+
+    def test_a_function_named_like_an_attribute_is_called_by_its_name(self) -> None:
+        with stub(answered(1), servers=[S1]) as (client, exchanges):
+            for name in ("close", "call", "endpoints"):
+                client.call(name)
+                self.assertEqual(decode_call(exchanges.requests[-1].body), (name, ()))
+
+    def test_a_closed_client_sends_nothing(self) -> None:
+        with stub(answered(1), servers=[S1]) as (client, exchanges):
+            client.close()
+            with self.assertRaisesRegex(NotSent, "closed"):
+                client.deposit(1)
+        self.assertEqual(exchanges.attempts, [])
 
     def test_names_with_two_underscores_are_no_functions(self) -> None:
         """Or copying and pickling a stub would call a server."""
@@ -257,7 +285,7 @@ class Fallback(unittest.TestCase):
     def test_an_expired_call_is_not_sent(self) -> None:
         """Its time was over before the first attempt."""
         with stub(answered(1), servers=[S1]) as (client, exchanges), self.assertRaises(NotSent):
-            client.call("hello", timeout_s=0.0)
+            client.call("hello", timeout_s=1e-9)
         self.assertEqual(exchanges.attempts, [])
 
 
@@ -273,10 +301,18 @@ class Sessions(unittest.TestCase):
             self.assertEqual(exchanges.openings, ["s1"])
             self.assertEqual(len(seen), 3)
             client._directories[1].endpoints = (S1._replace(incarnation=2),)
-            client._on_change()
             client.deposit(1)
             self.assertEqual(exchanges.openings, ["s1", "s1"])
         self.assertEqual(exchanges.numbers, ["1-1", "2-2", "3-3", "1-1"])
+        self.assertEqual(len(set(exchanges.headers("call-session"))), 2)
+
+    def test_a_forked_child_opens_its_own(self) -> None:
+        """Its parent goes on to take numbers of the same session. Two calls would be one."""
+        with stub(answered(1), servers=[S1]) as (client, exchanges):
+            client.deposit(1)
+            client.leave_parent()
+            client.deposit(1)
+        self.assertEqual(exchanges.openings, ["s1", "s1"])
         self.assertEqual(len(set(exchanges.headers("call-session"))), 2)
 
     def test_each_endpoint_has_its_own(self) -> None:

@@ -17,7 +17,8 @@ from xmlrpc.client import Fault
 
 from ponte.discovery.beat_reader import BeatReader
 from ponte.discovery.beats import Answer, BadDatagram, Beat, decode_answer, encode_beat
-from ponte.discovery.directory import Directory, ask
+from ponte.discovery.directory import Directory
+from ponte.discovery.follower import ask
 from ponte.discovery.lookup import JSON, PATH, STRUCT, LookupResult
 from ponte.net.address import show
 from ponte.net.message import Reply, Request, encode_request

@@ -63,7 +63,7 @@ class Directory:
         self._tls = tls
         # The followers tell nobody who is gone. This reference keeps them.
         self._followers: list[Follower] = []
-        self._is_following = False
+        self._is_following = self._is_closed = False
         self._view = View()
         self._make_locks()
         leave_parent_in_child(self)
@@ -106,6 +106,7 @@ class Directory:
 
     def close(self) -> None:
         """Stops following, and does not block. A follower ends with the last of its readers."""
+        self._is_closed = True
         self._followers = []
 
     def leave_parent(self) -> None:
@@ -119,7 +120,7 @@ class Directory:
         warning = ""
         with self._changed:
             # A reader that begins is told what is known, while the follower may learn more.
-            if not self._followers or number <= self._numbers.get(registry, 0):
+            if self._is_closed or number <= self._numbers.get(registry, 0):
                 return
             self._numbers[registry] = number
             if isinstance(found, LookupResult):

@@ -5,9 +5,9 @@ something changes. (What registries answer is at the top of registry.py.)
 
 Readers are directories (ponte/discovery/directory.py). All that want the same share one follower. A
 follower lives as long as a reader refers to it: its thread refers to it only weakly, and ends when
-it has gone. So nobody has to say `close`, and the end of a reader is also noticed where Python finds
-it late, in a garbage collection. Such an end may come on any thread, also on one that holds a lock.
-So what happens then takes no lock.
+it has gone. So nobody has to say `close`, and it does no harm if Python finds the end of a reader
+late, in a garbage collection. Such an end may come on any thread, also on one that holds a lock: so
+what happens then takes no lock.
 
 Threads: each follower has one.
 """
@@ -173,7 +173,7 @@ def _follow(life: _Life) -> None:
         try:
             found: Found = _watch(life, index)
         except Exception as error:
-            # Also what no registry should be able to cause: nothing that it answers ends the thread.
+            # Of any kind: nothing that a registry answers ends this thread.
             found = error
         # 2. Tell.
         follower = life.follower()

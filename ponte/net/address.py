@@ -9,8 +9,11 @@ import functools
 import ipaddress
 import re
 from collections.abc import Sequence
+from typing import Union
 
 Address = tuple[str, int]
+# What `parse_registries` takes.
+Registries = Union[str, Sequence[Address]]
 
 # Characters of a message that show what somebody gave us. More would not fit into one line.
 SHOWN_CHARACTERS = 80

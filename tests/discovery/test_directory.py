@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import ssl
 import threading
@@ -14,7 +15,8 @@ from unittest import mock
 from xmlrpc.client import Fault
 
 from ponte.calls.endpoint import Endpoint
-from ponte.discovery.directory import MAX_VIEW_BYTES, Directory, ViewParser
+from ponte.discovery.directory import Directory
+from ponte.discovery.follower import MAX_VIEW_BYTES, ViewParser
 from ponte.discovery.lookup import LookupResult
 from ponte.net.message import MAX_BODY_BYTES, ProtocolError, Reply, Request
 from ponte.net.parser import ReplyParser
@@ -33,6 +35,15 @@ SOON_S = 0.1
 MANY = 2_000
 
 
+# Of two findings of a registry, the later one has the higher number.
+_numbers = itertools.count(1)
+
+
+def tell(directory: Directory, registry: Any, found: Any) -> None:
+    """As its follower does."""
+    directory.hear(registry, next(_numbers), found)
+
+
 def setUpModule() -> None:
     hurry_listeners()
 
@@ -43,10 +54,12 @@ class Directories(unittest.TestCase):
     def follow(self, answers: dict[Any, Any], **expected: Any) -> Directory:
         """A directory whose registries give one answer each, and then none until it is closed."""
         given: list[Any] = []
+        over = threading.Event()
+        self.addCleanup(over.set)
 
         def fake_ask(pool: Pool, registry: Any, *_: Any, **__: Any) -> Any:
             if registry in given:
-                directory._closed.wait(PATIENCE_S)
+                over.wait(PATIENCE_S)
                 raise OSError("closed")
             given.append(registry)
             given_now = answers[registry]
@@ -54,12 +67,13 @@ class Directories(unittest.TestCase):
                 raise given_now
             return given_now.to_json() if isinstance(given_now, LookupResult) else given_now
 
-        patch = mock.patch.multiple("ponte.discovery.directory", ask=fake_ask, log=mock.DEFAULT)
+        patch = mock.patch.multiple("ponte.discovery.follower", ask=fake_ask, log=mock.DEFAULT)
         patch.start()
+        quiet = mock.patch("ponte.discovery.directory.log")
+        quiet.start()
+        self.addCleanup(quiet.stop)
         directory = Directory("greeter", list(answers), **expected)
         self.addCleanup(patch.stop)
-        for thread in directory._threads:
-            self.addCleanup(thread.join, PATIENCE_S)
         self.addCleanup(directory.close)
         directory.start()
         return directory
@@ -109,14 +123,14 @@ class Directories(unittest.TestCase):
                            (KeyError("left"), "left")):
             with self.subTest(why), self.assertLogs("ponte.directory", logging.WARNING) as logs:
                 directory = Directory("greeter", [A, B])
-                directory._note_failure(A, error)
-                directory._note_failure(A, error)
+                tell(directory, A, error)
+                tell(directory, A, error)
                 self.assertEqual(list(directory.unreadable), [A])
                 self.assertEqual(len(logs.output), 1)
                 self.assertRegex(logs.output[0], f"10.0.0.1:4100.*{why}")
-                directory._note_answer(A, answer(endpoint("a")))
+                tell(directory, A, answer(endpoint("a")))
                 self.assertEqual(directory.unreadable, {})
-                directory._note_failure(A, error)
+                tell(directory, A, error)
                 self.assertEqual(len(logs.output), 2)
 
     def test_views_are_shown_one_at_a_time(self) -> None:
@@ -162,7 +176,7 @@ class Directories(unittest.TestCase):
         self.assertTrue(directory.wait(PATIENCE_S))
 
     def answers_on_a_thread(self, directory: Directory, registry: Any, *known: Endpoint) -> None:
-        thread = threading.Thread(target=directory._note_answer, args=(registry, answer(*known)))
+        thread = threading.Thread(target=tell, args=(directory, registry, answer(*known)))
         thread.start()
         self.addCleanup(thread.join, PATIENCE_S)
 
@@ -176,7 +190,7 @@ class Directories(unittest.TestCase):
                           ExchangeError("connect", ConnectionRefusedError("refused")),
                           ExchangeError("reply", ConnectionResetError("reset")),
                           ExchangeError("reply", ended)):
-                directory._note_failure(A, error)
+                tell(directory, A, error)
         self.assertEqual(directory.unreadable, {})
         self.assertEqual(len(logs.output), 1)
 
@@ -198,8 +212,6 @@ class OverHttp(unittest.TestCase):
         finally:
             directory.close()
             listener.close()
-            for thread in directory._threads:
-                thread.join(PATIENCE_S)
 
     def serve(self, request: Request, *_: object) -> Reply:
         return Reply(200, {}, self.view)

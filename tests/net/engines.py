@@ -86,8 +86,8 @@ class Engine(Listener):
         begun = self._relay(request, received_at, caller_left)
         return begun.carry_out(self.pool) if isinstance(begun, Trying) else begun
 
-    def keep_only(self, addresses: set[Address]) -> None:
-        self.driver.post(lambda: self.pool.keep_only(addresses))
+    def close_idle(self, *addresses: Address) -> None:
+        self.driver.post(lambda: self.pool.close_idle(addresses))
 
     def close(self, grace_s: float = 0.0) -> None:
         super().close(grace_s)

@@ -274,14 +274,14 @@ class Servers(EngineCase):
             with server.asked() as asked:
                 asked.send(OK, soon())
                 self.assertIsNotNone(caller.read(soon()))
-                engine.keep_only({server.address})
+                engine.close_idle(("10.0.0.1", 1))
                 caller.send(POST, soon())
                 self.assertIsNotNone(asked.read(soon()), "the same connection")
                 # The connection is not idle: it is not closed.
-                engine.keep_only(set())
+                engine.close_idle(server.address)
                 asked.send(OK, soon())
                 self.assertIsNotNone(caller.read(soon()))
-                engine.keep_only(set())
+                engine.close_idle(server.address)
                 self.assertIsNone(asked.read(soon()), "the end of the stream")
 
     def test_a_connection_unused_for_long_is_not_trusted(self) -> None:

@@ -158,15 +158,15 @@ class Pools(DriverCase):
             self.assertFalse(error.sent)
             self.assertEqual(send.call_count, 1)
 
-    def test_idle_connections_to_others_are_closed(self) -> None:
+    def test_idle_connections_are_closed_by_address(self) -> None:
         """A draining server waits until its callers close their connections."""
         # It keeps its connection open for one reply more.
         with Peer(OK, OK) as peer:
             self.exchange(peer.address)
             kept = self.pool._idle[peer.address][0]
-            self.do(lambda: self.pool.keep_only({peer.address}))
+            self.do(lambda: self.pool.close_idle({("10.0.0.1", 1)}))
             self.assertNotEqual(kept.socket.fileno(), -1)
-            self.do(lambda: self.pool.keep_only(set()))
+            self.do(lambda: self.pool.close_idle({peer.address}))
             self.assertEqual(kept.socket.fileno(), -1)
 
     def test_a_connection_unused_for_long_is_not_trusted(self) -> None:
@@ -312,7 +312,7 @@ class Pools(DriverCase):
         for name in ("POOL_PER_ADDRESS", "POOL_SIZE"):
             with self.subTest(name), mock.patch.object(pool_module, name, 2), \
                     Mute() as one, Mute() as other, contextlib.ExitStack() as stack:
-                self.do(lambda: self.pool.keep_only(set()))
+                self.do(lambda: self.pool.close_idle(list(self.pool._idle)))
                 servers = [one] * 3 + [other] * 3
                 threads = [threading.Thread(target=self.exchange, args=(server.address,))
                            for server in servers]
@@ -549,11 +549,11 @@ class Shared(unittest.TestCase):
         self.assertEqual(self.open_sockets(), self.pool._size())
 
     def test_no_socket_is_lost_while_others_are_closed(self) -> None:
-        """`keep_only` in the middle of exchanges: each connection is kept, or closed."""
-        self.run_threads(self.asks, lambda: self.pool.keep_only(set()))
+        """`close_idle` in the middle of exchanges: each connection is kept, or closed."""
+        self.run_threads(self.asks, lambda: self.pool.close_idle(list(self.pool._idle)))
         self.assertEqual(self.open_sockets(), self.pool._size())
         self.assertEqual(self.pool._in_use, set())
-        self.pool.keep_only(set())
+        self.pool.close_idle(list(self.pool._idle))
         self.assertEqual(self.open_sockets(), 0)
 
     def test_no_socket_is_left_when_the_pool_is_closed(self) -> None:

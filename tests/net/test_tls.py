@@ -134,7 +134,7 @@ class Handshakes(DriverCase):
                 pool.exchange(address, request, time.monotonic() + timeout_s))
         finally:
             # The connections that it keeps are watched by the loop.
-            self.do(lambda: pool.keep_only(set()))
+            self.do(lambda: pool.close_idle(list(pool._idle)))
 
     def test_a_server_is_known_by_its_address_or_name(self) -> None:
         with self.listening(self.one_sided) as (_, port):
@@ -325,7 +325,7 @@ class Handshakes(DriverCase):
                     pool.exchange(address, request, time.monotonic() + PATIENCE_S))
                 self.assertTrue(reply.body == body)
             self.assertEqual([len(idle) for idle in pool._idle.values()], [1])
-            self.do(lambda: pool.keep_only(set()))
+            self.do(lambda: pool.close_idle(list(pool._idle)))
         self.assertEqual(self.handled, 3)
 
 

@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from client import Client
-from ponte.discovery.directory import ask
+from ponte.discovery.follower import ask
 from ponte.net.address import Address
 from ponte.net.pool import Pool
 from tests.system.harness import START_S, Process, wait_until
