@@ -11,7 +11,7 @@ import gc
 import threading
 import unittest
 from collections.abc import Iterator, Sequence
-from typing import Any, Callable, ClassVar
+from typing import Any, ClassVar
 from unittest import mock
 from xmlrpc.client import Fault
 
@@ -140,7 +140,8 @@ class Calls(unittest.TestCase):
     def test_a_time_that_a_call_cannot_wait_is_refused_at_once(self) -> None:
         """Also None: it could mean the time of the client, or for ever."""
         with stub(answered(1), servers=[S1]) as (client, exchanges):
-            for time_s in (None, "5", True, 0, -1, float("inf"), float("nan"), 86_401):
+            wrong: list[Any] = [None, "5", True, 0, -1, float("inf"), float("nan"), 86_401]
+            for time_s in wrong:
                 with self.subTest(time_s), self.assertRaisesRegex(ValueError, "timeout_s: .*time"):
                     client.call("hello", timeout_s=time_s)
                 with self.subTest(time_s), self.assertRaisesRegex(ValueError, "timeout_s: .*time"):
@@ -151,7 +152,8 @@ class Calls(unittest.TestCase):
         """As a stock ServerProxy calls it."""
         with stub(answered(1), servers=[S1]) as (client, exchanges):
             client.accounts.savings.deposit(5)
-        self.assertEqual(decode_call(exchanges.requests[-1].body), ("accounts.savings.deposit", (5,)))
+        method, params = decode_call(exchanges.requests[-1].body)
+        self.assertEqual((method, params), ("accounts.savings.deposit", (5,)))
 
     def test_a_function_named_like_an_attribute_is_called_by_its_name(self) -> None:
         with stub(answered(1), servers=[S1]) as (client, exchanges):

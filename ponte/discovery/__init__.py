@@ -6,7 +6,8 @@
     leases.py          the lease table: where a silent server becomes suspect, and then expires
     lookup.py          what a registry answers to a reader
     view.py            what the answers of several registries mean together
-    directory.py       how a process follows a service, by long polls
+    directory.py       how a process follows a service
+    follower.py        the long polls at one registry, for all readers of a process
     patient_clock.py   a clock that stands still while its own process was stopped
     beat_reader.py     an optimisation: reading many beats quickly
     written_views.py   an optimisation: each view is written as XML once, for all its readers

@@ -12,6 +12,8 @@
     stream.py         a socket with a parser; what a program is, which yields where it waits
     serving.py        the programs that serve callers, and their limits
     pool.py           the program that asks others, on connections kept for the next request
+    sharing.py        what all clients of a process share
+    forking.py        what a forked child leaves to its parent
     threads.py        the driver of threads: each program has one, which waits
     loop.py           the driver of events: one thread carries out all programs
     workers.py        functions of the user beside a loop

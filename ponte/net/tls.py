@@ -25,6 +25,7 @@ Not offered: TLS 1.0 and 1.1, tickets to resume sessions, revocation lists.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 import ssl
@@ -36,7 +37,8 @@ _PLACE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
 
 
 class Tls:
-    """The certificates of one process. Safe to share between threads.
+    """The certificates of one process. Safe to share between threads. Two are equal if their files
+    have the same contents: the clients that use them share connections.
 
     Parameters, all paths of PEM files: `cert`, the certificate of this process and those between it
     and its authority; `key`, its private key, without a password, if it is not in `cert`; `ca`, the
@@ -62,6 +64,13 @@ class Tls:
             self._outgoing.load_default_certs()
         else:
             self._incoming.verify_mode = ssl.CERT_REQUIRED
+        self._contents = tuple(path and _digest(path) for path in (cert, key, ca))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tls) and self._contents == other._contents
+
+    def __hash__(self) -> int:
+        return hash(self._contents)
 
     def wrap_accepted(self, sock: socket.socket) -> ssl.SSLSocket:
         """Wraps a connection that a caller has made, before its handshake. Raises OSError."""
@@ -77,6 +86,12 @@ class Tls:
         except ValueError as error:
             # No certificate can be for such a host.
             raise OSError(f"{host}: {error}") from None
+
+
+def _digest(path: str) -> bytes:
+    """Stands for the content of a file, which may be secret."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).digest()
 
 
 def shake_hands(stream: Waitable, deadline: float) -> Program[None]:

@@ -6,5 +6,6 @@
     logs.py         log lines that never make a call wait; a count of the threads that died
     running.py      from the first line of a process to its exit code
     stopping.py     waiting for the signal to stop, and leaving without losing a call (draining)
+    departure.py    how a server or proxy leaves by itself, when its name is taken
     pages.py        the pages for operators: /health, /status and /metrics
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import select
 import socket
@@ -12,6 +13,7 @@ import textwrap
 import threading
 import time
 import unittest
+import weakref
 from pathlib import Path
 from typing import Any, Callable
 from unittest import mock
@@ -21,7 +23,7 @@ from ponte.net import pool as pool_module
 from ponte.net import threads as threads_module
 from ponte.net.address import Address
 from ponte.net.message import Reply, Request, encode_reply
-from ponte.net.pool import POOL_IDLE_S, ExchangeError, Pool
+from ponte.net.pool import POOL_IDLE_S, ExchangeError, Pool, shared_pool
 from ponte.net.serving import Listener
 from ponte.net.stream import READ, Program, Stream, Wait, listen
 from ponte.net.threads import wait_for
@@ -595,6 +597,30 @@ class NamesOfEvents(OfEvents, Names, unittest.TestCase):
 
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class OfAllClients(unittest.TestCase):
+    """The pool of all clients of a process: nobody closes it."""
+
+    def test_it_is_one_as_long_as_somebody_refers_to_it(self) -> None:
+        one = shared_pool(None)
+        self.assertIs(shared_pool(None), one)
+        made = weakref.ref(one)
+        del one
+        gc.collect()
+        self.assertIsNone(made())
+        shared_pool(None)
+
+    def test_its_connections_end_with_it(self) -> None:
+        """Without a ResourceWarning: nobody forgot anything."""
+        with Mute() as peer:
+            pool = Pool()
+            stream = wait_for(pool._connect(peer.address, time.monotonic() + PATIENCE_S))
+            pool._in_use.discard(stream)
+            pool._keep(peer.address, stream)
+            del pool
+            gc.collect()
+            self.assertEqual(stream.socket.fileno(), -1)
 
 
 class Forks(unittest.TestCase):

@@ -19,7 +19,7 @@ from unittest import mock
 from client import Client, NotSent
 from ponte.net.address import Address
 from ponte.net.message import Reply, Request, encode_request
-from ponte.net.pool import ExchangeError, Pool
+from ponte.net.pool import ExchangeError, Pool, shared_pool
 from ponte.net.serving import ENGINES, Listener
 from ponte.net.stream import Program, listen, result_of
 from ponte.net.threads import wait_for
@@ -82,6 +82,15 @@ class CommandLine(TlsTest):
 
     def test_a_client_needs_an_authority_alone(self) -> None:
         self.assertIsNotNone(chosen_tls(self.chosen(ca=self.files.ca), listens=False))
+
+    def test_the_same_files_are_the_same_certificates(self) -> None:
+        """Clients that load them, each for itself, share connections."""
+        of = self.files
+        one, other = Tls(of.local, ca=of.ca), Tls(of.local, ca=of.ca)
+        self.assertEqual((one, hash(one)), (other, hash(other)))
+        self.assertIs(shared_pool(one), shared_pool(other))
+        for different in (Tls(ca=of.ca), Tls(of.local), Tls(of.local, ca=of.other_ca), None):
+            self.assertNotEqual(one, different)
 
     def test_wrong_options_are_an_error_of_one_line(self) -> None:
         """Also a key with a password, for which OpenSSL would ask at the terminal."""
