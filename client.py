@@ -22,11 +22,10 @@ import argparse
 import functools
 import json
 import logging
-import operator
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Callable
 from xmlrpc.client import Fault
 
@@ -95,8 +94,8 @@ class Client:
         self._tls = tls
         # None once the client is closed.
         self._pool: Pool | None = shared_pool(tls)
-        self._directories = [Directory(name, self._registries, tls=tls)
-                             for name in (PROXY, service)]
+        self._proxies, self._servers = self._directories = [
+            Directory(name, self._registries, tls=tls) for name in (PROXY, service)]
         self.leave_parent()
         leave_parent_in_child(self)
         for directory in self._directories:
@@ -131,7 +130,7 @@ class Client:
         self._lock = threading.Lock()
         # Guarded by self._lock, as are the calls that are made with it; and the views that it has.
         self._balancer = Balancer()
-        self._views: list[Sequence[Endpoint]] = []
+        self._views: tuple[Sequence[Endpoint], Sequence[Endpoint]] = (), ()
         # The functions that every server promises to be idempotent. Replaced as a whole.
         self._idempotent: frozenset[str] = frozenset()
 
@@ -150,9 +149,8 @@ class Client:
         carry, and ValueError for a time that a call cannot wait.
         """
         # 1. Until a registry has answered, there is no endpoint to ask: wait.
-        if timeout_s is TIMEOUT_OF_CLIENT:
-            timeout_s = self._timeout_s
-        deadline = time.monotonic() + check_seconds("timeout_s", timeout_s)
+        deadline = time.monotonic() + (self._timeout_s if timeout_s is TIMEOUT_OF_CLIENT
+                                       else check_seconds("timeout_s", timeout_s))
         body = encode_call(method, params)
         pool = self._pool
         if pool is None:
@@ -262,12 +260,13 @@ class Client:
 
         Caller holds self._lock.
         """
-        views: list[Sequence[Endpoint]] = [each.endpoints for each in self._directories]
+        before = self._views
+        views = proxies, servers = self._proxies.endpoints, self._servers.endpoints
         # A view is replaced as a whole when it changes, so it is enough to compare identities.
-        if all(map(operator.is_, views, self._views)) and self._views:
+        if proxies is before[0] and servers is before[1]:
             return
-        before, self._views = self._views, views
-        promises = [frozenset(server.idempotent) for server in views[1]]
+        self._views = views
+        promises = [frozenset(server.idempotent) for server in servers]
         # Of two versions of a service, only what both promise counts. Without a server, the last
         # promises stay: a call may still meet a server that has just come back.
         if promises:
@@ -275,7 +274,7 @@ class Client:
         self._balancer.update(*views)
         # A draining server waits until its callers close their connections.
         if self._pool:
-            self._pool.close_idle(_callable(before) - _callable(views))
+            self._pool.close_idle(_callable(*before) - _callable(*views))
 
     def _why_no_endpoint(self) -> str:
         """Why there was no endpoint to ask, and what a user can do about it."""
@@ -290,7 +289,9 @@ class Client:
             reasons = "; ".join(f"{show(address)}: {why}"
                                 for address, why in sorted(unreadable.items()))
             return f"no registry can be read: {reasons}"
-        where = ", ".join(show(registry) for registry in self._registries)
+        nowhere = {**self._proxies.nowhere, **self._servers.nowhere}
+        where = ", ".join(show(registry) + (f" ({nowhere[registry]})" if registry in nowhere else "")
+                          for registry in self._registries)
         return f"no registry answers at {where} - start one with: {start_command('registry')}"
 
 
@@ -315,7 +316,7 @@ class _Function:
         return f"<{self._name} of {self._client!r}>"
 
 
-def _callable(views: Iterable[Sequence[Endpoint]]) -> set[Address]:
+def _callable(*views: Sequence[Endpoint]) -> set[Address]:
     """The addresses of the endpoints that take new calls."""
     return {endpoint.address for view in views for endpoint in view
             if endpoint.state != "draining"}

@@ -58,6 +58,7 @@ class FakeDirectory:
     known: ClassVar[dict[str, Sequence[Endpoint]]] = {}
     answers = True
     unreadable: ClassVar[dict[Any, str]] = {}
+    nowhere: ClassVar[dict[Any, str]] = {}
 
     def __init__(self, service: str, registries: Any, tls: object = None) -> None:
         self.endpoints: tuple[Endpoint, ...] = ()

@@ -46,8 +46,8 @@ class Directory:
     registries.
 
     Attributes: `endpoints`, sorted; `answered`, whether any registry ever has; `unreadable`, the
-    registries that answer, but with something that is not a view, and `silent`, those that do not
-    answer: address -> why.
+    registries that answer, but with something that is not a view, and `nowhere`, those whose names
+    have no address: address -> why.
     """
 
     def __init__(self, service: str, registries: Sequence[Address],
@@ -57,7 +57,7 @@ class Directory:
         self.endpoints: tuple[Endpoint, ...] = ()
         self.answered = False
         self.unreadable: dict[Address, str] = {}
-        self.silent: dict[Address, str] = {}
+        self.nowhere: dict[Address, str] = {}
         self._registries = tuple(dict.fromkeys(registries))
         self._on_change = on_change
         self._tls = tls
@@ -126,7 +126,7 @@ class Directory:
             if isinstance(found, LookupResult):
                 self._view.hear_answer(registry, found)
                 self.unreadable = _without(self.unreadable, registry)
-                self.silent = _without(self.silent, registry)
+                self.nowhere = _without(self.nowhere, registry)
             else:
                 self._view.note_silence(registry, time.monotonic())
                 # It is asked every second. The user is warned once, and once more after its next
@@ -134,7 +134,8 @@ class Directory:
                 warning = "" if registry in self.unreadable else _why_unreadable(found)
                 if warning:
                     self.unreadable = {**self.unreadable, registry: warning}
-                self.silent = {**self.silent, registry: str(found)}
+                if isinstance(found, ExchangeError) and found.is_nowhere:
+                    self.nowhere = {**self.nowhere, registry: str(found.cause)}
         if warning:
             log.warning("the answer of the registry %s cannot be read, its last view stays in use: "
                         "%s", show(registry), warning)

@@ -55,7 +55,8 @@ class ExchangeError(OSError):
 
     Attributes: `phase`, in which the exchange failed: "connect", "send" or "reply"; `sent`, whether
     the last byte of the request may have been sent: if not, the outcome is "not sent" for certain;
-    `timed_out`; `cause`, the error that was raised.
+    `timed_out`; `is_nowhere`: the name of the host has no address; `cause`, the error that was
+    raised.
     """
 
     def __init__(self, phase: str, cause: Exception) -> None:
@@ -63,6 +64,7 @@ class ExchangeError(OSError):
         self.cause = cause
         self.sent = phase == "reply"
         self.timed_out = isinstance(cause, socket.timeout)
+        self.is_nowhere = isinstance(cause, (socket.gaierror, UnicodeError))
         if self.timed_out:
             reason = "timed out"
         else:
