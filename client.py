@@ -372,8 +372,8 @@ def _call_once(call: Callable[[], Any]) -> int:
     return code
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Makes one call or several; returns the exit code of the last one that failed, or 0."""
+def command_line() -> argparse.ArgumentParser:
+    """What reads the options of a client."""
     parser = options("A client of Ponte: calls one method. Exit codes: 0 a value, 3 a fault, "
                      "4 not executed, 5 outcome unknown, 2 wrong arguments.")
     parser.add_argument("service", help="such as greeter")
@@ -388,7 +388,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS",
                         help="pause between calls (default: %(default)s)")
     parser.add_argument("--trace", action="store_true", help="print every attempt")
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Makes one call or several; returns the exit code of the last one that failed, or 0."""
+    chosen = command_line().parse_args(arguments)
     start_logging(chosen.verbose)
     # A registry that cannot be read is in our one line of error already.
     if not chosen.verbose:

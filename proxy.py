@@ -288,8 +288,8 @@ def start_proxy(chosen: argparse.Namespace) -> Proxy:
     return proxy
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs a proxy until it is stopped; returns the exit code."""
+def command_line() -> argparse.ArgumentParser:
+    """What reads the options of a proxy."""
     parser = options("The reverse proxy of Ponte: balances calls over live servers.",
                      port=DEFAULT_PORT, beats=True)
     parser.add_argument("--balance", choices=sorted(POLICIES), default="round_robin",
@@ -299,7 +299,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for callers that do not say how long they wait "
                              "(default: %(default)s)")
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs a proxy until it is stopped; returns the exit code."""
+    chosen = command_line().parse_args(arguments)
     stop = begin(chosen)
     allow_open_files()
     proxy = start_proxy(chosen)

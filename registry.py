@@ -28,6 +28,7 @@ Not guaranteed: that an endpoint in the list is alive now. It was, at most a lea
 
 from __future__ import annotations
 
+import argparse
 import logging
 import secrets
 import selectors
@@ -398,12 +399,17 @@ def _expect(holds: bool, otherwise: str) -> None:
 
 # ---- the process
 
-def main(arguments: Sequence[str]) -> None:
+def command_line() -> argparse.ArgumentParser:
+    """What reads the options of a registry."""
     parser = options("The registry of Ponte: takes heartbeats, and knows who is alive.",
                      port=DEFAULT_PORT)
     add_engine(parser, "events")
     parser.add_argument("--make-key", metavar="FILE", help="write a new key to FILE, and end")
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> None:
+    chosen = command_line().parse_args(arguments)
     if chosen.make_key is not None:
         make_key(chosen.make_key)
         print(f"a new key is in {chosen.make_key}, which only you can read: "

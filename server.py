@@ -205,8 +205,8 @@ def start_server(chosen: argparse.Namespace) -> Server:
     return server
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs a server until it is stopped; returns the exit code."""
+def command_line() -> argparse.ArgumentParser:
+    """What reads the options of a server."""
     # All cores: what the functions do outside of the interpreter may use them.
     parser = options("A server of Ponte: serves the functions of a file.", port=0, beats=True,
                      cores="all")
@@ -215,7 +215,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--allow-multicall", action="store_true",
                         help="serve system.multicall: several calls in one, with one outcome for "
                              "all of them")
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs a server until it is stopped; returns the exit code."""
+    chosen = command_line().parse_args(arguments)
     stop = begin(chosen)
     allow_open_files()
     server = start_server(chosen)
