@@ -20,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ponte.net.address import Address
+
 # Start line and headers together. nginx and HAProxy stop at 16 to 32 KiB too.
 MAX_HEAD_BYTES = 16 * 1024
 # RFC 9110 section 4.1 asks for 8,000 at least.
@@ -63,7 +65,8 @@ class Request(NamedTuple):
     `headers` of a parsed request have names in lower case. `call_number` is the value of
     Call-Number as it came, None without that header. It is the one header that differs in every
     request of a client, so it is kept apart: it is not in `headers`.
-    `keep_alive`: whether the caller may send another request on this connection.
+    `keep_alive`: whether the caller may send another request on this connection. `peer`: host and
+    port of the process that has connected.
     """
 
     method: str
@@ -72,6 +75,7 @@ class Request(NamedTuple):
     body: bytes
     keep_alive: bool = True
     call_number: str | None = None
+    peer: Address = ("", 0)
 
 
 class Reply(NamedTuple):

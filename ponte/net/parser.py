@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+from ponte.net.address import Address
 from ponte.net.chunked import ChunkedBody
 from ponte.net.fields import TEXT, TOKEN, parse_fields
 from ponte.net.framing import CHUNKED, body_length, keeps_alive
@@ -175,7 +176,7 @@ class Parser(Generic[M]):
 
 
 class RequestParser(Parser[Request]):
-    r"""Reads requests: the server's side.
+    r"""Reads requests: the server's side. `peer`: who sends them.
 
     >>> parser = RequestParser()
     >>> parser.feed(b"POST /greeter HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\n\r\nhel")
@@ -189,8 +190,9 @@ class RequestParser(Parser[Request]):
 
     _known: ClassVar[dict[bytes, _Head]] = {}
 
-    def __init__(self) -> None:
+    def __init__(self, peer: Address = ("", 0)) -> None:
         super().__init__()
+        self._peer = peer
         # Call-Number of the request whose head was read last: known heads are without it.
         self._number: str | None = None
         # Whether "100 Continue" was given out for that request.
@@ -281,7 +283,7 @@ class RequestParser(Parser[Request]):
     def _message(self, head: _Head, body: bytes) -> Request:
         self._continued = False
         (method, target), headers, _, keep_alive = head
-        return Request(method, target, headers, body, keep_alive, self._number)
+        return Request(method, target, headers, body, keep_alive, self._number, self._peer)
 
 
 class ReplyParser(Parser[Reply]):

@@ -179,7 +179,7 @@ class Listener:
                 continue
             for _ in range(ACCEPTS_PER_TURN):
                 try:
-                    sock, _ = accept()
+                    sock, peer = accept()
                 except (BlockingIOError, InterruptedError):
                     break
                 except OSError as error:
@@ -196,15 +196,16 @@ class Listener:
                         break
                 else:
                     is_exhausted = False
-                    self._welcome(sock)
+                    # Where a peer has left already, some systems do not know its address any more.
+                    self._welcome(sock, peer[:2] if peer else ("", 0))
         self._socket.close()
 
-    def _welcome(self, sock: socket.socket) -> None:
+    def _welcome(self, sock: socket.socket, peer: Address) -> None:
         """Begins to serve a connection, or turns it away."""
         try:
             if self._tls:
                 sock = self._tls.wrap_accepted(sock)
-            stream = Stream(sock, RequestParser())
+            stream = Stream(sock, RequestParser(peer))
         except OSError:
             # The connection broke right after it was accepted.
             sock.close()
