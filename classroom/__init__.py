@@ -13,6 +13,9 @@
     portuguese.py   the Portuguese sentence for each English one
     screen.py       lines for a projector, on any console
     roles.py        one role in a terminal of its own
+    next_command.py what to type in the next terminal
+    outward.py      at which address other machines reach this one
+    own_name.py     the name that a server chooses by itself
     console.py      its terminal: lines, and one line of counters below them
     caller.py       the client of a lesson
     doctor.py       is this computer ready?

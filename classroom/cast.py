@@ -21,11 +21,10 @@ import time
 from typing import Any, NamedTuple
 
 from ponte.discovery.follower import ask
-from ponte.net.address import Address, show
+from ponte.net.address import Address, parse_address, show
 from ponte.net.message import encode_request
 from ponte.net.pool import Pool
 from ponte.net.threads import wait_for
-from ponte.process.options import parse_address
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # How long a process may take to print its banner, in seconds. A slow laptop with a virus scanner
@@ -38,7 +37,7 @@ CAN_FREEZE = hasattr(signal, "SIGSTOP")
 KEPT_LINES = 20
 
 # The banner of a process that listens; the group is its address.
-BANNER = re.compile(r"([\d.]+:\d+|\[[\da-f:.]+\]:\d+)\b.* - stop with Ctrl-C")
+BANNER = re.compile(r"([\d.]+:\d+|\[[\da-f:.]+(?:%[\w.-]+)?\]:\d+)\b.* - stop with Ctrl-C")
 # A line of the registry: what happened to SERVICE/INSTANCE at an address.
 _NEWS = re.compile(r"registry: (\w+) +(\S+)/(\S+) +(\S+)$")
 

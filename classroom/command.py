@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from classroom import doctor, roles, story
-from classroom.language import LANGUAGES, Words, choose_language, system_locale
+from classroom.language import LANGUAGES, VARIABLE, Words, choose_language, system_locale
 from classroom.screen import plain
 from ponte.process.options import UsageError
 
@@ -35,21 +35,25 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def take_language(arguments: list[str]) -> tuple[str, list[str]]:
-    """The language and the other arguments. Without --lang, which may stand anywhere: the locale's.
+    """The language and the other arguments. --lang may stand anywhere.
+
+    Without it, the language is that of the variable PONTE_LANG, or else of the locale.
 
     >>> take_language(["client", "--lang", "pt", "--every", "2"])
     ('pt', ['client', '--every', '2'])
     """
-    language, rest = choose_language(os.environ, system_locale()), []
+    source = f"{VARIABLE}="
+    language = os.environ.get(VARIABLE) or choose_language(os.environ, system_locale())
+    rest = []
     while arguments:
         name, equals, value = arguments.pop(0).partition("=")
         if name != "--lang":
             rest.append(name + equals + value)
             continue
-        value = value if equals else arguments.pop(0) if arguments else ""
-        if value not in LANGUAGES:
-            raise UsageError(f"--lang {value}: there are {' and '.join(LANGUAGES)}")
-        language = value
+        source = "--lang "
+        language = value if equals else arguments.pop(0) if arguments else ""
+    if language not in LANGUAGES:
+        raise UsageError(f"{source}{language}: there are {' and '.join(LANGUAGES)}")
     return language, rest
 
 

@@ -19,12 +19,15 @@ from collections.abc import Mapping
 from classroom.portuguese import PORTUGUESE
 
 LANGUAGES = ("en", "pt")
+# The environment variable that chooses one of them, as --lang does.
+VARIABLE = "PONTE_LANG"
 
 
 class Words:
-    """Sentences in one language, "en" or "pt". Safe to share between threads."""
+    """Sentences in one `language`, "en" or "pt". Safe to share between threads."""
 
     def __init__(self, language: str) -> None:
+        self.language = language
         self._translations: Mapping[str, str] = PORTUGUESE if language == "pt" else {}
 
     def __call__(self, sentence: str, **values: object) -> str:

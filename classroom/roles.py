@@ -24,40 +24,28 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from xmlrpc.client import Fault
 
 from classroom import caller
 from classroom.cast import BANNER, ROOT, read_status
 from classroom.console import Console
-from classroom.language import Words
+from classroom.language import Words, choose_language, system_locale
+from classroom.next_command import next_command, read_options
+from classroom.outward import EVERYWHERE, is_on_loopback
+from classroom.own_name import OwnName, claim_name
 from classroom.screen import Screen
 from ponte.discovery.follower import ask
-from ponte.net.address import Address, show
+from ponte.net.address import Address, parse_address
 from ponte.net.pool import Pool
 from ponte.net.tls import Tls
-from ponte.process.options import (
-    DEFAULT_REGISTRIES,
-    PYTHON,
-    UsageError,
-    chosen_tls,
-    parse_address,
-    parse_addresses,
-)
-from registry import DEFAULT_PORT
+from ponte.process.options import UsageError, chosen_tls
 
 ROLES = ("registry", "server", "proxy", "client")
-# So many servers are started before the proxy.
-CLASS_SIZE = 3
 # Between two readings of the counters, in seconds: on a terminal, and where output goes to a file.
 TERMINAL_S, FILE_S = 1.0, 10.0
 # How long we wait for a registry to name the servers that run, in seconds.
 ASK_S = 0.5
-TLS_OPTIONS = ("--tls-cert", "--tls-key", "--tls-ca")
-# The options of this terminal that the next one needs too.
-CARRIED = ("--registry", "--key-file", *TLS_OPTIONS)
-# Where a role listens on all addresses -> at which of them we ask it.
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def run(role: str, arguments: Sequence[str], words: Words) -> int:
@@ -67,12 +55,15 @@ def run(role: str, arguments: Sequence[str], words: Words) -> int:
     sys.argv[0] = f"{os.path.basename(program)} {role}"
     if role == "client":
         return _run_client(list(arguments), words)
-    arguments = _complete_server(list(arguments)) if role == "server" else list(arguments)
-    terminal = _Terminal(role, arguments, words, program)
-    try:
-        return terminal.run()
-    finally:
-        terminal.close()
+    start = (_complete_server(list(arguments)) if role == "server" else
+             _ServerStart(list(arguments)))
+    # Held for the whole life of the role: so nobody else on this machine chooses its name.
+    with contextlib.closing(start.own.held) if start.own else contextlib.nullcontext():
+        terminal = _Terminal(role, start.arguments, words, program, start.servers)
+        try:
+            return terminal.run()
+        finally:
+            terminal.close()
 
 
 def _run_client(arguments: list[str], words: Words) -> int:
@@ -82,10 +73,14 @@ def _run_client(arguments: list[str], words: Words) -> int:
 
 
 class _Terminal:
-    """A role's main() with its streams wrapped."""
+    """A role's main() with its streams wrapped. `servers`: how many there were before it."""
 
-    def __init__(self, role: str, arguments: list[str], words: Words, program: str) -> None:
+    def __init__(self, role: str, arguments: list[str], words: Words, program: str,
+                 servers: int = 0) -> None:
         self._role, self._arguments, self._words, self._program = role, arguments, words, program
+        self._servers = servers
+        # Read before the streams are wrapped: what the user mistyped ends the process here.
+        self._chosen = read_options(role, arguments)
         self._streams = sys.stdout, sys.stderr
         self._console = Console(sys.stdout, sys.stderr, self._hear,
                                 rewrites=Screen(sys.stdout).can_rewrite)
@@ -114,13 +109,16 @@ class _Terminal:
         if banner and self._address is None:
             host, port = parse_address(banner.group(1))
             self._address = (EVERYWHERE.get(host, host), port)
-            command = next_command(self._role, self._arguments, self._address, self._program)
-            self._screen.line(command, style="strong", lead=f"{self._words('next terminal')}: ",
-                              lead_style="predict")
+            spoken = self._words.language
+            command = next_command(
+                self._role, self._arguments, (host, port), self._program, servers=self._servers,
+                language="" if spoken == choose_language(os.environ, system_locale()) else spoken)
+            self._screen.command(command, lead=f"{self._words('next terminal')}: ",
+                                 lead_style="predict")
             self._counts.start()
 
     def _count(self) -> None:
-        with contextlib.closing(Pool(_chosen_tls(self._arguments))) as pool:
+        with contextlib.closing(Pool(_tls_for_asking(self._chosen))) as pool:
             before = (time.monotonic(), 0)
             while not self._closed.wait(TERMINAL_S if self._console.rewrites else FILE_S):
                 try:
@@ -139,41 +137,13 @@ class _Terminal:
         return now
 
 
-# ---- what comes next ----------------------------------------------------------------------------
-
-def next_command(role: str, arguments: Sequence[str], address: Address, program: str) -> str:
-    """What to type in the next terminal; `address`: where the role of this one listens."""
-    carried = [f"{option} {value}" for option, value in _options(arguments).items()
-               if option in CARRIED]
-    if role == "registry" and address != ("127.0.0.1", DEFAULT_PORT):
-        carried.append(f"--registry {show(address)}")
-    after = {"registry": "server", "server": "proxy", "proxy": "client"}[role]
-    if role == "server" and _options(arguments).get("--name") in _server_names(CLASS_SIZE - 1):
-        after = "server"
-    return " ".join([PYTHON, program, after, *carried])
-
-
-def _server_names(count: int) -> list[str]:
-    return [f"server-{number}" for number in range(1, count + 1)]
-
-
-def _options(arguments: Sequence[str]) -> dict[str, str]:
-    """The options that have a value, written as `--a b` or `--a=b`."""
-    found = {}
-    for argument, following in zip(arguments, [*arguments[1:], ""]):
-        name, equals, value = argument.partition("=")
-        if name.startswith("--"):
-            found[name] = value if equals else following
-    return found
-
-
-def _chosen_tls(arguments: Sequence[str]) -> Tls | None:
+def _tls_for_asking(chosen: argparse.Namespace) -> Tls | None:
     """The certificates with which we ask our own role and the registries; None for no TLS.
 
     Also None for options that the role itself will refuse. Without an authority we trust the
     certificate that the role shows: right where it has signed itself.
     """
-    cert, key, ca = map(_options(arguments).get, TLS_OPTIONS)
+    cert, key, ca = chosen.tls_cert, chosen.tls_key, chosen.tls_ca
     try:
         return chosen_tls(argparse.Namespace(tls_cert=cert, tls_key=key, tls_ca=ca or cert),
                           listens=False)
@@ -183,36 +153,49 @@ def _chosen_tls(arguments: Sequence[str]) -> Tls | None:
 
 # ---- a server's name and file -------------------------------------------------------------------
 
-def _complete_server(arguments: list[str]) -> list[str]:
-    """[NAME] [FILE] and options -> the arguments of server.py, with the defaults of a lesson."""
+class _ServerStart(NamedTuple):
+    """`arguments` for server.py; `servers`, how many there were; `own`, the name that we hold."""
+
+    arguments: list[str]
+    servers: int = 0
+    own: OwnName | None = None
+
+
+def _complete_server(arguments: list[str]) -> _ServerStart:
+    """[NAME] [FILE] and options -> the start of server.py, with the defaults of a lesson."""
+    # 1. The words before the options.
     given: list[str] = []
     while arguments and not arguments[0].startswith("-") and len(given) < 2:
         given.append(arguments.pop(0))
-    if {"-h", "--help"} & set(arguments):
-        return arguments
     files = [word for word in given if word.endswith(".py") or os.sep in word]
     names = [word for word in given if word not in files]
     if len(files) > 1 or len(names) > 1:
         raise UsageError("give one NAME and one FILE at most, as in: "
                          f"{sys.argv[0]} blue services/bank.py")
     file = files[0] if files else os.path.join(ROOT, "services", "greeter.py")
-    if not names and "--name" not in _options(arguments):
-        names = [_free_name(os.path.splitext(os.path.basename(file))[0], arguments)]
-    return [file, *(["--name", names[0]] if names else []), *arguments]
+    complete = [file, *(["--name", names[0]] if names else []), *arguments]
+    # 2. The options, and perhaps a name of our own choice.
+    chosen = read_options("server", complete)
+    if chosen.name is not None:
+        return _ServerStart(complete)
+    taken = _names_in_use(os.path.splitext(os.path.basename(file))[0], chosen)
+    own = claim_name(taken) if all(map(is_on_loopback, chosen.registry)) else None
+    if own is None:
+        # server.py makes one that has our address in it.
+        return _ServerStart(complete, len(taken))
+    return _ServerStart([*complete, "--name", own.name], len(taken), own)
 
 
-def _free_name(service: str, arguments: Sequence[str]) -> str:
-    """The first of server-1, server-2, ... that no live server of `service` has."""
-    taken, registries = set(), _options(arguments).get("--registry")
-    try:
-        with contextlib.closing(Pool(_chosen_tls(arguments))) as pool:
-            for registry in parse_addresses(registries) if registries else DEFAULT_REGISTRIES:
+def _names_in_use(service: str, chosen: argparse.Namespace) -> set[str]:
+    """The names of the live servers of `service`, as the registries know them."""
+    taken: set[str] = set()
+    with contextlib.closing(Pool(_tls_for_asking(chosen))) as pool:
+        for registry in chosen.registry:
+            # The role itself will report what is wrong.
+            with contextlib.suppress(OSError, Fault, ValueError, LookupError, TypeError):
                 answer = ask(pool, registry, "lookup", service, timeout_s=ASK_S)
                 taken |= {endpoint["instance"] for endpoint in answer["endpoints"]}
-    except (OSError, Fault, ValueError, argparse.ArgumentTypeError):
-        # The role itself will report what is wrong.
-        pass
-    return next(name for name in _server_names(len(taken) + 1) if name not in taken)
+    return taken
 
 
 # ---- the counters -------------------------------------------------------------------------------

@@ -96,6 +96,12 @@ class Screen:
             self._write(f"{margin}{self._painted(piece, style)}".rstrip() + "\n")
         self._live = 0
 
+    def command(self, text: str, *, lead: str = "", lead_style: str = "") -> None:
+        """Writes a command after `lead`, in one line however long it is: readers copy it."""
+        lead = self._painted(plain(lead, self.encoding), lead_style)
+        self._write(f"{lead}{self._painted(plain(text, self.encoding), 'strong')}\n")
+        self._live = 0
+
     def rule(self) -> None:
         """A line across the screen."""
         self.line("─" * self.columns, style="faint")

@@ -21,6 +21,14 @@ class CommandTest(unittest.TestCase):
         with self.assertRaisesRegex(UsageError, "en and pt"):
             command.take_language(["--lang"])
 
+    def test_a_variable_chooses_the_language_too(self) -> None:
+        with unittest.mock.patch.dict("os.environ", PONTE_LANG="pt"):
+            self.assertEqual(("pt", []), command.take_language([]))
+            self.assertEqual(("en", []), command.take_language(["--lang", "en"]))
+        with unittest.mock.patch.dict("os.environ", PONTE_LANG="fr"), \
+                self.assertRaisesRegex(UsageError, "PONTE_LANG=fr: .*en and pt"):
+            command.take_language([])
+
     def test_an_unknown_word_is_answered_with_a_suggestion(self) -> None:
         with self.assertRaisesRegex(UsageError, "registry[?]"):
             command.main(["--lang", "en", "regstry"])

@@ -1,4 +1,4 @@
-"""One role in a terminal of its own: the next command, a free name, and the counters."""
+"""One role in a terminal of its own: a name and a file for a server, and the counters."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from classroom import caller, roles
 from classroom.language import Words
+from classroom.next_command import read_options
 from ponte.net.address import show
 from ponte.net.tls import Tls
 from registry import Registry
@@ -19,23 +20,6 @@ from tests.net.certificates import Certificates, needs_openssl
 
 
 class RolesTest(unittest.TestCase):
-    def test_each_terminal_names_the_command_for_the_next(self) -> None:
-        here = ("127.0.0.1", 4100)
-
-        def following(role: str, *arguments: str, address: Any = here) -> str:
-            command = roles.next_command(role, arguments, address, "demo.py")
-            return command.partition("demo.py ")[2]
-
-        self.assertEqual("server", following("registry"))
-        self.assertEqual("server --registry 127.0.0.1:5000",
-                         following("registry", address=("127.0.0.1", 5000)))
-        self.assertEqual("server", following("server", "f.py", "--name", "server-1"))
-        self.assertEqual("proxy", following("server", "f.py", "--name", "server-3"))
-        self.assertEqual("client --registry h:1",
-                         following("proxy", "--registry=h:1", "--balance", "two_choices"))
-        self.assertEqual("server --tls-cert c --tls-ca a",
-                         following("registry", "--tls-cert", "c", "--tls-ca=a"))
-
     def test_the_counters_are_read_from_the_status(self) -> None:
         words = Words("en")
         status: dict[str, Any] = {"datagrams": {"ack": 7},
@@ -47,6 +31,41 @@ class RolesTest(unittest.TestCase):
                       roles.counters("server", status, 0.0, words))
         status = {"requests": {"calls": 3, "retries": 1}, "services": {"greeter": [{}, {}]}}
         self.assertIn("greeter 2", roles.counters("proxy", status, 0.0, words))
+
+class ServerStart(unittest.TestCase):
+    """The words of `demo.py server`, completed to those of server.py. No registry answers."""
+
+    nowhere = "--registry=127.0.0.1:9"
+
+    def complete(self, *words: str) -> list[str]:
+        start = roles._complete_server([*words, self.nowhere])
+        if start.own:
+            self.addCleanup(start.own.held.close)
+        return start.arguments
+
+    def test_a_name_and_a_file_may_be_given_in_any_order(self) -> None:
+        for words in (("blue", "services/bank.py"), ("services/bank.py", "blue")):
+            self.assertEqual(["services/bank.py", "--name", "blue", self.nowhere],
+                             self.complete(*words))
+        self.assertEqual(["services/bank.py", "--name=red", self.nowhere],
+                         self.complete("services/bank.py", "--name=red"))
+
+    def test_no_two_servers_choose_the_same_name(self) -> None:
+        """Also before there is a registry, which could say what is taken."""
+        names = [self.complete()[-1] for _ in range(3)]
+        self.assertEqual(3, len(set(names)), names)
+        for name in names:
+            self.assertRegex(name, r"server-\d+")
+
+    def test_where_other_machines_choose_too_the_name_is_left_to_server_py(self) -> None:
+        """It makes one that has the address of the machine in it."""
+        for registry in ("192.0.2.77:4100", "127.0.0.1:9,192.0.2.77:4100"):
+            with self.subTest(registry), \
+                    unittest.mock.patch("classroom.roles._names_in_use", return_value={"a", "b"}):
+                start = roles._complete_server(["--host", "0.0.0.0", "--registry", registry])
+                self.assertIsNone(start.own)
+                self.assertNotIn("--name", start.arguments)
+                self.assertEqual(2, start.servers)
 
 
 def hello(text: str) -> str:
@@ -77,9 +96,17 @@ class TlsTest(unittest.TestCase):
 
     def test_a_server_gets_a_name_that_is_free(self) -> None:
         """Else the second server would take the first one's place."""
-        self.assertEqual("server-2", roles._free_name("greeter", self.mine))
-        self.assertEqual("server-1", roles._free_name("greeter", self.options),
-                         "no registry answers without a certificate")
+        for options, taken in ((self.mine, {"server-1"}), (self.options, set())):
+            # No registry answers without a certificate.
+            with self.subTest(options):
+                chosen = read_options("server", ["greeter.py", *options])
+                self.assertEqual(taken, roles._names_in_use("greeter", chosen))
+        start = roles._complete_server(["services/greeter.py", *self.mine])
+        assert start.own
+        start.own.held.close()
+        self.assertEqual(["--name", start.own.name], start.arguments[-2:])
+        self.assertNotEqual("server-1", start.own.name)
+        self.assertEqual(1, start.servers)
 
     def test_the_counters_are_read(self) -> None:
         """Also without an authority, where the role has signed its certificate itself."""

@@ -30,6 +30,12 @@ class ScreenTest(unittest.TestCase):
         Screen(stream, {}).line("text", style="passed")
         self.assertEqual("\x1b[1;32mtext\x1b[0m\n", stream.getvalue())
 
+    def test_a_command_is_one_line_however_long_it_is(self) -> None:
+        """Readers copy it. A terminal breaks it by itself."""
+        stream = Stream()
+        Screen(stream, {}).command("word " * 40 + "end", lead="next: ")
+        self.assertEqual(f"next: {'word ' * 40}end\n", stream.getvalue())
+
     def test_long_lines_break_at_the_columns_under_their_lead(self) -> None:
         stream = Stream()
         Screen(stream, {}).line("word " * 40, lead="  ✓ ")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from typing import Callable
 
-from tests.system.harness import ROOT, with_ctrl_c
+from ponte.process.keys import make_key
+from tests.system.harness import ROOT, START_S, Process, free_port, with_ctrl_c
 
 # How long a whole story may take, in seconds, on a machine that is busy with other things.
 STORY_S = 120.0
@@ -188,6 +191,46 @@ class RoleTest(unittest.TestCase):
         self.assertEqual((0, ""), (role.returncode, error))
         self.assertRegex(out, r"registry: listening on (127\.0\.0\.1:\d+) .*\n"
                               r"next terminal: python3? demo\.py server --registry \1\n")
+
+    @unittest.skipIf(sys.platform == "win32", "split by the rules of a POSIX shell")
+    def test_every_next_command_works_as_it_is_printed(self) -> None:
+        """Also with a key whose path has a space, and another port for the registry."""
+        folder = tempfile.TemporaryDirectory(prefix="a folder with a long name ")
+        self.addCleanup(folder.cleanup)
+        key = os.path.join(folder.name, "a key")
+        make_key(key)
+        role = self.start("demo.py", "registry", "--port", "0", "--until-eof", f"--key-file={key}")
+        typed = [""]
+        while typed[-1] != "client":
+            command = role.wait_for_line(r"next terminal: (.+)", START_S).group(1)
+            words = shlex.split(command)
+            typed.append(words[2])
+            # Any free port, as several tests may run at a time; and one call is enough.
+            more = {"server": ["--until-eof"], "proxy": ["--until-eof", "--port", "0"],
+                    "client": ["--repeat", "1"]}
+            role = self.start(*words[1:], *more[words[2]])
+        self.assertEqual(["", "server", "proxy", "client"], list(dict.fromkeys(typed)), typed)
+        self.assertEqual(0, role.wait(START_S), role.log)
+        self.assertIn("World", role.out)
+
+    def test_servers_before_any_registry_have_different_names(self) -> None:
+        """And none is stopped when a registry comes, and sees them all."""
+        registry = f"127.0.0.1:{free_port()}"
+        servers = [self.start("demo.py", "server", "--registry", registry, "--until-eof")
+                   for _ in range(3)]
+        names = {server.wait_for_line(r"(\S+): serving greeter", START_S).group(1)
+                 for server in servers}
+        self.assertEqual(3, len(names), names)
+        listed = self.start("demo.py", "registry", "--port", registry.split(":")[1],
+                            "--until-eof")
+        for name in names:
+            listed.wait_for_line(rf"up +greeter/{name} ", START_S)
+        self.assertTrue(all(server.is_running for server in servers))
+
+    def start(self, *words: str) -> Process:
+        role = Process([*words, "--lang", "en"], {"PYTHONIOENCODING": "utf-8"})
+        self.addCleanup(role.close)
+        return role
 
     def test_without_a_registry_a_client_names_the_command_of_the_lesson(self) -> None:
         """Both clients: the one of the lesson, and client.py with the words of demo.py."""
