@@ -14,17 +14,22 @@ import heapq
 import itertools
 import os
 import random
-import re
 import select
-import shutil
 import struct
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 
+from tests.netns.namespaces import (
+    NoNamespaces,
+    ip,
+    name_of,
+    need_root,
+    remove,
+    remove_leftovers,
+)
 from tests.netns.weather import CALM, Weather, deliveries
 
 # From linux/if_tun.h: make a device; it carries IP packets, without a head of its own.
@@ -34,18 +39,6 @@ IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
 PACKET_BYTES = 4096
 # How soon the thread sees a change, in seconds.
 POLL_S = 0.05
-NAME = re.compile(r"ponte-(\d+)-\w+")
-
-
-class NoNamespaces(Exception):
-    """This machine lets us make no network namespaces; the text says why."""
-
-
-def _ip(*arguments: str) -> str:
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NoNamespaces(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout
 
 
 class Network:
@@ -61,7 +54,7 @@ class Network:
         self.weather: dict[tuple[str, str], Weather] = {}
         self.counts: Counter[str] = Counter()
         self.addresses = {place: f"10.213.{i}.2" for i, place in enumerate(places, 1)}
-        self.namespaces = {place: f"ponte-{os.getpid()}-{place}" for place in places}
+        self.namespaces = {place: name_of(place) for place in places}
         self._place_of = {_packed(address): place for place, address in self.addresses.items()}
         self._rng = rng
         self._devices: dict[str, int] = {}
@@ -70,8 +63,10 @@ class Network:
         self._numbers = itertools.count()
         self._closed = False
         self._thread = threading.Thread(target=self._relay, daemon=True)
-        _need_root()
-        _remove_leftovers()
+        need_root()
+        if not os.path.exists("/dev/net/tun"):
+            raise NoNamespaces("there is no /dev/net/tun")
+        remove_leftovers()
         try:
             for place in places:
                 self._devices[place] = self._open(place)
@@ -103,22 +98,22 @@ class Network:
         # Windows has no such module.
         import fcntl  # noqa: PLC0415
         name, address = self.namespaces[place], self.addresses[place]
-        _ip("netns", "add", name)
+        ip("netns", "add", name)
         device = f"pt{os.getpid() % 100_000}{place[0]}"
         file = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         fcntl.ioctl(file, TUNSETIFF, struct.pack("16sH", device.encode(), IFF_TUN | IFF_NO_PI))
-        _ip("link", "set", device, "netns", name)
-        _ip("-n", name, "link", "set", "lo", "up")
-        _ip("-n", name, "addr", "add", f"{address}/24", "dev", device)
-        _ip("-n", name, "link", "set", device, "up")
-        _ip("-n", name, "route", "add", "default", "dev", device)
+        ip("link", "set", device, "netns", name)
+        ip("-n", name, "link", "set", "lo", "up")
+        ip("-n", name, "addr", "add", f"{address}/24", "dev", device)
+        ip("-n", name, "link", "set", device, "up")
+        ip("-n", name, "route", "add", "default", "dev", device)
         return file
 
     def _remove(self) -> None:
         while self._devices:
             os.close(self._devices.popitem()[1])
         for name in self.namespaces.values():
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+            remove(name)
 
     def _relay(self) -> None:
         """Reads packets, and writes those whose time has come."""
@@ -161,19 +156,3 @@ class Network:
 
 def _packed(address: str) -> bytes:
     return bytes(int(part) for part in address.split("."))
-
-
-def _need_root() -> None:
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        raise NoNamespaces("only root may make them")
-    if shutil.which("ip") is None:
-        raise NoNamespaces("there is no command `ip`")
-    if not os.path.exists("/dev/net/tun"):
-        raise NoNamespaces("there is no /dev/net/tun")
-
-
-def _remove_leftovers() -> None:
-    """Removes the namespaces of runs that were killed and could not do it themselves."""
-    for name, pid in ((found[0], found[1]) for found in NAME.finditer(_ip("netns", "list"))):
-        if not os.path.isdir(f"/proc/{pid}"):
-            _ip("netns", "del", name)

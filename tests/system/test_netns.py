@@ -9,7 +9,8 @@ import unittest.mock
 from collections.abc import Sequence
 
 from tests.netns import weather
-from tests.netns.network import Network, NoNamespaces
+from tests.netns.namespaces import NoNamespaces
+from tests.netns.network import Network
 from tests.netns.weather import CALM, CUT, Weather, deliveries, draw_weather
 from tests.system.cluster import SystemTest
 from tests.system.harness import START_S, wait_until

@@ -1,0 +1,7 @@
+"""x."""
+
+from __future__ import annotations
+
+from tests.hosts.tell import Story
+
+STORIES: list[Story] = []
