@@ -122,6 +122,8 @@ class Lan:
         host.ip("addr", "add", f"{host.address}/24", "dev", "eth0")
         host.ip("addr", "add", f"{host.address6}/64", "dev", "eth0", "nodad")
         host.ip("link", "set", "eth0", "up")
+        # As on most machines; but there is no router.
+        host.ip("route", "add", "default", "via", f"{NETWORK}.254")
         _lose(host, SILENT)
         return host
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import signal
 import time
 
@@ -156,9 +155,8 @@ def no_name_server_second_registry(stage: Stage) -> None:
         began = time.monotonic()
         stage.start_roles((one, f"server.py {GREETER} --name s{i} {options}"),
                           (one, f"proxy.py --port 418{i} --name p{i} {options}"))
-        stage.wait_until(lambda i=i: f"s{i}" in stage.lookup(far, registry, "greeter")
-                         and f"p{i}" in stage.lookup(far, registry, "proxy"),
-                         3, f"s{i} and p{i} are listed")
+        stage.wait_until_listed(far, registry, "greeter", *(f"s{j}" for j in range(1, i + 1)))
+        stage.wait_until_listed(far, registry, "proxy", *(f"p{j}" for j in range(1, i + 1)))
         took_s = time.monotonic() - began
         stage.expect(took_s < 5, f"a start beside a name server that is silent: {took_s:.1f} s")
         stage.expect_value(one, f"--registry {registries} greeter hello Hello", "World",

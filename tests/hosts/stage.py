@@ -12,6 +12,8 @@ import http.client
 import json
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import textwrap
 import threading
@@ -237,3 +239,17 @@ class Stage:
             return connection.getresponse().read().decode()
         finally:
             connection.close()
+
+
+def freeze(process: Process) -> None:
+    """SIGSTOP: the kernel still accepts its connections, but it answers nothing."""
+    # Windows has no such signals, and no namespaces.
+    if sys.platform != "win32":
+        process.signal(signal.SIGSTOP)
+
+
+def thaw(process: Process) -> None:
+    """SIGCONT: it goes on where it was frozen."""
+    # Windows has no such signals, and no namespaces.
+    if sys.platform != "win32":
+        process.signal(signal.SIGCONT)

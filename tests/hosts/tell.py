@@ -36,11 +36,12 @@ class Telling:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._lock = threading.Lock()
-        # Guarded by self._lock: the stories that wait, those that are told now, the names of those
-        # that were broken, and an error that keeps us from telling any.
+        # Guarded by self._lock: the stories that wait, the stages of those that are told now, the
+        # names of those that were broken; whether no more shall be told, and the error why.
         self._waiting: list[Story] = []
         self._stages: list[Stage] = []
         self._broken: list[str] = []
+        self._abandoned = False
         self._error: BaseException | None = None
 
     def run(self, stories: Sequence[Story]) -> list[str]:
@@ -70,6 +71,7 @@ class Telling:
     def _abandon(self) -> None:
         with self._lock:
             self._waiting.clear()
+            self._abandoned = True
             for stage in self._stages:
                 stage.abandon()
 
@@ -84,7 +86,7 @@ class Telling:
                 self._tell(story)
             except BaseException as error:
                 # No namespaces, or a mistake in the stage itself: no other story would do better.
-                self._error = error
+                self._error = self._error or error
                 self._abandon()
 
     def _tell(self, story: Story) -> None:
@@ -92,6 +94,8 @@ class Telling:
         with contextlib.closing(Stage(began + story.deadline_s)) as stage:
             with self._lock:
                 self._stages.append(stage)
+                if self._abandoned:
+                    stage.abandon()
             try:
                 story.tell(stage)
                 reason = ""
