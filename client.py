@@ -290,8 +290,8 @@ class Client:
                                 for address, why in sorted(unreadable.items()))
             return f"no registry can be read: {reasons}"
         nowhere = {**self._proxies.nowhere, **self._servers.nowhere}
-        where = ", ".join(show(registry) + (f" ({nowhere[registry]})" if registry in nowhere else "")
-                          for registry in self._registries)
+        where = ", ".join(show(each) + (f" ({nowhere[each]})" if each in nowhere else "")
+                          for each in self._registries)
         return f"no registry answers at {where} - start one with: {start_command('registry')}"
 
 

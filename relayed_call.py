@@ -188,7 +188,7 @@ class RelayedCall:
         self._number, self._server = attempt.first, attempt.endpoint.instance
         # 3. The request: the caller's end-to-end headers, and those of our hop. If others have
         #    relayed it, our Via is a second one, behind theirs (RFC 9110 section 7.6.3).
-        method, target, headers, body, _, _ = self._request
+        method, target, headers, body = self._request[:4]
         lines = (f"{cached(_lines_to_pass_on, headers)}{attempt_lines(attempt)}"
                  f"Via: {self._shared.via}\r\n")
         return attempt, write_request(method, target, lines, attempt.body_of(body))

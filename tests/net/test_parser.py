@@ -226,8 +226,8 @@ class Requests(unittest.TestCase):
         """Also one with a known head that came from somebody else."""
         for peer in (("127.0.0.1", 5001), ("::1", 5002)):
             data = post("Content-Length: 1", body=b"x")
-            self.assertEqual([request.peer for request in read_all(RequestParser(peer), data, data)],
-                             [peer, peer])
+            requests = read_all(RequestParser(peer), data, data)
+            self.assertEqual([request.peer for request in requests], [peer, peer])
 
     def test_each_request_keeps_its_own_number(self) -> None:
         """At every cut, for every way in which a body comes, also when the head is known."""

@@ -11,7 +11,7 @@ import time
 import unittest
 
 from tests.hosts.lan import MISSING, SILENT, heal, part
-from tests.hosts.stage import Broken, Stage
+from tests.hosts.stage import Stage
 from tests.hosts.tell import Story, Telling
 from tests.netns.namespaces import NoNamespaces, exit_code_of_skipped, ip, need_root
 from tests.system.harness import ROOT, START_S, Process, wait_until
