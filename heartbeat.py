@@ -6,26 +6,28 @@ is alive must not be silent.
 Every beat is a full registration: a registry that restarts empty knows the server after one beat.
 Beats may be lost, so a registry acks each beat that it accepts. After a beat that is not acked, the
 next one, with the next sequence number, follows after 0.1 s. (The datagrams:
-ponte/discovery/beats.py.)
+ponte/discovery/beats.py. Where a registry is, and whether it answers: ponte/discovery/link.py.)
 
-Threads: `Heartbeat` has one, which waits for its socket alone: it calls no server, holds no lock
-while it sends or receives, and prints nothing but a line when its process can no longer serve.
+Threads: `Heartbeat` has one, which waits for its sockets alone: it calls no server, looks up no
+name, holds no lock while it sends or receives, and logs only what should not happen.
 
 Not guaranteed: delivery. A beat may be lost, and so may its ack.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from ponte.discovery.beats import (
+    LEASE_RANGE_S,
     MAX_DATAGRAM_BYTES,
     MAX_INTEGER,
     Answer,
@@ -35,124 +37,128 @@ from ponte.discovery.beats import (
     decode_beat,
     encode_beat,
 )
+from ponte.discovery.incarnations import highest_incarnation, new_incarnation
+from ponte.discovery.link import SILENCE_S, Link, Sending
+from ponte.discovery.patient_clock import PatientClock
+from ponte.discovery.signing import Keys, keys_of
 from ponte.net.address import Address
+from ponte.net.datagrams import Datagrams
+from ponte.net.mishaps import Mishaps
+from ponte.net.names import Place, begin_look_up
+
+__all__ = ["BEAT_JITTER", "BEAT_S", "FIRST_ACK_S", "LOCKED", "RESEND_S", "SILENCE_S", "YOUNGER",
+           "BeatSchedule", "Heartbeat", "check_beat_times", "new_incarnation"]
 
 log = logging.getLogger("ponte.heartbeat")
 
 # Seconds between beats. Shorter allows shorter leases, and costs more datagrams.
 BEAT_S = 0.5
-# The share of BEAT_S by which it varies, so that servers started together do not beat together.
+# Bounds of it, in seconds; and how many beats a lease has at least, since beats may be lost.
+BEAT_RANGE_S = (0.03, 20.0)
+LEASE_BEATS = 3
+# The share of a beat by which it varies, so that servers started together do not beat together.
 BEAT_JITTER = 0.1
-# Seconds until a beat that was not acked is followed by the next one.
+# Seconds until a beat that was not acked is followed by the next one; half a beat at most.
 RESEND_S = 0.1
 # Seconds for which a start waits for an ack: a client that is started next finds the server.
 FIRST_ACK_S = 0.3
-# Seconds without an ack after which a registry is reported.
-SILENCE_S = 1.5
+
+# Why a registry does not take our beats.
+YOUNGER = "it knows a younger process of this name"
+LOCKED = f"{YOUNGER}, and no incarnation can be higher"
 
 
 # ---- the decisions: pure
 
-class _Link:
-    """One registry, as the sender sees it."""
-
-    def __init__(self) -> None:
-        # The registry's boot id, as soon as it is known.
-        self.epoch = ""
-        # When the next beat is due.
-        self.next_at = -math.inf
-        # Answers to earlier beats are ignored: those were acked, or announced something else.
-        self.awaited_seq = 1
-        # When the latest ack came, and the state that it acked. None: there never was one.
-        self.acked_at: float | None = None
-        self.acked_state = ""
-
-
 class BeatSchedule:
     """Which beat goes to which registry when. Not thread-safe; `now` is a time in seconds.
 
-    Attributes: `beat`, what is announced, with the latest number; `acks`, how many came;
-    `superseded_by`, the incarnation of a younger process with our name, if there is one.
+    Attributes: `beat`, what is announced, with the latest number; `links` to the registries;
+    `acks`, how many came; `superseded_by`, the incarnation of a younger process with our name.
 
-    >>> registry = ("10.0.0.1", 4100)
-    >>> schedule = BeatSchedule(Beat("greeter", "server-1", 1, 0, "10.0.0.9", 41234), [registry])
-    >>> [(beat.seq, beat.epoch) for address, beat in schedule.due(now=0.0)], schedule.next_at()
+    >>> schedule = BeatSchedule(Beat("greeter", "server-1", 1, 0, "10.0.0.9", 41234),
+    ...                         [("10.0.0.1", 4100)])
+    >>> [(sent.beat.seq, sent.beat.epoch) for sent in schedule.due(now=0.0)], schedule.next_at()
     ([(1, '')], 0.1)
     >>> answer = Answer("epoch", "server-1", incarnation=1, seq=1, epoch="e1", newest=1)
-    >>> schedule.hear_answer(registry, answer, now=0.01)
-    >>> [(beat.seq, beat.epoch) for address, beat in schedule.due(now=0.01)]
+    >>> schedule.hear_answer(answer, now=0.01)
+    >>> [(sent.beat.seq, sent.beat.epoch) for sent in schedule.due(now=0.01)]
     [(2, 'e1')]
     """
 
-    def __init__(self, beat: Beat, registries: Sequence[Address],
-                 rng: random.Random | None = None) -> None:
+    def __init__(self, beat: Beat, registries: Sequence[Address], rng: random.Random | None = None,
+                 beat_s: float = BEAT_S, present: Callable[[], int] | None = None) -> None:
         self.beat = beat
+        self.links = {address: Link(address, beat_s) for address in registries}
         self.acks = 0
         self.superseded_by: int | None = None
         self._rng = rng or random.Random()
-        self._began_at: float | None = None
-        self._links = {address: _Link() for address in registries}
+        self._beat_s, self._resend_s = beat_s, min(RESEND_S, beat_s / 2)
+        # No process that has started before now has a higher incarnation than this.
+        self._present = present or highest_incarnation
 
-    def due(self, now: float) -> list[tuple[Address, Beat]]:
-        """The beats to send at `now`, each with its registry."""
-        if self._began_at is None:
-            self._began_at = now
-        beats = []
-        for address, link in self._links.items():
+    def due(self, now: float) -> list[Sending]:
+        """The beats to send at `now`. Each datagram has a number of its own."""
+        sendings = []
+        for link in self.links.values():
             if link.next_at <= now:
-                self.beat = self.beat._replace(seq=self.beat.seq + 1)
-                link.next_at = now + RESEND_S
-                beats.append((address, self.beat._replace(epoch=link.epoch)))
-        return beats
+                link.next_at = now + self._resend_s
+                sendings += link.send(self.beat, now)
+                if sendings:
+                    self.beat = self.beat._replace(seq=sendings[-1].beat.seq)
+        return sendings
 
     def next_at(self) -> float:
         """When the next beat is due; infinite without a registry."""
-        return min((link.next_at for link in self._links.values()), default=math.inf)
+        return min((link.next_at for link in self.links.values()), default=math.inf)
 
     def change(self, **fields: Any) -> None:
         """Changes what the beats announce (such as state="draining"). All are due at once."""
         self.beat = self.beat._replace(**fields)
-        for link in self._links.values():
-            link.next_at, link.awaited_seq = -math.inf, self.beat.seq + 1
-
-    def hear_answer(self, address: Address, answer: Answer, now: float) -> None:
-        """Takes an answer that came from `address` at `now`."""
-        link, beat = self._links.get(address), self.beat
-        # 1. Ignore answers from elsewhere, to other processes, and to beats that are not awaited.
-        if (link is None or not link.awaited_seq <= answer.seq <= beat.seq
-                or answer.instance != beat.instance or answer.incarnation != beat.incarnation):
-            return
-        # 2. The registry has accepted the beat.
-        if answer.type == "ack":
-            self.acks += 1
-            link.acked_at, link.acked_state, link.awaited_seq = now, beat.state, beat.seq + 1
-            link.next_at = now + BEAT_S * self._rng.uniform(1 - BEAT_JITTER, 1 + BEAT_JITTER)
-        # 3. The registry has (re)started: beats must carry its new epoch.
-        elif answer.type == "epoch" and answer.epoch != link.epoch:
-            link.epoch, link.next_at = answer.epoch, now
-        # 4. The registry knows a higher incarnation of our name. If it has never accepted us, we
-        #    take that for our own last life, before the wall clock was set back: go above it.
-        elif answer.type == "superseded" and link.acked_at is None:
-            self.beat = beat._replace(incarnation=max(answer.newest, beat.incarnation) + 1)
+        for link in self.links.values():
             link.next_at = -math.inf
-        # 5. If it has accepted us before, a younger process has our name.
-        elif answer.type == "superseded":
-            self.superseded_by = answer.newest
+            link.await_none()
+
+    def hear_answer(self, answer: Answer, now: float) -> None:
+        """Takes an answer that came at `now`. What it says counts, not where it comes from."""
+        # 1. Ignore answers to other processes, and to beats that are not awaited.
+        link = next((link for link in self.links.values() if link.awaited(answer.seq)), None)
+        sent = link and link.awaited(answer.seq)
+        if not link or not sent or answer[1:3] != (self.beat.instance, self.beat.incarnation):
+            return
+        # 2. The registry has (re)started: beats must carry its new epoch.
+        if answer.type == "epoch" and answer.epoch != sent.beat.epoch:
+            if link.hear_epoch(sent, answer.epoch):
+                link.hurry(now, self._resend_s)
+        # 3. It has accepted the beat, which carried its epoch.
+        elif answer.type == "ack" and answer.epoch == sent.beat.epoch:
+            self.acks += 1
+            link.hear_ack(sent, now)
+            link.next_at = now + self._beat_s * self._rng.uniform(1 - BEAT_JITTER, 1 + BEAT_JITTER)
+        # 4. It knows a higher incarnation of our name.
+        elif (answer.type == "superseded" and answer.epoch == sent.beat.epoch
+              and answer.newest > self.beat.incarnation):
+            self._meet_higher(link, answer.newest, now)
+
+    def _meet_higher(self, link: Link, newest: int, now: float) -> None:
+        """Gives way to a younger process; but goes above our own last life."""
+        link.refusal = YOUNGER
+        # 1. Once any registry has accepted us, a higher incarnation is that of a younger process.
+        #    If none has, it may be our own last life, before the wall clock was set back: then it
+        #    lies in the future. If it does not, we are the elder, and were cut off until now.
+        if self.acks or newest <= self._present():
+            self.superseded_by = newest
+        # 2. Go above it.
+        elif newest < MAX_INTEGER:
+            self.beat = self.beat._replace(incarnation=newest + 1)
+            link.hurry(now, self._resend_s)
+        # 3. Nobody can. The registry forgets it soon.
+        else:
+            link.refusal, link.next_at = LOCKED, now + self._beat_s
 
     def acked(self, state: str) -> bool:
         """Whether every registry that ever acked a beat has acked `state`."""
-        return all(link.acked_state == state
-                   for link in self._links.values() if link.acked_at is not None)
-
-    def silent(self, now: float, patience_s: float) -> list[Address]:
-        """The registries that have not acked a beat for `patience_s`."""
-        return [address for address, link in self._links.items()
-                if now - (link.acked_at or self._began_at or now) > patience_s]
-
-
-def new_incarnation() -> int:
-    """A number for one life of a process: the wall clock in milliseconds, so it grows mostly."""
-    return time.time_ns() // 1_000_000
+        return all(link.acked_state in ("", state) for link in self.links.values())
 
 
 # ---- the thread
@@ -160,26 +166,33 @@ def new_incarnation() -> int:
 class Heartbeat:
     """Beats for one server until closed. All methods may be called from any thread.
 
-    Parameters: `beat`, as the server wants to be seen (seq 0); `registries` to beat to, all of one
-    address family; `key` signs; `on_superseded()` runs once, on the beat thread, if a younger
-    process has the name. Raises ValueError if no registry would accept the beat, or if a registry
-    has no address of that family.
+    Parameters: `beat`, as the server wants to be seen (seq 0), with the length of its lease;
+    `registries` to beat to, whose names are looked up later, on other threads; of the keys, the
+    first one signs, and all are accepted; `on_superseded()` runs once, on the beat thread, if a
+    younger process has the name; no beat goes out while `is_serving()` is false; `beat_s`, seconds
+    between beats. Raises ValueError if no registry would accept the beat, or if the lease is too
+    short for `beat_s`.
     """
 
-    def __init__(self, beat: Beat, registries: Sequence[Address], key: bytes = b"",
+    def __init__(self, beat: Beat, registries: Sequence[Address], key: Keys = b"",
                  on_superseded: Callable[[], None] = lambda: None,
-                 is_serving: Callable[[], bool] = lambda: True) -> None:
-        _check_own(beat, key)
-        self._key = key
+                 is_serving: Callable[[], bool] = lambda: True, *, beat_s: float = BEAT_S) -> None:
+        self._keys = keys_of(key)
+        _check_own(beat, self._keys[0])
+        check_beat_times(beat_s, beat.lease_s)
         self._on_superseded = on_superseded
         self._is_serving = is_serving
-        family, resolved = _resolve(registries)
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._mishaps = Mishaps(log, f"{beat.instance}: a turn of the beat thread")
         self._changed = threading.Condition()
-        # Guarded by self._changed for every change; the beat thread reads it without the lock.
-        self._schedule = BeatSchedule(beat, resolved)
+        # Guarded by self._changed. The time of the schedule is that of the clock, which stands
+        # still while this process does: the silence of that time is not the registries' own.
+        self._schedule = BeatSchedule(beat, registries, beat_s=beat_s)
+        self._clock = PatientClock(time.monotonic())
+        # Whether it served at the last look. Written by the beat thread alone.
+        self._serves = True
         # Set once, read without the lock.
         self._closed = False
+        self._datagrams = Datagrams()
         self._thread = threading.Thread(target=self._run, name="ponte-heartbeat", daemon=True)
 
     @property
@@ -192,21 +205,31 @@ class Heartbeat:
         """How many beats have been acked."""
         return self._schedule.acks
 
-    def silent_registries(self, patience_s: float) -> list[Address]:
-        """The registries that have not acked a beat for `patience_s`."""
+    def silent_registries(self, patience_s: float = SILENCE_S) -> list[Address]:
+        """The registries that have not acked a beat for `patience_s`, and for some beats.
+
+        Time in which this process was stopped, or sent no beats, does not count.
+        """
         with self._changed:
-            return self._schedule.silent(time.monotonic(), patience_s)
+            return [address for address, link in self._schedule.links.items()
+                    if link.is_silent(self._clock.time, patience_s)]
+
+    def refusals(self) -> dict[Address, str]:
+        """Why registries do not take our beats, where that is known, such as YOUNGER."""
+        with self._changed:
+            return {address: link.refusal for address, link in self._schedule.links.items()
+                    if link.refusal}
 
     def start(self, timeout_s: float = 0.0) -> None:
         """Begins to beat, and waits for the first ack of any registry, or `timeout_s`."""
         self._thread.start()
         with self._changed:
-            if self._schedule.next_at() < math.inf:
+            if self._schedule.links:
                 self._changed.wait_for(lambda: self._schedule.acks > 0, timeout_s)
 
     def set_idempotent(self, names: Sequence[str]) -> None:
         """Announces other names. Raises ValueError if no registry would accept such a beat."""
-        _check_own(self.beat._replace(idempotent=tuple(names)), self._key)
+        _check_own(self.beat._replace(idempotent=tuple(names)), self._keys[0])
         with self._changed:
             self._schedule.change(idempotent=tuple(names))
         self._send_due()
@@ -214,62 +237,120 @@ class Heartbeat:
     def announce(self, state: str, timeout_s: float) -> bool:
         """Announces `state` at once, and waits for its acks, `timeout_s` at most.
 
-        Returns whether every registry that ever acked a beat has acked this state.
+        Returns whether every registry that ever acked a beat has acked this state. A process that
+        is superseded announces nothing: the name is not its own any more.
         """
         with self._changed:
+            if self._schedule.superseded_by is not None:
+                return False
             self._schedule.change(state=state)
         self._send_due()
         with self._changed:
             return self._changed.wait_for(lambda: self._schedule.acked(state), timeout_s)
 
     def close(self) -> None:
-        """Stops beating, without a goodbye (announce "leaving" for that)."""
+        """Stops beating, without a goodbye (announce "leaving" for that). Also more than once."""
         self._closed = True
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
-        self._socket.close()
+        self._datagrams.close()
 
     def _run(self) -> None:
-        """The beat thread."""
-        served = True
-        while not self._closed:
-            serves = self._is_serving()
-            if served and not serves:
-                log.error("%s: its engine does not answer: no beats until it does",
-                          self.beat.instance)
-            served = serves
-            if not serves:
-                time.sleep(RESEND_S)
-                continue
+        """The beat thread. Nothing that comes from the network ends it."""
+        while not self._closed and self._schedule.superseded_by is None:
+            try:
+                self._take_turn()
+            except Exception as error:
+                self._mishaps.survive(error)
+        if not self._closed:
+            self._on_superseded()
+
+    def _take_turn(self) -> None:
+        """Sends what is due, and waits for answers."""
+        served, self._serves = self._serves, self._is_serving()
+        if served and not self._serves:
+            log.error("%s: its engine does not answer: no beats until it does", self.beat.instance)
+        if not self._serves:
+            time.sleep(RESEND_S)
+            return
+        self._look_up_names()
+        self._send_due()
+        self._receive()
+
+    def _now(self) -> float:
+        """The patient time. Caller holds self._changed."""
+        before, lateness = self._clock.time, self._clock.lateness
+        now = self._clock.read(time.monotonic())
+        if self._clock.lateness > lateness:
+            # This process was stopped. Its leases may be over, and no registry is to blame.
+            for link in self._schedule.links.values():
+                link.excuse(before, now)
+        return now
+
+    def _look_up_names(self) -> None:
+        """Begins the look-ups that are due. Their results come on other threads."""
+        with self._changed:
+            now = self._now()
+            due = [address for address, link in self._schedule.links.items()
+                   if link.needs_look_up(now)]
+        for address in due:
+            begin_look_up(address).add_done_callback(
+                functools.partial(self._hear_places, address))
+
+    def _hear_places(self, address: Address, found: Future[list[Place]]) -> None:
+        """Runs on the thread of the look-up."""
+        with self._changed:
+            link = self._schedule.links[address]
+            if found.exception():
+                link.hear_no_place()
+            else:
+                link.hear_places(found.result())
+        if self._serves and not self._closed:
             self._send_due()
-            self._receive()
-            if self._schedule.superseded_by is not None:
-                self._on_superseded()
-                return
 
     def _send_due(self) -> None:
         with self._changed:
-            due = self._schedule.due(time.monotonic())
-        for address, beat in due:
+            due = self._schedule.due(self._now())
+        for sending in due:
+            key = self._keys[sending.turn % len(self._keys)]
             try:
-                self._socket.sendto(encode_beat(beat, self._key), address)
+                self._datagrams.send(encode_beat(sending.beat, key), sending.place)
             except OSError:
                 # A full buffer, or no route: the same as a lost datagram.
                 pass
 
     def _receive(self) -> None:
-        """Waits for an answer until the next beat is due, but RESEND_S at most."""
-        wait_s = self._schedule.next_at() - time.monotonic()
-        self._socket.settimeout(min(max(wait_s, 0.001), RESEND_S))
-        try:
-            datagram, address = self._socket.recvfrom(MAX_DATAGRAM_BYTES + 1)
-            answer = decode_answer(datagram, self._key)
-        except (OSError, BadDatagram):
-            # Nothing came, or no authentic answer. Windows reports here that a port was closed.
-            return
+        """Waits for answers until the next beat is due, but RESEND_S at most."""
         with self._changed:
-            self._schedule.hear_answer(address[:2], answer, time.monotonic())
-            self._changed.notify_all()
+            wait_s = self._schedule.next_at() - self._now()
+        for datagram in self._datagrams.receive(min(max(wait_s, 0.001), RESEND_S),
+                                                MAX_DATAGRAM_BYTES + 1):
+            try:
+                answer = decode_answer(datagram, self._keys)
+            except BadDatagram:
+                continue
+            with self._changed:
+                self._schedule.hear_answer(answer, self._now())
+                self._changed.notify_all()
+
+
+def check_beat_times(beat_s: object, lease_s: object) -> None:
+    """Raises ValueError unless a server may beat each `beat_s` seconds for a lease of `lease_s`."""
+    beat = _time_within("beat_s", beat_s, BEAT_RANGE_S)
+    lease = _time_within("lease_s", lease_s, LEASE_RANGE_S)
+    # Rounded, since three beats of 0.1 s are a little more than 0.3 s as floats.
+    least = round(LEASE_BEATS * beat, 6)
+    if lease < least:
+        raise ValueError(f"a lease of {lease:g} s is too short for a beat of {beat:g} s: beats may "
+                         f"be lost, so take a lease of three beats at least, {least:g} s")
+
+
+def _time_within(name: str, value: object, bounds: tuple[float, float]) -> float:
+    low, high = bounds
+    # True is an int to Python. NaN is in no range.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ValueError(f"{name}: {value!r} is not a time from {low:g} to {high:g} seconds")
+    return value
 
 
 def _check_own(beat: Beat, key: bytes) -> None:
@@ -283,18 +364,3 @@ def _check_own(beat: Beat, key: bytes) -> None:
                              "other machines can reach, with --advertise HOST:PORT") from None
         raise ValueError(f"no registry would accept a beat with this {error.reason}: "
                          f"{beat}") from None
-
-
-def _resolve(registries: Sequence[Address]) -> tuple[socket.AddressFamily, list[Address]]:
-    """The registries as numeric addresses: the beat thread must not wait for a name server."""
-    family = socket.AF_UNSPEC
-    resolved: list[Address] = []
-    for host, port in registries:
-        try:
-            found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM)[0]
-        except (OSError, UnicodeError):
-            raise ValueError(f"--registry: no address for {host}: name hosts that exist, and all "
-                             "of them by IPv4, or all by IPv6") from None
-        family = found[0]
-        resolved.append((str(found[4][0]), port))
-    return family or socket.AF_INET, resolved

@@ -55,11 +55,13 @@ from ponte.discovery.beats import (
 from ponte.discovery.leases import ALL, Event, LeaseTable, Verdict
 from ponte.discovery.lookup import FORMS, PATH, STRUCT, LookupResult
 from ponte.discovery.patient_clock import PatientClock
+from ponte.discovery.signing import Keys
 from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, show
 from ponte.net.checks import check_listen
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import Reply, Request, text_reply
+from ponte.net.mishaps import Mishaps
 from ponte.net.serving import Listener
 from ponte.net.stream import DONE, Program, listen, result_of
 from ponte.net.tls import Tls
@@ -103,18 +105,19 @@ ANSWERED = (Verdict.APPLIED.value, Verdict.OTHER_EPOCH.value, Verdict.SUPERSEDED
 class Registry:
     """Takes beats, and answers readers. A `with` block starts and closes it, on one thread.
 
-    Parameters: `host` and `port` (0 = any) for UDP and TCP alike; `key` must have signed the beats;
-    `tls` for readers; `engine` and `max_connections`: see ponte/net/serving.py. Raises OSError if
-    the port is taken.
+    Parameters: `host` and `port` (0 = any) for UDP and TCP alike; `key`, or one of several, must
+    have signed the beats; `tls` for readers; `engine` and `max_connections`: see
+    ponte/net/serving.py. Raises OSError if the port is taken.
 
     Attribute: `address`, where it listens.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: bytes = b"",
+    def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *, key: Keys = b"",
                  tls: Tls | None = None, engine: str = "events",
                  max_connections: int | None = None) -> None:
         check_listen(host, port)
-        self._key = key
+        # Before a port is taken.
+        self._reader = BeatReader(key)
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot],
                                       WrittenViews().encode)
         # A long poll only waits, so there is no other limit than that of connections.
@@ -124,8 +127,9 @@ class Registry:
         self.address = self._listener.address
         # Used by the beat thread alone. /status only reads the counts: datagrams by what became of
         # them, and the lateness of the clock.
-        self._reader = BeatReader(key)
         self._clock = PatientClock(time.monotonic())
+        self._ticked_at = self._aged_at = 0.0
+        self._mishaps = Mishaps(log, "a turn of the beat thread")
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         # Guarded by self._lock: the long polls that wait, with the service and the index that each
@@ -196,21 +200,32 @@ class Registry:
     # Beats and expiry: the beat thread.
 
     def _run(self) -> None:
-        """The beat thread. `now` is patient time, which stands still while this process does."""
-        ticked_at = aged_at = 0.0
+        """The beat thread. Nothing that comes from the network ends it."""
         with selectors.DefaultSelector() as ready:
             ready.register(self._socket, selectors.EVENT_READ)
             while not self._closed:
                 ready.select(TICK_S)
-                datagrams = self._receive()
-                now = self._clock.read(time.monotonic())
-                self._take(datagrams, now)
-                if now - ticked_at >= TICK_S:
-                    ticked_at = now
-                    self._expire(now)
-                if now - aged_at >= AGE_S:
-                    aged_at = now
-                    self._reader.age()
+                try:
+                    self._take_turn()
+                except Exception as error:
+                    self._mishaps.survive(error)
+
+    def _take_turn(self) -> None:
+        """Takes the beats that are there. `now` is patient time, which stands still while this
+        process does.
+        """
+        datagrams = self._receive()
+        now = self._clock.read(time.monotonic())
+        try:
+            self._take(datagrams, now)
+        finally:
+            # Leases end in time, too, if a beat could not be taken.
+            if now - self._ticked_at >= TICK_S:
+                self._ticked_at = now
+                self._expire(now)
+            if now - self._aged_at >= AGE_S:
+                self._aged_at = now
+                self._reader.age()
 
     def _receive(self) -> list[tuple[bytes, Address]]:
         """The datagrams that are there, BATCH at most, with their senders."""
@@ -229,19 +244,23 @@ class Registry:
         beats = []
         for datagram, sender in datagrams:
             try:
-                beats.append((self._reader.read(datagram), len(datagram), sender))
+                beats.append((self._reader.read(datagram), self._reader.key, len(datagram), sender))
             except BadDatagram as error:
                 self._counts[error.reason] += 1
+            except Exception as error:
+                # A mistake of ours, which must not cost the beats beside it.
+                self._counts["failed"] += 1
+                self._mishaps.note(error)
         # 2. Apply them, under one lock.
         with self._lock:
-            answers = [self._apply(beat, now) for beat, _, _ in beats]
+            answers = [self._apply(beat, now) for beat, *_ in beats]
             events = self._take_events()
-        # 3. Log and answer, outside of the lock.
+        # 3. Log and answer, outside of the lock. The sender may not have the other keys.
         _log_events(events)
-        for answer, (_, length, sender) in zip(answers, beats):
+        for answer, (_, key, length, sender) in zip(answers, beats):
             self._counts[answer.type] += 1
             if answer.type in ANSWERED:
-                self._answer(encode_answer(answer, self._key), length, sender)
+                self._answer(encode_answer(answer, key), length, sender)
 
     def _apply(self, beat: Beat, now: float) -> Answer:
         """What the table makes of a beat. Caller holds self._lock."""

@@ -73,9 +73,9 @@ class BeatingServer:
         network.at(network.rng.uniform(0, BEAT_S), self._wake)
 
     def _wake(self) -> None:
-        for _, beat in self._schedule.due(self._network.now):
+        for sending in self._schedule.due(self._network.now):
             self.sent += 1
-            self._network.send(functools.partial(self._arrive, beat))
+            self._network.send(functools.partial(self._arrive, sending.beat))
         self._network.at(max(self._schedule.next_at(), self._network.now + 0.001), self._wake)
 
     def _arrive(self, beat: Beat) -> None:
@@ -84,7 +84,7 @@ class BeatingServer:
             answer = Answer(verdict.value, beat.instance, beat.incarnation, beat.seq,
                             self._table.epoch, newest=1)
             self._network.send(
-                lambda: self._schedule.hear_answer(REGISTRY, answer, self._network.now))
+                lambda: self._schedule.hear_answer(answer, self._network.now))
 
 
 def expiries(seed: int, servers: int, seconds: float, loss: float) -> tuple[int, int]:

@@ -1,6 +1,9 @@
 """Who is there: how servers announce themselves, and how callers find them.
 
     beats.py           the datagrams: what a server announces, and what a registry answers
+    signing.py         which process may send one: the keys
+    link.py            one registry, as a sender sees it: its places, and whether it answers
+    incarnations.py    the number of one life of a process
     hosts.py           which text can be the host of a server
     lease_states.py    the states of a lease, and what a beat or a silence makes of each
     leases.py          the lease table: where a silent server becomes suspect, and then expires

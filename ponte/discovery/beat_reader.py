@@ -19,6 +19,7 @@ from ponte.discovery.beats import (
     beat_from_line,
     beat_to_line,
 )
+from ponte.discovery.signing import Keys, keys_of
 
 # Lines that a reader remembers, at some 500 bytes each. More senders than this are read slowly.
 MAX_KNOWN = 200_000
@@ -30,6 +31,9 @@ _DIGITS = re.compile(rb"[1-9][0-9]{0,15}")
 class BeatReader:
     """Reads the beats of many senders, with the results of `decode_beat`. For one thread.
 
+    Attribute: `key`, the one of its keys that signed the latest beat. The answer must be signed
+    with the same key: the sender may not have the others.
+
     >>> from ponte.discovery.beats import encode_beat
     >>> beat = Beat("greeter", "server-1", incarnation=1, seq=1, host="127.0.0.1", port=41234)
     >>> reader = BeatReader()
@@ -39,8 +43,9 @@ class BeatReader:
     2
     """
 
-    def __init__(self, key: bytes = b"") -> None:
-        self._key = key
+    def __init__(self, key: Keys = b"") -> None:
+        self._keys = keys_of(key)
+        self.key = self._keys[0]
         # A line without its number -> its beat; and those not read since the last `age`.
         self._known: dict[bytes, Beat] = {}
         self._aging: dict[bytes, Beat] = {}
@@ -50,7 +55,7 @@ class BeatReader:
     def read(self, datagram: bytes) -> Beat:
         """The beat in a datagram. Raises BadDatagram as `decode_beat` does."""
         # 1. Take the number out of the line.
-        line = authentic_line(datagram, self._key)
+        line, self.key = authentic_line(datagram, self._keys)
         head, seq, rest = line.partition(b'"seq":')
         digits, _, tail = rest.partition(b",")
         numberless = head + seq + tail

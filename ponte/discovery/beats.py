@@ -20,14 +20,13 @@ authentic, or lacks a field, or has a wrong one, raises BadDatagram: it is count
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import hmac
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ponte.discovery.hosts import is_host
+from ponte.discovery.signing import Keys, keys_of, sign, signer_of
 
 # Seconds without a beat after which a server is gone. Shorter finds a dead server sooner, and more
 # often takes a living one for dead.
@@ -46,6 +45,8 @@ TAKEN = {"proxy": "proxies announce it", "registry": "registries answer at POST 
 
 _quoted = json.encoder.encode_basestring_ascii
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
+# An epoch, or the type of an answer.
+_WORD = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_NAME}}}")
 # Letters of any language: a function may be called "saudação".
 _METHOD = re.compile(rf"\w[\w.]{{0,{MAX_NAME - 1}}}")
 
@@ -104,7 +105,7 @@ class BadDatagram(ValueError):
 def encode_beat(beat: Beat, key: bytes = b"") -> bytes:
     """The datagram of a beat. Raises ValueError if it is too long."""
     line = beat_to_line(beat)
-    datagram = _signature(line, key) + b"\n" + line
+    datagram = sign(line, key) + b"\n" + line
     if len(datagram) > MAX_DATAGRAM_BYTES:
         raise ValueError(f"a beat of {len(datagram)} bytes, {MAX_DATAGRAM_BYTES} at most: "
                          f"{beat.service} needs fewer or shorter names of idempotent functions")
@@ -125,37 +126,23 @@ def encode_answer(answer: Answer, key: bytes = b"") -> bytes:
     line = (f'{{"v":1,"type":{_quoted(answer.type)},"instance":{_quoted(answer.instance)},'
             f'"incarnation":{answer.incarnation},"seq":{answer.seq},'
             f'"epoch":{_quoted(answer.epoch)},"newest":{answer.newest}}}').encode()
-    return _signature(line, key) + b"\n" + line
+    return sign(line, key) + b"\n" + line
 
 
-def _signature(line: bytes, key: bytes) -> bytes:
-    """The HMAC of a line (RFC 2104), in hexadecimal digits."""
-    if not key:
-        return b""
-    signature = _keyed(key).copy()
-    signature.update(line)
-    return signature.hexdigest().encode()
-
-
-@functools.lru_cache(maxsize=8)
-def _keyed(key: bytes) -> hmac.HMAC:
-    """The HMAC of nothing yet: so the key is hashed once, and not for every datagram."""
-    return hmac.new(key, digestmod=hashlib.sha256)
-
-
-def decode_beat(datagram: bytes, key: bytes = b"") -> Beat:
+def decode_beat(datagram: bytes, key: Keys = b"") -> Beat:
     """The beat in a datagram. Raises BadDatagram for all but an authentic, valid beat."""
-    return beat_from_line(authentic_line(datagram, key))
+    return beat_from_line(authentic_line(datagram, keys_of(key))[0])
 
 
-def decode_answer(datagram: bytes, key: bytes = b"") -> Answer:
+def decode_answer(datagram: bytes, key: Keys = b"") -> Answer:
     """The answer in a datagram. Raises BadDatagram for all but an authentic, valid answer."""
-    fields = _fields_of(authentic_line(datagram, key))
+    fields = _fields_of(authentic_line(datagram, keys_of(key))[0])
     if not fields.keys() >= set(Answer._fields):
         raise BadDatagram("fields")
     answer = Answer(*[fields[name] for name in Answer._fields])
+    # Strictly: an epoch goes back in the next beat, which must not become too long by it.
     for text in (answer.type, answer.instance, answer.epoch):
-        if not isinstance(text, str) or len(text) > MAX_NAME:
+        if not isinstance(text, str) or not _WORD.fullmatch(text):
             raise BadDatagram("types")
     for number in (answer.incarnation, answer.seq, answer.newest):
         if not _is_count(number):
@@ -163,14 +150,15 @@ def decode_answer(datagram: bytes, key: bytes = b"") -> Answer:
     return answer
 
 
-def authentic_line(datagram: bytes, key: bytes) -> bytes:
-    """The line of JSON in a datagram that `key` has signed. Raises BadDatagram for all others."""
+def authentic_line(datagram: bytes, keys: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The line of JSON in a datagram, and which of the keys has signed it. Raises BadDatagram."""
     if len(datagram) > MAX_DATAGRAM_BYTES:
         raise BadDatagram("too long")
     signature, _, line = datagram.partition(b"\n")
-    if not hmac.compare_digest(signature, _signature(line, key)):
+    key = signer_of(line, signature, keys)
+    if key is None:
         raise BadDatagram("signature")
-    return line
+    return line, key
 
 
 def beat_from_line(line: bytes) -> Beat:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ponte.calls.endpoint import Endpoint
-from ponte.discovery.beats import LEASE_S, Beat
+from ponte.discovery.beats import LEASE_S, MAX_INTEGER, Beat
 from ponte.discovery.lease_states import (
     BEAT_LEAVING,
     GONE,
@@ -204,7 +204,7 @@ class LeaseTable:
     def _admit(self, beat: Beat, now: float) -> Verdict:
         """Takes a beat of an instance that has no lease, but may have had one."""
         key = (beat.service, beat.instance)
-        memory = self._gone.get(key)
+        memory = self._memory_of(key)
         state = GONE
         # 1. (incarnation, seq) must grow here, too.
         if memory and beat.incarnation < memory.incarnation:
@@ -213,13 +213,14 @@ class LeaseTable:
             if beat.seq <= memory.seq:
                 return Verdict.OLD
             state = memory.state
-        # 2. No beat revives an instance that left. The goodbye of an unknown one is remembered: its
-        #    earlier beats may come later.
+        # 2. No beat revives an instance that left. The goodbye of an unknown one is remembered, but
+        #    not for long: its earlier beats may come later.
         next_state, event = TRANSITIONS[state, beat.state]
         if next_state == LEFT:
             if beat.state != BEAT_LEAVING:
                 return Verdict.OLD
-            self._remember(key, _Memory(beat.incarnation, beat.seq, LEFT, now))
+            goodbye = _Memory(beat.incarnation, beat.seq, LEFT, now)
+            self._remember(key, goodbye, REMEMBER_S if memory else TOMBSTONE_S)
             return Verdict.APPLIED
         # 3. A new lease, if there is room.
         if self._count >= MAX_LEASES:
@@ -236,7 +237,7 @@ class LeaseTable:
     def newest(self, beat: Beat) -> int:
         """The highest incarnation known of the instance that sent `beat`."""
         lease = self._lease_of(beat)
-        memory = self._gone.get((beat.service, beat.instance))
+        memory = self._memory_of((beat.service, beat.instance))
         return max(beat.incarnation, lease.endpoint.incarnation if lease else 0,
                    memory.incarnation if memory else 0)
 
@@ -304,13 +305,21 @@ class LeaseTable:
         if not self._services[service]:
             del self._services[service]
         self._count -= 1
-        self._remember(key, _Memory(lease.endpoint.incarnation, lease.seq, state, now))
+        self._remember(key, _Memory(lease.endpoint.incarnation, lease.seq, state, now), REMEMBER_S)
 
-    def _remember(self, key: Key, memory: _Memory) -> None:
+    def _memory_of(self, key: Key) -> _Memory | None:
+        """What is known of an instance without a lease. A tombstone is never the older memory."""
+        return self._tombstones.get(key) or self._gone.get(key)
+
+    def _remember(self, key: Key, memory: _Memory, keep_s: float) -> None:
         """Keeps what is known of a gone instance; at the bound, the oldest is forgotten."""
-        for memories in (self._gone, self._tombstones) if memory.state == LEFT else (self._gone,):
-            memories[key] = memory
-            memories.move_to_end(key)
+        # No process can go above the highest incarnation: its memory would lock the name.
+        is_kept_long = keep_s == REMEMBER_S and memory.incarnation < MAX_INTEGER
+        for memories, is_kept in ((self._gone, is_kept_long),
+                                  (self._tombstones, memory.state == LEFT)):
+            if is_kept:
+                memories[key] = memory
+                memories.move_to_end(key)
             if len(memories) > MAX_LEASES:
                 memories.popitem(last=False)
 

@@ -18,5 +18,7 @@
     loop.py           the driver of events: one thread carries out all programs
     workers.py        functions of the user beside a loop
     names.py          names of hosts, looked up on a thread
+    datagrams.py      UDP sockets of both families, waited for together
+    mishaps.py        an error that a thread survives
     tls.py            certificates: who shows one, and whose is accepted
 """

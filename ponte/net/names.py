@@ -1,7 +1,7 @@
 """Names of hosts: looked up on a thread, since the system's look-up blocks, perhaps for long.
 
-Nothing on the way of a call waits for a name server without a deadline. One look-up for a host and
-port runs at a time: further calls to it wait for the same answer.
+Nothing on the way of a call or a beat waits for a name server without a deadline. One look-up for a
+host and port runs at a time: further users of it wait for the same answer.
 """
 
 from __future__ import annotations
@@ -27,14 +27,34 @@ def look_up(address: Address, deadline: float) -> Program[list[Place]]:
     An address needs no look-up. Raises OSError (socket.timeout at the deadline), or UnicodeError or
     ValueError for a name that no host can have.
     """
+    literal = literal_place(address)
+    if literal:
+        return [literal]
+    return (yield from result_of(begin_look_up(address), deadline))
+
+
+def literal_place(address: Address) -> Place | None:
+    """The place of a host that is written as a number; None for a name, which is not looked up."""
     host = address[0]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.inet_pton(family, host)
-        return [(family, address)]
     except (OSError, ValueError):
-        pass
+        return None
+    return family, address
+
+
+def begin_look_up(address: Address) -> Future[list[Place]]:
+    """Begins to look a name up. Does not block, and raises nothing: the future has the error.
+
+    Its errors are those of `look_up`. What is added to the future as a callback runs on the thread
+    of the look-up.
+    """
     mine: Future[list[Place]] = Future()
+    literal = literal_place(address)
+    if literal:
+        mine.set_result([literal])
+        return mine
     future = _running.setdefault(address, mine)
     if future is mine:
         try:
@@ -43,7 +63,7 @@ def look_up(address: Address, deadline: float) -> Program[list[Place]]:
         except RuntimeError as error:
             # The system gives no more threads.
             _end(address, mine, OSError(str(error)))
-    return (yield from result_of(future, deadline))
+    return future
 
 
 def _ask_system(address: Address, future: Future[list[Place]]) -> None:
