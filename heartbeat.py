@@ -43,6 +43,7 @@ from ponte.discovery.patient_clock import PatientClock
 from ponte.discovery.signing import Keys, keys_of
 from ponte.net.address import Address
 from ponte.net.datagrams import Datagrams
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.mishaps import Mishaps
 from ponte.net.names import Place, begin_look_up
 
@@ -194,6 +195,7 @@ class Heartbeat:
         self._closed = False
         self._datagrams = Datagrams()
         self._thread = threading.Thread(target=self._run, name="ponte-heartbeat", daemon=True)
+        leave_parent_in_child(self)
 
     @property
     def beat(self) -> Beat:
@@ -241,7 +243,7 @@ class Heartbeat:
         is superseded announces nothing: the name is not its own any more.
         """
         with self._changed:
-            if self._schedule.superseded_by is not None:
+            if self._closed or self._schedule.superseded_by is not None:
                 return False
             self._schedule.change(state=state)
         self._send_due()
@@ -253,6 +255,12 @@ class Heartbeat:
         self._closed = True
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
+        self._datagrams.close()
+
+    def leave_parent(self) -> None:
+        """In a forked child: is closed. The parent goes on to beat."""
+        self._closed = True
+        self._changed = threading.Condition()
         self._datagrams.close()
 
     def _run(self) -> None:

@@ -21,27 +21,37 @@ unknown.
 from __future__ import annotations
 
 import argparse
-import threading
 from collections.abc import Sequence
 from typing import Callable
 
-from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
+from heartbeat import (
+    BEAT_S,
+    FIRST_ACK_S,
+    SILENCE_S,
+    Heartbeat,
+    check_beat_times,
+    new_incarnation,
+)
 from ponte.calls.arrival import CallHeaders, answer, look, not_executed
 from ponte.calls.balancing import POLICIES, Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.hop import served_by
 from ponte.calls.once import REFUSE, RESOLVE, RUN, UNKNOWN, WAIT
-from ponte.discovery.beats import Beat, check_name
+from ponte.discovery.beats import LEASE_S, Beat, check_name
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
+from ponte.discovery.reachable import advertised, default_name
+from ponte.discovery.signing import Keys
 from ponte.discovery.view import changes
-from ponte.net.address import Address, show
+from ponte.net.address import Address, Registries, parse_advertised, parse_registries, show
+from ponte.net.checks import check_listen, check_seconds
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.pool import Pool
 from ponte.net.serving import Listener
 from ponte.net.stream import Program
 from ponte.net.tls import Tls
+from ponte.process.departure import Departure
 from ponte.process.keys import key_for_listening
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
@@ -71,40 +81,49 @@ class Proxy:
 
     Parameters: `host` and `port` (0 = any) to listen on; `balance`, a name in POLICIES; `engine`, a
     name in ENGINES, which takes up to `max_connections` (default: its own); `registries`, which it
-    follows, and to which it sends beats; `name` of the instance (default: made of service and
-    port); `key` signs the beats; `advertise`, the address that callers use, if it is another one;
-    `timeout_s` for callers that do not say how long they wait; `tls` for callers, servers and
-    registries.
+    follows, and to which it sends beats; `timeout_s` for callers that do not say how long they
+    wait; `tls` for callers, servers and registries. The others are those of a Server, as is what is
+    raised; KeyError also for an unknown policy.
 
     Attributes: `name`, `address`; `superseded` is set when a younger process has taken the name:
-    the proxy must stop.
+    then the proxy drains and closes by itself.
 
-    Raises OSError if the port is taken, ValueError for a bad name, KeyError for an unknown policy
-    or engine.
+    In a forked child it is closed: the parent has the port, and beats.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, *,
                  balance: str = "round_robin", engine: str = "threads",
                  max_connections: int | None = None,
-                 registries: Sequence[Address] = DEFAULT_REGISTRIES, name: str | None = None,
-                 key: bytes = b"", advertise: Address | None = None,
-                 timeout_s: float = CALL_TIMEOUT_S, tls: Tls | None = None) -> None:
-        # Before a port is taken.
+                 registries: Registries = DEFAULT_REGISTRIES, name: str | None = None,
+                 key: Keys = b"", advertise: str | Address | None = None, beat_s: float = BEAT_S,
+                 lease_s: float = LEASE_S, timeout_s: float = CALL_TIMEOUT_S,
+                 tls: Tls | None = None) -> None:
+        # 1. What can be wrong without a port.
         check_name(name or PROXY)
-        self.superseded = threading.Event()
+        check_listen(host, port)
+        check_beat_times(beat_s, lease_s)
+        registries = parse_registries(registries, allow_none=True)
+        advertise = parse_advertised(advertise)
+        self._timeout_s = check_seconds("timeout_s", timeout_s)
         self._policy = POLICIES[balance]
-        self._timeout_s = timeout_s
+        # 2. The port.
         self._pool = Pool(tls)
         self._listener = Listener(host, port, self._begin, engine=engine,
                                   max_connections=max_connections, tls=tls)
         self.address = self._listener.address
-        self.name = name or f"{PROXY}-{self.address[1]}"
-        beat = Beat(PROXY, self.name, new_incarnation(), 0, *(advertise or self.address))
+        # 3. Who it is, and where others find it.
         try:
-            self._heartbeat = Heartbeat(beat, registries, key, self.superseded.set, self._may_beat)
+            reached_at = advertised(self.address, registries, advertise)
+            self.name = name or default_name(PROXY, reached_at)
+            self._departure = Departure(self.name, self._leave)
+            beat = Beat(PROXY, self.name, new_incarnation(), 0, reached_at[0], reached_at[1],
+                        lease_s=lease_s)
+            self._heartbeat = Heartbeat(beat, registries, key, self._departure.step_down,
+                                        self._may_beat, beat_s=beat_s)
         except (OSError, ValueError):
             self._listener.close()
             raise
+        self.superseded = self._departure.superseded
         self._directory = Directory(ALL, registries, self._on_change, tls)
         # The endpoints that the balancers have. Used by _on_change alone.
         self._balanced: Sequence[Endpoint] = ()
@@ -136,6 +155,9 @@ class Proxy:
 
         Returns False if calls were cut off after that time.
         """
+        return self._departure.leave(grace_s)
+
+    def _leave(self, grace_s: float) -> bool:
         finished = drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
         self.close()
         return finished
@@ -155,6 +177,10 @@ class Proxy:
     def silent_registries(self) -> list[Address]:
         """The registries that have not acked a beat for SILENCE_S."""
         return self._heartbeat.silent_registries(SILENCE_S)
+
+    def refusals(self) -> dict[Address, str]:
+        """The registries that answer and do not take its beats, with the reason."""
+        return self._heartbeat.refusals()
 
     def status(self) -> dict[str, Json]:
         """What /status shows."""

@@ -19,21 +19,31 @@ from __future__ import annotations
 
 import argparse
 import os
-import threading
 from collections.abc import Iterable, Sequence
 from typing import Callable
 
 from execution import Executions, current_instance
-from heartbeat import FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
+from heartbeat import (
+    BEAT_S,
+    FIRST_ACK_S,
+    SILENCE_S,
+    Heartbeat,
+    check_beat_times,
+    new_incarnation,
+)
 from ponte.calls.arrival import CallHeaders
 from ponte.calls.hop import served_by
-from ponte.discovery.beats import Beat, check_name, check_service
-from ponte.net.address import Address, show
+from ponte.discovery.beats import LEASE_S, Beat, check_name, check_service
+from ponte.discovery.reachable import advertised, default_name
+from ponte.discovery.signing import Keys
+from ponte.net.address import Address, Registries, parse_advertised, parse_registries, show
+from ponte.net.checks import check_listen
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.serving import Listener
 from ponte.net.stream import Program
 from ponte.net.tls import Tls
+from ponte.process.departure import Departure
 from ponte.process.keys import key_for_listening
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
@@ -55,38 +65,59 @@ class Server:
     """Serves functions under the name of a service. A `with` block starts and closes it.
 
     Parameters: `functions` by name, or with their own names; `host` and `port` (0 = any free one)
-    to listen on; `registries` to beat to, none is allowed; `name` of the instance (default: made of
-    service and port); `key` signs the beats; `advertise`, the address that callers use, if it is
-    another one; `tls` for callers; `allow_multicall`: serve system.multicall; `engine` and
-    `max_connections`: see ponte/net/serving.py.
+    to listen on; `registries` to beat to: what --registry takes, or a sequence of (host, port),
+    which may be empty; `name` of the instance (default: made of service and address); `key` signs
+    the beats (of several, the first; registries may answer with any of them); `advertise`, the host
+    that callers use, or host and port, if it is another one; `beat_s` and `lease_s`, the seconds
+    between two beats, and after which a server without a beat is gone; `tls` for callers;
+    `allow_multicall`: serve system.multicall; `engine` and `max_connections`: see
+    ponte/net/serving.py.
 
-    Raises OSError if the port is taken, ValueError for a bad name, KeyError for an unknown engine.
+    Raises OSError if the port is taken, KeyError for an unknown engine, and ValueError for anything
+    else that cannot be, such as an address that others cannot reach. Blocks while the names of
+    registries are looked up, two seconds at most.
 
     Attributes: `service`, `name`, `address`; `superseded` is set when a younger process has taken
-    the name: the server must stop.
+    the name: then the server drains and closes by itself.
+
+    In a forked child it is closed: the parent has the port, and beats.
     """
 
     def __init__(self, service: str, functions: Iterable[Function] | dict[str, Function] = (), *,
                  host: str = "127.0.0.1", port: int = 0,
-                 registries: Sequence[Address] = DEFAULT_REGISTRIES, name: str | None = None,
-                 key: bytes = b"", advertise: Address | None = None, tls: Tls | None = None,
-                 allow_multicall: bool = False, engine: str = "events",
-                 max_connections: int | None = None) -> None:
+                 registries: Registries = DEFAULT_REGISTRIES, name: str | None = None,
+                 key: Keys = b"", advertise: str | Address | None = None, beat_s: float = BEAT_S,
+                 lease_s: float = LEASE_S, tls: Tls | None = None, allow_multicall: bool = False,
+                 engine: str = "events", max_connections: int | None = None) -> None:
+        # 1. What can be wrong without a port.
         self.service = check_service(service)
-        # Before a port is taken.
         check_name(name or service)
-        self.superseded = threading.Event()
+        check_listen(host, port)
+        check_beat_times(beat_s, lease_s)
+        self._registries = parse_registries(registries, allow_none=True)
+        advertise = parse_advertised(advertise)
         # The last two are where stock clients look.
         self._targets = frozenset((f"/{service}", "/", "/RPC2"))
         self._dispatcher = Dispatcher(functions, multicall=allow_multicall)
-        self._registries, self._key, self._advertise = registries, key, advertise
+        # 2. The port.
         self._listener = Listener(host, port, self._handle, engine=engine,
                                   max_connections=max_connections, tls=tls)
         self.address = self._listener.address
-        self.name = name or f"{service}-{self.address[1]}"
+        # 3. Who it is, and where others find it.
+        try:
+            reached_at = advertised(self.address, self._registries, advertise)
+        except ValueError:
+            self._listener.close()
+            raise
+        self.name = name or default_name(service, reached_at)
+        self._beat = Beat(service, self.name, new_incarnation(), 0, reached_at[0], reached_at[1],
+                          lease_s=lease_s)
+        self._beat_s, self._key = beat_s, key
+        self._departure = Departure(self.name, self._leave)
+        self.superseded = self._departure.superseded
         # None until `start`.
         self._heartbeat: Heartbeat | None = None
-        self._incarnation = new_incarnation()
+        self._is_closed = False
         self._executions = Executions(self._dispatcher, self.name, self._served_by,
                                       self._listener.driver.call)
 
@@ -113,29 +144,41 @@ class Server:
         Waits for the first ack of a registry, FIRST_ACK_S at most: a client that starts after this
         finds the server. Raises ValueError where no registry would take the beat.
         """
-        host, port = self._advertise or self.address
-        beat = Beat(self.service, self.name, self._incarnation, 0, host, port,
-                    idempotent=self._dispatcher.idempotent)
-        self._heartbeat = Heartbeat(beat, self._registries, self._key, self.superseded.set,
-                                    self._may_beat)
+        beat = self._beat._replace(idempotent=self._dispatcher.idempotent)
         self._listener.served_by = self._served_by
+        heartbeat = Heartbeat(beat, self._registries, self._key, self._departure.step_down,
+                              self._may_beat, beat_s=self._beat_s)
         self._listener.start()
-        self._heartbeat.start(FIRST_ACK_S)
+        self._heartbeat = heartbeat
+        heartbeat.start(FIRST_ACK_S)
 
     def serve_forever(self) -> None:
-        """Blocks until Ctrl-C or SIGTERM, then drains. For the main thread; starts the server."""
+        """Starts the server, and blocks until it has ended.
+
+        It ends by `drain` or `close` on another thread; when a younger process has its name; and by
+        Ctrl-C or SIGTERM, which drain it, if this is the main thread: Python gives signals to no
+        other.
+        """
         stop = Stop()
         if not self._heartbeat:
             self.start()
-        stop.wait()
-        self.drain(grace(stop.reason, GRACE_S))
+
+        def look() -> None:
+            if self.superseded.is_set() or self._is_closed:
+                stop.set("ended")
+
+        reason = stop.wait(look)
+        self.drain(grace(reason, GRACE_S))
 
     def drain(self, grace_s: float = GRACE_S) -> bool:
         """Leaves without losing a call, then closes. Blocks for about `grace_s` seconds at most.
 
         Returns False if calls were cut off after that time.
         """
-        if not self._heartbeat:
+        return self._departure.leave(grace_s)
+
+    def _leave(self, grace_s: float) -> bool:
+        if self._is_closed or not self._heartbeat:
             self.close()
             return True
         finished = drain(self._listener, self._heartbeat.announce, self._executions.stop, grace_s)
@@ -144,6 +187,7 @@ class Server:
 
     def close(self) -> None:
         """Stops immediately, like a crash: running calls are cut off, without a goodbye."""
+        self._is_closed = True
         if self._heartbeat:
             self._heartbeat.close()
         self._listener.close()
@@ -151,7 +195,11 @@ class Server:
     @property
     def incarnation(self) -> int:
         """The number of this life of the instance."""
-        return self._heartbeat.beat.incarnation if self._heartbeat else self._incarnation
+        return self._heartbeat.beat.incarnation if self._heartbeat else self._beat.incarnation
+
+    def refusals(self) -> dict[Address, str]:
+        """The registries that answer and do not take its beats, with the reason."""
+        return self._heartbeat.refusals() if self._heartbeat else {}
 
     def silent_registries(self) -> list[Address]:
         """The registries that have not acked a beat for SILENCE_S."""

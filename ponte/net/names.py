@@ -6,6 +6,7 @@ host and port runs at a time: further users of it wait for the same answer.
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from concurrent.futures import Future
@@ -19,6 +20,9 @@ Place = tuple[int, tuple[Any, ...]]
 
 # The look-ups that run now. Each operation on a dictionary is atomic.
 _running: dict[Address, Future[list[Place]]] = {}
+# The threads of the look-ups are not in a forked child.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_running.clear)
 
 
 def look_up(address: Address, deadline: float) -> Program[list[Place]]:
