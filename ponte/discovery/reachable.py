@@ -1,0 +1,167 @@
+"""The address that a process announces: can those who are to call it reach it there?
+
+The problem: a process that listens on 127.0.0.1 can be called from its own machine alone. If it
+announces this address to a registry on another machine, every caller there calls itself. And
+0.0.0.0 stands for all addresses of a machine: nobody can call it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import ipaddress
+import re
+import socket
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, TimeoutError
+
+from ponte.discovery.beats import MAX_NAME
+from ponte.discovery.hosts import is_host
+from ponte.net.address import Address, show
+from ponte.net.names import Place, begin_look_up
+
+# Seconds for which the names of registries may be looked up. Longer delays a start without a name
+# server; shorter misses a mistake where the name server is slow.
+LOOK_UP_S = 2.0
+# Addresses of documents (RFC 5737, RFC 3849), where nobody is. The way to them is the way to all
+# that is far away.
+FAR_AWAY: tuple[Place, ...] = ((socket.AF_INET, ("192.0.2.1", 9)),
+                               (socket.AF_INET6, ("2001:db8::1", 9)))
+
+
+def advertised(address: Address, registries: Sequence[Address], advertise: Address | None,
+               deadline_s: float = LOOK_UP_S, *,
+               look_up: Callable[[Address], Future[list[Place]]] = begin_look_up,
+               own_host: Callable[[Place], str] | None = None) -> Address:
+    """The address at which others shall call a process that listens on `address`.
+
+    Parameters: `registries` that will hand it out; `advertise`, which the user has chosen, or None
+    (its port 0: the one listened on). Names of registries are looked up, for `deadline_s` seconds
+    at most; a name that has no address by then decides nothing. A literal needs no look-up.
+
+    Raises ValueError, with what to type, for an address of this machine alone beside a registry on
+    another one; and where no caller could reach the address that the user has chosen.
+    """
+    own_host = own_host or own_host_towards
+    host, port = advertise or address
+    port = port or address[1]
+    places = _places_of(registries, deadline_s, look_up)
+    # 1. All addresses of this machine: find one of them.
+    if is_wildcard(host):
+        if advertise:
+            raise ValueError(f"--advertise {host}: that stands for all addresses of a machine: "
+                             "name one at which others can reach this process")
+        return _own_host(host, places, own_host), port
+    # 2. An address of this machine alone.
+    elsewhere = [registry for registry, found in places.items()
+                 if found and not any(is_loopback(place[1][0]) for place in found)]
+    if is_loopback(host) and elsewhere:
+        mistake = "--advertise" if advertise else "--host"
+        raise ValueError(f"{mistake} {host}: only this machine could call it there, and the "
+                         f"registry {show(elsewhere[0])} is not on 127.0.0.1: listen with "
+                         "--host 0.0.0.0, or give an address of this machine that others can reach "
+                         "with --advertise HOST")
+    return host, port
+
+
+def default_name(service: str, address: Address) -> str:
+    """A name for an instance that has none, made of its service and the address that it announces.
+
+    Two processes have the same one only if they have the same address.
+
+    >>> default_name("proxy", ("127.0.0.1", 4180)), default_name("proxy", ("10.0.0.7", 4180))
+    ('proxy-4180', 'proxy-10.0.0.7-4180')
+    >>> default_name("proxy", ("fd00::7", 4180))
+    'proxy-fd00__7-4180'
+    """
+    host, port = address
+    if is_loopback(host):
+        return _cut(service, f"-{port}")
+    # A name has no colons. Two of them cannot come together in the name of a host.
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", host)
+    name = f"{service}-{plain}-{port}"
+    if len(name) <= MAX_NAME:
+        return name
+    # Too long: a digest stands for the host.
+    return _cut(service, f"-{hashlib.sha256(host.encode()).hexdigest()[:16]}-{port}")
+
+
+def _cut(service: str, rest: str) -> str:
+    return service[:MAX_NAME - len(rest)] + rest
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, for itself alone. Nothing is looked up.
+
+    >>> hosts = "127.0.0.2", "::1", "localhost", "10.0.0.7", "lab-7"
+    >>> [host for host in hosts if is_loopback(host)]
+    ['127.0.0.2', '::1', 'localhost']
+    """
+    address = _ip_address(host)
+    if address is None:
+        # RFC 6761 section 6.3.
+        return host.lower().rstrip(".").split(".")[-1] == "localhost"
+    return address.is_loopback
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether a host stands for all addresses of a machine, as 0.0.0.0 and :: do."""
+    address = _ip_address(host)
+    return address.is_unspecified if address else host in ("", "0")
+
+
+def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _places_of(registries: Sequence[Address], deadline_s: float,
+               look_up: Callable[[Address], Future[list[Place]]]) -> dict[Address, list[Place]]:
+    """Where the registries are; an empty list for a name that has no address in time."""
+    deadline = time.monotonic() + deadline_s
+    # All at once, so that the deadline is one for all.
+    found = {registry: look_up(registry) for registry in registries}
+    places: dict[Address, list[Place]] = {}
+    for registry, future in found.items():
+        places[registry] = []
+        # ValueError: a name that no host can have.
+        with contextlib.suppress(OSError, ValueError, TimeoutError):
+            places[registry] = future.result(max(deadline - time.monotonic(), 0.0))
+    return places
+
+
+def _own_host(listens_on: str, places: dict[Address, list[Place]],
+              own_host: Callable[[Place], str]) -> str:
+    """The address of this machine from which the way leads to the registries.
+
+    Beside a registry on loopback, an address that other machines may call as well: its readers may
+    be there. A machine without a network has loopback alone.
+    """
+    # What listens on 0.0.0.0 takes no IPv6; what listens on :: mostly takes both.
+    families = (socket.AF_INET6, socket.AF_INET) if ":" in listens_on else (socket.AF_INET,)
+    targets = [place for found in places.values() for place in found] + list(FAR_AWAY)
+    for family in families:
+        for place in targets:
+            if place[0] == family and not is_loopback(place[1][0]):
+                host = own_host(place)
+                if is_host(host) and not is_loopback(host):
+                    return host
+    return "127.0.0.1" if socket.AF_INET in families[:1] else "::1"
+
+
+def own_host_towards(place: Place) -> str:
+    """The address of this machine from which the way leads there; empty if none does.
+
+    Connecting a UDP socket sends nothing.
+    """
+    family, address = place
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect(address)
+            return str(sock.getsockname()[0])
+    except OSError:
+        return ""
