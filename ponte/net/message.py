@@ -11,8 +11,9 @@ no chunks:
     \r\n                                \r\n
     hello                               World
 
-Not here, on purpose: HTTP/2, HEAD, what is inside a body (ponte/rpc/marshal.py), and replies that
-end with the stream: a reply without a length cannot be told from a truncated one.
+Not here, on purpose: HTTP/2, what is inside a body (ponte/rpc/marshal.py), replies to a HEAD of
+ours, and replies that end with the stream: a reply without a length cannot be told from a truncated
+one.
 """
 
 from __future__ import annotations
@@ -142,6 +143,15 @@ def encode_reply(reply: Reply) -> bytes:
         lines += "Connection: close\r\n"
     start = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"
     return f"{start}{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
+
+
+def head_of(message: bytes) -> bytes:
+    r"""The head of a written reply: the whole reply to HEAD (RFC 9110 section 9.3.2).
+
+    >>> head_of(encode_reply(Reply(200, {}, b"World")))
+    b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n'
+    """
+    return message[:message.index(b"\r\n\r\n") + 4]
 
 
 def text_reply(status: int, text: str, **headers: str) -> Reply:

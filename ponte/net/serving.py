@@ -23,7 +23,14 @@ from typing import Callable, Union
 from ponte.net.address import Address
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.loop import Loop
-from ponte.net.message import ProtocolError, Reply, Request, encode_reply, text_reply
+from ponte.net.message import (
+    ProtocolError,
+    Reply,
+    Request,
+    encode_reply,
+    head_of,
+    text_reply,
+)
 from ponte.net.parser import RequestParser
 from ponte.net.stream import NOTHING, READ, TURN, Program, Stream, Waitable, listen
 from ponte.net.threads import Threads
@@ -282,7 +289,10 @@ class Listener:
         goes_on = reply.status < 400 or "Call-Session" in reply.headers
         if not request or not request.keep_alive or not goes_on or self._retiring:
             reply = reply._replace(keep_alive=False)
-        rest = stream.write(encode_reply(self._marked(reply)))
+        message = encode_reply(self._marked(reply))
+        if request and request.method == "HEAD":
+            message = head_of(message)
+        rest = stream.write(message)
         if rest:
             yield from stream.send(rest, time.monotonic() + MESSAGE_TIMEOUT_S)
         self._end_call(stream)

@@ -108,6 +108,22 @@ class Listeners(EngineCase):
             for _ in range(2):
                 self.assertEqual(self.ask(caller).body, b"False True b'x'")
 
+    def test_a_reply_to_head_is_the_head_of_the_reply(self) -> None:
+        """RFC 9110 section 9.3.2: with the length that GET would give, and no byte of the body."""
+        def handle(request: Request, *_: object) -> Reply:
+            return OK_REPLY if request.target == "/" else text_reply(404, "nothing here")
+
+        with self.listening(handle) as running:
+            for target, length in (("/", 2), ("/x", 13)):
+                with socket.create_connection(running.address, PATIENCE_S) as sock:
+                    sock.sendall(f"HEAD {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 2)
+                    sock.shutdown(socket.SHUT_WR)
+                    came = b"".join(iter(lambda: sock.recv(65536), b""))
+                *heads, rest = came.split(b"\r\n\r\n")
+                self.assertEqual((len(heads), rest), (2 if target == "/" else 1, b""))
+                for head in heads:
+                    self.assertIn(b"\r\nContent-Length: %d" % length, head)
+
     def test_a_call_that_waits_holds_up_no_other_caller(self) -> None:
         """Nor does it keep its connection from being idle later."""
         held = Held()
