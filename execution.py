@@ -18,6 +18,7 @@ import threading
 import time
 from concurrent.futures import Future
 from typing import Any, Callable
+from xmlrpc.client import Fault
 
 from ponte.calls.arrival import (
     NEW,
@@ -32,8 +33,9 @@ from ponte.calls.once import REFUSE, REPLY, RESOLVE, RUN, WAIT, Memory, Record
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.stream import Program, result_of
+from ponte.process.measures import Durations, shown_durations
 from ponte.rpc.dispatcher import Dispatcher, NotIdempotent
-from ponte.rpc.marshal import CONTENT_TYPE, xml_of
+from ponte.rpc.marshal import CONTENT_TYPE, encode_fault, xml_of
 
 log = logging.getLogger("ponte.server")
 
@@ -41,6 +43,11 @@ log = logging.getLogger("ponte.server")
 MAX_CALLS = 128
 
 STOPPING = "this server is stopping"
+
+# How the XML of every fault begins.
+FAULT_BEGINS = encode_fault(Fault(0, "")).partition(b"<value>")[0]
+# The name under which calls are counted that have no registered one.
+OTHER = "(other)"
 
 _instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
 
@@ -71,11 +78,13 @@ class Executions:
         self._run_beside = run_beside
         self._lock = threading.Lock()
         # Guarded by self._lock: what is remembered of calls; futures of the replies that other
-        # attempts wait for; how many calls run, remembered or not; what /status counts.
+        # attempts wait for; how many calls run, remembered or not; what /status counts,
+        # and how long calls took, by method and outcome.
         self._memory: Memory[None, Reply] = Memory()
         self._awaited: dict[Remembered, Future[Reply]] = {}
         self._running = 0
         self._counts = {"calls": 0, "repeats": 0, "refused": 0}
+        self._durations = Durations()
         # Set once. From then on, nothing new begins.
         self._is_stopping = False
         leave_parent_in_child(self)
@@ -97,9 +106,11 @@ class Executions:
     def status(self) -> dict[str, Any]:
         """What /status shows of the calls."""
         with self._lock:
-            return {"state": "draining" if self._is_stopping else "up", "running": self._running,
-                    "sessions": len(self._memory), "remembered_bytes": self._memory.size_bytes,
-                    "requests": dict(self._counts)}
+            durations = self._durations.copy()
+            status = {"state": "draining" if self._is_stopping else "up", "running": self._running,
+                      "sessions": len(self._memory), "remembered_bytes": self._memory.size_bytes,
+                      "requests": dict(self._counts)}
+        return {**status, "durations": shown_durations(durations)}
 
     def begin(self, request: Request, call: CallHeaders, received_at: float,
               caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
@@ -180,16 +191,18 @@ class Executions:
 
         `promised`: its caller takes the function for idempotent.
         """
+        began = time.monotonic()
         try:
             name, _, run = self._dispatcher.prepare(xml, promised=promised)
-            done = self._run_beside(name, lambda: self._execute(run, record))
+            done = self._run_beside(name, lambda: self._execute(run, record, name, began))
         except NotIdempotent as error:
             return self._take_back(record, str(error), Call_Idempotent="0")
         except RuntimeError as error:
             return self._take_back(record, f"the system gives no thread: {error}")
         return done if isinstance(done, Reply) else result_of(done)
 
-    def _execute(self, run: Callable[[], bytes], record: Remembered | None) -> Reply:
+    def _execute(self, run: Callable[[], bytes], record: Remembered | None, name: str,
+                 began: float) -> Reply:
         """Runs a call, on any thread. A function that raises makes a fault, which is a reply too.
         """
         _instance.set(self._instance)
@@ -201,13 +214,16 @@ class Executions:
         except BaseException:
             log.exception("a call failed outside of its function")
             reply = text_reply(500, "internal error")
-        self._end(record, reply)
+        self._end(record, reply, name, began)
         return reply
 
-    def _end(self, record: Remembered | None, reply: Reply) -> None:
+    def _end(self, record: Remembered | None, reply: Reply, name: str, began: float) -> None:
         """Notes that a call has ended. From now on a repeat finds its reply."""
+        outcome = "fault" if reply.body.startswith(FAULT_BEGINS) else "result"
+        took_s = time.monotonic() - began
         with self._lock:
             self._running -= 1
+            self._durations.note(name or OTHER, outcome, took_s)
             if record:
                 self._memory.end(record, reply, len(reply.body))
             awaited = self._leave(record)
