@@ -53,6 +53,7 @@ from ponte.net.stream import Program
 from ponte.net.tls import Tls
 from ponte.process.departure import Departure
 from ponte.process.keys import key_for_listening
+from ponte.process.measures import shown_durations
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
@@ -184,19 +185,26 @@ class Proxy:
 
     def status(self) -> dict[str, Json]:
         """What /status shows."""
+        # 1. What calls change.
         with self._shared.lock:
             services: dict[str, Json] = {
                 name: [{"instance": member.endpoint.instance, "state": member.endpoint.state,
                         "calls": member.calls, "failures": member.failures,
-                        "quarantined": member.trial_at is not None}
+                        "quarantined": member.trial_at is not None,
+                        "calls_total": member.calls_total,
+                        "failures_total": member.failures_total}
                        for member in balancer.members]
                 for name, balancer in self._shared.balancers.items()}
-            return {"instance": self.name, "incarnation": self.incarnation,
+            durations = self._shared.durations.copy()
+            own: dict[str, Json] = {"instance": self.name, "incarnation": self.incarnation,
                     "state": "draining" if self._draining else "up",
                     "sessions": len(self._shared.memory),
                     "connections": self._listener.connections,
                     "engine_errors": self._listener.driver.errors,
                     "requests": dict(self._shared.counts), "services": services}
+        # 2. The rest needs no lock.
+        return {**own, "silent_registries": len(self.silent_registries()),
+                "durations": dict(shown_durations(durations))}
 
     def _may_beat(self) -> bool:
         # At the end of a drain the listener is closed before the heartbeat.

@@ -364,8 +364,10 @@ class Registry:
         """What /status shows: the table, and the datagrams by what became of them."""
         with self._lock:
             found = self._table.lookup(ALL)
+            readers = len(self._polls)
         endpoints: list[Json] = [endpoint.to_struct() for endpoint in sorted(found.endpoints)]
         return {"epoch": found.epoch, "index": found.index, "leases": len(self._table),
+                "warming": found.warming, "readers": readers,
                 "connections": self._listener.connections,
                 "engine_errors": self._listener.driver.errors,
                 "lateness_s": round(self._clock.lateness, 3),

@@ -36,6 +36,7 @@ from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, lines_of, text_reply, write_request
 from ponte.net.pool import Pool
 from ponte.net.stream import Program
+from ponte.process.measures import Durations
 
 # Headers of one connection, which are not passed on (RFC 9110 section 7.6.1), and Content-Length,
 # which is written anew.
@@ -75,9 +76,10 @@ class SharedState:
     Parameters: `name`, the proxy's, for Via; `served_by()` returns its Served-By, for replies of
     servers that do not say who made them.
 
-    Attributes: `lock` guards `balancers` (by service), `memory`, `counts`, and what they hold:
-    members, calls of rule R, and each Route. It is never held while a message is sent. Whether a
-    service is in `balancers` may be read without it: none is ever removed.
+    Attributes: `lock` guards `balancers` (by service), `memory`, `counts`, `durations` (by service
+    and outcome), and what they hold: members, calls of rule R, and each Route. It is never held
+    while a message is sent. Whether a service is in `balancers` may be read without it: none is
+    ever removed.
     """
 
     def __init__(self, name: str, served_by: Callable[[], str]) -> None:
@@ -87,6 +89,7 @@ class SharedState:
         self.balancers: dict[str, Balancer] = {}
         self.memory: Memory[Route, Reply] = Memory()
         self.counts = {"calls": 0, "retries": 0, "not_sent": 0, "unknown": 0}
+        self.durations = Durations()
         leave_parent_in_child(self)
 
     def leave_parent(self) -> None:
@@ -134,6 +137,8 @@ class RelayedCall:
         # and the server of the latest one.
         self._last, self._unknown = NOT_TRIED, NOT_KNOWN
         self._number, self._server = 0, ""
+        # When the first attempt began, a monotonic time.
+        self._began = 0.0
         # The reply to the caller, once there is one of a server.
         self._answer: Reply | None = None
         # Guarded by the lock: the route and the call, and whether the memory has noted that it is
@@ -152,14 +157,15 @@ class RelayedCall:
     def carry_out(self, pool: Pool) -> Program[Reply]:
         """A program: one attempt after another, until rule R has come to an end."""
         try:
+            now = self._began = time.monotonic()
             while True:
-                now = time.monotonic()
                 order = self.next_attempt(now)
                 if order is None:
                     return self.reply
                 attempt, message = order
                 result = yield from exchange(pool, attempt, self._service, message, now)
-                self.settle(result, time.monotonic())
+                now = time.monotonic()
+                self.settle(result, now)
                 if self._answer:
                     return self._answer
         finally:
@@ -209,6 +215,7 @@ class RelayedCall:
             if self._call.outcome is Outcome.ANSWERED:
                 assert result.reply
                 self._answer = self._shared.conclude(route, sent, result.reply, self._number)
+                self._shared.durations.note(self._service, "answered", now - self._began)
             elif not self._call.has_learned:
                 self._shared.counts["retries"] += 1
                 if result.outcome is Outcome.UNKNOWN:
@@ -231,7 +238,9 @@ class RelayedCall:
             # A later attempt may still run it.
             is_taken_over = self._route and self._route.turn != self._turn
             not_sent = self._call.outcome is Outcome.NOT_SENT and not is_taken_over
-            self._shared.counts["not_sent" if not_sent else "unknown"] += 1
+            outcome = "not_sent" if not_sent else "unknown"
+            self._shared.counts[outcome] += 1
+            self._shared.durations.note(self._service, outcome, time.monotonic() - self._began)
             # A second copy of the request must not go on.
             if not_sent and self._route and self._route.record:
                 self._shared.memory.refuse(self._route.record)

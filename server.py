@@ -211,6 +211,7 @@ class Server:
                 "connections": self._listener.connections,
                 "engine_errors": self._listener.driver.errors,
                 "beats_acked": self._heartbeat.acks if self._heartbeat else 0,
+                "silent_registries": len(self.silent_registries()),
                 **self._executions.status()}
 
     # Requests: where the engine carries out programs.

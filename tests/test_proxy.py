@@ -277,9 +277,9 @@ class Status(RelayCase):
         self.post("/greeter")
         self.assertEqual(self.proxy.status()["services"], {
             "greeter": [{"instance": "s1", "state": "up", "calls": 0, "failures": 1,
-                         "quarantined": True}],
+                         "quarantined": True, "calls_total": 2, "failures_total": 1}],
             "bank": [{"instance": "b1", "state": "up", "calls": 0, "failures": 0,
-                      "quarantined": False}]})
+                      "quarantined": False, "calls_total": 0, "failures_total": 0}]})
 
     def test_it_counts_what_calls_came_to(self) -> None:
         """`retries` counts each attempt that was not answered."""

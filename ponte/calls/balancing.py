@@ -49,6 +49,8 @@ class Member:
         self.calls = 0
         # Failures in a row.
         self.failures = 0
+        # All attempts that have ended, and those of them that failed.
+        self.calls_total = self.failures_total = 0
         # What recent failures add to `load`. 0: it is healthy, and has no failures.
         self.penalty = 0.0
         # Set while it is in quarantine: the time from which one call may try it.
@@ -195,6 +197,7 @@ class Balancer:
     def note_answer(self, member: Member) -> None:
         """It answered: it is healthy. If it was so before, there is nothing to settle."""
         member.calls -= 1
+        member.calls_total += 1
         if not member.penalty:
             return
         member.failures, member.on_trial = 0, False
@@ -206,6 +209,8 @@ class Balancer:
     def note_failure(self, member: Member, now: float) -> None:
         """It failed: quarantine. In quarantine already, only the failure of a trial counts."""
         member.calls -= 1
+        member.calls_total += 1
+        member.failures_total += 1
         was_in_quarantine = member.trial_at is not None
         if was_in_quarantine and not member.on_trial:
             return
@@ -223,6 +228,7 @@ class Balancer:
     def note_unfair_timeout(self, member: Member) -> None:
         """It had too little time to answer, so it is not blamed. A trial is still to be made."""
         member.calls -= 1
+        member.calls_total += 1
         if member.on_trial:
             member.on_trial = False
             self._trial_due_at = 0.0

@@ -8,4 +8,6 @@
     stopping.py     waiting for the signal to stop, and leaving without losing a call (draining)
     departure.py    how a server or proxy leaves by itself, when its name is taken
     pages.py        the pages for operators: /health, /status and /metrics
+    families.py     which numbers /metrics shows of each role
+    measures.py     histograms of durations, and the text format that Prometheus reads
 """
