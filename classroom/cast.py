@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ponte.discovery.follower import ask
@@ -40,6 +41,16 @@ KEPT_LINES = 20
 BANNER = re.compile(r"([\d.]+:\d+|\[[\da-f:.]+(?:%[\w.-]+)?\]:\d+)\b.* - stop with Ctrl-C")
 # A line of the registry: what happened to SERVICE/INSTANCE at an address.
 _NEWS = re.compile(r"registry: (\w+) +(\S+)/(\S+) +(\S+)$")
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process of the demo, made of ours.
+
+    Without variables such as PONTE_HOST or PONTE_TLS_CERT: they are for the processes that the user
+    starts, and the demo tells its own all that they need.
+    """
+    kept = {name: value for name, value in environ.items() if not name.startswith("PONTE_")}
+    return {**kept, "PYTHONIOENCODING": "utf-8"}
 
 
 class StartFailed(Exception):
@@ -86,7 +97,7 @@ class Actor:
         self._process = subprocess.Popen(
             [sys.executable, *arguments, "--until-eof"], cwd=ROOT,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            encoding="utf-8", errors="replace", env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+            encoding="utf-8", errors="replace", env=environment(os.environ))
         threading.Thread(target=self._read, name=f"read-{name}", daemon=True).start()
 
     @property

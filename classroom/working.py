@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from xmlrpc.client import ServerProxy
 
-from classroom.cast import ROOT
+from classroom.cast import ROOT, environment
 from classroom.screen import bar
 from classroom.stage import SERVERS, Stage
 from ponte.discovery.beats import LEASE_S
@@ -107,7 +107,7 @@ def _run_python(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True,
                           encoding="utf-8", errors="replace", timeout=CLIENT_S, check=False,
                           stdin=subprocess.DEVNULL,
-                          env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+                          env=environment(os.environ))
 
 
 # ---- 3 heartbeats -------------------------------------------------------------------------------

@@ -48,8 +48,8 @@ sys.exit(story.run(Words("en"), auto=True))
 """
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    environ = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": ROOT}
+def start(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+    environ = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": ROOT, **variables}
     return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=environ, encoding="utf-8",
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -77,7 +77,7 @@ def children(pid: int) -> set[int]:
 
 
 class StoryTest(unittest.TestCase):
-    """The whole story, in both languages."""
+    """The whole story, in both languages; one of them where the roles of a lesson have options."""
 
     output: dict[str, list[str]]
     errors: dict[str, str]
@@ -86,8 +86,9 @@ class StoryTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.output, cls.errors, cls.codes = {}, {}, {}
-        stories = {language: start("demo.py", "--auto", "--lang", language)
-                   for language in ("en", "pt")}
+        stories = {"en": start("demo.py", "--auto", "--lang", "en"),
+                   "pt": start("demo.py", "--auto", PONTE_LANG="pt", PONTE_KEY_FILE="no such file",
+                               PONTE_HOST="nowhere", PONTE_TLS_CERT="no such file")}
         try:
             for language, story in stories.items():
                 out, cls.errors[language] = story.communicate(timeout=STORY_S)
