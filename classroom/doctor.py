@@ -1,7 +1,8 @@
 """Is this computer ready for the lesson? One line for each thing that goes wrong in classrooms.
 
-Each line says what was found, and what to do about it. Nothing is changed, and nothing leaves the
-computer; every socket and process that is opened here is closed again.
+Each line says what was found, and what to do about it. Nothing is changed; every socket and process
+that is opened here is closed again. Nothing leaves the computer but one question to its name
+server. So a firewall between two computers is not seen: the doctor only knows this one.
 """
 
 from __future__ import annotations
@@ -13,20 +14,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Callable, NamedTuple
 
 import proxy
 import registry
 from classroom.cast import CAN_FREEZE, read_status
 from classroom.language import Words, choose_language, system_locale
+from classroom.outward import addresses_of, is_loopback_address, outward_host
 from classroom.screen import ASCII, MAX_COLUMNS, Screen, plain
+from ponte.net.names import look_up
 from ponte.net.pool import Pool
 from ponte.net.stream import listen
+from ponte.net.threads import wait_for
 from ponte.process.options import PYTHON
 
 LOOPBACK = "127.0.0.1"
-# How long a datagram or a connection to ourselves may take, in seconds.
+# How long a datagram or a connection to ourselves may take, or a name server, in seconds.
 WAIT_S = 2.0
+# Nobody has this name (RFC 6761): a name server that answers says so at once.
+NOBODY = "ponte.invalid"
 # How long a Python process may take to start, in seconds; and from when on a class would notice.
 START_S = 20.0
 SLOW_START_S = 1.0
@@ -67,15 +74,19 @@ def _findings(words: Words, screen: Screen) -> list[Finding]:
     return [
         Finding("ok", f"Python {platform.python_version()}, {sys.executable}"),
         check_process(words),
-        check_loopback(words, "TCP", _send_tcp),
-        check_loopback(words, "UDP", _send_udp),
+        check_loopback(words, "TCP", partial(_send_tcp, LOOPBACK)),
+        check_loopback(words, "UDP", partial(_send_udp, LOOPBACK)),
         check_port(words, "registry", registry.DEFAULT_PORT, tcp_and_udp, "epoch"),
         check_port(words, "proxy", proxy.DEFAULT_PORT, tcp_and_udp[:1], "services"),
         check_encoding(words, screen.encoding),
         check_columns(words, screen.columns),
         check_locale(words, os.environ),
         check_environment(words, os.environ),
+        check_variables(words, os.environ),
         check_freezing(words),
+        check_localhost(words, addresses_of(("localhost", registry.DEFAULT_PORT))),
+        check_name_server(words),
+        *check_network(words, outward_host()),
     ]
 
 
@@ -109,8 +120,8 @@ def check_loopback(words: Words, protocol: str, send: Callable[[], bytes]) -> Fi
         protocol=protocol, error=error))
 
 
-def _send_tcp() -> bytes:
-    with listen(LOOPBACK, 0) as listener:
+def _send_tcp(host: str) -> bytes:
+    with listen(host, 0) as listener:
         listener.settimeout(WAIT_S)
         with socket.create_connection(listener.getsockname(), WAIT_S) as here:
             there, _ = listener.accept()
@@ -120,9 +131,9 @@ def _send_tcp() -> bytes:
                 return there.recv(16)
 
 
-def _send_udp() -> bytes:
-    with listen(LOOPBACK, 0, socket.SOCK_DGRAM) as here, \
-            listen(LOOPBACK, 0, socket.SOCK_DGRAM) as there:
+def _send_udp(host: str) -> bytes:
+    with listen(host, 0, socket.SOCK_DGRAM) as here, \
+            listen(host, 0, socket.SOCK_DGRAM) as there:
         there.settimeout(WAIT_S)
         here.sendto(b"ponte", there.getsockname())
         return there.recv(16)
@@ -202,9 +213,85 @@ def check_environment(words: Words, environ: Mapping[str, str]) -> Finding:
                                  "use curl --noproxy '*'", names=", ".join(names)))
 
 
+def check_variables(words: Words, environ: Mapping[str, str]) -> Finding:
+    """Whether options of the roles are set where one does not see them."""
+    names = sorted(name for name, value in environ.items() if name.startswith("PONTE_") and value)
+    if not names:
+        return Finding("ok", words("no PONTE_ variable in the environment"))
+    return Finding("note", words("{names} is set: every role in this terminal takes it as an "
+                                 "option. The commands of the lesson may print something else",
+                                 names=", ".join(names)))
+
+
 def check_freezing(words: Words) -> Finding:
     """Whether steps 6 and 9 of the demo can freeze a process."""
     if CAN_FREEZE:
         return Finding("ok", words("processes can be frozen here (steps 6 and 9)"))
     return Finding("note", words("no SIGSTOP on this system: the demo skips step 6 "
                                  "and a part of step 9"))
+
+
+# ---- a class on several machines ----------------------------------------------------------------
+
+def check_localhost(words: Words, found: Sequence[str]) -> Finding:
+    """Where the name localhost leads. `found`: its addresses, in the order of the system."""
+    if not found:
+        return Finding("note", words(
+            "the name localhost leads nowhere: write 127.0.0.1 instead, or add the line "
+            "“127.0.0.1 localhost” to the hosts file"))
+    if found[0] == LOOPBACK:
+        return Finding("ok", words("localhost is {address}", address=LOOPBACK))
+    if not all(map(is_loopback_address, found)):
+        return Finding("note", words(
+            "localhost is {address}, which is not this computer alone: write 127.0.0.1 instead, "
+            "and correct the hosts file", address=", ".join(found)))
+    return Finding("note", words(
+        "localhost is {address} first. Ponte tries all addresses of a name; where another program "
+        "does not, write 127.0.0.1", address=found[0]))
+
+
+def check_name_server(words: Words) -> Finding:
+    """Whether names are answered, also those that do not exist. Blocks for WAIT_S at most."""
+    began = time.monotonic()
+    try:
+        wait_for(look_up((NOBODY, registry.DEFAULT_PORT), began + WAIT_S))
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            return Finding("note", words(
+                "no name server: {error}. Write addresses instead of names after --registry",
+                error=error.strerror))
+    except OSError:
+        return Finding("note", words(
+            "the name server does not answer within {wait_s:.0f} s. Write addresses instead of "
+            "names after --registry, or look whether the network is connected", wait_s=WAIT_S))
+    return Finding("ok", words("the name server answers in {took_ms:.0f} ms",
+                               took_ms=(time.monotonic() - began) * 1000))
+
+
+def check_network(words: Words, host: str | None) -> list[Finding]:
+    """What a class on several machines needs. `host`: where others reach this one, if anywhere."""
+    if host is None:
+        return [Finding("note", words(
+            "this computer has no address for others: the lesson works on it alone. "
+            "For a class on several, connect it to their network"))]
+    reached = Finding("ok", words(
+        "other computers reach this one at {address}. For a registry that they can use: {command}",
+        address=host, command=f"{PYTHON} demo.py registry --host 0.0.0.0 --insecure"))
+    return [reached, check_firewall(words, "TCP", host, partial(_send_tcp, host)),
+            check_firewall(words, "UDP", host, partial(_send_udp, host))]
+
+
+def check_firewall(words: Words, protocol: str, host: str, send: Callable[[], bytes]) -> Finding:
+    """Whether bytes to our own address for others arrive. The lesson needs loopback alone."""
+    error = "?"
+    try:
+        if send() == b"ponte":
+            return Finding("ok", words(
+                "{protocol} to {address} arrives. If other computers do not get through, "
+                "allow Python in the firewall of this one", protocol=protocol, address=host))
+    except OSError as failure:
+        error = str(failure)
+    return Finding("note", words(
+        "{protocol} to {address}, which is this computer, does not arrive: {error}. "
+        "For a class on several computers, allow Python in the firewall, for incoming TCP and UDP",
+        protocol=protocol, address=host, error=error))

@@ -248,6 +248,47 @@ PORTUGUESE: dict[str, str] = {
     "{names} is set. Ponte ignores it; curl does not: use curl --noproxy '*'":
         "{names} está definido. A Ponte o ignora; o curl não: use curl --noproxy '*'",
     "no HTTP proxy in the environment": "nenhum proxy HTTP no ambiente",
+    "no PONTE_ variable in the environment": "nenhuma variável PONTE_ no ambiente",
+    "{names} is set: every role in this terminal takes it as an option. "
+    "The commands of the lesson may print something else":
+        "{names} está definido: todo papel neste terminal o usa como opção. "
+        "Os comandos da aula podem imprimir outra coisa",
+    "the name localhost leads nowhere: write 127.0.0.1 instead, or add the line "
+    "“127.0.0.1 localhost” to the hosts file":
+        "o nome localhost não leva a lugar nenhum: escreva 127.0.0.1, ou acrescente a linha "
+        "“127.0.0.1 localhost” ao arquivo hosts",
+    "localhost is {address}": "localhost é {address}",
+    "localhost is {address}, which is not this computer alone: write 127.0.0.1 instead, "
+    "and correct the hosts file":
+        "localhost é {address}, que não é só este computador: escreva 127.0.0.1, "
+        "e corrija o arquivo hosts",
+    "localhost is {address} first. Ponte tries all addresses of a name; where another program "
+    "does not, write 127.0.0.1":
+        "localhost é primeiro {address}. A Ponte tenta todos os endereços de um nome; "
+        "onde outro programa não tentar, escreva 127.0.0.1",
+    "no name server: {error}. Write addresses instead of names after --registry":
+        "sem servidor de nomes: {error}. Escreva endereços em vez de nomes depois de --registry",
+    "the name server does not answer within {wait_s:.0f} s. Write addresses instead of "
+    "names after --registry, or look whether the network is connected":
+        "o servidor de nomes não responde em {wait_s:.0f} s. Escreva endereços em vez de "
+        "nomes depois de --registry, ou veja se a rede está conectada",
+    "the name server answers in {took_ms:.0f} ms":
+        "o servidor de nomes responde em {took_ms:.0f} ms",
+    "this computer has no address for others: the lesson works on it alone. "
+    "For a class on several, connect it to their network":
+        "este computador não tem endereço para os outros: a aula funciona só nele. "
+        "Para uma turma em vários, conecte-o à rede deles",
+    "other computers reach this one at {address}. For a registry that they can use: {command}":
+        "outros computadores chegam a este em {address}. "
+        "Para um registry que eles possam usar: {command}",
+    "{protocol} to {address} arrives. If other computers do not get through, "
+    "allow Python in the firewall of this one":
+        "{protocol} para {address} chega. Se outros computadores não conseguirem chegar, "
+        "libere o Python no firewall deste",
+    "{protocol} to {address}, which is this computer, does not arrive: {error}. "
+    "For a class on several computers, allow Python in the firewall, for incoming TCP and UDP":
+        "{protocol} para {address}, que é este computador, não chega: {error}. Para uma turma "
+        "em vários computadores, libere o Python no firewall, para TCP e UDP de entrada",
     "processes can be frozen here (steps 6 and 9)":
         "processos podem ser congelados aqui (passos 6 e 9)",
     "no SIGSTOP on this system: the demo skips step 6 and a part of step 9":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import unittest
 import unittest.mock
 
@@ -47,6 +48,59 @@ class DoctorTest(unittest.TestCase):
         self.assertEqual("note", doctor.check_encoding(words, "cp1252").level)
         self.assertEqual("note", doctor.check_environment(words, proxy).level)
         self.assertEqual("ok", doctor.check_environment(words, {}).level)
+
+    def test_an_option_that_is_set_out_of_sight_is_a_note(self) -> None:
+        words = Words("en")
+        finding = doctor.check_variables(words, {"PONTE_HOST": "0.0.0.0", "PONTE_PORT": ""})
+        self.assertEqual("note", finding.level)
+        self.assertIn("PONTE_HOST is set", finding.text)
+        self.assertEqual("ok", doctor.check_variables(words, {"PATH": "/bin"}).level)
+
+    def test_where_localhost_leads(self) -> None:
+        for language in ("en", "pt"):
+            words = Words(language)
+            for found, level in ((["127.0.0.1", "::1"], "ok"), (["::1", "127.0.0.1"], "note"),
+                                 ([], "note"), (["10.0.0.7"], "note")):
+                with self.subTest(language, found=found):
+                    finding = doctor.check_localhost(words, found)
+                    self.assertEqual(level, finding.level)
+                    self.assertIn("127.0.0.1", finding.text)
+
+    def test_a_name_server_that_does_not_answer_is_not_waited_for(self) -> None:
+        never = threading.Event()
+        self.addCleanup(never.set)
+
+        def answer(*_: object, **__: object) -> list[object]:
+            never.wait()
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+        with unittest.mock.patch("socket.getaddrinfo", answer), \
+                unittest.mock.patch.object(doctor, "WAIT_S", 0.01):
+            finding = doctor.check_name_server(Words("en"))
+        self.assertEqual("note", finding.level)
+        self.assertIn("does not answer", finding.text)
+
+    def test_a_name_server_may_say_that_nobody_has_the_name(self) -> None:
+        for number, level in ((socket.EAI_NONAME, "ok"), (socket.EAI_AGAIN, "note")):
+            with self.subTest(level), unittest.mock.patch(
+                    "socket.getaddrinfo", side_effect=socket.gaierror(number, "why")):
+                self.assertEqual(level, doctor.check_name_server(Words("pt")).level)
+
+    def test_a_machine_without_a_network_is_good_for_the_lesson(self) -> None:
+        finding, = doctor.check_network(Words("en"), None)
+        self.assertEqual("note", finding.level)
+        findings = doctor.check_network(Words("en"), "127.0.0.1")
+        self.assertEqual(["ok", "ok", "ok"], [finding.level for finding in findings])
+        self.assertIn("registry --host 0.0.0.0", findings[0].text)
+
+    def test_bytes_to_our_address_for_others_that_do_not_arrive_are_a_note(self) -> None:
+        def fail() -> bytes:
+            raise OSError("refused")
+
+        for send in (fail, lambda: b""):
+            finding = doctor.check_firewall(Words("en"), "UDP", "10.0.0.7", send)
+            self.assertEqual("note", finding.level)
+            self.assertIn("firewall", finding.text)
 
 
 if __name__ == "__main__":
