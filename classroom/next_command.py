@@ -112,8 +112,9 @@ def _outward(host: str) -> str:
     """Where others reach a process that listens on `host`."""
     if host not in EVERYWHERE:
         return host
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return outward_host(family) or EVERYWHERE[host]
+    # What listens on :: mostly takes IPv4, too.
+    families = (socket.AF_INET6, socket.AF_INET) if ":" in host else (socket.AF_INET,)
+    return next(filter(None, map(outward_host, families)), EVERYWHERE[host])
 
 
 def _seen_from_outside(registry: Address, own_host: str) -> Address:

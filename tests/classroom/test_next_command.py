@@ -126,6 +126,14 @@ class NextCommand(unittest.TestCase):
                          self.command("proxy", "--registry", "10.0.0.9:4100", "--insecure",
                                       "--host", "0.0.0.0", host="0.0.0.0"))
 
+    def test_a_machine_without_ipv6_or_without_a_network(self) -> None:
+        listening = ("registry", "--host", "::", "--insecure")
+        with mock.patch.dict(OUTSIDE, AF_INET6=""):
+            self.assertEqual("server --registry 192.168.1.5:4100 --host 0.0.0.0 --insecure",
+                             self.command(*listening, host="::"))
+        with mock.patch.dict(OUTSIDE, AF_INET6="", AF_INET=""):
+            self.assertEqual("server --registry '[::1]:4100'", self.command(*listening, host="::"))
+
     def test_the_list_of_several_registries_goes_on(self) -> None:
         both = "lab-7:4100,10.0.0.9:4100"
         for host in ("10.0.0.7", "10.0.0.9"):
