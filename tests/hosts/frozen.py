@@ -14,8 +14,9 @@ from tests.system.harness import Process
 GREETER = "services/greeter.py"
 # Seconds after which a dead server is gone everywhere: two leases, and the time of our looks.
 GONE_S = 4.0 + 0.4
-# Seconds of a sleep: longer than a lease, and than any patience with a registry.
-SLEEP_S = 4.0
+# Seconds of each sleep: the first one is longer than two leases, all are longer than the patience
+# with a registry. And the seconds between two of them, in which a beat is acked.
+SLEEPS_S, AWAKE_S = (4.5, 2.0, 2.0), 0.15
 # Seconds after a sleep in which a process might blame somebody.
 BLAME_S = 3.0
 # What a process says of a registry that does not answer.
@@ -77,7 +78,7 @@ def _last(watcher: Process) -> str:
 
 
 def who_slept_blames_nobody(who: str, stage: Stage) -> None:
-    """A process is frozen for longer than a lease, and goes on: it blames no registry."""
+    """A process is frozen again and again for longer than a lease: it blames no registry."""
     one, two, host = stage.hosts("one", "two", "host")
     registries = stage.start_roles((one, f"registry.py {one.open}"),
                                    (two, f"registry.py {two.open}"))
@@ -92,11 +93,13 @@ def who_slept_blames_nobody(who: str, stage: Stage) -> None:
     sleepers = {"server": [server], "proxies": [threads, events], "client": [client],
                 "everybody": [*registries, server, threads, events, client]}[who]
     said = {process: len(process.log) for process in sleepers}
-    for process in sleepers:
-        freeze(process)
-    stage.pause(SLEEP_S)
-    for process in sleepers:
-        thaw(process)
+    for sleep_s in SLEEPS_S:
+        for process in sleepers:
+            freeze(process)
+        stage.pause(sleep_s)
+        for process in sleepers:
+            thaw(process)
+        stage.pause(AWAKE_S)
     stage.pause(BLAME_S)
     for process in sleepers:
         stage.expect(process.is_running, "who slept has ended")

@@ -108,9 +108,13 @@ class Lan:
         self._directory = directory
         self._prefix = f"h{next(self._numbers)}"
         self._namespaces: list[str] = []
-        self._switch = self._add("switch")
-        ip("-n", self._switch, "link", "add", "br0", "type", "bridge")
-        ip("-n", self._switch, "link", "set", "br0", "up")
+        try:
+            self._switch = self._add("switch")
+            ip("-n", self._switch, "link", "add", "br0", "type", "bridge")
+            ip("-n", self._switch, "link", "set", "br0", "up")
+        except BaseException:
+            self.close()
+            raise
 
     def add_host(self, name: str, number: int) -> Host:
         """A new host: 10.214.0.`number`."""
