@@ -1,4 +1,4 @@
-"""Hosts in namespaces: what the stories with several hosts rely on (python3 -m tests.hosts)."""
+"""What stories with several hosts rely on. The stories themselves: python3 -m tests.hosts"""
 
 from __future__ import annotations
 
