@@ -5,6 +5,7 @@
     link.py            one registry, as a sender sees it: its places, and whether it answers
     incarnations.py    the number of one life of a process
     hosts.py           which text can be the host of a server
+    reachable.py       the address that a process announces, and a name made of it
     lease_states.py    the states of a lease, and what a beat or a silence makes of each
     leases.py          the lease table: where a silent server becomes suspect, and then expires
     lookup.py          what a registry answers to a reader

@@ -12,6 +12,7 @@ import hashlib
 import ipaddress
 import re
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, TimeoutError
@@ -26,14 +27,28 @@ from ponte.net.names import Place, begin_look_up
 LOOK_UP_S = 2.0
 # Addresses of documents (RFC 5737, RFC 3849), where nobody is. The way to them is the way to all
 # that is far away.
-FAR_AWAY: tuple[Place, ...] = ((socket.AF_INET, ("192.0.2.1", 9)),
-                               (socket.AF_INET6, ("2001:db8::1", 9)))
+FAR_AWAY: tuple[Place, ...] = ((socket.AF_INET6, ("2001:db8::1", 9)),
+                               (socket.AF_INET, ("192.0.2.1", 9)))
+
+
+def own_host_towards(place: Place) -> str:
+    """The address of this machine from which the way leads there; empty if none does.
+
+    Connecting a UDP socket sends nothing.
+    """
+    family, address = place
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect(address)
+            return str(sock.getsockname()[0])
+    except OSError:
+        return ""
 
 
 def advertised(address: Address, registries: Sequence[Address], advertise: Address | None,
                deadline_s: float = LOOK_UP_S, *,
                look_up: Callable[[Address], Future[list[Place]]] = begin_look_up,
-               own_host: Callable[[Place], str] | None = None) -> Address:
+               own_host: Callable[[Place], str] = own_host_towards) -> Address:
     """The address at which others shall call a process that listens on `address`.
 
     Parameters: `registries` that will hand it out; `advertise`, which the user has chosen, or None
@@ -43,25 +58,30 @@ def advertised(address: Address, registries: Sequence[Address], advertise: Addre
     Raises ValueError, with what to type, for an address of this machine alone beside a registry on
     another one; and where no caller could reach the address that the user has chosen.
     """
-    own_host = own_host or own_host_towards
     host, port = advertise or address
     port = port or address[1]
     places = _places_of(registries, deadline_s, look_up)
+    elsewhere = [show(registry) for registry, found in places.items()
+                 if found and not any(is_loopback(place[1][0]) for place in found)]
     # 1. All addresses of this machine: find one of them.
     if is_wildcard(host):
         if advertise:
             raise ValueError(f"--advertise {host}: that stands for all addresses of a machine: "
                              "name one at which others can reach this process")
-        return _own_host(host, places, own_host), port
-    # 2. An address of this machine alone.
-    elsewhere = [registry for registry, found in places.items()
-                 if found and not any(is_loopback(place[1][0]) for place in found)]
+        found_host = _find_own_host(host, places, own_host)
+        if not found_host and elsewhere:
+            raise ValueError(f"--host {host}: no way leads from this machine to the registry "
+                             f"{elsewhere[0]}: give the address at which others can reach this "
+                             "process with --advertise HOST")
+        # Without a network, all callers are on this machine.
+        return found_host or ("::1" if ":" in host else "127.0.0.1"), port
+    # 2. An address of this machine alone, where callers on other machines would call themselves.
     if is_loopback(host) and elsewhere:
-        mistake = "--advertise" if advertise else "--host"
-        raise ValueError(f"{mistake} {host}: only this machine could call it there, and the "
-                         f"registry {show(elsewhere[0])} is not on 127.0.0.1: listen with "
-                         "--host 0.0.0.0, or give an address of this machine that others can reach "
-                         "with --advertise HOST")
+        option = "--advertise" if advertise else "--host"
+        raise ValueError(f"{option} {host}: only this machine can call a process there, but the "
+                         f"registry {elsewhere[0]} is not on 127.0.0.1: listen with "
+                         "--host 0.0.0.0, or give the address at which others can reach this "
+                         "process with --advertise HOST")
     return host, port
 
 
@@ -94,8 +114,7 @@ def _cut(service: str, rest: str) -> str:
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine, for itself alone. Nothing is looked up.
 
-    >>> hosts = "127.0.0.2", "::1", "localhost", "10.0.0.7", "lab-7"
-    >>> [host for host in hosts if is_loopback(host)]
+    >>> [host for host in ("127.0.0.2", "::1", "localhost", "10.0.0.7") if is_loopback(host)]
     ['127.0.0.2', '::1', 'localhost']
     """
     address = _ip_address(host)
@@ -134,34 +153,20 @@ def _places_of(registries: Sequence[Address], deadline_s: float,
     return places
 
 
-def _own_host(listens_on: str, places: dict[Address, list[Place]],
-              own_host: Callable[[Place], str]) -> str:
-    """The address of this machine from which the way leads to the registries.
+def _find_own_host(listens_on: str, places: dict[Address, list[Place]],
+                   own_host: Callable[[Place], str]) -> str:
+    """The address of this machine from which a way leads to the registries; empty if none does.
 
-    Beside a registry on loopback, an address that other machines may call as well: its readers may
-    be there. A machine without a network has loopback alone.
+    Beside a registry on loopback, it is one that other machines may call as well: readers of that
+    registry may be there.
     """
-    # What listens on 0.0.0.0 takes no IPv6; what listens on :: mostly takes both.
-    families = (socket.AF_INET6, socket.AF_INET) if ":" in listens_on else (socket.AF_INET,)
-    targets = [place for found in places.values() for place in found] + list(FAR_AWAY)
-    for family in families:
-        for place in targets:
-            if place[0] == family and not is_loopback(place[1][0]):
-                host = own_host(place)
-                if is_host(host) and not is_loopback(host):
-                    return host
-    return "127.0.0.1" if socket.AF_INET in families[:1] else "::1"
-
-
-def own_host_towards(place: Place) -> str:
-    """The address of this machine from which the way leads there; empty if none does.
-
-    Connecting a UDP socket sends nothing.
-    """
-    family, address = place
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.connect(address)
-            return str(sock.getsockname()[0])
-    except OSError:
-        return ""
+    # What listens on 0.0.0.0 takes no IPv6. What listens on :: takes IPv4, but not on Windows.
+    families = {socket.AF_INET6 if ":" in listens_on else socket.AF_INET}
+    if sys.platform != "win32" and ":" in listens_on:
+        families.add(socket.AF_INET)
+    for place in (*(place for found in places.values() for place in found), *FAR_AWAY):
+        if place[0] in families and not is_loopback(place[1][0]):
+            host = own_host(place)
+            if is_host(host) and not is_loopback(host):
+                return host
+    return ""
