@@ -162,7 +162,8 @@ class DefaultNames(unittest.TestCase):
         """Also where service and host are long."""
         long = "fd00:1111:2222:3333:4444:5555:6666:777"
         hosts = ["10.0.0.7", "10.0.0.8", "fd00::7", "fd00:7::", "fd00::7:0", "lab-7", "lab.7",
-                 "lab_7", f"{long}7", f"{long}8", "::ffff:10.0.0.7", *(f"{letter * 60}.{letter * 60}" for letter in "ab")]
+                 "lab_7", f"{long}7", f"{long}8", "::ffff:10.0.0.7",
+                 *(f"{letter * 60}.{letter * 60}" for letter in "ab")]
         for service in ("a", "greeter", "a" * MAX_NAME):
             names = [default_name(service, (host, port)) for host in hosts for port in (80, 65535)]
             self.assertEqual(len(set(names)), len(names), names)
