@@ -52,7 +52,7 @@ from ponte.net.serving import Listener
 from ponte.net.stream import Program
 from ponte.net.tls import Tls
 from ponte.process.departure import Departure
-from ponte.process.keys import key_for_listening
+from ponte.process.keys import keys_for_listening
 from ponte.process.measures import shown_durations
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
@@ -65,7 +65,7 @@ from ponte.process.options import (
 )
 from ponte.process.pages import Json, page
 from ponte.process.running import allow_open_files, begin, run, serve
-from ponte.process.stopping import drain
+from ponte.process.stopping import Stop, drain
 from relayed_call import RelayedCall, Route, SharedState, resolve, service_of
 
 DEFAULT_PORT = 4180
@@ -315,8 +315,8 @@ def start_proxy(chosen: argparse.Namespace) -> Proxy:
     """The proxy that the command line asks for, started. Raises UsageError if that cannot be."""
     with mistakes_in_one_line(chosen):
         proxy = Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry,
-                      name=chosen.name, key=key_for_listening(chosen), advertise=chosen.advertise,
-                      timeout_s=chosen.timeout, engine=chosen.engine,
+                      name=chosen.name, key=b"".join(keys_for_listening(chosen)[:1]),
+                      advertise=chosen.advertise, timeout_s=chosen.timeout, engine=chosen.engine,
                       max_connections=chosen.max_connections, tls=chosen_tls(chosen))
         proxy.start()
     return proxy
@@ -339,8 +339,9 @@ def command_line() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Runs a proxy until it is stopped; returns the exit code."""
     chosen = command_line().parse_args(arguments)
-    stop = begin(chosen)
+    begin(chosen)
     allow_open_files()
+    stop = Stop(chosen.until_eof)
     proxy = start_proxy(chosen)
     scheme = "https" if chosen.tls_cert else "http"
     banner = f"relaying {scheme}://{show(proxy.address)}/<service>"

@@ -65,7 +65,7 @@ from ponte.net.mishaps import Mishaps
 from ponte.net.serving import Listener
 from ponte.net.stream import DONE, Program, listen, result_of
 from ponte.net.tls import Tls
-from ponte.process.keys import key_for_listening, make_key
+from ponte.process.keys import keys_for_listening, make_key
 from ponte.process.options import (
     add_engine,
     chosen_tls,
@@ -74,7 +74,8 @@ from ponte.process.options import (
     start_command,
 )
 from ponte.process.pages import Json, page
-from ponte.process.running import allow_open_files, begin, run
+from ponte.process.running import allow_open_files, begin, farewell, hold, run
+from ponte.process.stopping import Stop
 from ponte.rpc.dispatcher import Dispatcher
 from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, xml_of
 
@@ -429,25 +430,26 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> int:
+    """Runs a registry until it is stopped; returns the exit code."""
     chosen = command_line().parse_args(arguments)
     if chosen.make_key is not None:
         make_key(chosen.make_key)
         print(f"a new key is in {chosen.make_key}, which only you can read: "
               "every machine needs a copy of it\n"
               f"next: {start_command('registry')} --key-file {chosen.make_key}")
-        return
-    stop = begin(chosen)
+        return 0
+    begin(chosen)
     allow_open_files()
+    stop = Stop(chosen.until_eof)
     with mistakes_in_one_line(chosen):
-        registry = Registry(chosen.host, chosen.port, key=key_for_listening(chosen),
+        registry = Registry(chosen.host, chosen.port, key=b"".join(keys_for_listening(chosen)[:1]),
                             tls=chosen_tls(chosen), engine=chosen.engine,
                             max_connections=chosen.max_connections)
     with registry:
-        print(f"registry: listening on {show(registry.address)} (UDP beats, TCP lookups) "
-              "- stop with Ctrl-C", flush=True)
-        stop.wait()
-    print(f"registry: stopped ({stop.reason})", flush=True)
+        reason = hold(stop, f"registry: listening on {show(registry.address)} "
+                            "(UDP beats, TCP lookups)")
+    return farewell("registry", reason)
 
 
 if __name__ == "__main__":

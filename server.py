@@ -44,7 +44,7 @@ from ponte.net.serving import Listener
 from ponte.net.stream import Program
 from ponte.net.tls import Tls
 from ponte.process.departure import Departure
-from ponte.process.keys import key_for_listening
+from ponte.process.keys import keys_for_listening
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
@@ -240,14 +240,13 @@ class Server:
 
 # ---- the process ---------------------------------------------------------------------------------
 
-def start_server(chosen: argparse.Namespace) -> Server:
+def start_server(chosen: argparse.Namespace, functions: dict[str, Function]) -> Server:
     """The server that the command line asks for, started. Raises UsageError if that cannot be."""
-    functions = load_functions(chosen.file)
     service = os.path.splitext(os.path.basename(chosen.file))[0]
     with mistakes_in_one_line(chosen):
         server = Server(service, functions, host=chosen.host, port=chosen.port,
                         registries=chosen.registry, name=chosen.name,
-                        key=key_for_listening(chosen), advertise=chosen.advertise,
+                        key=b"".join(keys_for_listening(chosen)[:1]), advertise=chosen.advertise,
                         tls=chosen_tls(chosen), allow_multicall=chosen.allow_multicall,
                         engine=chosen.engine, max_connections=chosen.max_connections)
         server.start()
@@ -270,9 +269,12 @@ def command_line() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Runs a server until it is stopped; returns the exit code."""
     chosen = command_line().parse_args(arguments)
-    stop = begin(chosen)
+    begin(chosen)
     allow_open_files()
-    server = start_server(chosen)
+    # The file may take long, or ask for input: until there is a Stop, a signal ends the process.
+    functions = load_functions(chosen.file)
+    stop = Stop(chosen.until_eof)
+    server = start_server(chosen, functions)
     scheme = "https" if chosen.tls_cert else "http"
     banner = f"serving {server.service} at {scheme}://{show(server.address)}/{server.service}"
     return serve(server, stop, banner, chosen.grace)

@@ -9,6 +9,7 @@ from ponte.net.address import Address, check_host, check_port, quoted
 
 # Seconds: a day. A longer time is a mistake, such as one in milliseconds.
 MAX_SECONDS = 86_400.0
+SECONDS_EXPECTED = f"take a number of seconds, more than 0, at most {MAX_SECONDS:,.0f}"
 
 
 def check_seconds(name: str, value: object) -> float:
@@ -26,8 +27,7 @@ def check_seconds(name: str, value: object) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) \
             and 0 < value <= MAX_SECONDS:
         return float(value)
-    raise ValueError(f"{name}: {quoted(value)} is not a time: "
-                     f"take a number of seconds, more than 0, at most {MAX_SECONDS:,.0f}")
+    raise ValueError(f"{name}: {quoted(value)} is not a time: {SECONDS_EXPECTED}")
 
 
 def check_listen(host: object, port: object) -> Address:

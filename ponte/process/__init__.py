@@ -3,7 +3,8 @@
     options.py      the command line: options that all processes share, and errors of one line
     services.py     loads the functions of a services file
     keys.py         the key that signs heartbeats: where it comes from, and who may read it
-    logs.py         log lines that never make a call wait; a count of the threads that died
+    output.py       lines that are printed without making anybody wait
+    logs.py         the forms of log lines; a count of the threads that died
     running.py      from the first line of a process to its exit code
     stopping.py     waiting for the signal to stop, and leaving without losing a call (draining)
     departure.py    how a server or proxy leaves by itself, when its name is taken

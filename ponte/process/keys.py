@@ -5,6 +5,9 @@ writes a new one, and any 16 bytes or more will do. All machines that take part 
 and nobody else may have it. So a file that other users can read is refused, as ssh refuses it,
 where the system knows who can read a file (POSIX).
 
+A key is changed without a stop by two keys at a time: `--key-file NEW,OLD` signs with the first,
+and accepts both.
+
 Without a key, everybody who reaches the registry's port can register a server, and then receives
 calls that were meant for others. That is why a process without a key listens on this machine only,
 unless --insecure declares that the network is trusted. docs/security.md shows such an attack.
@@ -18,16 +21,29 @@ import os
 import secrets
 import socket
 import stat
+import time
 
-from ponte.process.options import UsageError
+from ponte.net.names import look_up
+from ponte.net.threads import wait_for
+from ponte.process.options import UsageError, given_by
 
 # Bytes that a key must have: a shorter one could be guessed. NIST SP 800-107 asks for 14 at least.
 MIN_KEY_BYTES = 16
 # Bytes of a new key: as many as SHA-256 returns. More add nothing (RFC 2104 section 3).
 NEW_KEY_BYTES = 32
+# Seconds to look up the name given as --host. With fewer, a slow name server ends a start.
+LOOK_UP_S = 2.0
 
 
-def read_key(path: str | None) -> bytes:
+def read_keys(paths: str | None, option: str = "--key-file") -> tuple[bytes, ...]:
+    """The keys in these files, with commas between the paths; none where no file is named.
+
+    `option` is how the user named them. Raises UsageError as `read_key` does.
+    """
+    return tuple(read_key(path.strip(), option) for path in paths.split(",")) if paths else ()
+
+
+def read_key(path: str | None, option: str = "--key-file") -> bytes:
     """The key in a file, without the white space around it; empty where no file is named.
 
     Raises UsageError where the file cannot be read, is too short, or can be read by other users.
@@ -39,12 +55,12 @@ def read_key(path: str | None) -> bytes:
             mode = os.fstat(file.fileno()).st_mode
             key = file.read().strip()
     except OSError as error:
-        raise UsageError(f"--key-file {path}: {error.strerror}") from None
+        raise UsageError(f"{option} {path}: {error.strerror}") from None
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"--key-file {path}: other users than its owner may read or change it - "
+        raise UsageError(f"{option} {path}: other users than its owner may read or change it - "
                          f"type: chmod 600 {path}")
     if len(key) < MIN_KEY_BYTES:
-        raise UsageError(f"--key-file {path}: a key needs {MIN_KEY_BYTES} bytes at least, "
+        raise UsageError(f"{option} {path}: a key needs {MIN_KEY_BYTES} bytes at least, "
                          f"this one has {len(key)}")
     return key
 
@@ -65,30 +81,38 @@ def make_key(path: str) -> None:
         file.write(secrets.token_hex(NEW_KEY_BYTES) + "\n")
 
 
-def key_for_listening(chosen: argparse.Namespace) -> bytes:
-    """The key that the command line names, for a process that listens on `chosen.host`.
+def keys_for_listening(chosen: argparse.Namespace) -> tuple[bytes, ...]:
+    """The keys that the command line names, for a process that listens on `chosen.host`.
 
-    Raises UsageError as `read_key` does, and where a process without a key would listen beyond this
-    machine.
+    Raises UsageError as `read_keys` does; where a process without a key would listen beyond this
+    machine; and where no name server tells in time what that host is.
     """
-    key = read_key(chosen.key_file)
-    if not key and not chosen.insecure and not is_loopback(chosen.host):
-        raise UsageError(f"--host {chosen.host}: without a key, anybody on the network could "
+    keys = read_keys(chosen.key_file, given_by(chosen, "--key-file"))
+    host, option = chosen.host, given_by(chosen, "--host")
+    try:
+        is_ours_alone = is_loopback(host)
+    except socket.timeout:
+        raise UsageError(f"{option} {host}: no name server told its address within "
+                         f"{LOOK_UP_S:.0f} s - give an address") from None
+    if not keys and not chosen.insecure and not is_ours_alone:
+        raise UsageError(f"{option} {host}: without a key, anybody on the network could "
                          "register a server - give a --key-file, or --insecure if you trust "
                          "everybody there")
-    return key
+    return keys
 
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a socket that listens on `host`, an address or a name.
 
-    Blocks while a name is looked up.
+    Blocks while a name is looked up. Raises socket.timeout after LOOK_UP_S.
     """
     try:
         # "" stands for every address of this machine.
-        found = socket.getaddrinfo(host, None) if host else []
+        found = wait_for(look_up((host, 0), time.monotonic() + LOOK_UP_S)) if host else []
+    except socket.timeout:
+        raise
     except (OSError, UnicodeError):
         # Nothing can listen there: the attempt to listen raises a better error than this function.
         return True
-    addresses = [str(each[4][0]).partition("%")[0] for each in found]
+    addresses = [str(place[0]).partition("%")[0] for _, place in found]
     return bool(addresses) and all(ipaddress.ip_address(each).is_loopback for each in addresses)

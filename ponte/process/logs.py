@@ -1,41 +1,105 @@
-"""Log lines that never make a call wait, and a count of the threads that died.
+"""Log lines: their forms, and a count of the threads that died.
 
-The problem: a write to standard error blocks while nothing reads it, such as a pipe that is full,
-or a Windows console in which text is selected. With a plain handler, one click would stop every
-call that logs. The idea: a thread that logs puts its line in a queue and goes on; one thread of
-its own takes lines out and writes them.
-
-Not guaranteed: that every line is written. When the queue is full, lines are lost.
+A thread that logs never waits for standard error (ponte/process/output.py). Much of what is logged
+comes from others, such as the name of a server. So nothing in a message begins a new line: what
+is no printable character is written as an escape sequence. Only a traceback has several lines, and
+all of them are indented.
 """
 
 from __future__ import annotations
 
+import datetime
+import json
 import logging
-import logging.handlers
-import queue
 import threading
+
+from ponte.process.output import standard_error
 
 log = logging.getLogger("ponte.process")
 
-# Lines that may wait while standard error is blocked. More would keep more, and take more memory.
-LOG_LINES = 10_000
+# The forms of log lines, by the names that --log takes.
+FORMS = ("text", "full", "json")
+# Before each line of a traceback.
+INDENT = "    "
 
 
-def start_logging(verbose: bool) -> None:
+def start_logging(verbose: bool, form: str = "text") -> None:
     """Sends log lines to standard error, and counts the threads that die from now on.
 
-    `verbose` adds a line for every call.
+    `verbose` adds a line for every call; `form` is one of FORMS.
     """
-    console = logging.StreamHandler()
-    console.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(message)s", "%H:%M:%S"))
-    lines: queue.Queue[logging.LogRecord] = queue.Queue(LOG_LINES)
-    # A full queue loses lines, without an error for each of them.
+    # A record that cannot be formatted is lost, without a traceback for each of them.
     logging.raiseExceptions = False
-    logging.handlers.QueueListener(lines, console).start()
+    handler = LineHandler()
+    handler.setFormatter(JsonForm() if form == "json" else LineForm(full=form == "full"))
     root = logging.getLogger("ponte")
-    root.addHandler(logging.handlers.QueueHandler(lines))
+    root.addHandler(handler)
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
     thread_deaths.watch()
+
+
+class LineHandler(logging.Handler):
+    """Puts each record, as a line, where it does not wait until it is written."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called by logging, on the thread that logs."""
+        try:
+            standard_error.put(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+class LineForm(logging.Formatter):
+    """A line for people. `full`: with the date, the offset from UTC, the level and the logger."""
+
+    def __init__(self, *, full: bool) -> None:
+        super().__init__()
+        self._full = full
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and below it the lines of a traceback, if the record has one."""
+        when = datetime.datetime.fromtimestamp(record.created).astimezone()
+        begin = when.strftime("%H:%M:%S.") + f"{when.microsecond // 1000:03}"
+        if self._full:
+            begin = (f"{when.isoformat(timespec='milliseconds')} {record.levelname} {record.name}:")
+        return "\n".join([f"{begin} {printable(record.getMessage())}",
+                          *(INDENT + printable(line) for line in _traceback_of(record))])
+
+
+class JsonForm(logging.Formatter):
+    """One JSON object in one line: time (ISO 8601, UTC), level, logger, message; exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        when = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
+        fields = {"time": when.isoformat(timespec="milliseconds"), "level": record.levelname,
+                  "logger": record.name, "message": record.getMessage()}
+        traceback = _traceback_of(record)
+        if traceback:
+            fields["exception"] = "\n".join(traceback)
+        # In ASCII: no character of a message ends the line.
+        return json.dumps(fields)
+
+
+def printable(text: str) -> str:
+    r"""`text` in one line, whatever it contains.
+
+    >>> print(printable("a name\n12:00:00.000 registry: \x1b[31m♥"))
+    a name\n12:00:00.000 registry: \x1b[31m♥
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode()
+                   for each in text)
+
+
+def _traceback_of(record: logging.LogRecord) -> list[str]:
+    """The lines of the traceback that belongs to a record."""
+    # What `extra={"traceback": text}` has attached, or what `exc_info` has.
+    text = vars(record).get("traceback", "")
+    if record.exc_info and not text:
+        text = logging.Formatter().formatException(record.exc_info)
+    return str(text).rstrip("\n").split("\n") if text else []
 
 
 class ThreadDeaths:

@@ -2,46 +2,140 @@
 
 A user's mistake is not a bug, so it does not end in a traceback. It is a `UsageError`: one line
 that says what is wrong and what to type. ponte/process/running.py prints it and exits with code 2.
+
+Every option of every process can also be an environment variable: PONTE_PORT for --port. The
+command line wins.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Callable, NamedTuple, TypeVar
 
-from ponte.net.address import Address, show
+from ponte.net import address
+from ponte.net.address import (
+    Address,
+    check_host,
+    check_port,
+    parse_advertised,
+    parse_registries,
+    show,
+)
+from ponte.net.checks import SECONDS_EXPECTED, check_seconds
 from ponte.net.serving import ENGINES
 from ponte.net.tls import Tls
+from ponte.process.logs import FORMS
 
 EXIT_USAGE = 2
 DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
-# The environment variable that names the key file.
-KEY_FILE_VARIABLE = "PONTE_KEY_FILE"
 # Seconds that running calls get to finish after SIGTERM. With more, a deployment waits longer for
 # an old process; with fewer, more calls are cut off.
 GRACE_S = 10.0
 # The name of the interpreter, as users type it.
 PYTHON = "python" if sys.platform == "win32" else "python3"
+# What the environment variable of a flag may say, in any case.
+SWITCHES = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+T = TypeVar("T")
 
 
 class UsageError(Exception):
     """A mistake that only the user can correct. The text says, in one line, what to do."""
 
 
+# ---- the environment -----------------------------------------------------------------------------
+
+class Variable(NamedTuple):
+    """An option that the environment gives: the name of the variable, and its text."""
+
+    name: str
+    text: str
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes each of its options from the environment, too.
+
+    The variable of --max-connections is PONTE_MAX_CONNECTIONS. One that is empty counts as not set.
+    A wrong one that is used raises UsageError, which names the variable.
+    """
+
+    def parse_known_args(  # type: ignore[override]
+            self, args: Sequence[str] | None = None,
+            namespace: argparse.Namespace | None = None) -> tuple[argparse.Namespace, list[str]]:
+        """The arguments, as in the base class."""
+        # argparse sets a default only where the namespace has no value yet. So what is still a
+        # Variable afterwards was not on the command line.
+        given = {option.dest: Variable(name, os.environ[name])
+                 for name, option in self._variables().items() if os.environ.get(name)}
+        chosen, rest = super().parse_known_args(args, argparse.Namespace(
+            **{**given, **vars(namespace or argparse.Namespace())}))
+        chosen.from_environment = {dest: variable for dest, variable in given.items()
+                                   if getattr(chosen, dest) is variable}
+        options = {option.dest: option for option in self._actions}
+        for dest, variable in chosen.from_environment.items():
+            setattr(chosen, dest, _value_of(options[dest], variable))
+        return chosen, rest
+
+    def format_help(self) -> str:
+        self.epilog = ("Each option can also be an environment variable: "
+                       f"{', '.join(self._variables())}. For an option without a value it is 1 or "
+                       "0. The command line wins.")
+        return super().format_help()
+
+    def _variables(self) -> dict[str, argparse.Action]:
+        """The options by the names of their variables. Without --help, which stores no value."""
+        return {_variable(option.option_strings[-1]): option for option in self._actions
+                if option.option_strings and option.default != argparse.SUPPRESS}
+
+
+def _variable(option: str) -> str:
+    """
+    >>> _variable("--max-connections")
+    'PONTE_MAX_CONNECTIONS'
+    """
+    return "PONTE_" + option.lstrip("-").replace("-", "_").upper()
+
+
+def _value_of(option: argparse.Action, variable: Variable) -> object:
+    """The value of an option that the environment gives. Raises UsageError."""
+    name, text = variable
+    if option.nargs == 0:
+        if text.strip().lower() not in SWITCHES:
+            raise UsageError(f"{name}: {text!r} is neither 1 (or true, yes) nor 0 (or false, no)")
+        return option.const if SWITCHES[text.strip().lower()] else option.default
+    try:
+        value: object = option.type(text) if callable(option.type) else text
+    except (argparse.ArgumentTypeError, TypeError, ValueError) as error:
+        raise UsageError(f"{name}: {error}") from None
+    if option.choices is not None and value not in option.choices:
+        raise UsageError(f"{name}: {text!r} is not one of {', '.join(map(str, option.choices))}")
+    return value
+
+
+def given_by(chosen: argparse.Namespace, option: str) -> str:
+    """How the user gave an option such as "--key-file": its own name, or that of its variable."""
+    dest = option.lstrip("-").replace("-", "_")
+    return _variable(option) if dest in vars(chosen).get("from_environment", ()) else option
+
+
+# ---- the options ---------------------------------------------------------------------------------
+
 def options(description: str, *, port: int | None = None, beats: bool = False,
-            cores: str = "one") -> argparse.ArgumentParser:
+            cores: str = "one") -> Parser:
     """A parser with the options that all processes share.
 
     `port` is the default of --port, None for a process that does not listen; `beats`: the process
     sends beats to registries; `cores` is the default of --cores.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = Parser(description=description)
     if port is not None:
-        parser.add_argument("--host", default="127.0.0.1",
+        parser.add_argument("--host", type=_host, default="127.0.0.1",
                             help="address to listen on (default: %(default)s)")
         parser.add_argument("--port", type=_port, default=port,
                             help="port to listen on, 0 = any (default: %(default)s)")
@@ -57,25 +151,28 @@ def options(description: str, *, port: int | None = None, beats: bool = False,
     if beats:
         parser.add_argument("--name",
                             help="the name of this instance (default: made of service and port)")
-        parser.add_argument("--advertise", type=parse_address, metavar="HOST:PORT",
-                            help="the address at which others reach this process "
-                                 "(default: the one listened on)")
+        parser.add_argument("--advertise", type=advertised, metavar="HOST[:PORT]",
+                            help="the address at which others reach this process (default: the one "
+                                 "listened on; without PORT, the port listened on)")
         parser.add_argument("--grace", type=seconds, default=GRACE_S, metavar="SECONDS",
                             help="how long running calls may go on after SIGTERM "
                                  "(default: %(default)s)")
     parser.add_argument("--registry", type=parse_addresses, metavar="HOST:PORT[,HOST:PORT]",
                         default=",".join(map(show, DEFAULT_REGISTRIES)),
                         help="where the registries are (default: %(default)s)")
-    parser.add_argument("--key-file", metavar="FILE",
-                        default=os.environ.get(KEY_FILE_VARIABLE) or None,
-                        help="the key that signs heartbeats, the same in every process "
-                             f"(default: ${KEY_FILE_VARIABLE})")
+    parser.add_argument("--key-file", metavar="FILE[,FILE]",
+                        help="the key that signs heartbeats, the same in every process; while a "
+                             "key is changed, NEW,OLD: signs with the first, and accepts both")
     parser.add_argument("--tls-cert", metavar="FILE",
                         help="the certificate that this process shows: TLS on TCP ports")
     parser.add_argument("--tls-key", metavar="FILE",
                         help="its private key (default: in the same file)")
     parser.add_argument("--tls-ca", metavar="FILE",
                         help="the authority that must have signed the certificates of the others")
+    parser.add_argument("--log", choices=FORMS, default=FORMS[0],
+                        help="the form of log lines. text: time and message; full: also date, "
+                             "level and logger; json: one JSON object a line (default: "
+                             "%(default)s)")
     parser.add_argument("--verbose", action="store_true", help="log every call")
     return parser
 
@@ -90,31 +187,55 @@ def add_engine(parser: argparse.ArgumentParser, default: str) -> None:
                         help=f"more than these get a 503 (default: {limits})")
 
 
+def add_beat_times(parser: argparse.ArgumentParser, beat_s: float, lease_s: float) -> None:
+    """Adds --beat and --lease, with these defaults."""
+    parser.add_argument("--beat", type=seconds, default=beat_s, metavar="SECONDS",
+                        help="the time between two heartbeats (default: %(default)s)")
+    parser.add_argument("--lease", type=seconds, default=lease_s, metavar="SECONDS",
+                        help="after so long without a heartbeat, registries take this process for "
+                             "dead: three beats at least (default: %(default)s)")
+
+
 # ---- the types of options: text in, value out, or an error that argparse shows -------------------
 
+def shown_by_argparse(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """The type of an option: `parse`, whose ValueError becomes the message that argparse shows."""
+    def type_of_option(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return type_of_option
+
+
+_host = shown_by_argparse(check_host)
+# HOST or HOST:PORT; HOST:PORT; HOST:PORT[,HOST:PORT...]. Nothing is looked up.
+advertised = shown_by_argparse(parse_advertised)
+parse_address = shown_by_argparse(address.parse_address)
+parse_addresses = shown_by_argparse(parse_registries)
+
+
+@shown_by_argparse
 def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: take a number from 0 to 65535")
-    return int(text)
+    is_port = text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= 65535
+    # A text is no port: the check says so.
+    return check_port(int(text) if is_port else text)
 
 
 def seconds(text: str) -> float:
-    """A duration in seconds, more than zero.
+    """A duration in seconds: more than zero, and a day at most.
 
         >>> seconds("0.5")
         0.5
         >>> seconds("-1")
         Traceback (most recent call last):
-        argparse.ArgumentTypeError: '-1' is not a time: take a positive number of seconds
+        argparse.ArgumentTypeError: '-1' is not a time: take a number of seconds, more than 0, \
+at most 86,400
     """
     try:
-        value = float(text)
+        return check_seconds("", float(text))
     except ValueError:
-        value = 0.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time: take a positive number of seconds")
-    return value
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: {SECONDS_EXPECTED}") from None
 
 
 def count(text: str) -> int:
@@ -129,42 +250,6 @@ def count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < len(text) < 10 or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a count: take a whole number, 1 or more")
     return int(text)
-
-
-def parse_address(text: str) -> Address:
-    """HOST:PORT, with an IPv6 host in brackets: what `ponte.net.address.show` writes.
-
-    Nothing is looked up.
-
-        >>> parse_address("127.0.0.1:4100")
-        ('127.0.0.1', 4100)
-        >>> parse_address("[::1]:4100")
-        ('::1', 4100)
-        >>> parse_address("4100")
-        Traceback (most recent call last):
-        argparse.ArgumentTypeError: '4100' is not HOST:PORT, as in 127.0.0.1:4100
-    """
-    host, colon, port = text.strip().rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not host or _port(port) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, as in 127.0.0.1:4100")
-    return host, int(port)
-
-
-def parse_addresses(text: str) -> list[Address]:
-    """HOST:PORT[,HOST:PORT...], each with a host that can be looked up; blocks while it is.
-
-        >>> parse_addresses("127.0.0.1:4100,127.0.0.2:4100")
-        [('127.0.0.1', 4100), ('127.0.0.2', 4100)]
-    """
-    addresses = [parse_address(part) for part in text.split(",")]
-    for host, port in addresses:
-        try:
-            socket.getaddrinfo(host, port)
-        except (OSError, UnicodeError):
-            raise argparse.ArgumentTypeError(
-                f"{host!r} is not the name or address of a host") from None
-    return addresses
 
 
 # ---- after parsing -------------------------------------------------------------------------------
@@ -182,7 +267,7 @@ def chosen_tls(chosen: argparse.Namespace, *, listens: bool = True) -> Tls | Non
                          "a process that listens with TLS must show one")
     for option, path in (("--tls-cert", cert), ("--tls-key", key), ("--tls-ca", ca)):
         if path and not os.path.isfile(path):
-            raise UsageError(f"{option} {path}: no such file")
+            raise UsageError(f"{given_by(chosen, option)} {path}: no such file")
     try:
         return Tls(cert, key, ca)
     except OSError as error:
@@ -191,10 +276,12 @@ def chosen_tls(chosen: argparse.Namespace, *, listens: bool = True) -> Tls | Non
                          f"{error.strerror or error}") from None
 
 
-def port_error(error: OSError, host: str, port: int) -> UsageError:
-    """The line for a port that the process cannot listen on."""
+def port_error(error: OSError, host: str, port: int, host_option: str = "--host") -> UsageError:
+    """The line for a port that the process cannot listen on; `host_option` gave the host."""
     if isinstance(error, socket.gaierror):
-        return UsageError(f"--host {host}: {error.strerror}")
+        return UsageError(f"{host_option} {host}: {error.strerror}")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return UsageError(f"{host_option} {host}: this machine has no such address")
     return UsageError(f"cannot listen on {show((host, port))}: {error.strerror or error} - choose "
                       "another port with --port (0 = any free one), or stop the process that has "
                       "this one")
@@ -209,7 +296,8 @@ def mistakes_in_one_line(chosen: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise port_error(error, chosen.host, chosen.port) from None
+        raise port_error(error, chosen.host, chosen.port,
+                         given_by(chosen, "--host")) from None
     except ValueError as error:
         raise UsageError(str(error)) from None
 

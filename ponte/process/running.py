@@ -1,11 +1,12 @@
 """From the first line of a process to its exit code, the same for every actor.
 
 `run` is the outermost call: it turns the ways in which a program can end into an exit code. `begin`
-prepares a process that goes on until it is stopped, and `serve` is the life of a server or a proxy:
-show a banner, wait for the signal to stop, drain.
+prepares a process that goes on until it is stopped: from then on it prints by
+ponte/process/output.py, so that no full pipe holds it up. `serve` is the life of a server or a
+proxy: show a banner, wait for the signal to stop, drain.
 
     exit code 0     it ended as it should
-    exit code 1     another process took its name, or the reader of its output has gone
+    exit code 1     another process took its name, or its output cannot be written
     exit code 2     the user made a mistake (UsageError)
     exit code 130   Ctrl-C
     any other       what the actor's `main` returned
@@ -19,21 +20,23 @@ import contextlib
 import io
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Callable, NoReturn, Protocol
+from typing import Callable, NoReturn, Protocol, TextIO
 
 from ponte.net.address import Address, show
 from ponte.process.logs import start_logging
 from ponte.process.options import EXIT_USAGE, UsageError
-from ponte.process.stopping import Stop, grace
+from ponte.process.output import leave, standard_error, standard_output
+from ponte.process.stopping import EXIT_CTRL_C, SUPERSEDED, Stop, end_at_once_on_ctrl_c, grace
 
 if sys.platform != "win32":
     import resource
 
 log = logging.getLogger("ponte.process")
+
+EXIT_SUPERSEDED = EXIT_OUTPUT = 1
 
 
 def run(main: Callable[[Sequence[str]], int | None],
@@ -41,36 +44,84 @@ def run(main: Callable[[Sequence[str]], int | None],
     """Runs `main(arguments)` (default: those of the command line), and exits with the code that it
     returns. A UsageError becomes one line on standard error and exit code 2.
     """
+    _prepare_streams()
+    try:
+        code = _outcome(main, sys.argv[1:] if arguments is None else arguments)
+    except UsageError as error:
+        code = _end_with_line(str(error), EXIT_USAGE)
+    except KeyboardInterrupt:
+        code = EXIT_CTRL_C
+    except OSError as error:
+        # An error of another kind is a bug, which needs its traceback.
+        if not _is_of_output(error):
+            raise
+        code = _end_with_line(f"its output cannot be written: {error.strerror}", EXIT_OUTPUT)
+    # What still comes from threads of ours would meet an interpreter that ends.
+    logging.getLogger("ponte").setLevel(logging.CRITICAL + 1)
+    code = leave(code)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        _drop_what_cannot_be_written(stream)
+    sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    if sys.stderr is None:
+        # It was closed when the process began. `print` would write to standard output instead.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A letter that the console cannot show becomes "?", instead of an error.
             stream.reconfigure(errors="replace")
+
+
+def _outcome(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str]) -> int:
+    """The exit code of `main`, once all that it has printed is written."""
     try:
-        code = main(sys.argv[1:] if arguments is None else arguments) or 0
+        code = main(arguments) or 0
+    except SystemExit as end:
+        # From argparse: 0 after --help, 2 after a mistake.
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    if sys.stdout:
         sys.stdout.flush()
-    except UsageError as error:
-        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
-        code = EXIT_USAGE
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does. Python would report the error once more
-        # at exit, when it flushes the stream: give it a file that takes everything.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 1
-    except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
-    sys.exit(code)
+    return code
 
 
-def begin(chosen: argparse.Namespace) -> Stop:
-    """Prepares a process that goes on until it is stopped: cores, signals, log lines.
+def _end_with_line(line: str, code: int) -> int:
+    """Prints the line with which a program ends; returns `code`."""
+    standard_error.put(f"{os.path.basename(sys.argv[0])}: {line}")
+    return code
 
-    Call it before the process starts a thread or opens a socket. Returns what it will wait for.
+
+def _is_of_output(error: OSError) -> bool:
+    """Whether an error came from our output. The buffer still has what was not written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:
+                stream.flush()
+        except OSError as again:
+            return again.errno == error.errno
+    return isinstance(error, BrokenPipeError)
+
+
+def _drop_what_cannot_be_written(stream: TextIO) -> None:
+    """Python writes its buffers once more when it ends, and would report the error once more."""
+    try:
+        stream.flush()
+    except OSError:
+        # A file that takes everything stands in for the one that does not.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def begin(chosen: argparse.Namespace) -> None:
+    """Prepares a process that goes on until it is stopped: cores, log lines, Ctrl-C.
+
+    Call it before the process starts a thread or opens a socket. Until there is a `Stop`, each
+    signal ends the process at once.
     """
+    end_at_once_on_ctrl_c()
     if chosen.cores == "one":
         stay_on_one_core()
-    stop = Stop(chosen.until_eof)
-    start_logging(chosen.verbose)
-    return stop
+    start_logging(chosen.verbose, chosen.log)
 
 
 def stay_on_one_core() -> None:
@@ -114,34 +165,41 @@ def allow_open_files() -> None:
 
 
 class RegistrationReport:
-    """Logs when registries stop answering beats, and when they answer again.
+    """Logs when registries stop taking beats, why, and when they take them again.
 
-    `silent` returns the registries that do not answer now. `look` belongs on the main thread: it
-    may block, because it logs.
+    `silent` returns the registries that have acked no beat for a while, and `refusals` why a
+    registry answers, but does not take beats. `look` belongs on the main thread.
     """
 
-    def __init__(self, name: str, silent: Callable[[], list[Address]]) -> None:
+    def __init__(self, name: str, silent: Callable[[], list[Address]],
+                 refusals: Callable[[], dict[Address, str]] = dict) -> None:
         self._name = name
-        self._silent = silent
-        # The silent registries in the last log line, and those of the last look.
-        self._reported: list[Address] = []
-        self._seen: list[Address] = []
+        self._silent, self._refusals = silent, refusals
+        # What was wrong in the last log line, and at the last look: the reason of each registry,
+        # "" for one that does not answer.
+        self._reported: dict[Address, str] = {}
+        self._seen: dict[Address, str] = {}
 
     def look(self) -> None:
-        """Logs one line if the silent registries have changed, and two looks agree.
+        """Logs what has changed, if two looks agree.
 
         A process that was frozen finds every registry silent at first, and hears them a moment
         later: so one look is not enough.
         """
-        before, silent = self._seen, self._silent()
-        self._seen = silent
-        if silent == self._reported or (silent and silent != before):
+        before, wrong = self._seen, {**dict.fromkeys(self._silent(), ""), **self._refusals()}
+        self._seen = wrong
+        if wrong == self._reported or (wrong and wrong != before):
             return
-        self._reported = silent
+        self._reported = wrong
+        silent = [address for address, reason in wrong.items() if not reason]
+        for address, reason in wrong.items():
+            if reason:
+                log.warning("%s: the registry %s refuses it: %s; it goes on serving", self._name,
+                            show(address), reason)
         if silent:
             log.warning("%s: no registry answers at %s (not running, or another key); "
                         "it goes on serving", self._name, ", ".join(map(show, silent)))
-        else:
+        if not wrong:
             log.info("%s: every registry answers again", self._name)
 
 
@@ -157,6 +215,32 @@ class ServerOrProxy(Protocol):
     def close(self) -> None: ...
 
 
+def hold(stop: Stop, banner: str, look: Callable[[], None] = lambda: None) -> str:
+    """Shows the banner, and blocks until it is time to stop; returns the reason.
+
+    That may also be that the output of the process cannot be written. `look` as for `Stop.wait`.
+    """
+    def look_at_output() -> None:
+        look()
+        if standard_output.error:
+            stop.set(f"its output cannot be written: {standard_output.error.strerror}")
+
+    standard_output.put(f"{banner} - stop with Ctrl-C")
+    return stop.wait(look_at_output)
+
+
+def farewell(name: str, reason: str, cut_off: str = "") -> int:
+    """Says that a process has stopped, and why; returns its exit code.
+
+    Where its output is blocked, the process ends here (`leave`).
+    """
+    if standard_output.error:
+        standard_error.put(f"{name}: stopped ({reason}){cut_off}")
+        return leave(EXIT_OUTPUT)
+    standard_output.put(f"{name}: stopped ({reason}){cut_off}")
+    return leave(EXIT_SUPERSEDED if reason == SUPERSEDED else 0)
+
+
 def serve(process: ServerOrProxy, stop: Stop, banner: str, grace_s: float) -> int:
     """The life of a server or proxy that has been started: shows its banner, waits for `stop`, and
     drains it with `grace_s` seconds for running calls. Blocks until the end; returns the exit code.
@@ -166,16 +250,12 @@ def serve(process: ServerOrProxy, stop: Stop, banner: str, grace_s: float) -> in
     def look() -> None:
         report.look()
         if process.superseded.is_set():
-            stop.set("superseded")
+            stop.set(SUPERSEDED)
 
     with contextlib.closing(process):
-        print(f"{process.name}: {banner} - stop with Ctrl-C", flush=True)
-        reason = stop.wait(look)
-        if reason == "superseded":
-            print(f"{process.name}: STOPPED: a younger process beats under this name; "
-                  "give each its own --name", file=sys.stderr, flush=True)
-            return 1
+        reason = hold(stop, f"{process.name}: {banner}", look)
+        if reason == SUPERSEDED:
+            standard_error.put(f"{process.name}: STOPPED: a younger process beats under this name; "
+                               "give each its own --name")
         finished = process.drain(grace(reason, grace_s))
-    cut_off = "" if finished else ", calls were cut off"
-    print(f"{process.name}: stopped ({reason}){cut_off}", flush=True)
-    return 0
+    return farewell(process.name, reason, "" if finished else ", calls were cut off")

@@ -30,14 +30,28 @@ CTRL_C_GRACE_S = 0.8
 LINGER_S = 0.5
 # Seconds between two looks at the signals. On Windows, a wait without a timeout may ignore Ctrl-C.
 WAKE_S = 0.25
+# The reason of a stop because a younger process has the name.
+SUPERSEDED = "superseded"
+# What a shell shows for a process that Ctrl-C has ended.
+EXIT_CTRL_C = 128 + signal.SIGINT
+
+
+def end_at_once_on_ctrl_c() -> None:
+    """From now on Ctrl-C ends the process at once, until there is a `Stop`. On the main thread.
+
+    For a process that does not serve yet. SIGTERM does so by itself; but Ctrl-C would raise
+    KeyboardInterrupt, which the file of a user that is just loaded may catch.
+    """
+    signal.signal(signal.SIGINT, lambda number, frame: os._exit(EXIT_CTRL_C))
 
 
 class Stop:
     """Waits until the process shall stop.
 
-    Make it on the main thread, before the process announces itself: from then on a signal does not
-    end the process but this wait. `until_eof`: also stop at the end of standard input, which comes
-    when the parent process dies.
+    Make it before the process announces itself. On the main thread: from then on a signal does not
+    end the process but this wait. On any other thread it waits for `set` alone, and the signals
+    stay with the program. `until_eof`: also stop at the end of standard input, which comes when the
+    parent process dies.
 
     Attributes: `reason`, empty until it is time to stop; then "Ctrl-C", "SIGTERM", "end of standard
     input", or what `set` was given.
@@ -47,8 +61,9 @@ class Stop:
         self.reason = ""
         # `put` of a SimpleQueue takes no lock that a signal handler could find taken.
         self._reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
+        # Only the main thread may set what a signal does.
+        self._takes_signals = threading.current_thread() is threading.main_thread()
+        self._on_signals(self._on_signal)
         if until_eof:
             # In a process group of its own: when the parent dies while this process is frozen, the
             # kernel then sends SIGHUP and SIGCONT, so that it wakes up and ends.
@@ -61,7 +76,7 @@ class Stop:
         self._reasons.put(reason)
 
     def wait(self, look: Callable[[], None] = lambda: None) -> str:
-        """Blocks until it is time to stop; returns the reason. For the main thread only.
+        """Blocks until it is time to stop; returns the reason. For the thread that made it.
 
         While it waits it calls `look()` a few times a second: the place for work that may block,
         such as printing. After the wait, a further signal ends the process at once.
@@ -71,9 +86,13 @@ class Stop:
                 self.reason = self._reasons.get(timeout=WAKE_S)
             except queue.Empty:
                 look()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        self._on_signals(signal.SIG_DFL)
         return self.reason
+
+    def _on_signals(self, action: Callable[[int, object], None] | signal.Handlers) -> None:
+        if self._takes_signals:
+            signal.signal(signal.SIGTERM, action)
+            signal.signal(signal.SIGINT, action)
 
     def _on_signal(self, number: int, frame: object) -> None:
         self.set("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
@@ -125,6 +144,7 @@ def drain(listener: Drainable, announce: Callable[[str, float], bool], refuse: C
 def grace(reason: str, grace_s: float) -> float:
     """The seconds that running calls get after a stop for `reason`; `grace_s` is what --grace says.
 
-    Only SIGTERM gives them all: after Ctrl-C a person waits.
+    After Ctrl-C they get fewer, because a person waits; and after the end of standard input,
+    because nobody else would end the process.
     """
-    return grace_s if reason == "SIGTERM" else min(grace_s, CTRL_C_GRACE_S)
+    return grace_s if reason in ("SIGTERM", SUPERSEDED) else min(grace_s, CTRL_C_GRACE_S)

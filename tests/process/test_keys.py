@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import socket
 import stat
 import tempfile
+import threading
 import unittest
 from unittest import mock
 
-from ponte.process.keys import is_loopback, key_for_listening, make_key, read_key
+from ponte.process import keys
+from ponte.process.keys import is_loopback, keys_for_listening, make_key, read_key, read_keys
 from ponte.process.options import UsageError, options
 
 KEY = b"0123456789abcdef"
@@ -64,6 +67,19 @@ class Reading(KeyTest):
                 for parser in (options("x"), options("x", port=1)):
                     self.assertEqual(parser.parse_args(arguments).key_file, expected)
 
+    def test_two_keys_are_two_files_and_the_first_one_signs(self) -> None:
+        """While a key is changed. An error names the file that is wrong, and how it was given."""
+        new, old = self.write(KEY), self.path + "2"
+        make_key(old)
+        self.assertEqual(read_keys(f"{new},{old}"), (KEY, read_key(old)))
+        self.assertEqual(read_keys(f"{old}, {new}"), (read_key(old), KEY))
+        self.assertEqual(read_keys(None), ())
+        for paths in (f"{new},/nowhere/key", f"/nowhere/key,{new}"):
+            with self.assertRaisesRegex(UsageError, "^PONTE_KEY_FILE /nowhere/key: [^\n]+$"):
+                read_keys(paths, "PONTE_KEY_FILE")
+        with self.assertRaises(UsageError):
+            read_keys(f"{new},")
+
 
 class Making(KeyTest):
     def test_a_new_key_has_32_bytes_in_hex_that_its_owner_alone_may_read(self) -> None:
@@ -103,7 +119,7 @@ class Listening(KeyTest):
         for host in ("127.0.0.1", "127.5.6.7", "::1", "localhost"):
             with self.subTest(host):
                 self.assertTrue(is_loopback(host))
-                self.assertEqual(key_for_listening(self.chosen(host)), b"")
+                self.assertEqual(keys_for_listening(self.chosen(host)), ())
 
     def test_all_others_need_one_or_the_word_insecure(self) -> None:
         """Also "", which means every address, and "0", which only the system's resolver knows."""
@@ -111,17 +127,26 @@ class Listening(KeyTest):
             with self.subTest(host):
                 advice = f"^--host {re.escape(host)}: [^\n]*--key-file[^\n]*--insecure"
                 with self.assertRaisesRegex(UsageError, advice):
-                    key_for_listening(self.chosen(host))
+                    keys_for_listening(self.chosen(host))
                 insecure = self.chosen(host, insecure=True)
-                self.assertEqual(key_for_listening(insecure), b"")
+                self.assertEqual(keys_for_listening(insecure), ())
                 with_key = self.chosen(host, key_file=self.write(KEY))
-                self.assertEqual(key_for_listening(with_key), KEY)
+                self.assertEqual(keys_for_listening(with_key), (KEY,))
 
     def test_a_host_that_does_not_exist_needs_no_key(self) -> None:
         """Nothing can listen there, and the attempt raises a better error."""
         for host in ("no.such.host.invalid", "a" * 64 + ".example", "\u2026" * 64):
             with self.subTest(host):
-                self.assertEqual(key_for_listening(self.chosen(host)), b"")
+                self.assertEqual(keys_for_listening(self.chosen(host)), ())
+
+    def test_a_name_server_that_does_not_answer_does_not_hold_up_a_start(self) -> None:
+        """One line says what to type instead of the name."""
+        answer = threading.Event()
+        self.addCleanup(answer.set)
+        with mock.patch.object(socket, "getaddrinfo", lambda *_, **__: answer.wait() and []), \
+                mock.patch.object(keys, "LOOK_UP_S", 0.01), \
+                self.assertRaisesRegex(UsageError, "^--host slow.example: [^\n]* give an address$"):
+            keys_for_listening(self.chosen("slow.example"))
 
 
 if __name__ == "__main__":

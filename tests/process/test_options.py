@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import socket
 import unittest
 from unittest import mock
@@ -10,7 +12,13 @@ from unittest import mock
 from ponte.net.address import show
 from ponte.process import options as options_module
 from ponte.process.options import (
+    UsageError,
+    add_beat_times,
+    add_engine,
+    chosen_tls,
     count,
+    given_by,
+    mistakes_in_one_line,
     options,
     parse_address,
     parse_addresses,
@@ -42,17 +50,18 @@ class Options(unittest.TestCase):
                 parse_address(text)
 
     def test_several_addresses_are_separated_by_commas(self) -> None:
-        """Each of them must be one that can be looked up."""
-        self.assertEqual(parse_addresses("127.0.0.1:1,127.0.0.2:2"),
-                         [("127.0.0.1", 1), ("127.0.0.2", 2)])
+        """None is looked up: a name server that does not answer would hold up the program."""
+        with mock.patch.object(socket, "getaddrinfo", side_effect=AssertionError("a look-up")):
+            self.assertEqual(parse_addresses("127.0.0.1:1,no.such.host.invalid:2"),
+                             (("127.0.0.1", 1), ("no.such.host.invalid", 2)))
         for text in ("127.0.0.1:1,", "127.0.0.1:1;127.0.0.2:2"):
             with self.subTest(text), self.assertRaises(argparse.ArgumentTypeError):
                 parse_addresses(text)
 
     def test_times_are_positive(self) -> None:
-        """Zero, infinity and text are refused."""
-        self.assertEqual([seconds("2"), seconds("0.5")], [2.0, 0.5])
-        for text in ("0", "-1", "nan", "inf", "1e9", "x", ""):
+        """Zero, infinity, text and more than a day are refused."""
+        self.assertEqual([seconds("2"), seconds("0.5"), seconds("86400")], [2.0, 0.5, 86_400.0])
+        for text in ("0", "-1", "nan", "inf", "1e9", "86401", "x", ""):
             with self.subTest(text), self.assertRaises(argparse.ArgumentTypeError):
                 seconds(text)
 
@@ -68,11 +77,95 @@ class Options(unittest.TestCase):
         chosen = options("x", port=4180, beats=True).parse_args([])
         self.assertEqual(chosen.host, "127.0.0.1")
         self.assertEqual(chosen.port, 4180)
-        self.assertEqual(chosen.registry, [("127.0.0.1", 4100)])
+        self.assertEqual(chosen.registry, (("127.0.0.1", 4100),))
 
     def test_a_process_that_does_not_listen_has_no_port(self) -> None:
         """The client."""
         self.assertFalse(hasattr(options("x").parse_args([]), "port"))
+
+
+class Environment(unittest.TestCase):
+    """Each option can also be an environment variable."""
+
+    def setUp(self) -> None:
+        self.parser = options("x", port=4180, beats=True)
+        add_engine(self.parser, "events")
+        add_beat_times(self.parser, 0.5, 2.0)
+        # As a process adds its own ones.
+        self.parser.add_argument("--balance", choices=("round_robin", "two_choices"),
+                                 default="round_robin")
+        self.parser.add_argument("--trace", action="store_true")
+        self.parser.add_argument("--repeat", type=int, default=1)
+
+    def parse(self, *arguments: str, **variables: str) -> argparse.Namespace:
+        """The options that this command line and these variables choose."""
+        with mock.patch.dict(os.environ, variables):
+            return self.parser.parse_args(arguments)
+
+    def test_every_option_has_its_variable(self) -> None:
+        """Also those that a process adds. The help names them."""
+        for name, text, value in (
+                ("HOST", "127.0.0.2", "127.0.0.2"), ("PORT", "0", 0), ("INSECURE", "1", True),
+                ("CORES", "all", "all"), ("UNTIL_EOF", "yes", True), ("NAME", "a", "a"),
+                ("ADVERTISE", "a", ("a", 0)), ("GRACE", "3", 3.0), ("BEAT", "0.1", 0.1),
+                ("REGISTRY", "a:1,b:2", (("a", 1), ("b", 2))), ("KEY_FILE", "a,b", "a,b"),
+                ("TLS_CERT", "a", "a"), ("TLS_KEY", "a", "a"), ("TLS_CA", "a", "a"),
+                ("LOG", "json", "json"), ("VERBOSE", "true", True),
+                ("ENGINE", "threads", "threads"),
+                ("MAX_CONNECTIONS", "7", 7), ("LEASE", "9", 9.0), ("TRACE", "1", True),
+                ("BALANCE", "two_choices", "two_choices"), ("REPEAT", "3", 3)):
+            with self.subTest(name):
+                chosen = self.parse(**{f"PONTE_{name}": text})
+                self.assertEqual(getattr(chosen, name.lower()), value)
+                self.assertRegex(self.parser.format_help(), rf"\bPONTE_{name}\b")
+        self.assertNotIn("PONTE_HELP", self.parser.format_help())
+
+    def test_the_command_line_wins(self) -> None:
+        """Also over a variable that is wrong, and where it says what is the default."""
+        self.assertEqual(self.parse("--port", "4180", PONTE_PORT="5").port, 4180)
+        self.assertEqual(self.parse("--port=4180", PONTE_PORT="wrong").port, 4180)
+        self.assertTrue(self.parse("--verbose", PONTE_VERBOSE="0").verbose)
+
+    def test_an_empty_variable_counts_as_not_set(self) -> None:
+        chosen = self.parse(PONTE_PORT="", PONTE_VERBOSE="", PONTE_KEY_FILE="", PONTE_BALANCE="")
+        self.assertEqual((chosen.port, chosen.verbose, chosen.key_file, chosen.balance),
+                         (4180, False, None, "round_robin"))
+
+    def test_a_flag_is_on_or_off_and_nothing_else(self) -> None:
+        for text, value in (("1", True), ("True", True), ("YES", True), ("0", False),
+                            ("false", False), ("no", False)):
+            self.assertIs(self.parse(PONTE_VERBOSE=text).verbose, value)
+        for text in ("2", "on?", "verbose", "-1"):
+            self.assert_refused(r"neither 1 .* nor 0", PONTE_VERBOSE=text)
+
+    def assert_refused(self, pattern: str, **variable: str) -> None:
+        """One line, that begins with the name of the variable."""
+        name, = variable
+        with self.subTest(variable), \
+                self.assertRaisesRegex(UsageError, rf"^{name}: [^\n]*{pattern}[^\n]*$"):
+            self.parse(**variable)
+
+    def test_a_wrong_value_is_one_line_that_names_the_variable(self) -> None:
+        self.assert_refused("'99999' is not a port", PONTE_PORT="99999")
+        self.assert_refused("'x' is not a port", PONTE_PORT="x")
+        self.assert_refused("HOST:PORT", PONTE_REGISTRY="4100")
+        self.assert_refused("'luck' is not one of round_robin, two_choices", PONTE_BALANCE="luck")
+        self.assert_refused("seconds", PONTE_GRACE="0")
+        self.assert_refused("count", PONTE_MAX_CONNECTIONS="0")
+        self.assert_refused("HOST", PONTE_ADVERTISE=":80")
+        self.assert_refused("json", PONTE_LOG="xml")
+        self.assert_refused("no host", PONTE_HOST="a b")
+        self.assert_refused("'x'", PONTE_REPEAT="x")
+
+    def test_an_error_later_on_names_what_the_user_has_used(self) -> None:
+        self.assertEqual(given_by(self.parse(PONTE_KEY_FILE="a"), "--key-file"), "PONTE_KEY_FILE")
+        self.assertEqual(given_by(self.parse("--key-file", "b", PONTE_KEY_FILE="a"), "--key-file"),
+                         "--key-file")
+        with self.assertRaisesRegex(UsageError, "^PONTE_TLS_CERT /nowhere: no such file$"):
+            chosen_tls(self.parse(PONTE_TLS_CERT="/nowhere"))
+        with self.assertRaisesRegex(UsageError, "^PONTE_HOST 192.0.2.1: [^\n]*no such address$"), \
+                mistakes_in_one_line(self.parse(PONTE_HOST="192.0.2.1")):
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
 
 
 class Advice(unittest.TestCase):

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
+import logging
 import os
+import signal
 import sys
+import threading
 import unittest
 from collections.abc import Sequence
 from typing import Any, Callable
 from unittest import mock
 
 from ponte.net.address import Address
-from ponte.process import running
+from ponte.process import output, running, stopping
 from ponte.process.options import UsageError
-from ponte.process.running import RegistrationReport, run
+from ponte.process.output import Lines
+from ponte.process.running import RegistrationReport, run, serve
+from ponte.process.stopping import Stop
 
 
 def mistake(arguments: Sequence[str]) -> int:
@@ -31,6 +37,8 @@ class Running(unittest.TestCase):
     def run_main(self, main: Callable[[Sequence[str]], int | None]) -> tuple[Any, str]:
         """The exit code and what went to standard error."""
         errors = io.StringIO()
+        log = logging.getLogger("ponte")
+        self.addCleanup(log.setLevel, log.level)
         with contextlib.redirect_stderr(errors), self.assertRaises(SystemExit) as caught:
             run(main, [])
         return caught.exception.code, errors.getvalue()
@@ -43,6 +51,34 @@ class Running(unittest.TestCase):
         code, text = self.run_main(mistake)
         self.assertEqual(code, 2)
         self.assertRegex(text, r"^[^\n]+: put it right\n$")
+
+    def test_an_output_that_cannot_be_written_is_one_line(self) -> None:
+        """Also where argparse has printed to it, as after --help; and a standard error that is
+        closed makes no difference.
+        """
+        def prints(arguments: Sequence[str]) -> None:
+            print("x", flush=True)
+
+        def helps(arguments: Sequence[str]) -> None:
+            print("x")
+            sys.exit(0)
+
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        for main in (prints, helps):
+            with self.subTest(main), open("/dev/full", "w", encoding="utf-8") as full, \
+                    contextlib.redirect_stdout(full):
+                code, text = self.run_main(main)
+                self.assertEqual(code, 1)
+                self.assertRegex(text, "^[^\n]+: its output cannot be written: "
+                                       f"{os.strerror(errno.ENOSPC)}\n$")
+
+    def test_an_error_that_is_not_of_the_output_keeps_its_traceback(self) -> None:
+        def breaks(arguments: Sequence[str]) -> None:
+            raise OSError(errno.ENOSPC, "of another file")
+
+        with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(OSError):
+            run(breaks, [])
 
 
 @unittest.skipUnless(sys.platform == "linux", "only Linux lets a process choose its cores")
@@ -96,6 +132,106 @@ class Reports(unittest.TestCase):
                 report.look()
         log.warning.assert_not_called()
         log.info.assert_not_called()
+
+    def test_a_registry_that_refuses_is_told_from_one_that_does_not_answer(self) -> None:
+        """Each with its reason: what to do about it is not the same."""
+        one, two = ("127.0.0.1", 4100), ("127.0.0.1", 4200)
+        refusals = {two: "a younger process has the name"}
+        report = RegistrationReport("server-1", lambda: [one, two], lambda: refusals)
+        with self.assertLogs("ponte.process") as logged:
+            report.look()
+            report.look()
+        self.assertEqual(len(logged.output), 2, logged.output)
+        self.assertIn("the registry 127.0.0.1:4200 refuses it: a younger process has the name",
+                      logged.output[0])
+        self.assertIn("no registry answers at 127.0.0.1:4100 (", logged.output[1])
+
+    def test_another_reason_is_another_line(self) -> None:
+        refusals: dict[Address, str] = {}
+        report = RegistrationReport("server-1", list, lambda: dict(refusals))
+        with self.assertLogs("ponte.process") as logged:
+            for reason in ("too late", "too early"):
+                refusals["127.0.0.1", 4100] = reason
+                report.look()
+                report.look()
+            refusals.clear()
+            report.look()
+        self.assertEqual([record.levelname for record in logged.records],
+                         ["WARNING", "WARNING", "INFO"])
+
+
+class Instance:
+    """Stands in for a server. It writes down with how much grace it was drained."""
+
+    name = "server-1"
+
+    def __init__(self) -> None:
+        self.superseded = threading.Event()
+        self.drained: list[float] = []
+        self.is_closed = False
+
+    def silent_registries(self) -> list[Address]:
+        return []
+
+    def drain(self, grace_s: float) -> bool:
+        self.drained.append(grace_s)
+        return True
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Serving(unittest.TestCase):
+    """The life of a server or a proxy."""
+
+    def setUp(self) -> None:
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.use(standard_output=Lines(lambda: self.out), standard_error=Lines(lambda: self.err))
+        # On the main thread, a Stop would replace the handlers of the test runner.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        pause = mock.patch.object(stopping, "WAKE_S", 0.001)
+        pause.start()
+        self.addCleanup(pause.stop)
+
+    def use(self, **lines: Lines) -> None:
+        """Prints by these lines."""
+        for module in (running, output):
+            for name, value in lines.items():
+                patch = mock.patch.object(module, name, value)
+                patch.start()
+                self.addCleanup(patch.stop)
+
+    def serve(self, instance: Instance, reason: str = "") -> int:
+        stop = Stop()
+        if reason:
+            stop.set(reason)
+        return serve(instance, stop, "serving", 10.0)
+
+    def test_it_shows_a_banner_and_drains(self) -> None:
+        instance = Instance()
+        self.assertEqual(self.serve(instance, "SIGTERM"), 0)
+        self.assertEqual((instance.drained, instance.is_closed), ([10.0], True))
+        self.assertEqual(self.out.getvalue(), "server-1: serving - stop with Ctrl-C\n"
+                                              "server-1: stopped (SIGTERM)\n")
+
+    def test_one_whose_name_is_taken_finishes_its_calls_and_says_so_loudly(self) -> None:
+        """With all the time of --grace; its exit code is 1."""
+        instance = Instance()
+        instance.superseded.set()
+        self.assertEqual(self.serve(instance), 1)
+        self.assertEqual(instance.drained, [10.0])
+        self.assertRegex(self.err.getvalue(), "^server-1: STOPPED: a younger process .* --name\n$")
+
+    def test_one_whose_banner_cannot_be_written_ends_in_one_line(self) -> None:
+        # Open for reading only: each write fails.
+        with open(os.devnull, encoding="utf-8") as unwritable:
+            self.use(standard_output=Lines(lambda: unwritable))
+            instance = Instance()
+            self.assertEqual(self.serve(instance), 1)
+        self.assertEqual(len(instance.drained), 1)
+        self.assertRegex(self.err.getvalue(),
+                         "^server-1: stopped \\(its output cannot be written: .*\\)\n$")
 
 
 if __name__ == "__main__":

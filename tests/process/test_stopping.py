@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import unittest
 from typing import cast
 
 from ponte.net.serving import Listener
-from ponte.process import stopping
-from ponte.process.stopping import CTRL_C_GRACE_S, drain, grace
+from ponte.process import output, stopping
+from ponte.process.stopping import CTRL_C_GRACE_S, SUPERSEDED, Stop, drain, grace
 
 
 class Steps:
@@ -67,9 +69,33 @@ class Grace(unittest.TestCase):
         self.assertEqual(grace("Ctrl-C", 10.0), CTRL_C_GRACE_S)
         self.assertEqual(grace("Ctrl-C", 0.5), 0.5)
 
+    def test_a_process_whose_name_is_taken_lets_its_calls_finish(self) -> None:
+        self.assertEqual(grace(SUPERSEDED, 10.0), 10.0)
+
     def test_the_constants_make_sense_together(self) -> None:
-        """Ctrl-C ends every process within 2 s: all that a drain waits for must fit."""
-        self.assertLess(stopping.CTRL_C_GRACE_S + stopping.LINGER_S + stopping.WAKE_S, 2.0)
+        """Ctrl-C ends every process within 2 s: all that an end waits for must fit."""
+        self.assertLess(stopping.CTRL_C_GRACE_S + stopping.LINGER_S + stopping.WAKE_S
+                        + output.FLUSH_S, 2.0)
+
+
+class OffTheMainThread(unittest.TestCase):
+    """Only the main thread may set what a signal does."""
+
+    def test_a_stop_waits_for_set_and_leaves_the_signals_alone(self) -> None:
+        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        reasons: list[str] = []
+
+        def stop() -> None:
+            waits = Stop()
+            waits.set("enough")
+            reasons.append(waits.wait())
+
+        thread = threading.Thread(target=stop)
+        thread.start()
+        thread.join()
+        self.assertEqual(reasons, ["enough"])
+        self.assertEqual([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+                         before)
 
 
 if __name__ == "__main__":
