@@ -19,6 +19,8 @@ client of its parent: it has connections, followers and sessions of its own.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import functools
 import json
 import logging
@@ -324,7 +326,7 @@ def _callable(*views: Sequence[Endpoint]) -> set[Address]:
 
 # ---- the process ---------------------------------------------------------------------------------
 
-EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5
+EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN, EXIT_UNWRITTEN = 3, 4, 5, 6
 
 
 def _parse_value(text: str) -> Any:
@@ -349,7 +351,7 @@ def _call(client: Client, method: str, params: list[Any], timeout_s: float,
     except OutcomeUnknown as error:
         if resolve_s is None:
             raise
-        print(f"client: {error}", file=sys.stderr, flush=True)
+        _complain(f"client: {error}")
         return error.resolve(resolve_s)
 
 
@@ -366,16 +368,35 @@ def _call_once(call: Callable[[], Any]) -> int:
     except (TypeError, OverflowError, ValueError, RecursionError) as error:
         code, line = EXIT_USAGE, f"XML-RPC cannot carry these arguments: {error}"
     else:
-        print(value, flush=True)
-        return 0
-    print(f"client: {line}", file=sys.stderr, flush=True)
+        return _show(value)
+    _complain(f"client: {line}")
     return code
+
+
+def _show(value: Any) -> int:
+    """Prints the value of a call; returns the exit code."""
+    try:
+        # None: it was closed when the process began.
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "standard output is closed")
+        print(value, flush=True)
+    except OSError as error:
+        _complain(f"client: the call ran, but its value cannot be written: {error.strerror}")
+        return EXIT_UNWRITTEN
+    return 0
+
+
+def _complain(line: str) -> None:
+    """Prints a line to standard error. Where that cannot be written, the exit code must do."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def command_line() -> argparse.ArgumentParser:
     """What reads the options of a client."""
     parser = options("A client of Ponte: calls one method. Exit codes: 0 a value, 3 a fault, "
-                     "4 not executed, 5 outcome unknown, 2 wrong arguments.")
+                     "4 not executed, 5 outcome unknown, 6 it ran, but its value cannot be "
+                     "written, 2 wrong arguments.")
     parser.add_argument("service", help="such as greeter")
     parser.add_argument("method", help="such as hello")
     parser.add_argument("params", nargs="*", help="JSON where it parses, else text")
@@ -394,14 +415,14 @@ def command_line() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Makes one call or several; returns the exit code of the last one that failed, or 0."""
     chosen = command_line().parse_args(arguments)
-    start_logging(chosen.verbose)
+    start_logging(chosen.verbose, chosen.log)
     # A registry that cannot be read is in our one line of error already.
     if not chosen.verbose:
         logging.getLogger("ponte.directory").setLevel(logging.ERROR)
 
     def show_attempt(trace: Trace) -> None:
         if chosen.trace:
-            print(f"  attempt: {trace}", file=sys.stderr, flush=True)
+            _complain(f"  attempt: {trace}")
 
     try:
         client = Client(chosen.service, registries=chosen.registry, on_attempt=show_attempt,
@@ -415,7 +436,8 @@ def main(arguments: Sequence[str]) -> int:
             code = _call_once(lambda: _call(client, chosen.method, params, chosen.timeout,
                                             chosen.resolve)) or code
             calls += 1
-            if calls == chosen.repeat:
+            # Without a place for their values, no further calls.
+            if calls == chosen.repeat or code == EXIT_UNWRITTEN:
                 return code
             time.sleep(chosen.every)
 
