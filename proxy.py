@@ -57,6 +57,7 @@ from ponte.process.measures import shown_durations
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
+    add_beat_times,
     add_engine,
     chosen_tls,
     mistakes_in_one_line,
@@ -87,7 +88,7 @@ class Proxy:
     raised; KeyError also for an unknown policy.
 
     Attributes: `name`, `address`; `superseded` is set when a younger process has taken the name:
-    then the proxy drains and closes by itself.
+    then the proxy drains and closes by itself; `departure` does that.
 
     In a forked child it is closed: the parent has the port, and beats.
     """
@@ -116,15 +117,15 @@ class Proxy:
         try:
             reached_at = advertised(self.address, registries, advertise)
             self.name = name or default_name(PROXY, reached_at)
-            self._departure = Departure(self.name, self._leave)
+            self.departure = Departure(self.name, self._leave)
             beat = Beat(PROXY, self.name, new_incarnation(), 0, reached_at[0], reached_at[1],
                         lease_s=lease_s)
-            self._heartbeat = Heartbeat(beat, registries, key, self._departure.step_down,
+            self._heartbeat = Heartbeat(beat, registries, key, self.departure.step_down,
                                         self._may_beat, beat_s=beat_s)
         except (OSError, ValueError):
             self._listener.close()
             raise
-        self.superseded = self._departure.superseded
+        self.superseded = self.departure.superseded
         self._directory = Directory(ALL, registries, self._on_change, tls)
         # The endpoints that the balancers have. Used by _on_change alone.
         self._balanced: Sequence[Endpoint] = ()
@@ -156,7 +157,7 @@ class Proxy:
 
         Returns False if calls were cut off after that time.
         """
-        return self._departure.leave(grace_s)
+        return self.departure.leave(grace_s)
 
     def _leave(self, grace_s: float) -> bool:
         finished = drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
@@ -315,9 +316,9 @@ def start_proxy(chosen: argparse.Namespace) -> Proxy:
     """The proxy that the command line asks for, started. Raises UsageError if that cannot be."""
     with mistakes_in_one_line(chosen):
         proxy = Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry,
-                      name=chosen.name, key=b"".join(keys_for_listening(chosen)[:1]),
-                      advertise=chosen.advertise, timeout_s=chosen.timeout, engine=chosen.engine,
-                      max_connections=chosen.max_connections, tls=chosen_tls(chosen))
+                      name=chosen.name, key=keys_for_listening(chosen), advertise=chosen.advertise,
+                      beat_s=chosen.beat, lease_s=chosen.lease, timeout_s=chosen.timeout,
+                      engine=chosen.engine, max_connections=chosen.max_connections, tls=chosen_tls(chosen))
         proxy.start()
     return proxy
 
@@ -329,6 +330,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--balance", choices=sorted(POLICIES), default="round_robin",
                         help="which server a call asks first (default: %(default)s); least_calls "
                              "looks at all of them, two_choices at two: prefer it for hundreds")
+    add_beat_times(parser, BEAT_S, LEASE_S)
     add_engine(parser, "threads")
     parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for callers that do not say how long they wait "

@@ -152,8 +152,8 @@ class Registry:
 
     def start(self) -> None:
         """Begins to take beats and to answer. Does not block."""
-        self._thread.start()
         self._listener.start()
+        self._thread.start()
 
     def close(self) -> None:
         """Stops at once: all state is soft, there is nothing to save."""
@@ -443,7 +443,7 @@ def main(arguments: Sequence[str]) -> int:
     allow_open_files()
     stop = Stop(chosen.until_eof)
     with mistakes_in_one_line(chosen):
-        registry = Registry(chosen.host, chosen.port, key=b"".join(keys_for_listening(chosen)[:1]),
+        registry = Registry(chosen.host, chosen.port, key=keys_for_listening(chosen),
                             tls=chosen_tls(chosen), engine=chosen.engine,
                             max_connections=chosen.max_connections)
     with registry:

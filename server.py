@@ -48,6 +48,7 @@ from ponte.process.keys import keys_for_listening
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
+    add_beat_times,
     add_engine,
     chosen_tls,
     mistakes_in_one_line,
@@ -78,7 +79,7 @@ class Server:
     registries are looked up, two seconds at most.
 
     Attributes: `service`, `name`, `address`; `superseded` is set when a younger process has taken
-    the name: then the server drains and closes by itself.
+    the name: then the server drains and closes by itself; `departure` does that.
 
     In a forked child it is closed: the parent has the port, and beats.
     """
@@ -113,8 +114,8 @@ class Server:
         self._beat = Beat(service, self.name, new_incarnation(), 0, reached_at[0], reached_at[1],
                           lease_s=lease_s)
         self._beat_s, self._key = beat_s, key
-        self._departure = Departure(self.name, self._leave)
-        self.superseded = self._departure.superseded
+        self.departure = Departure(self.name, self._leave)
+        self.superseded = self.departure.superseded
         # None until `start`.
         self._heartbeat: Heartbeat | None = None
         self._is_closed = False
@@ -146,7 +147,7 @@ class Server:
         """
         beat = self._beat._replace(idempotent=self._dispatcher.idempotent)
         self._listener.served_by = self._served_by
-        heartbeat = Heartbeat(beat, self._registries, self._key, self._departure.step_down,
+        heartbeat = Heartbeat(beat, self._registries, self._key, self.departure.step_down,
                               self._may_beat, beat_s=self._beat_s)
         self._listener.start()
         self._heartbeat = heartbeat
@@ -175,7 +176,7 @@ class Server:
 
         Returns False if calls were cut off after that time.
         """
-        return self._departure.leave(grace_s)
+        return self.departure.leave(grace_s)
 
     def _leave(self, grace_s: float) -> bool:
         if self._is_closed or not self._heartbeat:
@@ -246,9 +247,10 @@ def start_server(chosen: argparse.Namespace, functions: dict[str, Function]) -> 
     with mistakes_in_one_line(chosen):
         server = Server(service, functions, host=chosen.host, port=chosen.port,
                         registries=chosen.registry, name=chosen.name,
-                        key=b"".join(keys_for_listening(chosen)[:1]), advertise=chosen.advertise,
-                        tls=chosen_tls(chosen), allow_multicall=chosen.allow_multicall,
-                        engine=chosen.engine, max_connections=chosen.max_connections)
+                        key=keys_for_listening(chosen), advertise=chosen.advertise,
+                        beat_s=chosen.beat, lease_s=chosen.lease, tls=chosen_tls(chosen),
+                        allow_multicall=chosen.allow_multicall, engine=chosen.engine,
+                        max_connections=chosen.max_connections)
         server.start()
     return server
 
@@ -258,6 +260,7 @@ def command_line() -> argparse.ArgumentParser:
     # All cores: what the functions do outside of the interpreter may use them.
     parser = options("A server of Ponte: serves the functions of a file.", port=0, beats=True,
                      cores="all")
+    add_beat_times(parser, BEAT_S, LEASE_S)
     add_engine(parser, "events")
     parser.add_argument("file", help="a file of plain functions, such as services/greeter.py")
     parser.add_argument("--allow-multicall", action="store_true",

@@ -21,11 +21,11 @@ import io
 import logging
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from typing import Callable, NoReturn, Protocol, TextIO
 
 from ponte.net.address import Address, show
+from ponte.process.departure import Departure
 from ponte.process.logs import start_logging
 from ponte.process.options import EXIT_USAGE, UsageError
 from ponte.process.output import leave, standard_error, standard_output
@@ -172,7 +172,7 @@ class RegistrationReport:
     """
 
     def __init__(self, name: str, silent: Callable[[], list[Address]],
-                 refusals: Callable[[], dict[Address, str]] = dict) -> None:
+                 refusals: Callable[[], dict[Address, str]]) -> None:
         self._name = name
         self._silent, self._refusals = silent, refusals
         # What was wrong in the last log line, and at the last look: the reason of each registry,
@@ -207,10 +207,10 @@ class ServerOrProxy(Protocol):
     """What `serve` has to know of a server or a proxy."""
 
     name: str
-    # Set when a younger process has taken the name.
-    superseded: threading.Event
+    departure: Departure
 
     def silent_registries(self) -> list[Address]: ...
+    def refusals(self) -> dict[Address, str]: ...
     def drain(self, grace_s: float) -> bool: ...
     def close(self) -> None: ...
 
@@ -245,11 +245,12 @@ def serve(process: ServerOrProxy, stop: Stop, banner: str, grace_s: float) -> in
     """The life of a server or proxy that has been started: shows its banner, waits for `stop`, and
     drains it with `grace_s` seconds for running calls. Blocks until the end; returns the exit code.
     """
-    report = RegistrationReport(process.name, process.silent_registries)
+    report = RegistrationReport(process.name, process.silent_registries, process.refusals)
+    process.departure.grace_s = grace_s
 
     def look() -> None:
         report.look()
-        if process.superseded.is_set():
+        if process.departure.superseded.is_set():
             stop.set(SUPERSEDED)
 
     with contextlib.closing(process):

@@ -17,7 +17,7 @@ from classroom.command import take_language
 from classroom.next_command import next_command, read_options
 from classroom.outward import is_loopback_address
 from ponte.net.address import Address
-from ponte.process.keys import key_for_listening, make_key
+from ponte.process.keys import keys_for_listening, make_key
 from ponte.process.options import PYTHON
 from tests.net.certificates import Certificates, needs_openssl
 
@@ -78,7 +78,7 @@ class NextCommand(unittest.TestCase):
         """The rules of a role that starts."""
         if role == "client":
             return
-        key_for_listening(chosen)
+        keys_for_listening(chosen)
         is_far = any(not is_loopback_address(found) for registry in chosen.registry
                      for found in addresses_of(registry) or [chosen.host])
         self.assertFalse(is_far and is_loopback_address(chosen.host),

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import unittest
 from collections.abc import Sequence
 from typing import Any, Callable
@@ -17,6 +16,7 @@ from unittest import mock
 
 from ponte.net.address import Address
 from ponte.process import output, running, stopping
+from ponte.process.departure import Departure
 from ponte.process.options import UsageError
 from ponte.process.output import Lines
 from ponte.process.running import RegistrationReport, run, serve
@@ -115,7 +115,7 @@ class Reports(unittest.TestCase):
     def test_each_change_is_reported_a_single_time(self) -> None:
         """Two lines for one outage, however often `look` is called."""
         silent: list[Address] = []
-        report = RegistrationReport("server-1", lambda: list(silent))
+        report = RegistrationReport("server-1", lambda: list(silent), dict)
         with self.assertLogs("ponte.process") as logged:
             for change in ([], [], [("127.0.0.1", 4100)], [("127.0.0.1", 4100)], [], []):
                 silent[:] = change
@@ -126,7 +126,7 @@ class Reports(unittest.TestCase):
     def test_a_silence_of_one_look_is_not_reported(self) -> None:
         """A process that was frozen hears its registries a moment after it goes on."""
         looks = iter([[], [("127.0.0.1", 4100)], [], [("127.0.0.1", 4100)], []])
-        report = RegistrationReport("server-1", lambda: next(looks))
+        report = RegistrationReport("server-1", lambda: next(looks), dict)
         with mock.patch("ponte.process.running.log") as log:
             for _ in range(5):
                 report.look()
@@ -166,12 +166,15 @@ class Instance:
     name = "server-1"
 
     def __init__(self) -> None:
-        self.superseded = threading.Event()
+        self.departure = Departure(self.name, self.drain)
         self.drained: list[float] = []
         self.is_closed = False
 
     def silent_registries(self) -> list[Address]:
         return []
+
+    def refusals(self) -> dict[Address, str]:
+        return {}
 
     def drain(self, grace_s: float) -> bool:
         self.drained.append(grace_s)
@@ -218,9 +221,11 @@ class Serving(unittest.TestCase):
     def test_one_whose_name_is_taken_finishes_its_calls_and_says_so_loudly(self) -> None:
         """With all the time of --grace; its exit code is 1."""
         instance = Instance()
-        instance.superseded.set()
+        instance.departure.superseded.set()
         self.assertEqual(self.serve(instance), 1)
         self.assertEqual(instance.drained, [10.0])
+        # Also where it drains before anybody looks.
+        self.assertEqual(instance.departure.grace_s, 10.0)
         self.assertRegex(self.err.getvalue(), "^server-1: STOPPED: a younger process .* --name\n$")
 
     def test_one_whose_banner_cannot_be_written_ends_in_one_line(self) -> None:
