@@ -318,7 +318,8 @@ def start_proxy(chosen: argparse.Namespace) -> Proxy:
         proxy = Proxy(chosen.host, chosen.port, balance=chosen.balance, registries=chosen.registry,
                       name=chosen.name, key=keys_for_listening(chosen), advertise=chosen.advertise,
                       beat_s=chosen.beat, lease_s=chosen.lease, timeout_s=chosen.timeout,
-                      engine=chosen.engine, max_connections=chosen.max_connections, tls=chosen_tls(chosen))
+                      engine=chosen.engine, max_connections=chosen.max_connections,
+                      tls=chosen_tls(chosen))
         proxy.start()
     return proxy
 
