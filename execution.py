@@ -117,14 +117,15 @@ class Executions:
         """The reply to an attempt of a call, or the program that makes it. Raises ProtocolError."""
         expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
         if not call.idempotent:
-            return self._begin_careful(request, call, expires_at, caller_left())
+            return self._begin_careful(request, call, received_at, expires_at, caller_left())
         xml = xml_of(request)
         with self._lock:
             why_not = self._admit(expires_at)
-        return not_executed(why_not) if why_not else self._run(xml, None, promised=True)
+        return not_executed(why_not) if why_not \
+            else self._run(xml, None, received_at, promised=True)
 
-    def _begin_careful(self, request: Request, call: CallHeaders, expires_at: float,
-                       caller_left: bool) -> Reply | Program[Reply]:
+    def _begin_careful(self, request: Request, call: CallHeaders, received_at: float,
+                       expires_at: float, caller_left: bool) -> Reply | Program[Reply]:
         """The reply to an attempt of a call that must run once at most."""
         memory, why_not = self._memory, ""
         # A request for a session, or a resolve, has no call in it.
@@ -150,7 +151,7 @@ class Executions:
                 self._counts["repeats"] += 1
                 running = self._awaited.setdefault(record, Future())
                 return self._join(running, expires_at, call.wanted)
-        return not_executed(why_not) if why_not else self._run(xml, record)
+        return not_executed(why_not) if why_not else self._run(xml, record, received_at)
 
     @staticmethod
     def _join(reply: Future[Reply], expires_at: float, wanted: int) -> Program[Reply]:
@@ -185,16 +186,15 @@ class Executions:
         self._counts["refused"] += 1
         return why_not
 
-    def _run(self, xml: bytes, record: Remembered | None, *,
+    def _run(self, xml: bytes, record: Remembered | None, received_at: float, *,
              promised: bool = False) -> Reply | Program[Reply]:
         """Runs an admitted call: at once, or on another thread where the engine says so.
 
         `promised`: its caller takes the function for idempotent.
         """
-        began = time.monotonic()
         try:
             name, _, run = self._dispatcher.prepare(xml, promised=promised)
-            done = self._run_beside(name, lambda: self._execute(run, record, name, began))
+            done = self._run_beside(name, lambda: self._execute(run, record, name, received_at))
         except NotIdempotent as error:
             return self._take_back(record, str(error), Call_Idempotent="0")
         except RuntimeError as error:
@@ -202,7 +202,7 @@ class Executions:
         return done if isinstance(done, Reply) else result_of(done)
 
     def _execute(self, run: Callable[[], bytes], record: Remembered | None, name: str,
-                 began: float) -> Reply:
+                 received_at: float) -> Reply:
         """Runs a call, on any thread. A function that raises makes a fault, which is a reply too.
         """
         _instance.set(self._instance)
@@ -214,13 +214,13 @@ class Executions:
         except BaseException:
             log.exception("a call failed outside of its function")
             reply = text_reply(500, "internal error")
-        self._end(record, reply, name, began)
+        self._end(record, reply, name, received_at)
         return reply
 
-    def _end(self, record: Remembered | None, reply: Reply, name: str, began: float) -> None:
+    def _end(self, record: Remembered | None, reply: Reply, name: str, received_at: float) -> None:
         """Notes that a call has ended. From now on a repeat finds its reply."""
         outcome = "fault" if reply.body.startswith(FAULT_BEGINS) else "result"
-        took_s = time.monotonic() - began
+        took_s = time.monotonic() - received_at
         with self._lock:
             self._running -= 1
             self._durations.note(name or OTHER, outcome, took_s)
