@@ -56,34 +56,31 @@ class Durations:
     """
 
     def __init__(self) -> None:
-        # For each pair: the durations by the first bound that is not shorter, and the sum.
-        self._counts: dict[tuple[str, str], list[int]] = {}
-        self._sums_s: dict[tuple[str, str], float] = {}
+        # For each pair: the durations by the first bound that is not shorter; at the end, their
+        # sum. One list, since it is on the way of every call.
+        self._rows: dict[tuple[str, str], list[float]] = {}
 
     def note(self, name: str, outcome: str, took_s: float) -> None:
-        """Counts one call that took so many seconds. It is on the way of every call."""
-        key = (name, outcome)
-        counts = self._counts.get(key)
-        if counts is None:
-            counts = self._counts[key] = [0] * len(_BOUND_NAMES)
-            self._sums_s[key] = 0.0
-        counts[bisect_left(BOUNDS_S, took_s)] += 1
-        self._sums_s[key] += took_s
+        """Counts one call that took so many seconds."""
+        row = self._rows.get((name, outcome))
+        if row is None:
+            row = self._rows[name, outcome] = [0] * (len(_BOUND_NAMES) + 1)
+        row[bisect_left(BOUNDS_S, took_s)] += 1
+        row[-1] += took_s
 
-    def copy(self) -> list[tuple[str, str, list[int], float]]:
+    def copy(self) -> list[tuple[str, str, list[float]]]:
         """Everything as it is now, for `shown_durations`, which needs no lock."""
-        return [(*key, counts.copy(), self._sums_s[key]) for key, counts in self._counts.items()]
+        return [(*key, row.copy()) for key, row in self._rows.items()]
 
 
-def shown_durations(
-        copied: Iterable[tuple[str, str, list[int], float]]) -> dict[str, dict[str, Any]]:
+def shown_durations(copied: Iterable[tuple[str, str, list[float]]]) -> dict[str, dict[str, Any]]:
     """Histograms as /status shows them: by name and outcome.
 
     In each, `within_s` has for each bound in seconds the number of calls that took no longer.
     """
     shown: dict[str, dict[str, Any]] = {}
-    for name, outcome, counts, sum_s in copied:
-        within, total = {}, 0
+    for name, outcome, (*counts, sum_s) in copied:
+        within, total = {}, 0.0
         for bound, count in zip(_BOUND_NAMES, counts):
             total += count
             within[bound] = total
