@@ -10,6 +10,7 @@ Threads: the client's; only the main one prints.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from classroom.language import Words
 from classroom.screen import Screen, bar
 from client import EXIT_NOT_SENT, CallError, Client, Trace
 from ponte.process.logs import start_logging
-from ponte.process.options import chosen_tls, options, seconds
+from ponte.process.options import chosen_tls, count, options, seconds
 
 TIMEOUT_S = 5.0
 # Stands for the server of a call without an answer.
@@ -30,18 +31,28 @@ BAR_COLUMNS = 30
 MARGIN = " " * 12
 
 
-def main(arguments: Sequence[str], words: Words) -> int:
-    """Calls until Ctrl-C; returns 0, or 4 if a call failed."""
+def command_line() -> argparse.ArgumentParser:
+    """What reads the options of the client of a lesson."""
     parser = options("The client of a lesson: says Hello until Ctrl-C. For one call of any "
                      "service, and all options of client.py: "
                      "demo.py client greeter hello Hello --trace")
     parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS",
                         help="pause between calls (default: %(default)s)")
-    parser.add_argument("--repeat", type=int, default=0, metavar="N",
-                        help="call N times (default: until Ctrl-C)")
+    parser.add_argument("--repeat", type=_calls, default=0, metavar="N",
+                        help="call N times, 0 = until Ctrl-C (default: %(default)s)")
     parser.add_argument("--timeout", type=seconds, default=TIMEOUT_S, metavar="SECONDS",
                         help="for a whole call with its attempts (default: %(default)s)")
-    chosen = parser.parse_args(arguments)
+    return parser
+
+
+def _calls(text: str) -> int:
+    """How often to call; 0 stands for no end."""
+    return 0 if text == "0" else count(text)
+
+
+def main(arguments: Sequence[str], words: Words) -> int:
+    """Calls until Ctrl-C; returns 0, or 4 if a call failed."""
+    chosen = command_line().parse_args(arguments)
     start_logging(chosen.verbose)
     screen = Screen(sys.stdout)
     screen.line(words("Saying Hello until Ctrl-C. "
@@ -102,6 +113,6 @@ def _sum_up(shares: Counter[str], screen: Screen, words: Words) -> None:
     calls = sum(shares.values())
     screen.line(words("{calls} calls, {failed} failed", calls=calls, failed=shares[NOBODY]),
                 style="strong")
-    for name, count in sorted(shares.items()):
+    for name, answered in sorted(shares.items()):
         if name != NOBODY:
-            screen.line(f"  {name:<12} {bar(count / calls, BAR_COLUMNS)} {count}")
+            screen.line(f"  {name:<12} {bar(answered / calls, BAR_COLUMNS)} {answered}")

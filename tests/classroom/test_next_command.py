@@ -9,9 +9,9 @@ import shlex
 import sys
 import tempfile
 import unittest
-from collections.abc import Sequence
 from unittest import mock
 
+from classroom import caller
 from classroom import next_command as following
 from classroom.command import take_language
 from classroom.next_command import next_command, read_options
@@ -69,10 +69,9 @@ class NextCommand(unittest.TestCase):
     def read(self, command: str) -> tuple[str, argparse.Namespace]:
         """The next role, and its options as its own parser reads them."""
         _, (role, *words) = take_language(shlex.split(command))
-        return role, read_options(role, [*words, *self.positional(role)])
-
-    def positional(self, role: str) -> Sequence[str]:
-        return {"server": ["f.py"], "client": ["greeter", "hello"]}.get(role, [])
+        if role == "client":
+            return role, caller.command_line().parse_args(words)
+        return role, read_options(role, [*(["f.py"] if role == "server" else []), *words])
 
     def accepts(self, role: str, chosen: argparse.Namespace) -> None:
         """The rules of a role that starts."""

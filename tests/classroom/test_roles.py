@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import unittest
 import unittest.mock
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 from classroom import caller, roles
@@ -66,6 +66,16 @@ class ServerStart(unittest.TestCase):
                 self.assertIsNone(start.own)
                 self.assertNotIn("--name", start.arguments)
                 self.assertEqual(2, start.servers)
+
+
+class LessonClient(unittest.TestCase):
+    def test_a_number_of_calls_that_is_none_is_refused(self) -> None:
+        for text in ("-5", "x", "1.5"):
+            with self.subTest(text), redirect_stderr(Stream()) as error, \
+                    self.assertRaises(SystemExit):
+                caller.command_line().parse_args([f"--repeat={text}"])
+            self.assertIn("not a count", error.getvalue())
+        self.assertEqual(0, caller.command_line().parse_args(["--repeat", "0"]).repeat)
 
 
 def hello(text: str) -> str:
