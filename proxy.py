@@ -41,7 +41,7 @@ from ponte.discovery.beats import LEASE_S, Beat, check_name
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
 from ponte.discovery.reachable import advertised, default_name
-from ponte.discovery.signing import Keys
+from ponte.discovery.signing import Keys, keys_of
 from ponte.discovery.view import changes
 from ponte.net.address import Address, Registries, parse_advertised, parse_registries, show
 from ponte.net.checks import check_listen, check_seconds
@@ -104,6 +104,7 @@ class Proxy:
         check_name(name or PROXY)
         check_listen(host, port)
         check_beat_times(beat_s, lease_s)
+        keys = keys_of(key)
         registries = parse_registries(registries, allow_none=True)
         advertise = parse_advertised(advertise)
         self._timeout_s = check_seconds("timeout_s", timeout_s)
@@ -120,7 +121,7 @@ class Proxy:
             self.departure = Departure(self.name, self._leave)
             beat = Beat(PROXY, self.name, new_incarnation(), 0, reached_at[0], reached_at[1],
                         lease_s=lease_s)
-            self._heartbeat = Heartbeat(beat, registries, key, self.departure.step_down,
+            self._heartbeat = Heartbeat(beat, registries, keys, self.departure.step_down,
                                         self._may_beat, beat_s=beat_s)
         except (OSError, ValueError):
             self._listener.close()

@@ -35,7 +35,7 @@ from ponte.calls.arrival import CallHeaders
 from ponte.calls.hop import served_by
 from ponte.discovery.beats import LEASE_S, Beat, check_name, check_service
 from ponte.discovery.reachable import advertised, default_name
-from ponte.discovery.signing import Keys
+from ponte.discovery.signing import Keys, keys_of
 from ponte.net.address import Address, Registries, parse_advertised, parse_registries, show
 from ponte.net.checks import check_listen
 from ponte.net.known_heads import cached
@@ -95,6 +95,7 @@ class Server:
         check_name(name or service)
         check_listen(host, port)
         check_beat_times(beat_s, lease_s)
+        self._keys = keys_of(key)
         self._registries = parse_registries(registries, allow_none=True)
         advertise = parse_advertised(advertise)
         # The last two are where stock clients look.
@@ -113,7 +114,7 @@ class Server:
         self.name = name or default_name(service, reached_at)
         self._beat = Beat(service, self.name, new_incarnation(), 0, reached_at[0], reached_at[1],
                           lease_s=lease_s)
-        self._beat_s, self._key = beat_s, key
+        self._beat_s = beat_s
         self.departure = Departure(self.name, self._leave)
         self.superseded = self.departure.superseded
         # None until `start`.
@@ -147,7 +148,7 @@ class Server:
         """
         beat = self._beat._replace(idempotent=self._dispatcher.idempotent)
         self._listener.served_by = self._served_by
-        heartbeat = Heartbeat(beat, self._registries, self._key, self.departure.step_down,
+        heartbeat = Heartbeat(beat, self._registries, self._keys, self.departure.step_down,
                               self._may_beat, beat_s=self._beat_s)
         self._listener.start()
         self._heartbeat = heartbeat

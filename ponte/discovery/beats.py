@@ -222,7 +222,7 @@ def _is_count(number: object) -> bool:
 
 def check_service(name: str) -> str:
     """`name`, if it can name a service. Raises ValueError, with what to do, if it cannot."""
-    if name in TAKEN:
+    if isinstance(name, str) and name in TAKEN:
         raise ValueError(f"{name!r} is taken: {TAKEN[name]}; rename the file of the service, for "
                          f"instance to {name}_service.py")
     return check_name(name)
@@ -230,7 +230,7 @@ def check_service(name: str) -> str:
 
 def check_name(name: str) -> str:
     """`name`, if it can name an instance. Raises ValueError, with what to do, if it cannot."""
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} cannot be a name: use up to {MAX_NAME} letters, digits, "
                          "'_', '-' and '.'")
     return name
