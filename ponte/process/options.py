@@ -16,7 +16,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Callable, NamedTuple, TypeVar
+from typing import Callable, NamedTuple, Protocol, TypeVar
 
 from ponte.net import address
 from ponte.net.address import (
@@ -58,6 +58,12 @@ class Variable(NamedTuple):
     text: str
 
 
+class SupportsWrite(Protocol):
+    """Where help is printed."""
+
+    def write(self, text: str, /) -> object: ...
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that takes each of its options from the environment, too.
 
@@ -81,6 +87,13 @@ class Parser(argparse.ArgumentParser):
         for dest, variable in chosen.from_environment.items():
             setattr(chosen, dest, _value_of(options[dest], variable))
         return chosen, rest
+
+    def print_help(self, file: SupportsWrite | None = None) -> None:
+        """As in the base class, which passes over an output that cannot be written."""
+        stream = file or sys.stdout
+        # None: it was closed when the process began.
+        if stream:
+            stream.write(self.format_help())
 
     def format_help(self) -> str:
         self.epilog = ("Each option can also be an environment variable: "

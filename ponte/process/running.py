@@ -81,7 +81,8 @@ def _outcome(main: Callable[[Sequence[str]], int | None], arguments: Sequence[st
     except SystemExit as end:
         # From argparse: 0 after --help, 2 after a mistake.
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    if sys.stdout:
+    # After another code, `main` has said already what went wrong.
+    if sys.stdout and code == 0:
         sys.stdout.flush()
     return code
 
@@ -93,14 +94,14 @@ def _end_with_line(line: str, code: int) -> int:
 
 
 def _is_of_output(error: OSError) -> bool:
-    """Whether an error came from our output. The buffer still has what was not written."""
-    for stream in (sys.stdout, sys.stderr):
+    """Whether an error came from our output: then one more line meets it, too."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
-            if stream:
-                stream.flush()
+            stream.write("\n")
+            stream.flush()
         except OSError as again:
             return again.errno == error.errno
-    return isinstance(error, BrokenPipeError)
+    return False
 
 
 def _drop_what_cannot_be_written(stream: TextIO) -> None:

@@ -77,7 +77,8 @@ class Running(unittest.TestCase):
         def breaks(arguments: Sequence[str]) -> None:
             raise OSError(errno.ENOSPC, "of another file")
 
-        with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(OSError):
+        with contextlib.redirect_stderr(io.StringIO()), \
+                contextlib.redirect_stdout(io.StringIO()), self.assertRaises(OSError):
             run(breaks, [])
 
 
