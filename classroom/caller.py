@@ -53,7 +53,7 @@ def _calls(text: str) -> int:
 def main(arguments: Sequence[str], words: Words) -> int:
     """Calls until Ctrl-C; returns 0, or 4 if a call failed."""
     chosen = command_line().parse_args(arguments)
-    start_logging(chosen.verbose)
+    start_logging(chosen.verbose, chosen.log)
     screen = Screen(sys.stdout)
     screen.line(words("Saying Hello until Ctrl-C. "
                       "Stop a server, or kill one, and watch who answers."), style="predict")

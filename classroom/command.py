@@ -7,12 +7,12 @@ import difflib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from classroom import doctor, roles, story
 from classroom.language import LANGUAGES, VARIABLE, Words, choose_language, system_locale
 from classroom.screen import plain
-from ponte.process.options import UsageError
+from ponte.process.options import SWITCHES, UsageError
 
 PLACES = (*roles.ROLES, "doctor")
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         return roles.run(rest[0], rest[1:], words)
     chosen = _parser(words, language).parse_args(rest)
     if chosen.place is None:
-        return story.run(words, auto=chosen.auto)
+        return story.run(words, auto=chosen.auto or _auto_is_set(os.environ))
     if chosen.place == "doctor":
         return doctor.main(words)
     raise UsageError(_refuse(chosen.place, words))
@@ -55,6 +55,14 @@ def take_language(arguments: list[str]) -> tuple[str, list[str]]:
     if language not in LANGUAGES:
         raise UsageError(f"{source}{language}: there are {' and '.join(LANGUAGES)}")
     return language, rest
+
+
+def _auto_is_set(environ: Mapping[str, str]) -> bool:
+    """Whether the variable PONTE_AUTO says what --auto says. Raises UsageError for riddles."""
+    text = environ.get("PONTE_AUTO", "")
+    if text and text.lower() not in SWITCHES:
+        raise UsageError(f"PONTE_AUTO={text}: take 1 or 0")
+    return SWITCHES.get(text.lower(), False)
 
 
 def _parser(words: Words, language: str) -> argparse.ArgumentParser:

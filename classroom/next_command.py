@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import shlex
 import shutil
 import socket
@@ -58,7 +59,8 @@ def next_command(role: str, arguments: Sequence[str], address: Address, program:
     after = _next_role(role, chosen, servers)
     registries = _registries(role, chosen, address)
     words = [_interpreter(), program, after]
-    if registries != tuple(DEFAULT_REGISTRIES):
+    # The next terminal may have the variable as well, where it names another registry.
+    if registries != tuple(DEFAULT_REGISTRIES) or os.environ.get("PONTE_REGISTRY"):
         words += _option("--registry", ",".join(map(show, registries)))
     if after != "client":
         words += _listening(chosen, registries, address)

@@ -29,6 +29,16 @@ class CommandTest(unittest.TestCase):
                 self.assertRaisesRegex(UsageError, "PONTE_LANG=fr: .*en and pt"):
             command.take_language([])
 
+    def test_a_variable_may_stand_for_auto(self) -> None:
+        for text, auto in (("1", True), ("0", False), ("", False), ("True", True)):
+            with self.subTest(text), unittest.mock.patch("classroom.story.run") as run, \
+                    unittest.mock.patch.dict("os.environ", PONTE_AUTO=text):
+                command.main(["--lang", "en"])
+                self.assertEqual(auto, run.call_args.kwargs["auto"])
+        with unittest.mock.patch.dict("os.environ", PONTE_AUTO="please"), \
+                self.assertRaisesRegex(UsageError, "PONTE_AUTO=please: .*1 or 0"):
+            command.main(["--lang", "en"])
+
     def test_an_unknown_word_is_answered_with_a_suggestion(self) -> None:
         with self.assertRaisesRegex(UsageError, "registry[?]"):
             command.main(["--lang", "en", "regstry"])

@@ -157,6 +157,14 @@ class NextCommand(unittest.TestCase):
         with mock.patch.dict("os.environ", PONTE_KEY_FILE=self.key):
             command = self.command("registry", "--host", "0.0.0.0", host="0.0.0.0")
         self.assertEqual(self.key, self.read(command)[1].key_file)
+        with mock.patch.dict("os.environ", PONTE_HOST="0.0.0.0", PONTE_INSECURE="1",
+                             PONTE_REGISTRY="10.0.0.9:4100"):
+            command = self.command("server", host="0.0.0.0", servers=9)
+        self.assertEqual("proxy --registry 10.0.0.9:4100 --host 0.0.0.0 --insecure", command)
+
+    def test_a_variable_of_every_terminal_does_not_lead_the_next_role_elsewhere(self) -> None:
+        with mock.patch.dict("os.environ", PONTE_REGISTRY="10.0.0.9:4100"):
+            self.assertEqual("server --registry 127.0.0.1:4100", self.command("registry"))
 
     def test_values_that_a_shell_or_a_parser_would_misread(self) -> None:
         for path in ("-k", "a key", "it's", '"', "$HOME", "chave ç", "*"):
