@@ -47,6 +47,10 @@ POOL_PER_ADDRESS = 256
 # of them, and these.
 POOL_SIZE = math.inf if sys.platform != "win32" else 100
 
+# Seconds until the next address of a name is tried, where the one before is silent. A shorter time
+# passes over hosts that are far away; a longer one delays the first call to a name.
+NEXT_PLACE_S = 1.0
+
 _CONNECTING = frozenset((errno.EINPROGRESS, errno.EWOULDBLOCK))
 
 
@@ -210,9 +214,11 @@ class Pool:
             family, place = places[-untried]
             # An address that is silent leaves time for the others.
             now = time.monotonic()
+            share_s = (deadline - now) / untried
+            if untried > 1:
+                share_s = min(share_s, NEXT_PLACE_S)
             try:
-                return (yield from self._connect_to(family, place, address[0],
-                                                    now + (deadline - now) / untried))
+                return (yield from self._connect_to(family, place, address[0], now + share_s))
             except OSError as error:
                 failed = error
         raise failed

@@ -435,6 +435,14 @@ class Names(DriverCase):
             self.assertEqual(self.exchange(timeout_s=10 * SOON_S).body, b"ok")
             self.assertLess(time.monotonic() - began, 10 * SOON_S)
 
+    def test_a_silent_address_delays_an_exchange_that_may_take_long_no_longer(self) -> None:
+        """A long poll may take ten seconds; a reader that waits for its first answer may not."""
+        with Peer(OK) as peer, mock.patch.object(pool_module, "NEXT_PLACE_S", SOON_S):
+            self.found = [self.full(), peer.address]
+            began = time.monotonic()
+            self.assertEqual(self.exchange(timeout_s=100 * PATIENCE_S).body, b"ok")
+            self.assertLess(time.monotonic() - began, PATIENCE_S)
+
     def test_the_last_failure_counts(self) -> None:
         """Not sent, by the deadline at the latest; a name without an address, too."""
         for found, timed_out in (([], False), ([refused_address(self)] * 2, False),
