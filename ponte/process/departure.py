@@ -48,8 +48,8 @@ class Departure:
 
     def step_down(self) -> None:
         """Leaves because a younger process has the name. Does not block."""
-        log.error("%s: a younger process has taken this name, so this one finishes its calls and "
-                  "stops: give each process a name of its own", self._name)
+        log.error("%s: STOPPED: a younger process beats under this name, so this one finishes its "
+                  "calls and ends; give each its own name (--name)", self._name)
         self.superseded.set()
         threading.Thread(target=self.leave, args=(self.grace_s,), name="ponte-leave",
                          daemon=True).start()

@@ -169,7 +169,7 @@ class RegistrationReport:
     """Logs when registries stop taking beats, why, and when they take them again.
 
     `silent` returns the registries that have acked no beat for a while, and `refusals` why a
-    registry answers, but does not take beats. `look` belongs on the main thread.
+    registry takes none, where that is known. `look` belongs on the main thread.
     """
 
     def __init__(self, name: str, silent: Callable[[], list[Address]],
@@ -195,8 +195,8 @@ class RegistrationReport:
         silent = [address for address, reason in wrong.items() if not reason]
         for address, reason in wrong.items():
             if reason:
-                log.warning("%s: the registry %s refuses it: %s; it goes on serving", self._name,
-                            show(address), reason)
+                log.warning("%s: the registry %s does not list it: %s; it goes on serving",
+                            self._name, show(address), reason)
         if silent:
             log.warning("%s: no registry answers at %s (not running, or another key); "
                         "it goes on serving", self._name, ", ".join(map(show, silent)))
@@ -256,8 +256,5 @@ def serve(process: ServerOrProxy, stop: Stop, banner: str, grace_s: float) -> in
 
     with contextlib.closing(process):
         reason = hold(stop, f"{process.name}: {banner}", look)
-        if reason == SUPERSEDED:
-            standard_error.put(f"{process.name}: STOPPED: a younger process beats under this name; "
-                               "give each its own --name")
         finished = process.drain(grace(reason, grace_s))
     return farewell(process.name, reason, "" if finished else ", calls were cut off")

@@ -143,7 +143,7 @@ class Reports(unittest.TestCase):
             report.look()
             report.look()
         self.assertEqual(len(logged.output), 2, logged.output)
-        self.assertIn("the registry 127.0.0.1:4200 refuses it: a younger process has the name",
+        self.assertIn("the registry 127.0.0.1:4200 does not list it: a younger process has",
                       logged.output[0])
         self.assertIn("no registry answers at 127.0.0.1:4100 (", logged.output[1])
 
@@ -167,7 +167,7 @@ class Instance:
     name = "server-1"
 
     def __init__(self) -> None:
-        self.departure = Departure(self.name, self.drain)
+        self.departure = Departure(self.name, self._leave)
         self.drained: list[float] = []
         self.is_closed = False
 
@@ -178,6 +178,9 @@ class Instance:
         return {}
 
     def drain(self, grace_s: float) -> bool:
+        return self.departure.leave(grace_s)
+
+    def _leave(self, grace_s: float) -> bool:
         self.drained.append(grace_s)
         return True
 
@@ -222,12 +225,14 @@ class Serving(unittest.TestCase):
     def test_one_whose_name_is_taken_finishes_its_calls_and_says_so_loudly(self) -> None:
         """With all the time of --grace; its exit code is 1."""
         instance = Instance()
-        instance.departure.superseded.set()
-        self.assertEqual(self.serve(instance), 1)
+        with self.assertLogs("ponte.process") as logged:
+            instance.departure.step_down()
+            self.assertEqual(self.serve(instance), 1)
         self.assertEqual(instance.drained, [10.0])
         # Also where it drains before anybody looks.
         self.assertEqual(instance.departure.grace_s, 10.0)
-        self.assertRegex(self.err.getvalue(), "^server-1: STOPPED: a younger process .* --name\n$")
+        line, = logged.records
+        self.assertRegex(line.getMessage(), "^server-1: STOPPED: a younger process .*--name")
 
     def test_one_whose_banner_cannot_be_written_ends_in_one_line(self) -> None:
         # Open for reading only: each write fails.

@@ -7,6 +7,7 @@ import re
 import socket
 import unittest
 from collections.abc import Callable
+from unittest import mock
 
 from tests.system.cluster import SystemTest
 from tests.system.harness import START_S
@@ -98,10 +99,14 @@ class Mistakes(SystemTest):
         self.expect_usage_error("server.py", GREETER, "--name", "two words", names="two words")
         self.expect_usage_error("server.py", GREETER, "--registry", "4100",
                                 names="--registry.*4100.*HOST:PORT")
-        self.expect_usage_error("server.py", GREETER, "--registry", "no.such.host.invalid:1",
-                                names="no.such.host")
-        self.expect_usage_error("server.py", GREETER, "--registry", "127.0.0.1:9,[::1]:9",
-                                names="--registry")
+        self.expect_usage_error("server.py", GREETER, "--registry", "127.0.0.1:9,[::1]:99999",
+                                names="--registry.*99999.*HOST:PORT")
+        self.expect_usage_error("server.py", GREETER, "--registry", "http://127.0.0.1:4100",
+                                names="--registry.*http.*HOST:PORT")
+        self.expect_usage_error("server.py", GREETER, "--advertise", ":4180",
+                                names="--advertise.*:4180.*HOST")
+        self.expect_usage_error("server.py", GREETER, "--grace", "1e9", names="--grace.*seconds")
+        self.expect_usage_error("proxy.py", "--log", "xml", names="--log.*xml")
         self.expect_usage_error("server.py", GREETER, "--key-file", "no_such_key",
                                 names="--key-file.*no_such_key")
         self.expect_usage_error("client.py", "greeter", names="method")
@@ -113,6 +118,37 @@ class Mistakes(SystemTest):
                                 "--repeat", "-1", names="--repeat.*-1")
         self.expect_usage_error("client.py", "greeter", "add", "12345678901", "--registry", NOWHERE,
                                 names="XML-RPC")
+
+    def test_a_wrong_variable_is_named_in_one_line(self) -> None:
+        """Also one that is found to be wrong only when it is used. The command line wins."""
+        for program, variable, value, names in (
+                ("registry.py", "PORT", "99999", "'99999' is not a port"),
+                ("proxy.py", "REGISTRY", "4100", "HOST:PORT"),
+                ("proxy.py", "VERBOSE", "maybe", "1 .*0"),
+                ("client.py", "TIMEOUT", "soon", "seconds"),
+                ("registry.py", "KEY_FILE", "/nowhere/key", "/nowhere/key"),
+                ("registry.py", "TLS_CERT", "/nowhere/cert", "no such file")):
+            words = ("greeter", "hello") if program == "client.py" else ()
+            with self.subTest(variable):
+                process = self.cluster.start(program, *words,
+                                             environment={f"PONTE_{variable}": value})
+                self.assertEqual(process.wait(START_S), EXIT_USAGE, process.log)
+                self.assert_one_line(process.err)
+                self.assertRegex(process.err, f"^{program}: PONTE_{variable}\\b.*{names}")
+        with mock.patch.dict(os.environ, {"PONTE_PORT": "wrong", "PONTE_LOG": "json",
+                                          "PONTE_HOST": "127.0.0.2"}):
+            registry = self.cluster.start_role("registry.py", "--port", "0")
+        self.assertEqual(registry.address[0], "127.0.0.2")
+
+    def test_a_registry_whose_name_has_no_address_is_no_mistake(self) -> None:
+        """It may have one later on, and no program waits for a name server. The log says so."""
+        server = self.cluster.start_role("server.py", GREETER, "--registry",
+                                         "no.such.host.invalid:1")
+        server.wait_for_line("no.such.host.invalid:1.* no address", START_S)
+        client = self.cluster.start("client.py", "--registry", "no.such.host.invalid:1",
+                                    "--timeout", "0.2", "greeter", "hello")
+        self.assertEqual(client.wait(START_S), 4, client.log)
+        self.assert_one_line(client.err, "not executed", "no.such.host.invalid")
 
     def test_the_names_of_proxies_and_registries_are_taken(self) -> None:
         """A service of such a name would take the calls of everybody. The line says why."""
