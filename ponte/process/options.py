@@ -304,15 +304,18 @@ def port_error(error: OSError, host: str, port: int, host_option: str = "--host"
 def mistakes_in_one_line(chosen: argparse.Namespace) -> Iterator[None]:
     """For the start of a process: what cannot be, as the user has chosen it, is a UsageError.
 
-    An OSError means that the process cannot listen there; a ValueError has a text for the user.
+    An OSError means that the process cannot listen there; a ValueError has a text for the user. The
+    line also names the variables that are used: what is wrong may stand in one of them.
     """
+    names = [variable.name for variable in vars(chosen).get("from_environment", {}).values()]
+    used = f" (from the environment: {', '.join(names)})" if names else ""
     try:
         yield
     except OSError as error:
-        raise port_error(error, chosen.host, chosen.port,
-                         given_by(chosen, "--host")) from None
+        told = port_error(error, chosen.host, chosen.port, given_by(chosen, "--host"))
+        raise UsageError(f"{told}{used}") from None
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(f"{error}{used}") from None
 
 
 def start_command(role: str) -> str:

@@ -163,9 +163,14 @@ class Environment(unittest.TestCase):
                          "--key-file")
         with self.assertRaisesRegex(UsageError, "^PONTE_TLS_CERT /nowhere: no such file$"):
             chosen_tls(self.parse(PONTE_TLS_CERT="/nowhere"))
-        with self.assertRaisesRegex(UsageError, "^PONTE_HOST 192.0.2.1: [^\n]*no such address$"), \
+        with self.assertRaisesRegex(UsageError, "^PONTE_HOST 192.0.2.1: [^\n]*no such address"), \
                 mistakes_in_one_line(self.parse(PONTE_HOST="192.0.2.1")):
             raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        with self.assertRaisesRegex(UsageError, "^wrong .from the environment: PONTE_NAME.$"), \
+                mistakes_in_one_line(self.parse("--port", "1", PONTE_NAME="a b", PONTE_PORT="2")):
+            raise ValueError("wrong")
+        with self.assertRaisesRegex(UsageError, "^wrong$"), mistakes_in_one_line(self.parse()):
+            raise ValueError("wrong")
 
 
 class Advice(unittest.TestCase):
