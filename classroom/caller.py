@@ -113,6 +113,7 @@ def _sum_up(shares: Counter[str], screen: Screen, words: Words) -> None:
     calls = sum(shares.values())
     screen.line(words("{calls} calls, {failed} failed", calls=calls, failed=shares[NOBODY]),
                 style="strong")
+    width = max(12, *map(len, shares))
     for name, answered in sorted(shares.items()):
         if name != NOBODY:
-            screen.line(f"  {name:<12} {bar(answered / calls, BAR_COLUMNS)} {answered}")
+            screen.line(f"  {name:<{width}} {bar(answered / calls, BAR_COLUMNS)} {answered}")
