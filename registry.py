@@ -76,6 +76,7 @@ from ponte.process.options import (
 from ponte.process.pages import Json, page
 from ponte.process.running import allow_open_files, begin, farewell, hold, run
 from ponte.process.stopping import Stop
+from ponte.process.typed import typed
 from ponte.rpc.dispatcher import Dispatcher
 from ponte.rpc.marshal import CONTENT_TYPE, INVALID_PARAMETERS, xml_of
 
@@ -437,7 +438,7 @@ def main(arguments: Sequence[str]) -> int:
         make_key(chosen.make_key)
         print(f"a new key is in {chosen.make_key}, which only you can read: "
               "every machine needs a copy of it\n"
-              f"next: {start_command('registry')} --key-file {chosen.make_key}")
+              f"next: {start_command('registry')} {typed(['--key-file', chosen.make_key])}")
         return 0
     begin(chosen)
     allow_open_files()

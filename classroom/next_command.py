@@ -13,11 +13,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import shlex
 import shutil
 import socket
 import ssl
-import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -31,6 +29,7 @@ from classroom.outward import (
 from classroom.own_name import server_name
 from ponte.net.address import Address, show
 from ponte.process.options import DEFAULT_REGISTRIES, PYTHON
+from ponte.process.typed import typed
 
 # So many servers are started before the proxy.
 CLASS_SIZE = 3
@@ -67,16 +66,7 @@ def next_command(role: str, arguments: Sequence[str], address: Address, program:
     words += _certificates(after, chosen)
     if language:
         words += ["--lang", language]
-    return quoted(words)
-
-
-def quoted(words: Sequence[str]) -> str:
-    """A command line of these words, as the shell of this system reads them.
-
-    >>> quoted(["python3", "demo.py", "--key-file", "my key"]) if sys.platform != "win32" else ""
-    "python3 demo.py --key-file 'my key'"
-    """
-    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+    return typed(words)
 
 
 def _interpreter() -> str:

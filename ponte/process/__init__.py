@@ -1,6 +1,7 @@
 """What every process of Ponte does in the same way, whichever actor it is.
 
     options.py      the command line: options that all processes share, and errors of one line
+    typed.py        commands that a user can type as they are printed
     services.py     loads the functions of a services file
     keys.py         the key that signs heartbeats: where it comes from, and who may read it
     output.py       lines that are printed without making anybody wait

@@ -26,6 +26,7 @@ import time
 from ponte.net.names import look_up
 from ponte.net.threads import wait_for
 from ponte.process.options import UsageError, given_by
+from ponte.process.typed import typed
 
 # Bytes that a key must have: a shorter one could be guessed. NIST SP 800-107 asks for 14 at least.
 MIN_KEY_BYTES = 16
@@ -58,7 +59,7 @@ def read_key(path: str | None, option: str = "--key-file") -> bytes:
         raise UsageError(f"{option} {path}: {error.strerror}") from None
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"{option} {path}: other users than its owner may read or change it - "
-                         f"type: chmod 600 {path}")
+                         f"type: {typed(['chmod', '600', path])}")
     if len(key) < MIN_KEY_BYTES:
         raise UsageError(f"{option} {path}: a key needs {MIN_KEY_BYTES} bytes at least, "
                          f"this one has {len(key)}")

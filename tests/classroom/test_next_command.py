@@ -194,13 +194,6 @@ class NextCommand(unittest.TestCase):
         self.assertEqual([sys.executable, "demo.py", "server"], words)
 
 
-class Windows(unittest.TestCase):
-    def test_a_path_with_a_space_is_quoted_by_its_rules(self) -> None:
-        with mock.patch("sys.platform", "win32"):
-            self.assertEqual('python demo.py --key-file "my key"',
-                             following.quoted(["python", "demo.py", "--key-file", "my key"]))
-
-
 @needs_openssl
 class WithTls(unittest.TestCase):
     files: Certificates

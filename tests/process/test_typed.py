@@ -1,0 +1,34 @@
+"""A command is quoted by the rules of the shell that will read it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import unittest
+from unittest import mock
+
+from ponte.process.keys import make_key, read_key
+from ponte.process.options import UsageError
+from ponte.process.typed import typed
+
+
+class Typed(unittest.TestCase):
+    def test_each_system_has_its_rules(self) -> None:
+        for system, command in (("linux", "python3 -k 'my key'"), ("darwin", "python3 -k 'my key'"),
+                                ("win32", 'python3 -k "my key"')):
+            with self.subTest(system), mock.patch("sys.platform", system):
+                self.assertEqual(command, typed(["python3", "-k", "my key"]))
+
+    @unittest.skipUnless(os.name == "posix", "only POSIX has such modes")
+    def test_what_to_type_about_a_key_works_where_its_path_has_a_space(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="my keys ") as folder:
+            path = os.path.join(folder, "key")
+            make_key(path)
+            os.chmod(path, 0o644)
+            with self.assertRaises(UsageError) as refused:
+                read_key(path)
+            self.assertTrue(str(refused.exception).endswith(f" chmod 600 '{path}'"))
+
+
+if __name__ == "__main__":
+    unittest.main()
