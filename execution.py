@@ -18,7 +18,6 @@ import threading
 import time
 from concurrent.futures import Future
 from typing import Any, Callable
-from xmlrpc.client import Fault
 
 from ponte.calls.arrival import (
     NEW,
@@ -35,7 +34,7 @@ from ponte.net.message import Reply, Request, text_reply
 from ponte.net.stream import Program, result_of
 from ponte.process.measures import Durations, shown_durations
 from ponte.rpc.dispatcher import Dispatcher, NotIdempotent
-from ponte.rpc.marshal import CONTENT_TYPE, encode_fault, xml_of
+from ponte.rpc.marshal import CONTENT_TYPE, xml_of
 
 log = logging.getLogger("ponte.server")
 
@@ -44,8 +43,6 @@ MAX_CALLS = 128
 
 STOPPING = "this server is stopping"
 
-# How the XML of every fault begins.
-FAULT_BEGINS = encode_fault(Fault(0, "")).partition(b"<value>")[0]
 # The name under which calls are counted that have no registered one.
 OTHER = "(other)"
 
@@ -79,7 +76,7 @@ class Executions:
         self._lock = threading.Lock()
         # Guarded by self._lock: what is remembered of calls; futures of the replies that other
         # attempts wait for; how many calls run, remembered or not; what /status counts,
-        # and how long calls took, by method and outcome.
+        # and how long calls took, by method.
         self._memory: Memory[None, Reply] = Memory()
         self._awaited: dict[Remembered, Future[Reply]] = {}
         self._running = 0
@@ -110,7 +107,8 @@ class Executions:
             status = {"state": "draining" if self._is_stopping else "up", "running": self._running,
                       "sessions": len(self._memory), "remembered_bytes": self._memory.size_bytes,
                       "requests": dict(self._counts)}
-        return {**status, "durations": shown_durations(durations)}
+        return {**status, "faults": self._dispatcher.faults,
+                "durations": shown_durations(durations)}
 
     def begin(self, request: Request, call: CallHeaders, received_at: float,
               caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
@@ -219,11 +217,10 @@ class Executions:
 
     def _end(self, record: Remembered | None, reply: Reply, name: str, received_at: float) -> None:
         """Notes that a call has ended. From now on a repeat finds its reply."""
-        outcome = "fault" if reply.body.startswith(FAULT_BEGINS) else "result"
         took_s = time.monotonic() - received_at
         with self._lock:
             self._running -= 1
-            self._durations.note(name or OTHER, outcome, took_s)
+            self._durations.note(name or OTHER, took_s)
             if record:
                 self._memory.end(record, reply, len(reply.body))
             awaited = self._leave(record)

@@ -197,7 +197,8 @@ class Proxy:
                         "failures_total": member.failures_total}
                        for member in balancer.members]
                 for name, balancer in self._shared.balancers.items()}
-            durations = self._shared.durations.copy()
+            durations = {outcome: noted.copy()
+                         for outcome, noted in self._shared.durations.items()}
             own: dict[str, Json] = {"instance": self.name, "incarnation": self.incarnation,
                     "state": "draining" if self._draining else "up",
                     "sessions": len(self._shared.memory),
@@ -206,7 +207,8 @@ class Proxy:
                     "requests": dict(self._shared.counts), "services": services}
         # 2. The rest needs no lock.
         return {**own, "silent_registries": len(self.silent_registries()),
-                "durations": dict(shown_durations(durations))}
+                "durations": {outcome: shown_durations(copied)
+                              for outcome, copied in durations.items()}}
 
     def _may_beat(self) -> bool:
         # At the end of a drain the listener is closed before the heartbeat.

@@ -76,8 +76,8 @@ class SharedState:
     Parameters: `name`, the proxy's, for Via; `served_by()` returns its Served-By, for replies of
     servers that do not say who made them.
 
-    Attributes: `lock` guards `balancers` (by service), `memory`, `counts`, `durations` (by service
-    and outcome), and what they hold: members, calls of rule R, and each Route. It is never held
+    Attributes: `lock` guards `balancers` (by service), `memory`, `counts`, `durations` (by outcome
+    and service), and what they hold: members, calls of rule R, and each Route. It is never held
     while a message is sent. Whether a service is in `balancers` may be read without it: none is
     ever removed.
     """
@@ -89,7 +89,7 @@ class SharedState:
         self.balancers: dict[str, Balancer] = {}
         self.memory: Memory[Route, Reply] = Memory()
         self.counts = {"calls": 0, "retries": 0, "not_sent": 0, "unknown": 0}
-        self.durations = Durations()
+        self.durations = {outcome: Durations() for outcome in ("answered", "not_sent", "unknown")}
         leave_parent_in_child(self)
 
     def leave_parent(self) -> None:
@@ -215,7 +215,7 @@ class RelayedCall:
             if self._call.outcome is Outcome.ANSWERED:
                 assert result.reply
                 self._answer = self._shared.conclude(route, sent, result.reply, self._number)
-                self._shared.durations.note(self._service, "answered", now - self._began)
+                self._shared.durations["answered"].note(self._service, now - self._began)
             elif not self._call.has_learned:
                 self._shared.counts["retries"] += 1
                 if result.outcome is Outcome.UNKNOWN:
@@ -240,7 +240,8 @@ class RelayedCall:
             not_sent = self._call.outcome is Outcome.NOT_SENT and not is_taken_over
             outcome = "not_sent" if not_sent else "unknown"
             self._shared.counts[outcome] += 1
-            self._shared.durations.note(self._service, outcome, time.monotonic() - self._began)
+            took_s = time.monotonic() - self._began
+            self._shared.durations[outcome].note(self._service, took_s)
             # A second copy of the request must not go on.
             if not_sent and self._route and self._route.record:
                 self._shared.memory.refuse(self._route.record)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any, Callable, NamedTuple, Union
 
 # Seconds. More bounds tell durations apart better, and each is one more line for each histogram.
@@ -43,49 +44,45 @@ class Family(NamedTuple):
 
 
 class Durations:
-    """Histograms of how long calls took, one for each name and outcome. Not thread-safe.
+    """Histograms of how long calls took, one for each name. Not thread-safe.
 
-    Each pair is kept for ever, so a caller must not be able to invent names.
+    Each name is kept for ever, so a caller must not be able to invent one.
 
     >>> durations = Durations()
-    >>> durations.note("hello", "result", 0.0004)
-    >>> durations.note("hello", "result", 0.3)
-    >>> shown = shown_durations(durations.copy())["hello"]["result"]
+    >>> durations.note("hello", 0.0004)
+    >>> durations.note("hello", 0.3)
+    >>> shown = shown_durations(durations.copy())["hello"]
     >>> shown["count"], shown["sum_s"], shown["within_s"]["0.25"], shown["within_s"]["0.5"]
     (2, 0.3004, 1, 2)
     """
 
     def __init__(self) -> None:
-        # For each pair: the durations by the first bound that is not shorter; at the end, their
-        # sum. One list, since it is on the way of every call.
-        self._rows: dict[tuple[str, str], list[float]] = {}
+        # For each name: the durations by the first bound that is not shorter; at the end, their
+        # sum. It is one list, because a call that ends has to find it.
+        self._rows: dict[str, list[float]] = {}
 
-    def note(self, name: str, outcome: str, took_s: float) -> None:
-        """Counts one call that took so many seconds."""
-        row = self._rows.get((name, outcome))
+    def note(self, name: str, took_s: float) -> None:
+        """Counts one call that took so many seconds. It is on the way of every call."""
+        row = self._rows.get(name)
         if row is None:
-            row = self._rows[name, outcome] = [0] * (len(_BOUND_NAMES) + 1)
+            row = self._rows[name] = [0] * (len(_BOUND_NAMES) + 1)
         row[bisect_left(BOUNDS_S, took_s)] += 1
         row[-1] += took_s
 
-    def copy(self) -> list[tuple[str, str, list[float]]]:
+    def copy(self) -> dict[str, list[float]]:
         """Everything as it is now, for `shown_durations`, which needs no lock."""
-        return [(*key, row.copy()) for key, row in self._rows.items()]
+        return {name: row.copy() for name, row in self._rows.items()}
 
 
-def shown_durations(copied: Iterable[tuple[str, str, list[float]]]) -> dict[str, dict[str, Any]]:
-    """Histograms as /status shows them: by name and outcome.
+def shown_durations(copied: Mapping[str, list[float]]) -> dict[str, Any]:
+    """Histograms as /status shows them, by name.
 
     In each, `within_s` has for each bound in seconds the number of calls that took no longer.
     """
-    shown: dict[str, dict[str, Any]] = {}
-    for name, outcome, (*counts, sum_s) in copied:
-        within, total = {}, 0.0
-        for bound, count in zip(_BOUND_NAMES, counts):
-            total += count
-            within[bound] = total
-        shown.setdefault(name, {})[outcome] = {"count": total, "sum_s": round(sum_s, 6),
-                                               "within_s": within}
+    shown: dict[str, Any] = {}
+    for name, (*counts, sum_s) in copied.items():
+        within = dict(zip(_BOUND_NAMES, accumulate(counts)))
+        shown[name] = {"count": within["+Inf"], "sum_s": round(sum_s, 6), "within_s": within}
     return shown
 
 

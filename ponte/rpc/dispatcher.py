@@ -25,10 +25,12 @@ from __future__ import annotations
 
 import inspect
 import logging
+import threading
 from collections.abc import Iterable
 from typing import Any, Callable
 from xmlrpc.client import Fault
 
+from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import MAX_BODY_BYTES
 from ponte.rpc.marshal import (
     APPLICATION_ERROR,
@@ -89,6 +91,8 @@ class Dispatcher:
 
     Served besides: the methods of INTROSPECTION.
 
+    Attribute: `faults`, how many calls have ended in a fault.
+
     Threads: all methods may be called from any; `dispatch` may run in any number of them.
 
         >>> from ponte.rpc.marshal import decode_result, encode_call
@@ -105,6 +109,9 @@ class Dispatcher:
     def __init__(self, functions: Iterable[Function] | dict[str, Function] = (),
                  encode: Callable[[Any], bytes] = encode_response, *,
                  multicall: bool = False) -> None:
+        self.faults = 0
+        # Guards self.faults, where threads add to it.
+        self._lock = threading.Lock()
         self._encode_result = encode
         self._methods: dict[str, Method] = {}
         named = functions.items() if isinstance(functions, dict) \
@@ -116,6 +123,11 @@ class Dispatcher:
         self.register(self._method_signature, "system.methodSignature")
         if multicall:
             self.register(self._multicall, MULTICALL)
+        leave_parent_in_child(self)
+
+    def leave_parent(self) -> None:
+        """In a forked child: a fault may be counted. Another thread may have held the lock."""
+        self._lock = threading.Lock()
 
     @property
     def idempotent(self) -> tuple[str, ...]:
@@ -169,8 +181,8 @@ class Dispatcher:
             name, params = decode_call(body)
             method = self._find(name)
         except Fault as error:
-            fault = encode_fault(error)
-            return "", (), lambda: fault
+            fault = error
+            return "", (), lambda: self._fault(fault)
         # The method that is judged here is the one that runs: another thread may register a second
         # one under the same name meanwhile.
         if promised and not method.is_idempotent:
@@ -192,7 +204,13 @@ class Dispatcher:
         try:
             return self._encode(name, self._run(name, method, params))
         except Fault as fault:
-            return encode_fault(fault)
+            return self._fault(fault)
+
+    def _fault(self, fault: Fault) -> bytes:
+        """The <methodResponse> of a call that ends in a fault."""
+        with self._lock:
+            self.faults += 1
+        return encode_fault(fault)
 
     def _run(self, name: str, method: Method, params: tuple[Any, ...]) -> Any:
         """Runs a method. Raises Fault where the parameters do not fit, or the function raises."""

@@ -29,31 +29,28 @@ class Histograms(unittest.TestCase):
         for took_s, not_within in ((0.0, 0), (0.0005, 0), (0.00051, 1), (0.001, 1), (10.0, 13),
                                    (10.1, 14), (math.inf, 14)):
             durations = Durations()
-            durations.note("hello", "result", took_s)
-            shown = shown_durations(durations.copy())["hello"]["result"]
+            durations.note("hello", took_s)
+            shown = shown_durations(durations.copy())["hello"]
             self.assertEqual([*shown["within_s"].values()],
                              [0] * not_within + [1] * (len(BOUNDS_S) + 1 - not_within), took_s)
             self.assertEqual([*shown["within_s"]][-1], "+Inf")
 
-    def test_each_name_and_outcome_has_its_own(self) -> None:
+    def test_each_name_has_its_own(self) -> None:
         """With a count and a sum in seconds."""
         durations = Durations()
-        for name, outcome, took_s in (("a", "result", 0.25), ("a", "result", 0.5),
-                                      ("a", "fault", 1.0), ("b", "result", 2.0)):
-            durations.note(name, outcome, took_s)
-        found = {(name, outcome): (shown["count"], shown["sum_s"])
-                 for name, outcomes in shown_durations(durations.copy()).items()
-                 for outcome, shown in outcomes.items()}
-        self.assertEqual(found, {("a", "result"): (2, 0.75), ("a", "fault"): (1, 1.0),
-                                 ("b", "result"): (1, 2.0)})
+        for name, took_s in (("a", 0.25), ("a", 0.5), ("b", 2.0)):
+            durations.note(name, took_s)
+        found = {name: (shown["count"], shown["sum_s"])
+                 for name, shown in shown_durations(durations.copy()).items()}
+        self.assertEqual(found, {"a": (2, 0.75), "b": (1, 2.0)})
 
     def test_a_copy_stays_as_it_is(self) -> None:
         """It is read without the lock that guards the original."""
         durations = Durations()
-        durations.note("a", "result", 1.0)
+        durations.note("a", 1.0)
         copied = durations.copy()
-        durations.note("a", "result", 1.0)
-        self.assertEqual(shown_durations(copied)["a"]["result"]["count"], 1)
+        durations.note("a", 1.0)
+        self.assertEqual(shown_durations(copied)["a"]["count"], 1)
 
 
 class Format(unittest.TestCase):
@@ -84,8 +81,8 @@ class Format(unittest.TestCase):
     def test_a_histogram_has_buckets_a_sum_and_a_count(self) -> None:
         durations = Durations()
         for took_s in (0.002, 0.2, 20.0):
-            durations.note("hello", "result", took_s)
-        shown = shown_durations(durations.copy())["hello"]["result"]
+            durations.note("hello", took_s)
+        shown = shown_durations(durations.copy())["hello"]
         family = Family("took_seconds", HISTOGRAM, "T.", number("took"))
         by_method = Family("took_seconds", HISTOGRAM, "T.", labelled("method", "all"))
         status: Status = {"took": shown, "all": {"hello": shown}}
