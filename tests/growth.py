@@ -35,6 +35,11 @@ class Limit(NamedTuple):
 FLAT = {"memory_kb": Limit(0.10, 3072), "threads": Limit(0.15, 5), "files": Limit(0.15, 10)}
 
 
+# Threads, and files, above those of a quiet moment before a run: so many may be left at a quiet
+# moment after it. They are those of connections that are kept for the next call.
+KEPT = 24
+
+
 def look(pid: int) -> Sample:
     """A sample of a process, from /proc."""
     with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
@@ -59,3 +64,8 @@ def is_flat(samples: Sequence[Sample], what: str) -> bool:
     limit = FLAT[what]
     mean = statistics.fmean(getattr(sample, what) for sample in samples)
     return grown <= max(limit.share * mean, limit.least)
+
+
+def is_back(before: Sample, after: Sample) -> bool:
+    """Whether a process has the threads and files again that it had at an earlier quiet moment."""
+    return after.threads <= before.threads + KEPT and after.files <= before.files + KEPT

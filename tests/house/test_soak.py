@@ -6,8 +6,8 @@ import collections
 import unittest
 from collections.abc import Sequence
 
-from tests import soak
-from tests.growth import Sample, is_flat, slope_per_min
+from tests.growth import Sample, is_back, is_flat, slope_per_min
+from tests.soak import load
 
 
 def samples(*memory_kb: float, threads: float = 5, files: float = 20) -> list[Sample]:
@@ -29,6 +29,15 @@ class Growth(unittest.TestCase):
         self.assertFalse(is_flat(samples(*range(30_000, 36_000, 100)), "memory_kb"))
         self.assertTrue(is_flat(samples(*range(36_000, 30_000, -100)), "memory_kb"))
 
+    def test_a_process_is_back_where_it_was_when_only_idle_connections_are_left(self) -> None:
+        """A leak of one thread, or one file, for each client would be hundreds of them."""
+        base, = samples(30_000, threads=5, files=20)
+        for threads, files, back in ((5, 20, True), (4, 12, True), (20, 40, True),
+                                     (105, 20, False), (5, 120, False)):
+            with self.subTest(threads=threads, files=files):
+                now, = samples(90_000, threads=threads, files=files)
+                self.assertEqual(is_back(base, now), back)
+
 
 class Verdict(unittest.TestCase):
     """`judge` prints a line for each thing that is wrong."""
@@ -36,7 +45,7 @@ class Verdict(unittest.TestCase):
     def judge(self, kept: Sequence[Sample], deaths: int = 0, ended: int = 0,
               **outcomes: int) -> list[str]:
         lines: list[str] = []
-        well = soak.judge({"server-1": list(kept)}, {"server-2": ended} if ended else {},
+        well = load.judge({"server-1": list(kept)}, {"server-2": ended} if ended else {},
                           {"server-1": deaths}, collections.Counter(outcomes), lines.append,
                           by_growth=True)
         wrong = [line for line in lines if line.startswith("NOT WELL: ")]

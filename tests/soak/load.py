@@ -1,4 +1,4 @@
-"""python3 -m tests.soak --minutes N --seed S: load, faults and abuse for a long time: what grows?
+"""The first soak: load, faults and abuse for a long time. What grows?
 
     2 registries, 2 steady servers, 2 servers that are killed and frozen,
     2 proxies (threads, events)
@@ -14,12 +14,11 @@ pools fill then.
 The exit code is 1 if something grew, if a thread died of an exception, if an idempotent call
 failed, if a call got a wrong answer, if too many calls got none, or if a steady process ended.
 
-It needs Linux, because it reads /proc. Short runs do not judge growth: it does not show yet.
+Short runs do not judge growth: it does not show yet.
 """
 
 from __future__ import annotations
 
-import argparse
 import collections
 import contextlib
 import http.client
@@ -126,7 +125,7 @@ class Soak:
 
     def deaths(self) -> dict[str, int]:
         """How many threads an exception has ended: in each steady process that runs, and here."""
-        found = {name: int(_status(process.address)["thread_deaths"])
+        found = {name: int(status(process.address)["thread_deaths"])
                  for name, process in self.steady.items() if process.is_running}
         return {**found, "this process": thread_deaths.count}
 
@@ -215,7 +214,8 @@ class Soak:
                 victim.signal(signal.SIGCONT)
 
 
-def _status(address: Address) -> dict[str, int]:
+def status(address: Address) -> dict[str, int]:
+    """The status page of a role."""
     connection = http.client.HTTPConnection(*address, timeout=10)
     with contextlib.closing(connection):
         connection.request("GET", "/status")
@@ -269,30 +269,10 @@ def judge(samples: dict[str, list[Sample]], ended: dict[str, int], deaths: dict[
     wrong += [f"{name} has ended (exit code {code})" for name, code in ended.items()]
     wrong += [f"{name}: {count} threads died" for name, count in deaths.items() if count]
     wrong += [f"{count} x {what}" for what, count in outcomes.items()
-              if what == "WRONG" or what.endswith("(echo)")]
+              if what.startswith(("WRONG", "HUNG")) or what.endswith("(echo)")]
     answered, calls = outcomes["answered"], sum(outcomes.values())
     if answered < LEAST_ANSWERED * calls or not calls:
         wrong.append(f"only {answered} of {calls} calls were answered")
     for line in wrong:
         say(f"NOT WELL: {line}")
     return not wrong
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.soak", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=30.0,
-                        help="how long (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1,
-                        help="of faults and garbage (default: %(default)s)")
-    chosen = parser.parse_args()
-    if not os.path.isdir("/proc/self/task"):
-        print("soak: this needs Linux: it reads /proc", file=sys.stderr)
-        return 2
-    print(f"soak: {chosen.minutes:g} minutes, seed {chosen.seed}", flush=True)
-    well = run(chosen.seed, chosen.minutes * 60, lambda line: print(f"  {line}", flush=True))
-    return 0 if well else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
