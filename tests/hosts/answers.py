@@ -55,7 +55,7 @@ def _expect_calls(stage: Stage, options: str, far: Host, server: Host, client: H
 
 
 STORIES = [
-    Story("registry-at-a-second-address", 25, functools.partial(second_address, "")),
-    Story("registry-at-a-second-address-with-a-key", 25, functools.partial(second_address, "key")),
-    Story("registry-behind-a-port-mapping", 25, port_mapping),
+    Story("registry-at-a-second-address", functools.partial(second_address, "")),
+    Story("registry-at-a-second-address-with-a-key", functools.partial(second_address, "key")),
+    Story("registry-behind-a-port-mapping", port_mapping),
 ]

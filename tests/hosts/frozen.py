@@ -119,9 +119,9 @@ def who_slept_blames_nobody(who: str, stage: Stage) -> None:
 
 
 STORIES = [
-    *(Story(f"{'second' if which else 'first'}-registry-{how}", 40,
+    *(Story(f"{'second' if which else 'first'}-registry-{how}",
             functools.partial(one_registry_hangs, which, how))
       for which, how in ((0, "hangs"), (1, "hangs"), (0, "hangs-for-long"), (1, "is-cut-off"))),
-    *(Story(f"who-slept-blames-nobody-{who}", 40, functools.partial(who_slept_blames_nobody, who))
+    *(Story(f"who-slept-blames-nobody-{who}", functools.partial(who_slept_blames_nobody, who))
       for who in ("server", "proxies", "client", "everybody")),
 ]

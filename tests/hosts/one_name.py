@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Callable
 
 from ponte.net.address import Address
 from tests.hosts.lan import Host, heal, part
-from tests.hosts.stage import START_S, Stage
+from tests.hosts.stage import FIND_S, START_S, Stage
 from tests.hosts.tell import Story
 from tests.system.harness import Process
 
@@ -17,17 +18,18 @@ PAIRS = 8
 # Seconds until a younger process is known everywhere, and the elder has ended: a sender finds a
 # registry again within a beat or two, and then drains for a second or two.
 WIN_S = 8.0
-# Seconds of the call that runs on the elder, and until it has ended for certain.
-CALL_S, CALLED_S = 2.0, 8.0
-# Prints when it begins, and says by its return who has run it.
-SLOW = f"""
+# Seconds for which a call goes on, when its server is the elder one; and for which it may take.
+CALL_S, CALLED_S = 2.0, 20.0
+# Prints when it begins, goes on until a file is there, and says by its return who has run it.
+SLOW = """
     import os
     import time
 
 
-    def slow() -> int:
+    def slow(file: str) -> int:
         print("it runs", flush=True)
-        time.sleep({CALL_S})
+        while not os.path.exists(file):
+            time.sleep(0.05)
         return os.getpid()
 """
 
@@ -46,7 +48,7 @@ def default_names(listen: str, stage: Stage) -> None:
         return all(sorted(each["host"] for each in stage.lookup(
             far, (far.address, 4100), service).values()) == [one.address, two.address]
             for service in ("proxy", "greeter")) and all(role.is_running for role in roles)
-    stage.wait_until(both_listed, 3, "both hosts have a proxy and a server in the list")
+    stage.wait_until(both_listed, FIND_S, "both hosts have a proxy and a server in the list")
     stage.hold(both_listed, 3, "both hosts have a proxy and a server in the list")
     stage.expect_value(client, f"{registry} greeter hello Hello", "World")
 
@@ -60,7 +62,7 @@ def roles_before_the_registry(stage: Stage) -> None:
     def all_listed() -> bool:
         return (len(stage.lookup(one, ("127.0.0.1", 4100), "greeter")) == 3
                 and all(server.is_running for server in servers))
-    stage.wait_until(all_listed, 5, "three servers are listed, and run")
+    stage.wait_until(all_listed, FIND_S, "three servers are listed, and run")
     stage.hold(all_listed, 3, "three servers are listed, and run")
 
 
@@ -138,7 +140,7 @@ def _expect_loud_end(stage: Stage, elder: Process, within_s: float) -> None:
 
 
 def call_on_the_elder(engine: str, stage: Stage) -> None:
-    """A younger process takes the name while a call of two seconds runs on the elder."""
+    """A younger process takes the name while a call runs on the elder, for two seconds more."""
     far, one, two, client = stage.hosts("far", "one", "two", "client")
     slow = stage.file("slow.py", SLOW)
     stage.start_role(far, f"registry.py {far.open}")
@@ -148,7 +150,7 @@ def call_on_the_elder(engine: str, stage: Stage) -> None:
     _call_while(stage, client, registry, elder,
                 lambda: stage.start_role(two, f"{line} {two.open}"))
     # The next call runs on the younger one.
-    called = stage.run(client, f"client.py {registry} slow slow")
+    called = stage.run(client, f"client.py {registry} slow slow {slow}")
     stage.expect(called.wait(1) == 0 and called.out.strip() != str(elder.pid), called.err)
 
 
@@ -170,23 +172,27 @@ def call_while_it_heals(stage: Stage) -> None:
 def _call_while(stage: Stage, client: Host, registry: str, elder: Process,
                 act: Callable[[], object]) -> None:
     """Calls the elder, and acts while the call runs: it must get its value."""
+    file = os.path.join(stage.directory, "the call may end")
     call = stage.start(client, "client.py", *registry.split(), "--timeout", str(CALLED_S), "slow",
-                       "slow")
-    stage.wait_for_line(elder, "it runs", 5)
+                       "slow", file)
+    stage.wait_for_line(elder, "it runs", START_S)
     act()
-    code = stage.wait_for_end(call, CALLED_S + 2)
+    stage.pause(CALL_S)
+    stage.expect(elder.is_running, f"the elder does not wait for its call: {elder.err}")
+    stage.file("the call may end", "")
+    code = stage.wait_for_end(call, CALLED_S)
     stage.expect(code == 0 and call.out.strip() == str(elder.pid),
-                 f"the call of {CALL_S:g} s is cut: exit code {code}: {call.err}")
+                 f"the call on the elder is cut: exit code {code}: {call.err}")
     _expect_loud_end(stage, elder, WIN_S)
 
 
 STORIES = [
-    Story("default-names-of-two-hosts", 25, functools.partial(default_names, "")),
-    Story("default-names-of-two-hosts-0.0.0.0", 25, functools.partial(default_names, "0.0.0.0")),
-    Story("roles-before-the-registry", 25, roles_before_the_registry),
-    *(Story(f"partition-heals-seen-{seen}", 60, functools.partial(partition_heals, seen))
+    Story("default-names-of-two-hosts", functools.partial(default_names, "")),
+    Story("default-names-of-two-hosts-0.0.0.0", functools.partial(default_names, "0.0.0.0")),
+    Story("roles-before-the-registry", roles_before_the_registry),
+    *(Story(f"partition-heals-seen-{seen}", functools.partial(partition_heals, seen))
       for seen in ("by-two", "by-three")),
-    *(Story(f"call-on-the-elder-{engine}", 30, functools.partial(call_on_the_elder, engine))
+    *(Story(f"call-on-the-elder-{engine}", functools.partial(call_on_the_elder, engine))
       for engine in ("threads", "events")),
-    Story("call-while-a-partition-heals", 40, call_while_it_heals),
+    Story("call-while-a-partition-heals", call_while_it_heals),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import shlex
 
 from tests.hosts.lan import Host
 from tests.hosts.stage import BANNER, START_S, Stage
@@ -112,9 +113,10 @@ def printed_commands(listen: str, stage: Stage) -> None:
     line = f"demo.py registry --host {host} --insecure"
     roles = []
     for own in hosts:
-        role = stage.start(own, *line.split(), "--lang", "en", *(
-            [] if " client" in line else ["--until-eof"]))
-        roles.append(line.split()[1])
+        words = shlex.split(line)
+        roles.append(words[1])
+        role = stage.start(own, *words, "--lang", "en",
+                           *([] if roles[-1] == "client" else ["--until-eof"]))
         if roles[-1] == "client":
             stage.wait_for_line(role, r'✓ hello\("Hello"\)', START_S)
             break
@@ -127,11 +129,11 @@ def printed_commands(listen: str, stage: Stage) -> None:
 
 
 STORIES = [
-    Story("default-host-is-refused", 40, default_host_is_refused),
-    Story("host-0.0.0.0", 25, all_addresses),
-    Story("host-all-of-ipv6", 25, all_ipv6_addresses),
-    *(Story(f"advertise-{what}", 25, functools.partial(advertised, what))
+    Story("default-host-is-refused", default_host_is_refused),
+    Story("host-0.0.0.0", all_addresses),
+    Story("host-all-of-ipv6", all_ipv6_addresses),
+    *(Story(f"advertise-{what}", functools.partial(advertised, what))
       for what in ("address", "name", "ipv6")),
-    *(Story(f"printed-commands-{listen}", 40, functools.partial(printed_commands, listen))
+    *(Story(f"printed-commands-{listen}", functools.partial(printed_commands, listen))
       for listen in ("address", "everywhere", "ipv6")),
 ]

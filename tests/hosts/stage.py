@@ -29,7 +29,11 @@ from tests.system.harness import Process
 # Seconds between two looks at a condition.
 POLL_S = 0.05
 # Seconds that a process may take to start, while others start on the same two cores.
-START_S = 10.0
+START_S = 20.0
+# Seconds in which everybody knows of a process that has started or left: some beats.
+FIND_S = 8.0
+# Seconds that a program may take longer than it should.
+MARGIN_S = 0.7
 # Seconds that one question may take.
 ASK_S = 1.0
 # What every role prints as soon as it serves.
@@ -55,6 +59,8 @@ class Stage:
         self._deadline = deadline
         self._abandoned = threading.Event()
         self._processes: list[tuple[Host, Process]] = []
+        # Not known yet.
+        self._start_s = 0.0
         try:
             self._lan = Lan(self.directory)
         except BaseException:
@@ -112,6 +118,25 @@ class Stage:
         process = self.start(host, *line.split())
         self.wait_for_end(process, within_s)
         return process
+
+    def run_for(self, host: Host, line: str, seconds: float) -> Process:
+        """Runs a program which has work for `seconds`. Raises Broken if it takes much longer."""
+        start_s = self.start_s(host)
+        began = time.monotonic()
+        process = self.run(host, line, START_S + seconds)
+        took_s = time.monotonic() - began
+        self.expect(took_s < seconds + 2 * start_s + MARGIN_S,
+                    f"it took {took_s:.1f} s instead of {seconds:g} s, and {start_s:.1f} s for a "
+                    f"start: {line}")
+        return process
+
+    def start_s(self, host: Host) -> float:
+        """The seconds that a start of Python with our modules takes, as busy as the machine is."""
+        if not self._start_s:
+            began = time.monotonic()
+            self.run(host, "client.py --help")
+            self._start_s = time.monotonic() - began
+        return self._start_s
 
     def expect_value(self, host: Host, line: str, value: str, within_s: float = START_S) -> None:
         """Runs a client, which must print this value."""
@@ -206,7 +231,7 @@ class Stage:
         return {endpoint["instance"]: endpoint for endpoint in answer["endpoints"]}
 
     def wait_until_listed(self, host: Host, registry: Address, service: str, *names: str,
-                          within_s: float = 4.0) -> None:
+                          within_s: float = FIND_S) -> None:
         """Waits until a registry lists exactly these instances. Raises Broken."""
         def listed() -> bool:
             return sorted(self.lookup(host, registry, service)) == sorted(names)
@@ -217,7 +242,7 @@ class Stage:
             raise Broken(f"{error}; it lists {found}") from None
 
     def wait_until_known(self, host: Host, proxy: Address, service: str, *names: str,
-                         within_s: float = 4.0) -> None:
+                         within_s: float = FIND_S) -> None:
         """Waits until a proxy knows exactly these servers. Raises Broken."""
         self.wait_until(
             lambda: sorted(self.servers_of_proxy(host, proxy, service) or []) == sorted(names),

@@ -82,8 +82,9 @@ class Hosts(unittest.TestCase):
         def lasts(stage: Stage) -> None:
             stage.wait_until(lambda: False, 60, "nothing")
 
-        broken = Telling(lines.append).run([Story("holds", 5, lambda stage: None),
-                                            Story("breaks", 5, breaks), Story("lasts", 0.2, lasts)])
+        broken = Telling(lines.append).run([
+            Story("holds", lambda stage: None), Story("breaks", breaks),
+            Story("lasts", lasts, deadline_s=0.2)])
         self.assertEqual(sorted(broken), ["breaks", "lasts"])
         text = "\n".join(sorted(line[9:] for line in lines))
         self.assertRegex(text, r"(?s)BROKEN breaks: client.py.*-- one.*no registry answers.*"
