@@ -6,7 +6,7 @@ import functools
 import signal
 
 from tests.hosts.lan import Host
-from tests.hosts.stage import Stage
+from tests.hosts.stage import START_S, Stage
 from tests.hosts.tell import Story
 
 KEY = "a key of a test, long enough"
@@ -30,7 +30,7 @@ def port_mapping(stage: Stage) -> None:
     stage.start_role(far, "registry.py --host 0.0.0.0 --insecure")
     mapping = stage.start(gate, "-m", "tests.hosts.port_mapping", "0.0.0.0", "5100", far.address,
                           "4100")
-    stage.wait_for_line(mapping, "leads to", 5)
+    stage.wait_for_line(mapping, "leads to", START_S)
     _expect_calls(stage, f"--registry {gate.address}:5100 --insecure", far, server, client)
 
 
@@ -50,7 +50,7 @@ def _expect_calls(stage: Stage, options: str, far: Host, server: Host, client: H
         stage.expect("no registry" not in process.err, f"its acks are not heard: {process.err}")
     # It leaves in order.
     own.signal(signal.SIGTERM)
-    stage.expect(stage.wait_for_end(own, 5) == 0, own.err)
+    stage.expect(stage.wait_for_end(own, START_S) == 0, own.err)
     stage.wait_until_listed(far, registry, "greeter", within_s=0.5)
 
 

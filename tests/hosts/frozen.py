@@ -7,7 +7,7 @@ import re
 import time
 
 from tests.hosts.lan import part
-from tests.hosts.stage import Stage, freeze, thaw
+from tests.hosts.stage import START_S, Stage, freeze, thaw
 from tests.hosts.tell import Story
 from tests.system.harness import Process
 
@@ -37,7 +37,7 @@ def one_registry_hangs(which: int, how: str, stage: Stage) -> None:
                     f"{proxies.open}") for port, engine in ((4180, "threads"), (4181, "events"))))
     watcher = stage.start(client, "-m", "tests.hosts.watcher", "greeter", f"{one.address}:4100",
                           f"{two.address}:4100")
-    stage.wait_for_line(watcher, "knows: p-events p-threads s1 s2\n", 5)
+    stage.wait_for_line(watcher, "knows: p-events p-threads s1 s2\n", START_S)
     ports = (4180, 4181)
     for port in ports:
         stage.wait_until_known(proxies, (proxies.address, port), "greeter", "s1", "s2")
@@ -89,7 +89,7 @@ def who_slept_blames_nobody(who: str, stage: Stage) -> None:
         (host, f"proxy.py --engine events --port 4181 --name p2 {both} {host.open}"))
     client = stage.start(host, "client.py", *both.split(), "--repeat", "0", "--every", "0.1",
                          "greeter", "hello", "Hello")
-    stage.wait_for_line(client, "(World\n){3}", 10)
+    stage.wait_for_line(client, "(World\n){3}", START_S)
     sleepers = {"server": [server], "proxies": [threads, events], "client": [client],
                 "everybody": [*registries, server, threads, events, client]}[who]
     said = {process: len(process.log) for process in sleepers}

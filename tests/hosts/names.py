@@ -68,7 +68,7 @@ def _expect_order(stage: Stage, host: Host, name: str, *addresses: str) -> None:
     """The story proves nothing unless the system names these addresses in this order."""
     found = stage.start(host, "-c", f"import socket; found = socket.getaddrinfo({name!r}, 1, "
                         "type=socket.SOCK_DGRAM); print(*(each[4][0] for each in found))")
-    stage.wait_for_end(found, 5)
+    stage.wait_for_end(found, START_S)
     stage.expect(tuple(found.out.split()) == addresses,
                  f"{name} is {found.out.split()} here, and not {addresses}")
 
@@ -87,7 +87,7 @@ def registry_moves(how: str, stage: Stage) -> None:
     stage.wait_until_listed(old, at_old, "proxy", "p1")
     caller = stage.start(client, "client.py", "--registry", "registry.test:4100", "--repeat", "0",
                          "--every", "0.2", "greeter", "whoami")
-    stage.wait_for_line(caller, "s1", 5)
+    stage.wait_for_line(caller, "s1", START_S)
     # 1. It moves.
     part([old], [server, proxy, client])
     if how == "late":
@@ -104,7 +104,7 @@ def registry_moves(how: str, stage: Stage) -> None:
     stage.wait_until_known(proxy, (proxy.address, 4180), "greeter", "s1", "s2", within_s=MOVE_S)
     # 4. And the client: without the proxy and the server of old, only the new one is left.
     one.signal(signal.SIGTERM)
-    stage.wait_for_end(one, 5)
+    stage.wait_for_end(one, START_S)
     part([proxy], [client])
     stage.wait_for_line(caller, r"s2\n(?:.*\n)*?s2\n", MOVE_S)
     before = caller.out.count("s2")

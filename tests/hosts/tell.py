@@ -16,7 +16,7 @@ from tests.hosts.stage import Broken, Stage
 from tests.netns.namespaces import need_root, remove_leftovers
 
 # How many stories are told at a time. More would wait for the processor, and then for deadlines.
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = 5
 # The seconds that a story may take in all. Most take ten, on a machine that has nothing else to do.
 DEADLINE_S = 60.0
 
