@@ -21,8 +21,9 @@ unknown.
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
-from typing import Callable
+from typing import Callable, Optional
 
 from heartbeat import (
     BEAT_S,
@@ -32,6 +33,7 @@ from heartbeat import (
     check_beat_times,
     new_incarnation,
 )
+from logged_call import CallLine, log
 from ponte.calls.arrival import CallHeaders, answer, look, not_executed
 from ponte.calls.balancing import POLICIES, Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
@@ -76,6 +78,9 @@ CALL_TIMEOUT_S = 5.0
 FIRST_ANSWER_S = 1.0
 
 STOPPING = "this proxy is stopping"
+
+# Makes the call that goes on to servers; its parameters are those of RelayedCall.
+MakeCall = Callable[[SharedState, Request, CallHeaders, Optional[Route], float], RelayedCall]
 
 
 class Proxy:
@@ -245,6 +250,14 @@ class Proxy:
     def _begin(self, request: Request, received_at: float,
                caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
         """A reply of our own to a request, or the program that relays it. Raises ProtocolError."""
+        if request.method != "POST" or not log.isEnabledFor(logging.DEBUG):
+            return self._relay(request, received_at, caller_left, RelayedCall)
+        line = CallLine(request, received_at)
+        return line.follow(lambda: self._relay(request, received_at, caller_left, line.call))
+
+    def _relay(self, request: Request, received_at: float, caller_left: Callable[[], bool],
+               make_call: MakeCall) -> Reply | Program[Reply]:
+        """The same for a call that `make_call` makes, if it goes on to a server."""
         # 1. What cannot be relayed: status pages, and errors. Most requests need no closer look. (A
         #    read without the lock: a service is only ever added.)
         if (service_of(request) not in self._shared.balancers or request.method != "POST"
@@ -257,14 +270,14 @@ class Proxy:
         deadline = received_at + (self._timeout_s if call.timeout_s is None else call.timeout_s)
         # 3. A call that may run twice is not remembered.
         if not call.idempotent:
-            return self._begin_careful(request, call, deadline, caller_left())
+            return self._begin_careful(request, call, deadline, caller_left(), make_call)
         if self._draining:
             return not_executed(STOPPING)
         with self._shared.lock:
-            return RelayedCall(self._shared, request, call, None, deadline).carry_out(self._pool)
+            return make_call(self._shared, request, call, None, deadline).carry_out(self._pool)
 
     def _begin_careful(self, request: Request, call: CallHeaders, deadline: float,
-                       caller_left: bool) -> Reply | Program[Reply]:
+                       caller_left: bool, make_call: MakeCall) -> Reply | Program[Reply]:
         """The same for a call that must run once at most."""
         shared, memory = self._shared, self._shared.memory
         with shared.lock:
@@ -294,7 +307,7 @@ class Proxy:
                 if call.wanted is RESOLVE:
                     return resolve(shared, request, route, self._pool, deadline)
                 memory.join(record)
-            return RelayedCall(shared, request, call, route, deadline).carry_out(self._pool)
+            return make_call(shared, request, call, route, deadline).carry_out(self._pool)
 
     def _refusal(self, request: Request) -> Reply | None:
         """The reply to a request that cannot be relayed; None for one that can."""

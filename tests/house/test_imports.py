@@ -19,7 +19,8 @@ FOREIGN_ALLOWED = ("bench",)
 # Room -> the rooms that its files may import from, besides its own. A file of the top level is a
 # room of its own.
 FOUNDATION = {"ponte.net", "ponte.rpc", "ponte.calls", "ponte.process", "ponte.discovery"}
-ACTORS = {"client", "server", "execution", "registry", "proxy", "relayed_call", "heartbeat"}
+ACTORS = {"client", "server", "execution", "registry", "proxy", "relayed_call", "logged_call",
+          "heartbeat"}
 ROOMS: dict[str, set[str]] = {
     "ponte.net": set(),
     "ponte.rpc": {"ponte.net"},
@@ -31,7 +32,8 @@ ROOMS: dict[str, set[str]] = {
     "execution": FOUNDATION,
     "server": FOUNDATION | {"heartbeat", "execution"},
     "relayed_call": FOUNDATION,
-    "proxy": FOUNDATION | {"heartbeat", "relayed_call"},
+    "logged_call": FOUNDATION | {"relayed_call"},
+    "proxy": FOUNDATION | {"heartbeat", "relayed_call", "logged_call"},
     "client": FOUNDATION,
     "services": {"server"},
     "lab": FOUNDATION | ACTORS,
