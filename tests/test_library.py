@@ -74,7 +74,7 @@ class NameIsTaken(LibraryTest):
         with self.assertLogs("ponte.process", logging.ERROR) as logs:
             younger.start()
             self.assertTrue(elder.superseded.wait(PATIENCE_S))
-        self.assertIn("one: a younger process has taken this name", logs.output[0])
+        self.assertIn("one: STOPPED: a younger process", logs.output[0])
         self.gate.set()
         calling.join(PATIENCE_S)
         self.assertEqual(results, ["whole"])

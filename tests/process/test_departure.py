@@ -49,7 +49,7 @@ class Leaving(unittest.TestCase):
         departure.grace_s = 7.0
         with self.assertLogs("ponte.process", "ERROR") as logs:
             departure.step_down()
-        self.assertIn("server-1: a younger process has taken this name", logs.output[0])
+        self.assertIn("server-1: STOPPED: a younger process", logs.output[0])
         self.assertTrue(departure.superseded.is_set())
         self.assertTrue(done.wait(PATIENCE_S))
         self.assertTrue(departure.leave(1.0))
