@@ -67,7 +67,7 @@ from ponte.process.options import (
     seconds,
 )
 from ponte.process.pages import Json, page
-from ponte.process.running import allow_open_files, begin, run, serve
+from ponte.process.running import allow_open_files, announced_as, begin, run, serve
 from ponte.process.stopping import Stop, drain
 from relayed_call import RelayedCall, Route, SharedState, resolve, service_of
 
@@ -92,7 +92,8 @@ class Proxy:
     wait; `tls` for callers, servers and registries. The others are those of a Server, as is what is
     raised; KeyError also for an unknown policy.
 
-    Attributes: `name`, `address`; `superseded` is set when a younger process has taken the name:
+    Attributes: `name`, `address`; `announced`, the address that it tells the registries;
+    `superseded` is set when a younger process has taken the name:
     then the proxy drains and closes by itself; `departure` does that.
 
     In a forked child it is closed: the parent has the port, and beats.
@@ -121,11 +122,11 @@ class Proxy:
         self.address = self._listener.address
         # 3. Who it is, and where others find it.
         try:
-            reached_at = advertised(self.address, registries, advertise)
-            self.name = name or default_name(PROXY, reached_at)
+            self.announced = advertised(self.address, registries, advertise)
+            self.name = name or default_name(PROXY, self.announced)
             self.departure = Departure(self.name, self._leave)
-            beat = Beat(PROXY, self.name, new_incarnation(), 0, reached_at[0], reached_at[1],
-                        lease_s=lease_s)
+            beat = Beat(PROXY, self.name, new_incarnation(), 0, self.announced[0],
+                        self.announced[1], lease_s=lease_s)
             self._heartbeat = Heartbeat(beat, registries, keys, self.departure.step_down,
                                         self._may_beat, beat_s=beat_s)
         except (OSError, ValueError):
@@ -363,7 +364,7 @@ def main(arguments: Sequence[str]) -> int:
     stop = Stop(chosen.until_eof)
     proxy = start_proxy(chosen)
     scheme = "https" if chosen.tls_cert else "http"
-    banner = f"relaying {scheme}://{show(proxy.address)}/<service>"
+    banner = f"relaying {scheme}://{show(proxy.address)}/<service>{announced_as(proxy)}"
     return serve(proxy, stop, banner, chosen.grace)
 
 

@@ -55,6 +55,7 @@ from ponte.discovery.beats import (
 from ponte.discovery.leases import ALL, Event, LeaseTable, Verdict
 from ponte.discovery.lookup import FORMS, PATH, STRUCT, LookupResult
 from ponte.discovery.patient_clock import PatientClock
+from ponte.discovery.reachable import is_loopback
 from ponte.discovery.signing import Keys
 from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, show
@@ -258,7 +259,7 @@ class Registry:
             answers = [self._apply(beat, now) for beat, *_ in beats]
             events = self._take_events()
         # 3. Log and answer, outside of the lock. The sender may not have the other keys.
-        _log_events(events)
+        self._log_events(events)
         for answer, (_, key, length, sender) in zip(answers, beats):
             self._counts[answer.type] += 1
             if answer.type in ANSWERED:
@@ -292,7 +293,7 @@ class Registry:
             if self._table.index != index:
                 self._wake_readers()
             events = self._take_events()
-        _log_events(events)
+        self._log_events(events)
 
     def _take_events(self) -> list[Event]:
         """The table's new events; wakes the readers for them. Caller holds self._lock."""
@@ -300,6 +301,17 @@ class Registry:
         if events:
             self._wake_readers()
         return events
+
+    def _log_events(self, events: list[Event]) -> None:
+        is_alone = is_loopback(self.address[0])
+        for what, endpoint in events:
+            log.info("registry: %-9s %s/%s  %s", what, endpoint.service, endpoint.instance,
+                     show(endpoint.address))
+            # It reaches us by the loopback address, and we are read on other machines as well.
+            if what == "up" and is_loopback(endpoint.host) and not is_alone:
+                log.warning("registry: callers on other machines cannot reach %s at %s: start it "
+                            "with --host 0.0.0.0, or with --advertise HOST", endpoint.instance,
+                            show(endpoint.address))
 
     def _wake_readers(self) -> None:
         """Ends the long polls whose view has changed, or all. Caller holds self._lock."""
@@ -392,13 +404,6 @@ def _listen_on_both(host: str, port: int,
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         return listener, udp
     raise AssertionError("the loop returns or raises")
-
-
-def _log_events(events: list[Event]) -> None:
-    for event in events:
-        endpoint = event.endpoint
-        log.info("registry: %-9s %s/%s  %s", event.what, endpoint.service, endpoint.instance,
-                 show(endpoint.address))
 
 
 def _check_watch(service: object, index: object, wait_s: Any, form: object = STRUCT) -> None:

@@ -55,7 +55,7 @@ from ponte.process.options import (
     options,
 )
 from ponte.process.pages import Json, page
-from ponte.process.running import allow_open_files, begin, run, serve
+from ponte.process.running import allow_open_files, announced_as, begin, run, serve
 from ponte.process.services import load_functions
 from ponte.process.stopping import Stop, drain, grace
 from ponte.rpc.dispatcher import Dispatcher, Function, idempotent
@@ -78,7 +78,8 @@ class Server:
     else that cannot be, such as an address that others cannot reach. Blocks while the names of
     registries are looked up, two seconds at most.
 
-    Attributes: `service`, `name`, `address`; `superseded` is set when a younger process has taken
+    Attributes: `service`, `name`, `address`; `announced`, the address that it tells the registries;
+    `superseded` is set when a younger process has taken
     the name: then the server drains and closes by itself; `departure` does that.
 
     In a forked child it is closed: the parent has the port, and beats.
@@ -107,13 +108,13 @@ class Server:
         self.address = self._listener.address
         # 3. Who it is, and where others find it.
         try:
-            reached_at = advertised(self.address, self._registries, advertise)
+            self.announced = advertised(self.address, self._registries, advertise)
         except ValueError:
             self._listener.close()
             raise
-        self.name = name or default_name(service, reached_at)
-        self._beat = Beat(service, self.name, new_incarnation(), 0, reached_at[0], reached_at[1],
-                          lease_s=lease_s)
+        self.name = name or default_name(service, self.announced)
+        self._beat = Beat(service, self.name, new_incarnation(), 0, self.announced[0],
+                          self.announced[1], lease_s=lease_s)
         self._beat_s = beat_s
         self.departure = Departure(self.name, self._leave)
         self.superseded = self.departure.superseded
@@ -280,7 +281,8 @@ def main(arguments: Sequence[str]) -> int:
     stop = Stop(chosen.until_eof)
     server = start_server(chosen, functions)
     scheme = "https" if chosen.tls_cert else "http"
-    banner = f"serving {server.service} at {scheme}://{show(server.address)}/{server.service}"
+    banner = (f"serving {server.service} at {scheme}://{show(server.address)}/{server.service}"
+              f"{announced_as(server)}")
     return serve(server, stop, banner, chosen.grace)
 
 

@@ -96,7 +96,7 @@ def default_name(service: str, address: Address) -> str:
     'proxy-fd00__7-4180'
     """
     host, port = address
-    if is_loopback(host):
+    if host == "127.0.0.1":
         return _cut(service, f"-{port}")
     # A name has no colons. Two of them cannot come together in the name of a host.
     plain = re.sub(r"[^A-Za-z0-9_.-]", "_", host)

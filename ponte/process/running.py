@@ -208,6 +208,9 @@ class ServerOrProxy(Protocol):
     """What `serve` has to know of a server or a proxy."""
 
     name: str
+    # Where it listens, and where others find it.
+    address: Address
+    announced: Address
     departure: Departure
 
     def silent_registries(self) -> list[Address]: ...
@@ -240,6 +243,13 @@ def farewell(name: str, reason: str, cut_off: str = "") -> int:
         return leave(EXIT_OUTPUT)
     standard_output.put(f"{name}: stopped ({reason}){cut_off}")
     return leave(EXIT_SUPERSEDED if reason == SUPERSEDED else 0)
+
+
+def announced_as(process: ServerOrProxy) -> str:
+    """The end of its banner, where others find it elsewhere than where it listens."""
+    if process.announced == process.address:
+        return ""
+    return f", announced as {show(process.announced)}"
 
 
 def serve(process: ServerOrProxy, stop: Stop, banner: str, grace_s: float) -> int:

@@ -151,9 +151,11 @@ class OwnHosts(unittest.TestCase):
 class DefaultNames(unittest.TestCase):
     """Two hosts' names never collide."""
 
-    def test_on_loopback_it_is_service_and_port(self) -> None:
-        for host in ("127.0.0.1", "::1", "localhost"):
-            self.assertEqual(default_name("proxy", (host, 4180)), "proxy-4180")
+    def test_at_the_usual_address_it_is_service_and_port(self) -> None:
+        """One machine may have several addresses for itself, each with such a port."""
+        self.assertEqual(default_name("proxy", ("127.0.0.1", 4180)), "proxy-4180")
+        for host in ("127.0.0.2", "::1"):
+            self.assertNotEqual(default_name("proxy", (host, 4180)), "proxy-4180")
 
     def test_elsewhere_the_host_is_in_it(self) -> None:
         self.assertEqual(default_name("proxy", ("10.0.0.7", 4180)), "proxy-10.0.0.7-4180")

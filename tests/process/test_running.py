@@ -165,6 +165,7 @@ class Instance:
     """Stands in for a server. It writes down with how much grace it was drained."""
 
     name = "server-1"
+    address = announced = ("127.0.0.1", 41234)
 
     def __init__(self) -> None:
         self.departure = Departure(self.name, self._leave)
