@@ -270,8 +270,11 @@ class Heartbeat:
                 self._take_turn()
             except Exception as error:
                 self._mishaps.survive(error)
-        if not self._closed:
-            self._on_superseded()
+        try:
+            if not self._closed:
+                self._on_superseded()
+        except Exception as error:
+            self._mishaps.note(error)
 
     def _take_turn(self) -> None:
         """Sends what is due, and waits for answers."""

@@ -20,6 +20,7 @@ from ponte.discovery.beats import Answer, BadDatagram, Beat, decode_answer, enco
 from ponte.discovery.directory import Directory
 from ponte.discovery.follower import ask
 from ponte.discovery.lookup import JSON, PATH, STRUCT, LookupResult
+from ponte.discovery.signing import Keys
 from ponte.net.address import show
 from ponte.net.message import Reply, Request, encode_request
 from ponte.net.parser import ReplyParser
@@ -36,7 +37,7 @@ def setUpModule() -> None:
 
 
 @contextlib.contextmanager
-def running(key: bytes = b"", engine: str = "events") -> Iterator[Registry]:
+def running(key: Keys = b"", engine: str = "events") -> Iterator[Registry]:
     with Registry(port=0, key=key, engine=engine) as registry:
         yield registry
 
@@ -76,6 +77,12 @@ class Beater:
         self.beat = self.beat._replace(seq=self.beat.seq + 1, **fields)
         self.send(encode_beat(self.beat, self._key))
         return decode_answer(self.receive(), self._key)
+
+    def ask_in_vain(self) -> None:
+        """Sends a beat that is dropped, and waits until it was."""
+        before = sum(counts(self._registry).values())
+        self.send(encode_beat(self.beat._replace(seq=1), self._key))
+        eventually(lambda: sum(counts(self._registry).values()) > before)
 
     def receive(self) -> bytes:
         return self._socket.recv(2000)
@@ -202,6 +209,44 @@ class Beats(unittest.TestCase):
                 # It may have been empty before.
                 forgotten.clear()
                 self.assertTrue(forgotten.wait(PATIENCE_S))
+
+    def test_an_answer_is_signed_with_the_key_of_its_beat(self) -> None:
+        """The sender may have this one alone, while keys are changed."""
+        new, old = b"0123456789abcdef", b"fedcba9876543210"
+        with running([new, old]) as registry:
+            for key, name in ((old, "a"), (new, "b"), (old, "c")):
+                with Beater(registry, key) as beater:
+                    self.assertEqual(beater.join(instance=name).type, "ack")
+            with Beater(registry, b"another key") as beater:
+                beater.ask_in_vain()
+            self.assertEqual(counts(registry)["signature"], 1)
+
+    def test_what_is_no_key_is_an_error_before_a_port_is_taken(self) -> None:
+        for key in (None, "text", [b"", b"0123456789abcdef"]):
+            with self.subTest(key), self.assertRaisesRegex(ValueError, "^key: "):
+                Registry(port=0, key=key)  # type: ignore[arg-type]
+
+    def test_an_error_that_nobody_foresaw_ends_no_thread(self) -> None:
+        """It costs one datagram, not those beside it; leases go on to end. It is logged once."""
+        real = BeatReader.read
+
+        def read(reader: BeatReader, datagram: bytes) -> Beat:
+            if datagram == b"a strange one":
+                raise ZeroDivisionError
+            return real(reader, datagram)
+
+        with mock.patch.object(BeatReader, "read", read), running() as registry, \
+                Beater(registry) as beater, self.assertLogs("ponte.registry", "ERROR") as logged:
+            beater.join()
+            for _ in range(3):
+                beater.send(b"a strange one")
+                self.assertEqual(beater.ask().type, "ack")
+            self.assertEqual(counts(registry)["failed"], 3)
+            with mock.patch.object(registry, "_take", side_effect=ZeroDivisionError):
+                eventually(lambda: registry._mishaps.count > 5)
+                eventually(lambda: not registry.services())
+            self.assertEqual(beater.ask().type, "ack")
+        self.assertEqual(len(logged.output), 2)
 
     def test_an_answer_longer_than_its_beat_is_not_sent(self) -> None:
         """It would amplify a flood with forged senders. The next answer is the first that comes."""

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import unittest
+from collections.abc import Iterator
 from typing import Any, Callable
 
 from ponte.discovery.beat_reader import BeatReader
@@ -23,6 +24,7 @@ from ponte.discovery.beats import (
     encode_answer,
     encode_beat,
 )
+from ponte.discovery.signing import Keys, keys_of
 
 BEAT = Beat("greeter", "server-1", 1_700_000_000_000, 7, "127.0.0.1", 41234, "up", 2.0,
             ("hello", "whoami"), "9f86d081")
@@ -30,7 +32,7 @@ ANSWER = Answer("ack", "server-1", 1_700_000_000_000, 7, "9f86d081", 1_700_000_0
 KEY = b"a key of 16 bytes"
 
 
-def reason(datagram: bytes, key: bytes = b"") -> str:
+def reason(datagram: bytes, key: Keys = b"") -> str:
     """Why a datagram is dropped; "" if it is a beat. A reader that knows its sender must agree."""
     expected = result_of(lambda: decode_beat(datagram, key))
     reader = reader_that_knows(BEAT, key)
@@ -46,10 +48,10 @@ def result_of(read: Callable[[], Beat]) -> Beat | str:
         return error.reason
 
 
-def reader_that_knows(beat: Beat, key: bytes = b"") -> BeatReader:
+def reader_that_knows(beat: Beat, key: Keys = b"") -> BeatReader:
     """A reader that has read the beat before this one."""
     reader = BeatReader(key)
-    reader.read(encode_beat(beat._replace(seq=beat.seq - 1), key))
+    reader.read(encode_beat(beat._replace(seq=beat.seq - 1), keys_of(key)[0]))
     return reader
 
 
@@ -305,6 +307,11 @@ class AnswerDatagrams(unittest.TestCase):
             {"newest": None},
             {"newest": -1},
             {"newest": MAX_INTEGER + 1},
+            *[{field: number} for field in ("incarnation", "seq", "newest")
+              for number in (math.inf, -math.inf, math.nan, 10 ** 400, 7.0, True, [7], {"7": 7})],
+            *[{field: text} for field in ("type", "instance", "epoch")
+              for text in ("", "\U0001f600" * 64, "a b", "a\n", "\u00e9", "\ud800", "a" * 65,
+                           ["a"], {"a": "a"}, True)],
         ]
         for row in rows:
             with self.subTest(row=row), self.assertRaises(BadDatagram):
@@ -315,6 +322,85 @@ class AnswerDatagrams(unittest.TestCase):
         for datagram in (b"", b"garbage", encode_beat(BEAT), encode_answer(ANSWER, KEY)):
             with self.subTest(datagram=datagram), self.assertRaises(BadDatagram):
                 decode_answer(datagram)
+
+
+class Lies(unittest.TestCase):
+    """A registry, or a server, that lies in one field or in several: structured fuzzing."""
+
+    VALUES: tuple[Any, ...] = (
+        None, True, False, 0, 1, -1, 7.0, 1e300, math.inf, -math.inf, math.nan, 10 ** 400,
+        MAX_INTEGER, MAX_INTEGER + 1, "", "7", "up", "ack", "a" * 65, "\U0001f600" * 64, "\ud800",
+        "\0", [], [[]], ["a", ["b"]], {}, {"a": {"b": []}}, [[[[[[[[1]]]]]]]])
+
+    def lies(self, message: Beat | Answer, kind: dict[str, Any]) -> Iterator[bytes]:
+        """Datagrams with one field replaced, removed or doubled, and then with several."""
+        fields = {"v": 1, **kind, **message._asdict()}
+        rng = random.Random(7)
+        for name in fields:
+            for value in self.VALUES:
+                yield b"\n" + json.dumps({**fields, name: value}).encode()
+                line = json.dumps(fields)[:-1] + f', "{name}": {json.dumps(value)}}}'
+                yield b"\n" + line.encode()
+            yield b"\n" + json.dumps({**fields, name: 0}).replace(" 0", " " + "[" * 900).encode()
+            yield b"\n" + json.dumps({other: fields[other]
+                                      for other in fields if other != name}).encode()
+        for _ in range(500):
+            names = rng.sample(sorted(fields), rng.randrange(2, 5))
+            lie = {name: rng.choice(self.VALUES) for name in names}
+            yield b"\n" + json.dumps({**fields, **lie}).encode()
+
+    def test_an_answer_is_taken_or_dropped(self) -> None:
+        """What is taken goes into the next beat, which is a good one then."""
+        taken = 0
+        for datagram in self.lies(ANSWER, {}):
+            try:
+                answer = decode_answer(datagram)
+            except BadDatagram:
+                continue
+            taken += 1
+            self.assertEqual(decode_answer(encode_answer(answer)), answer)
+            beat = BEAT._replace(epoch=answer.epoch, incarnation=answer.newest)
+            self.assertEqual(decode_beat(encode_beat(beat)), beat)
+        self.assertGreater(taken, 20)
+
+    def test_a_beat_is_taken_or_dropped(self) -> None:
+        """And an answer to what is taken is a good one."""
+        taken = 0
+        for datagram in self.lies(BEAT, {"type": "beat"}):
+            if not reason(datagram):
+                taken += 1
+                found = decode_beat(datagram)
+                answer = Answer("ack", found.instance, found.incarnation, found.seq, "e1",
+                                found.incarnation)
+                self.assertEqual(decode_answer(encode_answer(answer)), answer)
+        self.assertGreater(taken, 20)
+
+
+class SeveralKeys(unittest.TestCase):
+    """A key can be changed without a stop."""
+
+    def test_the_beat_of_any_of_the_keys_is_read(self) -> None:
+        """The reader says which one it was, for the answer."""
+        reader = BeatReader([b"new", b"old"])
+        for key in (b"old", b"new", b"new", b"old"):
+            self.assertEqual(decode_beat(encode_beat(BEAT, key), [b"new", b"old"]), BEAT)
+            self.assertEqual(reader.read(encode_beat(BEAT, key)), BEAT)
+            self.assertEqual(reader.key, key)
+        for key in (b"", b"other"):
+            for keys in ([b"new", b"old"], [b"new"], (b"old", b"new")):
+                self.assertEqual(reason(encode_beat(BEAT, key), keys), "signature")
+        answer = encode_answer(ANSWER, b"old")
+        self.assertEqual(decode_answer(answer, [b"new", b"old"]), ANSWER)
+        with self.assertRaisesRegex(BadDatagram, "signature"):
+            decode_answer(answer, [b"new"])
+
+    def test_what_is_no_key_is_an_error_at_once(self) -> None:
+        """An empty one among others would let everybody in."""
+        for wrong in (None, "text", ["text"], [b"", b"key"], [b"key", None], 7):
+            with self.subTest(wrong), self.assertRaisesRegex(ValueError, "^key: give bytes"):
+                keys_of(wrong)  # type: ignore[arg-type]
+        self.assertEqual([keys_of(key) for key in (b"", b"key", (), [b"key"])],
+                         [(b"",), (b"key",), (b"",), (b"key",)])
 
 
 class Names(unittest.TestCase):

@@ -6,7 +6,7 @@ import unittest
 from typing import Any
 
 from ponte.calls.endpoint import Endpoint
-from ponte.discovery.beats import LEASE_S, STATES
+from ponte.discovery.beats import LEASE_S, MAX_INTEGER, STATES
 from ponte.discovery.lease_states import (
     DRAINING,
     GONE,
@@ -323,6 +323,30 @@ class WhichBeatsCount(LeaseTest):
         self.hears("a", at=1 + REMEMBER_S, seq=3, verdict=OLD)
         self.passes(at=1.1 + REMEMBER_S)
         self.hears("a", at=1.1 + REMEMBER_S, seq=3, verdict=APPLIED)
+
+    def test_the_goodbye_of_an_unknown_instance_does_not_lock_its_name(self) -> None:
+        """One datagram could keep a name from all processes, with a number as high as it likes."""
+        for incarnation in (5, MAX_INTEGER):
+            self.begin()
+            self.hears("a", at=0, incarnation=incarnation, state="leaving")
+            self.hears("a", at=1, incarnation=4, verdict=SUPERSEDED)
+            self.assertEqual(self.table.newest(beat("a", incarnation=4)), incarnation)
+            self.passes(at=0.1 + TOMBSTONE_S)
+            self.hears("a", at=0.1 + TOMBSTONE_S, incarnation=4)
+            self.expect("a", "up")
+
+    def test_the_highest_incarnation_is_not_remembered_for_long(self) -> None:
+        """No process can go above it: not after a goodbye, and not after a silence."""
+        self.hears("a", at=0, incarnation=3)
+        self.hears("a", at=0, incarnation=MAX_INTEGER)
+        self.hears("a", at=0.5, incarnation=MAX_INTEGER, state="leaving")
+        self.hears("a", at=1, incarnation=4, verdict=SUPERSEDED)
+        self.passes(at=0.6 + TOMBSTONE_S)
+        self.hears("a", at=0.6 + TOMBSTONE_S, incarnation=4)
+        self.hears("b", at=20, incarnation=MAX_INTEGER)
+        self.expect("b", "gone", at=24)
+        self.hears("b", at=24, incarnation=4)
+        self.expect("b", "up")
 
     def test_a_new_life_ends_the_tombstone(self) -> None:
         """With it, readers would take the new life for gone."""

@@ -29,6 +29,8 @@ ELDER, YOUNGER = 100, 200
 LOST, UNANSWERED, ANSWERED = "lost", "unanswered", "answered"
 # After so many rounds without a loss everything is decided.
 ROUNDS = 4
+# Some more than there are. Two processes that take turns in going above each other find no end.
+MAX_STATES = 1000
 
 
 class Seen(NamedTuple):
@@ -161,6 +163,7 @@ def reachable(world: World, changes: Sequence[Change]) -> list[World]:
     found = {str(world.seen()): world}
     new = [world]
     while new:
+        assert len(found) < MAX_STATES, found.keys()
         world = new.pop()
         for after in steps(world, changes):
             if found.setdefault(str(after.seen()), after) is after:
