@@ -97,9 +97,9 @@ class NotServingYet(SystemTest):
         """Also one that waits for input, and catches whatever it is told by an exception."""
         file = self.cluster.file("slow.py", """
             import sys
-            print("loading", flush=True)
             while True:
                 try:
+                    print("loading", flush=True)
                     sys.stdin.read()
                 except BaseException:
                     pass
