@@ -30,7 +30,7 @@ from tests.system.harness import ROOT, Process, wait_until
 GREETER = "services/greeter.py"
 CLIENTS = 1000
 # Connections that the registry takes, so that a test needs few clients to fill it.
-FEW = 12
+FEW = 9
 # Threads for each registry in a process with a stub: one follows the proxies, one the service.
 FOLLOWERS = 2
 # Connections of a process to a registry or a proxy, however many clients it has: those of its
@@ -284,7 +284,7 @@ class ShortRuns(SystemTest):
         The soak makes 600 of them.
         """
         for _ in range(3):
-            for run in self.run_together(4):
+            for run in self.run_together(3):
                 self.assertEqual((run.wait(0), run.out.strip(), run.err), (0, "World", ""))
         wait_until(self.is_steady, GONE_S, "all of them are gone")
 
