@@ -27,18 +27,17 @@ from concurrent.futures import Future
 from typing import Any
 
 from ponte.discovery.beats import (
-    LEASE_RANGE_S,
     MAX_DATAGRAM_BYTES,
     MAX_INTEGER,
     Answer,
     BadDatagram,
     Beat,
     decode_answer,
-    decode_beat,
     encode_beat,
 )
 from ponte.discovery.incarnations import highest_incarnation, new_incarnation
 from ponte.discovery.link import SILENCE_S, Link, Sending
+from ponte.discovery.own_beat import check_beat_times, check_own
 from ponte.discovery.patient_clock import PatientClock
 from ponte.discovery.signing import Keys, keys_of
 from ponte.net.address import Address
@@ -54,9 +53,6 @@ log = logging.getLogger("ponte.heartbeat")
 
 # Seconds between beats. Shorter allows shorter leases, and costs more datagrams.
 BEAT_S = 0.5
-# Bounds of it, in seconds; and how many beats a lease has at least, since beats may be lost.
-BEAT_RANGE_S = (0.03, 20.0)
-LEASE_BEATS = 3
 # The share of a beat by which it varies, so that servers started together do not beat together.
 BEAT_JITTER = 0.1
 # Seconds until a beat that was not acked is followed by the next one; half a beat at most.
@@ -179,7 +175,7 @@ class Heartbeat:
                  on_superseded: Callable[[], None] = lambda: None,
                  is_serving: Callable[[], bool] = lambda: True, *, beat_s: float = BEAT_S) -> None:
         self._keys = keys_of(key)
-        _check_own(beat, self._keys[0])
+        check_own(beat, self._keys[0])
         check_beat_times(beat_s, beat.lease_s)
         self._on_superseded = on_superseded
         self._is_serving = is_serving
@@ -231,7 +227,7 @@ class Heartbeat:
 
     def set_idempotent(self, names: Sequence[str]) -> None:
         """Announces other names. Raises ValueError if no registry would accept such a beat."""
-        _check_own(self.beat._replace(idempotent=tuple(names)), self._keys[0])
+        check_own(self.beat._replace(idempotent=tuple(names)), self._keys[0])
         with self._changed:
             self._schedule.change(idempotent=tuple(names))
         self._send_due()
@@ -343,35 +339,3 @@ class Heartbeat:
             with self._changed:
                 self._schedule.hear_answer(answer, self._now())
                 self._changed.notify_all()
-
-
-def check_beat_times(beat_s: object, lease_s: object) -> None:
-    """Raises ValueError unless a server may beat each `beat_s` seconds for a lease of `lease_s`."""
-    beat = _time_within("beat_s", beat_s, BEAT_RANGE_S)
-    lease = _time_within("lease_s", lease_s, LEASE_RANGE_S)
-    # Rounded, since three beats of 0.1 s are a little more than 0.3 s as floats.
-    least = round(LEASE_BEATS * beat, 6)
-    if lease < least:
-        raise ValueError(f"a lease of {lease:g} s is too short for a beat of {beat:g} s: beats may "
-                         f"be lost, so take a lease of three beats at least, {least:g} s")
-
-
-def _time_within(name: str, value: object, bounds: tuple[float, float]) -> float:
-    low, high = bounds
-    # True is an int to Python. NaN is in no range.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise ValueError(f"{name}: {value!r} is not a time from {low:g} to {high:g} seconds")
-    return value
-
-
-def _check_own(beat: Beat, key: bytes) -> None:
-    """Raises ValueError for a beat that every registry would drop, also when its number is long."""
-    longest = beat._replace(seq=MAX_INTEGER, epoch="0" * 16, state="draining")
-    try:
-        decode_beat(encode_beat(longest, key), key)
-    except BadDatagram as error:
-        if error.reason == "address":
-            raise ValueError(f"no caller can reach {beat.host}:{beat.port}: give an address that "
-                             "other machines can reach, with --advertise HOST:PORT") from None
-        raise ValueError(f"no registry would accept a beat with this {error.reason}: "
-                         f"{beat}") from None

@@ -3,6 +3,7 @@
     beats.py           the datagrams: what a server announces, and what a registry answers
     signing.py         which process may send one: the keys
     link.py            one registry, as a sender sees it: its places, and whether it answers
+    own_beat.py        what a server is about to announce, checked at its start
     incarnations.py    the number of one life of a process
     hosts.py           which text can be the host of a server
     reachable.py       the address that a process announces, and a name made of it
