@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import sys
@@ -92,6 +93,21 @@ class Registration(SystemTest):
         self.assertTrue(younger.is_running)
         self.assertIn(younger.address, self.listed())
         self.assertNotIn(elder.address, self.listed())
+
+
+class KeyChange(SystemTest):
+    def test_a_key_is_changed_without_a_stop(self) -> None:
+        """While the registry takes two keys, a process with the new one and one with the old are
+        listed: also one that signs with the new one, and takes both.
+        """
+        new, old = (self.cluster.file(name, f"the {name} key of the test\n")
+                    for name in ("new", "old"))
+        self.cluster.start_registry("--key-file", f"{new},{old}")
+        keys = {"old": old, "new": new, "both": f"{new},{old}"}
+        self.cluster.at_once([functools.partial(self.cluster.start_server, GREETER, name,
+                                                "--key-file", key) for name, key in keys.items()])
+        self.cluster.wait_until(lambda: set(self.cluster.names("greeter")) == set(keys), 3,
+                                "all three are in lookup")
 
 
 @unittest.skipUnless(sys.platform == "linux" and (os.cpu_count() or 1) > 1,
