@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ponte.net.address import Address
 from tests.hosts.lan import Host, heal, part
-from tests.hosts.stage import FIND_S, START_S, Stage
+from tests.hosts.stage import FIND_S, START_S, Stage, freeze, thaw
 from tests.hosts.tell import Story
 from tests.system.harness import Process
 
@@ -69,8 +69,8 @@ def roles_before_the_registry(stage: Stage) -> None:
 def partition_heals(seen: str, stage: Stage) -> None:
     """Eight names, each on both sides of a partition; it heals, and the younger process wins.
 
-    `seen`: "by-two" registries, one on each side; or "by-three", of which the third one, and all
-    others, have seen the elders before the partition.
+    `seen`: "by-two" registries, one on each side; or "by-three", all of which have seen the elders
+    before the partition. Some of the processes are proxies.
     """
     left, right, third = stage.hosts("left", "right", "third")
     hosts = [left, right] if seen == "by-two" else [left, right, third]
@@ -104,27 +104,27 @@ def partition_heals(seen: str, stage: Stage) -> None:
 
     def all_know() -> bool:
         return all({name: (each["host"], each["port"]) for name, each in stage.lookup(
-            host, (host.address, 4100), "greeter").items()} == addresses for host in hosts)
+            host, (host.address, 4100), "*").items()} == addresses for host in hosts)
     stage.wait_until(all_know, WIN_S - (time.monotonic() - began),
                      "all registries know the younger ones")
     stage.hold(all_know, 2, "all registries know the younger ones")
 
 
 def _start_all(stage: Stage, registries: list[Host], sides: list[Host]) -> list[Process]:
-    """One server of each name: the first half on the first side, the others on the second."""
+    """One process of each name: the first half on the first side, the others on the second."""
     lines = []
     for i in range(PAIRS):
         host = sides[i * 2 // PAIRS]
         # Of the registries, the near one is named first by some, and last by others.
         order = registries[::-1] if i % 2 else registries
         named = ",".join(f"{each.address}:4100" for each in order)
-        lines.append((host, f"server.py {GREETER} --name n{i} --registry {named} {host.open}"))
+        role = "proxy.py --port 0" if i % 4 == 3 else f"server.py {GREETER}"
+        lines.append((host, f"{role} --name n{i} --registry {named} {host.open}"))
     return stage.start_roles(*lines)
 
 
 def _wait_for_all(stage: Stage, host: Host) -> None:
-    stage.wait_until_listed(host, (host.address, 4100), "greeter",
-                            *(f"n{i}" for i in range(PAIRS)))
+    stage.wait_until_listed(host, (host.address, 4100), "*", *(f"n{i}" for i in range(PAIRS)))
 
 
 def _address(server: Process) -> Address:
@@ -137,6 +137,55 @@ def _expect_loud_end(stage: Stage, elder: Process, within_s: float) -> None:
     code = stage.wait_for_end(elder, within_s)
     stage.expect(code == 1, f"the elder ends with exit code {code}, not 1: {elder.err}")
     stage.expect("younger" in elder.err, f"the elder does not say why it ends: {elder.err}")
+
+
+def three_of_one_name(stage: Stage) -> None:
+    """Three hosts, each alone with its registry, and a process of one name on each; it heals."""
+    hosts = stage.hosts("one", "two", "three")
+    stage.start_roles(*((host, f"registry.py {host.open}") for host in hosts))
+    named = ",".join(f"{host.address}:4100" for host in hosts)
+    cuts = [(hosts[:1], hosts[1:]), (hosts[1:2], hosts[2:])]
+    for left, right in cuts:
+        part(left, right)
+    first, youngest, second = (hosts[i] for i in (0, 1, 2))
+    elders = [stage.start_role(host, f"server.py {GREETER} --name n0 --registry {named} "
+                               f"{host.open}") for host in (first, second)]
+    winner = stage.start_role(youngest, f"server.py {GREETER} --name n0 --registry {named} "
+                              f"{youngest.open}")
+    for host in hosts:
+        stage.wait_until_listed(host, (host.address, 4100), "greeter", "n0")
+    for left, right in cuts:
+        heal(left, right)
+    for elder in elders:
+        _expect_loud_end(stage, elder, WIN_S)
+
+    def all_know() -> bool:
+        return winner.is_running and all(
+            [each["host"] for each in stage.lookup(host, (host.address, 4100), "greeter").values()]
+            == [youngest.address] for host in hosts)
+    stage.wait_until(all_know, WIN_S, "all registries know the youngest one")
+    stage.hold(all_know, 2, "all registries know the youngest one")
+
+
+def elder_slept(stage: Stage) -> None:
+    """A process is frozen; a younger one of its name starts elsewhere; the elder goes on."""
+    far, one, two = stage.hosts("far", "one", "two")
+    stage.start_role(far, f"registry.py {far.open}")
+    line = f"server.py {GREETER} --name n0 --registry {far.address}:4100"
+    elder = stage.start_role(one, f"{line} {one.open}")
+    stage.wait_until_listed(far, (far.address, 4100), "greeter", "n0")
+    freeze(elder)
+    stage.wait_until_listed(far, (far.address, 4100), "greeter")
+    younger = stage.start_role(two, f"{line} {two.open}")
+    stage.wait_until_listed(far, (far.address, 4100), "greeter", "n0")
+    thaw(elder)
+
+    def younger_listed() -> bool:
+        return younger.is_running and [each["host"] for each in stage.lookup(
+            far, (far.address, 4100), "greeter").values()] == [two.address]
+    stage.hold(younger_listed, 2, "the younger process is listed")
+    _expect_loud_end(stage, elder, WIN_S)
+    stage.expect(younger_listed(), "the younger process is not listed")
 
 
 def call_on_the_elder(engine: str, stage: Stage) -> None:
@@ -194,5 +243,7 @@ STORIES = [
       for seen in ("by-two", "by-three")),
     *(Story(f"call-on-the-elder-{engine}", functools.partial(call_on_the_elder, engine))
       for engine in ("threads", "events")),
+    Story("three-of-one-name", three_of_one_name),
+    Story("elder-slept", elder_slept),
     Story("call-while-a-partition-heals", call_while_it_heals),
 ]

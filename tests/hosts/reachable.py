@@ -59,6 +59,14 @@ def all_addresses(stage: Stage) -> None:
                    f"--registry {far.address}:4100 --host 0.0.0.0")
 
 
+def all_addresses_beside_the_registry(stage: Stage) -> None:
+    """The registry is on the same machine, and asked at 127.0.0.1; the client is on another one."""
+    own, client = stage.hosts("own", "client")
+    stage.start_role(own, "registry.py --host 0.0.0.0 --insecure")
+    _expect_called(stage, (own, own, client), own.address,
+                   "--registry 127.0.0.1:4100 --host 0.0.0.0", f"{own.address}:4100")
+
+
 def all_ipv6_addresses(stage: Stage) -> None:
     far, own, client = stage.hosts("far", "own", "client")
     stage.start_role(far, "registry.py --host :: --insecure")
@@ -79,13 +87,15 @@ def advertised(what: str, stage: Stage) -> None:
                    f"--host {listen} --advertise {advertise}")
 
 
-def _expect_called(stage: Stage, hosts: tuple[Host, Host, Host], host: str, options: str) -> None:
+def _expect_called(stage: Stage, hosts: tuple[Host, Host, Host], host: str, options: str,
+                   registry: str = "") -> None:
     """A server and a proxy with these options are listed with `host`, and called.
 
-    `hosts`: that of the registry, that of the server and the proxy, and that of the client.
+    `hosts`: that of the registry, that of the server and the proxy, and that of the client;
+    `registry`: where the client asks it, if that is another address.
     """
     far, own, client = hosts
-    registry = options.split()[1]
+    registry = registry or options.split()[1]
     proxy, server = (stage.start_role(own, f"{role} --insecure {options}")
                      for role in ("proxy.py --name p1", f"server.py {GREETER} --name s1"))
     for service, name in (("proxy", "p1"), ("greeter", "s1")):
@@ -131,6 +141,7 @@ def printed_commands(listen: str, stage: Stage) -> None:
 STORIES = [
     Story("default-host-is-refused", default_host_is_refused),
     Story("host-0.0.0.0", all_addresses),
+    Story("host-0.0.0.0-beside-the-registry", all_addresses_beside_the_registry),
     Story("host-all-of-ipv6", all_ipv6_addresses),
     *(Story(f"advertise-{what}", functools.partial(advertised, what))
       for what in ("address", "name", "ipv6")),
