@@ -23,6 +23,8 @@ import threading
 import time
 from typing import Callable, Protocol
 
+from ponte.net.forking import leave_parent_in_child
+
 # Seconds that running calls get after Ctrl-C: fewer than after SIGTERM, because a person waits.
 CTRL_C_GRACE_S = 0.8
 # Seconds that a draining process serves on while its callers learn that it drains. With fewer, more
@@ -64,6 +66,7 @@ class Stop:
         # Only the main thread may set what a signal does.
         self._takes_signals = threading.current_thread() is threading.main_thread()
         self._on_signals(self._on_signal)
+        leave_parent_in_child(self)
         if until_eof:
             # In a process group of its own: when the parent dies while this process is frozen, the
             # kernel then sends SIGHUP and SIGCONT, so that it wakes up and ends.
@@ -88,6 +91,14 @@ class Stop:
                 look()
         self._on_signals(signal.SIG_DFL)
         return self.reason
+
+    def leave_parent(self) -> None:
+        """In a forked child: a signal ends it, as usual. Nobody there waits for this Stop; and
+        `multiprocessing` ends its processes by SIGTERM.
+        """
+        if self._takes_signals:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _on_signals(self, action: Callable[[int, object], None] | signal.Handlers) -> None:
         if self._takes_signals:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 import unittest
+import warnings
 from typing import cast
 
 from ponte.net.serving import Listener
 from ponte.process import output, stopping
 from ponte.process.stopping import CTRL_C_GRACE_S, SUPERSEDED, Stop, drain, grace
+
+# Seconds after which a child ends by itself.
+PATIENCE_S = 10.0
 
 
 class Steps:
@@ -76,6 +82,28 @@ class Grace(unittest.TestCase):
         """Ctrl-C ends every process within 2 s: all that an end waits for must fit."""
         self.assertLess(stopping.CTRL_C_GRACE_S + stopping.LINGER_S + stopping.WAKE_S
                         + output.FLUSH_S, 2.0)
+
+
+@unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+class Children(unittest.TestCase):
+    """A process that serves has handlers for signals. Its forked children have none."""
+
+    def test_a_signal_ends_a_child(self) -> None:
+        """Else `multiprocessing` could not end the processes of a function that uses them."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        kept = Stop()
+        with warnings.catch_warnings():
+            # Python 3.12 warns of a fork where there are threads.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if not child:
+            time.sleep(PATIENCE_S)
+            os._exit(0)
+        os.kill(child, signal.SIGTERM)
+        _, status = os.waitpid(child, 0)
+        self.assertTrue(os.WIFSIGNALED(status))
+        self.assertEqual(kept.reason, "")
 
 
 class OffTheMainThread(unittest.TestCase):
