@@ -24,6 +24,7 @@ import os
 import socket
 import sys
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -91,6 +92,9 @@ class Pool:
         self._idle: dict[Address, deque[Stream[Reply]]] = {}
         self._in_use: set[Stream[Reply]] = set()
         self._closed = False
+        # Nobody may refer to it any more, without having closed it. What it has is kept until then:
+        # if sockets were garbage together with it, Python would warn that nobody closed them.
+        weakref.finalize(self, _close_everything, self._idle, self._in_use).atexit = False
         leave_parent_in_child(self)
 
     def exchange(self, address: Address, request: bytes, deadline: float) -> Program[Reply]:
@@ -153,15 +157,12 @@ class Pool:
             stream.interrupt()
         self.close_idle(list(self._idle))
 
-    def __del__(self) -> None:
-        """Nobody refers to it any more, perhaps without having closed it."""
-        self.close()
-
     def leave_parent(self) -> None:
         """In a forked child: has no connection. The parent goes on to use those that it has."""
         for stream in [*self._in_use, *(each for idle in self._idle.values() for each in idle)]:
             stream.leave_parent()
-        self._idle, self._in_use = {}, set()
+        self._idle.clear()
+        self._in_use.clear()
 
     def _take(self, address: Address) -> Stream[Reply] | None:
         """A kept connection that can still be used, or None."""
@@ -264,6 +265,15 @@ def shared_pool(tls: Tls | None) -> Pool:
     Do not close it: it is closed when nobody refers to it any more.
     """
     return _shared.get(tls, lambda: Pool(tls))
+
+
+def _close_everything(idle: dict[Address, deque[Stream[Reply]]],
+                      in_use: set[Stream[Reply]]) -> None:
+    """What a pool had that is gone."""
+    for kept in list(idle.values()):
+        _close_all(kept)
+    for stream in in_use.copy():
+        stream.close()
 
 
 def _close_all(idle: deque[Stream[Reply]]) -> None:
