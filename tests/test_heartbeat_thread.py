@@ -192,7 +192,7 @@ class Pauses(ThreadTest):
     """A process that slept blames nobody."""
 
     def test_after_a_sleep_no_registry_is_silent(self) -> None:
-        """It beats at once. A registry that is silent afterwards is reported."""
+        """One that is silent afterwards is reported."""
         silence = self.silence()
         heartbeat = self.heartbeat([silence])
         eventually(lambda: heartbeat.beat.seq > 0)
@@ -203,6 +203,18 @@ class Pauses(ThreadTest):
         self.assertGreater(heartbeat._clock.lateness, 3500)
         self.assertEqual(heartbeat.silent_registries(), [])
         eventually(lambda: heartbeat.silent_registries() == [silence])
+
+    def test_after_a_sleep_it_beats_at_once(self) -> None:
+        """Its lease may be over. The next beat would have come in 10 seconds."""
+        registry = self.registry()
+        heartbeat = Heartbeat(BEAT._replace(seq=0, epoch="", lease_s=60), [registry.address],
+                              beat_s=10.0)
+        self.addCleanup(heartbeat.close)
+        heartbeat.start(PATIENCE_S)
+        acks = heartbeat.acks
+        with heartbeat._changed:
+            heartbeat._clock._last -= 3600
+        eventually(lambda: heartbeat.acks > acks)
 
 
 class TwoOfOneName(ThreadTest):
