@@ -69,20 +69,18 @@ def roles_before_the_registry(stage: Stage) -> None:
 def partition_heals(seen: str, stage: Stage) -> None:
     """Eight names, each on both sides of a partition; it heals, and the younger process wins.
 
-    `seen`: "by-two" registries, one on each side; or "by-three", all of which have seen the elders
-    before the partition. Some of the processes are proxies.
+    `seen`: "by-two" registries, one on each side; or "by-three", of which the third one has seen
+    all elders before it was cut off from the left side, too. Some of the processes are proxies.
     """
     left, right, third = stage.hosts("left", "right", "third")
     hosts = [left, right] if seen == "by-two" else [left, right, third]
     stage.start_roles(*((host, f"registry.py {host.open}") for host in hosts))
-    if seen == "by-two":
-        part([left], hosts[1:])
+    part([left], [right])
     # 1. The elders: of the first half on the left side, of the others on the right one.
     elders = _start_all(stage, hosts, [left, right])
     if seen == "by-three":
-        for host in hosts:
-            _wait_for_all(stage, host)
-        part([left], hosts[1:])
+        _wait_for_all(stage, third)
+        part([left], [third])
     # 2. The younger ones, on the other side.
     younger = _start_all(stage, hosts, [right, left])
     for host in hosts:
