@@ -366,6 +366,17 @@ class ForkingFunctions(ForkTest):
                 return pool.map(echo, texts)
 
 
+        def terminated():
+            """How a child ends that is told to, as a Pool tells its processes at its end."""
+            process = context.Process(target=time.sleep, args=(10,))
+            process.start()
+            process.terminate()
+            process.join(2)
+            code = process.exitcode
+            process.kill()
+            return str(code)
+
+
         def in_command(text):
             return subprocess.run([sys.executable, "-S", "-c", "print(input())"], input=text,
                                   capture_output=True, text=True).stdout.strip()
@@ -435,6 +446,12 @@ class ForkingFunctions(ForkTest):
                 self.assertEqual(stub.in_pool(["a", "b", "c"]), ["a", "b", "c"])
                 self.assertEqual(stub.in_command("c"), "c")
                 self.assertEqual(stub.echo("after"), "after")
+
+    def test_sigterm_ends_a_child(self) -> None:
+        """The server takes SIGTERM as the order to drain; its child must not wait for a drain."""
+        for engine, stub in self.stubs.items():
+            with self.subTest(engine):
+                self.assertEqual(stub.terminated(), "-15")
 
     def test_a_line_that_a_child_logs_is_written(self) -> None:
         for engine, stub in self.stubs.items():
