@@ -22,7 +22,9 @@ WITHIN_S = 10.0
 
 def fork() -> int:
     # Windows has no fork; the type checker knows that.
-    return os.fork() if sys.platform != "win32" else -1
+    if sys.platform == "win32":
+        raise OSError("no fork")
+    return os.fork()
 
 
 class Blocked(io.StringIO):
