@@ -66,7 +66,7 @@ class World:
     def turn(self, which: int, fates: Iterable[str], first: int) -> None:
         """A sender beats to both registries. Of two answers, that of registry `first` comes first.
 
-        A sender that is superseded has ended, and beats no more.
+        A sender that is superseded beats no more.
         """
         sender = self.senders[which]
         if sender.superseded_by is not None:
@@ -145,7 +145,8 @@ def steps(world: World, changes: Sequence[Change]) -> Iterator[World]:
         after = copy_of(saved)
         after.start(YOUNGER, present=10 * YOUNGER)
         yield after
-    for which in world.senders:
+    beating = [which for which, each in world.senders.items() if each.superseded_by is None]
+    for which in beating:
         for fates in itertools.product((LOST, UNANSWERED, ANSWERED), repeat=len(REGISTRIES)):
             for first in (0, 1) if fates == (ANSWERED, ANSWERED) else (0,):
                 after = copy_of(saved)
