@@ -31,7 +31,8 @@ from relayed_call import RelayedCall, SharedState
 
 # What decides nothing in a world without time, in which every order of endpoints is explored.
 LEFT_OUT: dict[type, frozenset[str]] = {
-    Member: frozenset(("calls", "failures", "penalty", "trial_at", "on_trial", "key")),
+    Member: frozenset(("calls", "failures", "calls_total", "failures_total", "penalty", "trial_at",
+                       "on_trial", "key")),
     Balancer: frozenset(("budget", "rng", "turn", "_policy", "_tiers", "_healthy", "_quarantined",
                          "_trial_due_at", "_choose")),
     # The order of sessions and replies: a scenario drops any of them, not only the oldest.
@@ -39,8 +40,8 @@ LEFT_OUT: dict[type, frozenset[str]] = {
     Record: frozenset(("size_bytes",)),
     CallNumber: frozenset(("_open",)),
     Call: frozenset(("_deadline", "has_learned")),
-    SharedState: frozenset(("via", "counts", "_served_by", "lock")),
-    RelayedCall: frozenset(("_service",)),
+    SharedState: frozenset(("via", "counts", "durations", "_served_by", "lock")),
+    RelayedCall: frozenset(("_service", "_began")),
 }
 # These are values already.
 _ATOMS = (type(None), bool, int, float, str, bytes, enum.Enum, type, Endpoint)
