@@ -129,9 +129,9 @@ def no_name_server_command_lines(stage: Stage) -> None:
     # Roles start, and stop in order.
     options = f"--registry registry.test:4100 {one.open} --until-eof"
     for line in (f"server.py {GREETER}", "proxy.py --engine threads", "proxy.py --engine events",
-                 "registry.py"):
+                 "registry.py", "demo.py server --lang en", "demo.py proxy --lang en"):
         role = stage.start(one, *line.split(), *options.split())
-        stage.wait_for_line(role, BANNER, 3 + 2 * stage.start_s(one))
+        stage.wait_for_line(role, BANNER, 5 + 2 * stage.start_s(one))
         role.signal(signal.SIGTERM)
         code = stage.wait_for_end(role, 4)
         stage.expect(code == 0, f"{line}: exit code {code}: {role.err}")
