@@ -34,8 +34,8 @@ START_S = 20.0
 FIND_S = 8.0
 # Seconds that a program may take longer than it should.
 MARGIN_S = 0.7
-# Seconds that one question may take.
-ASK_S = 1.0
+# Seconds that one question may take, on a busy machine.
+ASK_S = 5.0
 # What every role prints as soon as it serves.
 BANNER = r"stop with Ctrl-C"
 # The last lines of each process that are shown when a story fails.
