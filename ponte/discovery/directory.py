@@ -36,6 +36,10 @@ log = logging.getLogger("ponte.directory")
 # notices a frozen registry sooner, and sends more requests that change nothing. While the only
 # registry is frozen there is nothing to know; beside another one, its last answer must end soon.
 WATCH_S, WATCH_EACH_S = 10.0, 1.0
+# Seconds for which a reader that begins waits for news, where others of its process know endpoints
+# already. A server that has just started is in the news. Longer delays the first call while the
+# registry is silent.
+NEWS_S = 0.5
 
 
 class Directory:
@@ -72,9 +76,11 @@ class Directory:
         # Held while a view is shown to readers: so they see the views in their order.
         self._publishing = threading.Lock()
         self._changed = threading.Condition()
-        # Guarded by self._changed, as is the view: the registries from which neither an answer nor
-        # a failure has come yet; and the number of the latest one of each.
+        # Guarded by self._changed, as is the view: the registries that have not yet answered, or
+        # failed, since it began; the number of each after which that is so; and the number of what
+        # was heard last.
         self._untried = set(self._registries)
+        self._began_at: dict[Address, int] = {}
         self._numbers: dict[Address, int] = {}
 
     def start(self) -> None:
@@ -90,12 +96,15 @@ class Directory:
             follower.tell(self)
 
     def wait(self, timeout_s: float) -> bool:
-        """Waits for the first answer. False after `timeout_s`, or once every registry failed.
+        """Waits for the first answer. False after `timeout_s`, or once every registry failed; and
+        after NEWS_S, where endpoints are known already.
 
         In a forked child, it begins to follow.
         """
         self.start()
         with self._changed:
+            if self.endpoints:
+                timeout_s = min(timeout_s, NEWS_S)
             self._changed.wait_for(lambda: self.answered or not self._untried, timeout_s)
             return self.answered
 
@@ -115,6 +124,11 @@ class Directory:
         self._is_following = self.answered = False
         self._followers = []
 
+    def expect(self, registry: Address, number: int) -> None:
+        """Findings with a higher number are news: see `follower.Reader`."""
+        with self._changed:
+            self._began_at[registry] = number
+
     def hear(self, registry: Address, number: int, found: Found) -> None:
         """Takes an answer of a registry, or a failure: see `follower.Reader`."""
         warning = ""
@@ -123,6 +137,7 @@ class Directory:
             if self._is_closed or number <= self._numbers.get(registry, 0):
                 return
             self._numbers[registry] = number
+            is_news = number > self._began_at.get(registry, 0)
             if isinstance(found, LookupResult):
                 self._view.hear_answer(registry, found)
                 self.unreadable = _without(self.unreadable, registry)
@@ -139,9 +154,9 @@ class Directory:
         if warning:
             log.warning("the answer of the registry %s cannot be read, its last view stays in use: "
                         "%s", show(registry), warning)
-        self._publish(registry, answered=isinstance(found, LookupResult))
+        self._publish(registry, is_news, answered=isinstance(found, LookupResult))
 
-    def _publish(self, registry: Address, answered: bool) -> None:
+    def _publish(self, registry: Address, is_news: bool, answered: bool) -> None:
         """Shows readers the view after an answer, or a failure, of `registry`."""
         with self._publishing:
             # 1. The endpoints.
@@ -152,10 +167,11 @@ class Directory:
             if changed:
                 self._on_change()
         # 3. Last, so that a thread which returns from `wait` finds the change made.
-        with self._changed:
-            self.answered = self.answered or answered
-            self._untried.discard(registry)
-            self._changed.notify_all()
+        if is_news:
+            with self._changed:
+                self.answered = self.answered or answered
+                self._untried.discard(registry)
+                self._changed.notify_all()
 
 
 def _without(reasons: dict[Address, str], registry: Address) -> dict[Address, str]:

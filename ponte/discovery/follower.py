@@ -14,6 +14,7 @@ Threads: each follower has one.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import random
@@ -53,9 +54,13 @@ Found = Union[LookupResult, Exception]
 class Reader(Protocol):
     """Who is told what a follower finds."""
 
+    def expect(self, registry: Address, number: int) -> None:
+        """Called first: what is found with a higher number was asked for after the reader began."""
+
     def hear(self, registry: Address, number: int, found: Found) -> None:
-        """Runs on the thread of the follower; at first, on that of the reader. Of two calls, the
-        one with the higher `number` is the later one.
+        """Takes what was found. Of two findings, the one with the higher number is the later one.
+
+        Runs on the thread of the follower; at first, on that of the reader.
         """
 
 
@@ -84,11 +89,10 @@ class Follower:
     def __init__(self, question: Question, wait_s: float) -> None:
         self._question = question
         self._lock = threading.Lock()
-        # Guarded by self._lock: the readers, by their identity; what was found last, and its
-        # number; whether there is a thread.
+        # Guarded by self._lock, as is the life: the readers, by their identity; what was found last,
+        # and its number; whether there is a thread.
         self._readers: dict[int, weakref.ref[Reader]] = {}
-        self._found: Found | None = None
-        self._number = 0
+        self._found: tuple[int, Found] | None = None
         self._has_thread = False
         self._life = _Life(self, question, wait_s)
         leave_parent_in_child(self)
@@ -98,17 +102,24 @@ class Follower:
         self._life.wait_s = min(self._life.wait_s, wait_s)
 
     def tell(self, reader: Reader) -> None:
-        """From now on, `reader` is told what is found. What is known already, it is told at once.
+        """From now on, `reader` is told what is found: at once what is known already, and soon what
+        the registry answers to a question that is asked now.
         """
+        life, interrupted = self._life, None
         with self._lock:
+            reader.expect(self._question.registry, life.number)
             self._readers[id(reader)] = weakref.ref(reader)
-            number, found = self._number, self._found
-            if not self._has_thread:
-                threading.Thread(target=_follow, args=(self._life,), name="ponte-watch",
+            known = self._found
+            if self._has_thread:
+                interrupted = life.ask_anew()
+            else:
+                threading.Thread(target=_follow, args=(life,), name="ponte-watch",
                                  daemon=True).start()
                 self._has_thread = True
-        if found is not None:
-            reader.hear(self._question.registry, number, found)
+        if interrupted:
+            interrupted.close()
+        if known:
+            reader.hear(self._question.registry, *known)
 
     def leave_parent(self) -> None:
         """In a forked child: has no thread, and has found nothing, until a reader asks."""
@@ -117,12 +128,21 @@ class Follower:
         self._life.end.detach()
         self._life = _Life(self, self._question, self._life.wait_s)
 
-    def _publish(self, found: Found) -> None:
-        """Tells all readers. Runs on the thread of the follower."""
+    def begin(self, index: int) -> tuple[int, int, Pool]:
+        """For its thread: a question begins, by which the view of `index` is known. Returns its
+        number, its index and its connections.
+        """
         with self._lock:
-            self._found = found
-            self._number += 1
-            number = self._number
+            life = self._life
+            life.number += 1
+            life.index = 0 if life.must_ask_anew else index
+            life.must_ask_anew = False
+            return life.number, life.index, life.pool
+
+    def publish(self, number: int, found: Found) -> None:
+        """For its thread: tells all readers."""
+        with self._lock:
+            self._found = number, found
             readers = {key: each() for key, each in self._readers.items()}
             for key, reader in readers.items():
                 if reader is None:
@@ -133,23 +153,38 @@ class Follower:
 
 
 class _Life:
-    """What the thread of a follower refers to."""
+    """What the thread of a follower refers to. The lock of the follower guards what changes."""
 
     def __init__(self, follower: Follower, question: Question, wait_s: float) -> None:
         self.follower = weakref.ref(follower)
         self.question = question
         self.wait_s = wait_s
         self.pool = Pool(question.tls, ViewParser)
-        # `put` of a SimpleQueue takes no lock that the thread which runs it could hold.
-        self.over: queue.SimpleQueue[None] = queue.SimpleQueue()
-        # Ends the request that waits, or the pause.
-        self.end = weakref.finalize(follower, _end, self.pool, self.over)
+        # The number of the question that is asked now, and its index: 0 if it is answered at once.
+        self.number = self.index = 0
+        self.must_ask_anew = False
+        # Ends a pause. `put` takes no lock that the thread which runs it could hold.
+        self.wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.end = weakref.finalize(follower, _end, self)
         self.end.atexit = False
 
+    def ask_anew(self) -> Pool | None:
+        """Has the question asked without an index. Returns the connections of a long poll that
+        waits, if there is one: close them, and that ends it. Caller holds the lock.
+        """
+        self.must_ask_anew = True
+        self.wake.put(None)
+        if not self.index:
+            return None
+        interrupted, self.pool = self.pool, Pool(self.question.tls, ViewParser)
+        self.index = 0
+        return interrupted
 
-def _end(pool: Pool, over: queue.SimpleQueue[None]) -> None:
-    pool.close()
-    over.put(None)
+
+def _end(life: _Life) -> None:
+    """The last reader has gone, and the follower with it."""
+    life.pool.close()
+    life.wake.put(None)
 
 
 _followers: Shared[Follower] = Shared()
@@ -169,31 +204,39 @@ def _follow(life: _Life) -> None:
     # No view has index 0: the first watch is answered at once.
     index, pause_s = 0, RETRY_S[0]
     while True:
-        # 1. Ask, without a reference to the follower: it may go meanwhile.
-        try:
-            found: Found = _watch(life, index)
-        except Exception as error:
-            # Of any kind: nothing that a registry answers ends this thread.
-            found = error
-        # 2. Tell.
         follower = life.follower()
         if follower is None:
             return
-        follower._publish(found)
+        number, asked, pool = follower.begin(index)
+        # 1. Ask, without a reference to the follower: it may go meanwhile.
         del follower
-        # 3. Ask for what is new since then; after a failure for everything, and not at once.
+        try:
+            found: Found = _watch(pool, life, asked)
+        except Exception as error:
+            # Of any kind: nothing that a registry answers ends this thread.
+            found = error
+        follower = life.follower()
+        if follower is None:
+            return
+        # 2. A reader has begun, and has ended the long poll: ask anew.
+        if pool is not life.pool:
+            index = 0
+            continue
+        # 3. Tell.
+        follower.publish(number, found)
+        del follower
+        # 4. Ask for what is new since then; after a failure for everything, and not at once.
         if isinstance(found, LookupResult):
             index, pause_s = found.index, RETRY_S[0]
             continue
         log.debug("no answer from the registry %s: %s", show(life.question.registry), found)
-        try:
-            life.over.get(timeout=pause_s * random.uniform(0.5, 1))
-            return
-        except queue.Empty:
-            index, pause_s = 0, min(pause_s * 2, RETRY_S[1])
+        index = 0
+        with contextlib.suppress(queue.Empty):
+            life.wake.get(timeout=pause_s * random.uniform(0.5, 1))
+        pause_s = min(pause_s * 2, RETRY_S[1])
 
 
-def _watch(life: _Life, index: int) -> LookupResult:
+def _watch(pool: Pool, life: _Life, index: int) -> LookupResult:
     """The answer of a registry to a long poll.
 
     Raises what `ask` does; KeyError, TypeError or ValueError for an answer that is not a view.
@@ -203,13 +246,13 @@ def _watch(life: _Life, index: int) -> LookupResult:
     timeout_s = wait_s + max(wait_s * LATE_SHARE, LATE_S)
     params = service, index, wait_s
     try:
-        answer = ask(life.pool, registry, "watch", *params, JSON, timeout_s=timeout_s)
+        answer = ask(pool, registry, "watch", *params, JSON, timeout_s=timeout_s)
     except Fault as fault:
         # A registry of an earlier version refuses the fourth parameter at once. It is asked for
         # JSON the next time, too: by then it may have been upgraded.
         if fault.faultCode != INVALID_PARAMETERS:
             raise
-        answer = ask(life.pool, registry, "watch", *params, timeout_s=timeout_s)
+        answer = ask(pool, registry, "watch", *params, timeout_s=timeout_s)
     return LookupResult.read(service, answer)
 
 

@@ -94,7 +94,7 @@ class Pool:
         self._closed = False
         # Nobody may refer to it any more, without having closed it. What it has is kept until then:
         # if sockets were garbage together with it, Python would warn that nobody closed them.
-        weakref.finalize(self, _close_everything, self._idle, self._in_use).atexit = False
+        weakref.finalize(self, _close_everything, self._idle, self._in_use)
         leave_parent_in_child(self)
 
     def exchange(self, address: Address, request: bytes, deadline: float) -> Program[Reply]:

@@ -111,13 +111,53 @@ class Sharing(FollowerTest):
         self.say(A, endpoint("a"))
         first.wait(PATIENCE_S)
         late = self.follow(A)
-        self.assertTrue(late.answered)
         self.assertEqual(self.names(late), ["a"])
 
-    def test_a_late_reader_knows_at_once_that_a_registry_is_silent(self) -> None:
+    def test_a_late_reader_waits_for_news(self) -> None:
+        """A server that was started before the reader must be found, also when its registration has
+        not yet reached the others.
+        """
+        first = self.follow(A)
+        self.say(A, endpoint("a"))
+        first.wait(PATIENCE_S)
+        eventually(lambda: len(self.asked) == 2)
+        late = self.follow(A)
+        self.assertFalse(late.answered)
+        # The long poll has ended. The new question has no index, and so is answered at once.
+        eventually(lambda: len(self.asked) == 3)
+        self.assertEqual([params[1] for _, params, _ in self.asked], [0, 1, 0])
+        self.say(A, endpoint("a"), endpoint("b"))
+        self.assertTrue(late.wait(PATIENCE_S))
+        self.assertEqual(self.names(late), ["a", "b"])
+        self.assertEqual(self.names(first), ["a", "b"])
+
+    def test_a_question_that_is_answered_at_once_is_not_ended_by_readers(self) -> None:
+        """However many begin at once: it is answered, and asked once more."""
+        first = self.follow(A)
+        eventually(lambda: len(self.asked) == 1)
+        directories = [first, *(self.follow(A) for _ in range(50))]
+        self.say(A, endpoint("a"))
+        self.say(A, endpoint("b"))
+        for directory in directories:
+            self.assertTrue(directory.wait(PATIENCE_S))
+        eventually(lambda: len(self.asked) == 3)
+        self.assertEqual([params[1] for _, params, _ in self.asked], [0, 0, 1])
+
+    def test_a_late_reader_does_not_wait_for_long_where_others_know(self) -> None:
+        """The registry may be frozen; the endpoints that the others know may live."""
+        first = self.follow(A)
+        self.say(A, endpoint("a"))
+        first.wait(PATIENCE_S)
+        with mock.patch("ponte.discovery.directory.NEWS_S", 0.01):
+            late = self.follow(A)
+            self.assertFalse(late.wait(PATIENCE_S * 100))
+        self.assertEqual(self.names(late), ["a"])
+
+    def test_a_late_reader_learns_that_a_registry_is_silent(self) -> None:
         first = self.follow(A)
         self.answers[A].put(OSError("refused"))
         first.wait(PATIENCE_S)
+        self.answers[A].put(OSError("refused"))
         late = self.follow(A)
         self.assertFalse(late.wait(PATIENCE_S * 100))
 
@@ -211,7 +251,7 @@ class Surviving(FollowerTest):
         directory.wait(PATIENCE_S)
         # Here the thread of the parent lives on; in a child it would not be there.
         life = directory._followers[0]._life
-        self.addCleanup(_end, life.pool, life.over)
+        self.addCleanup(_end, life)
         in_child: list[Callable[[], None]] = [directory.leave_parent,
                                               directory._followers[0].leave_parent]
         for leave in in_child:
