@@ -39,6 +39,7 @@ from ponte.discovery.incarnations import highest_incarnation, new_incarnation
 from ponte.discovery.link import SILENCE_S, Link, Sending
 from ponte.discovery.own_beat import check_beat_times, check_own
 from ponte.discovery.patient_clock import PatientClock
+from ponte.discovery.reachable import is_loopback, leads_to_loopback
 from ponte.discovery.signing import Keys, keys_of
 from ponte.net.address import Address
 from ponte.net.datagrams import Datagrams
@@ -46,8 +47,8 @@ from ponte.net.forking import leave_parent_in_child
 from ponte.net.mishaps import Mishaps
 from ponte.net.names import Place, begin_look_up
 
-__all__ = ["BEAT_JITTER", "BEAT_S", "FIRST_ACK_S", "LOCKED", "RESEND_S", "SILENCE_S", "YOUNGER",
-           "BeatSchedule", "Heartbeat", "check_beat_times", "new_incarnation"]
+__all__ = ["BEAT_JITTER", "BEAT_S", "ELSEWHERE", "FIRST_ACK_S", "LOCKED", "RESEND_S", "SILENCE_S",
+           "YOUNGER", "BeatSchedule", "Heartbeat", "check_beat_times", "new_incarnation"]
 
 log = logging.getLogger("ponte.heartbeat")
 
@@ -62,6 +63,8 @@ FIRST_ACK_S = 0.3
 
 # Why a registry does not take our beats.
 YOUNGER = "it knows a younger process of this name"
+ELSEWHERE = ("it is on another machine, which cannot call this one at a loopback address: start "
+             "with --host 0.0.0.0, or with --advertise HOST")
 LOCKED = f"{YOUNGER}, and no incarnation can be higher"
 
 
@@ -309,7 +312,10 @@ class Heartbeat:
         with self._changed:
             link = self._schedule.links[address]
             if found.exception():
-                link.hear_no_place()
+                link.hear_no_place(f"{address[0]} has no address now")
+            # At the start, the name had none: else that would have been refused.
+            elif is_loopback(self.beat.host) and not leads_to_loopback(found.result()):
+                link.hear_no_place(ELSEWHERE)
             else:
                 link.hear_places(found.result())
         if self._serves and not self._closed:

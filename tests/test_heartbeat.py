@@ -7,11 +7,14 @@ import random
 import socket
 import threading
 import unittest
+from concurrent.futures import Future
+from typing import Any
 from unittest import mock
 
 from heartbeat import (
     BEAT_JITTER,
     BEAT_S,
+    ELSEWHERE,
     LOCKED,
     RESEND_S,
     YOUNGER,
@@ -278,6 +281,39 @@ class Schedule(ScheduleTest):
                                  epoch=rng.choice(("e1", "e2")))
         self.assertEqual(sent, sorted(set(sent)))
         self.assertGreater(len(sent), 300)
+
+
+class OfNamesThatAreFoundLate(unittest.TestCase):
+    """A registry whose name has an address only after the start of a server."""
+
+    def begin(self, host: str, *places: Any) -> Heartbeat:
+        """A server at this host, beside a registry whose name leads to these places."""
+        found: Future[Any] = Future()
+        found.set_result(list(places))
+        patch = mock.patch("heartbeat.begin_look_up", return_value=found)
+        patch.start()
+        self.addCleanup(patch.stop)
+        heartbeat = Heartbeat(BEAT._replace(host=host), [("lab-7", 4100)])
+        self.addCleanup(heartbeat.close)
+        heartbeat._look_up_names()
+        return heartbeat
+
+    def test_on_another_machine_it_is_not_told_a_loopback_address(self) -> None:
+        """Every caller there would call itself. The user is told why it is not listed."""
+        elsewhere = socket.AF_INET, ("192.0.2.7", 4100)
+        with mock.patch("ponte.net.datagrams.Datagrams.send") as send:
+            for host in ("127.0.0.1", "::1", "127.0.0.2"):
+                heartbeat = self.begin(host, elsewhere)
+                self.assertEqual(heartbeat.refusals(), {("lab-7", 4100): ELSEWHERE})
+            send.assert_not_called()
+            self.begin("192.0.2.8", elsewhere)
+            send.assert_called_once()
+
+    def test_on_this_machine_it_is(self) -> None:
+        with mock.patch("ponte.net.datagrams.Datagrams.send") as send:
+            heartbeat = self.begin("127.0.0.1", (socket.AF_INET, ("127.0.0.1", 4100)))
+            send.assert_called_once()
+        self.assertEqual(heartbeat.refusals(), {})
 
 
 class OfProcessesThatCannotServe(unittest.TestCase):

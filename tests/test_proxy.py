@@ -6,7 +6,6 @@ test_relayed_call.py.
 
 from __future__ import annotations
 
-import argparse
 import time
 import unittest
 from collections import Counter
@@ -325,10 +324,7 @@ class Making(unittest.TestCase):
         """One line with the port and the flag."""
         with make() as running:
             port = running.address[1]
-            chosen = argparse.Namespace(
-                host="127.0.0.1", port=port, balance="round_robin", registry=[], name=None,
-                key_file=None, insecure=False, advertise=None, timeout=1.0, engine="threads",
-                max_connections=None, tls_cert=None, tls_key=None, tls_ca=None)
+            chosen = proxy_module.command_line().parse_args(["--port", str(port)])
             with self.assertRaisesRegex(UsageError, f"{port}.*--port"):
                 proxy_module.start_proxy(chosen)
 

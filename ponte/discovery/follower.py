@@ -89,8 +89,8 @@ class Follower:
     def __init__(self, question: Question, wait_s: float) -> None:
         self._question = question
         self._lock = threading.Lock()
-        # Guarded by self._lock, as is the life: the readers, by their identity; what was found last,
-        # and its number; whether there is a thread.
+        # Guarded by self._lock, as is the life: the readers, by their identity; what was found
+        # last, with its number; whether there is a thread.
         self._readers: dict[int, weakref.ref[Reader]] = {}
         self._found: tuple[int, Found] | None = None
         self._has_thread = False

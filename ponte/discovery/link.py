@@ -140,6 +140,6 @@ class Link:
         if self._place is None:
             self.refusal, self.next_at = "", -math.inf
 
-    def hear_no_place(self) -> None:
-        """The name cannot be looked up now. Places that are known from before stay."""
-        self.refusal = f"{self._registry[0]} has no address now"
+    def hear_no_place(self, why: str) -> None:
+        """The name leads to no place now. Places that are known from before stay."""
+        self.refusal = why

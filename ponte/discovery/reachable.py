@@ -62,7 +62,7 @@ def advertised(address: Address, registries: Sequence[Address], advertise: Addre
     port = port or address[1]
     places = _places_of(registries, deadline_s, look_up)
     elsewhere = [show(registry) for registry, found in places.items()
-                 if found and not any(is_loopback(place[1][0]) for place in found)]
+                 if found and not leads_to_loopback(found)]
     # 1. All addresses of this machine: find one of them.
     if is_wildcard(host):
         if advertise:
@@ -122,6 +122,11 @@ def is_loopback(host: str) -> bool:
         # RFC 6761 section 6.3.
         return host.lower().rstrip(".").split(".")[-1] == "localhost"
     return address.is_loopback
+
+
+def leads_to_loopback(places: Sequence[Place]) -> bool:
+    """Whether the host at these places is this machine, by a loopback address."""
+    return any(is_loopback(place[1][0]) for place in places)
 
 
 def is_wildcard(host: str) -> bool:

@@ -108,13 +108,13 @@ class Places(LinkTest):
     def test_a_name_without_an_address_is_the_reason(self) -> None:
         """Until it has one. Known places stay: the name server may be down."""
         self.begin()
-        self.link.hear_no_place()
-        self.assertEqual(self.link.refusal, "lab has no address now")
+        self.link.hear_no_place("lab-7 has no address now")
+        self.assertEqual(self.link.refusal, "lab-7 has no address now")
         self.assertEqual(self.sends(), [])
         self.link.hear_places([ONE])
         self.assertEqual(self.link.refusal, "")
         self.acks_at(ONE)
-        self.link.hear_no_place()
+        self.link.hear_no_place("lab-7 has no address now")
         self.acks_at(ONE)
         self.assertEqual(self.link.refusal, "")
 

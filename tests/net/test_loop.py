@@ -744,7 +744,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
                 mock.patch.object(selector, "select", wraps=selector.select) as select, \
                 mock.patch.object(engine, "_welcome", wraps=engine._welcome) as welcome, \
                 contextlib.ExitStack() as stack:
-            def note_turn(_: socket.socket) -> Any:
+            def note_turn(*_: object) -> Any:
                 turns[select.call_count] += 1
                 return mock.DEFAULT
 

@@ -79,7 +79,7 @@ class Relayed(unittest.TestCase):
     def _client(self, wait_for: str, timeout_s: float = 10.0) -> Client:
         client = self._keep(Client("cuts", registries=[self.registry.address], timeout_s=timeout_s))
         client._balancer.budget, client._balancer.rng = _Endless(), _NoDelay()
-        wait_until(lambda: wait_for in [m.endpoint.instance for m in client._balancer.members], 5,
+        wait_until(lambda: wait_for in [each.instance for each in client.endpoints], 5,
                    f"the client sees {wait_for}")
         return client
 
