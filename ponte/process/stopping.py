@@ -19,11 +19,10 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from typing import Callable, Protocol
-
-from ponte.net.forking import leave_parent_in_child
 
 # Seconds that running calls get after Ctrl-C: fewer than after SIGTERM, because a person waits.
 CTRL_C_GRACE_S = 0.8
@@ -34,6 +33,8 @@ LINGER_S = 0.5
 WAKE_S = 0.25
 # The reason of a stop because a younger process has the name.
 SUPERSEDED = "superseded"
+# The signals that stop a process.
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # What a shell shows for a process that Ctrl-C has ended.
 EXIT_CTRL_C = 128 + signal.SIGINT
 
@@ -66,7 +67,6 @@ class Stop:
         # Only the main thread may set what a signal does.
         self._takes_signals = threading.current_thread() is threading.main_thread()
         self._on_signals(self._on_signal)
-        leave_parent_in_child(self)
         if until_eof:
             # In a process group of its own: when the parent dies while this process is frozen, the
             # kernel then sends SIGHUP and SIGCONT, so that it wakes up and ends.
@@ -92,18 +92,10 @@ class Stop:
         self._on_signals(signal.SIG_DFL)
         return self.reason
 
-    def leave_parent(self) -> None:
-        """In a forked child: a signal ends it, as usual. Nobody there waits for this Stop; and
-        `multiprocessing` ends its processes by SIGTERM.
-        """
-        if self._takes_signals:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
     def _on_signals(self, action: Callable[[int, object], None] | signal.Handlers) -> None:
         if self._takes_signals:
-            signal.signal(signal.SIGTERM, action)
-            signal.signal(signal.SIGINT, action)
+            for number in SIGNALS:
+                signal.signal(number, action)
 
     def _on_signal(self, number: int, frame: object) -> None:
         self.set("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
@@ -116,6 +108,31 @@ class Stop:
             # A standard input that is closed has ended, too.
             pass
         self.set("end of standard input")
+
+
+# A forked child of a process that serves: nobody there waits for a Stop, and `multiprocessing` ends
+# its processes by SIGTERM. So there a signal does what it usually does. One that comes between the
+# fork and that moment would be lost: so it is held back until then.
+
+# Windows has no fork.
+if sys.platform != "win32":
+    _held = threading.local()
+
+    def _hold_signals_back() -> None:
+        _held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+    def _let_signals_come() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _held.mask)
+
+    def _begin_child() -> None:
+        for number in SIGNALS:
+            # Only what was set here. A program that uses Ponte may have handlers of its own.
+            if getattr(signal.getsignal(number), "__module__", "") == __name__:
+                signal.signal(number, signal.SIG_DFL)
+        _let_signals_come()
+
+    os.register_at_fork(before=_hold_signals_back, after_in_parent=_let_signals_come,
+                        after_in_child=_begin_child)
 
 
 class Drainable(Protocol):
