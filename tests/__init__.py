@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import unittest
 
@@ -12,6 +13,8 @@ from tests.side_by_side import side_by_side
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # The person who runs the tests may have a key. The processes of the tests do not use it.
 os.environ.pop("PONTE_KEY_FILE", None)
+# Many functions of the tests raise, on purpose. Their tracebacks would fill the screen.
+logging.getLogger("ponte.rpc").addHandler(logging.NullHandler())
 
 
 def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite,

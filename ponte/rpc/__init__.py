@@ -2,6 +2,12 @@
 
     marshal.py      calls, results and faults as XML-RPC documents, and back; what is refused
     plain.py        the same for plain values, ten times as fast (an optimisation: skip at first)
+    layers.py       what is inside of a callable: partials, bound methods, decorators, its function
     method.py       a function as a server serves it: its parameters, its types, its mark
+    instance.py     the public methods of an object
     dispatcher.py   finds the function that a call means, runs it, and makes a fault of its errors
+    introspection.py  what every server says of itself: system.listMethods and its like
+    raised.py       the story of an exception for the server's log: which line, and how it came there
+    current.py      the call that a function runs in: who has called, with which headers
+    called.py       a call in one line of the log, for --verbose
 """

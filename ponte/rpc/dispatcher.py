@@ -14,8 +14,7 @@ a plain Python function that knows nothing of XML or HTTP. Four questions are an
         raises is not mistaken for a wrong call.
     What went wrong?
         An exception becomes a fault with its type and message. The caller does not see the
-        traceback. The server's log has the line of the function, and with --verbose the whole
-        traceback.
+        traceback: that is in the server's log (raised.py).
 
 Threads: `Dispatcher.dispatch` may run in any number of threads at once. A function that shares data
 between calls must guard it with a lock of its own.
@@ -23,8 +22,9 @@ between calls must guard it with a lock of its own.
 
 from __future__ import annotations
 
-import inspect
+import functools
 import logging
+import re
 import threading
 from collections.abc import Iterable
 from typing import Any, Callable
@@ -32,6 +32,9 @@ from xmlrpc.client import Fault
 
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import MAX_BODY_BYTES
+from ponte.rpc import current
+from ponte.rpc.introspection import MULTICALL, Introspection
+from ponte.rpc.layers import close_unrun, name_of
 from ponte.rpc.marshal import (
     APPLICATION_ERROR,
     INVALID_PARAMETERS,
@@ -42,13 +45,19 @@ from ponte.rpc.marshal import (
     fields_of_fault,
 )
 from ponte.rpc.method import Method
+from ponte.rpc.raised import describe, one_line, report
+
+__all__ = ["INTROSPECTION", "LONG_BYTES", "MULTICALL", "Dispatcher", "Function", "NotIdempotent",
+           "idempotent"]
 
 log = logging.getLogger("ponte.rpc")
 
-MULTICALL = "system.multicall"
 # What every server says about itself. No other function is idempotent without a mark, also none of
 # system.*: a multicall runs what its caller wants.
-INTROSPECTION = frozenset(("system.listMethods", "system.methodHelp", "system.methodSignature"))
+INTROSPECTION = frozenset(("system.listMethods", "system.methodHelp", "system.methodSignature",
+                           "system.getCapabilities"))
+# One part of a dotted name. XML gives markup and white space another meaning.
+_PART = re.compile(r"[^_<>&\s.][^<>&\s.]*")
 # `prepare` does not read a longer call. It runs on the thread of a loop, where other callers wait
 # meanwhile, and that would take more than a millisecond.
 LONG_BYTES = 4 * 1024
@@ -62,12 +71,15 @@ def idempotent(function: Function) -> Function:
     The mark is a promise of the function's author. With it, a call whose outcome is unknown may be
     retried at any server of the service. Without it, a call never runs a second time.
     """
-    function.idempotent = True  # type: ignore[attr-defined]
-    return function
-
-
-# The same for the methods of Dispatcher: inside of that class, `idempotent` is a property.
-_marked = idempotent
+    try:
+        function.idempotent = True  # type: ignore[attr-defined]
+        return function
+    except (AttributeError, TypeError):
+        # A bound method, or a function that is not written in Python, cannot carry the mark.
+        @functools.wraps(function)
+        def marked(*params: Any) -> Any:
+            return function(*params)
+        return idempotent(marked)
 
 
 class NotIdempotent(Exception):
@@ -85,9 +97,8 @@ class Dispatcher:
     """Maps the names of methods to functions.
 
     Parameters: `functions` by name, or a sequence of functions that are served under their own
-    names; `encode` makes a <methodResponse> of a result; `multicall`: also serve system.multicall,
-    which runs several calls in one. They have one outcome together: if it is unknown, the caller
-    does not know which of them ran.
+    names; `encode` makes a <methodResponse> of a result; `multicall`: see `allow_multicall`. Raises
+    ValueError like `register`.
 
     Served besides: the methods of INTROSPECTION.
 
@@ -114,15 +125,12 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._encode_result = encode
         self._methods: dict[str, Method] = {}
-        named = functions.items() if isinstance(functions, dict) \
-            else ((function.__name__, function) for function in functions)
-        for name, function in named:
+        for name, function in _named(functions):
             self.register(function, name)
-        self.register(self._list_methods, "system.listMethods")
-        self.register(self._method_help, "system.methodHelp")
-        self.register(self._method_signature, "system.methodSignature")
+        for name, function in Introspection(self._methods).by_name.items():
+            self._methods[name] = Method.of(function)._replace(is_idempotent=True)
         if multicall:
-            self.register(self._multicall, MULTICALL)
+            self.allow_multicall()
         leave_parent_in_child(self)
 
     def leave_parent(self) -> None:
@@ -139,16 +147,32 @@ class Dispatcher:
         return tuple(sorted(name for name, method in list(self._methods.items())
                             if method.is_idempotent and name not in INTROSPECTION))
 
-    def register(self, function: Function, name: str | None = None) -> None:
-        """Serves `function` under `name` (default: its own name).
+    def __contains__(self, name: str) -> bool:
+        return name in self._methods
 
-        Raises ValueError for a name that begins with _, and for a function that needs a keyword
-        argument: XML-RPC has no keywords.
+    def register(self, function: Function, name: str | None = None) -> None:
+        """Serves `function` under `name` (default: its own name). A name may have dots: "a.b".
+
+        Raises ValueError for a name of which a part is empty or begins with _; for a function
+        without a name; and for what cannot be served: see `Method.of`.
         """
-        name = name or function.__name__
-        if name.startswith("_"):
-            raise ValueError(f"{name}: a name that starts with _ is private and cannot be called")
-        self._methods[name] = Method.of(function)
+        if name is None:
+            name = name_of(function) if callable(function) else repr(function)
+            if not name:
+                raise ValueError(f"{type(function).__name__} has no name of its own: "
+                                 "register it with name=...")
+        if not isinstance(name, str) or not all(map(_PART.fullmatch, name.split("."))):
+            raise ValueError(f"{name!r} cannot be called: a name has no empty part, no white space "
+                             "and no markup, and what begins with _ is private")
+        self._methods[name] = Method.of(function, name)
+
+    def allow_multicall(self) -> None:
+        """From now on system.multicall is served, which runs several calls in one.
+
+        They have one outcome together: if it is unknown, the caller does not know which of them
+        ran.
+        """
+        self.register(self._multicall, MULTICALL)
 
     def dispatch(self, body: bytes, *, promised: bool = False) -> bytes:
         """Runs the call in `body` and returns its <methodResponse>.
@@ -171,8 +195,14 @@ class Dispatcher:
         like `dispatch`.
         """
         if len(body) > LONG_BYTES:
-            return "", (), lambda: self.dispatch(body, promised=promised)
+            return "", (), lambda: self._run_long(body, promised)
         return self._read(body, promised)
+
+    def _run_long(self, body: bytes, promised: bool) -> bytes:
+        """Does what `dispatch` does, for a call whose name nobody has read yet."""
+        name, _, run = self._read(body, promised)
+        with current.named(name):
+            return run()
 
     def _read(self, body: bytes,
               promised: bool) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
@@ -224,47 +254,25 @@ class Dispatcher:
             raise
         except BaseException as error:
             # Also SystemExit: a function cannot end the server.
-            if log.isEnabledFor(logging.INFO):
-                log.info("%s raised %s%s", name, _describe(error), method.place_of(error))
-                log.debug("%s: the whole traceback", name, exc_info=error)
-            raise Fault(APPLICATION_ERROR, _describe(error)) from None
+            if log.isEnabledFor(logging.ERROR):
+                log.error("%s", report(name, error, method.file))
+            raise Fault(APPLICATION_ERROR, describe(error)) from None
 
     def _encode(self, name: str, value: Any) -> bytes:
         """The <methodResponse> of a result. Raises Fault where XML-RPC cannot carry it."""
         try:
             return self._encode_result(value)
         except Exception as error:
-            raise Fault(APPLICATION_ERROR, f"{name} did run, but XML-RPC cannot carry its result: "
-                                           f"{_describe(error)}") from None
+            unrun = close_unrun(value)
+            why = f"{name} returned {unrun}, the body of which did NOT run: return a plain value" \
+                if unrun else \
+                f"{name} did run, but XML-RPC cannot carry its result: {describe(error)}"
+            log.error("%s", one_line(why))
+            raise Fault(APPLICATION_ERROR, why) from None
 
     def _public(self) -> list[str]:
         # The list is made in one step: another thread may register a function.
         return sorted(name for name in list(self._methods) if not name.startswith("system."))
-
-    # ---- the methods that every server has ------------------------------------------------------
-
-    @_marked
-    def _list_methods(self) -> list[str]:
-        """The names of all methods."""
-        return sorted(self._methods)
-
-    @_marked
-    def _method_help(self, name: str) -> str:
-        """The documentation of a method; an empty string where it has none."""
-        return inspect.getdoc(self._method_named(name).function) or ""
-
-    @_marked
-    def _method_signature(self, name: str) -> list[list[str]] | str:
-        """The types of a method's result and parameters; "undef" where an annotation is missing."""
-        return self._method_named(name).types() or "undef"
-
-    def _method_named(self, name: Any) -> Method:
-        if not isinstance(name, str):
-            raise Fault(INVALID_PARAMETERS, "the name of a method is a string")
-        method = self._methods.get(name)
-        if method is None:
-            raise Fault(METHOD_NOT_FOUND, f"no method {name!r}")
-        return method
 
     def _multicall(self, calls: list[dict[str, Any]]) -> list[Any]:
         """Runs [{"methodName": ..., "params": [...]}, ...] in order.
@@ -296,16 +304,20 @@ class Dispatcher:
             if call["methodName"] == MULTICALL:
                 raise Fault(INVALID_PARAMETERS, f"{MULTICALL} cannot call itself")
             name, params = call["methodName"], tuple(call["params"])
-            result = [self._run(name, self._find(name), params)]
+            with current.named(name):
+                result = [self._run(name, self._find(name), params)]
             # A result that cannot be encoded is a fault of this call alone.
             return result, len(self._encode(name, result))
         except Fault as fault:
             return fields_of_fault(fault), len(encode_fault(fault))
 
 
-def _describe(error: BaseException) -> str:
-    """The type and the message of an exception; the type alone where `str` of it fails."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except BaseException:
-        return type(error).__name__
+def _named(functions: Iterable[Function] | dict[str, Function]) \
+        -> Iterable[tuple[str | None, Function]]:
+    """Functions with the names under which they are served; None for their own."""
+    if isinstance(functions, dict):
+        return functions.items()
+    if isinstance(functions, str) or not isinstance(functions, Iterable):
+        raise ValueError(f"{functions!r} is no list of functions, such as [hello], "
+                         'and no dictionary, such as {"hello": hello}')
+    return [(None, function) for function in functions]

@@ -1,23 +1,27 @@
 """A function as a server serves it: what can be learned of it without a call. Pure.
 
-How many parameters it takes, and of which types; whether its author has marked it @idempotent; and,
-once it has raised an exception, which line of its file its author should look at.
+How many parameters it takes, and of which types; whether its author has marked it @idempotent; and
+where it is written. Partials, bound methods, objects that can be called, and functions behind
+decorators are served like functions (layers.py).
 """
 
 from __future__ import annotations
 
 import inspect
 import itertools
-import os
-import traceback
 from typing import Any, Callable, NamedTuple
+
+from ponte.rpc.layers import code_of, is_marked, layers, name_of, why_not_plain
 
 _SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array",
                     dict: "struct", bytes: "base64", None: "nil", type(None): "nil"}
+# The modules of classes whose text says nothing of a function.
+_PYTHONS_OWN = ("builtins", "functools")
 
 
 class Method(NamedTuple):
-    """A function, how many positional parameters it takes, and the file that it is written in.
+    """A function, how many positional parameters it takes, its mark, and the file that it is
+    written in.
 
     >>> def add(a: int, b: int = 0) -> int:
     ...     return a + b
@@ -30,34 +34,38 @@ class Method(NamedTuple):
     min_params: int
     # Infinite for a function with *args.
     max_params: float
+    # Whether the function, or a layer of it, is marked @idempotent.
+    is_idempotent: bool
     # Empty for a function that is not written in Python.
     file: str
 
     @classmethod
-    def of(cls, function: Callable[..., Any]) -> Method:
-        """Raises ValueError for a function that needs a keyword argument."""
-        # A decorator that keeps `__wrapped__` may stand in another file than the function.
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        file = code.co_filename if inspect.iscode(code) else ""
+    def of(cls, function: Callable[..., Any], name: str = "") -> Method:
+        """Learns what there is to learn of `function`, which is called `name` in errors.
+
+        Raises ValueError for what cannot be called; for an async function and a generator: a call
+        would not run the body; and for a function that needs a keyword argument.
+        """
+        name = name or name_of(function) or repr(function)
+        if not callable(function):
+            raise ValueError(f"{name} cannot be called: it is no function")
+        why_not = why_not_plain(function)
+        if why_not:
+            raise ValueError(f"{name} {why_not}")
+        code = code_of(function)
+        file = code.co_filename if code else ""
         try:
             parameters = inspect.signature(function).parameters.values()
-        except ValueError:
+        except (ValueError, TypeError):
             # Some built-in functions have no signature that Python can read.
-            return cls(function, 0, float("inf"), file)
+            return cls(function, 0, float("inf"), is_marked(function), file)
         positional = [p for p in parameters
                       if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
-            raise ValueError(f"{function.__name__} needs a keyword argument, "
-                             "which XML-RPC does not have")
+            raise ValueError(f"{name} needs a keyword argument, which XML-RPC does not have")
         has_rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         return cls(function, sum(p.default is p.empty for p in positional),
-                   float("inf") if has_rest else len(positional), file)
-
-    @property
-    def is_idempotent(self) -> bool:
-        """Whether the function is marked @idempotent."""
-        # Exactly True: a stand-in for a remote function may give something for every attribute.
-        return getattr(self.function, "idempotent", False) is True
+                   float("inf") if has_rest else len(positional), is_marked(function), file)
 
     def takes(self, count: int) -> bool:
         """Whether the function can be called with so many parameters."""
@@ -71,20 +79,18 @@ class Method(NamedTuple):
             return f"{self.min_params} or more"
         return f"{self.min_params} to {self.max_params}"
 
-    def place_of(self, error: BaseException) -> str:
-        """Which line of the function's file raised `error`, as in " (shop.py, line 12)".
-
-        The error may come from a library that the function called. Its author then looks for the
-        last line in the author's own file. An empty text where no line of Python was run.
-        """
-        # The first frame is the one of the dispatcher.
-        places = [(frame.f_code.co_filename, line)
-                  for frame, line in traceback.walk_tb(error.__traceback__)][1:]
-        places = [place for place in places if place[0] == self.file] or places
-        if not places:
-            return ""
-        path, line = places[-1]
-        return f" ({os.path.basename(path)}, line {line})"
+    def help(self) -> str:
+        """The documentation of the function; an empty string where it has none."""
+        for layer in layers(self.function):
+            text = getattr(layer, "__doc__", None)
+            # A method without a text has that of the method that it overrides.
+            if text is None and inspect.ismethod(layer):
+                text = inspect.getdoc(layer)
+            # A partial, and an object that can be called, have the text of their class.
+            if isinstance(text, str) and text is not type(layer).__doc__:
+                return inspect.cleandoc(text)
+        kind = type(self.function)
+        return "" if kind.__module__ in _PYTHONS_OWN else inspect.getdoc(kind) or ""
 
     def types(self) -> list[list[str]] | None:
         """[[result, parameter, ...]] in XML-RPC's words.
@@ -93,10 +99,13 @@ class Method(NamedTuple):
         """
         try:
             signature = inspect.signature(self.function)
-        except ValueError:
+        except (ValueError, TypeError):
             return None
-        annotations = itertools.chain([signature.return_annotation],
-                                      (p.annotation for p in signature.parameters.values()))
+        # A call of XML-RPC cannot name a parameter.
+        annotations = itertools.chain(
+            [signature.return_annotation],
+            (p.annotation for p in signature.parameters.values()
+             if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)))
         by_name = {getattr(kind, "__name__", "None"): word
                    for kind, word in _SIGNATURE_TYPES.items()}
         words = [by_name.get(a if isinstance(a, str) else getattr(a, "__name__", str(a)))

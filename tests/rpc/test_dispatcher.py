@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import inspect
+import io
 import json
 import logging
 import os
-import traceback
 import unittest
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Callable
+from unittest import mock
 from xmlrpc.client import Fault
 
 from ponte.rpc.dispatcher import (
@@ -183,11 +187,91 @@ class Dispatching(unittest.TestCase):
         with self.assertRaises(ValueError):
             self.dispatcher.register(needs)
 
+    def test_no_part_of_a_name_is_private_or_empty(self) -> None:
+        """Nor does XML carry white space or markup in it."""
+        for name in ("_a.b", "a._b", "a.__class__", "", ".", "a.", ".a", "a..b", "a b", "a<b",
+                     "a\n", 7):
+            with self.subTest(name), self.assertRaisesRegex(ValueError, "cannot be called"):
+                self.dispatcher.register(divide, name)  # type: ignore[arg-type]
+
+    def test_what_is_no_function_is_refused_in_one_line(self) -> None:
+        """Also what has no name, such as a partial or a lambda, where none is given."""
+        for wrong, words in ((7, "no function"), ("divide", "no function"), (None, "no function"),
+                             (functools.partial(divide, 1), "partial has no name"),
+                             (lambda: 1, "name=")):
+            with self.subTest(wrong), self.assertRaisesRegex(ValueError, words) as raised:
+                self.dispatcher.register(wrong)  # type: ignore[arg-type]
+            self.assertEqual(len(str(raised.exception).splitlines()), 1)
+        for functions in (divide, "divide", 7):
+            with self.subTest(functions), self.assertRaisesRegex(ValueError, "list of functions"):
+                Dispatcher(functions)  # type: ignore[arg-type]
+
     def test_only_marked_functions_are_idempotent(self) -> None:
         """Without a mark a function is not idempotent: nothing guesses."""
         dispatcher = Dispatcher({"b": idempotent(lambda: 1), "a": idempotent(lambda: 1),
                                  "c": divide})
         self.assertEqual(dispatcher.idempotent, ("a", "b"))
+
+
+async def pay() -> int:
+    return 7
+
+
+def rows() -> Iterator[int]:
+    yield 7
+
+
+async def ticks() -> AsyncIterator[int]:
+    yield 7
+
+
+class Unrun(unittest.TestCase):
+    """What would be told that it did run, and did not: async functions and generators."""
+
+    def test_they_are_refused_with_a_word_on_what_to_do(self) -> None:
+        for function, words in ((pay, "pay is an async function: .*asyncio.run"),
+                                (rows, "rows is a generator: .*returns a list"),
+                                (ticks, "ticks is an async generator: .*list")):
+            with self.assertRaisesRegex(ValueError, words):
+                Dispatcher([function])
+
+    def fails(self, result: Callable[[], Any], kind: str) -> None:
+        """A function whose result is of this kind makes a fault that does not say "did run"."""
+        def work() -> Any:
+            return result()
+        dispatcher = Dispatcher([work], multicall=True)
+        with self.assertLogs("ponte.rpc", logging.ERROR):
+            fault = fault_of(dispatcher.dispatch(encode_call("work", ())))
+            [inner] = decode_result(dispatcher.dispatch(encode_call(
+                MULTICALL, ([{"methodName": "work", "params": []}],))))
+        self.assertEqual(fault.faultCode, APPLICATION_ERROR)
+        for text in (fault.faultString, inner["faultString"]):
+            self.assertIn(f"returned {kind}, the body of which did NOT run", text)
+            self.assertNotIn("did run", text)
+
+    def test_what_comes_back_unrun_is_closed(self) -> None:
+        """No warning says later that a coroutine was never awaited."""
+        self.fails(pay, "a coroutine")
+        self.fails(rows, "a generator")
+        self.fails(ticks, "an async generator")
+        self.fails(lambda: [pay()], "a coroutine")
+        generator = rows()
+        self.fails(lambda: generator, "a generator")
+        self.assertEqual(list(generator), [])
+
+    def test_a_generator_that_does_not_close_harms_nobody(self) -> None:
+        def stubborn() -> Iterator[int]:
+            with contextlib.suppress(GeneratorExit):
+                yield 1
+            yield 2
+        begun = stubborn()
+        next(begun)
+        self.fails(lambda: begun, "a generator")
+
+    def test_a_plain_function_may_run_them(self) -> None:
+        dispatcher = Dispatcher({"pay": lambda: asyncio.run(pay()), "rows": lambda: list(rows())})
+        for name, value in (("pay", 7), ("rows", [7])):
+            self.assertEqual(decode_result(dispatcher.dispatch(encode_call(name, ()))), value)
 
 
 class Promised(unittest.TestCase):
@@ -262,7 +346,7 @@ class Promised(unittest.TestCase):
         self.assertEqual(self.ran, [])
 
     def test_introspection_is_idempotent_at_every_server(self) -> None:
-        """Three methods, and nothing else of system.*."""
+        """Four methods, and nothing else of system.*."""
         self.assertEqual(self.calls("system.methodHelp", "marked"), "")
         self.assertEqual(self.calls("system.methodSignature", "unmarked"), "undef")
         listed = self.calls("system.listMethods")
@@ -374,21 +458,20 @@ class Failing:
 
 
 class Logging(unittest.TestCase):
-    """The log of a server names the line that its author looks for."""
+    """The log of a server names the line that its author looks for. (The rest: test_raised.py.)"""
 
-    def logged(self, function: Callable[..., Any], *params: Any,
-               level: int = logging.INFO) -> list[logging.LogRecord]:
-        """What is logged while a function is called, which raises."""
+    def logged(self, function: Callable[..., Any], *params: Any) -> list[str]:
+        """The lines that are logged while a function is called, which raises."""
         dispatcher = Dispatcher({"shop.buy": function})
-        with self.assertLogs("ponte.rpc", level) as caught:
+        with self.assertLogs("ponte.rpc") as caught:
             fault_of(dispatcher.dispatch(encode_call("shop.buy", params)))
-        return caught.records
+        [record] = caught.records
+        self.assertEqual(record.levelno, logging.ERROR)
+        return record.getMessage().splitlines()
 
     def line(self, function: Callable[..., Any], *params: Any) -> str:
-        """The one line that is logged."""
-        [record] = self.logged(function, *params)
-        self.assertEqual(record.levelno, logging.INFO)
-        return record.getMessage()
+        """The first line that is logged."""
+        return self.logged(function, *params)[0]
 
     def test_an_exception_is_logged_with_its_line(self) -> None:
         """Type, message, file and line, in one line of the log."""
@@ -416,15 +499,29 @@ class Logging(unittest.TestCase):
     def test_a_function_that_is_not_written_in_python_has_no_line(self) -> None:
         self.assertRegex(self.line(pow, 0, -1), "^shop.buy raised ZeroDivisionError: [^()]+$")
 
-    def test_the_whole_traceback_is_for_debugging(self) -> None:
-        """With --verbose it follows the line; without, it is not logged."""
-        line, whole = self.logged(buy, level=logging.DEBUG)
-        self.assertIsNone(line.exc_info)
-        self.assertEqual(whole.levelno, logging.DEBUG)
-        assert whole.exc_info
-        shown = "".join(traceback.format_exception(*whole.exc_info))
-        self.assertIn("in buy", shown)
-        self.assertIn("in _take_last_boat", shown)
+    def test_the_whole_traceback_follows(self) -> None:
+        """It begins in the function: a student does not look for a mistake in the dispatcher."""
+        lines = self.logged(buy)
+        self.assertEqual(lines[1], "  Traceback (most recent call last):")
+        self.assertRegex(lines[2], rf'^    File ".*{FILE}", line {last_line_of(buy)}, in buy$')
+        self.assertEqual(lines[3], "      _take_last_boat()")
+        self.assertRegex(lines[4], "line [0-9]+, in _take_last_boat$")
+        self.assertEqual(lines[-1], "  ValueError: no boat left")
+
+    def test_a_result_that_cannot_be_carried_is_logged(self) -> None:
+        """Its author did not intend that."""
+        [line] = self.logged(lambda: {1})
+        self.assertRegex(line, "^shop.buy did run, but XML-RPC cannot carry its result: TypeError")
+
+    def test_it_is_seen_where_nobody_has_set_up_a_log(self) -> None:
+        """As a library: the last resort of `logging` shows warnings and errors."""
+        self.assertGreaterEqual(logging.ERROR, logging.lastResort.level)  # type: ignore[union-attr]
+        with mock.patch("sys.stderr", io.StringIO()) as shown, \
+                mock.patch.object(logging.getLogger("ponte.rpc"), "handlers", []), \
+                mock.patch.object(logging.getLogger(), "handlers", []):
+            Dispatcher([buy]).dispatch(encode_call("buy", ()))
+        self.assertIn(f"({FILE}, line {last_line_of(_take_last_boat)})", shown.getvalue())
+        self.assertIn("Traceback", shown.getvalue())
 
     def test_a_fault_that_the_function_chose_is_not_logged(self) -> None:
         """It is an answer that its author intended, not an error of the server."""
@@ -453,8 +550,9 @@ class Introspection(unittest.TestCase):
     def test_methods_are_listed(self) -> None:
         """All of them, sorted, with those of the system."""
         self.assertEqual(self.call("system.listMethods"),
-                         ["bare", "divide", "nested", "system.listMethods", "system.methodHelp",
-                          "system.methodSignature", "typed"])
+                         ["bare", "divide", "nested", "system.getCapabilities",
+                          "system.listMethods", "system.methodHelp", "system.methodSignature",
+                          "typed"])
 
     def test_help_is_the_docstring(self) -> None:
         """An empty string where there is none."""
@@ -469,6 +567,26 @@ class Introspection(unittest.TestCase):
                 ("divide", [["double", "int", "int"]]),
                 ("bare", "undef")):
             self.assertEqual(self.call("system.methodSignature", method), signature)
+
+    def test_dotted_names_have_help_and_a_signature(self) -> None:
+        """They are names like all others: nothing is looked up in an object."""
+        self.dispatcher.register(divide, "math.divide")
+        self.assertIn("math.divide", self.call("system.listMethods"))
+        self.assertEqual(self.call("system.methodHelp", "math.divide"), "Divides.")
+        self.assertEqual(self.call("system.methodSignature", "math.divide"),
+                         [["double", "int", "int"]])
+        self.assertEqual(self.call("math.divide", 6, 4), 1.5)
+        self.assertEqual(code_of(self.call, "math.divide.real", 6, 4), METHOD_NOT_FOUND)
+
+    def test_capabilities_are_what_is_really_done(self) -> None:
+        """By the address of a specification, and its version; multicall only where it is on."""
+        told = self.call("system.getCapabilities")
+        self.assertEqual(told["faults_interop"], {
+            "specUrl": "http://xmlrpc-epi.sourceforge.net/specs/rfc.fault_codes.php",
+            "specVersion": 20010516})
+        self.assertEqual(set(told), {"xmlrpc", "introspection", "faults_interop", "nil"})
+        self.dispatcher.allow_multicall()
+        self.assertIn(MULTICALL, self.call("system.getCapabilities"))
 
     def test_unknown_methods_have_no_help(self) -> None:
         """Fault -32601, as for a call."""
