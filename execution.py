@@ -10,13 +10,13 @@ thread. One lock guards what calls share.
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import math
 import socket
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Callable
 
 from ponte.calls.arrival import (
@@ -33,6 +33,8 @@ from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.stream import Program, result_of
 from ponte.process.measures import Durations, shown_durations
+from ponte.rpc import current
+from ponte.rpc.called import Called
 from ponte.rpc.dispatcher import Dispatcher, NotIdempotent
 from ponte.rpc.marshal import CONTENT_TYPE, xml_of
 
@@ -46,17 +48,10 @@ STOPPING = "this server is stopping"
 # The name under which calls are counted that have no registered one.
 OTHER = "(other)"
 
-_instance: contextvars.ContextVar[str] = contextvars.ContextVar("ponte_instance")
-
 # What the memory has of a call. Only a proxy keeps a value with it.
 Remembered = Record[None, Reply]
 # Runs a function, which has a name, and returns its result, or a future of it.
 RunBeside = Callable[[str, Callable[[], Reply]], Any]
-
-
-def current_instance() -> str:
-    """The name of the server that runs the current call. LookupError outside of a call."""
-    return _instance.get()
 
 
 class Executions:
@@ -111,19 +106,29 @@ class Executions:
                 "durations": shown_durations(durations)}
 
     def begin(self, request: Request, call: CallHeaders, received_at: float,
-              caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
-        """The reply to an attempt of a call, or the program that makes it. Raises ProtocolError."""
+              caller_left: Callable[[], bool], called: Called | None = None) \
+            -> Reply | Program[Reply]:
+        """The reply to an attempt of a call, or the program that makes it. Raises ProtocolError.
+
+        `called` notes what --verbose logs; None for the caller of this method, too.
+        """
+        if called is None and log.isEnabledFor(logging.DEBUG):
+            called = Called(request, received_at)
+            return called.log_end(
+                partial(self.begin, request, call, received_at, caller_left, called))
         expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
         if not call.idempotent:
-            return self._begin_careful(request, call, received_at, expires_at, caller_left())
+            return self._begin_careful(request, call, received_at, expires_at, caller_left(),
+                                       called)
         xml = xml_of(request)
         with self._lock:
             why_not = self._admit(expires_at)
         return not_executed(why_not) if why_not \
-            else self._run(xml, None, received_at, promised=True)
+            else self._run(request, xml, None, received_at, promised=True)
 
     def _begin_careful(self, request: Request, call: CallHeaders, received_at: float,
-                       expires_at: float, caller_left: bool) -> Reply | Program[Reply]:
+                       expires_at: float, caller_left: bool,
+                       called: Called | None) -> Reply | Program[Reply]:
         """The reply to an attempt of a call that must run once at most."""
         memory, why_not = self._memory, ""
         # A request for a session, or a resolve, has no call in it.
@@ -141,15 +146,20 @@ class Executions:
             # 2. It has run, or never will. And nothing begins in a session that comes now.
             elif action is not WAIT:
                 self._counts["repeats"] += action is REPLY
+                if called and action is REPLY:
+                    called.how = "answered from memory"
                 if action is REFUSE and self._is_stopping:
                     return not_executed(STOPPING)
                 return answer(memory, action, record, call.wanted)
             # 3. It is running: the reply is that of the first attempt.
             elif record:
                 self._counts["repeats"] += 1
+                if called:
+                    called.how = "answered like its first attempt"
                 running = self._awaited.setdefault(record, Future())
                 return self._join(running, expires_at, call.wanted)
-        return not_executed(why_not) if why_not else self._run(xml, record, received_at)
+        return not_executed(why_not) if why_not \
+            else self._run(request, xml, record, received_at)
 
     @staticmethod
     def _join(reply: Future[Reply], expires_at: float, wanted: int) -> Program[Reply]:
@@ -184,7 +194,8 @@ class Executions:
         self._counts["refused"] += 1
         return why_not
 
-    def _run(self, xml: bytes, record: Remembered | None, received_at: float, *,
+    def _run(self, request: Request, xml: bytes, record: Remembered | None,
+             received_at: float, *,
              promised: bool = False) -> Reply | Program[Reply]:
         """Runs an admitted call: at once, or on another thread where the engine says so.
 
@@ -192,18 +203,20 @@ class Executions:
         """
         try:
             name, _, run = self._dispatcher.prepare(xml, promised=promised)
-            done = self._run_beside(name, lambda: self._execute(run, record, name, received_at))
+            context = self._instance, request, name
+            done = self._run_beside(name,
+                                    lambda: self._execute(run, record, context, received_at))
         except NotIdempotent as error:
             return self._take_back(record, str(error), Call_Idempotent="0")
         except RuntimeError as error:
             return self._take_back(record, f"the system gives no thread: {error}")
         return done if isinstance(done, Reply) else result_of(done)
 
-    def _execute(self, run: Callable[[], bytes], record: Remembered | None, name: str,
-                 received_at: float) -> Reply:
+    def _execute(self, run: Callable[[], bytes], record: Remembered | None,
+                 context: current.Context, received_at: float) -> Reply:
         """Runs a call, on any thread. A function that raises makes a fault, which is a reply too.
         """
-        _instance.set(self._instance)
+        entered = current.enter(context)
         try:
             lines = f"Content-Type: {CONTENT_TYPE}\r\nServed-By: {self._served_by()}\r\n"
             reply = Reply(200, {}, run(), lines=lines)
@@ -212,7 +225,9 @@ class Executions:
         except BaseException:
             log.exception("a call failed outside of its function")
             reply = text_reply(500, "internal error")
-        self._end(record, reply, name, received_at)
+        finally:
+            current.leave(entered)
+        self._end(record, reply, context[2], received_at)
         return reply
 
     def _end(self, record: Remembered | None, reply: Reply, name: str, received_at: float) -> None:

@@ -22,7 +22,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Callable
 
-from execution import Executions, current_instance
+from execution import Executions
 from heartbeat import (
     BEAT_S,
     FIRST_ACK_S,
@@ -58,9 +58,11 @@ from ponte.process.pages import Json, page
 from ponte.process.running import allow_open_files, announced_as, begin, run, serve
 from ponte.process.services import load_functions
 from ponte.process.stopping import Stop, drain, grace
+from ponte.rpc.current import CurrentCall, current_call, current_instance
 from ponte.rpc.dispatcher import Dispatcher, Function, idempotent
+from ponte.rpc.instance import methods_of
 
-__all__ = ["Server", "current_instance", "idempotent"]
+__all__ = ["CurrentCall", "Server", "current_call", "current_instance", "idempotent"]
 
 class Server:
     """Serves functions under the name of a service. A `with` block starts and closes it.
@@ -131,15 +133,47 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def register_function(self, function: Function, name: str | None = None) -> Function:
+    # The next four have the names and the parameters of SimpleXMLRPCServer.
+
+    def register_function(self, function: Function | None = None,
+                          name: str | None = None) -> Function:
         """Serves one more function, and returns it: so it is also a decorator. From any thread.
 
-        Raises ValueError for a private name, or when the names no longer fit into a beat.
+        Without a `function`, as in `@server.register_function(name="x")`, it returns the decorator.
+        A `name` may have dots, as "math.add". Raises ValueError for a private name; for what cannot
+        be served, such as an async function; or when the names no longer fit into a beat.
         """
+        if function is None:
+            return lambda function: self.register_function(function, name)
         self._dispatcher.register(function, name)
+        self._publish_idempotent()
+        return function
+
+    def register_instance(self, instance: object, allow_dotted_names: bool = False) -> None:
+        """Serves the public methods of an object by their names. A name that is taken stays.
+
+        Raises ValueError for an object that has none, or a `_dispatch` of its own; and where names
+        with dots shall be looked up in it, which would open more than its author has in mind.
+        """
+        if allow_dotted_names:
+            raise ValueError("allow_dotted_names is not offered: register what callers may reach, "
+                             'as in register_function(obj.part.method, "part.method")')
+        methods = methods_of(instance)
+        for name, method in methods.items():
+            if name not in self._dispatcher:
+                self._dispatcher.register(method, name)
+        self._publish_idempotent()
+
+    def register_introspection_functions(self) -> None:
+        """Does nothing: system.listMethods and its like are always served."""
+
+    def register_multicall_functions(self) -> None:
+        """From now on system.multicall is served: several calls in one, with one outcome."""
+        self._dispatcher.allow_multicall()
+
+    def _publish_idempotent(self) -> None:
         if self._heartbeat:
             self._heartbeat.set_idempotent(self._dispatcher.idempotent)
-        return function
 
     def start(self) -> None:
         """Serves and beats from now on, on threads of its own.

@@ -7,9 +7,12 @@ test_server_functions.py.
 from __future__ import annotations
 
 import contextvars
+import functools
 import time
 import unittest
+from typing import Any
 from unittest import mock
+from xmlrpc.client import Fault
 
 import server as server_module
 from execution import MAX_CALLS
@@ -324,10 +327,146 @@ class Making(unittest.TestCase):
             assert server._heartbeat
             self.assertEqual(server._heartbeat.beat.idempotent, ("limit",))
 
+    def test_functions_that_cannot_be_served_are_refused_before_a_port_is_taken(self) -> None:
+        """A ValueError in one line."""
+        async def pay() -> int:
+            return 7
+
+        for functions in (pay, [pay], [functools.partial(len, "x")], {"_a": len}, {"a..b": len}, 7,
+                          "pay", None, [7]):
+            with self.subTest(functions), mock.patch.object(server_module, "Listener") as listener:
+                with self.assertRaises(ValueError) as raised:
+                    Server("bank", functions, registries=())  # type: ignore[arg-type]
+                self.assertEqual(len(str(raised.exception).splitlines()), 1)
+                listener.assert_not_called()
+
     def test_a_server_that_was_never_started_can_drain_and_close(self) -> None:
         """At once."""
         server = Server("bank", registries=())
         self.assertTrue(server.drain())
+
+
+class Account:
+    """What `register_instance` may be given."""
+
+    limit = 7
+
+    class Coin:
+        pass
+
+    def __init__(self) -> None:
+        self.fast = functools.partial(max, 3)
+
+    def deposit(self, cents: int) -> int:
+        return cents
+
+    @idempotent
+    def balance(self) -> int:
+        return self.limit
+
+    @property
+    def danger(self) -> int:
+        raise AssertionError("a property was read")
+
+    @staticmethod
+    def currency() -> str:
+        return "EUR"
+
+    @classmethod
+    def kind(cls) -> str:
+        return cls.__name__
+
+    def _hide(self) -> None:
+        pass
+
+
+class Registering(unittest.TestCase):
+    """With the names and parameters of the standard library's SimpleXMLRPCServer."""
+
+    def setUp(self) -> None:
+        self.server = Server("bank", registries=())
+        self.addCleanup(self.server.close)
+
+    def call(self, method: str, *params: Any) -> Any:
+        return decode_result(self.server._dispatcher.dispatch(encode_call(method, params)))
+
+    def methods(self) -> list[str]:
+        return [name for name in self.call("system.listMethods") if not name.startswith("system.")]
+
+    def test_a_decorator_may_have_a_name(self) -> None:
+        """With dots, too. The function stays as it is."""
+        @self.server.register_function(name="math.add")
+        def add(a: int, b: int) -> int:
+            return a + b
+
+        @self.server.register_function()
+        def sub(a: int, b: int) -> int:
+            return a - b
+
+        self.server.register_function(function=add, name="plus")
+        self.assertEqual(add(2, 3), 5)
+        self.assertEqual(self.methods(), ["math.add", "plus", "sub"])
+        self.assertEqual([self.call(name, 3, 2) for name in self.methods()], [5, 5, 1])
+
+    def test_what_is_wrong_is_one_line(self) -> None:
+        for function, name in ((7, None), ("x", None), (functools.partial(len, "x"), None),
+                               (len, "_len"), (len, "a._b"), (len, ""), (len, "a b")):
+            with self.subTest(function=function, name=name), \
+                    self.assertRaises(ValueError) as raised:
+                self.server.register_function(function, name)  # type: ignore[arg-type]
+            self.assertEqual(len(str(raised.exception).splitlines()), 1)
+        self.assertEqual(self.methods(), [])
+
+    def test_the_public_methods_of_an_object_are_served(self) -> None:
+        """No private one, no property, no class in it. Nothing is looked up by a dot."""
+        account = Account()
+        self.server.register_instance(account)
+        self.assertEqual(self.methods(), ["balance", "currency", "deposit", "fast", "kind"])
+        self.assertEqual(self.call("deposit", 5), 5)
+        self.assertEqual(self.call("fast", 2), 3)
+        self.assertEqual(self.call("kind"), "Account")
+        self.assertEqual(self.server._dispatcher.idempotent, ("balance",))
+        for name in ("_hide", "deposit.__func__", "__init__", "limit", "danger", "Coin"):
+            with self.subTest(name), self.assertRaisesRegex(Fault, "no method"):
+                self.call(name)
+
+    def test_a_function_goes_before_a_method(self) -> None:
+        """In whichever order they came."""
+        self.server.register_function(lambda: 1, "balance")
+        self.server.register_instance(Account())
+        self.server.register_function(lambda cents: 2, "deposit")
+        self.assertEqual([self.call("balance"), self.call("deposit", 5)], [1, 2])
+
+    def test_an_object_that_cannot_be_served_is_refused_whole(self) -> None:
+        """In one line that says why."""
+        class Dispatching:
+            def _dispatch(self, method: str, params: Any) -> None:
+                pass
+
+        class Later:
+            def now(self) -> int:
+                return 1
+
+            async def later(self) -> int:
+                return 2
+
+        for instance, words in ((Account, "a class"), (unittest, "a module"), (object(), "public"),
+                                (Dispatching(), "_dispatch"), (Later(), "Later.later is an async")):
+            with self.subTest(instance), self.assertRaisesRegex(ValueError, words) as raised:
+                self.server.register_instance(instance)
+            self.assertEqual(len(str(raised.exception).splitlines()), 1)
+        with self.assertRaisesRegex(ValueError, "allow_dotted_names"):
+            self.server.register_instance(Account(), True)
+        self.assertEqual(self.methods(), [])
+
+    def test_introspection_and_multicall_can_be_asked_for(self) -> None:
+        """The first is always there; the second is off until then."""
+        calls = [{"methodName": "system.listMethods", "params": []}]
+        with self.assertRaisesRegex(Fault, "is off"):
+            self.call("system.multicall", calls)
+        self.server.register_introspection_functions()
+        self.server.register_multicall_functions()
+        self.assertIn("system.multicall", self.call("system.multicall", calls)[0][0])
 
 
 if __name__ == "__main__":

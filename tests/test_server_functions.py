@@ -6,6 +6,7 @@ Calls come over connections. What is refused and remembered: test_server.py, tes
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import socket
 import sys
@@ -24,13 +25,13 @@ from ponte.calls.hop import judge
 from ponte.calls.once import RECORD_BYTES, SESSION_BYTES
 from ponte.discovery.beats import LEASE_S
 from ponte.net.loop import Loop
-from ponte.net.message import MAX_BODY_BYTES, Reply, encode_request
+from ponte.net.message import MAX_BODY_BYTES, Reply, Request, encode_request
 from ponte.net.pool import ExchangeError, Pool
 from ponte.net.threads import wait_for
 from ponte.rpc.dispatcher import LONG_BYTES
 from ponte.rpc.marshal import decode_result, encode_call
 from registry import Registry
-from server import Server, current_instance, idempotent
+from server import Server, current_call, current_instance, idempotent
 from tests.fakes import endpoint, eventually, hurry_listeners
 
 PATIENCE_S = 5.0
@@ -274,6 +275,122 @@ class InstancesOnThreads(Instances):
     """The same, where each connection has a thread."""
 
     engine = "threads"
+
+
+class Callers(FunctionsTest):
+    """`current_call` is the call that a function runs in: who has called, and with which headers.
+
+    It is right on every thread, and in each function of a multicall.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server.register_function(self.look)
+        self.server.register_function(self.look, "shop.look")
+        self.server.register_multicall_functions()
+
+    def work(self, result: Any = 0) -> Any:
+        super().work()
+        return self.look()
+
+    def look(self, text: str = "") -> Any:
+        call = current_call()
+        return [*call.address, call.headers.get("x-tag", ""), call.method, call.instance]
+
+    def asks(self, method: str, tag: str, *params: Any) -> tuple[tuple[str, int], Any]:
+        """The address of a caller with a connection of its own, and the result of its call."""
+        head = {"Host": "here", "X-Tag": tag}
+        with socket.create_connection(self.server.address, PATIENCE_S) as sock, \
+                sock.makefile("rb") as replies:
+            sock.sendall(encode_request("POST", "/bank", head, encode_call(method, params)))
+            length = 0
+            while (line := replies.readline().lower()) != b"\r\n":
+                if line.startswith(b"content-length:"):
+                    length = int(line.split()[1])
+            return sock.getsockname()[:2], decode_result(replies.read(length))
+
+    def test_a_function_knows_its_caller_wherever_it_runs(self) -> None:
+        """The first time; when it is known to be quick; with a long text; under a dotted name."""
+        calls: list[tuple[Any, ...]] = [("look",), ("look",), ("shop.look",),
+                                        ("look", "x" * LONG_BYTES)]
+        for method, *params in calls:
+            for known in (False, True):
+                if known:
+                    self.learn(method)
+                peer, found = self.asks(method, "a", *params)
+                self.assertEqual(found, [*peer, "a", method, "bank-1"])
+
+    def test_calls_that_run_at_once_are_told_apart(self) -> None:
+        """Also one that was quick, and is handed over to another thread while it blocks."""
+        self.learn("work")
+        self.gate.clear()
+        calls = [self.in_thread(self.asks, "work", str(number)) for number in range(6)]
+        for _ in calls:
+            self.assertTrue(self.entered.acquire(timeout=PATIENCE_S))
+        self.gate.set()
+        for number, call in enumerate(calls):
+            peer, found = call.result(PATIENCE_S)
+            self.assertEqual(found, [*peer, str(number), "work", "bank-1"])
+
+    def test_each_function_of_a_multicall_has_its_own_method(self) -> None:
+        calls = [{"methodName": name, "params": []} for name in ("look", "shop.look", "look")]
+        peer, found = self.asks("system.multicall", "m", calls)
+        self.assertEqual(found, [[[*peer, "m", name, "bank-1"]]
+                                 for name in ("look", "shop.look", "look")])
+
+    def test_headers_cannot_be_changed(self) -> None:
+        """Requests share them: all later calls of this caller would see the change."""
+        def change() -> None:
+            current_call().headers["x-tag"] = "b"  # type: ignore[index]
+
+        self.server.register_function(change)
+        with self.assertRaisesRegex(Fault, "TypeError"):
+            self.call("change")
+        self.assertEqual(self.asks("look", "a")[1][2], "a")
+
+    def test_outside_of_a_call_there_is_none(self) -> None:
+        """On a thread that no call runs on, and on one that a function has started."""
+        def in_a_thread_of_its_own() -> str:
+            try:
+                return str(self.in_thread(current_call).result(PATIENCE_S))
+            except LookupError as error:
+                return str(error)
+
+        self.server.register_function(in_a_thread_of_its_own)
+        for ask in (current_call, current_instance):
+            self.assertRaisesRegex(LookupError, "runs no call", ask)
+        self.assertIn("runs no call", self.call("in_a_thread_of_its_own"))
+
+    def test_a_thread_that_has_ended_its_call_has_none(self) -> None:
+        """It is this thread that carries the call out."""
+        request = Request("POST", "/bank", {}, encode_call("look", ()), peer=("here", 1))
+        begun = self.server._handle(request, time.monotonic(), lambda: False)
+        reply = begun if isinstance(begun, Reply) else wait_for(begun)
+        self.assertEqual(decode_result(reply.body), ["here", 1, "", "look", "bank-1"])
+        self.assertRaises(LookupError, current_call)
+
+
+class CallersOnThreads(Callers):
+    """The same, where each connection has a thread."""
+
+    engine = "threads"
+
+
+class TakenByTheStub(unittest.TestCase):
+    """A service may have functions with the names of the stub's own methods."""
+
+    def test_they_are_reached_by_call(self) -> None:
+        """`client.close()` closes the stub; `client.call("close")` calls the function."""
+        names = [name for name in dir(Client) if not name.startswith("_")]
+        self.assertTrue({"call", "close", "endpoints"} <= set(names))
+        functions = {name: functools.partial("the {} of the service".format, name)
+                     for name in names}
+        with Registry(port=0) as registry, \
+                Server("shop", functions, registries=[registry.address]), \
+                Client("shop", registries=[registry.address]) as client:
+            for name in names:
+                with self.subTest(name):
+                    self.assertEqual(client.call(name), f"the {name} of the service")
 
 
 class Raising(FunctionsTest):
