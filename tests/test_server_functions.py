@@ -15,7 +15,7 @@ import time
 import unittest
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Callable
 from unittest import mock
 from xmlrpc.client import Fault
 
@@ -333,7 +333,8 @@ class Callers(FunctionsTest):
             self.assertEqual(found, [*peer, str(number), "work", "bank-1"])
 
     def test_each_function_of_a_multicall_has_its_own_method(self) -> None:
-        calls = [{"methodName": name, "params": []} for name in ("look", "shop.look", "look")]
+        calls: list[dict[str, Any]] = [
+            {"methodName": name, "params": []} for name in ("look", "shop.look", "look")]
         peer, found = self.asks("system.multicall", "m", calls)
         self.assertEqual(found, [[[*peer, "m", name, "bank-1"]]
                                  for name in ("look", "shop.look", "look")])
@@ -383,8 +384,8 @@ class TakenByTheStub(unittest.TestCase):
         """`client.close()` closes the stub; `client.call("close")` calls the function."""
         names = [name for name in dir(Client) if not name.startswith("_")]
         self.assertTrue({"call", "close", "endpoints"} <= set(names))
-        functions = {name: functools.partial("the {} of the service".format, name)
-                     for name in names}
+        functions: dict[str, Callable[..., Any]] = {
+            name: functools.partial("the {} of the service".format, name) for name in names}
         with Registry(port=0) as registry, \
                 Server("shop", functions, registries=[registry.address]), \
                 Client("shop", registries=[registry.address]) as client:

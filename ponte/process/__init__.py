@@ -3,6 +3,8 @@
     options.py      the command line: options that all processes share, and errors of one line
     typed.py        commands that a user can type as they are printed
     services.py     loads the functions of a services file
+    served_names.py  which of its names are served, and why the others are not
+    taken_names.py  neighbours of it that cannot be imported: Ponte or Python has their name
     keys.py         the key that signs heartbeats: where it comes from, and who may read it
     output.py       lines that are printed without making anybody wait
     logs.py         the forms of log lines; a count of the threads that died

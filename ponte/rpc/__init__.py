@@ -7,7 +7,7 @@
     instance.py     the public methods of an object
     dispatcher.py   finds the function that a call means, runs it, and makes a fault of its errors
     introspection.py  what every server says of itself: system.listMethods and its like
-    raised.py       the story of an exception for the server's log: which line, and how it came there
+    raised.py       the story of an exception for the server's log: which line, and how it came
     current.py      the call that a function runs in: who has called, with which headers
     called.py       a call in one line of the log, for --verbose
 """

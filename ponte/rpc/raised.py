@@ -33,8 +33,8 @@ MAX_FRAMES = 20
 MAX_CHAIN = 8
 
 _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_HOUSE = os.path.dirname(_FOLDER)
-_ACTORS = frozenset(os.path.join(_HOUSE, f"{name}.py") for name in (
+HOUSE = os.path.dirname(_FOLDER)
+_ACTORS = frozenset(os.path.join(HOUSE, f"{name}.py") for name in (
     "client", "server", "execution", "registry", "proxy", "relayed_call", "heartbeat"))
 _PYTHON = os.path.dirname(os.__file__) + os.sep
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
