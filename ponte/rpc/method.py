@@ -87,7 +87,7 @@ class Method(NamedTuple):
             if text is None and inspect.ismethod(layer):
                 text = inspect.getdoc(layer)
             # A partial, and an object that can be called, have the text of their class.
-            if isinstance(text, str) and text is not type(layer).__doc__:
+            if isinstance(text, str) and text != type(layer).__doc__:
                 return inspect.cleandoc(text)
         kind = type(self.function)
         return "" if kind.__module__ in _PYTHONS_OWN else inspect.getdoc(kind) or ""

@@ -196,9 +196,9 @@ class Loading(ServicesFile):
 
     def test_ctrl_c_while_it_is_imported_goes_on(self) -> None:
         """It is no mistake of the file."""
-        with mock.patch("time.sleep", side_effect=KeyboardInterrupt), \
+        with mock.patch("builtins.input", side_effect=KeyboardInterrupt), \
                 self.assertRaises(KeyboardInterrupt):
-            self.load("import time\ntime.sleep(9)\n")
+            self.load("name = input()\n")
 
     def test_a_file_that_is_not_there_is_one_line(self) -> None:
         with self.assertRaisesRegex(UsageError, "no such file"):
