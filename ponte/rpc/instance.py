@@ -7,7 +7,6 @@ not looked up in the object: "a.b.c" would open more than its author has in mind
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import Any, Callable
 
@@ -47,6 +46,5 @@ def methods_of(instance: object) -> dict[str, Callable[..., Any]]:
 def _is_method(instance: object, name: str) -> bool:
     # Found without a look at the value: that may be a property, which does something.
     found = inspect.getattr_static(instance, name, None)
-    if inspect.isclass(found) or isinstance(found, (property, functools.cached_property)):
-        return False
-    return callable(found) or isinstance(found, (staticmethod, classmethod))
+    return not inspect.isclass(found) and \
+        (callable(found) or isinstance(found, (staticmethod, classmethod)))

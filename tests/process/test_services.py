@@ -66,7 +66,8 @@ class Loading(ServicesFile):
     def test_whatever_its_author_gives_a_name_is_served(self) -> None:
         """Behind a cache, a partial, a bound method, a decorator; also an object, and a lambda."""
         functions = self.load(
-            "import functools\nfrom math import sqrt\nfrom server import idempotent\n"
+            "import functools\nfrom math import sqrt, floor\nfrom server import idempotent\n"
+            "floor = functools.partial(floor)\n"
             "def bare(f):\n    return lambda *a: f(*a)\n"
             "class Account:\n    def deposit(self, cents): return cents\n"
             "    def __call__(self): return 'teller'\n"
@@ -79,7 +80,7 @@ class Loading(ServicesFile):
             "        def late(): return 'late'\n"
             "globals()['made'] = lambda: 'made'\n")
         self.assertEqual(sorted(functions), [
-            "bare", "deposit", "half", "late", "made", "pen", "price", "root", "sell", "teller"])
+            "bare", "deposit", "floor", "half", "late", "made", "pen", "price", "root", "sell", "teller"])
         self.assertEqual([functions["pen"](), functions["deposit"](5), functions["teller"](),
                           functions["half"](4), functions["root"](9), functions["sell"]()],
                          [3, 5, "teller", 2, 3, 7])
