@@ -1,53 +1,65 @@
-"""What docs/operating.md and the files beside it say is what the processes do."""
+"""The table of metrics in docs/operating.md is what the pages of real processes show."""
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 import unittest
-from pathlib import Path
+import urllib.request
+import xmlrpc.client
 
+from ponte.net.address import Address, show
 from ponte.process.families import FAMILIES
+from proxy import Proxy
+from registry import Registry
+from server import Server
+from tests import exposition
+from tests.house.pages import read
+from tests.system.harness import START_S, wait_until
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DOCS = ROOT / "docs"
-UNIT, COMPOSE = DOCS / "ponte-server@.service", DOCS / "compose.yaml"
+PAGE = "docs/operating.md"
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \| (.+) \|$", re.MULTILINE)
-# A command of Ponte in a file, such as "python3 server.py services/greeter.py --port 4242".
-COMMAND = re.compile(r"python3 ((?:server|proxy|registry)\.py) ?(.*)")
+# Seconds.
+PAGE_S = 10.0
+WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+# For a family: its type, its labels, and its meaning.
+Rows = dict[str, tuple[str, set[str], str]]
 
 
-class Operating(unittest.TestCase):
-    def test_the_table_has_every_family_and_no_other(self) -> None:
-        """With its type, and with the words of the page itself."""
-        rows = {name: (kind, text) for name, kind, _, text
-                in ROW.findall((DOCS / "operating.md").read_text(encoding="utf-8"))}
-        self.assertEqual(rows, {family.name: (family.kind, family.help)
-                                for families in FAMILIES.values() for family in families})
+def shown_by(address: Address) -> Rows:
+    """The families on the page of a process. Those without a sample have no labels here."""
+    with WITHOUT_PROXY.open(f"http://{show(address)}/metrics", timeout=PAGE_S) as reply:
+        families = exposition.read(reply.read().decode())
+    return {name: (family.kind,
+                   {label for _, labels in family.samples for label, _ in labels} - {"le"},
+                   family.help)
+            for name, family in families.items()}
 
-    def test_the_commands_of_both_files_can_be_given(self) -> None:
-        """Every option is one of the program; no file that is named is missing."""
-        found = [command for path in (UNIT, COMPOSE)
-                 for command in COMMAND.findall(path.read_text(encoding="utf-8"))
-                 if "--make-key" not in command[1]]
-        self.assertGreater(len(found), 3)
-        for program, arguments in found:
-            usage = subprocess.run([sys.executable, ROOT / program, "--help"], check=True,
-                                   stdout=subprocess.PIPE).stdout.decode()
-            for option in re.findall(r"--[a-z-]+", arguments):
-                self.assertIn(option, usage, program)
-            for file in re.findall(r"services/[a-z]\w*\.py", arguments):
-                self.assertTrue((ROOT / file).is_file(), file)
 
-    def test_systemd_takes_the_unit(self) -> None:
-        """Where systemd is."""
-        if not shutil.which("systemd-analyze"):
-            self.skipTest("systemd is not here")
-        checked = subprocess.run(["systemd-analyze", "verify", str(UNIT)], check=False,
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.assertEqual((checked.returncode, checked.stdout.decode()), (0, ""))
+def told() -> Rows:
+    """The rows of the table."""
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels)), text)
+            for name, kind, labels, text in ROW.findall(read(PAGE))}
+
+
+class Metrics(unittest.TestCase):
+    def test_the_table_has_every_family_as_real_processes_show_it(self) -> None:
+        """And no other: name, type, labels, and the words of the page itself."""
+        with Registry(port=0) as registry, \
+                Server("greeter", {"hello": str}, registries=[registry.address]) as server, \
+                Proxy(port=0, registries=[registry.address]) as proxy, \
+                xmlrpc.client.ServerProxy(f"http://{show(proxy.address)}/greeter") as caller:
+            wait_until(lambda: proxy.status()["services"], START_S, "the proxy knows the server")
+            self.assertEqual(caller.hello("Hello"), "Hello")
+            shown: Rows = {}
+            for actor in (registry, proxy, server):
+                shown.update(shown_by(actor.address))
+        self.assertEqual(told(), shown)
+
+    def test_each_family_has_one_row(self) -> None:
+        names = [name for name, *_ in ROW.findall(read(PAGE))]
+        self.assertEqual(sorted(names), sorted({family.name for families in FAMILIES.values()
+                                                for family in families}))
 
 
 if __name__ == "__main__":
