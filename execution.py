@@ -119,7 +119,7 @@ class Executions:
         expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
         if not call.idempotent:
             return self._begin_careful(request, call, received_at, expires_at, caller_left(),
-                                       called)
+                                       called=called)
         xml = xml_of(request)
         with self._lock:
             why_not = self._admit(expires_at)
@@ -127,7 +127,7 @@ class Executions:
             else self._run(request, xml, None, received_at, promised=True)
 
     def _begin_careful(self, request: Request, call: CallHeaders, received_at: float,
-                       expires_at: float, caller_left: bool,
+                       expires_at: float, caller_left: bool, *,
                        called: Called | None) -> Reply | Program[Reply]:
         """The reply to an attempt of a call that must run once at most."""
         memory, why_not = self._memory, ""

@@ -6,6 +6,7 @@ import re
 import unittest
 import urllib.request
 import xmlrpc.client
+from typing import Any, Callable
 
 from ponte.net.address import Address, show
 from ponte.process.families import FAMILIES
@@ -45,8 +46,9 @@ def told() -> Rows:
 class Metrics(unittest.TestCase):
     def test_the_table_has_every_family_as_real_processes_show_it(self) -> None:
         """And no other: name, type, labels, and the words of the page itself."""
+        functions: dict[str, Callable[..., Any]] = {"hello": str}
         with Registry(port=0) as registry, \
-                Server("greeter", {"hello": str}, registries=[registry.address]) as server, \
+                Server("greeter", functions, registries=[registry.address]) as server, \
                 Proxy(port=0, registries=[registry.address]) as proxy, \
                 xmlrpc.client.ServerProxy(f"http://{show(proxy.address)}/greeter") as caller:
             wait_until(lambda: proxy.status()["services"], START_S, "the proxy knows the server")

@@ -80,7 +80,8 @@ class Loading(ServicesFile):
             "        def late(): return 'late'\n"
             "globals()['made'] = lambda: 'made'\n")
         self.assertEqual(sorted(functions), [
-            "bare", "deposit", "floor", "half", "late", "made", "pen", "price", "root", "sell", "teller"])
+            "bare", "deposit", "floor", "half", "late", "made", "pen", "price", "root", "sell",
+            "teller"])
         self.assertEqual([functions["pen"](), functions["deposit"](5), functions["teller"](),
                           functions["half"](4), functions["root"](9), functions["sell"]()],
                          [3, 5, "teller", 2, 3, 7])

@@ -58,6 +58,7 @@ class Child:
         if self.pid == 0:
             for end in Child._held:
                 os.close(end)
+            Child._held.clear()
             _live(acts, orders, results)
         os.close(orders)
         os.close(results)
