@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from typing import Any, Callable
 from xmlrpc.client import Fault
 
-from ponte.calls.attempt import Kind, Outcome, Result, Sent
+from ponte.calls.attempt import Attempt, Kind, Outcome, Result, Sent
 from ponte.calls.balancing import Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.errors import Ask, CallError, NotSent, OutcomeUnknown, Trace
@@ -154,16 +154,15 @@ class Client:
         deadline = time.monotonic() + (self._timeout_s if timeout_s is TIMEOUT_OF_CLIENT
                                        else check_seconds("timeout_s", timeout_s))
         body = encode_call(method, params)
-        pool = self._pool
-        if pool is None:
+        if self._pool is None:
             raise NotSent(f"{self._service}.{method}", (), "this client was closed")
         for directory in self._directories:
             if not directory.answered:
                 directory.wait(deadline - time.monotonic())
         # 2. Rule R gets a reply, or raises.
-        return self._value_of(method, self._drive(pool, method, body, deadline))
+        return self._value_of(method, self._drive(method, body, deadline))
 
-    def _drive(self, pool: Pool, method: str, body: bytes, deadline: float) -> Reply:
+    def _drive(self, method: str, body: bytes, deadline: float) -> Reply:
         """The loop of rule R: decide under the lock, act outside of it."""
         attempts: list[Trace] = []
         # The latest result that left the outcome unknown; and where a proxy says that it sent the
@@ -185,7 +184,7 @@ class Client:
             # 2. Act: send the request, and wait for the reply.
             lines = f"{attempt_lines(attempt)}Content-Type: {CONTENT_TYPE}\r\n"
             request = write_request("POST", f"/{self._service}", lines, attempt.body_of(body))
-            result = wait_for(exchange(pool, attempt, self._service, request, started))
+            result = self._exchange(attempt, request, started)
             ended = time.monotonic()
             # 3. Decide: what has this attempt come to?
             with self._lock:
@@ -213,6 +212,15 @@ class Client:
         raise NotSent(name, attempts, self._why_no_endpoint())
 
     # ---- what the loop needs
+
+    def _exchange(self, attempt: Attempt, request: bytes, started: float) -> Result:
+        """Sends an attempt, and waits for what it comes to."""
+        # Not a variable of the loop: an error that somebody keeps has the variables with it, and so
+        # would keep the connections of a client that was closed.
+        pool = self._pool
+        if pool is None:
+            return Result(Outcome.NOT_SENT, None, "this client was closed")
+        return wait_for(exchange(pool, attempt, self._service, request, started))
 
     def _how_to_ask(self, method: str, call: Call, sent_to: str) -> Ask | None:
         """How to find out later what came of a call. None if nobody can tell.

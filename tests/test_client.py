@@ -10,6 +10,7 @@ import contextlib
 import gc
 import threading
 import unittest
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 from unittest import mock
@@ -168,6 +169,20 @@ class Calls(unittest.TestCase):
             with self.assertRaisesRegex(NotSent, "closed"):
                 client.deposit(1)
         self.assertEqual(exchanges.attempts, [])
+
+    def test_an_error_that_is_kept_keeps_no_connections_of_a_closed_client(self) -> None:
+        """It has the frames of the call with it, and their variables."""
+        with stub(LOST, servers=[S1]) as (client, _):
+            assert client._pool
+            pool = weakref.ref(client._pool)
+            # Not by `assertRaises`, which takes the frames away.
+            try:
+                client.deposit(1)
+            except OutcomeUnknown as error:
+                kept = error
+            client.close()
+            self.assertIsNone(pool())
+            self.assertIsNotNone(kept.__traceback__)
 
     def test_names_with_two_underscores_are_no_functions(self) -> None:
         """Or copying and pickling a stub would call a server."""

@@ -87,7 +87,8 @@ class Errors(unittest.TestCase):
 
     def setUp(self) -> None:
         self.pauses: list[float] = []
-        patch = mock.patch("ponte.net.mishaps.time.sleep", self.pauses.append)
+        # Not `time.sleep` itself: threads of earlier tests may sleep.
+        patch = mock.patch("ponte.net.mishaps.time", mock.Mock(sleep=self.pauses.append))
         patch.start()
         self.addCleanup(patch.stop)
         self.mishaps = Mishaps(logging.getLogger("ponte.test"), "a turn")
