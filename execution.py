@@ -17,6 +17,7 @@ import threading
 import time
 from concurrent.futures import Future
 from functools import partial
+from threading import get_ident
 from typing import Any, Callable
 
 from ponte.calls.arrival import (
@@ -216,7 +217,8 @@ class Executions:
                  context: current.Context, received_at: float) -> Reply:
         """Runs a call, on any thread. A function that raises makes a fault, which is a reply too.
         """
-        entered = current.enter(context)
+        thread = get_ident()
+        current.calls[thread] = context
         try:
             lines = f"Content-Type: {CONTENT_TYPE}\r\nServed-By: {self._served_by()}\r\n"
             reply = Reply(200, {}, run(), lines=lines)
@@ -226,7 +228,7 @@ class Executions:
             log.exception("a call failed outside of its function")
             reply = text_reply(500, "internal error")
         finally:
-            current.leave(entered)
+            current.calls.pop(thread, None)
         self._end(record, reply, context[2], received_at)
         return reply
 

@@ -45,7 +45,7 @@ from ponte.rpc.marshal import (
     fields_of_fault,
 )
 from ponte.rpc.method import Method
-from ponte.rpc.raised import describe, one_line, report
+from ponte.rpc.raised import describe, log_raised, one_line
 
 __all__ = ["INTROSPECTION", "LONG_BYTES", "MULTICALL", "Dispatcher", "Function", "NotIdempotent",
            "idempotent"]
@@ -254,8 +254,7 @@ class Dispatcher:
             raise
         except BaseException as error:
             # Also SystemExit: a function cannot end the server.
-            if log.isEnabledFor(logging.ERROR):
-                log.error("%s", report(name, error, method.file))
+            log_raised(log, name, error, method.file)
             raise Fault(APPLICATION_ERROR, describe(error)) from None
 
     def _encode(self, name: str, value: Any) -> bytes:

@@ -18,6 +18,7 @@ number, as in `\n`.
 from __future__ import annotations
 
 import linecache
+import logging
 import os
 import re
 import traceback
@@ -31,6 +32,7 @@ MAX_TEXT = 1000
 # and the last ones are shown. A recursion without an end has a thousand frames.
 MAX_FRAMES = 20
 MAX_CHAIN = 8
+INDENT = "  "
 
 _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOUSE = os.path.dirname(_FOLDER)
@@ -81,22 +83,36 @@ def is_users(path: str) -> bool:
     return not (path.startswith(("<", _PYTHON)) or _INSTALLED.search(path) or is_pontes(path))
 
 
-def report(name: str, error: BaseException, file: str) -> str:
-    """The story of an exception that the function `name`, written in `file`, has raised.
+def log_raised(log: logging.Logger, name: str, error: BaseException, file: str) -> None:
+    """Logs an exception that the function `name`, written in `file`, has raised.
+
+    The record has the first line as its message. The rest is where formatters look for a traceback:
+    those of the standard library in `exc_text`, those of ponte/process/logs.py in `traceback`.
+    """
+    if log.isEnabledFor(logging.ERROR):
+        line, rest = report(name, error, file)
+        record = log.makeRecord(log.name, logging.ERROR, __file__, 0, "%s", (line,), None,
+                                extra={"traceback": "\n".join(rest)})
+        record.exc_text = "\n".join(INDENT + line for line in rest) or None
+        log.handle(record)
+
+
+def report(name: str, error: BaseException, file: str) -> tuple[str, list[str]]:
+    """The story of an exception: its line, and the lines below it.
 
     Never raises, whatever the exception is made of.
     """
     try:
-        lines = [f"{name} raised {one_line(describe(error))}{place_of(error, file)}"]
+        lines: list[str] = []
         links = _cut(list(_chain(error)), MAX_CHAIN, "exceptions")
         # An exception from a function that is not written in Python has no traceback.
         if len(links) > 1 or frames_of(error):
             for link in links:
                 lines += [link] if isinstance(link, str) else _told(*link)
-        return "\n  ".join(lines)
+        return f"{name} raised {one_line(describe(error))}{place_of(error, file)}", lines
     except BaseException as another:
-        return f"{name} raised {type(error).__name__}, which cannot be shown: " \
-               f"{type(another).__name__}"
+        return (f"{name} raised {type(error).__name__}, which cannot be shown: "
+                f"{type(another).__name__}"), []
 
 
 def place_of(error: BaseException, file: str) -> str:

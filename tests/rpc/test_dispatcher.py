@@ -467,7 +467,7 @@ class Logging(unittest.TestCase):
             fault_of(dispatcher.dispatch(encode_call("shop.buy", params)))
         [record] = caught.records
         self.assertEqual(record.levelno, logging.ERROR)
-        return record.getMessage().splitlines()
+        return logging.Formatter().format(record).splitlines()
 
     def line(self, function: Callable[..., Any], *params: Any) -> str:
         """The first line that is logged."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import json
+import logging
 import os
 import re
 import sys
@@ -59,7 +60,12 @@ class Telling(unittest.TestCase):
         with self.assertLogs("ponte.rpc", "ERROR") as caught:
             Dispatcher({"buy": function}).dispatch(encode_call("buy", params))
         [record] = caught.records
-        return record.getMessage().split("\n")
+        shown = logging.Formatter().format(record).split("\n")
+        # Whoever writes the log in another form finds the same lines.
+        rest = vars(record)["traceback"]
+        self.assertEqual(shown, [record.getMessage(),
+                                 *(f"  {line}" for line in rest.split("\n") if rest)])
+        return shown
 
 class Lines(Telling):
     """What a report shows of one exception."""
@@ -229,7 +235,7 @@ class Chains(Telling):
 class Broken(unittest.TestCase):
     def test_a_report_never_raises(self) -> None:
         """Also for an exception that was never raised."""
-        self.assertEqual(report("buy", ValueError("x"), ""), "buy raised ValueError: x")
+        self.assertEqual(report("buy", ValueError("x"), ""), ("buy raised ValueError: x", []))
         code = code_of(price)
         assert code
         self.assertEqual(code.co_filename, __file__)
