@@ -9,11 +9,12 @@ A call that was sent returns its value, or raises one of three:
     xmlrpc.client.Fault    the call was answered, with an error
     NotSent                it cannot have run: calling again is safe
     OutcomeUnknown         it may have run once, or not at all (an idempotent function: perhaps more
-                           than once): `resolve` finds out, if the process that got it lives
+                           than once): `resolve` finds out, while the process that got it lives
 
-Threads: two for each registry, which follow it. All clients of a process that follow the same share
-them, and their connections. A call runs on the thread of its caller. A forked child may use the
-client of its parent: it has connections, followers and sessions of its own.
+Threads: two for each registry. One follows the proxies, the other the servers of the service. All
+clients of a process share the threads that follow the same service, and the connections for calls.
+A call runs on the thread of its caller. A forked child may use the client of its parent: it has
+connections, followers and sessions of its own.
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ class Client:
     which proxies, servers and registries are checked.
 
     Raises ValueError for what cannot be the name of a service, a registry, or a time. Safe to share
-    between threads, and across fork. `close`, the end of a `with` block, and the end of the last
-    reference to it do the same.
+    between threads, and across fork. The constructor does not block. A client that nobody refers to
+    any more needs no `close`.
     """
 
     def __init__(self, service: str, *, registries: Registries = DEFAULT_REGISTRIES,
@@ -119,7 +120,7 @@ class Client:
         return _Function(self, method)
 
     def close(self) -> None:
-        """Stops following. What no other client of this process uses is closed, too.
+        """Stops following. Closes the connections that no other client of this process uses.
 
         Calls that are on their way go on. A later one raises NotSent.
         """
@@ -130,7 +131,7 @@ class Client:
     def leave_parent(self) -> None:
         """In a forked child: begins without a session, and with a lock that is free."""
         self._lock = threading.Lock()
-        # Guarded by self._lock, as are the calls that are made with it; and the views that it has.
+        # Guarded by self._lock, as are the calls that use it: the balancer, and the views it has.
         self._balancer = Balancer()
         self._views: tuple[Sequence[Endpoint], Sequence[Endpoint]] = (), ()
         # The functions that every server promises to be idempotent. Replaced as a whole.

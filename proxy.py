@@ -93,8 +93,8 @@ class Proxy:
     raised; KeyError also for an unknown policy.
 
     Attributes: `name`, `address`; `announced`, the address that it tells the registries;
-    `superseded` is set when a younger process has taken the name:
-    then the proxy drains and closes by itself; `departure` does that.
+    `superseded` is set when a younger process has taken the name: then the proxy drains and closes
+    by itself; `departure` does that.
 
     In a forked child it is closed: the parent has the port, and beats.
     """
@@ -226,14 +226,14 @@ class Proxy:
     def _served_by(self) -> str:
         return served_by(self.name, self.incarnation, PROXY)
 
-    # The view: the threads of the directory.
+    # The view: the threads of the followers.
 
     def _on_change(self) -> None:
         """Gives the balancers of services that changed a new view.
 
-        Runs on the threads of the directory, on one at a time.
+        Runs on one thread at a time: see `Directory`.
         """
-        # 1. What is new? Found without the lock, for which calls wait.
+        # 1. What is new? Found without the lock, so that no call waits.
         endpoints = [e for e in self._directory.endpoints if e.service != PROXY]
         changed = changes(self._balanced, endpoints)
         before, self._balanced = self._balanced, endpoints

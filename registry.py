@@ -6,7 +6,7 @@ place in the list is a lease, which is over soon, and which each beat renews
 (ponte/discovery/leases.py).
 
 Beats come over UDP (ponte/discovery/beats.py). Readers ask over XML-RPC, at POST /registry on the
-same port number (ponte/discovery/directory.py does it for clients and proxies):
+same port number (ponte/discovery/follower.py does it for clients and proxies):
 
     lookup(service)                  the endpoints of a service; "*" is all services
     watch(service, index, wait_s)    the same, as soon as its index differs from `index`, or after
@@ -110,7 +110,8 @@ class Registry:
 
     Parameters: `host` and `port` (0 = any) for UDP and TCP alike; `key`, or one of several, must
     have signed the beats; `tls` for readers; `engine` and `max_connections`: see
-    ponte/net/serving.py. Raises OSError if the port is taken.
+    ponte/net/serving.py. Raises OSError if the port is taken, KeyError for an unknown engine, and
+    ValueError for a host, a port or a key that cannot be one.
 
     Attribute: `address`, where it listens.
     """
@@ -333,7 +334,7 @@ class Registry:
         if request.method != "POST":
             return text_reply(405, f"{PATH} takes XML-RPC by POST", Allow="POST")
         method, params, answer = self._dispatcher.prepare(xml_of(request))
-        # A call without the name of a method of ours: wrong, or too long to be read here.
+        # Without the name of a method, it is a wrong call, or one too long to be read here.
         if not method:
             return self._answer_beside(answer)
         if method == "watch":

@@ -64,6 +64,7 @@ from ponte.rpc.instance import methods_of
 
 __all__ = ["CurrentCall", "Server", "current_call", "current_instance", "idempotent"]
 
+
 class Server:
     """Serves functions under the name of a service. A `with` block starts and closes it.
 
@@ -81,8 +82,8 @@ class Server:
     registries are looked up, two seconds at most.
 
     Attributes: `service`, `name`, `address`; `announced`, the address that it tells the registries;
-    `superseded` is set when a younger process has taken
-    the name: then the server drains and closes by itself; `departure` does that.
+    `superseded` is set when a younger process has taken the name: then the server drains and closes
+    by itself; `departure` does that.
 
     In a forked child it is closed: the parent has the port, and beats.
     """

@@ -65,20 +65,20 @@ class Directory:
         self._registries = tuple(dict.fromkeys(registries))
         self._on_change = on_change
         self._tls = tls
-        # The followers tell nobody who is gone. This reference keeps them.
+        # A follower lives as long as a directory refers to it.
         self._followers: list[Follower] = []
         self._is_following = self._is_closed = False
         self._view = View()
-        self._make_locks()
+        self._begin()
         leave_parent_in_child(self)
 
-    def _make_locks(self) -> None:
+    def _begin(self) -> None:
         # Held while a view is shown to readers: so they see the views in their order.
         self._publishing = threading.Lock()
         self._changed = threading.Condition()
-        # Guarded by self._changed, as is the view: the registries that have not yet answered, or
-        # failed, since it began; the number of each after which that is so; and the number of what
-        # was heard last.
+        # Guarded by self._changed, as is the view: the registries that have neither answered nor
+        # failed since this directory began; for each registry, the number of the question that was
+        # the latest one then; and the number of the finding that was heard last.
         self._untried = set(self._registries)
         self._began_at: dict[Address, int] = {}
         self._numbers: dict[Address, int] = {}
@@ -120,7 +120,7 @@ class Directory:
 
     def leave_parent(self) -> None:
         """In a forked child: knows what its parent knew, and follows from the next `wait` on."""
-        self._make_locks()
+        self._begin()
         self._is_following = self.answered = False
         self._followers = []
 

@@ -3,11 +3,11 @@
 The idea is a long poll. A `watch` always waits at the registry, which answers it as soon as
 something changes. (What registries answer is at the top of registry.py.)
 
-Readers are directories (ponte/discovery/directory.py). All that want the same share one follower. A
-follower lives as long as a reader refers to it: its thread refers to it only weakly, and ends when
-it has gone. So nobody has to say `close`, and it does no harm if Python finds the end of a reader
-late, in a garbage collection. Such an end may come on any thread, also on one that holds a lock: so
-what happens then takes no lock.
+Readers are directories (ponte/discovery/directory.py). Those that ask the same question share one
+follower. A follower lives as long as a reader refers to it. Its thread has a weak reference only,
+and ends when the follower has gone. So nobody has to say `close`, and it does no harm if Python
+collects a reader late. That may happen on any thread, also on one that holds a lock: so the end of
+a follower takes no lock.
 
 Threads: each follower has one.
 """
@@ -52,10 +52,10 @@ Found = Union[LookupResult, Exception]
 
 
 class Reader(Protocol):
-    """Who is told what a follower finds."""
+    """An object that is told what a follower finds."""
 
     def expect(self, registry: Address, number: int) -> None:
-        """Called first: what is found with a higher number was asked for after the reader began."""
+        """Called first. A finding with a higher number answers a later question than `number`."""
 
     def hear(self, registry: Address, number: int, found: Found) -> None:
         """Takes what was found. Of two findings, the one with the higher number is the later one.
@@ -89,8 +89,8 @@ class Follower:
     def __init__(self, question: Question, wait_s: float) -> None:
         self._question = question
         self._lock = threading.Lock()
-        # Guarded by self._lock, as is the life: the readers, by their identity; what was found
-        # last, with its number; whether there is a thread.
+        # Guarded by self._lock: the readers, by their identity; what was found last, with its
+        # number; whether there is a thread; and the life, with its attributes.
         self._readers: dict[int, weakref.ref[Reader]] = {}
         self._found: tuple[int, Found] | None = None
         self._has_thread = False
@@ -99,7 +99,8 @@ class Follower:
 
     def hurry(self, wait_s: float) -> None:
         """From the next long poll on, waits for `wait_s` seconds at most."""
-        self._life.wait_s = min(self._life.wait_s, wait_s)
+        with self._lock:
+            self._life.wait_s = min(self._life.wait_s, wait_s)
 
     def tell(self, reader: Reader) -> None:
         """From now on, `reader` is told what is found: at once what is known already, and soon what
@@ -153,7 +154,11 @@ class Follower:
 
 
 class _Life:
-    """What the thread of a follower refers to. The lock of the follower guards what changes."""
+    """What the thread of a follower refers to, which may outlive the follower.
+
+    The lock of the follower guards what changes. Its thread reads the pool and the time without it:
+    an old value means one more answer, or one longer wait.
+    """
 
     def __init__(self, follower: Follower, question: Question, wait_s: float) -> None:
         self.follower = weakref.ref(follower)

@@ -13,8 +13,8 @@ import time
 # Milliseconds since 1970, and three random digits: below 2 ** 53 until the year 2255.
 RANDOM_DIGITS = 1000
 
-# The latest one of this process, as the only item. Two threads that read the same one differ by
-# their random digits.
+# The latest number of this process, as the only item. If two threads read the same one, their new
+# numbers differ by the random digits.
 _latest = [0]
 
 

@@ -269,8 +269,6 @@ class LeaseTable:
 
     # ---- readers
 
-    # ---- what readers ask
-
     def lookup(self, service: str) -> LookupResult:
         """The endpoints of a service, or of all of them for ALL: a copy, which stays as it is."""
         services = list(self._services) if service == ALL else [service]

@@ -1,8 +1,9 @@
 """One registry, as a sender of beats sees it: where it is, and whether it answers.
 
-A registry is a name. A name may have several places, of which not all lead to it ("localhost" is
-::1 first on some machines), and a registry may move. So until one place acks, beats go to all of
-them; then to this one alone; and when it has been silent for a while, the name is looked up again.
+A registry is given by a name. A name may have several places, and not all of them lead to the
+registry ("localhost" is ::1 first on some machines); and a registry may move. So until one place
+acks, beats go to all of them; then to this one alone. When it has been silent for a while, the name
+is looked up again.
 
 No socket, no clock and no thread: `now` is always a time in seconds.
 """
@@ -53,7 +54,7 @@ class Link:
         self._registry = registry
         self._beat_s = beat_s
         literal = literal_place(registry)
-        # The places of its name; the one that has acked; and the boot id of the registry at each.
+        # The places of its name; the one that has acked; and the epoch of the registry at each.
         self._places = [literal] if literal else []
         self._place: Place | None = None
         self._epochs: dict[Place, str] = {}

@@ -25,14 +25,14 @@ from ponte.net.names import Place, begin_look_up
 # Seconds for which the names of registries may be looked up. Longer delays a start without a name
 # server; shorter misses a mistake where the name server is slow.
 LOOK_UP_S = 2.0
-# Addresses of documents (RFC 5737, RFC 3849), where nobody is. The way to them is the way to all
-# that is far away.
+# Addresses for examples, which nobody has (RFC 5737, RFC 3849). The route to them is that to
+# everything far away.
 FAR_AWAY: tuple[Place, ...] = ((socket.AF_INET6, ("2001:db8::1", 9)),
                                (socket.AF_INET, ("192.0.2.1", 9)))
 
 
 def own_host_towards(place: Place) -> str:
-    """The address of this machine from which the way leads there; empty if none does.
+    """The address of this machine from which it sends to that place; empty if there is no route.
 
     Connecting a UDP socket sends nothing.
     """
@@ -112,7 +112,7 @@ def _cut(service: str, rest: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, for itself alone. Nothing is looked up.
+    """Whether a host is an address of loopback, or a name for it. Nothing is looked up.
 
     >>> [host for host in ("127.0.0.2", "::1", "localhost", "10.0.0.7") if is_loopback(host)]
     ['127.0.0.2', '::1', 'localhost']
@@ -160,7 +160,7 @@ def _places_of(registries: Sequence[Address], deadline_s: float,
 
 def _find_own_host(listens_on: str, places: dict[Address, list[Place]],
                    own_host: Callable[[Place], str]) -> str:
-    """The address of this machine from which a way leads to the registries; empty if none does.
+    """The address of this machine from which it sends to the registries; empty if none is found.
 
     Beside a registry on loopback, it is one that other machines may call as well: readers of that
     registry may be there.

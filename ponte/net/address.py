@@ -1,6 +1,6 @@
 """Where a process listens: a host and a port, and how users write that down.
 
-Nothing is looked up here: whether a name exists is found out by those that call it.
+Nothing is looked up here: whether a name exists shows when it is called.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def quoted(value: object) -> str:
 
 def _number(text: str) -> object:
     """The number that the digits of `text` are; `text` itself, if it is none."""
-    # More digits are no port, and int() refuses thousands of them with a riddle.
+    # More digits are no port; and int() raises an error of its own for thousands of them.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 

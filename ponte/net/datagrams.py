@@ -34,14 +34,14 @@ class Datagrams:
             self._ready.register(sock, selectors.EVENT_READ, sock)
 
     def send(self, datagram: bytes, place: Place) -> None:
-        """Sends it, without waiting. Raises OSError where no way leads, or no buffer is free."""
+        """Sends it, without waiting. Raises OSError if there is no route, or no free buffer."""
         family, address = place
         if family not in self._sockets:
             raise OSError("this machine has no addresses of that family")
         self._sockets[family].sendto(datagram, address)
 
     def receive(self, timeout_s: float, max_bytes: int) -> list[bytes]:
-        """Waits until a datagram is there, or `timeout_s`. One of each socket that has some.
+        """Waits for a datagram, `timeout_s` seconds at most. Returns one from each socket.
 
         A datagram longer than `max_bytes` is cut off there.
         """

@@ -92,8 +92,8 @@ class Pool:
         self._idle: dict[Address, deque[Stream[Reply]]] = {}
         self._in_use: set[Stream[Reply]] = set()
         self._closed = False
-        # Nobody may refer to it any more, without having closed it. What it has is kept until then:
-        # if sockets were garbage together with it, Python would warn that nobody closed them.
+        # For a pool that is dropped without `close`. `finalize` keeps what the pool has until then:
+        # if the sockets were garbage together with it, Python would warn that nobody closed them.
         weakref.finalize(self, _close_everything, self._idle, self._in_use)
         leave_parent_in_child(self)
 
@@ -202,7 +202,9 @@ class Pool:
             _close_all(idle)
 
     def _is_too_large(self, idle: deque[Stream[Reply]]) -> bool:
-        return len(idle) > POOL_PER_ADDRESS or (math.inf > POOL_SIZE and self._size() > POOL_SIZE)
+        # Without a limit in all, nothing is counted.
+        return len(idle) > POOL_PER_ADDRESS or (math.isfinite(POOL_SIZE)
+                                                and self._size() > POOL_SIZE)
 
     def _size(self) -> int:
         return sum(len(idle) for idle in list(self._idle.values()))
@@ -254,8 +256,8 @@ class Pool:
         return stream
 
 
-# By their certificates. Clients that are made and dropped so leave no connections behind, and many
-# of them need no more than those that are in use at once.
+# By their certificates. So clients that are made and dropped leave no connections behind; and many
+# clients need only as many connections as are in use at the same time.
 _shared: Shared[Pool] = Shared()
 
 
@@ -269,7 +271,7 @@ def shared_pool(tls: Tls | None) -> Pool:
 
 def _close_everything(idle: dict[Address, deque[Stream[Reply]]],
                       in_use: set[Stream[Reply]]) -> None:
-    """What a pool had that is gone."""
+    """Closes what a pool had, after the pool itself has gone."""
     for kept in list(idle.values()):
         _close_all(kept)
     for stream in in_use.copy():

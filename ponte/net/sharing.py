@@ -30,12 +30,12 @@ class Shared(Generic[V]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Guarded by self._lock, but for what Python takes out of it: an object that is gone.
+        # Guarded by self._lock. (Python takes out an object that is gone, and needs no lock.)
         self._objects: weakref.WeakValueDictionary[Hashable, V] = weakref.WeakValueDictionary()
         leave_parent_in_child(self)
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """The object of this key. If there is none, `make()` makes it."""
+        """The object of this key. If there is none, `make()` makes it, while the lock is held."""
         with self._lock:
             found = self._objects.get(key)
             if found is None:

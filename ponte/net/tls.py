@@ -37,8 +37,9 @@ _PLACE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
 
 
 class Tls:
-    """The certificates of one process. Safe to share between threads. Two are equal if their files
-    have the same contents: the clients that use them share connections.
+    """The certificates of one process. Safe to share between threads.
+
+    Two are equal if their files had the same contents: clients that use them share connections.
 
     Parameters, all paths of PEM files: `cert`, the certificate of this process and those between it
     and its authority; `key`, its private key, without a password, if it is not in `cert`; `ca`, the
