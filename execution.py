@@ -107,16 +107,16 @@ class Executions:
                 "durations": shown_durations(durations)}
 
     def begin(self, request: Request, call: CallHeaders, received_at: float,
-              caller_left: Callable[[], bool], called: Called | None = None) \
-            -> Reply | Program[Reply]:
-        """The reply to an attempt of a call, or the program that makes it. Raises ProtocolError.
+              caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
+        """The reply to an attempt of a call, or the program that makes it. Raises ProtocolError."""
+        if not log.isEnabledFor(logging.DEBUG):
+            return self._begin(request, call, received_at, caller_left, None)
+        called = Called(request, received_at)
+        return called.log_end(partial(self._begin, request, call, received_at, caller_left, called))
 
-        `called` notes what --verbose logs; None for the caller of this method, too.
-        """
-        if called is None and log.isEnabledFor(logging.DEBUG):
-            called = Called(request, received_at)
-            return called.log_end(
-                partial(self.begin, request, call, received_at, caller_left, called))
+    def _begin(self, request: Request, call: CallHeaders, received_at: float,
+               caller_left: Callable[[], bool], called: Called | None) -> Reply | Program[Reply]:
+        """The same. `called` notes what --verbose logs."""
         expires_at = math.inf if call.timeout_s is None else received_at + call.timeout_s
         if not call.idempotent:
             return self._begin_careful(request, call, received_at, expires_at, caller_left(),
