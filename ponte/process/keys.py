@@ -91,7 +91,7 @@ def keys_for_listening(chosen: argparse.Namespace) -> tuple[bytes, ...]:
     keys = read_keys(chosen.key_file, given_by(chosen, "--key-file"))
     host, option = chosen.host, given_by(chosen, "--host")
     try:
-        is_ours_alone = is_loopback(host)
+        is_ours_alone = is_local_only(host)
     except socket.timeout:
         raise UsageError(f"{option} {host}: no name server told its address within "
                          f"{LOOK_UP_S:.0f} s - give an address") from None
@@ -102,7 +102,7 @@ def keys_for_listening(chosen: argparse.Namespace) -> tuple[bytes, ...]:
     return keys
 
 
-def is_loopback(host: str) -> bool:
+def is_local_only(host: str) -> bool:
     """Whether only this machine can reach a socket that listens on `host`, an address or a name.
 
     Blocks while a name is looked up. Raises socket.timeout after LOOK_UP_S.

@@ -14,6 +14,7 @@ import logging
 import threading
 
 from ponte.process.output import standard_error
+from ponte.rpc.raised import printable
 
 log = logging.getLogger("ponte.process")
 
@@ -79,18 +80,6 @@ class JsonForm(logging.Formatter):
             fields["exception"] = "\n".join(traceback)
         # In ASCII: no character of a message ends the line.
         return json.dumps(fields)
-
-
-def printable(text: str) -> str:
-    r"""`text` in one line, whatever it contains.
-
-    >>> print(printable("a name\n12:00:00.000 registry: \x1b[31m♥"))
-    a name\n12:00:00.000 registry: \x1b[31m♥
-    """
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode()
-                   for each in text)
 
 
 def _traceback_of(record: logging.LogRecord) -> list[str]:

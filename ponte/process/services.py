@@ -8,7 +8,7 @@ it.
 It may import its neighbours, the files beside it. But a name can be taken: `from client import x`
 means Ponte's client, also where a client.py of the user stands beside the file; and
 `from queue import x` means the standard library's. The error says so, in one line
-(taken_names.py).
+(ponte/process/taken_names.py).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def load_functions(path: str) -> dict[str, Callable[..., Any]]:
     UsageError with one line: there is no such file; it is not a Python file; it cannot be imported;
     it has no public function; or one that cannot be served, such as an async function.
     """
-    # 1. Is it a Python file? Do its imports mean what they get?
+    # 1. Is it a Python file? Does each of its imports get the module that it means?
     service = os.path.splitext(os.path.basename(path))[0]
     if not os.path.isfile(path):
         raise UsageError(f"{path}: no such file; "

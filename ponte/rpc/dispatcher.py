@@ -210,9 +210,8 @@ class Dispatcher:
         try:
             name, params = decode_call(body)
             method = self._find(name)
-        except Fault as error:
-            fault = error
-            return "", (), lambda: self._fault(fault)
+        except Fault as fault:
+            return "", (), functools.partial(self._fault, fault)
         # The method that is judged here is the one that runs: another thread may register a second
         # one under the same name meanwhile.
         if promised and not method.is_idempotent:

@@ -37,7 +37,8 @@ INDENT = "  "
 _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOUSE = os.path.dirname(_FOLDER)
 _ACTORS = frozenset(os.path.join(HOUSE, f"{name}.py") for name in (
-    "client", "server", "execution", "registry", "proxy", "relayed_call", "heartbeat"))
+    "client", "server", "execution", "registry", "proxy", "relayed_call", "logged_call",
+    "heartbeat"))
 _PYTHON = os.path.dirname(os.__file__) + os.sep
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 _LED_TO = {True: "The above exception was the direct cause of the following exception:",
@@ -66,11 +67,19 @@ def one_line(text: str) -> str:
     >>> one_line("pen\n12:00:00 all is well")
     'pen\\n12:00:00 all is well'
     """
-    text = text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "..."
+    return printable(text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "...")
+
+
+def printable(text: str) -> str:
+    r"""`text` in one line, whatever it contains.
+
+    >>> print(printable("a name\n12:00:00.000 registry: \x1b[31m♥"))
+    a name\n12:00:00.000 registry: \x1b[31m♥
+    """
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode()
-                   for char in text)
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode()
+                   for each in text)
 
 
 def is_pontes(path: str) -> bool:

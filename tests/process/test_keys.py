@@ -13,7 +13,7 @@ import unittest
 from unittest import mock
 
 from ponte.process import keys
-from ponte.process.keys import is_loopback, keys_for_listening, make_key, read_key, read_keys
+from ponte.process.keys import is_local_only, keys_for_listening, make_key, read_key, read_keys
 from ponte.process.options import UsageError, options
 
 KEY = b"0123456789abcdef"
@@ -118,7 +118,7 @@ class Listening(KeyTest):
     def test_loopback_addresses_need_no_key(self) -> None:
         for host in ("127.0.0.1", "127.5.6.7", "::1", "localhost"):
             with self.subTest(host):
-                self.assertTrue(is_loopback(host))
+                self.assertTrue(is_local_only(host))
                 self.assertEqual(keys_for_listening(self.chosen(host)), ())
 
     def test_all_others_need_one_or_the_word_insecure(self) -> None:
