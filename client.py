@@ -398,7 +398,9 @@ def _show(value: Any) -> int:
 def _complain(line: str) -> None:
     """Prints a line to standard error. Where that cannot be written, the exit code must do."""
     with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+        # In one piece: with --verbose, the thread that logs writes to the same stream.
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def command_line() -> argparse.ArgumentParser:

@@ -90,7 +90,7 @@ class Proxy:
     name in ENGINES, which takes up to `max_connections` (default: its own); `registries`, which it
     follows, and to which it sends beats; `timeout_s` for callers that do not say how long they
     wait; `tls` for callers, servers and registries. The others are those of a Server, as is what is
-    raised; KeyError also for an unknown policy.
+    raised.
 
     Attributes: `name`, `address`; `announced`, the address that it tells the registries;
     `superseded` is set when a younger process has taken the name: then the proxy drains and closes
@@ -114,6 +114,9 @@ class Proxy:
         registries = parse_registries(registries, allow_none=True)
         advertise = parse_advertised(advertise)
         self._timeout_s = check_seconds("timeout_s", timeout_s)
+        if balance not in POLICIES:
+            raise ValueError(f"balance: there is no {balance!r}, only "
+                             f"{', '.join(sorted(POLICIES))}")
         self._policy = POLICIES[balance]
         # 2. The port.
         self._pool = Pool(tls)

@@ -110,8 +110,8 @@ class Registry:
 
     Parameters: `host` and `port` (0 = any) for UDP and TCP alike; `key`, or one of several, must
     have signed the beats; `tls` for readers; `engine` and `max_connections`: see
-    ponte/net/serving.py. Raises OSError if the port is taken, KeyError for an unknown engine, and
-    ValueError for a host, a port or a key that cannot be one.
+    ponte/net/serving.py. Raises OSError if the port is taken, and ValueError for anything else that
+    cannot be.
 
     Attribute: `address`, where it listens.
     """

@@ -77,9 +77,9 @@ class Server:
     `allow_multicall`: serve system.multicall; `engine` and `max_connections`: see
     ponte/net/serving.py.
 
-    Raises OSError if the port is taken, KeyError for an unknown engine, and ValueError for anything
-    else that cannot be, such as an address that others cannot reach. Blocks while the names of
-    registries are looked up, two seconds at most.
+    Raises OSError if the port is taken, and ValueError for anything else that cannot be, such as an
+    address that others cannot reach. Blocks while the names of registries are looked up, two
+    seconds at most.
 
     Attributes: `service`, `name`, `address`; `announced`, the address that it tells the registries;
     `superseded` is set when a younger process has taken the name: then the server drains and closes

@@ -139,6 +139,8 @@ class WrongArguments(unittest.TestCase):
         ("registries", [("", 4100)], "host"),
         ("registries", "127.0.0.1:99999", "port"),
         ("registries", b"127.0.0.1:4100", "HOST:PORT"),
+        ("registries", "0.0.0.0:4100", "stands for all"),
+        ("registries", [("::", 4100)], "stands for all"),
     )
     WRONG_PLACES: tuple[tuple[str, Any, str], ...] = (
         ("host", None, "host"), ("host", "", "host"), ("host", 127, "host"),
@@ -149,6 +151,7 @@ class WrongArguments(unittest.TestCase):
         ("advertise", "0.0.0.0", "advertise"),
         ("beat_s", 0, "beat"), ("beat_s", None, "beat"), ("lease_s", float("nan"), "lease"),
         ("lease_s", 1.0, "three beats"),
+        ("engine", "carrier pigeons", "events and threads"), ("max_connections", 0, "1 or more"),
         ("key", "secret", "key"), ("key", [b"new", b""], "key"),
     )
 
@@ -184,7 +187,7 @@ class WrongArguments(unittest.TestCase):
 
     def test_of_a_registry(self) -> None:
         self.refuses(Registry, tuple(case for case in self.WRONG_PLACES
-                                     if case[0] in ("host", "port", "key")))
+                                     if case[0] in ("host", "port", "key", "engine")))
 
     def test_text_is_taken_as_on_the_command_line(self) -> None:
         for text in ("127.0.0.1:4100", "127.0.0.1:4100,127.0.0.1:4101"):

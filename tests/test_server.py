@@ -301,8 +301,8 @@ class Making(unittest.TestCase):
         self.refuses("bank", name="a/b")
 
     def test_an_engine_that_is_not_there_is_refused(self) -> None:
-        """KeyError, before a port is taken."""
-        with self.assertRaises(KeyError):
+        """A ValueError that says which there are, before a port is taken."""
+        with self.assertRaisesRegex(ValueError, "events and threads"):
             Server("bank", registries=(), engine="carrier pigeons")
 
     def test_a_running_server_takes_more_functions(self) -> None:

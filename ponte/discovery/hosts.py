@@ -9,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+# All machines of a network (RFC 919).
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 # Labels with dots between them (RFC 1035 section 2.3.1), or an IPv6 address.
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_:-]{1,63}(?:\.[A-Za-z0-9_:-]{1,63})*\.?")
 # A last label that is a number. A resolver takes "0" and "0x0" for 0.0.0.0.
@@ -28,4 +30,4 @@ def is_host(host: object) -> bool:
     except ValueError:
         return not _NUMERIC.search(host)
     address = getattr(address, "ipv4_mapped", None) or address
-    return not (address.is_unspecified or address.is_multicast)
+    return not (address.is_unspecified or address.is_multicast or address == _BROADCAST)

@@ -9,7 +9,7 @@ import functools
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import Union
+from typing import SupportsIndex, Union
 
 Address = tuple[str, int]
 # What `parse_registries` takes.
@@ -77,6 +77,10 @@ def parse_registries(value: object, *, allow_none: bool = False) -> tuple[Addres
         raise ValueError(f"{quoted(value)} names no registry: {EXPECTED_REGISTRIES}")
     if not found and not allow_none:
         raise ValueError(f"{quoted(value)} names no registry: {EXPECTED_REGISTRIES}")
+    for host, _ in found:
+        if _stands_for_all(host):
+            raise ValueError(f"{quoted(host)} stands for all addresses of a machine: name one at "
+                             "which the registry can be reached")
     # One that is named twice is one registry.
     return tuple(dict.fromkeys(found))
 
@@ -118,10 +122,19 @@ def check_host(host: object) -> str:
 
 def check_port(port: object, *, lowest: int = 0) -> int:
     """`port`, if it is a whole number from `lowest` to 65535. Raises ValueError if it is not."""
-    # True is an int, and no port.
-    if type(port) is not int or not lowest <= port <= 65535:
+    # Whatever stands for a whole number; but True is no port.
+    number = int(port) if isinstance(port, SupportsIndex) and not isinstance(port, bool) else -1
+    if not lowest <= number <= 65535:
         raise ValueError(f"{quoted(port)} is not a port: take a number from {lowest} to 65535")
-    return port
+    return number
+
+
+def _stands_for_all(host: str) -> bool:
+    """Whether a process that listens on this host listens on all addresses of its machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return host in ("*", "0")
 
 
 def quoted(value: object) -> str:

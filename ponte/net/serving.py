@@ -75,8 +75,8 @@ class Listener:
 
     Parameters: `handler`, see above, which must not block where `engine` is "events";
     `max_connections` (default: that of the engine), more get a 503; `max_calls` that may run at
-    once; `tls`. Raises OSError if the port is taken, ValueError for a limit that is too high,
-    KeyError for an unknown engine.
+    once; `tls`. Raises OSError if the port is taken, ValueError for an unknown engine, and for
+    a limit that is too high or serves nobody.
 
     Attributes: `address`; `driver`, which carries out the programs; `served_by()`, the value of
     Served-By in each reply that comes without one, also in refusals. It may be set at any time;
@@ -88,6 +88,10 @@ class Listener:
     def __init__(self, host: str, port: int, handler: Handler, *, engine: str = "threads",
                  max_connections: int | None = None, max_calls: int = MAX_CALLS,
                  tls: Tls | None = None) -> None:
+        if engine not in ENGINES:
+            raise ValueError(f"engine: there is no {engine!r}, only {' and '.join(sorted(ENGINES))}")
+        if max_connections is not None and max_connections < 1:
+            raise ValueError(f"max_connections: {max_connections} serves nobody: take 1 or more")
         made = ENGINES[engine]
         self._max_connections = max_connections or made.max_connections
         if sys.platform == "win32" and made is Loop and \

@@ -147,7 +147,7 @@ class BeatDatagrams(unittest.TestCase):
 
     def test_a_host_that_cannot_be_looked_up_is_no_address(self) -> None:
         """With an empty or overlong label, the resolver raises UnicodeError at every call."""
-        for host in ("a..b", ".a", "a" * 64):
+        for host in ("a..b", ".a", "a" * 64, "255.255.255.255"):
             with self.subTest(host):
                 self.assertEqual(reason(beat_with(host=host)), "address")
 

@@ -73,6 +73,8 @@ class Sharing(FollowerTest):
     def test_readers_of_the_same_share_one(self) -> None:
         directories = [self.follow(A) for _ in range(100)]
         self.assertEqual(len(self.threads()), 1)
+        # Those that began after the first question wait for the answer to the second one.
+        self.say(A, endpoint("a"))
         self.say(A, endpoint("a"))
         for directory in directories:
             self.assertTrue(directory.wait(PATIENCE_S))
