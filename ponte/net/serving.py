@@ -89,7 +89,8 @@ class Listener:
                  max_connections: int | None = None, max_calls: int = MAX_CALLS,
                  tls: Tls | None = None) -> None:
         if engine not in ENGINES:
-            raise ValueError(f"engine: there is no {engine!r}, only {' and '.join(sorted(ENGINES))}")
+            raise ValueError(f"engine: there is no {engine!r}, only "
+                             f"{' and '.join(sorted(ENGINES))}")
         if max_connections is not None and max_connections < 1:
             raise ValueError(f"max_connections: {max_connections} serves nobody: take 1 or more")
         made = ENGINES[engine]
