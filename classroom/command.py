@@ -58,7 +58,7 @@ def take_language(arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def _auto_is_set(environ: Mapping[str, str]) -> bool:
-    """Whether the variable PONTE_AUTO says what --auto says. Raises UsageError for riddles."""
+    """Whether the variable PONTE_AUTO says what --auto says. Raises UsageError for another text."""
     text = environ.get("PONTE_AUTO", "")
     if text and text.lower() not in SWITCHES:
         raise UsageError(f"PONTE_AUTO={text}: take 1 or 0")

@@ -1,7 +1,7 @@
 """At which address do other machines reach this one? Nothing is sent to find out.
 
 A UDP socket that is connected sends nothing. But the system has chosen by then from which address
-it would send, and it chooses an address that leads back here. Where there is no way to the whole
+it would send, and it chooses an address that leads back here. Where there is no route to the whole
 world, as in a room with cables and nothing else, the network interfaces are asked, and then the
 name of this machine.
 
@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from ponte.discovery.reachable import FAR_AWAY, own_host_towards
 from ponte.net.address import Address
 from ponte.net.names import look_up
 from ponte.net.stream import listen
@@ -26,8 +27,7 @@ from ponte.net.threads import wait_for
 if sys.platform != "win32":
     import fcntl
 
-# Addresses for examples, which nobody has (RFC 5737, RFC 3849).
-SOMEBODY = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+# A port is needed to look a name up, and means nothing.
 DISCARD_PORT = 9
 # Seconds for a name. A class waits for them where a name server does not answer.
 LOOK_UP_S = 1.0
@@ -75,9 +75,7 @@ def is_on_loopback(registry: Address) -> bool:
 
 
 def _candidates(family: socket.AddressFamily) -> Iterator[str]:
-    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.connect((SOMEBODY[family], DISCARD_PORT))
-        yield probe.getsockname()[0]
+    yield from filter(None, (own_host_towards(place) for place in FAR_AWAY if place[0] == family))
     if family == socket.AF_INET:
         yield from _of_interfaces()
     yield from (host for host in addresses_of((socket.gethostname(), DISCARD_PORT))

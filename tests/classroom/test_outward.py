@@ -32,7 +32,7 @@ class Outward(unittest.TestCase):
 
     def test_without_a_way_to_the_world_the_interfaces_are_asked(self) -> None:
         """As in a room where the machines have cables and nothing else."""
-        with mock.patch.object(outward, "SOMEBODY", {socket.AF_INET: "no address"}), \
+        with mock.patch.object(outward, "FAR_AWAY", ()), \
                 mock.patch.object(outward, "_of_interfaces", lambda: ["10.0.0.7"]), \
                 mock.patch.object(outward, "addresses_of", lambda registry: ["10.0.0.8", "::2"]):
             self.assertEqual(["10.0.0.7", "10.0.0.8"],
