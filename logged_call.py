@@ -20,6 +20,7 @@ from ponte.calls.attempt import Result
 from ponte.net.address import show
 from ponte.net.message import ProtocolError, Reply, Request
 from ponte.net.stream import Program
+from ponte.rpc.called import Ended, tell_end
 from relayed_call import RelayedCall, Route, SharedState, service_of
 
 log = logging.getLogger("ponte.proxy")
@@ -52,30 +53,13 @@ class CallLine:
 
         Raises ProtocolError like `begin`, which is a refusal, too.
         """
-        try:
-            begun = begin()
-        except ProtocolError as error:
-            self._log(f"refused: {error.status} {error.reason}")
-            raise
-        if isinstance(begun, Reply):
-            self._log(_outcome(begun))
-            return begun
-        return self._follow(begun)
+        return tell_end(begin, self._log)
 
-    def _follow(self, program: Program[Reply]) -> Program[Reply]:
-        outcome = "cut off"
-        try:
-            reply = yield from program
-            outcome = _outcome(reply)
-            return reply
-        finally:
-            self._log(outcome)
-
-    def _log(self, outcome: str) -> None:
+    def _log(self, ended: Ended) -> None:
         took_ms = (time.monotonic() - self._received_at) * 1000
         peer = self._request.peer
         log.debug("%s %s: %s (%.1f ms), attempts: %s", show(peer) if peer[0] else "unknown",
-                  self._called(), outcome, took_ms, "; ".join(self.attempts) or "none")
+                  self._called(), _outcome(ended), took_ms, "; ".join(self.attempts) or "none")
 
     def _called(self) -> str:
         """Service and method; what a request without a call wants instead."""
@@ -100,17 +84,21 @@ class LoggedCall(RelayedCall):
         self.attempts.append(f"{self._server} {what}")
 
 
-def _outcome(reply: Reply) -> str:
-    """What came of a call, by the reply to its caller."""
+def _outcome(ended: Ended) -> str:
+    """What came of a call, as its caller learns it."""
+    if ended is None:
+        return "cut off"
+    if isinstance(ended, ProtocolError):
+        return f"refused: {ended.status} {ended.reason}"
     # Only the reply of a server has lines: `SharedState.conclude` writes them.
-    served_by = _SERVED_BY.search(reply.lines)
+    served_by = _SERVED_BY.search(ended.lines)
     if served_by:
-        status = "" if reply.status == 200 else f" with {reply.status}"
+        status = "" if ended.status == 200 else f" with {ended.status}"
         return f"answered by {_plain(served_by[1])}{status}"
-    text = _plain(reply.body.decode(errors="replace").strip())
-    if "Not-Executed" in reply.headers:
+    text = _plain(ended.body.decode(errors="replace").strip())
+    if "Not-Executed" in ended.headers:
         return f"refused: {text}"
-    return text if text.startswith("unknown") else f"{reply.status} {text}"
+    return text if text.startswith("unknown") else f"{ended.status} {text}"
 
 
 def _plain(text: str) -> str:

@@ -140,8 +140,10 @@ class Loop:
         waitable.loop = waitable.task = None
 
     def leave_parent(self) -> None:
-        """In a forked child: has ended. Of the selector, only the child's copy is closed: whatever
-        were taken out of it would be taken out of the parent's, too.
+        """In a forked child: has ended.
+
+        Of the selector, only the child's copy is closed. What the child took out of it would be
+        missing in that of the parent, too.
         """
         self._running, self._first = False, None
         # The thread that forked may be the one of the loop: so it ends with this turn.

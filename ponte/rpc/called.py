@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from typing import Callable
+from typing import Callable, Union
 
 from ponte.net.address import show
 from ponte.net.message import ProtocolError, Reply, Request
@@ -32,6 +32,9 @@ _METHOD = re.compile(rb"<methodName>\s*([^<]*?)\s*</methodName>")
 _FAULT = re.compile(rb"<methodResponse>\s*<fault>.*?<name>faultCode</name>\s*<value><int>(-?\d+)",
                     re.DOTALL)
 
+# What a call ended with: its reply, or the error that refused it; None if it was cut off.
+Ended = Union[Reply, ProtocolError, None]
+
 
 class Called:
     """One attempt of a call. `how`: in which way it is answered if its function does not run."""
@@ -46,31 +49,13 @@ class Called:
 
         Raises ProtocolError like `begin`, which is a refusal, too.
         """
-        try:
-            begun = begin()
-        except ProtocolError as error:
-            self._log(f"{error.status} {error.reason}")
-            raise
-        if isinstance(begun, Reply):
-            self._log(_outcome(begun))
-            return begun
-        return self._follow(begun)
+        return tell_end(begin, self._log)
 
-    def _follow(self, program: Program[Reply]) -> Program[Reply]:
-        """A program: the same one, and the line at its end."""
-        outcome = "cut off"
-        try:
-            reply = yield from program
-            outcome = _outcome(reply)
-            return reply
-        finally:
-            self._log(outcome)
-
-    def _log(self, outcome: str) -> None:
+    def _log(self, ended: Ended) -> None:
         took_ms = (time.monotonic() - self._received_at) * 1000
         how = f", {self.how}" if self.how else ""
         log.debug("%s %s: %s%s (%.1f ms)", show(self._request.peer), self._method(),
-                  one_line(outcome[:MAX_WORDS]), how, took_ms)
+                  one_line(_outcome(ended)[:MAX_WORDS]), how, took_ms)
 
     def _method(self) -> str:
         """The name of the method; what a request without a call wants instead."""
@@ -86,9 +71,40 @@ class Called:
         return one_line(found[1].decode(errors="replace")[:MAX_WORDS]) if found else "no method"
 
 
-def _outcome(reply: Reply) -> str:
-    """What came of a call, by its reply."""
-    if reply.status != 200:
-        return f"{reply.status} {reply.body.decode(errors='replace').strip()}"
-    fault = _FAULT.search(reply.body[:HEAD_BYTES])
+def tell_end(begin: Callable[[], Reply | Program[Reply]],
+             tell: Callable[[Ended], None]) -> Reply | Program[Reply]:
+    """Returns what `begin` returns, and calls `tell` with what the call has ended with.
+
+    Raises ProtocolError like `begin`.
+    """
+    try:
+        begun = begin()
+    except ProtocolError as error:
+        tell(error)
+        raise
+    if isinstance(begun, Reply):
+        tell(begun)
+        return begun
+    return _follow(begun, tell)
+
+
+def _follow(program: Program[Reply], tell: Callable[[Ended], None]) -> Program[Reply]:
+    """A program: the same one, and `tell` at its end."""
+    reply: Reply | None = None
+    try:
+        reply = yield from program
+        return reply
+    finally:
+        tell(reply)
+
+
+def _outcome(ended: Ended) -> str:
+    """What came of a call."""
+    if ended is None:
+        return "cut off"
+    if isinstance(ended, ProtocolError):
+        return f"{ended.status} {ended.reason}"
+    if ended.status != 200:
+        return f"{ended.status} {ended.body.decode(errors='replace').strip()}"
+    fault = _FAULT.search(ended.body[:HEAD_BYTES])
     return f"fault {fault[1].decode()}" if fault else "value"
