@@ -19,7 +19,7 @@ from ponte.net.address import Address
 from ponte.net.names import Place, literal_place
 
 # Seconds between two look-ups of a name that has no address, or of a silent registry.
-LOOK_UP_S = 2.0
+LOOK_AGAIN_S = 2.0
 # Seconds without an ack after which a registry is silent; but so many beats at least. Shorter
 # reports more registries that are only slow.
 SILENCE_S, SILENT_BEATS = 1.5, 3
@@ -128,10 +128,10 @@ class Link:
     # ---- places
 
     def needs_look_up(self, now: float) -> bool:
-        """Whether the name must be looked up now. After True, not again for LOOK_UP_S."""
+        """Whether the name must be looked up now. After True, not again for LOOK_AGAIN_S."""
         if self._look_up_at > now or (self._places and not self.is_silent(now)):
             return False
-        self._look_up_at = now + LOOK_UP_S
+        self._look_up_at = now + LOOK_AGAIN_S
         return True
 
     def hear_places(self, places: Sequence[Place]) -> None:

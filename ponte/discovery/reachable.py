@@ -46,13 +46,13 @@ def own_host_towards(place: Place) -> str:
 
 
 def advertised(address: Address, registries: Sequence[Address], advertise: Address | None,
-               deadline_s: float = LOOK_UP_S, *,
+               timeout_s: float = LOOK_UP_S, *,
                look_up: Callable[[Address], Future[list[Place]]] = begin_look_up,
                own_host: Callable[[Place], str] = own_host_towards) -> Address:
     """The address at which others shall call a process that listens on `address`.
 
     Parameters: `registries` that will hand it out; `advertise`, which the user has chosen, or None
-    (its port 0: the one listened on). Names of registries are looked up, for `deadline_s` seconds
+    (its port 0: the one listened on). Names of registries are looked up, for `timeout_s` seconds
     at most; a name that has no address by then decides nothing. A literal needs no look-up.
 
     Raises ValueError, with what to type, for an address of this machine alone beside a registry on
@@ -60,7 +60,7 @@ def advertised(address: Address, registries: Sequence[Address], advertise: Addre
     """
     host, port = advertise or address
     port = port or address[1]
-    places = _places_of(registries, deadline_s, look_up)
+    places = _places_of(registries, timeout_s, look_up)
     elsewhere = [show(registry) for registry, found in places.items()
                  if found and not leads_to_loopback(found)]
     # 1. All addresses of this machine: find one of them.
@@ -143,11 +143,11 @@ def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _places_of(registries: Sequence[Address], deadline_s: float,
+def _places_of(registries: Sequence[Address], timeout_s: float,
                look_up: Callable[[Address], Future[list[Place]]]) -> dict[Address, list[Place]]:
     """Where the registries are; an empty list for a name that has no address in time."""
-    deadline = time.monotonic() + deadline_s
-    # All at once, so that the deadline is one for all.
+    deadline = time.monotonic() + timeout_s
+    # All at once: they have the same deadline.
     found = {registry: look_up(registry) for registry in registries}
     places: dict[Address, list[Place]] = {}
     for registry, future in found.items():

@@ -1,4 +1,4 @@
-"""How a server or proxy leaves: once, whoever asks for it, and by itself when its name is taken.
+"""How a server or proxy leaves: once, however many threads ask, and when its name is taken.
 
 Of two processes with one name, the younger wins: registries name it, and tell the elder with their
 next answer. From then on nobody new finds the elder, but it may have calls that are running. So it

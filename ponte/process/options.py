@@ -302,7 +302,7 @@ def port_error(error: OSError, host: str, port: int, host_option: str = "--host"
 
 @contextlib.contextmanager
 def mistakes_in_one_line(chosen: argparse.Namespace) -> Iterator[None]:
-    """For the start of a process: what cannot be, as the user has chosen it, is a UsageError.
+    """For the start of a process: where the choice of the user is impossible, raises UsageError.
 
     An OSError means that the process cannot listen there; a ValueError has a text for the user. The
     line also names the variables that are used: what is wrong may stand in one of them.

@@ -56,7 +56,7 @@ def run(main: Callable[[Sequence[str]], int | None],
         if not _is_of_output(error):
             raise
         code = _end_with_line(f"its output cannot be written: {error.strerror}", EXIT_OUTPUT)
-    # What still comes from threads of ours would meet an interpreter that ends.
+    # From now on the interpreter ends: it could not take log lines of threads that still run.
     logging.getLogger("ponte").setLevel(logging.CRITICAL + 1)
     code = leave(code)
     for stream in filter(None, (sys.stdout, sys.stderr)):

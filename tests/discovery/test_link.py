@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import unittest
 
-from ponte.discovery.link import LOOK_UP_S, MAX_AWAITED, SILENCE_S, SILENT_BEATS, Link, Sending
+from ponte.discovery.link import LOOK_AGAIN_S, MAX_AWAITED, SILENCE_S, SILENT_BEATS, Link, Sending
 from ponte.net.names import Place
 from tests.discovery.test_beats import BEAT
 
@@ -83,7 +83,7 @@ class Places(LinkTest):
         self.assertTrue(self.link.needs_look_up(self.now))
         self.link.hear_places([ONE, OTHER])
         self.acks_at(OTHER)
-        self.now = LOOK_UP_S + SILENCE_S
+        self.now = LOOK_AGAIN_S + SILENCE_S
         self.acks_at(OTHER)
         self.assertFalse(self.link.needs_look_up(self.now), "it answers")
         self.now += SILENCE_S + 0.01
@@ -97,7 +97,7 @@ class Places(LinkTest):
     def test_a_name_server_is_not_asked_more_often_than_it_must(self) -> None:
         self.begin()
         times = []
-        while self.now < 10 * LOOK_UP_S:
+        while self.now < 10 * LOOK_AGAIN_S:
             if self.link.needs_look_up(self.now):
                 times.append(self.now)
             self.sends()
