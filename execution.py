@@ -17,7 +17,6 @@ import threading
 import time
 from concurrent.futures import Future
 from functools import partial
-from threading import get_ident
 from typing import Any, Callable
 
 from ponte.calls.arrival import (
@@ -217,7 +216,7 @@ class Executions:
                  context: current.Context, received_at: float) -> Reply:
         """Runs a call, on any thread. A function that raises makes a fault, which is a reply too.
         """
-        thread = get_ident()
+        thread = threading.get_ident()
         current.calls[thread] = context
         try:
             lines = f"Content-Type: {CONTENT_TYPE}\r\nServed-By: {self._served_by()}\r\n"

@@ -5,7 +5,7 @@
     127.0.0.1:53212 bank.deposit: refused: this proxy is stopping (0.1 ms), attempts: none
 
 Nothing here is used where nobody wants these lines. The proxy passes a body on unread; for the line
-it looks for the name of the method at the beginning of it. A fault is an answer like all others.
+it looks for the name of the method at the beginning of it. A fault is an answer like any other.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class CallLine:
         call.attempts = self.attempts
         return call
 
-    def follow(self, begin: Callable[[], Reply | Program[Reply]]) -> Reply | Program[Reply]:
+    def log_end(self, begin: Callable[[], Reply | Program[Reply]]) -> Reply | Program[Reply]:
         """Returns what `begin` returns, and logs the line when there is a reply.
 
         Raises ProtocolError like `begin`, which is a refusal, too.

@@ -257,7 +257,7 @@ class Proxy:
         if request.method != "POST" or not log.isEnabledFor(logging.DEBUG):
             return self._relay(request, received_at, caller_left, RelayedCall)
         line = CallLine(request, received_at)
-        return line.follow(lambda: self._relay(request, received_at, caller_left, line.call))
+        return line.log_end(lambda: self._relay(request, received_at, caller_left, line.call))
 
     def _relay(self, request: Request, received_at: float, caller_left: Callable[[], bool],
                make_call: MakeCall) -> Reply | Program[Reply]:
