@@ -18,9 +18,12 @@ Windows has no fork.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+import traceback
 import weakref
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 
 class Owner(Protocol):
@@ -44,6 +47,34 @@ def leave_parent_in_child(owner: Owner) -> None:
 def _leave_parents() -> None:
     for owner in list(_owners):
         owner.leave_parent()
+
+
+def end_child(error: BaseException | None) -> NoReturn:
+    """Ends a forked child in which a function of the user has returned, or has raised `error`.
+
+    A function may fork, and its child may come back from it, by `return` or `sys.exit`. The reply
+    to its caller is the parent's, and the child has nothing left to do: it ends as a program would.
+    """
+    code = 1 if error else 0
+    if isinstance(error, SystemExit):
+        code = _exit_code(error.code)
+    elif error:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    for stream in (sys.stdout, sys.stderr):
+        # Closed, or nobody reads it.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
+
+
+def _exit_code(given: object) -> int:
+    """What `sys.exit` makes of its parameter."""
+    if given is None:
+        return 0
+    if isinstance(given, int):
+        return given & 255
+    print(given, file=sys.stderr)
+    return 1
 
 
 if hasattr(os, "register_at_fork"):

@@ -58,14 +58,11 @@ class Workers:
         self._name = ""
         self._is_watched = False
         self._idle = 0
-        # Whether this is a forked child.
-        self._has_left = False
         leave_parent_in_child(self)
 
     def leave_parent(self) -> None:
         """In a forked child: a function that goes on there may end. Nobody gets its result."""
         self._lock = threading.Lock()
-        self._has_left = True
 
     def run(self, name: str, function: Callable[[], T]) -> T | Future[T]:
         """Runs a function, which must not raise. Returns its result, or a future that will have it.
@@ -128,8 +125,6 @@ class Workers:
             began = time.monotonic()
             result = function()
             self._note(name, time.monotonic() - began)
-            if self._has_left:
-                return
             with self._lock:
                 self._idle += 1
             future.set_result(result)

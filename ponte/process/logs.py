@@ -35,6 +35,9 @@ def start_logging(verbose: bool, form: str = "text") -> None:
     handler.setFormatter(JsonForm() if form == "json" else LineForm(full=form == "full"))
     root = logging.getLogger("ponte")
     root.addHandler(handler)
+    # A services file may give the root logger a handler: it would write each line once more, in
+    # another form, and block where its output does.
+    root.propagate = False
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
     thread_deaths.watch()
 

@@ -30,7 +30,7 @@ from collections.abc import Iterable
 from typing import Any, Callable
 from xmlrpc.client import Fault
 
-from ponte.net.forking import leave_parent_in_child
+from ponte.net.forking import end_child, leave_parent_in_child
 from ponte.net.message import MAX_BODY_BYTES
 from ponte.rpc import current
 from ponte.rpc.introspection import MULTICALL, Introspection
@@ -131,10 +131,13 @@ class Dispatcher:
             self._methods[name] = Method.of(function)._replace(is_idempotent=True)
         if multicall:
             self.allow_multicall()
+        # Whether this is a forked child: only the parent may answer a call that both have begun.
+        self._is_child = False
         leave_parent_in_child(self)
 
     def leave_parent(self) -> None:
-        """In a forked child: a fault may be counted. Another thread may have held the lock."""
+        """In a forked child: a function that has forked ends the child when it ends there."""
+        self._is_child = True
         self._lock = threading.Lock()
 
     @property
@@ -247,11 +250,16 @@ class Dispatcher:
             raise Fault(INVALID_PARAMETERS,
                         f"{name} takes {method.usage()}, not {len(params)} parameters")
         try:
-            return method.function(*params)
-        except Fault:
-            # The function chose the code and the text.
-            raise
+            value = method.function(*params)
+            if self._is_child:
+                end_child(None)
+            return value
         except BaseException as error:
+            if self._is_child:
+                end_child(error)
+            if isinstance(error, Fault):
+                # The function chose the code and the text.
+                raise
             # Also SystemExit: a function cannot end the server.
             log_raised(log, name, error, method.file)
             raise Fault(APPLICATION_ERROR, describe(error)) from None

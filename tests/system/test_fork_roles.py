@@ -402,6 +402,16 @@ class ForkingFunctions(ForkTest):
             return pid
 
 
+        def leave_in_child(how):
+            """Its child comes back from here, as many that fork do. Returns its exit code."""
+            pid = os.fork()
+            if not pid and how == "exit":
+                sys.exit(3)
+            if not pid and how == "raise":
+                raise ValueError("only in the child")
+            return pid and os.waitpid(pid, 0)[1] >> 8
+
+
         def return_in_both():
             """Whoever writes this has forgotten that the child returns, too."""
             return os.fork()
@@ -469,6 +479,13 @@ class ForkingFunctions(ForkTest):
                 texts = [str(number) for number in range(20)]
                 self.assertEqual([stub.echo(text) for text in texts], texts)
                 wait_until(functools.partial(stub.has_ended, pid), AT_ONCE_S, "the child has ended")
+
+    def test_a_child_that_comes_back_from_the_function_ends_as_a_program_would(self) -> None:
+        """Else it would wait for ever, and the function that waits for it, too."""
+        for engine, stub in self.stubs.items():
+            for how, code in (("exit", 3), ("raise", 1), ("return", 0)):
+                with self.subTest(engine, how=how):
+                    self.assertEqual(stub.leave_in_child(how), code)
 
     def test_a_child_that_outlives_its_server_keeps_no_port(self) -> None:
         """The server is killed: connections are refused, and its callers see the end."""
