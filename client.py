@@ -346,9 +346,10 @@ def _parse_value(text: str) -> Any:
         return text
 
 
-def _count(text: str) -> int:
+def number_of_calls(text: str) -> int:
+    """The type of --repeat: how often to call; 0 stands for no end."""
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of calls: take 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count: take a whole number, 0 or more")
     return int(text)
 
 
@@ -415,7 +416,7 @@ def command_line() -> argparse.ArgumentParser:
                         help="for the whole call with its attempts (default: %(default)s)")
     parser.add_argument("--resolve", type=seconds, metavar="SECONDS",
                         help="after an unknown outcome, ask for so long what came of the call")
-    parser.add_argument("--repeat", type=_count, default=1, metavar="N",
+    parser.add_argument("--repeat", type=number_of_calls, default=1, metavar="N",
                         help="call N times (0 = until Ctrl-C)")
     parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS",
                         help="pause between calls (default: %(default)s)")

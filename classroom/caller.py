@@ -19,9 +19,9 @@ from xmlrpc.client import Fault
 
 from classroom.language import Words
 from classroom.screen import Screen, bar
-from client import EXIT_NOT_SENT, CallError, Client, Trace
+from client import EXIT_NOT_SENT, CallError, Client, Trace, number_of_calls
 from ponte.process.logs import start_logging
-from ponte.process.options import chosen_tls, count, options, seconds
+from ponte.process.options import chosen_tls, options, seconds
 
 TIMEOUT_S = 5.0
 # Stands for the server of a call without an answer.
@@ -38,16 +38,11 @@ def command_line() -> argparse.ArgumentParser:
                      "demo.py client greeter hello Hello --trace")
     parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS",
                         help="pause between calls (default: %(default)s)")
-    parser.add_argument("--repeat", type=_calls, default=0, metavar="N",
+    parser.add_argument("--repeat", type=number_of_calls, default=0, metavar="N",
                         help="call N times, 0 = until Ctrl-C (default: %(default)s)")
     parser.add_argument("--timeout", type=seconds, default=TIMEOUT_S, metavar="SECONDS",
                         help="for a whole call with its attempts (default: %(default)s)")
     return parser
-
-
-def _calls(text: str) -> int:
-    """How often to call; 0 stands for no end."""
-    return 0 if text == "0" else count(text)
 
 
 def main(arguments: Sequence[str], words: Words) -> int:
