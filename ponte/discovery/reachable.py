@@ -19,7 +19,7 @@ from concurrent.futures import Future, TimeoutError
 
 from ponte.discovery.beats import MAX_NAME
 from ponte.discovery.hosts import is_host
-from ponte.net.address import Address, show
+from ponte.net.address import Address, is_wildcard, show
 from ponte.net.names import Place, begin_look_up
 
 # Seconds for which the names of registries may be looked up. Longer delays a start without a name
@@ -117,30 +117,17 @@ def is_loopback(host: str) -> bool:
     >>> [host for host in ("127.0.0.2", "::1", "localhost", "10.0.0.7") if is_loopback(host)]
     ['127.0.0.2', '::1', 'localhost']
     """
-    address = _ip_address(host)
-    if address is None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
         # RFC 6761 section 6.3.
         return host.lower().rstrip(".").split(".")[-1] == "localhost"
-    return address.is_loopback
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def leads_to_loopback(places: Sequence[Place]) -> bool:
     """Whether the host at these places is this machine, by a loopback address."""
     return any(is_loopback(place[1][0]) for place in places)
-
-
-def is_wildcard(host: str) -> bool:
-    """Whether a host stands for all addresses of a machine, as 0.0.0.0 and :: do."""
-    address = _ip_address(host)
-    return address.is_unspecified if address else host in ("", "0")
-
-
-def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _places_of(registries: Sequence[Address], timeout_s: float,

@@ -78,7 +78,7 @@ def parse_registries(value: object, *, allow_none: bool = False) -> tuple[Addres
     if not found and not allow_none:
         raise ValueError(f"{quoted(value)} names no registry: {EXPECTED_REGISTRIES}")
     for host, _ in found:
-        if _stands_for_all(host):
+        if is_wildcard(host):
             raise ValueError(f"{quoted(host)} stands for all addresses of a machine: name one at "
                              "which the registry can be reached")
     # One that is named twice is one registry.
@@ -129,12 +129,13 @@ def check_port(port: object, *, lowest: int = 0) -> int:
     return number
 
 
-def _stands_for_all(host: str) -> bool:
-    """Whether a process that listens on this host listens on all addresses of its machine."""
+def is_wildcard(host: str) -> bool:
+    """Whether a host stands for all addresses of a machine, as 0.0.0.0 and :: do."""
     try:
-        return ipaddress.ip_address(host).is_unspecified
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host in ("*", "0")
+        return host in ("", "*", "0")
+    return (getattr(address, "ipv4_mapped", None) or address).is_unspecified
 
 
 def quoted(value: object) -> str:
