@@ -99,7 +99,7 @@ class Client:
         self._pool: Pool | None = shared_pool(tls)
         self._proxies, self._servers = self._directories = [
             Directory(name, self._registries, tls=tls) for name in (PROXY, service)]
-        self.leave_parent()
+        self._begin()
         leave_parent_in_child(self)
         for directory in self._directories:
             directory.start()
@@ -130,6 +130,9 @@ class Client:
 
     def leave_parent(self) -> None:
         """In a forked child: begins without a session, and with a lock that is free."""
+        self._begin()
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         # Guarded by self._lock, as are the calls that use it: the balancer, and the views it has.
         self._balancer = Balancer()
