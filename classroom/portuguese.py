@@ -264,7 +264,7 @@ PORTUGUESE: dict[str, str] = {
         "e corrija o arquivo hosts",
     "localhost is {address} first. Ponte tries all addresses of a name; where another program "
     "does not, write 127.0.0.1":
-        "localhost é primeiro {address}. A Ponte tenta todos os endereços de um nome; "
+        "localhost é {address} em primeiro lugar. A Ponte tenta todos os endereços de um nome; "
         "onde outro programa não tentar, escreva 127.0.0.1",
     "no name server: {error}. Write addresses instead of names after --registry":
         "sem servidor de nomes: {error}. Escreva endereços em vez de nomes depois de --registry",
