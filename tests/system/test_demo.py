@@ -243,10 +243,10 @@ class RoleTest(unittest.TestCase):
                 self.assertRegex(printed[stream], r"start one with:\s+python3? demo\.py registry")
 
     def test_mistakes_get_one_line_and_exit_code_2(self) -> None:
-        for arguments in (("regstry",), ("--lang", "xx"), ("server", "nothing.py"),
-                          ("server", "a", "b")):
+        mistakes = ("regstry",), ("--lang", "xx"), ("server", "nothing.py"), ("server", "a", "b")
+        started = [start("demo.py", *arguments) for arguments in mistakes]
+        for arguments, demo in zip(mistakes, started):
             with self.subTest(arguments):
-                demo = start("demo.py", *arguments)
                 out, error = demo.communicate(timeout=STORY_S)
                 self.assertEqual((2, ""), (demo.returncode, out))
                 self.assertEqual(1, len(error.splitlines()), error)

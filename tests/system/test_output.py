@@ -13,6 +13,7 @@ import tempfile
 import time
 import unittest
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 from tests.system.cluster import SystemTest
@@ -24,6 +25,8 @@ NOWHERE = "127.0.0.1:9"
 EXIT_FAULT, EXIT_UNWRITTEN = 3, 6
 # Seconds. What a stop takes at most whose output is blocked, while other tests use the processor.
 BLOCKED_STOP_S = 6.0
+# How many processes start at the same time.
+AT_ONCE = 4
 on_posix = unittest.skipUnless(os.name == "posix", "needs POSIX signals and pipes")
 with_dev_full = unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
 
@@ -161,14 +164,17 @@ class Unwritten(SystemTest):
 
     @with_dev_full
     def test_the_exit_code_stays_where_standard_error_cannot_be_written_either(self) -> None:
-        for shell, code, *words in ((">&- 2>&-", EXIT_UNWRITTEN, "greeter", "hello", "Hello"),
-                                    (">/dev/full 2>&1", EXIT_UNWRITTEN, "greeter", "hello", "Hi"),
-                                    ("2>&-", EXIT_FAULT, "greeter", "hello"),
-                                    ("2>/dev/full", EXIT_FAULT, "greeter", "hello"),
-                                    ("2>/dev/full", 0, "greeter", "hello", "Hello", "--trace"),
-                                    ("2>&-", 2, "greeter"), ("2>/dev/full", 2, "greeter")):
-            with self.subTest(shell, words=words):
-                self.assertEqual(self.ran(*words, shell=shell), (code, ""))
+        runs = ((">&- 2>&-", EXIT_UNWRITTEN, "greeter", "hello", "Hello"),
+                (">/dev/full 2>&1", EXIT_UNWRITTEN, "greeter", "hello", "Hi"),
+                ("2>&-", EXIT_FAULT, "greeter", "hello"),
+                ("2>/dev/full", EXIT_FAULT, "greeter", "hello"),
+                ("2>/dev/full", 0, "greeter", "hello", "Hello", "--trace"),
+                ("2>&-", 2, "greeter"), ("2>/dev/full", 2, "greeter"))
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            ended = threads.map(lambda run: self.ran(*run[2:], shell=run[0]), runs)
+            for (shell, code, *words), (ended_with, err) in zip(runs, ended):
+                with self.subTest(shell, words=words):
+                    self.assertEqual((ended_with, err), (code, ""))
 
     @with_dev_full
     def test_every_program_says_so_in_one_line(self) -> None:
