@@ -114,7 +114,7 @@ class Processes(unittest.TestCase):
                 self.assertRegex(printed, rf"\| {way} · {role} +(\| +[\d,.]+ ){{3}}\|")
 
     def run_bench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "bench", "--quick", "--seconds", "0.2", *arguments]
+        command = [sys.executable, "-m", "bench", "--quick", "--seconds", "0.1", *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
                               timeout=60, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

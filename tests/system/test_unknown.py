@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import itertools
 import os
 import signal
 import sys
@@ -17,31 +18,69 @@ import unittest
 from collections.abc import Iterator
 
 from client import Client, NotSent, OutcomeUnknown
-from ponte.net.address import Address
+from ponte.net.address import Address, show
 from tests.system.cluster import SystemTest
 from tests.system.harness import Process
 from tests.system.journal import Journal
 
 # Seconds. The time of a call that is meant to come to no answer, and of one that is.
-SHORT_S, LONG_S = 0.8, 10.0
+SHORT_S, LONG_S = 0.6, 10.0
 can_freeze = unittest.skipUnless(hasattr(signal, "SIGSTOP"), "needs SIGSTOP")
 
 
 class Unknown(SystemTest):
-    """One server that keeps a journal of its executions, behind a proxy or called directly."""
+    """One server that keeps a journal of its executions, behind a proxy or called directly.
+
+    It is named by two registries. One of them names the proxy, too: so a stub that asks the other
+    one calls the server directly.
+    """
+
+    registries: dict[bool, Process]
+    journal: Journal
+    server: Process
+    proxy: Process
+    numbers: Iterator[int]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cluster = cls.share_cluster()
+        cls.registries = {proxy: cluster.start_registry() for proxy in (True, False)}
+        cls.journal = Journal(cluster)
+        cls.server, cls.proxy = cluster.at_once([cls.start_server, cls.start_proxy])
+        cls.numbers = itertools.count(1)
+
+    @classmethod
+    def start_server(cls) -> Process:
+        return cls.cluster.start_server(cls.journal.file, "bank")
+
+    @classmethod
+    def start_proxy(cls) -> Process:
+        return cls.cluster.start_proxy("proxy", "--registry", show(cls.registries[True].address))
 
     def start(self, *, proxy: bool) -> Client:
         """A stub that has called the server, so that it has a session there or at the proxy."""
-        self.registry = self.cluster.start_registry()
-        self.journal = Journal(self.cluster)
-        self.server, = self.cluster.start_servers(self.journal.file, "bank")
-        self.proxy: Process | None = self.cluster.start_proxy() if proxy else None
-        stub = self.cluster.client("journal", timeout_s=LONG_S)
-        wanted = "proxy" if proxy else "bank"
-        self.cluster.wait_until(lambda: wanted in [e.instance for e in stub.endpoints], 5,
-                                f"the stub sees {wanted}")
-        self.assertEqual(stub.once("first"), "first")
+        # What an earlier test has killed.
+        if not self.server.is_running:
+            type(self).server = self.start_server()
+        if proxy and not self.proxy.is_running:
+            type(self).proxy = self.start_proxy()
+        stub = self.stub(proxy=proxy)
+        wanted, port = ("proxy", self.proxy) if proxy else ("bank", self.server)
+        self.cluster.wait_until(
+            lambda: (wanted, port.address[1]) in [(e.instance, e.port) for e in stub.endpoints], 5,
+            f"the stub sees {wanted}")
+        token = self.token("first")
+        self.assertEqual(stub.once(token), token)
         return stub
+
+    def stub(self, *, proxy: bool) -> Client:
+        stub = Client("journal", registries=[self.registries[proxy].address], timeout_s=LONG_S)
+        self.addCleanup(stub.close)
+        return stub
+
+    def token(self, name: str) -> str:
+        """One that no other call of this class has."""
+        return f"{name}-{next(self.numbers)}"
 
     def unknown(self, stub: Client, method: str, *params: object) -> OutcomeUnknown:
         """The error of a call that comes to no answer in time."""
@@ -51,6 +90,8 @@ class Unknown(SystemTest):
 
     def freeze(self, process: Process) -> None:
         """From now on it does nothing. Without the wait it might still take the next call."""
+        # A test that fails leaves no frozen process to the next one.
+        self.addCleanup(self.cluster.thaw, process)
         self.cluster.freeze(process)
         if sys.platform != "win32":
             os.waitpid(process.pid, os.WUNTRACED)
@@ -58,7 +99,7 @@ class Unknown(SystemTest):
     def runs(self, token: str) -> int:
         return self.journal.executions()[token]
 
-    def resolved_truly(self, error: OutcomeUnknown, token: str) -> None:
+    def resolved_truly(self, error: OutcomeUnknown, token: str, *, proxy: bool = True) -> None:
         """It is said whether the call has run, and this stays true."""
         try:
             self.assertEqual(error.resolve(LONG_S), token)
@@ -67,12 +108,12 @@ class Unknown(SystemTest):
             expected = 0
         self.assertEqual(self.runs(token), expected)
         # Whatever was still on its way has had its time.
-        self.stub_is_served(token)
+        self.stub_is_served(token, proxy=proxy)
         self.assertEqual(self.runs(token), expected)
 
-    def stub_is_served(self, token: str) -> None:
+    def stub_is_served(self, token: str, *, proxy: bool) -> None:
         """The server that was frozen answers again."""
-        stub = self.cluster.client("journal", timeout_s=LONG_S)
+        stub = self.stub(proxy=proxy)
         for number in range(20):
             self.assertEqual(stub.once(f"after-{token}-{number}"), f"after-{token}-{number}")
 
@@ -83,91 +124,79 @@ class Resolving(Unknown):
     def test_a_call_that_still_runs_is_waited_for(self) -> None:
         for proxy in (False, True):
             with self.subTest(proxy=proxy):
-                self.setUp()
-                stub = self.start(proxy=proxy)
-                error = self.unknown(stub, "work", "slow", 2 * SHORT_S)
+                stub, token = self.start(proxy=proxy), self.token("slow")
+                error = self.unknown(stub, "work", token, 2 * SHORT_S)
                 self.assertEqual(error.resolve(LONG_S), "bank")
-                self.assertEqual(self.runs("slow"), 1)
+                self.assertEqual(self.runs(token), 1)
 
     def test_a_server_that_died_cannot_tell(self) -> None:
         """Nor can anybody else. It is said at once."""
         for proxy in (False, True):
             with self.subTest(proxy=proxy):
-                self.setUp()
-                stub = self.start(proxy=proxy)
-                error = self.unknown(stub, "hold", "held")
+                stub, token = self.start(proxy=proxy), self.token("held")
+                error = self.unknown(stub, "hold", token)
                 self.cluster.kill(self.server)
                 began = time.monotonic()
                 with self.assertRaises(OutcomeUnknown):
                     error.resolve(LONG_S)
                 self.assertLess(time.monotonic() - began, LONG_S / 2)
-                self.assertEqual(self.runs("held"), 1)
+                self.assertEqual(self.runs(token), 1)
 
     @can_freeze
     def test_a_server_that_was_frozen_tells_after_its_thaw(self) -> None:
         """It has run the call, or it never will."""
         for proxy in (False, True):
             with self.subTest(proxy=proxy):
-                self.setUp()
-                stub = self.start(proxy=proxy)
+                stub, token = self.start(proxy=proxy), self.token("token")
                 self.freeze(self.server)
-                error = self.unknown(stub, "once", "token")
+                error = self.unknown(stub, "once", token)
                 with self.assertRaises(OutcomeUnknown):
                     error.resolve(0.2)
                 thaw = threading.Timer(0.2, self.cluster.thaw, [self.server])
                 thaw.start()
                 self.addCleanup(thaw.join)
-                self.resolved_truly(error, "token")
+                self.resolved_truly(error, token, proxy=proxy)
 
     @can_freeze
     def test_the_server_tells_also_when_the_proxy_has_died(self) -> None:
         """The proxy had told where it sent the call."""
-        stub = self.start(proxy=True)
-        assert self.proxy
+        stub, token = self.start(proxy=True), self.token("token")
         self.freeze(self.server)
-        error = self.unknown(stub, "once", "token")
+        error = self.unknown(stub, "once", token)
         self.cluster.kill(self.proxy)
         self.cluster.thaw(self.server)
-        self.resolved_truly(error, "token")
+        self.resolved_truly(error, token)
 
     @can_freeze
     def test_a_proxy_that_was_frozen_tells_after_its_thaw(self) -> None:
-        stub = self.start(proxy=True)
-        assert self.proxy
+        stub, token = self.start(proxy=True), self.token("token")
         self.freeze(self.proxy)
-        error = self.unknown(stub, "once", "token")
+        error = self.unknown(stub, "once", token)
         self.cluster.thaw(self.proxy)
-        self.resolved_truly(error, "token")
+        self.resolved_truly(error, token)
+
+    # What was frozen does not begin, at its thaw, what nobody waits for any more.
+
+    @can_freeze
+    def test_a_server_does_not_begin_at_its_thaw_what_nobody_waits_for(self) -> None:
+        self.does_not_run("server")
+
+    @can_freeze
+    def test_a_proxy_does_not_begin_at_its_thaw_what_nobody_waits_for(self) -> None:
+        self.does_not_run("proxy")
+
+    def does_not_run(self, frozen: str) -> None:
+        is_proxy = frozen == "proxy"
+        stub, token = self.start(proxy=is_proxy), self.token("token")
+        process = self.proxy if is_proxy else self.server
+        self.freeze(process)
+        self.unknown(stub, "once", token)
+        self.cluster.thaw(process)
+        self.stub_is_served(token, proxy=is_proxy)
+        self.assertEqual(self.runs(token), 0)
 
 
 class ResolvingBehindEvents(Resolving):
-    """The same with the other engines."""
-
-    engine, server_engine = "events", "threads"
-
-
-@can_freeze
-class Zombies(Unknown):
-    """What was frozen does not begin, at its thaw, what nobody waits for any more."""
-
-    def does_not_run(self, frozen: str) -> None:
-        stub = self.start(proxy=frozen == "proxy")
-        process = self.proxy if frozen == "proxy" else self.server
-        assert process
-        self.freeze(process)
-        self.unknown(stub, "once", "token")
-        self.cluster.thaw(process)
-        self.stub_is_served("token")
-        self.assertEqual(self.runs("token"), 0)
-
-    def test_a_server(self) -> None:
-        self.does_not_run("server")
-
-    def test_a_proxy(self) -> None:
-        self.does_not_run("proxy")
-
-
-class ZombiesBehindEvents(Zombies):
     """The same with the other engines."""
 
     engine, server_engine = "events", "threads"
