@@ -97,7 +97,8 @@ def served_of(module: types.ModuleType, bound: Bound) -> Served:
 
 def _named_in_all(module: types.ModuleType) -> list[str] | None:
     """The names in the `__all__` of a file; None where it has none."""
-    named = getattr(module, "__all__", None)
+    # Not by `getattr`: a module may have a `__getattr__` of its own.
+    named = vars(module).get("__all__")
     if named is None:
         return None
     if not isinstance(named, (list, tuple)) or not all(isinstance(name, str) for name in named):

@@ -9,6 +9,7 @@ the word `async`. Pure: nothing is called here.
 from __future__ import annotations
 
 import contextlib
+import dis
 import functools
 import inspect
 import types
@@ -91,10 +92,15 @@ def why_not_plain(function: Callable[..., Any]) -> str:
             if is_one(layer):
                 return f"is {kind}: {instead}"
         code = getattr(layer, "__code__", None)
-        if isinstance(code, types.CodeType) and \
-                not RUNNERS.isdisjoint(code.co_names + code.co_freevars):
+        if isinstance(code, types.CodeType) and _runs_the_next_layer(code):
             break
     return ""
+
+
+def _runs_the_next_layer(code: types.CodeType) -> bool:
+    """Whether a decorator with this code may run an async function, or go through a generator."""
+    return not RUNNERS.isdisjoint(code.co_names + code.co_freevars) or \
+        any(each.opname in ("GET_ITER", "FOR_ITER") for each in dis.get_instructions(code))
 
 
 def close_unrun(value: Any, depth: int = 3) -> str:

@@ -46,6 +46,14 @@ def run_now(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def listed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that collects without the name of a function."""
+    @functools.wraps(function)
+    def collecting(*params: Any) -> list[Any]:
+        return [str(each) for each in function(*params)]
+    return collecting
+
+
 def collected(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*params: Any) -> Any:
@@ -187,7 +195,7 @@ class Plain(unittest.TestCase):
         shop = Shop()
         for function in (price, shop.price, shop, Teller(), functools.partial(price), logged(price),
                          run_now(pay), functools.partial(run_now(pay)), logged(run_now(pay)),
-                         collected(rows), lambda: pay(1), len):
+                         collected(rows), listed(rows), lambda: pay(1), len):
             with self.subTest(function):
                 self.assertEqual(why_not_plain(function), "")
 
