@@ -189,7 +189,7 @@ def zombie(stage: Stage) -> None:
     """
     stage.cluster.start_registry()
     server = stage.server("one")
-    client = stage.client(timeout_s=2)
+    client = stage.client(timeout_s=1)
     stage.call(client, "once", "warm")
     stage.cluster.freeze(server.process)
     begun = stage.begin(client, "once", "X")
