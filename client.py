@@ -69,6 +69,8 @@ TIMEOUT_OF_CLIENT: Any = object()
 
 __all__ = ["CallError", "Client", "NotSent", "OutcomeUnknown", "Trace"]
 
+log = logging.getLogger("ponte.client")
+
 
 class Client:
     """A stub for one service: `client.hello("Hello")` calls its function `hello`.
@@ -438,6 +440,7 @@ def main(arguments: Sequence[str]) -> int:
     def show_attempt(trace: Trace) -> None:
         if chosen.trace:
             _complain(f"  attempt: {trace}")
+        log.debug("%s.%s: %s", chosen.service, chosen.method, trace)
 
     try:
         client = Client(chosen.service, registries=chosen.registry, on_attempt=show_attempt,

@@ -31,6 +31,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, Union
 
+from ponte.net.address import show
 from ponte.net.parser import M, Parser
 
 # What a program waits for: a socket that can be read or written; a future that has a result; or
@@ -278,7 +279,9 @@ def listen(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -
         sock.bind((host, port))
         if kind == socket.SOCK_STREAM:
             sock.listen(1024)
-    except OSError:
+    except OSError as error:
         sock.close()
-        raise
+        if isinstance(error, socket.gaierror):
+            raise
+        raise OSError(error.errno, error.strerror, show((host, port))) from None
     return sock
