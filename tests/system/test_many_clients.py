@@ -121,7 +121,7 @@ class ManyClients(SystemTest):
             self.assertEqual(client.hello("Hello"), "World")
         self.assertLessEqual(len(threads()), FOLLOWERS)
         self.assertLessEqual(sockets() - before, 2 * CONNECTIONS)
-        # Those of polls that a new client has interrupted are closed, which a busy registry sees late.
+        # A poll that a new client has interrupted is closed, which a busy registry sees late.
         wait_until(lambda: connections(self.registry.address) - self.steady <= CONNECTIONS, GONE_S,
                    "the registry has the connections of one client")
         self.assertLessEqual(connections(self.proxy.address) - self.at_the_proxy, CONNECTIONS)
