@@ -47,7 +47,7 @@ from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import Reply, write_request
 from ponte.net.pool import Pool, shared_pool
 from ponte.net.threads import wait_for
-from ponte.net.tls import Tls
+from ponte.net.tls import Tls, check_tls
 from ponte.process.logs import start_logging
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
@@ -96,6 +96,7 @@ class Client:
         self._timeout_s = check_seconds("timeout_s", timeout_s)
         self._on_attempt = on_attempt
         self._registries = parse_registries(registries)
+        check_tls(tls)
         self._tls = tls
         # None once the client is closed.
         self._pool: Pool | None = shared_pool(tls)

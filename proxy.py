@@ -52,7 +52,7 @@ from ponte.net.message import Reply, Request, text_reply
 from ponte.net.pool import Pool
 from ponte.net.serving import Listener
 from ponte.net.stream import Program
-from ponte.net.tls import Tls
+from ponte.net.tls import Tls, check_tls
 from ponte.process.departure import Departure
 from ponte.process.keys import keys_for_listening
 from ponte.process.measures import shown_durations
@@ -109,6 +109,7 @@ class Proxy:
         # 1. What can be wrong without a port.
         check_name(name or PROXY)
         check_listen(host, port)
+        check_tls(tls)
         check_beat_times(beat_s, lease_s)
         keys = keys_of(key)
         registries = parse_registries(registries, allow_none=True)

@@ -65,7 +65,7 @@ from ponte.net.message import Reply, Request, text_reply
 from ponte.net.mishaps import Mishaps
 from ponte.net.serving import Listener
 from ponte.net.stream import DONE, Program, listen, result_of
-from ponte.net.tls import Tls
+from ponte.net.tls import Tls, check_tls
 from ponte.process.keys import keys_for_listening, make_key
 from ponte.process.options import (
     add_engine,
@@ -120,6 +120,7 @@ class Registry:
                  tls: Tls | None = None, engine: str = "events",
                  max_connections: int | None = None) -> None:
         check_listen(host, port)
+        check_tls(tls)
         # Before a port is taken.
         self._reader = BeatReader(key)
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot],

@@ -42,7 +42,7 @@ from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.serving import Listener
 from ponte.net.stream import Program
-from ponte.net.tls import Tls
+from ponte.net.tls import Tls, check_tls
 from ponte.process.departure import Departure
 from ponte.process.keys import keys_for_listening
 from ponte.process.options import (
@@ -98,6 +98,7 @@ class Server:
         self.service = check_service(service)
         check_name(name or service)
         check_listen(host, port)
+        check_tls(tls)
         check_beat_times(beat_s, lease_s)
         self._keys = keys_of(key)
         self._registries = parse_registries(registries, allow_none=True)

@@ -152,6 +152,7 @@ class WrongArguments(unittest.TestCase):
         ("beat_s", 0, "beat"), ("beat_s", None, "beat"), ("lease_s", float("nan"), "lease"),
         ("lease_s", 1.0, "three beats"),
         ("engine", "carrier pigeons", "events and threads"), ("max_connections", 0, "1 or more"),
+        ("max_connections", "5", "1 or more"), ("tls", 5, "tls: 5"),
         ("key", "secret", "key"), ("key", [b"new", b""], "key"),
     )
 
@@ -169,7 +170,8 @@ class WrongArguments(unittest.TestCase):
         def client(**options: Any) -> Client:
             return Client("greeter", **options)
 
-        self.refuses(client, self.WRONG + (("registries", (), "no registry"),))
+        self.refuses(client, self.WRONG + (("registries", (), "no registry"),
+                                           ("tls", "cert.pem", "tls: 'cert.pem'")))
 
     def test_of_a_server(self) -> None:
         def server(**options: Any) -> Server:
@@ -187,7 +189,7 @@ class WrongArguments(unittest.TestCase):
 
     def test_of_a_registry(self) -> None:
         self.refuses(Registry, tuple(case for case in self.WRONG_PLACES
-                                     if case[0] in ("host", "port", "key", "engine")))
+                                     if case[0] in ("host", "port", "key", "engine", "tls")))
 
     def test_text_is_taken_as_on_the_command_line(self) -> None:
         for text in ("127.0.0.1:4100", "127.0.0.1:4100,127.0.0.1:4101"):

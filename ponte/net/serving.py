@@ -91,8 +91,10 @@ class Listener:
         if engine not in ENGINES:
             raise ValueError(f"engine: there is no {engine!r}, only "
                              f"{' and '.join(sorted(ENGINES))}")
-        if max_connections is not None and max_connections < 1:
-            raise ValueError(f"max_connections: {max_connections} serves nobody: take 1 or more")
+        if max_connections is not None and not (type(max_connections) is int
+                                                and max_connections > 0):
+            raise ValueError(f"max_connections: {max_connections!r}: take a whole number, 1 or "
+                             "more")
         made = ENGINES[engine]
         self._max_connections = max_connections or made.max_connections
         if sys.platform == "win32" and made is Loop and \

@@ -89,6 +89,12 @@ class Tls:
             raise OSError(f"{host}: {error}") from None
 
 
+def check_tls(tls: object) -> None:
+    """Raises ValueError for what is neither a Tls nor None."""
+    if tls is not None and not isinstance(tls, Tls):
+        raise ValueError(f"tls: {tls!r:.80} is no Tls(...) of ponte.net.tls, and not None")
+
+
 def _digest(path: str) -> bytes:
     """Stands for the content of a file, which may be secret."""
     with open(path, "rb") as file:

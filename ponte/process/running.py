@@ -21,6 +21,7 @@ import io
 import logging
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Callable, NoReturn, Protocol, TextIO
 
@@ -45,6 +46,7 @@ def run(main: Callable[[Sequence[str]], int | None],
     returns. A UsageError becomes one line on standard error and exit code 2.
     """
     _prepare_streams()
+    began_with = set(threading.enumerate())
     try:
         code = _outcome(main, sys.argv[1:] if arguments is None else arguments)
     except UsageError as error:
@@ -61,6 +63,9 @@ def run(main: Callable[[Sequence[str]], int | None],
     code = leave(code)
     for stream in filter(None, (sys.stdout, sys.stderr)):
         _drop_what_cannot_be_written(stream)
+    # Python would wait for the end of a thread that a services file has started.
+    if any(not thread.daemon for thread in set(threading.enumerate()) - began_with):
+        os._exit(code)
     sys.exit(code)
 
 

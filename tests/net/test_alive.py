@@ -14,6 +14,7 @@ import unittest
 from typing import Any
 from unittest import mock
 
+from ponte.net.address import Address
 from ponte.net.loop import Loop
 from ponte.net.message import Reply, Request
 from ponte.net.serving import Listener
@@ -69,7 +70,7 @@ class OfAnyEngine(AliveTest):
 
     def test_when_nobody_is_accepted_it_does_not_serve(self) -> None:
         """The program that accepts has failed. That is counted."""
-        def fail(sock: socket.socket) -> None:
+        def fail(sock: socket.socket, peer: Address) -> None:
             sock.close()
             raise ValueError("a bug")
 

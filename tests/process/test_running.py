@@ -8,7 +8,9 @@ import io
 import logging
 import os
 import signal
+import subprocess
 import sys
+import textwrap
 import unittest
 from collections.abc import Sequence
 from typing import Any, Callable
@@ -21,6 +23,7 @@ from ponte.process.options import UsageError
 from ponte.process.output import Lines
 from ponte.process.running import RegistrationReport, run, serve
 from ponte.process.stopping import Stop
+from tests.system.harness import ROOT
 
 
 def mistake(arguments: Sequence[str]) -> int:
@@ -108,6 +111,27 @@ class Cores(unittest.TestCase):
             core = max(before)
             os.sched_setaffinity(0, {core})
             self.assertIn(core, running._cores_with_a_process())
+
+
+class Threads(unittest.TestCase):
+    """A services file may start threads of its own."""
+
+    SCRIPT = """
+        import sys, threading
+        from ponte.process.running import run
+
+        def main(arguments):
+            threading.Thread(target=threading.Event().wait).start()
+            print("stopped")
+            return 7
+
+        run(main, [])
+        """
+
+    def test_one_that_never_ends_does_not_keep_the_process(self) -> None:
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(self.SCRIPT)], cwd=ROOT,
+                              capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (7, "stopped\n", ""))
 
 
 class Reports(unittest.TestCase):
