@@ -204,7 +204,7 @@ class CommandLine(unittest.TestCase):
         with self.subTest(arguments):
             ran = self.runs(*arguments)
             self.assertEqual(ran.code, 2)
-            self.assertIn("error:", ran.err)
+            self.assertRegex(ran.err, r"^[^\n]*\(--help shows all options\)\n$")
             self.assertNotIn("Traceback", ran.err)
 
     def test_wrong_usage_is_exit_code_2(self) -> None:

@@ -16,7 +16,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Callable, NamedTuple, Protocol, TypeVar
+from typing import Callable, NamedTuple, NoReturn, Protocol, TypeVar
 
 from ponte.net import address
 from ponte.net.address import (
@@ -70,6 +70,11 @@ class Parser(argparse.ArgumentParser):
     The variable of --max-connections is PONTE_MAX_CONNECTIONS. One that is empty counts as not set.
     A wrong one that is used raises UsageError, which names the variable.
     """
+
+    def error(self, message: str) -> NoReturn:
+        """A mistake in one line, as all others. The base class would print all options before it.
+        """
+        self.exit(EXIT_USAGE, f"{self.prog}: {message} (--help shows all options)\n")
 
     def parse_known_args(  # type: ignore[override]
             self, args: Sequence[str] | None = None,

@@ -94,9 +94,7 @@ class Mistakes(SystemTest):
             self.assertEqual(code, EXIT_USAGE, printed)
             self.assertRegex(printed.strip().splitlines()[-1], names)
             self.assertNotIn("Traceback", printed)
-            # argparse shows the right usage first.
-            if not printed.startswith("usage:"):
-                self.assert_one_line(printed)
+            self.assert_one_line(printed)
 
     def taken_port(self, kind: socket.SocketKind) -> str:
         sock = socket.socket(type=kind)
