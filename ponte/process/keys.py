@@ -41,7 +41,12 @@ def read_keys(paths: str | None, option: str = "--key-file") -> tuple[bytes, ...
 
     `option` is how the user named them. Raises UsageError as `read_key` does.
     """
-    return tuple(read_key(path.strip(), option) for path in paths.split(",")) if paths else ()
+    if not paths:
+        return ()
+    given = [path.strip() for path in paths.split(",")]
+    if "" in given:
+        raise UsageError(f"{option} {paths}: a path is empty: give FILE, or NEW,OLD")
+    return tuple(read_key(path, option) for path in given)
 
 
 def read_key(path: str | None, option: str = "--key-file") -> bytes:

@@ -31,6 +31,7 @@ from ponte.process.logs import start_logging
 from ponte.process.options import EXIT_USAGE, UsageError
 from ponte.process.output import leave, standard_error, standard_output
 from ponte.process.stopping import EXIT_CTRL_C, SUPERSEDED, Stop, end_at_once_on_ctrl_c, grace
+from ponte.rpc.raised import printable
 
 if sys.platform != "win32":
     import resource
@@ -94,7 +95,8 @@ def _outcome(main: Callable[[Sequence[str]], int | None], arguments: Sequence[st
 
 def _end_with_line(line: str, code: int) -> int:
     """Prints the line with which a program ends; returns `code`."""
-    standard_error.put(f"{os.path.basename(sys.argv[0])}: {line}")
+    # One line, also where the name of a file or a host has several.
+    standard_error.put(printable(f"{os.path.basename(sys.argv[0])}: {line}"))
     return code
 
 

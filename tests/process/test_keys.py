@@ -77,8 +77,9 @@ class Reading(KeyTest):
         for paths in (f"{new},/nowhere/key", f"/nowhere/key,{new}"):
             with self.assertRaisesRegex(UsageError, "^PONTE_KEY_FILE /nowhere/key: [^\n]+$"):
                 read_keys(paths, "PONTE_KEY_FILE")
-        with self.assertRaises(UsageError):
-            read_keys(f"{new},")
+        for paths in (f"{new},", ",", f",{old}"):
+            with self.assertRaisesRegex(UsageError, "a path is empty"):
+                read_keys(paths)
 
 
 class Making(KeyTest):
