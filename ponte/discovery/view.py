@@ -18,6 +18,8 @@ And for each registry:
 5. Its answer replaces its earlier one. While it is warming up, its answer only adds to it.
 6. While another registry answers, the last answer of a silent one is used for KEEP_S seconds more.
    While no registry answers, the view stays as it is: calls go on.
+7. A registry whose answer had ended so may have been frozen, and may name servers that have died
+   meanwhile. For TRIAL_S after its return, its answer is not used beside that of another one.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ from ponte.net.address import Address
 # keeps servers that have gone; shorter forgets servers that only the silent registry can hear. With
 # the time in which a follower notices a frozen registry, this is less than two leases.
 KEEP_S = 1.5
+
+# Seconds. A lease is over by then, also one that a registry has extended by the time of its freeze.
+TRIAL_S = 2.5
 
 # By rule 3, the state that stands later in this list wins.
 _WEIGHTS = ("suspect", "up", "draining")
@@ -63,6 +68,10 @@ class View:
         self._warming: dict[Address, bool] = {}
         # When a registry that does not answer was found silent.
         self._silent_since: dict[Address, float] = {}
+        # The registries whose last answer is used no more; and those of them that answer again,
+        # since when: None until the next look.
+        self._ended: set[Address] = set()
+        self._back_since: dict[Address, float | None] = {}
 
     def hear_answer(self, registry: Address, answer: LookupResult) -> None:
         """Takes the answer of a registry to lookup or watch."""
@@ -73,6 +82,9 @@ class View:
         self._named[registry], self._left[registry] = named, left
         self._warming[registry] = answer.warming
         self._silent_since.pop(registry, None)
+        if registry in self._ended:
+            self._ended.discard(registry)
+            self._back_since[registry] = None
 
     def note_silence(self, registry: Address, now: float) -> None:
         """Notes that a registry does not answer."""
@@ -92,9 +104,14 @@ class View:
             now = max(self._silent_since.values(), default=now)
         used = [registry for registry in self._named
                 if now - self._silent_since.get(registry, now) < KEEP_S]
-        # 2. The union of what they name.
+        self._ended.update(self._named.keys() - used)
+        # 2. The union of what they name. One that is on trial adds nothing to what another knows.
+        on_trial = self._on_trial(now)
+        others = [registry for registry in used if registry not in on_trial]
+        if all(self._warming[registry] for registry in others):
+            others = used
         merged: dict[_Key, Endpoint] = {}
-        for registry in used:
+        for registry in others:
             for key, endpoint in self._named[registry].items():
                 if key not in merged or _weight(endpoint) > _weight(merged[key]):
                     merged[key] = endpoint
@@ -104,6 +121,13 @@ class View:
                 if key in merged and merged[key].incarnation <= incarnation:
                     del merged[key]
         return tuple(sorted(merged.values()))
+
+    def _on_trial(self, now: float) -> set[Address]:
+        """The registries that answer again after a long silence."""
+        self._back_since = {registry: now if since is None else since
+                            for registry, since in self._back_since.items()
+                            if since is None or now - since < TRIAL_S}
+        return set(self._back_since)
 
 
 def changes(before: Iterable[Endpoint], after: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:

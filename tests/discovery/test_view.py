@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ponte.calls.endpoint import READER_STATES, Endpoint
 from ponte.discovery.lookup import LookupResult, Tombstone
-from ponte.discovery.view import KEEP_S, View, changes
+from ponte.discovery.view import KEEP_S, TRIAL_S, View, changes
 from tests.fakes import endpoint
 
 A, B, C = ("10.0.0.1", 4100), ("10.0.0.2", 4100), ("10.0.0.3", 4100)
@@ -138,6 +138,31 @@ class Views(unittest.TestCase):
         self.expect("a/1/up", "b/1/up", at=100)
         self.misses(A, at=100)
         self.expect("a/1/up", "b/1/up", at=101)
+
+    def test_a_registry_that_was_frozen_does_not_bring_back_who_died_meanwhile(self) -> None:
+        """It has extended all leases by the time in which it slept. After one lease, it knows."""
+        self.hears(A, endpoint("a"), endpoint("dead"))
+        self.hears(B, endpoint("a"))
+        self.misses(A, at=10)
+        self.expect("a/1/up", at=10 + KEEP_S)
+        self.hears(A, endpoint("a"), endpoint("dead"))
+        self.expect("a/1/up", at=20)
+        self.expect("a/1/up", at=20 + TRIAL_S - 0.01)
+        # What only this one can hear is heard again then.
+        self.hears(A, endpoint("a"), endpoint("only"))
+        self.expect("a/1/up", "only/1/up", at=20 + TRIAL_S)
+
+    def test_a_registry_that_was_frozen_is_used_where_no_other_one_knows_better(self) -> None:
+        """The other one has just begun, or is silent."""
+        self.hears(A, endpoint("a"))
+        self.hears(B, endpoint("a"))
+        self.misses(A, at=10)
+        self.expect("a/1/up", at=10 + KEEP_S)
+        self.hears(B, warming=True)
+        self.hears(A, endpoint("a"))
+        self.expect("a/1/up", at=20)
+        self.misses(B, at=20.1)
+        self.expect("a/1/up", at=20.1 + KEEP_S)
 
     def test_a_view_is_complete_once_a_warm_registry_has_answered(self) -> None:
         """Only then does a service without an endpoint not exist."""
