@@ -74,7 +74,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """A mistake in one line, as all others. The base class would print all options before it.
         """
-        self.exit(EXIT_USAGE, f"{self.prog}: {message} (--help shows all options)\n")
+        # Where it cannot be written, the exit code must do.
+        with contextlib.suppress(OSError):
+            print(f"{self.prog}: {message} (--help shows all options)", file=sys.stderr, flush=True)
+        self.exit(EXIT_USAGE)
 
     def parse_known_args(  # type: ignore[override]
             self, args: Sequence[str] | None = None,
