@@ -96,16 +96,19 @@ class Directory:
             follower.tell(self)
 
     def wait(self, timeout_s: float) -> bool:
-        """Waits for the first answer. False after `timeout_s`, or once every registry failed; and
-        after NEWS_S, where endpoints are known already.
+        """Waits for the first answer; where endpoints are known already, for NEWS_S at most.
+
+        False where none is known after `timeout_s`, or once every registry failed.
 
         In a forked child, it begins to follow.
         """
         self.start()
         with self._changed:
-            if self.endpoints:
-                timeout_s = min(timeout_s, NEWS_S)
-            self._changed.wait_for(lambda: self.answered or not self._untried, timeout_s)
+            is_short = bool(self.endpoints) and timeout_s > NEWS_S
+            self._changed.wait_for(lambda: self.answered or not self._untried,
+                                   NEWS_S if is_short else timeout_s)
+            # What the others know was an answer, too: the next call does not wait once more.
+            self.answered = self.answered or is_short
             return self.answered
 
     def is_complete(self) -> bool:
