@@ -55,9 +55,9 @@ class Telling:
         remove_leftovers()
         self._waiting = list(stories)
         threads = [threading.Thread(target=self._tell_waiting) for _ in range(SIDE_BY_SIDE)]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             for thread in threads:
                 thread.join()
         except BaseException:
@@ -65,7 +65,8 @@ class Telling:
             raise
         finally:
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:
+                    thread.join()
         if self._error:
             raise self._error
         return self._broken

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 _NAME = re.compile(r"ponte-(\d+)-\w+")
 
@@ -40,8 +41,20 @@ def need_root() -> None:
 
 
 def remove(name: str) -> None:
-    """Removes a namespace, if it is there."""
-    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+    """Removes a namespace, if it is there. Raises NoNamespaces if that fails for five seconds.
+
+    The kernel refuses to remove one that another process is just about to enter.
+    """
+    patience_s = 5.0
+    ends = time.monotonic() + patience_s
+    while True:
+        done = subprocess.run(["ip", "netns", "del", name], capture_output=True, text=True,
+                              check=False)
+        if not os.path.exists(os.path.join("/run/netns", name)):
+            return
+        if time.monotonic() > ends:
+            raise NoNamespaces(f"ip netns del {name}: {done.stderr.strip()}")
+        time.sleep(0.05)
 
 
 def remove_leftovers() -> None:
