@@ -45,7 +45,6 @@ from xmlrpc.client import Fault
 
 from ponte.discovery.beat_reader import BeatReader
 from ponte.discovery.beats import (
-    MAX_DATAGRAM_BYTES,
     MAX_NAME,
     Answer,
     BadDatagram,
@@ -60,6 +59,7 @@ from ponte.discovery.signing import Keys
 from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, show
 from ponte.net.checks import check_listen
+from ponte.net.datagrams import LONGEST_BYTES
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.mishaps import Mishaps
@@ -237,7 +237,7 @@ class Registry:
         datagrams: list[tuple[bytes, Address]] = []
         try:
             while len(datagrams) < BATCH:
-                datagrams.append(self._socket.recvfrom(MAX_DATAGRAM_BYTES + 1))
+                datagrams.append(self._socket.recvfrom(LONGEST_BYTES))
         except OSError:
             # No more are there. On Windows, also: an earlier answer found a closed port.
             pass

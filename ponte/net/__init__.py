@@ -21,4 +21,5 @@
     datagrams.py      UDP sockets of both families, waited for together
     mishaps.py        an error that a thread survives
     tls.py            certificates: who shows one, and whose is accepted
+    windows.py        what Windows does otherwise
 """

@@ -11,6 +11,9 @@ import socket
 
 from ponte.net.names import Place
 
+# The bytes to ask for: no datagram has more. Windows loses one that is longer than asked for.
+LONGEST_BYTES = 65_536
+
 
 class Datagrams:
     """Sends datagrams to places of either family, and receives the answers.
@@ -49,7 +52,7 @@ class Datagrams:
         for key, _ in self._ready.select(timeout_s):
             # BlockingIOError: its checksum was wrong. Windows reports here that a port was closed.
             with contextlib.suppress(OSError):
-                datagrams.append(key.data.recv(max_bytes))
+                datagrams.append(key.data.recv(LONGEST_BYTES)[:max_bytes])
         return datagrams
 
     def close(self) -> None:

@@ -20,7 +20,6 @@ import contextlib
 import errno
 import functools
 import math
-import os
 import socket
 import sys
 import time
@@ -37,6 +36,7 @@ from ponte.net.parser import Parser, ReplyParser
 from ponte.net.sharing import Shared
 from ponte.net.stream import WRITE, Program, Stream
 from ponte.net.tls import Tls, shake_hands, why_refused
+from ponte.net.windows import error_text, refuse_at_once
 
 # A connection that was idle for longer is not used any more: a firewall or NAT on the way may have
 # forgotten it. Shorter than the time after which servers close idle connections
@@ -239,13 +239,14 @@ class Pool:
         try:
             if self._closed:
                 raise ConnectionAbortedError("the pool was closed")
+            refuse_at_once(stream.socket, place[0])
             number = stream.socket.connect_ex(place)
             if number in _CONNECTING:
                 if not (yield stream, WRITE, deadline):
                     raise socket.timeout("timed out")
                 number = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number:
-                raise OSError(number, os.strerror(number))
+                raise OSError(number, error_text(number))
             if self._tls:
                 stream.wrap(functools.partial(self._tls.wrap_connected, host=host))
                 yield from shake_hands(stream, deadline)

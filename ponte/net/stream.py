@@ -27,10 +27,11 @@ import ssl
 import struct
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from concurrent.futures import Future
 from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, Union
 
+from ponte.net import windows
 from ponte.net.address import show
 from ponte.net.parser import M, Parser
 
@@ -55,14 +56,13 @@ RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 RECEIVE_BYTES = 64 * 1024
 
 
-def _watch(sock: socket.socket) -> Callable[[float], Sequence[object]]:
+def _watch(sock: socket.socket) -> Callable[[float], object]:
     """A function that waits so many milliseconds for bytes, or the end of the stream.
 
     Its result is true if something has come.
     """
-    # Windows has no poll, but its select takes any socket.
     if sys.platform == "win32":
-        return lambda timeout_ms: select.select([sock], [], [], timeout_ms / 1000)[0]
+        return lambda timeout_ms: windows.wait_until_readable(sock, timeout_ms / 1000)
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return poll.poll
@@ -83,6 +83,7 @@ class Waitable:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self.socket = sock
+        self.is_interrupted = False
         # Waits so many milliseconds until it can be read; true if it can.
         self.arrives = _watch(sock)
         # A pool keeps it, and no program uses it. Whatever arrives means that it has ended.
@@ -98,6 +99,8 @@ class Waitable:
         # only by the thread that uses the socket.
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+        # Not on every system does that wake a thread which waits for this socket: see threads.py.
+        self.is_interrupted = True
 
     def wrap(self, wrapped: Callable[[socket.socket], socket.socket]) -> None:
         """Goes on with another socket object for the same connection: the one of TLS.
@@ -203,6 +206,11 @@ class Stream(Waitable, Generic[M]):
             except WOULD_BLOCK:
                 # The system reported bytes that are not there; poll(2) says that this can happen.
                 continue
+            except OSError:
+                if not self.is_interrupted:
+                    raise
+                # Some systems report the end that was made here as an error.
+                data = b""
             if not data:
                 if started:
                     raise ConnectionResetError("the stream ended in the middle of a message")

@@ -10,6 +10,7 @@ ponte/net/loop.py is the other driver; docs/threads-and-events.md compares them.
 from __future__ import annotations
 
 import logging
+import math
 import select
 import sys
 import threading
@@ -17,9 +18,15 @@ import time
 from concurrent.futures import Future
 from typing import Callable
 
+from ponte.net import windows
 from ponte.net.stream import READ, Program, T, Wait, Waitable
 
 log = logging.getLogger("ponte.threads")
+
+# Seconds. After so long, a thread that waits for a socket looks whether that was interrupted. On
+# Linux the system wakes the thread; Windows does not, nor does macOS for every socket. Fewer seconds
+# cost processor time, more of them delay the end of a process.
+LOOK_S = math.inf if sys.platform == "linux" else 0.25
 
 
 def wait_for(program: Program[T]) -> T:
@@ -42,11 +49,15 @@ def _is_ready(wait: Wait) -> bool:
     remaining_s = deadline - time.monotonic()
     # 1. A socket. The first check also ends a message that arrives one byte at a time.
     if isinstance(awaited, Waitable):
-        if remaining_s <= 0:
-            return False
-        if events == READ:
-            return bool(awaited.arrives(remaining_s * 1000))
-        return _can_write(awaited, remaining_s)
+        while remaining_s > 0:
+            look_s = min(remaining_s, LOOK_S)
+            if awaited.arrives(look_s * 1000) if events == READ else _can_write(awaited, look_s):
+                return True
+            if awaited.is_interrupted:
+                # The program finds that its stream has ended.
+                return True
+            remaining_s = deadline - time.monotonic() if look_s < remaining_s else 0.0
+        return False
     # 2. The result of another thread.
     if awaited is not None:
         done = threading.Event()
@@ -60,10 +71,8 @@ def _is_ready(wait: Wait) -> bool:
 
 def _can_write(awaited: Waitable, timeout_s: float) -> bool:
     """Blocks until bytes can be sent, or a connect has ended. Rare, so nothing is kept for it."""
-    # Windows has no poll; and there, a connect that has failed is an exceptional condition.
     if sys.platform == "win32":
-        _, writable, failed = select.select([], [awaited.socket], [awaited.socket], timeout_s)
-        return bool(writable or failed)
+        return windows.wait_until_writable(awaited.socket, timeout_s)
     poll = select.poll()
     poll.register(awaited.socket, select.POLLOUT)
     return bool(poll.poll(timeout_s * 1000))

@@ -1,0 +1,135 @@
+"""What Windows does otherwise, in one place, so that a reader of the other files does not need it.
+
+Each function says what other systems do by themselves. Some of them do nothing there; the others
+exist on Windows alone. What is asked of the system is in its libraries, by `ctypes`, because
+Python's standard library does not offer it.
+
+Threads: all functions may be called from any.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import socket
+import subprocess
+import sys
+from typing import Any
+
+# Sockets that `select` takes there (FD_SETSIZE, as Python sets it). Others have better calls.
+SELECT_SOCKETS = 512
+
+
+def error_text(number: int) -> str:
+    """The words for an error number of the system.
+
+    On Windows, `os.strerror` does not know the numbers of sockets, which begin at 10,000.
+    """
+    if sys.platform == "win32" and number >= 10_000:
+        text = ctypes.FormatError(number).strip().rstrip(".")
+        return f"error {number}" if text.startswith("<") else text
+    return os.strerror(number)
+
+
+if sys.platform == "win32":
+    import msvcrt
+    from ctypes import wintypes
+
+    # "Change the first timeout of a connect": _WSAIOW(IOC_VENDOR, 17) of mstcpip.h. Its parameters
+    # are two numbers: the timeout, which stays as it is, and how often to try again: not at all.
+    _SIO_TCP_INITIAL_RTO = 0x98000011
+    _NO_CHANGE, _NEVER_AGAIN = 0xFFFF, 0xFE
+    # The right to freeze a process (winnt.h).
+    _PROCESS_SUSPEND_RESUME = 0x0800
+
+    class _InitialRto(ctypes.Structure):
+        """TCP_INITIAL_RTO_PARAMETERS."""
+
+        _fields_ = (("rtt", wintypes.USHORT), ("max_syn_retransmissions", ctypes.c_ubyte))
+
+    _sockets = ctypes.WinDLL("ws2_32")
+    _sockets.WSAIoctl.argtypes = [
+        ctypes.c_void_p, wintypes.DWORD, ctypes.c_void_p, wintypes.DWORD, ctypes.c_void_p,
+        wintypes.DWORD, ctypes.POINTER(wintypes.DWORD), ctypes.c_void_p, ctypes.c_void_p]
+    _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    _kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
+    _kernel.OpenProcess.restype = wintypes.HANDLE
+    _kernel.CloseHandle.argtypes = [wintypes.HANDLE]
+    _native = ctypes.WinDLL("ntdll")
+    _native.NtSuspendProcess.argtypes = _native.NtResumeProcess.argtypes = [wintypes.HANDLE]
+    _native.RtlNtStatusToDosError.argtypes = [wintypes.LONG]
+
+    def refuse_at_once(sock: socket.socket, host: str) -> None:
+        """Before a connect to an address of this machine: a port that is closed is refused at once.
+
+        Windows would try three times, for two seconds in all. Go and libuv do the same. A Windows
+        that does not know this option (before 10) goes on to try.
+        """
+        if host != "::1" and not host.startswith("127."):
+            return
+        parameters, returned = _InitialRto(_NO_CHANGE, _NEVER_AGAIN), wintypes.DWORD()
+        _sockets.WSAIoctl(sock.fileno(), _SIO_TCP_INITIAL_RTO, ctypes.byref(parameters),
+                          ctypes.sizeof(parameters), None, 0, ctypes.byref(returned), None, None)
+
+    def wait_until_readable(sock: socket.socket, timeout_s: float) -> bool:
+        """Whether bytes, or the end, come in time. Windows has `select` in the place of `poll`."""
+        return _select([sock], [], timeout_s)
+
+    def wait_until_writable(sock: socket.socket, timeout_s: float) -> bool:
+        """Whether bytes can be sent in time, or a connect ends."""
+        return _select([], [sock], timeout_s)
+
+    def _select(readers: list[socket.socket], writers: list[socket.socket],
+                timeout_s: float) -> bool:
+        try:
+            # A connect that has failed is an exceptional condition.
+            return any(select.select(readers, writers, writers, timeout_s))
+        except (OSError, ValueError):
+            # The socket was closed here. `poll` would report that, too.
+            return True
+
+    def suspend(pid: int) -> None:
+        """Freezes all threads of a process, as SIGSTOP does. Raises OSError if that is not allowed.
+
+        Each call needs a `resume` of its own.
+        """
+        _tell(_native.NtSuspendProcess, pid)
+
+    def resume(pid: int) -> None:
+        """Undoes `suspend`. Raises OSError if that is not allowed."""
+        _tell(_native.NtResumeProcess, pid)
+
+    def _tell(what: Any, pid: int) -> None:
+        handle = _kernel.OpenProcess(_PROCESS_SUSPEND_RESUME, False, pid)
+        if not handle:
+            raise ctypes.WinError(ctypes.get_last_error())
+        try:
+            status = what(handle)
+        finally:
+            _kernel.CloseHandle(handle)
+        if status < 0:
+            raise ctypes.WinError(_native.RtlNtStatusToDosError(status))
+
+    def forget_typed_keys() -> None:
+        """Drops the keys that were pressed before."""
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+
+    def keep_to_owner(path: str) -> bool:
+        """Takes a file away from all other users; returns whether that is so now.
+
+        Other systems do so by the mode of the file.
+        """
+        owner = os.environ.get("USERNAME", "")
+        try:
+            subprocess.run(["icacls", path, "/inheritance:r", "/grant:r", f"{owner}:F"],
+                           check=True, capture_output=True)
+            shown = subprocess.run(["icacls", path], check=True, capture_output=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        # It shows one line for each user or group who may do something, such as "HOST\\ana:(F)".
+        return shown.count(b":(") == 1
+else:
+    def refuse_at_once(sock: socket.socket, host: str) -> None:
+        """Other systems take the first refusal as final."""
