@@ -30,6 +30,7 @@ from typing import Any, Callable
 
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.stream import NOTHING, READ, Program, Waitable
+from ponte.net.windows import LOOP_CALLERS
 from ponte.net.workers import Workers
 
 log = logging.getLogger("ponte.loop")
@@ -67,9 +68,7 @@ class Loop:
     """
 
     # Connections of callers. Each costs a few KiB, and a second socket while its call is running.
-    # `select` on Windows takes 512 sockets: callers, a call for each of them, and those that
-    # a pool keeps (pool.POOL_SIZE).
-    max_connections = 4096 if sys.platform != "win32" else 200
+    max_connections = 4096 if sys.platform != "win32" else LOOP_CALLERS
 
     def __init__(self) -> None:
         self.errors = 0

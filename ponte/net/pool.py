@@ -36,7 +36,7 @@ from ponte.net.parser import Parser, ReplyParser
 from ponte.net.sharing import Shared
 from ponte.net.stream import WRITE, Program, Stream
 from ponte.net.tls import Tls, shake_hands, why_refused
-from ponte.net.windows import error_text, refuse_at_once
+from ponte.net.windows import LOOP_KEPT, error_text, refuse_at_once
 
 # A connection that was idle for longer is not used any more: a firewall or NAT on the way may have
 # forgotten it. Shorter than the time after which servers close idle connections
@@ -44,9 +44,8 @@ from ponte.net.windows import error_text, refuse_at_once
 POOL_IDLE_S = 30.0
 # Idle connections kept for one address. Each costs a file descriptor on both sides.
 POOL_PER_ADDRESS = 256
-# Idle connections kept in all. On Windows, `select` takes 512 sockets: 200 callers, a call for each
-# of them, and these.
-POOL_SIZE = math.inf if sys.platform != "win32" else 100
+# Idle connections kept in all.
+POOL_SIZE = math.inf if sys.platform != "win32" else LOOP_KEPT
 
 # Seconds until the next address of a name is tried, where the one before is silent. A shorter time
 # passes over hosts that are far away; a longer one delays the first call to a name.

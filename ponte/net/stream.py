@@ -206,11 +206,6 @@ class Stream(Waitable, Generic[M]):
             except WOULD_BLOCK:
                 # The system reported bytes that are not there; poll(2) says that this can happen.
                 continue
-            except OSError:
-                if not self.is_interrupted:
-                    raise
-                # Some systems report the end that was made here as an error.
-                data = b""
             if not data:
                 if started:
                     raise ConnectionResetError("the stream ended in the middle of a message")

@@ -17,8 +17,12 @@ import subprocess
 import sys
 from typing import Any
 
-# Sockets that `select` takes there (FD_SETSIZE, as Python sets it). Others have better calls.
+# Sockets that `select` takes there (FD_SETSIZE, as Python sets it). Others have better calls. A loop
+# needs them for callers, for one call of each to another process, for connections that a pool keeps
+# meanwhile, and two for itself.
 SELECT_SOCKETS = 512
+LOOP_CALLERS = 200
+LOOP_KEPT = 100
 
 
 def error_text(number: int) -> str:
