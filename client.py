@@ -48,6 +48,7 @@ from ponte.net.message import Reply, write_request
 from ponte.net.pool import Pool, shared_pool
 from ponte.net.threads import wait_for
 from ponte.net.tls import Tls, check_tls
+from ponte.net.windows import output_error_text
 from ponte.process.logs import start_logging
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
@@ -397,7 +398,8 @@ def _show(value: Any) -> int:
             raise OSError(errno.EBADF, "standard output is closed")
         print(value, flush=True)
     except OSError as error:
-        _complain(f"client: the call ran, but its value cannot be written: {error.strerror}")
+        _complain("client: the call ran, but its value cannot be written: "
+                  f"{output_error_text(error)}")
         return EXIT_UNWRITTEN
     return 0
 

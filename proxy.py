@@ -67,7 +67,7 @@ from ponte.process.options import (
     seconds,
 )
 from ponte.process.pages import Json, page
-from ponte.process.running import allow_open_files, announced_as, begin, run, serve
+from ponte.process.running import announced_as, begin, run, serve
 from ponte.process.stopping import Stop, drain
 from relayed_call import RelayedCall, Route, SharedState, resolve, service_of
 
@@ -364,7 +364,6 @@ def main(arguments: Sequence[str]) -> int:
     """Runs a proxy until it is stopped; returns the exit code."""
     chosen = command_line().parse_args(arguments)
     begin(chosen)
-    allow_open_files()
     stop = Stop(chosen.until_eof)
     proxy = start_proxy(chosen)
     scheme = "https" if chosen.tls_cert else "http"

@@ -75,7 +75,7 @@ from ponte.process.options import (
     start_command,
 )
 from ponte.process.pages import Json, page
-from ponte.process.running import allow_open_files, begin, farewell, hold, run
+from ponte.process.running import begin, farewell, hold, run
 from ponte.process.stopping import Stop
 from ponte.process.typed import typed
 from ponte.rpc.dispatcher import Dispatcher
@@ -448,7 +448,6 @@ def main(arguments: Sequence[str]) -> int:
               f"next: {start_command('registry')} {typed(['--key-file', chosen.make_key])}")
         return 0
     begin(chosen)
-    allow_open_files()
     stop = Stop(chosen.until_eof)
     with mistakes_in_one_line(chosen):
         registry = Registry(chosen.host, chosen.port, key=keys_for_listening(chosen),

@@ -55,7 +55,7 @@ from ponte.process.options import (
     options,
 )
 from ponte.process.pages import Json, page
-from ponte.process.running import allow_open_files, announced_as, begin, run, serve
+from ponte.process.running import announced_as, begin, run, serve
 from ponte.process.services import load_functions
 from ponte.process.stopping import Stop, drain, grace
 from ponte.rpc.current import CurrentCall, current_call, current_instance
@@ -311,7 +311,6 @@ def main(arguments: Sequence[str]) -> int:
     """Runs a server until it is stopped; returns the exit code."""
     chosen = command_line().parse_args(arguments)
     begin(chosen)
-    allow_open_files()
     # The file may take long, or ask for input: until there is a Stop, a signal ends the process.
     functions = load_functions(chosen.file)
     stop = Stop(chosen.until_eof)

@@ -23,9 +23,9 @@ from ponte.net.stream import READ, Program, T, Wait, Waitable
 
 log = logging.getLogger("ponte.threads")
 
-# Seconds. A thread that waits for a socket looks so often whether that was interrupted. On Linux the
-# system wakes it; on Windows it does not, nor on macOS for every socket. Fewer seconds cost
-# processor time, more of them delay the end of a process.
+# Seconds. A thread that waits for a socket looks so often whether that was interrupted. Linux wakes
+# such a thread; Windows does not, nor does macOS for every socket. Fewer seconds cost processor
+# time, more of them delay the end of a process.
 LOOK_S = math.inf if sys.platform == "linux" else 0.25
 
 

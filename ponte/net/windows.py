@@ -10,6 +10,7 @@ Threads: all functions may be called from any.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import select
 import socket
@@ -17,9 +18,9 @@ import subprocess
 import sys
 from typing import Any
 
-# Sockets that `select` takes there (FD_SETSIZE, as Python sets it). Others have better calls. A loop
-# needs them for callers, for one call of each to another process, for connections that a pool keeps
-# meanwhile, and two for itself.
+# Sockets that `select` takes there (FD_SETSIZE, as Python sets it). Other systems have no such
+# limit. A loop needs them for its callers, for one call of each to another process, for the
+# connections that a pool keeps meanwhile, and two for itself.
 SELECT_SOCKETS = 512
 LOOP_CALLERS = 200
 LOOP_KEPT = 100
@@ -34,6 +35,16 @@ def error_text(number: int) -> str:
         text = ctypes.FormatError(number).strip().rstrip(".")
         return f"error {number}" if text.startswith("<") else text
     return os.strerror(number)
+
+
+def output_error_text(error: OSError) -> str:
+    """Why output cannot be written, in words.
+
+    On Windows, a pipe whose reader has gone is reported as an invalid argument.
+    """
+    if sys.platform == "win32" and error.errno == errno.EINVAL:
+        return os.strerror(errno.EPIPE)
+    return error.strerror or str(error)
 
 
 if sys.platform == "win32":

@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from typing import Callable, NoReturn, Protocol, TextIO
 
 from ponte.net.address import Address, show
+from ponte.net.windows import output_error_text
 from ponte.process.departure import Departure
 from ponte.process.logs import start_logging
 from ponte.process.options import EXIT_USAGE, UsageError
@@ -39,6 +40,8 @@ if sys.platform != "win32":
 log = logging.getLogger("ponte.process")
 
 EXIT_SUPERSEDED = EXIT_OUTPUT = 1
+# What macOS gives a process that asks for all the open files that it names (OPEN_MAX).
+OPEN_FILES = 10_240
 
 
 def run(main: Callable[[Sequence[str]], int | None],
@@ -47,6 +50,7 @@ def run(main: Callable[[Sequence[str]], int | None],
     returns. A UsageError becomes one line on standard error and exit code 2.
     """
     _prepare_streams()
+    _allow_open_files()
     began_with = set(threading.enumerate())
     try:
         code = _outcome(main, sys.argv[1:] if arguments is None else arguments)
@@ -58,7 +62,8 @@ def run(main: Callable[[Sequence[str]], int | None],
         # An error of another kind is a bug, which needs its traceback.
         if not _is_of_output(error):
             raise
-        code = _end_with_line(f"its output cannot be written: {error.strerror}", EXIT_OUTPUT)
+        code = _end_with_line(f"its output cannot be written: {output_error_text(error)}",
+                              EXIT_OUTPUT)
     # From now on the interpreter ends: it could not take log lines of threads that still run.
     logging.getLogger("ponte").setLevel(logging.CRITICAL + 1)
     code = leave(code)
@@ -160,16 +165,18 @@ def _cores_with_a_process() -> list[int]:
     return found
 
 
-def allow_open_files() -> None:
+def _allow_open_files() -> None:
     """Raises this process's limit of open files as far as the system allows.
 
     Each connection takes one or two of them. Windows has no such limit.
     """
     if sys.platform != "win32":
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        # macOS may name an infinite limit, and then refuse it.
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # macOS names a limit that is infinite, and then refuses it.
+        for limit in (hard, max(soft, OPEN_FILES)):
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+                return
 
 
 class RegistrationReport:
@@ -234,7 +241,8 @@ def hold(stop: Stop, banner: str, look: Callable[[], None] = lambda: None) -> st
     def look_at_output() -> None:
         look()
         if standard_output.error:
-            stop.set(f"its output cannot be written: {standard_output.error.strerror}")
+            stop.set("its output cannot be written: "
+                     f"{output_error_text(standard_output.error)}")
 
     standard_output.put(f"{banner} - stop with Ctrl-C")
     return stop.wait(look_at_output)

@@ -17,6 +17,7 @@ from typing import Any, Callable
 from unittest import mock
 
 from ponte.net.address import Address
+from ponte.net.windows import output_error_text
 from ponte.process import output, running, stopping
 from ponte.process.departure import Departure
 from ponte.process.options import UsageError
@@ -75,6 +76,40 @@ class Running(unittest.TestCase):
                 self.assertEqual(code, 1)
                 self.assertRegex(text, "^[^\n]+: its output cannot be written: "
                                        f"{os.strerror(errno.ENOSPC)}\n$")
+
+    def test_the_reader_of_a_pipe_that_has_gone_is_named_so_on_windows_too(self) -> None:
+        """There, the system reports an invalid argument."""
+        with mock.patch("sys.platform", "win32"):
+            self.assertEqual(output_error_text(OSError(errno.EINVAL, "Invalid argument")),
+                             os.strerror(errno.EPIPE))
+            self.assertEqual(output_error_text(OSError(errno.ENOSPC, "Disk full")), "Disk full")
+        self.assertEqual(output_error_text(OSError("no words")), "no words")
+
+    @unittest.skipIf(sys.platform == "win32", "Windows has no limit of open files")
+    def test_a_process_may_open_as_many_files_as_the_system_gives(self) -> None:
+        """macOS names an infinite limit, refuses it, and gives 10,240."""
+        infinite = 2 ** 63 - 1
+
+        def gives(most: int, soft: int, hard: int) -> int:
+            """The limit afterwards, on a system that gives so many."""
+            given = [soft]
+
+            def set_limit(which: int, limits: tuple[int, int]) -> None:
+                self.assertEqual(limits[1], hard)
+                if limits[0] > most:
+                    raise ValueError("current limit exceeds maximum limit")
+                given[0] = limits[0]
+
+            with mock.patch("resource.getrlimit", lambda which: (soft, hard)), \
+                    mock.patch("resource.setrlimit", set_limit):
+                self.assertEqual(self.run_main(lambda arguments: 0)[0], 0)
+            return given[0]
+
+        self.assertEqual(gives(10_240, 256, infinite), 10_240)
+        self.assertEqual(gives(4096, 1024, 4096), 4096)
+        self.assertEqual(gives(100_000, 20_000, infinite), 20_000)
+        # A system that gives no more at all.
+        self.assertEqual(gives(256, 256, infinite), 256)
 
     def test_an_error_that_is_not_of_the_output_keeps_its_traceback(self) -> None:
         def breaks(arguments: Sequence[str]) -> None:
