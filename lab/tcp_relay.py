@@ -17,6 +17,7 @@ Threads: one that accepts, and two for each connection.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -32,6 +33,8 @@ NOBODY: Address = ("127.0.0.1", 9)
 CHUNK_BYTES = 65536
 # Seconds that a late request on a new connection waits for its reply, as its caller would have.
 LATE_S = 10.0
+# Seconds that `close` waits to reach its own listener, whose queue may be full.
+WAKE_S = 2.0
 
 
 class TcpRelay:
@@ -112,7 +115,10 @@ class TcpRelay:
         with self._lock:
             self._closed = True
         self.thaw()
-        _shut_down(self._listener)
+        # A connection ends an `accept` on every system. A shutdown of the listener does so on Linux
+        # alone, and on Windows we would wait for ever.
+        with contextlib.suppress(OSError):
+            socket.create_connection(self.address, WAKE_S).close()
         self._accepter.join()
         self._listener.close()
         self.hang_up()
@@ -125,10 +131,13 @@ class TcpRelay:
         while not self._closed:
             try:
                 near, _ = self._listener.accept()
-            except OSError:
-                # The listener was closed.
-                return
+            except ConnectionError:
+                # Windows: a caller has gone before it was accepted.
+                continue
             self._running.wait()
+            if self._closed:
+                near.close()
+                return
             try:
                 far = socket.create_connection(self.target)
             except OSError:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
+import threading
 import unittest
+from unittest import mock
 from xmlrpc.client import ServerProxy
 
 from lab.fates import Fate, random_delays, random_fates
@@ -44,6 +46,17 @@ class TcpRelays(unittest.TestCase):
         with contextlib.closing(TcpRelay()) as relay, \
                 socket.create_connection(relay.address, 5) as client:
             self.assertEqual(client.recv(1), b"")
+
+    def test_it_closes_where_a_shutdown_wakes_nobody_that_accepts(self) -> None:
+        """As on Windows, where the thread that accepts would go on for ever."""
+        relay = TcpRelay()
+        with mock.patch.object(socket.socket, "shutdown", side_effect=OSError("not connected")):
+            closing = threading.Thread(target=relay.close, daemon=True)
+            closing.start()
+            closing.join(PATIENCE_S)
+        self.assertFalse(closing.is_alive())
+        with self.assertRaises(OSError):
+            socket.create_connection(relay.address, PATIENCE_S)
 
 
 class LateMessages(unittest.TestCase):
