@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ponte.discovery.follower import ask
+from ponte.net import windows
 from ponte.net.address import Address, parse_address, show
 from ponte.net.message import encode_request
 from ponte.net.pool import Pool
@@ -33,7 +34,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START_S = 20.0
 # How long a process may take to show its status, in seconds.
 STATUS_S = 2.0
-CAN_FREEZE = hasattr(signal, "SIGSTOP")
+CAN_FREEZE = sys.platform == "win32" or hasattr(signal, "SIGSTOP")
+# By what a process is frozen and thawed on this system.
+FREEZES_BY, THAWS_BY = (("NtSuspendProcess", "NtResumeProcess") if sys.platform == "win32" else
+                        ("SIGSTOP", "SIGCONT"))
 # Lines of a process that we keep, for the message where it does not start.
 KEPT_LINES = 20
 
@@ -58,7 +62,10 @@ class StartFailed(Exception):
 
 
 class News(NamedTuple):
-    """A line of the registry: `what` happened to an instance, and when we read it (monotonic)."""
+    """A line of the registry: `what` happened to an instance, and when we read it.
+
+    The time is one of time.perf_counter, as all times that the class reads (stage.py).
+    """
 
     at: float
     what: str
@@ -131,23 +138,28 @@ class Actor:
         self._process.stdin.close()
 
     def freeze(self) -> None:
-        """SIGSTOP: alive and connected, but it does nothing. Returns when all its threads stand."""
-        # Windows has no such signals.
-        if sys.platform != "win32":
+        """SIGSTOP: alive and connected, but it does nothing. Returns when all its threads stand.
+
+        Raises OSError where the system does not allow it.
+        """
+        if sys.platform == "win32":
+            windows.suspend(self.pid)
+        else:
             self._process.send_signal(signal.SIGSTOP)
             os.waitpid(self.pid, os.WUNTRACED)
 
     def thaw(self) -> None:
-        """SIGCONT: it goes on where it was frozen."""
-        # Windows has no such signals.
-        if sys.platform != "win32":
+        """SIGCONT: it goes on where it was frozen. Raises OSError as `freeze` does."""
+        if sys.platform == "win32":
+            windows.resume(self.pid)
+        else:
             self._process.send_signal(signal.SIGCONT)
 
     def _read(self) -> None:
         assert self._process.stdout
         with self._process.stdout as printed:
             for line in printed:
-                self._hear(line.rstrip(), time.monotonic())
+                self._hear(line.rstrip(), time.perf_counter())
         with self._printed:
             self._ended = True
             self._printed.notify_all()

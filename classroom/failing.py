@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from classroom.cast import CAN_FREEZE
+from classroom.cast import CAN_FREEZE, FREEZES_BY, THAWS_BY
 from classroom.load import CallRecord, Load, failed, slowest_s
 from classroom.stage import Skipped, Stage
 
@@ -40,13 +40,13 @@ def kill(stage: Stage) -> None:
         stage.tell("{callers} callers; {count} calls so far, answered by {names}",
                    callers=CALLERS, count=load.count(), names=_names(load.records()))
 
-        killed_at = time.monotonic()
+        killed_at = time.perf_counter()
         cast[victim].kill()
-        dead_at = time.monotonic()
+        dead_at = time.perf_counter()
         stage.tell("kill -9 {name} (process {pid})", at=killed_at, style="failed",
                    name=victim, pid=cast[victim].pid)
         gone = stage.until(lambda: victim not in cast.lookup("greeter"), PATIENCE_S)
-        gone_s = time.monotonic() - killed_at
+        gone_s = time.perf_counter() - killed_at
         enough = load.count() + SAMPLE
         stage.until(lambda: load.count() >= enough, PATIENCE_S)
 
@@ -96,26 +96,26 @@ def freeze(stage: Stage) -> None:
 
     with Load(stage.client.whoami, CALLERS) as load:
         stage.until(lambda: load.count() >= SAMPLE, PATIENCE_S)
-        stage.tell("SIGSTOP {name} (process {pid}): frozen", style="failed",
+        stage.tell("{signal} {name} (process {pid}): frozen", style="failed", signal=FREEZES_BY,
                    name=victim, pid=cast[victim].pid)
         cast[victim].freeze()
-        frozen_at = time.monotonic()
+        frozen_at = time.perf_counter()
         stage.until(lambda: state() != "up", PATIENCE_S)
-        suspect_s = time.monotonic() - frozen_at
+        suspect_s = time.perf_counter() - frozen_at
         gone = stage.until(lambda: state() == "gone", PATIENCE_S)
-        gone_s = time.monotonic() - frozen_at
+        gone_s = time.perf_counter() - frozen_at
         during = [call for call in load.records() if call.ended > frozen_at]
         slow = [call for call in during if call.took_s > SLOW_S]
         stage.tell("{count} calls waited for it, gave up, and were answered by other servers: "
                    "{slowest_ms:.0f} ms at most",
                    count=len(slow), slowest_ms=slowest_s(slow) * 1000)
 
-        thawed_at = time.monotonic()
+        thawed_at = time.perf_counter()
         cast[victim].thaw()
-        stage.tell("SIGCONT {name}: it continues as if nothing had happened", at=thawed_at,
-                   name=victim)
+        stage.tell("{signal} {name}: it continues as if nothing had happened", at=thawed_at,
+                   signal=THAWS_BY, name=victim)
         back = stage.until(lambda: state() == "up", PATIENCE_S)
-        back_s = time.monotonic() - thawed_at
+        back_s = time.perf_counter() - thawed_at
         answers = stage.until(lambda: _has_answered(victim, load.records(), since=thawed_at),
                               PATIENCE_S)
     if answers:
@@ -136,8 +136,8 @@ def freeze(stage: Stage) -> None:
                 "calls that began during the freeze and were answered by {name}: {count}",
                 name=victim, count=len(by_victim))
     stage.check(back and back_s <= BACK_S and answers,
-                "back in lookup {back_s:.2f} s after SIGCONT (at most {limit_s:.1f} s), "
-                "and answering", back_s=back_s, limit_s=BACK_S)
+                "back in lookup {back_s:.2f} s after {signal} (at most {limit_s:.1f} s), "
+                "and answering", back_s=back_s, signal=THAWS_BY, limit_s=BACK_S)
 
 
 def _has_answered(name: str, calls: list[CallRecord], since: float) -> bool:

@@ -112,13 +112,13 @@ PORTUGUESE: dict[str, str] = {
         "{name} congela, não morre: conectado, mas mudo. O que acontece com suas chamadas?",
     "this system has no SIGSTOP to freeze a process with, and we do not fake it":
         "este sistema não tem SIGSTOP para congelar um processo, e nós não fingimos",
-    "SIGSTOP {name} (process {pid}): frozen": "SIGSTOP {name} (processo {pid}): congelado",
+    "{signal} {name} (process {pid}): frozen": "{signal} {name} (processo {pid}): congelado",
     "{count} calls waited for it, gave up, and were answered by other servers: "
     "{slowest_ms:.0f} ms at most":
         "{count} chamadas esperaram, desistiram, e outros servidores responderam: "
         "{slowest_ms:.0f} ms no máximo",
-    "SIGCONT {name}: it continues as if nothing had happened":
-        "SIGCONT {name}: continua como se nada tivesse acontecido",
+    "{signal} {name}: it continues as if nothing had happened":
+        "{signal} {name}: continua como se nada tivesse acontecido",
     "{name} answers calls again": "{name} volta a responder chamadas",
     "suspect after {suspect_s:.2f} s, out of lookup after {gone_s:.2f} s "
     "(at most {limit_s:.1f} s)":
@@ -129,8 +129,8 @@ PORTUGUESE: dict[str, str] = {
         "a mais lenta levou {slowest_ms:.0f} ms",
     "calls that began during the freeze and were answered by {name}: {count}":
         "chamadas que começaram com {name} congelado e que ele respondeu: {count}",
-    "back in lookup {back_s:.2f} s after SIGCONT (at most {limit_s:.1f} s), and answering":
-        "de volta ao lookup {back_s:.2f} s após SIGCONT (no máximo {limit_s:.1f} s), "
+    "back in lookup {back_s:.2f} s after {signal} (at most {limit_s:.1f} s), and answering":
+        "de volta ao lookup {back_s:.2f} s após {signal} (no máximo {limit_s:.1f} s), "
         "e respondendo",
 
     # ---- outcomes.py: 7 a lost reply

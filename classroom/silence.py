@@ -16,7 +16,7 @@ import time
 from typing import Any, Callable
 from xmlrpc.client import Fault
 
-from classroom.cast import CAN_FREEZE, Actor
+from classroom.cast import CAN_FREEZE, FREEZES_BY, THAWS_BY, Actor
 from classroom.stage import CALL_TIMEOUT_S, Stage
 from client import CallError, Client, NotSent, OutcomeUnknown
 
@@ -32,12 +32,12 @@ class Told:
     def __init__(self, call: Callable[[], Any]) -> None:
         self.value: Any = None
         self.error: Exception | None = None
-        began = time.monotonic()
+        began = time.perf_counter()
         try:
             self.value = call()
         except (CallError, Fault) as error:
             self.error = error
-        self.took_ms = (time.monotonic() - began) * 1000
+        self.took_ms = (time.perf_counter() - began) * 1000
 
     def __str__(self) -> str:
         """The value, or the name of the error."""
@@ -94,8 +94,8 @@ def silence(stage: Stage) -> None:
 def _freeze(stage: Stage, client: Client, bank: Actor) -> None:
     # 1. One deposit is running when the bank freezes. The other one comes later.
     ana = _running_deposit(stage, client, bank, "ana")
-    stage.tell("SIGSTOP {name} (process {pid}): frozen", style="failed", name=bank.name,
-               pid=bank.pid)
+    stage.tell("{signal} {name} (process {pid}): frozen", style="failed", signal=FREEZES_BY,
+               name=bank.name, pid=bank.pid)
     bank.freeze()
     bia = Deposit(client, "bia")
     stage.tell("bia: deposit_coins({cents}) goes to the frozen bank", cents=CENTS)
@@ -105,7 +105,8 @@ def _freeze(stage: Stage, client: Client, bank: Actor) -> None:
     _tell(stage, "bia", bia_told)
     # 3. The bank goes on, and is asked what came of the deposits.
     bank.thaw()
-    stage.tell("SIGCONT {name}: it continues as if nothing had happened", name=bank.name)
+    stage.tell("{signal} {name}: it continues as if nothing had happened", signal=THAWS_BY,
+               name=bank.name)
     ana_resolved, bia_resolved = ana_told.resolve(), bia_told.resolve()
     _tell_resolved(stage, "ana", ana_resolved)
     _tell_resolved(stage, "bia", bia_resolved)

@@ -1,0 +1,53 @@
+"""The processes of the demo: what freezes them on each system."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import unittest
+from unittest import mock
+
+from classroom import cast
+from ponte.net import windows
+
+
+class Freezing(unittest.TestCase):
+    def setUp(self) -> None:
+        """An actor whose process is not started."""
+        self.process = mock.Mock(spec=subprocess.Popen, pid=4711)
+        self.actor = cast.Actor.__new__(cast.Actor)
+        self.actor._process = self.process
+
+    def test_windows_suspends_the_process_and_resumes_it(self) -> None:
+        with mock.patch("sys.platform", "win32"), \
+                mock.patch.object(windows, "suspend", create=True) as suspend, \
+                mock.patch.object(windows, "resume", create=True) as resume:
+            self.actor.freeze()
+            suspend.assert_called_once_with(4711)
+            resume.assert_not_called()
+            self.actor.thaw()
+            resume.assert_called_once_with(4711)
+        self.process.send_signal.assert_not_called()
+
+    @unittest.skipIf(sys.platform == "win32", "it has no such signals")
+    def test_other_systems_send_it_signals(self) -> None:
+        """And wait until it stands."""
+        # For the type checker, which knows that Windows has no such signals.
+        if sys.platform != "win32":
+            with mock.patch("os.waitpid") as stands:
+                self.actor.freeze()
+            self.process.send_signal.assert_called_once_with(signal.SIGSTOP)
+            stands.assert_called_once()
+            self.actor.thaw()
+            self.process.send_signal.assert_called_with(signal.SIGCONT)
+
+    def test_the_class_reads_what_was_really_done(self) -> None:
+        names = {"win32": ("NtSuspendProcess", "NtResumeProcess")}
+        self.assertTrue(cast.CAN_FREEZE)
+        self.assertEqual((cast.FREEZES_BY, cast.THAWS_BY),
+                         names.get(sys.platform, ("SIGSTOP", "SIGCONT")))
+
+
+if __name__ == "__main__":
+    unittest.main()
