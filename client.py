@@ -192,8 +192,11 @@ class Client:
             # 2. Act: send the request, and wait for the reply.
             lines = f"{attempt_lines(attempt)}Content-Type: {CONTENT_TYPE}\r\n"
             request = write_request("POST", f"/{self._service}", lines, attempt.body_of(body))
+            # The clock for what people read: on Windows, up to Python 3.12, the other one moves in
+            # steps of 15.6 ms.
+            began = time.perf_counter()
             result = self._exchange(attempt, request, started)
-            ended = time.monotonic()
+            took_s, ended = time.perf_counter() - began, time.monotonic()
             # 3. Decide: what has this attempt come to?
             with self._lock:
                 call.settle(result, ended)
@@ -206,7 +209,7 @@ class Client:
                 continue
             if attempt.kind is Kind.OPENING and result.outcome is Outcome.UNKNOWN:
                 what = f"asking for a session: {what}"
-            attempts.append(Trace(attempt.endpoint, what, ended - started))
+            attempts.append(Trace(attempt.endpoint, what, took_s))
             self._on_attempt(attempts[-1])
             if result.reply and call.outcome is Outcome.ANSWERED:
                 return result.reply

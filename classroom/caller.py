@@ -72,7 +72,7 @@ def main(arguments: Sequence[str], words: Words) -> int:
 
 def _call(client: Client, attempts: list[Trace], screen: Screen, words: Words) -> str:
     """Makes one call and shows it; returns the server that answered, or NOBODY."""
-    lead, began = time.strftime("%H:%M:%S  "), time.monotonic()
+    lead, began = time.strftime("%H:%M:%S  "), time.perf_counter()
     try:
         value = client.hello("Hello")
     except (CallError, Fault) as error:
@@ -82,7 +82,7 @@ def _call(client: Client, attempts: list[Trace], screen: Screen, words: Words) -
         if not attempts:
             screen.line(str(error), lead=MARGIN)
         return NOBODY
-    took_ms = (time.monotonic() - began) * 1000
+    took_ms = (time.perf_counter() - began) * 1000
     if len(attempts) > 1:
         _show_attempts(attempts, screen, words)
     server, endpoint = who_answered(attempts[-1]), attempts[-1].endpoint.instance

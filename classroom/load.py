@@ -19,7 +19,7 @@ PAUSE_S = 0.006
 class CallRecord(NamedTuple):
     """One call that has ended."""
 
-    # Monotonic, in seconds.
+    # Of time.perf_counter, in seconds.
     began: float
     ended: float
     # The server's name; empty for a call that failed.
@@ -71,14 +71,14 @@ class Load:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            began = time.monotonic()
+            began = time.perf_counter()
             answered_by, error = "", ""
             try:
                 answered_by = self._call()
             except (CallError, Fault) as failure:
                 error = f"{type(failure).__name__}: {failure}"
             with self._lock:
-                self._records.append(CallRecord(began, time.monotonic(), answered_by, error))
+                self._records.append(CallRecord(began, time.perf_counter(), answered_by, error))
             self._stop.wait(PAUSE_S)
 
 

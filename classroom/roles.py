@@ -119,7 +119,7 @@ class _Terminal:
 
     def _count(self) -> None:
         with contextlib.closing(Pool(_tls_for_asking(self._chosen))) as pool:
-            before = (time.monotonic(), 0)
+            before = (time.perf_counter(), 0)
             while not self._closed.wait(TERMINAL_S if self._console.rewrites else FILE_S):
                 try:
                     before = self._show_counters(pool, before)
@@ -131,7 +131,7 @@ class _Terminal:
         """Reads and shows the counters. `before`, and the result: a time, and the beats by then."""
         assert self._address
         status = read_status(pool, self._address)
-        now = (time.monotonic(), beats_accepted(status))
+        now = (time.perf_counter(), beats_accepted(status))
         per_s = (now[1] - before[1]) / (now[0] - before[0]) if before[1] else 0.0
         self._console.show(self._screen.fit(counters(self._role, status, per_s, self._words)))
         return now

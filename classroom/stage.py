@@ -11,6 +11,9 @@ A step is a function that reads like this:
 
 Each of these English sentences needs its Portuguese one in classroom/portuguese.py.
 
+Times are those of time.perf_counter: the class reads them, and on Windows, up to Python 3.12,
+time.monotonic moves in steps of 15.6 ms. Only deadlines that other rooms take are of the latter.
+
 Threads: the main one only.
 """
 
@@ -64,7 +67,7 @@ class Stage:
         self.checks: list[Check] = []
         self.news_count = 0
         self._steps, self._auto = steps, auto
-        self._began = time.monotonic()
+        self._began = time.perf_counter()
         self._client: Client | None = None
 
     @property
@@ -91,29 +94,29 @@ class Stage:
         if "registry" in self.cast.names():
             # What the registry printed while the class was thinking belongs to no step.
             self.cast["registry"].take_news()
-        self.news_count, self._began = 0, time.monotonic()
+        self.news_count, self._began = 0, time.perf_counter()
 
     def elapsed_s(self) -> float:
         """Seconds since the clock of the step was started."""
-        return time.monotonic() - self._began
+        return time.perf_counter() - self._began
 
     def tell(self, sentence: str, *, at: float | None = None, style: str = "",
              **values: object) -> None:
-        """Prints one line of the event log; `at` (monotonic) if it was not just now."""
+        """Prints one line of the event log; `at` if it was not just now."""
         self.say(self.words(sentence, **values), at=at, style=style)
 
     def say(self, text: str, *, at: float | None = None, style: str = "") -> None:
         """The same with a text that is the same in every language, such as a program's output."""
-        when_s = max((time.monotonic() if at is None else at) - self._began, 0.0)
+        when_s = max((time.perf_counter() if at is None else at) - self._began, 0.0)
         self.screen.line(text, style=style, lead=f"  {f'+{when_s:.2f} s':>8}  ",
                          lead_style="faint")
 
     def until(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Waits for a condition, and shows what the registry reports; whether it came in time."""
-        deadline = time.monotonic() + within_s
+        deadline = time.perf_counter() + within_s
         while not condition():
             self._tell_news()
-            if time.monotonic() > deadline:
+            if time.perf_counter() > deadline:
                 return False
             time.sleep(POLL_S)
         self._tell_news()

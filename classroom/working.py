@@ -143,7 +143,7 @@ class _Pulse:
         # By server: the count when we began to look, the count now, and when we saw it grow.
         self._start = {name: self._acked(name) for name in SERVERS}
         self._now = dict(self._start)
-        self._seen_at: dict[str, list[float]] = {name: [time.monotonic()] for name in SERVERS}
+        self._seen_at: dict[str, list[float]] = {name: [time.perf_counter()] for name in SERVERS}
 
     def all_have_beaten(self) -> bool:
         """Reads all counts; whether each server has beaten BEATS times since we began to look."""
@@ -151,7 +151,7 @@ class _Pulse:
             acked = self._acked(name)
             if acked > self._now[name]:
                 self._now[name] = acked
-                self._seen_at[name].append(time.monotonic())
+                self._seen_at[name].append(time.perf_counter())
                 self._stage.screen.live(self.rows())
         return all(self.beats(name) >= BEATS for name in SERVERS)
 
@@ -196,13 +196,13 @@ def balancing(stage: Stage) -> None:
                 f"  {shares[name]}" for name in SERVERS]
 
     stage.tell("{calls} times whoami(), one after the other", calls=CALLS)
-    began = time.monotonic()
+    began = time.perf_counter()
     for number in range(CALLS):
         shares[stage.client.whoami()] += 1
         if number % 10 == 0:
             stage.screen.live(rows())
             time.sleep(stage.pace_s)
-    took_s = time.monotonic() - began
+    took_s = time.perf_counter() - began
     stage.screen.last(rows())
 
     counts = [shares[name] for name in SERVERS]

@@ -25,6 +25,7 @@ from ponte.calls.resolving import Place
 from ponte.net.message import Reply
 from ponte.net.stream import Program
 from ponte.rpc.marshal import TRANSPORT_ERROR, decode_call, encode_fault, encode_result
+from tests.clocks import coarse_clock
 from tests.fakes import endpoint
 from tests.relaying import (
     DEAD,
@@ -224,6 +225,14 @@ class Calls(unittest.TestCase):
             client.hello("Hello")
         self.assertEqual([(trace.endpoint.instance, trace.what) for trace in seen],
                          [("s1", "connect: refused"), ("s2", "answered")])
+
+    def test_the_time_of_an_attempt_is_honest_where_the_clock_of_deadlines_is_coarse(self) -> None:
+        """As on Windows, where it would be 0.0 ms, or 15.6."""
+        seen: list[Trace] = []
+        with stub(REFUSED, answered(1), servers=[S1, S2], on_attempt=seen.append) as (client, _), \
+                coarse_clock():
+            client.hello("Hello")
+        self.assertEqual([str(trace).rpartition(" (")[2] for trace in seen], ["3.1 ms)"] * 2)
 
 
 class Fallback(unittest.TestCase):

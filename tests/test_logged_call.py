@@ -10,6 +10,7 @@ from unittest import mock
 
 from ponte.net.message import Request
 from ponte.rpc.marshal import encode_call
+from tests.clocks import coarse_clock
 from tests.fakes import endpoint
 from tests.relaying import LATE, LOST, OK, REFUSED, RelayCase
 
@@ -43,6 +44,14 @@ class Lines(RelayCase):
         with self.assertLogs("ponte.proxy", logging.DEBUG) as logged:
             self.proxy._begin(request, time.monotonic(), lambda: False)
         self.assertRegex(logged.records[0].getMessage(), r"^\[::1\]:5555 nobody\.hello: refused: ")
+
+    def test_its_time_is_honest_where_the_clock_of_deadlines_is_coarse(self) -> None:
+        """As on Windows. It counts from when the request was whole."""
+        for waited_s, told in ((0.0, "3.1"), (1.0, "1003.1")):
+            with self.subTest(told), coarse_clock(), \
+                    self.assertLogs("ponte.proxy", logging.DEBUG) as logged:
+                self.post("/nobody", body=CALL, received_at=time.monotonic() - waited_s)
+                self.assertIn(f" ({told} ms), ", logged.records[0].getMessage())
 
     def test_an_unknown_outcome_says_why(self) -> None:
         """Also where the time was over."""

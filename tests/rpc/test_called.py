@@ -12,6 +12,7 @@ from execution import MAX_CALLS
 from ponte.net.message import Reply
 from ponte.rpc.called import Called
 from ponte.rpc.marshal import encode_call
+from tests.clocks import coarse_clock
 from tests.fakes import eventually
 from tests.serving import ServerTest
 
@@ -41,6 +42,12 @@ class Verbose(ServerTest):
                          "shop.refuse: fault 42")
         self.assertEqual(self.line(None, body=encode_call("nothing", ())), "nothing: fault -32601")
         self.assertEqual(self.line(None, body=b"x"), "no method: fault -32700")
+
+    def test_its_time_is_honest_where_the_clock_of_deadlines_is_coarse(self) -> None:
+        """As on Windows."""
+        with coarse_clock(), self.assertLogs("ponte.server", logging.DEBUG) as caught:
+            Called(self.request(), 7.0).log_end(lambda: Reply(200, {}, b""))
+        self.assertIn(" (3.1 ms)", caught.output[0])
 
     def refuse(self) -> None:
         raise Fault(42, "<fault>")
