@@ -442,9 +442,8 @@ def main(arguments: Sequence[str]) -> int:
     """Runs a registry until it is stopped; returns the exit code."""
     chosen = command_line().parse_args(arguments)
     if chosen.make_key is not None:
-        make_key(chosen.make_key)
-        print(f"a new key is in {chosen.make_key}, which only you can read: "
-              "every machine needs a copy of it\n"
+        readable = make_key(chosen.make_key)
+        print(f"a new key is in {chosen.make_key}, {readable}: every machine needs a copy of it\n"
               f"next: {start_command('registry')} {typed(['--key-file', chosen.make_key])}")
         return 0
     begin(chosen)

@@ -21,8 +21,10 @@ import os
 import secrets
 import socket
 import stat
+import sys
 import time
 
+from ponte.net import windows
 from ponte.net.names import look_up
 from ponte.net.threads import wait_for
 from ponte.process.options import UsageError, given_by
@@ -34,6 +36,12 @@ MIN_KEY_BYTES = 16
 NEW_KEY_BYTES = 32
 # Seconds to look up the name given as --host. With fewer, a slow name server ends a start.
 LOOK_UP_S = 2.0
+# The rights of all users but the owner, in the mode of a file.
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+# Who can read a new key.
+OURS_ALONE = "which only you can read"
+NOT_OURS_ALONE = ("which other users of this computer may be able to read (keep it in a folder "
+                  "that only you may open)")
 
 
 def read_keys(paths: str | None, option: str = "--key-file") -> tuple[bytes, ...]:
@@ -62,7 +70,7 @@ def read_key(path: str | None, option: str = "--key-file") -> bytes:
             key = file.read().strip()
     except OSError as error:
         raise UsageError(f"{option} {path}: {error.strerror}") from None
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if os.name == "posix" and mode & OTHERS:
         raise UsageError(f"{option} {path}: other users than its owner may read or change it - "
                          f"type: {typed(['chmod', '600', path])}")
     if len(key) < MIN_KEY_BYTES:
@@ -71,10 +79,11 @@ def read_key(path: str | None, option: str = "--key-file") -> bytes:
     return key
 
 
-def make_key(path: str) -> None:
+def make_key(path: str) -> str:
     """Writes a new key to a new file that only its owner may read.
 
-    Raises UsageError where the file exists already or cannot be written.
+    Returns, in words for the user, who can read it: a file system may know no owners. Raises
+    UsageError where the file exists already or cannot be written.
     """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -84,7 +93,13 @@ def make_key(path: str) -> None:
     except OSError as error:
         raise UsageError(f"--make-key {path}: {error.strerror}") from None
     with os.fdopen(handle, "w", encoding="ascii") as file:
+        # Before there is a key in it. Windows gives a new file the rights of its folder.
+        if sys.platform == "win32":
+            is_kept = windows.keep_to_owner(path)
+        else:
+            is_kept = not os.fstat(handle).st_mode & OTHERS
         file.write(secrets.token_hex(NEW_KEY_BYTES) + "\n")
+    return OURS_ALONE if is_kept else NOT_OURS_ALONE
 
 
 def keys_for_listening(chosen: argparse.Namespace) -> tuple[bytes, ...]:

@@ -12,8 +12,17 @@ import threading
 import unittest
 from unittest import mock
 
+from ponte.net import windows
 from ponte.process import keys
-from ponte.process.keys import is_local_only, keys_for_listening, make_key, read_key, read_keys
+from ponte.process.keys import (
+    NOT_OURS_ALONE,
+    OURS_ALONE,
+    is_local_only,
+    keys_for_listening,
+    make_key,
+    read_key,
+    read_keys,
+)
 from ponte.process.options import UsageError, options
 
 KEY = b"0123456789abcdef"
@@ -91,6 +100,27 @@ class Making(KeyTest):
         self.assertTrue(re.fullmatch(rb"[0-9a-f]{64}", read_key(self.path)))
         if os.name == "posix":
             self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o600)
+
+    def test_who_can_read_it_is_told_as_it_is(self) -> None:
+        """Windows is asked to take it away from others; a stick without owners cannot do that."""
+        if os.name == "posix":
+            self.assertEqual(make_key(self.path), OURS_ALONE)
+            everybody = os.stat_result((0o100755, *[0] * 9))
+            with mock.patch("os.fstat", return_value=everybody):
+                self.assertEqual(make_key(f"{self.path}2"), NOT_OURS_ALONE)
+        for is_kept, told in ((True, OURS_ALONE), (False, NOT_OURS_ALONE)):
+            # How long the file was when the system was asked: nobody has read a key before.
+            lengths: list[int] = []
+
+            def keep(path: str, kept: bool = is_kept, lengths: list[int] = lengths) -> bool:
+                lengths.append(os.path.getsize(path))
+                return kept
+
+            with self.subTest(is_kept), mock.patch("sys.platform", "win32"), \
+                    mock.patch.object(windows, "keep_to_owner", keep, create=True):
+                self.assertEqual(make_key(f"{self.path}{is_kept}"), told)
+            self.assertEqual(lengths, [0])
+        self.assertIn("other users", NOT_OURS_ALONE)
 
     def test_no_two_are_equal(self) -> None:
         make_key(self.path)
