@@ -18,6 +18,9 @@ from typing import NoReturn
 from bench import earlier, processes, results, targets
 from bench.report import Report
 from bench.rounds import Plan
+from ponte.process.characters import write_any
+from ponte.process.options import PYTHON
+from ponte.process.typed import here
 
 SECTIONS = ("calls", "proxy", "cost", "once", "server", "peers", "registry", "failover",
             "memory", "overload", "slow")
@@ -66,7 +69,7 @@ def _say(line: str) -> None:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = _Parser(prog="python3 -m bench", description=__doc__)
+    parser = _Parser(prog=f"{PYTHON} -m bench", description=here(__doc__))
     parser.add_argument("sections", nargs="*", type=_section, metavar="SECTION",
                         help=f"of {', '.join(SECTIONS)} (default: all)")
     parser.add_argument("--rounds", type=_rounds, metavar="N",
@@ -119,6 +122,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from ponte.discovery.beats import MAX_DATAGRAM_BYTES, Beat, decode_answer, encode_beat
 from ponte.process.keys import read_key
 from ponte.process.options import parse_address
+from ponte.process.typed import here
 
 # Datagrams on their way. More of them would only wait in the buffer of the registry.
 WINDOW = 64
@@ -133,7 +134,7 @@ def ask_epoch(sock: socket.socket, key: bytes) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=here(__doc__))
     parser.add_argument("--registry", type=parse_address, required=True)
     parser.add_argument("--key-file", required=True)
     parser.add_argument("--leases", type=int, required=True)

@@ -29,6 +29,7 @@ from ponte.net.loop import Loop
 from ponte.net.message import ProtocolError, Reply, encode_request
 from ponte.net.parser import ReplyParser
 from ponte.net.stream import NOTHING, WRITE, Program, Stream
+from ponte.process.typed import here
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 # Seconds until all callers have come. What happens in them does not count.
@@ -125,7 +126,7 @@ def _for_ever() -> Program[None]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=here(__doc__))
     parser.add_argument("--url", required=True)
     parser.add_argument("--method", required=True)
     parser.add_argument("--param", action="append", default=[])

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import venv
 
+from ponte.process.characters import write_any
+
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".venv")
 PYTHON = os.path.join(FOLDER, *(("Scripts", "python.exe") if sys.platform == "win32"
                                 else ("bin", "python")))
@@ -41,4 +43,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main())

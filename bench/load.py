@@ -35,6 +35,7 @@ from urllib.parse import urlsplit
 
 from bench.report import percentile
 from ponte.net.message import encode_request
+from ponte.process.typed import here
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 # The name of a function, and its parameters.
@@ -286,7 +287,7 @@ class Load:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=here(__doc__))
     parser.add_argument("--url", required=True)
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)

@@ -18,6 +18,7 @@ from bench.report import Report, Table, figure, median
 from bench.rounds import Plan, interleave
 from bench.wrk import by_command
 from ponte.net.address import Address, show
+from ponte.process.options import PYTHON
 
 DIRECT = "Ponte: stub → server"
 THREADS, EVENTS = (f"Ponte: stub → proxy, {engine} → server" for engine in ("threads", "events"))
@@ -82,7 +83,7 @@ def _others(stage: Stage, report: Report) -> dict[str, Way]:
         if install.has(package):
             pythons[package] = (kind, (install.PYTHON,))
         else:
-            report.note(f"{package} is not installed, and left out: python3 -m bench.install")
+            report.note(f"{package} is not installed, and left out: {PYTHON} -m bench.install")
     return {name: Way(python, kind, stage.start(*python, "-m", "bench.peer", "serve", kind,
                                                 banner=LISTENS).address)
             for name, (kind, python) in pythons.items()}

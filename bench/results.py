@@ -13,6 +13,7 @@ import sys
 from bench import install, plot, reverse
 from bench.processes import ROOT
 from bench.report import Report, Table
+from ponte.process.options import PYTHON
 
 PAGE = os.path.join(ROOT, "bench", "RESULTS.md")
 PLOT = os.path.join(ROOT, "bench", "results.svg")
@@ -84,4 +85,4 @@ def _said(command: list[str]) -> str:
 
 
 def command_line() -> str:
-    return " ".join(["python3 -m bench", *sys.argv[1:]])
+    return " ".join([f"{PYTHON} -m bench", *sys.argv[1:]])

@@ -13,6 +13,7 @@ CPU time and memory depend on the machine, and are measured. All else is the sam
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 
 from bench.report import Table, figure
@@ -21,6 +22,7 @@ from bench.world import DOWN_S, World
 from heartbeat import BEAT_S, RESEND_S
 from ponte.discovery.beats import LEASE_S
 from ponte.discovery.leases import MAX_LEASES
+from ponte.process.characters import write_any
 from registry import RECEIVE_BUFFER_BYTES
 
 SERVERS = 100_000
@@ -207,4 +209,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     main()

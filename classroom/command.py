@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
 
 from classroom import doctor, roles, story
 from classroom.language import LANGUAGES, VARIABLE, Words, choose_language, system_locale
-from classroom.screen import plain
+from ponte.process.characters import plain, write_any
 from ponte.process.options import SWITCHES, UsageError
 
 PLACES = (*roles.ROLES, "doctor")
@@ -19,9 +18,7 @@ PLACES = (*roles.ROLES, "doctor")
 
 def main(arguments: Sequence[str]) -> int:
     """Runs what the words name; returns its exit code. Raises UsageError for unknown words."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A console that lacks a character shows another one.
-        sys.stdout.reconfigure(errors="replace")
+    write_any(sys.stdout, sys.stderr)
     language, rest = take_language(list(arguments))
     words = Words(language)
     if rest and rest[0] in roles.ROLES:

@@ -13,7 +13,7 @@ import io
 import threading
 from typing import Callable, TextIO, cast
 
-from classroom.screen import plain
+from ponte.process.characters import plain
 
 
 class Console:

@@ -22,11 +22,12 @@ import registry
 from classroom.cast import CAN_FREEZE, read_status
 from classroom.language import Words, choose_language, system_locale
 from classroom.outward import addresses_of, is_loopback_address, outward_host
-from classroom.screen import ASCII, MAX_COLUMNS, Screen, plain
+from classroom.screen import MAX_COLUMNS, Screen
 from ponte.net.names import look_up
 from ponte.net.pool import Pool
 from ponte.net.stream import listen
 from ponte.net.threads import wait_for
+from ponte.process.characters import ASCII, has
 from ponte.process.options import PYTHON
 
 LOOPBACK = "127.0.0.1"
@@ -92,26 +93,26 @@ def _findings(words: Words, screen: Screen) -> list[Finding]:
 
 def check_process(words: Words) -> Finding:
     """Whether we can start a Python process, and how fast."""
-    began = time.monotonic()
+    began = time.perf_counter()
     try:
         subprocess.run([sys.executable, "-c", ""], timeout=START_S, check=True,
                        stdin=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError) as error:
         return Finding("bad", words("no new process can be started: {error}. "
                                     "Does a virus scanner or a policy prevent it?", error=error))
-    took_s = time.monotonic() - began
+    took_s = time.perf_counter() - began
     return Finding("ok" if took_s < SLOW_START_S else "note",
                    words("a new Python process starts in {took_s:.2f} s", took_s=took_s))
 
 
 def check_loopback(words: Words, protocol: str, send: Callable[[], bytes]) -> Finding:
     """Whether bytes that we send to ourselves arrive. `send()` returns what has arrived."""
-    began, error = time.monotonic(), "?"
+    began, error = time.perf_counter(), "?"
     try:
         if send() == b"ponte":
             return Finding("ok", words(
                 "{protocol} to this computer itself (127.0.0.1) arrives in {took_ms:.1f} ms",
-                protocol=protocol, took_ms=(time.monotonic() - began) * 1000))
+                protocol=protocol, took_ms=(time.perf_counter() - began) * 1000))
     except OSError as failure:
         error = str(failure)
     return Finding("bad", words(
@@ -178,7 +179,7 @@ def _has_mark(port: int, mark: str) -> bool:
 
 def check_encoding(words: Words, encoding: str) -> Finding:
     """Whether the console can show our symbols and accents."""
-    missing = [symbol for symbol in [*ASCII, *"ãéíóúç"] if plain(symbol, encoding) != symbol]
+    missing = [symbol for symbol in [*ASCII, *"ãéíóúç"] if not has(symbol, encoding)]
     if not missing:
         return Finding("ok", words("console encoding {encoding}: all symbols", encoding=encoding))
     return Finding("note", words(
@@ -252,9 +253,9 @@ def check_localhost(words: Words, found: Sequence[str]) -> Finding:
 
 def check_name_server(words: Words) -> Finding:
     """Whether names are answered, also those that do not exist. Blocks for WAIT_S at most."""
-    began = time.monotonic()
+    began = time.perf_counter()
     try:
-        wait_for(look_up((NOBODY, registry.DEFAULT_PORT), began + WAIT_S))
+        wait_for(look_up((NOBODY, registry.DEFAULT_PORT), time.monotonic() + WAIT_S))
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
             return Finding("note", words(
@@ -265,7 +266,7 @@ def check_name_server(words: Words) -> Finding:
             "the name server does not answer within {wait_s:.0f} s. Write addresses instead of "
             "names after --registry, or look whether the network is connected", wait_s=WAIT_S))
     return Finding("ok", words("the name server answers in {took_ms:.0f} ms",
-                               took_ms=(time.monotonic() - began) * 1000))
+                               took_ms=(time.perf_counter() - began) * 1000))
 
 
 def check_network(words: Words, host: str | None) -> list[Finding]:

@@ -13,9 +13,13 @@ import os
 import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TextIO
+
+from ponte.net import windows
+from ponte.process.characters import ASCII, plain
+
+__all__ = ["ASCII", "MAX_COLUMNS", "MIN_COLUMNS", "Screen", "bar", "plain"]
 
 MAX_COLUMNS = 100
 # In a terminal that is narrower than this, the terminal breaks the lines.
@@ -24,29 +28,6 @@ MIN_COLUMNS = 40
 # Style -> the numbers of its escape code (ECMA-48, "select graphic rendition").
 STYLES = {"title": "1;36", "predict": "1;33", "passed": "1;32", "failed": "1;31", "faint": "2",
           "strong": "1"}
-ASCII = {"✓": "+", "✗": "x", "█": "#", "░": ".", "♥": "*", "→": "->", "►": ">", "◄": "<", "─": "-",
-         "│": "|", "┘": "+", "└": "+", "┴": "+", "·": "-", "…": "...", "“": '"', "”": '"', "●": "*"}
-
-
-def plain(text: str, encoding: str) -> str:
-    """`text` as `encoding` can write it: each character that it lacks becomes the nearest ASCII.
-
-    >>> plain("Olá → ✓", "ascii")
-    'Ola -> +'
-    """
-    return "".join(_plain_character(character, encoding) for character in text)
-
-
-def _plain_character(character: str, encoding: str) -> str:
-    try:
-        character.encode(encoding)
-        return character
-    except (UnicodeEncodeError, LookupError):
-        # The encoding lacks it: look for a similar one.
-        pass
-    if character in ASCII:
-        return ASCII[character]
-    return unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode("ascii") or "?"
 
 
 def bar(share: float, columns: int) -> str:
@@ -156,6 +137,7 @@ class Screen:
 def _forget_typed_ahead() -> None:
     """Drops key presses from before the question: Enter pressed twice must not skip a question."""
     if sys.platform == "win32":
+        windows.forget_typed_keys()
         return
     try:
         # Windows has no such module.

@@ -26,6 +26,9 @@ from http.server import BaseHTTPRequestHandler
 from xmlrpc.client import dumps
 
 from ponte.net.address import show
+from ponte.process.characters import write_any
+from ponte.process.options import PYTHON
+from ponte.process.typed import here
 
 VALUE = "the value of a stranger"
 GARBAGE = b"SSH-2.0-OpenSSH_9.2p1\r\n\x00\x01\x02 not a reply at all\r\n\r\n"
@@ -99,7 +102,7 @@ def _kind(text: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python3 -m lab.strangers", description=__doc__,
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m lab.strangers", description=here(__doc__),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", type=_kind, help="see above")
     parser.add_argument("--port", type=int, default=0, help="0 = any (default)")
@@ -114,6 +117,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     try:
         main()
     except KeyboardInterrupt:

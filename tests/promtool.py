@@ -20,6 +20,7 @@ import xmlrpc.client
 
 from client import CallError
 from ponte.net.address import Address, show
+from ponte.process.characters import write_any
 from tests.exposition import read
 from tests.system.cluster import Cluster
 
@@ -116,4 +117,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main())

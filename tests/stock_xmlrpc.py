@@ -30,6 +30,7 @@ from ponte.net.address import Address
 from ponte.net.message import Reply, Request
 from ponte.net.serving import ENGINES
 from ponte.net.stream import Program
+from ponte.process.characters import write_any
 from ponte.rpc.marshal import decode_result
 from proxy import Proxy
 from server import Server
@@ -274,4 +275,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main())

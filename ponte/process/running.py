@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
-import io
 import logging
 import os
 import sys
@@ -27,6 +26,7 @@ from typing import Callable, NoReturn, Protocol, TextIO
 
 from ponte.net.address import Address, show
 from ponte.net.windows import output_error_text
+from ponte.process.characters import write_any
 from ponte.process.departure import Departure
 from ponte.process.logs import start_logging
 from ponte.process.options import EXIT_USAGE, UsageError
@@ -79,10 +79,7 @@ def _prepare_streams() -> None:
     if sys.stderr is None:
         # It was closed when the process began. `print` would write to standard output instead.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A letter that the console cannot show becomes "?", instead of an error.
-            stream.reconfigure(errors="replace")
+    write_any(sys.stdout, sys.stderr)
 
 
 def _outcome(main: Callable[[Sequence[str]], int | None], arguments: Sequence[str]) -> int:

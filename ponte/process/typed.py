@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from ponte.process.options import PYTHON
+
 
 def typed(words: Sequence[str]) -> str:
     """A command of these words, as the shell of this system reads them.
@@ -15,3 +17,8 @@ def typed(words: Sequence[str]) -> str:
         "chmod 600 'a key'"
     """
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
+def here(text: str) -> str:
+    """A text with commands such as `python3 demo.py`, as users type them on this system."""
+    return text.replace("python3 ", f"{PYTHON} ")

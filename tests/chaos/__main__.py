@@ -10,6 +10,9 @@ import argparse
 import random
 import sys
 
+from ponte.process.characters import write_any
+from ponte.process.options import PYTHON
+from ponte.process.typed import here
 from tests.chaos import measure, stories
 from tests.chaos.run import ENGINES, run
 
@@ -19,7 +22,7 @@ def say(line: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.chaos", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m tests.chaos", description=here(__doc__))
     parser.add_argument("--minutes", type=float, default=1.0,
                         help="how long (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="repeats the faults of an earlier run")
@@ -58,4 +61,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main())

@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 from client import Client, NotSent, OutcomeUnknown
 from lab.checker import FAILED, NOT_SENT, RAN, UNKNOWN, VALUE, Call
-from ponte.process.options import parse_addresses
+from ponte.process.options import PYTHON, parse_addresses
 from ponte.process.stopping import Stop
+from ponte.process.typed import here
 
 CALL_TIMEOUT_S = 5.0
 # Seconds to resolve an outcome: while the run goes on, and at its end, when nothing fails any more.
@@ -155,7 +156,8 @@ def read_calls(path: str) -> list[Call]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.chaos.callers", description=__doc__,
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m tests.chaos.callers",
+                                     description=here(__doc__),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", help="the file for what it was told")
     parser.add_argument("--registry", type=parse_addresses, required=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import unittest
+from unittest import mock
 
 from classroom.screen import ASCII, MAX_COLUMNS, Screen, bar, plain
+from ponte.net import windows
 from tests.classroom.streams import Stream
 
 
@@ -54,6 +56,24 @@ class ScreenTest(unittest.TestCase):
     def test_a_bar_shows_its_share(self) -> None:
         self.assertEqual("█████░░░░░", bar(0.5, 10))
         self.assertEqual("██████████", bar(1.7, 10))
+
+    def test_enters_typed_ahead_skip_no_question_on_windows(self) -> None:
+        """The keys are dropped once the question stands there, and then the answer is read."""
+        happened: list[str] = []
+        stream = Stream()
+
+        def forget() -> None:
+            happened.append(f"forgets after {stream.getvalue()}")
+
+        def read() -> str:
+            happened.append("reads")
+            return "\n"
+
+        with mock.patch("sys.platform", "win32"), \
+                mock.patch("sys.stdin", mock.Mock(readline=read)), \
+                mock.patch.object(windows, "forget_typed_keys", forget, create=True):
+            Screen(stream, {}).ask("Enter?")
+        self.assertEqual(["forgets after Enter?", "reads"], happened)
 
 
 if __name__ == "__main__":

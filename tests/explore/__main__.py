@@ -15,6 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from lab.explore.rules import RULES
 from lab.explore.scenarios import SCENARIOS
 from lab.explore.search import Report, Search
+from ponte.process.characters import write_any
+from ponte.process.options import PYTHON
+from ponte.process.typed import here
 
 
 def explore(name: str, rule: str, max_s: float) -> Report:
@@ -80,7 +83,7 @@ def show_story(report: Report) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.explore", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m tests.explore", description=here(__doc__))
     parser.add_argument("names", nargs="*", metavar="NAME", help="of scenarios and rules, such as "
                         f"{', '.join(map(repr, [*list(SCENARIOS)[:2], *list(RULES)[:2]]))}")
     parser.add_argument("--limit", type=float, default=120.0, metavar="SECONDS",
@@ -107,4 +110,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main())

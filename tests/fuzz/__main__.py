@@ -12,6 +12,9 @@ import random
 import sys
 import time
 
+from ponte.process.characters import write_any
+from ponte.process.options import PYTHON
+from ponte.process.typed import here
 from tests.fuzz.targets import TARGETS, run
 
 HANG_S = 30.0
@@ -20,7 +23,7 @@ SHOWN_BYTES = 1000
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m tests.fuzz", description=here(__doc__))
     parser.add_argument("--seconds", type=float, default=60.0,
                         help="for all targets together (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="repeats the inputs of an earlier run")
@@ -51,4 +54,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main())

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ponte.process.characters import write_any
 from tests.fuzz.mutate import Target
 
 READERS = ("ponte.net.parser", "ponte.net.fields", "ponte.net.framing", "ponte.net.chunked",
@@ -68,4 +69,5 @@ def seed(folder: Path, target: Target) -> list[str]:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main(sys.argv[1:]))

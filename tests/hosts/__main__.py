@@ -12,6 +12,9 @@ import signal
 import sys
 import time
 
+from ponte.process.characters import write_any
+from ponte.process.options import PYTHON
+from ponte.process.typed import here
 from tests.hosts import answers, frozen, names, one_name, reachable
 from tests.hosts.tell import Telling
 from tests.netns.namespaces import NoNamespaces, exit_code_of_skipped
@@ -22,7 +25,7 @@ STORIES = [*frozen.STORIES, *names.STORIES, *one_name.STORIES, *reachable.STORIE
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.hosts", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m tests.hosts", description=here(__doc__))
     parser.add_argument("names", nargs="*", metavar="NAME", help="a part of the name of a story")
     parser.add_argument("--list", action="store_true", help="show the names, and tell nothing")
     chosen = parser.parse_args()
@@ -50,6 +53,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

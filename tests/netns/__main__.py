@@ -11,6 +11,9 @@ import random
 import signal
 import sys
 
+from ponte.process.characters import write_any
+from ponte.process.options import PYTHON
+from ponte.process.typed import here
 from tests.netns.namespaces import NoNamespaces, exit_code_of_skipped
 from tests.netns.run import run
 
@@ -20,7 +23,7 @@ def say(line: str) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.netns", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m tests.netns", description=here(__doc__))
     parser.add_argument("--seconds", type=float, default=60.0,
                         help="how long the weather is bad (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="repeats the weather of an earlier run")
@@ -41,6 +44,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from unittest import mock
 
 from ponte.process.keys import make_key, read_key
 from ponte.process.options import UsageError
-from ponte.process.typed import typed
+from ponte.process.typed import here, typed
 
 
 class Typed(unittest.TestCase):
@@ -18,6 +18,12 @@ class Typed(unittest.TestCase):
                                 ("win32", 'python3 -k "my key"')):
             with self.subTest(system), mock.patch("sys.platform", system):
                 self.assertEqual(command, typed(["python3", "-k", "my key"]))
+
+    def test_a_text_names_the_interpreter_of_this_system(self) -> None:
+        for python in ("python", "python3"):
+            with self.subTest(python), mock.patch("ponte.process.typed.PYTHON", python):
+                self.assertEqual(here("such as python3 demo.py --auto"),
+                                 f"such as {python} demo.py --auto")
 
     @unittest.skipUnless(os.name == "posix", "only POSIX has such modes")
     def test_what_to_type_about_a_key_works_where_its_path_has_a_space(self) -> None:

@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 
+from ponte.process.characters import write_any
+from ponte.process.options import PYTHON
 from tests.soak import clients, load
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.soak",
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m tests.soak",
                                      description=f"{load.__doc__}\n{clients.__doc__}",
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", action="store_true", help="the second soak")
@@ -29,4 +31,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main())

@@ -30,6 +30,7 @@ from typing import NoReturn
 from client import Client, NotSent, OutcomeUnknown
 from ponte.net.address import Address, show
 from ponte.process.logs import thread_deaths
+from ponte.process.options import PYTHON
 from tests.system.children import fork
 
 # Seconds for one call. Roles freeze for shorter than that.
@@ -208,7 +209,7 @@ def _read_all(reading: int, within_s: float) -> str | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python3 -m tests.soak.worker")
+    parser = argparse.ArgumentParser(prog=f"{PYTHON} -m tests.soak.worker")
     parser.add_argument("--registry", required=True)
     parser.add_argument("--seed", type=int, required=True)
     chosen = parser.parse_args()
