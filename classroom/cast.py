@@ -3,13 +3,15 @@
 Each is a real process on a free port. It prints its address in a line, its banner, and we read the
 address there. No process outlives the demo, however the demo ends: each watches its standard input,
 whose other end closes with us. A frozen process cannot watch anything. It leads a process group of
-its own, and the kernel sends SIGHUP and SIGCONT to a stopped group that loses its parent.
+its own, and the kernel sends SIGHUP and SIGCONT to a stopped group that loses its parent. On
+Windows all are in one job, which ends with us.
 
 Threads: one for each process, which reads what it prints.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -105,6 +107,10 @@ class Actor:
             [sys.executable, *arguments, "--until-eof"], cwd=ROOT,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             encoding="utf-8", errors="replace", env=environment(os.environ))
+        if sys.platform == "win32":
+            # Where that is not allowed, only a frozen process could outlive a demo that is killed.
+            with contextlib.suppress(OSError):
+                windows.end_with_us(self._process.pid)
         threading.Thread(target=self._read, name=f"read-{name}", daemon=True).start()
 
     @property

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import select
 import socket
@@ -57,11 +58,22 @@ if sys.platform == "win32":
     _NO_CHANGE, _NEVER_AGAIN = 0xFFFF, 0xFE
     # The right to freeze a process (winnt.h).
     _PROCESS_SUSPEND_RESUME = 0x0800
+    # The rights to put a process into a job; what a job is told, and its kind (winnt.h).
+    _PROCESS_IN_JOB = 0x0001 | 0x0100
+    _KILL_ON_JOB_CLOSE, _EXTENDED_LIMITS = 0x2000, 9
 
     class _InitialRto(ctypes.Structure):
         """TCP_INITIAL_RTO_PARAMETERS."""
 
         _fields_ = (("rtt", wintypes.USHORT), ("max_syn_retransmissions", ctypes.c_ubyte))
+
+    class _JobLimits(ctypes.Structure):
+        """JOBOBJECT_EXTENDED_LIMIT_INFORMATION. All of it but the flags stays as it is."""
+
+        _fields_ = (("times", ctypes.c_int64 * 2), ("flags", wintypes.DWORD),
+                    ("working_set", ctypes.c_size_t * 2), ("processes", wintypes.DWORD),
+                    ("affinity", ctypes.c_size_t), ("classes", wintypes.DWORD * 2),
+                    ("io", ctypes.c_uint64 * 6), ("memory", ctypes.c_size_t * 4))
 
     _sockets = ctypes.WinDLL("ws2_32")
     _sockets.WSAIoctl.argtypes = [
@@ -71,6 +83,10 @@ if sys.platform == "win32":
     _kernel.OpenProcess.argtypes = [wintypes.DWORD, wintypes.BOOL, wintypes.DWORD]
     _kernel.OpenProcess.restype = wintypes.HANDLE
     _kernel.CloseHandle.argtypes = [wintypes.HANDLE]
+    _kernel.CreateJobObjectW.restype = wintypes.HANDLE
+    _kernel.SetInformationJobObject.argtypes = [wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p,
+                                                wintypes.DWORD]
+    _kernel.AssignProcessToJobObject.argtypes = [wintypes.HANDLE, wintypes.HANDLE]
     _native = ctypes.WinDLL("ntdll")
     _native.NtSuspendProcess.argtypes = _native.NtResumeProcess.argtypes = [wintypes.HANDLE]
     _native.RtlNtStatusToDosError.argtypes = [wintypes.LONG]
@@ -125,6 +141,31 @@ if sys.platform == "win32":
             _kernel.CloseHandle(handle)
         if status < 0:
             raise ctypes.WinError(_native.RtlNtStatusToDosError(status))
+
+    def end_with_us(pid: int) -> None:
+        """From now on a process ends when this one does: however that ends, and if it is frozen.
+
+        Elsewhere a process finds out by its standard input, and the system wakes a frozen one.
+        Raises OSError if that is not allowed.
+        """
+        process = _kernel.OpenProcess(_PROCESS_IN_JOB, False, pid)
+        if not process:
+            raise ctypes.WinError(ctypes.get_last_error())
+        try:
+            if not _kernel.AssignProcessToJobObject(_own_job(), process):
+                raise ctypes.WinError(ctypes.get_last_error())
+        finally:
+            _kernel.CloseHandle(process)
+
+    @functools.lru_cache(maxsize=None)
+    def _own_job() -> int:
+        """A job: the system ends what is in it when we end, because its only handle is ours."""
+        job = _kernel.CreateJobObjectW(None, None)
+        limits = _JobLimits(flags=_KILL_ON_JOB_CLOSE)
+        if not job or not _kernel.SetInformationJobObject(
+                job, _EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits)):
+            raise ctypes.WinError(ctypes.get_last_error())
+        return int(job)
 
     def forget_typed_keys() -> None:
         """Drops the keys that were pressed before."""
