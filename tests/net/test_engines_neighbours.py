@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import sys
 import threading
 import time
 import unittest
@@ -30,6 +29,7 @@ from tests.net.peers import (
     slow_reader,
     soon,
 )
+from tests.windows import windows_cannot
 
 
 def setUpModule() -> None:
@@ -134,9 +134,11 @@ class Neighbours(EngineCase):
             started = time.monotonic()
             self.ask(caller)
             self.assertLess(time.monotonic() - started, 1.0)
-            eventually(lambda: engine.connections == 301)
+            # On Windows, a loop has room for fewer. The others were turned away.
+            expected = min(301, engine.driver.max_connections)
+            eventually(lambda: engine.connections == expected)
 
-    @unittest.skipIf(sys.platform == "win32", "there is no such limit there")
+    @windows_cannot("there is no limit of file descriptors")
     def test_without_file_descriptors_open_connections_are_served(self) -> None:
         """A connection that comes then is accepted later."""
         with self.running() as engine, connected(engine.address) as caller, \

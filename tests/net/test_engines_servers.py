@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import select
-import sys
 import time
 import unittest
 
@@ -36,6 +35,7 @@ from tests.net.peers import (
     soon,
     swallow,
 )
+from tests.windows import windows_cannot
 
 
 def setUpModule() -> None:
@@ -294,7 +294,7 @@ class Servers(EngineCase):
             self.ask(caller)
             self.assertEqual(peer.accepted, 2)
 
-    @unittest.skipIf(sys.platform == "win32", "there is no such limit there")
+    @windows_cannot("there is no limit of file descriptors")
     def test_without_a_file_descriptor_a_call_is_not_sent(self) -> None:
         """The outcome is certain, and the engine goes on."""
         with Peer(CLOSING, OK) as peer, self.running(lambda *_: next(begun)) as engine:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import select
 import socket
 import subprocess
@@ -46,6 +45,7 @@ from tests.net.peers import (
     post,
     soon,
 )
+from tests.windows import windows_cannot
 
 
 def setUpModule() -> None:
@@ -230,19 +230,20 @@ class Pools(DriverCase):
         finds a part of the request, and the reset.
         """
         for size, phase in ((64 * 1024, "reply"), (16 * len(ONE_MIB), "send")):
-            with self.subTest(phase), Mute(buffer_bytes=4096) as server:
+            with self.subTest(phase), Mute(buffer_bytes=4096) as server, \
+                    server.accepting() as accepted:
                 with self.assertRaises(ExchangeError) as caught:
                     self.run_program(self.pool.exchange(
                         server.address, post(body=b"x" * size), time.monotonic() + SOON_S))
                 self.assertEqual(str(caught.exception), f"{phase}: timed out")
-                with server.accept() as sock:
+                with accepted() as sock:
                     self.assertLess(ends_by_a_reset(sock), size)
 
     def test_a_server_learns_that_its_caller_has_given_up(self) -> None:
         """Also one that has the whole request: what it sends goes to nobody."""
-        with Mute() as server:
+        with Mute() as server, server.accepting() as accepted:
             self.failure(server.address, SOON_S)
-            with server.accept() as sock:
+            with accepted() as sock:
                 ends_by_a_reset(sock)
 
     def test_an_exchange_that_its_driver_ends_is_given_up(self) -> None:
@@ -251,14 +252,15 @@ class Pools(DriverCase):
 
         def interrupted(wait: Wait) -> bool:
             if wait[1] == READ:
+                accepted()
                 raise KeyboardInterrupt
             return real(wait)
 
-        with Mute(buffer_bytes=4096) as server:
+        with Mute(buffer_bytes=4096) as server, server.accepting() as accepted:
             program = self.pool.exchange(server.address, post(body=b"x" * 64 * 1024), soon())
             if self.loop:
                 self.loop.spawn(ignored(program))
-                with server.accept() as sock:
+                with accepted() as sock:
                     eventually(lambda: is_waiting(self.pool, READ))
                     self.loop.stop()
                     self.assertLess(ends_by_a_reset(sock), 64 * 1024)
@@ -266,7 +268,7 @@ class Pools(DriverCase):
             with mock.patch.object(threads_module, "_is_ready", interrupted), \
                     self.assertRaises(KeyboardInterrupt):
                 wait_for(program)
-            with server.accept() as sock:
+            with accepted() as sock:
                 self.assertLess(ends_by_a_reset(sock), 64 * 1024)
 
     def test_a_pool_that_is_closed_gives_up_its_exchanges(self) -> None:
@@ -664,7 +666,7 @@ class Forks(unittest.TestCase):
         pool.close()
         """
 
-    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+    @windows_cannot("there is no fork")
     def test_parent_and_child_do_not_share_connections(self) -> None:
         """Each would read replies to the other. Both call at the same time."""
         def echo_body(request: Request, *_: object) -> Reply:

@@ -57,12 +57,13 @@ class Forms(unittest.TestCase):
 
     def line(self, form: logging.Formatter, message: str = "registry: %s", *words: str,
              error: BaseException | None = None, **extra: str) -> str:
-        """The line of a record that was made at 0 s."""
+        """The line of a record that was made when the year 2000 began, in UTC."""
         info = (type(error), error, error.__traceback__) if error else None
         record = logging.getLogger("ponte.registry").makeRecord(
             "ponte.registry", logging.WARNING, "x.py", 1, message, words or ("up",), info,
             extra=extra)
-        record.created = 0.25
+        # Not 0.25: the local time of the first day of 1970 is an error on Windows.
+        record.created = 946_684_800.25
         return form.format(record)
 
     def test_text_has_the_time_and_the_message(self) -> None:
@@ -70,7 +71,7 @@ class Forms(unittest.TestCase):
 
     def test_full_has_date_offset_level_and_logger(self) -> None:
         self.assertRegex(self.line(LineForm(full=True)),
-                         r"^19(70-01-01|69-12-31)T\d\d:\d\d:00\.250[+-]\d\d:\d\d WARNING "
+                         r"^(2000-01-01|1999-12-31)T\d\d:\d\d:00\.250[+-]\d\d:\d\d WARNING "
                          r"ponte.registry: registry: up$")
 
     def test_json_is_one_object_in_one_line(self) -> None:
@@ -78,7 +79,7 @@ class Forms(unittest.TestCase):
         line = self.line(JsonForm(), "registry: %s", FORGED)
         self.assertTrue(line.isascii() and line.isprintable(), line)
         self.assertEqual(json.loads(line),
-                         {"time": "1970-01-01T00:00:00.250+00:00", "level": "WARNING",
+                         {"time": "2000-01-01T00:00:00.250+00:00", "level": "WARNING",
                           "logger": "ponte.registry", "message": f"registry: {FORGED}"})
 
     def test_nothing_in_a_message_begins_a_line_or_moves_the_cursor(self) -> None:
