@@ -31,7 +31,7 @@ from server import Server, idempotent
 from tests.fakes import eventually
 from tests.net.certificates import Certificates, needs_openssl
 from tests.net.engines import DriverCase, OfEvents, OfThreads
-from tests.net.peers import PATIENCE_S, ends_by_a_reset
+from tests.net.peers import PATIENCE_S, SOON_S, Mute, ends_by_a_reset
 from tests.system.cluster import SystemTest
 from tests.system.harness import START_S, wait_until
 
@@ -103,7 +103,7 @@ class CommandLine(TlsTest):
                 (self.chosen(cert, ca="/nowhere/ca"), True, "--tls-ca /nowhere/ca"),
                 (self.chosen(cert, self.files.stranger), True, "--tls-key"),
                 (self.chosen(ca), True, "--tls-key"),
-                (self.chosen(cert, self.files.with_password()), True, "--tls-key"),
+                (self.chosen(cert, self.files.locked), True, "--tls-key"),
                 (self.chosen(cert, ca=__file__), True, "--tls-ca")):
             with self.subTest(expected), \
                     self.assertRaisesRegex(UsageError, f"^[^\n]*{expected}[^\n]*$"):
@@ -240,12 +240,11 @@ class Handshakes(DriverCase):
             self.ask(pool, address, ASK, 0.2)
 
     def test_a_handshake_that_is_given_up_is_reset(self) -> None:
-        with contextlib.closing(listen("127.0.0.1", 0)) as silent, \
+        with Mute() as silent, silent.accepting() as accepted, \
                 contextlib.closing(Pool(self.trusting)) as pool:
             with self.assertRaisesRegex(ExchangeError, "connect: timed out"):
-                self.ask(pool, silent.getsockname(), ASK, 0.05)
-            with contextlib.closing(silent.accept()[0]) as sock:
-                sock.settimeout(PATIENCE_S)
+                self.ask(pool, silent.address, ASK, SOON_S)
+            with accepted() as sock:
                 self.assertGreater(ends_by_a_reset(sock), 0)
 
     def test_a_handler_sees_whether_its_caller_has_left(self) -> None:
