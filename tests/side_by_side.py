@@ -316,7 +316,7 @@ def side_by_side(tests: unittest.TestSuite) -> unittest.TestSuite:
     """The same tests; if several classes of them start processes, a suite that uses workers."""
     here: list[unittest.TestCase] = []
     classes: dict[type, list[unittest.TestCase]] = {}
-    for test in _flat(tests):
+    for test in flat(tests):
         if type(test).__module__.startswith(WAITING):
             classes.setdefault(type(test), []).append(test)
         else:
@@ -324,9 +324,9 @@ def side_by_side(tests: unittest.TestSuite) -> unittest.TestSuite:
     return SideBySide(here, classes.values()) if len(classes) > 1 else tests
 
 
-def _flat(tests: unittest.TestCase | unittest.TestSuite) -> Iterator[unittest.TestCase]:
+def flat(tests: unittest.TestCase | unittest.TestSuite) -> Iterator[unittest.TestCase]:
     if isinstance(tests, unittest.TestSuite):
         for part in tests:
-            yield from _flat(part)
+            yield from flat(part)
     else:
         yield tests

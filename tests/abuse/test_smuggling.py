@@ -33,6 +33,8 @@ else:
     Case = object
 
 PATIENCE_S = 10.0
+# How often a thread looks whether its server was closed: on Windows, a shutdown does not wake it.
+TICK_S = 0.05
 MUTATED = 120
 SEED = 11
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 2\r\n\r\nok"
@@ -49,12 +51,11 @@ class Recorder:
         self._answer = answer
         self._socket = listen("127.0.0.1", 0)
         self.address: Address = self._socket.getsockname()
-        # Set once, before the last connection.
+        # Set once, before the last connection. The threads read it.
         self._closed = False
         self._lock = threading.Lock()
-        # Guarded by self._lock: what came on each connection, and the connections.
+        # Guarded by self._lock: what came on each connection.
         self._streams: list[bytearray] = []
-        self._connections: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -70,10 +71,6 @@ class Recorder:
         socket.create_connection(self.address, PATIENCE_S).close()
         self._threads[0].join()
         self._socket.close()
-        with self._lock:
-            for connection in self._connections:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads[1:]:
             thread.join()
 
@@ -83,10 +80,8 @@ class Recorder:
             if self._closed:
                 connection.close()
                 return
-            connection.settimeout(PATIENCE_S)
             stream = bytearray()
             with self._lock:
-                self._connections.append(connection)
                 self._streams.append(stream)
             self._threads.append(threading.Thread(target=self._serve, args=(connection, stream)))
             self._threads[-1].start()
@@ -94,7 +89,7 @@ class Recorder:
     def _serve(self, connection: socket.socket, stream: bytearray) -> None:
         answered = 0
         with connection, contextlib.suppress(OSError):
-            while data := connection.recv(65536):
+            while data := self._receive(connection):
                 with self._lock:
                     stream += data
                 reading = strict.read_requests(bytes(stream))
@@ -107,6 +102,17 @@ class Recorder:
                     answered += 1
                 if reading.broken:
                     return
+
+    def _receive(self, connection: socket.socket) -> bytes:
+        """What comes next; no bytes at the end of the stream, or of this server."""
+        connection.settimeout(TICK_S)
+        while not self._closed:
+            with contextlib.suppress(socket.timeout):
+                data = connection.recv(65536)
+                # A reply is sent with more patience.
+                connection.settimeout(PATIENCE_S)
+                return data
+        return b""
 
 
 class Relayed(Case):

@@ -190,6 +190,8 @@ class Peer:
         self.address: Address = self._socket.getsockname()
         self.accepted = 0
         self._scripts = scripts
+        # Set once, before the last connection.
+        self._closed = False
         self._socket.settimeout(PATIENCE_S)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -198,9 +200,11 @@ class Peer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            # On some systems this wakes the thread.
-            self._socket.shutdown(socket.SHUT_RDWR)
+        self._closed = True
+        with contextlib.suppress(OSError), socket.socket() as last:
+            # A last connection wakes the thread that accepts. Nothing else does so on Windows.
+            last.settimeout(PATIENCE_S)
+            last.connect(self.address)
         self._thread.join(PATIENCE_S)
         self._socket.close()
 
@@ -211,6 +215,9 @@ class Peer:
             try:
                 sock, _ = self._socket.accept()
             except OSError:
+                return
+            if self._closed:
+                sock.close()
                 return
             self.accepted += 1
             # A caller that gives its exchange up resets its connection.

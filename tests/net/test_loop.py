@@ -45,7 +45,7 @@ from ponte.net.stream import (
     Waitable,
     result_of,
 )
-from tests.fakes import Clock, eventually
+from tests.fakes import Clock, eventually, wait_for_clock
 from tests.net.engines import Engine, EngineCase, OfEvents, Trying, rest, run_on
 from tests.net.peers import (
     OK,
@@ -647,6 +647,7 @@ class Frugal(OfEvents, EngineCase, unittest.TestCase):
         with self.running() as engine, connected(engine.address) as connection:
             deadlines: list[float] = []
             for _ in range(3):
+                wait_for_clock()
                 self.ask(connection)
                 self.assertTrue(engine.wait_until_quiet(1.0))
                 stream, = engine._open
