@@ -13,8 +13,9 @@ from tests.system.cluster import Cluster
 class Journal:
     """A services file; each execution of its functions appends one line to a file.
 
-    All servers that serve it append to the same file: the token of the call, the instance, the time
-    (CLOCK_MONOTONIC, which all processes of a machine share), and 1 if this life promises that the
+    Each process that serves it has a file of its own: on Windows, lines are lost where two
+    processes append to one file. A line has the token of the call, the instance, the time
+    (time.monotonic, which all processes of a machine share), and 1 if this life promises that the
     function is idempotent.
 
     There are two versions of it, `file` and `strict_file`: the second one has dropped its promise
@@ -27,7 +28,8 @@ class Journal:
         import time
         from server import current_instance, idempotent
 
-        _file = os.open({path!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        _file = os.open(os.path.join({path!r}, str(os.getpid())),
+                        os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
         def _note(token, promised=0):
@@ -110,6 +112,7 @@ class Journal:
 
     def __init__(self, cluster: Cluster) -> None:
         self._path = os.path.join(cluster.directory, "executions")
+        os.mkdir(self._path)
         self.file = cluster.file("journal.py", self.TEXT.format(path=self._path, promised=1))
         # A services file has the name of its service.
         os.mkdir(os.path.join(cluster.directory, "strict"))
@@ -126,12 +129,14 @@ class Journal:
 
     def runs(self) -> list[Run]:
         """Every execution, in order, as the checker takes it."""
-        return [Run(token, float(began_at), promised == "1")
-                for token, _, began_at, promised in self._entries()]
+        found = [Run(token, float(began_at), promised == "1")
+                 for token, _, began_at, promised in self._entries()]
+        return sorted(found, key=lambda run: run.began_at)
 
     def _entries(self) -> list[list[str]]:
-        try:
-            with open(self._path, encoding="utf-8") as file:
-                return [line.split() for line in file]
-        except FileNotFoundError:
-            return []
+        """The words of each line, of one process after the other."""
+        found = []
+        for name in os.listdir(self._path):
+            with open(os.path.join(self._path, name), encoding="utf-8") as file:
+                found += [line.split() for line in file]
+        return found
