@@ -4,7 +4,7 @@ In the process of the run they are threads. A caller that is to be frozen is a p
 
     python3 -m tests.chaos.callers OUT --registry HOST:PORT --name NAME
 
-It calls until SIGTERM, resolves, and writes what it was told to the file OUT.
+It calls until it is stopped, resolves, and writes what it was told to the file OUT.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
-import sys
 from typing import Callable, NamedTuple
 
 from lab.fates import healthy, random_delays, random_fates
@@ -30,7 +28,7 @@ def _kill(system: System, node: Node) -> None:
 
 
 def _stop(system: System, node: Node) -> None:
-    node.process.signal(signal.SIGTERM)
+    node.process.stop()
 
 
 def _wait_and_restart(node: Node) -> None:
@@ -39,15 +37,11 @@ def _wait_and_restart(node: Node) -> None:
 
 
 def _freeze(system: System, node: Node) -> None:
-    # Windows has no such signals.
-    if sys.platform != "win32":
-        node.process.signal(signal.SIGSTOP)
+    node.process.freeze()
 
 
 def _thaw(node: Node) -> None:
-    # Windows has no such signals.
-    if sys.platform != "win32":
-        node.process.signal(signal.SIGCONT)
+    node.process.thaw()
 
 
 def _break_connections(system: System, node: Node) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import math
-import signal
 import threading
 import time
 from collections import Counter
@@ -106,7 +105,7 @@ def rolling(rounds: int, say: Callable[[str], None]) -> bool:
     finally:
         cluster.close()
     say(f"{rounds} rounds of {SERVERS} servers and 2 proxies, "
-        "each stopped by SIGTERM and started again")
+        "each stopped in order and started again")
     say(verdict.table().lstrip())
     return verdict.ok and verdict.answered == verdict.calls
 
@@ -128,5 +127,5 @@ def _wait_until_gone(cluster: Cluster, name: str) -> None:
 
 
 def _stop(process: Process) -> None:
-    process.signal(signal.SIGTERM)
+    process.stop()
     process.wait(WHOLE_S)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -115,7 +114,7 @@ class System:
     def end_callers(self) -> list[Call]:
         """Lets the callers' processes resolve and end; returns what they were told."""
         for caller in self.callers:
-            caller.process.signal(signal.SIGTERM)
+            caller.process.stop()
         for caller in self.callers:
             if caller.process.wait(END_S + RESOLVE_S):
                 raise AssertionError(f"a caller has failed\n{caller.process.log}")

@@ -90,11 +90,11 @@ class Clients:
             self.cluster.processes.remove(victim)
             time.sleep(rng.uniform(*FROZEN_S))
             self._victims[name] = self._starts[name]()
-        elif sys.platform != "win32":
+        else:
             frozen = rng.choice([*self._roles.values(), *self._victims.values()])
-            frozen.signal(signal.SIGSTOP)
+            frozen.freeze()
             time.sleep(rng.uniform(*FROZEN_S))
-            frozen.signal(signal.SIGCONT)
+            frozen.thaw()
         # The next one is harmed when this one is of use again.
         time.sleep(rng.uniform(*FAULT_S))
 

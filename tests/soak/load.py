@@ -26,9 +26,7 @@ import itertools
 import json
 import os
 import random
-import signal
 import socket
-import sys
 import threading
 import time
 import xmlrpc.client
@@ -208,10 +206,10 @@ class Soak:
                 self.cluster.kill(victim)
                 self.cluster.processes.remove(victim)
                 self.victims[number] = self.cluster.start_server(self._file, f"victim-{number + 1}")
-            elif sys.platform != "win32":
-                victim.signal(signal.SIGSTOP)
+            else:
+                victim.freeze()
                 self._ended.wait(rng.uniform(*FAULT_S))
-                victim.signal(signal.SIGCONT)
+                victim.thaw()
 
 
 def status(address: Address) -> dict[str, int]:

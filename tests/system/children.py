@@ -18,12 +18,12 @@ import select
 import signal
 import sys
 import traceback
-import unittest
 import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from tests.system.cluster import SystemTest
+from tests.windows import windows_cannot
 
 # Seconds for one act. A child that takes longer waits for a lock, or for a thread that only its
 # parent has.
@@ -31,7 +31,7 @@ STEP_S = 5.0
 # Seconds. No test takes so long: a child that hangs ends then, even if the test runner was killed.
 LIFE_S = 30
 
-needs_fork = unittest.skipUnless(hasattr(os, "fork"), "needs fork")
+needs_fork = windows_cannot("it has no fork")
 
 
 def fork() -> int:

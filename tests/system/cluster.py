@@ -18,7 +18,6 @@ import functools
 import os
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import textwrap
@@ -145,15 +144,11 @@ class Cluster:
         process.close()
 
     def freeze(self, process: Process) -> None:
-        """SIGSTOP: the kernel still accepts its connections, but it answers nothing."""
-        # Windows has no such signals.
-        if sys.platform != "win32":
-            process.signal(signal.SIGSTOP)
+        """The system still accepts its connections, but it answers nothing."""
+        process.freeze()
 
     def thaw(self, process: Process) -> None:
-        # Windows has no such signals.
-        if sys.platform != "win32":
-            process.signal(signal.SIGCONT)
+        process.thaw()
 
     # Seeing.
 

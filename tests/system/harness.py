@@ -25,9 +25,17 @@ from typing import IO, TypeVar
 
 from ponte.net.address import Address
 
+if sys.platform == "win32":
+    from ponte.net import windows
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Every deadline of the harness is multiplied by this. On Windows a process takes several times
+# longer to start and to be scheduled; more would only let a test that fails take longer.
+PATIENCE = 4 if sys.platform == "win32" else 1
 # Seconds for a process to print its banner. A healthy machine needs less than one second.
 START_S = 15.0
+# The reason that a process prints when `Process.stop` has stopped it.
+STOPPED_BY = "end of standard input" if sys.platform == "win32" else "SIGTERM"
 # How many lines of a process are kept. In a soak, a process prints more than fits into memory.
 KEPT_LINES = 2000
 # Seconds between two looks at a condition.
@@ -42,9 +50,10 @@ T = TypeVar("T")
 def wait_until(condition: Callable[[], T], within_s: float, what: str) -> T:
     """Waits until `condition` returns a true value, and returns it.
 
-    Fails the test if there is none within `within_s` seconds; `what` says what was missing.
+    Fails the test if there is none within `within_s` seconds (times PATIENCE); `what` says what was
+    missing.
     """
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + within_s * PATIENCE
     never = threading.Event()
     while True:
         value = condition()
@@ -118,12 +127,44 @@ class Process:
         return self._popen.poll() is None
 
     def signal(self, number: int) -> None:
+        """Sends a POSIX signal. Windows has none of them, and would end the process at once."""
         self._popen.send_signal(number)
 
+    def stop(self) -> None:
+        """Tells it to stop in order, and does not wait for that.
+
+        By SIGTERM; on Windows by the end of its standard input, for which it needs --until-eof.
+        """
+        if sys.platform == "win32":
+            assert self._popen.stdin
+            self._popen.stdin.close()
+        else:
+            self.signal(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        """From now on it does nothing, but the system still accepts its connections.
+
+        By SIGSTOP, or what Windows has for it. Returns when all its threads stand.
+        """
+        if sys.platform == "win32":
+            windows.suspend(self.pid)
+        else:
+            self.signal(signal.SIGSTOP)
+            os.waitpid(self.pid, os.WUNTRACED)
+
+    def thaw(self) -> None:
+        """It goes on. A process that runs, or has ended, stays as it is."""
+        if sys.platform != "win32":
+            self.signal(signal.SIGCONT)
+        elif self.is_running:
+            windows.resume(self.pid)
+
     def wait(self, within_s: float) -> int:
-        """Waits for its end; returns the exit code. Fails the test after `within_s` seconds."""
+        """Waits for its end; returns the exit code. Fails the test after `within_s` seconds (times
+        PATIENCE).
+        """
         try:
-            code = self._popen.wait(within_s)
+            code = self._popen.wait(within_s * PATIENCE)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"did not end within {within_s} s\n{self.log}") from None
         for reader in self._readers:
@@ -133,13 +174,13 @@ class Process:
     def wait_for_line(self, pattern: str, within_s: float) -> re.Match[str]:
         """Waits until it prints what matches; returns the first match.
 
-        Fails the test if there is none within `within_s` seconds.
+        Fails the test if there is none within `within_s` seconds (times PATIENCE).
         """
         def seen() -> re.Match[str] | None:
             return re.search(pattern, "".join(self._lines["log"]))
 
         with self._changed:
-            self._changed.wait_for(lambda: seen() or not self.is_running, within_s)
+            self._changed.wait_for(lambda: seen() or not self.is_running, within_s * PATIENCE)
         if not self.is_running:
             for reader in self._readers:
                 reader.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import unittest
@@ -10,6 +9,7 @@ import unittest
 from tests.system.cluster import SystemTest
 from tests.system.harness import START_S, with_ctrl_c
 from tests.system.journal import Journal
+from tests.windows import windows_cannot
 
 GREETER, BANK = "services/greeter.py", "services/bank.py"
 EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN = 3, 4, 5
@@ -87,7 +87,7 @@ class ClientCommand(SystemTest):
         self.assertEqual((client.wait(0), client.out), (EXIT_UNKNOWN, ""), client.log)
         self.assertEqual(len(client.err.splitlines()), 2, client.err)
 
-    @unittest.skipUnless(os.name == "posix", "needs POSIX signals")
+    @windows_cannot("nobody can press Ctrl-C in the console of another process")
     def test_ctrl_c_ends_a_repeating_client(self) -> None:
         """At once and without a traceback; a shell expects the exit code 130."""
         with_ctrl_c(self)

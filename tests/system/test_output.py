@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 from tests.system.cluster import SystemTest
-from tests.system.harness import ROOT, START_S, free_port, wait_until
+from tests.system.harness import PATIENCE, ROOT, START_S, free_port, wait_until
+from tests.windows import windows_cannot
 
 GREETER = "services/greeter.py"
 # The port "discard", where nothing listens.
@@ -27,37 +29,54 @@ EXIT_FAULT, EXIT_UNWRITTEN = 3, 6
 BLOCKED_STOP_S = 6.0
 # How many processes start at the same time.
 AT_ONCE = 4
-on_posix = unittest.skipUnless(os.name == "posix", "needs POSIX signals and pipes")
-with_dev_full = unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
+# More than a pipe of any system holds.
+PIPE_BYTES = 1_000_000
+# Under Wine, Windows sees the files of Linux; but Windows itself has no file that is always full.
+with_dev_full = unittest.skipUnless(sys.platform != "win32" and os.path.exists("/dev/full"),
+                                    "needs /dev/full")
 
 
 @contextlib.contextmanager
 def full_pipe() -> Iterator[int]:
     """The writing end of a pipe that is full, and that nobody reads."""
     read, write = os.pipe()
-    # Windows has no such call, and is not asked here.
-    if sys.platform != "win32":
-        os.set_blocking(write, False)
-        # A last byte may fit where a page does not.
-        for block in (b"x" * 4096, b"x"):
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    os.write(write, block)
-        os.set_blocking(write, True)
+    full = threading.Event()
+    filling = threading.Thread(target=fill, args=(write, full), daemon=True)
+    filling.start()
+    full.wait()
     try:
         yield write
     finally:
         os.close(read)
+        filling.join()
         os.close(write)
 
 
-@on_posix
+def fill(pipe: int, full: threading.Event) -> None:
+    """Fills a pipe. On Windows it then waits at the pipe, until the reading end is closed."""
+    if sys.platform == "win32":
+        full.set()
+        with contextlib.suppress(OSError):
+            os.write(pipe, b"x" * PIPE_BYTES)
+        return
+    os.set_blocking(pipe, False)
+    # A last byte may fit where a page does not.
+    for block in (b"x" * 4096, b"x"):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(pipe, block)
+    os.set_blocking(pipe, True)
+    full.set()
+
+
 class Blocked(SystemTest):
     """A process ends when it is told to, whatever its output is blocked by."""
 
     def start(self, port: int, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
         process = subprocess.Popen([sys.executable, "-S", *arguments, "--port", str(port)],
-                                   cwd=ROOT, stdin=subprocess.DEVNULL, **streams)
+                                   cwd=ROOT, stdin=subprocess.PIPE, **streams)
+        assert process.stdin
+        self.addCleanup(process.stdin.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process
@@ -67,16 +86,26 @@ class Blocked(SystemTest):
         with socket.socket() as sock:
             return sock.connect_ex(("127.0.0.1", port)) == 0
 
+    @staticmethod
+    def stop(process: subprocess.Popen[bytes], by: signal.Signals) -> None:
+        """By a signal. Windows has none, and there the standard input of the process ends."""
+        if sys.platform == "win32":
+            assert process.stdin
+            process.stdin.close()
+        else:
+            process.send_signal(by)
+
     def assert_end(self, *programs: tuple[str, ...], by: signal.Signals, **streams: Any) -> None:
-        """These processes end after a signal."""
+        """These processes end when they are told to."""
+        options = ("--until-eof",) if sys.platform == "win32" else ()
         ports = [free_port() for _ in programs]
-        processes = [self.start(port, *words, "--registry", NOWHERE, **streams)
+        processes = [self.start(port, *words, "--registry", NOWHERE, *options, **streams)
                      for port, words in zip(ports, programs)]
         for process, port in zip(processes, ports):
             wait_until(functools.partial(self.serves, process, port), START_S,
                        f"{process.args!r} serves")
-            process.send_signal(by)
-        ends_by = time.monotonic() + BLOCKED_STOP_S
+            self.stop(process, by)
+        ends_by = time.monotonic() + BLOCKED_STOP_S * PATIENCE
         for process in processes:
             with self.subTest(process.args, by=by):
                 self.assertEqual(process.wait(ends_by - time.monotonic()), 0)
@@ -95,7 +124,7 @@ class Blocked(SystemTest):
 class NotServingYet(SystemTest):
     """Until a process serves, a signal ends it at once."""
 
-    @on_posix
+    @windows_cannot("it has no SIGTERM")
     def test_a_signal_ends_a_server_whose_file_is_still_loading(self) -> None:
         """Also one that waits for input, and catches whatever it is told by an exception."""
         file = self.cluster.file("slow.py", """
@@ -135,7 +164,7 @@ class Unwritten(SystemTest):
             command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
         with tempfile.TemporaryFile("w+", encoding="utf-8") as err:
             code = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
-                                  stderr=err, timeout=START_S, check=False,
+                                  stderr=err, timeout=START_S * PATIENCE, check=False,
                                   env=environment).returncode
             err.seek(0)
             return code, err.read()
@@ -154,13 +183,15 @@ class Unwritten(SystemTest):
             self.assert_unwritten(*self.ran("greeter", "hello", "Hello", "--repeat", "0",
                                             out=full), "No space")
 
-    @on_posix
     def test_a_reader_that_has_gone_and_a_closed_stream_are_the_same(self) -> None:
         read, write = os.pipe()
         os.close(read)
         self.addCleanup(os.close, write)
-        self.assert_unwritten(*self.ran("greeter", "hello", "Hello", out=write), "Broken pipe")
-        self.assert_unwritten(*self.ran("greeter", "hello", "Hello", shell=">&-"), "closed")
+        # Windows has other words for it, and no shell that closes a stream.
+        self.assert_unwritten(*self.ran("greeter", "hello", "Hello", out=write),
+                              "" if sys.platform == "win32" else "Broken pipe")
+        if sys.platform != "win32":
+            self.assert_unwritten(*self.ran("greeter", "hello", "Hello", shell=">&-"), "closed")
 
     @with_dev_full
     def test_the_exit_code_stays_where_standard_error_cannot_be_written_either(self) -> None:

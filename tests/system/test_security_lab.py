@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from tests.house.pages import NAMED, is_a_test, page
 from tests.system.cluster import SystemTest
 from tests.system.harness import ROOT, START_S, Process, free_port, wait_until, with_ctrl_c
+from tests.windows import windows_cannot
 
 # Seconds for a terminal to print what the page shows.
 PRINTS_S = 10.0
@@ -26,7 +27,7 @@ def read() -> str:
         return file.read()
 
 
-@unittest.skipUnless(os.name == "posix", "presses Ctrl-C by a signal")
+@windows_cannot("nobody can press Ctrl-C in the console of another process")
 class Lab(SystemTest):
     """Types the commands of the page, as real processes.
 

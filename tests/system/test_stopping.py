@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import unittest
 from collections.abc import Callable
 
 from tests.system.cluster import SystemTest
-from tests.system.harness import ROOT, START_S, Process, wait_until
+from tests.system.harness import PATIENCE, ROOT, START_S, Process
 from tests.system.journal import Journal
+from tests.windows import windows_cannot
 
 GREETER = "services/greeter.py"
 EXIT_UNKNOWN = 5
 # Seconds from Ctrl-C to the end of a process.
 CTRL_C_S = 2.0
-on_posix = unittest.skipUnless(os.name == "posix", "needs POSIX signals")
+# Seconds from the end of a parent to the end of its processes.
+ALL_END_S = 4.0
 
 
-@on_posix
+@windows_cannot("nobody can press Ctrl-C in the console of another process")
 class CtrlC(SystemTest):
     # The fastest try counts: in a slow one, another process may have used the processor.
     TRIES = 3
@@ -77,7 +81,7 @@ class CtrlC(SystemTest):
         return time.monotonic() - pressed_at
 
 
-@on_posix
+@windows_cannot("it has no SIGTERM")
 class SignalAtAnyMoment(SystemTest):
     """A signal handler may run between any two steps of the main thread, also inside a lock."""
 
@@ -117,8 +121,7 @@ class Parent(SystemTest):
 
     RUNNER = """
         import os, signal, subprocess, sys, threading
-        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                     text=True)
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         started = []
         for words in (["registry.py"], ["proxy.py"], ["server.py", "services/greeter.py"]):
             options = ["--port", "0", "--until-eof"]
@@ -138,36 +141,31 @@ class Parent(SystemTest):
     """
 
     def test_all_end_when_it_is_killed_even_one_that_is_frozen(self) -> None:
-        """Their standard input ends. Linux continues a stopped process group without a parent."""
+        """Their standard input ends. Linux continues a stopped process group without a parent.
+
+        All have the standard error of the runner: that ends with the last of them.
+        """
         arguments = ["freeze"] if sys.platform == "linux" else []
         runner = subprocess.Popen([sys.executable, "-c", textwrap.dedent(self.RUNNER), *arguments],
                                   cwd=ROOT, text=True, stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE)
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(runner.wait)
         self.addCleanup(runner.kill)
-        assert runner.stdout and runner.stdin
+        assert runner.stdout and runner.stdin and runner.stderr
         self.addCleanup(runner.stdout.close)
         self.addCleanup(runner.stdin.close)
         pids = [int(word) for word in runner.stdout.readline().split()]
         self.assertEqual(len(pids), 3)
-        for pid in pids:
-            self.addCleanup(kill_if_ours, pid)
+        errors = runner.stderr
+        until_all_end = threading.Thread(target=errors.read, daemon=True)
+        until_all_end.start()
         runner.kill()
-        wait_until(lambda: not any(map(is_alive, pids)), 4, "all processes have ended")
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process that is not our child still runs. A zombie has ended."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        # It has just ended, or this system has no /proc.
-        return not os.path.isdir("/proc/self")
+        until_all_end.join(ALL_END_S * PATIENCE)
+        if until_all_end.is_alive():
+            for pid in pids:
+                kill_if_ours(pid)
+            self.fail("a process has outlived its parent")
+        errors.close()
 
 
 def kill_if_ours(pid: int) -> None:
@@ -175,12 +173,17 @@ def kill_if_ours(pid: int) -> None:
 
     The number may belong to another process by now: that one is left alone.
     """
+    if sys.platform == "win32":
+        # It has ended, or this ends it.
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGTERM)
+        return
     try:
         with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
             ours = "--until-eof" in file.read()
     except OSError:
         ours = False
-    if ours and sys.platform != "win32":
+    if ours:
         os.kill(pid, signal.SIGKILL)
 
 
