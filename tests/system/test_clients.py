@@ -281,9 +281,13 @@ class Library(unittest.TestCase):
 
 class FirstCall(SystemTest):
     def test_it_does_not_wait_until_the_registry_is_warm(self) -> None:
-        """A registry and a server have just started, without a proxy: the server can be called."""
-        self.cluster.start_registry()
-        self.cluster.start_servers(GREETER, "one")
+        """A registry has just started, and a server without a proxy: the server can be called."""
+        port = free_port()
+        self.cluster.registries.append(("127.0.0.1", port))
+        self.cluster.start_server(GREETER, "one")
+        self.cluster.start_registry(port=port)
+        self.cluster.wait_until(lambda: self.cluster.names("greeter") == ["one"], 3,
+                                "the server is in lookup")
         self.assertTrue(self.cluster.lookup("greeter")["warming"])
         self.assertEqual(self.cluster.client("greeter", timeout_s=0.7).hello("Hello"), "World")
 

@@ -2,64 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
+import subprocess
 import sys
-import tempfile
-import traceback
 import unittest
 from collections.abc import Callable
 from unittest import mock
 
-import client
-import proxy
-import registry
-import server
-from ponte.process.running import run
-from tests.system.children import fork
 from tests.system.cluster import SystemTest
-from tests.system.harness import START_S
+from tests.system.harness import ROOT, START_S
+from tests.windows import windows_cannot
 
 GREETER = "services/greeter.py"
-# EXIT_BROKEN: of a forked child that ended in no way of its own.
-EXIT_USAGE, EXIT_BROKEN = 2, 70
+EXIT_USAGE = 2
 # How many processes start at the same time. More would take the processors from other tests.
 AT_ONCE = 3
 # The port "discard", where nothing listens.
 NOWHERE = "127.0.0.1:9"
-MAINS = {"client.py": client.main, "proxy.py": proxy.main, "registry.py": registry.main,
-         "server.py": server.main}
-
-
-def end_in_child(program: str, arguments: tuple[str, ...]) -> tuple[int, str]:
-    """The exit code of a program and what it prints to standard error. It runs in a forked child,
-    which starts much faster than a process.
-    """
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
-        pid = fork()
-        if pid == 0:
-            code = EXIT_BROKEN
-            try:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-                os.dup2(printed.fileno(), 2)
-                sys.argv = [program, *arguments]
-                run(MAINS[program], arguments)
-            except SystemExit as end:
-                code = end.code if isinstance(end.code, int) else EXIT_BROKEN
-            except BaseException:
-                # The test prints it, whatever it is.
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        printed.seek(0)
-        return code, printed.read()
 
 
 class Mistakes(SystemTest):
     """A user's mistake ends the process with one clear line, exit code 2, and no traceback."""
+
+    refusals: subprocess.Popen[str]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.refusals = subprocess.Popen(
+            [sys.executable, "-S", "-m", "tests.system.refusals"], cwd=ROOT, encoding="utf-8",
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"}, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE)
+        # Waits for its end, which comes with that of its standard input.
+        cls.addClassCleanup(cls.refusals.communicate)
 
     def setUp(self) -> None:
         super().setUp()
@@ -81,11 +58,10 @@ class Mistakes(SystemTest):
         self.expected.append(check)
 
     def expect_refusal(self, *arguments: str, names: str) -> None:
-        """The same, where it is refused before anything begins: in a forked child."""
-        if not hasattr(os, "fork"):
-            self.expect_usage_error(*arguments, names=names)
-            return
-        code, printed = end_in_child(arguments[0], arguments[1:])
+        """The same, where it is refused before anything begins: so one process tries them all."""
+        assert self.refusals.stdin and self.refusals.stdout
+        print(json.dumps(arguments), file=self.refusals.stdin, flush=True)
+        code, printed = json.loads(self.refusals.stdout.readline())
         self.check_usage_error(arguments, code, printed, names)
 
     def check_usage_error(self, arguments: tuple[str, ...], code: int, printed: str,
@@ -240,7 +216,7 @@ class Mistakes(SystemTest):
                 with self.subTest(program, allowed=allowed):
                     self.cluster.kill(self.cluster.start_role(*beyond, *advertise, *allowed))
 
-    @unittest.skipUnless(os.name == "posix", "other systems have no such permissions")
+    @windows_cannot("its files have no mode that names their readers")
     def test_a_key_that_others_can_read_is_refused(self) -> None:
         """The line shows what to type. The same where the environment names the file."""
         key = self.cluster.file("key", "the key of this test\n")
