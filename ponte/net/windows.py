@@ -157,7 +157,7 @@ if sys.platform == "win32":
         finally:
             _kernel.CloseHandle(process)
 
-    @functools.lru_cache(maxsize=None)
+    @functools.cache
     def _own_job() -> int:
         """A job: the system ends what is in it when we end, because its only handle is ours."""
         job = _kernel.CreateJobObjectW(None, None)
