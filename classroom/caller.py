@@ -80,7 +80,11 @@ def _call(client: Client, attempts: list[Trace], screen: Screen, words: Words) -
                     style="failed", lead=lead)
         _show_attempts(attempts, screen, words)
         if not attempts:
-            screen.line(str(error), lead=MARGIN)
+            what, start, command = str(error).partition("start one with: ")
+            screen.line(f"{what}{start}", lead=MARGIN)
+            if command:
+                # In one line, so that it can be copied.
+                screen.command(command, lead=MARGIN)
         return NOBODY
     took_ms = (time.perf_counter() - began) * 1000
     if len(attempts) > 1:

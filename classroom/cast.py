@@ -32,8 +32,8 @@ from ponte.net.threads import wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # How long a process may take to print its banner, in seconds. A slow laptop with a virus scanner
-# needs most of it.
-START_S = 20.0
+# needs some 20. One that ends before is not waited for.
+START_S = 60.0
 # How long a process may take to show its status, in seconds.
 STATUS_S = 2.0
 CAN_FREEZE = sys.platform == "win32" or hasattr(signal, "SIGSTOP")
