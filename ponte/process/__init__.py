@@ -2,6 +2,7 @@
 
     options.py      the command line: options that all processes share, and errors of one line
     typed.py        commands that a user can type as they are printed
+    characters.py   what is written where an encoding lacks a character
     services.py     loads the functions of a services file
     served_names.py  which of its names are served, and why the others are not
     taken_names.py  neighbours of it that cannot be imported: Ponte or Python has their name

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 
 from ponte.process.options import PYTHON
+
+# On Windows, a word of other characters needs quotation marks. One shell there takes & for the end of
+# a command, the other one makes two words of "a,b".
+_PLAIN_WORD = re.compile(r"[\w+=:./\\~-]+")
 
 
 def typed(words: Sequence[str]) -> str:
@@ -16,7 +20,15 @@ def typed(words: Sequence[str]) -> str:
         >>> typed(["chmod", "600", "a key"]) if sys.platform != "win32" else "chmod 600 'a key'"
         "chmod 600 'a key'"
     """
-    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+    return " ".join(map(_quoted, words)) if sys.platform == "win32" else shlex.join(words)
+
+
+def _quoted(word: str) -> str:
+    """A word as programs of Windows read it: a backslash is special before a quotation mark only.
+    """
+    if _PLAIN_WORD.fullmatch(word):
+        return word
+    return '"' + re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), word) + '"'
 
 
 def here(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import shlex
 import socket
 import sys
 import tempfile
@@ -23,7 +22,9 @@ from ponte.net.address import Address
 from ponte.net.names import Place
 from ponte.process.keys import keys_for_listening, make_key
 from ponte.process.options import PYTHON
+from ponte.process.typed import typed
 from tests.net.certificates import Certificates, needs_openssl
+from tests.shells import split
 
 OUTSIDE = {"AF_INET": "192.168.1.5", "AF_INET6": "fd00::5"}
 NAMES = {"lab-7": ["10.0.0.7"], "localhost": ["::1", "127.0.0.1"], "nobody": []}
@@ -44,7 +45,6 @@ def looked_up(registry: Address) -> Future[list[Place]]:
     return future
 
 
-@unittest.skipIf(sys.platform == "win32", "read by the rules of a POSIX shell")
 class NextCommand(unittest.TestCase):
     """This machine has the addresses in OUTSIDE, and nothing is asked or looked up."""
 
@@ -62,6 +62,8 @@ class NextCommand(unittest.TestCase):
         self._patch(mock.patch("socket.getaddrinfo", lambda host, *rest, **more: [
             (0, 0, 0, "", (found, 0)) for found in addresses_of((host, 0)) or ["10.0.0.8"]]))
         self.connect = self._patch(mock.patch("socket.create_connection"))
+        # Python has its usual name here.
+        self._patch(mock.patch("shutil.which", lambda name: name))
 
     def _patch(self, patch: object) -> mock.Mock:
         self.addCleanup(patch.stop)  # type: ignore[attr-defined]
@@ -80,7 +82,7 @@ class NextCommand(unittest.TestCase):
 
     def read(self, command: str) -> tuple[str, argparse.Namespace]:
         """The next role, and its options as its own parser reads them."""
-        _, (role, *words) = take_language(shlex.split(command))
+        _, (role, *words) = take_language(split(command))
         if role == "client":
             return role, caller.command_line().parse_args(words)
         return role, read_options(role, [*(["f.py"] if role == "server" else []), *words])
@@ -126,7 +128,8 @@ class NextCommand(unittest.TestCase):
         for host in ("0.0.0.0", "192.168.1.5"):
             self.assertEqual(everywhere,
                              self.command("registry", "--host", host, "--insecure", host=host))
-        self.assertEqual("server --registry '[fd00::5]:4100' --host :: --insecure",
+        quoted = typed(["[fd00::5]:4100"])
+        self.assertEqual(f"server --registry {quoted} --host :: --insecure",
                          self.command("registry", "--host", "::", "--insecure", host="::"))
         self.assertEqual("proxy --registry lab-7:4100 --host 0.0.0.0 --insecure",
                          self.command("server", "--registry=lab-7:4100", "--name", "blue",
@@ -141,7 +144,8 @@ class NextCommand(unittest.TestCase):
             self.assertEqual("server --registry 192.168.1.5:4100 --host 0.0.0.0 --insecure",
                              self.command(*listening, host="::"))
         with mock.patch.dict(OUTSIDE, AF_INET6="", AF_INET=""):
-            self.assertEqual("server --registry '[::1]:4100'", self.command(*listening, host="::"))
+            self.assertEqual(f"server --registry {typed(['[::1]:4100'])}",
+                             self.command(*listening, host="::"))
 
     def test_the_list_of_several_registries_goes_on(self) -> None:
         both = "lab-7:4100,10.0.0.9:4100"
@@ -182,7 +186,7 @@ class NextCommand(unittest.TestCase):
                 _, chosen = self.read(self.command("registry", f"--key-file={path}"))
                 self.assertEqual(path, chosen.key_file)
         spaced = next_command("registry", [], ("127.0.0.1", 4100), "/my files/demo.py")
-        self.assertEqual([PYTHON, "/my files/demo.py", "server"], shlex.split(spaced))
+        self.assertEqual([PYTHON, "/my files/demo.py", "server"], split(spaced))
 
     def test_the_language_is_said_where_it_must_be(self) -> None:
         command = self.command("registry", "--port", "5000", port=5000, language="pt")
@@ -190,7 +194,7 @@ class NextCommand(unittest.TestCase):
 
     def test_where_python_has_no_usual_name_its_file_is_named(self) -> None:
         with mock.patch("shutil.which", return_value=None):
-            words = shlex.split(next_command("registry", [], ("127.0.0.1", 4100), "demo.py"))
+            words = split(next_command("registry", [], ("127.0.0.1", 4100), "demo.py"))
         self.assertEqual([sys.executable, "demo.py", "server"], words)
 
 

@@ -10,6 +10,7 @@ from unittest import mock
 from ponte.process.keys import make_key, read_key
 from ponte.process.options import UsageError
 from ponte.process.typed import here, typed
+from tests.shells import split
 
 
 class Typed(unittest.TestCase):
@@ -18,6 +19,21 @@ class Typed(unittest.TestCase):
                                 ("win32", 'python3 -k "my key"')):
             with self.subTest(system), mock.patch("sys.platform", system):
                 self.assertEqual(command, typed(["python3", "-k", "my key"]))
+
+    def test_a_word_that_a_shell_of_windows_would_cut_stands_in_quotation_marks(self) -> None:
+        """PowerShell makes two words of a,b; the older shell ends a command at an ampersand."""
+        with mock.patch("sys.platform", "win32"):
+            for word, command in (("a:1,b:2", '"a:1,b:2"'), ("R&D", '"R&D"'), ("", '""'),
+                                  ("[::1]:4100", '"[::1]:4100"'), ("C:\\my\\", "C:\\my\\"),
+                                  ("a key\\", '"a key\\\\"'), ('"', '"\\""')):
+                with self.subTest(word):
+                    self.assertEqual(command, typed([word]))
+
+    def test_a_program_gets_the_words_that_were_meant(self) -> None:
+        for word in ("a key", "", "it's", '"', 'a\\"b', "a b\\", "\\\\host\\a b\\\\", "a,b",
+                     "chave ç"):
+            with self.subTest(word):
+                self.assertEqual([word, "next"], split(typed([word, "next"])))
 
     def test_a_text_names_the_interpreter_of_this_system(self) -> None:
         for python in ("python", "python3"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Callable
 
 from ponte.net import windows
 from ponte.process.keys import make_key
+from tests.shells import split
 from tests.system.harness import ROOT, START_S, Process, free_port, with_ctrl_c
 
 # How long a whole story may take, in seconds, on a machine that is busy with other things.
@@ -64,13 +64,6 @@ def until(condition: Callable[[], bool], within_s: float) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def split(command: str) -> list[str]:
-    """The words of a command, by the rules of the shell of this system."""
-    if sys.platform != "win32":
-        return shlex.split(command)
-    return [word.strip('"') for word in shlex.split(command, posix=False)]
 
 
 def processes() -> dict[int, int]:
