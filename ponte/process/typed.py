@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from ponte.process.options import PYTHON
 
-# On Windows, a word of other characters needs quotation marks. One shell there takes & for the end of
-# a command, the other one makes two words of "a,b".
+# On Windows, a word of other characters needs quotation marks: of its two shells one takes & for the
+# end of a command, and the other one makes two words of "a,b".
 _PLAIN_WORD = re.compile(r"[\w+=:./\\~-]+")
 
 
@@ -28,7 +28,8 @@ def _quoted(word: str) -> str:
     """
     if _PLAIN_WORD.fullmatch(word):
         return word
-    return '"' + re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), word) + '"'
+    inside = re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), word)
+    return f'"{inside}"'
 
 
 def here(text: str) -> str:
