@@ -140,16 +140,17 @@ class EngineCase(Case):
                 replies.append(reply)
             return replies
 
-    def carry_out(self, *calls: Trying) -> list[Reply]:
+    def carry_out(self, *calls: Trying, patience_s: float = PATIENCE_S) -> list[Reply]:
         """The replies to these calls, carried out one after another, in one engine."""
         begun = iter(calls)
         with self.running(lambda request, *_: next(begun)) as engine, \
                 contextlib.closing(connect(engine.address)) as caller:
-            return [self.ask(caller) for _ in calls]
+            return [self.ask(caller, patience_s=patience_s) for _ in calls]
 
-    def ask(self, caller: Connection[Reply], request: bytes = POST) -> Reply:
+    def ask(self, caller: Connection[Reply], request: bytes = POST,
+            patience_s: float = PATIENCE_S) -> Reply:
         caller.send(request, soon())
-        reply = caller.read(soon())
+        reply = caller.read(time.monotonic() + patience_s)
         assert reply, "the stream ended before a reply"
         return reply
 

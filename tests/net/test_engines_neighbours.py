@@ -29,7 +29,7 @@ from tests.net.peers import (
     slow_reader,
     soon,
 )
-from tests.windows import windows_cannot
+from tests.windows import not_under_wine, windows_cannot
 
 
 def setUpModule() -> None:
@@ -39,6 +39,7 @@ def setUpModule() -> None:
 class Neighbours(EngineCase):
     """A slow, stuck or greedy peer does not delay others."""
 
+    @not_under_wine("its wineserver crashes in one of ten runs")
     def test_a_stuck_server_holds_up_no_other_call(self) -> None:
         """While twenty calls wait for a server, others are answered; later these are, too."""
         def begin(request: Request, *_: object) -> Trying:
@@ -136,7 +137,7 @@ class Neighbours(EngineCase):
             self.assertLess(time.monotonic() - started, 1.0)
             # On Windows, a loop has room for fewer. The others were turned away.
             expected = min(301, engine.driver.max_connections)
-            eventually(lambda: engine.connections == expected)
+            eventually(lambda: engine.connections == expected, 6 * PATIENCE_S)
 
     @windows_cannot("there is no limit of file descriptors")
     def test_without_file_descriptors_open_connections_are_served(self) -> None:
