@@ -23,9 +23,12 @@ from tests.side_by_side import flat, side_by_side
 # Seconds: 64 steps a second.
 STEP_S = 1 / 64
 STEP_NS = 10 ** 9 // 64
-# Left out: tests of processes, which have a clock of their own, and tests that look at no clock.
-LEFT_OUT = ("tests.abuse.", "tests.bench.", "tests.house.", "tests.lab.", "tests.system.",
-            "tests.test_simulation.")
+# Left out: tests of processes, which have a clock of their own; tests that are handed the time, or
+# look at no clock; and those of abuse, which are slow, of engines that other tests look at, too.
+LEFT_OUT = ("tests.abuse.", "tests.bench.", "tests.calls.", "tests.house.", "tests.lab.",
+            "tests.rpc.", "tests.system.", "tests.test_simulation.",
+            "tests.classroom.test_next_command.", "tests.discovery.test_two_of_one_name.",
+            "tests.net.test_tls.Processes.")
 
 
 def coarse(clock: Callable[[], float]) -> Callable[[], float]:
