@@ -2,9 +2,9 @@
 
     python3 -m tests.system.refusals
 
-Each line of standard input has the words of a command line as JSON, and is answered by a line with
-the exit code, and what the program has printed to standard error. A process for each would take
-most of the time of a test to start.
+Each line of standard input has, as JSON, the words of a command line and the variables of its
+environment. It is answered by a line with the exit code, and what the program has printed to
+standard error. A process for each would take most of the time of a test to start.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import contextlib
 import io
 import json
 import logging
+import os
 import sys
 import traceback
+import unittest.mock
 
 import client
 import proxy
@@ -28,12 +30,14 @@ MAINS = {"client.py": client.main, "proxy.py": proxy.main, "registry.py": regist
          "server.py": server.main}
 
 
-def end_of(program: str, arguments: list[str]) -> tuple[int, str]:
-    """The exit code of a program that refuses these arguments, and what it says about them."""
+def end_of(words: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """The exit code of a program that refuses this, and what it says about it."""
+    program, *arguments = words
     logging.getLogger("ponte").setLevel(logging.NOTSET)
     code, printed = EXIT_BROKEN, io.StringIO()
     sys.argv = [program, *arguments]
-    with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(io.StringIO()), \
+            unittest.mock.patch.dict(os.environ, environment):
         try:
             run(MAINS[program], arguments)
         except SystemExit as end:
@@ -46,8 +50,7 @@ def end_of(program: str, arguments: list[str]) -> tuple[int, str]:
 
 def main() -> None:
     for line in sys.stdin:
-        program, *arguments = json.loads(line)
-        print(json.dumps(end_of(program, arguments)), flush=True)
+        print(json.dumps(end_of(*json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

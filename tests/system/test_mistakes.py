@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import unittest
-from collections.abc import Callable
 from unittest import mock
 
 from tests.system.cluster import SystemTest
@@ -18,8 +17,6 @@ from tests.windows import windows_cannot
 
 GREETER = "services/greeter.py"
 EXIT_USAGE = 2
-# How many processes start at the same time. More would take the processors from other tests.
-AT_ONCE = 3
 # The port "discard", where nothing listens.
 NOWHERE = "127.0.0.1:9"
 
@@ -38,35 +35,13 @@ class Mistakes(SystemTest):
         # Waits for its end, which comes with that of its standard input.
         cls.addClassCleanup(cls.refusals.communicate)
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.expected: list[Callable[[], None]] = []
-
-    def tearDown(self) -> None:
-        for check in self.expected:
-            check()
-
-    def expect_usage_error(self, *arguments: str, names: str) -> None:
-        """Starts a process; its end is checked later, so that AT_ONCE of them start together."""
-        if len(self.expected) == AT_ONCE:
-            self.expected.pop(0)()
-        process = self.cluster.start(*arguments)
-
-        def check() -> None:
-            self.check_usage_error(arguments, process.wait(START_S), process.err, names)
-
-        self.expected.append(check)
-
-    def expect_refusal(self, *arguments: str, names: str) -> None:
-        """The same, where it is refused before anything begins: so one process tries them all."""
+    def expect_refusal(self, *arguments: str, names: str, **environment: str) -> None:
+        """A program ends before it serves: so one process tries them all. `names` is in its line.
+        """
         assert self.refusals.stdin and self.refusals.stdout
-        print(json.dumps(arguments), file=self.refusals.stdin, flush=True)
+        print(json.dumps((arguments, environment)), file=self.refusals.stdin, flush=True)
         code, printed = json.loads(self.refusals.stdout.readline())
-        self.check_usage_error(arguments, code, printed, names)
-
-    def check_usage_error(self, arguments: tuple[str, ...], code: int, printed: str,
-                          names: str) -> None:
-        with self.subTest(" ".join(arguments)):
+        with self.subTest(" ".join(arguments), **environment):
             self.assertEqual(code, EXIT_USAGE, printed)
             self.assertRegex(printed.strip().splitlines()[-1], names)
             self.assertNotIn("Traceback", printed)
@@ -83,10 +58,10 @@ class Mistakes(SystemTest):
     def test_a_port_that_is_taken_is_named_together_with_the_flag(self) -> None:
         """For every role, and for the registry also where only its UDP port is taken."""
         tcp, udp = self.taken_port(socket.SOCK_STREAM), self.taken_port(socket.SOCK_DGRAM)
-        self.expect_usage_error("registry.py", "--port", tcp, names=rf"\b{tcp}\b.*--port")
-        self.expect_usage_error("registry.py", "--port", udp, names=rf"\b{udp}\b.*--port")
-        self.expect_usage_error("proxy.py", "--port", tcp, names=rf"\b{tcp}\b.*--port")
-        self.expect_usage_error("server.py", GREETER, "--port", tcp, names=rf"\b{tcp}\b.*--port")
+        self.expect_refusal("registry.py", "--port", tcp, names=rf"\b{tcp}\b.*--port")
+        self.expect_refusal("registry.py", "--port", udp, names=rf"\b{udp}\b.*--port")
+        self.expect_refusal("proxy.py", "--port", tcp, names=rf"\b{tcp}\b.*--port")
+        self.expect_refusal("server.py", GREETER, "--port", tcp, names=rf"\b{tcp}\b.*--port")
 
     def test_a_services_file_that_cannot_be_served_is_named_with_the_reason(self) -> None:
         """It is missing, is not Python, raises or exits when imported, is empty, or has too much.
@@ -152,12 +127,8 @@ class Mistakes(SystemTest):
                 ("registry.py", "KEY_FILE", "/nowhere/key", "/nowhere/key"),
                 ("registry.py", "TLS_CERT", "/nowhere/cert", "no such file")):
             words = ("greeter", "hello") if program == "client.py" else ()
-            with self.subTest(variable):
-                process = self.cluster.start(program, *words,
-                                             environment={f"PONTE_{variable}": value})
-                self.assertEqual(process.wait(START_S), EXIT_USAGE, process.log)
-                self.assert_one_line(process.err)
-                self.assertRegex(process.err, f"^{program}: PONTE_{variable}\\b.*{names}")
+            self.expect_refusal(program, *words, names=f"^{program}: PONTE_{variable}\\b.*{names}",
+                                **{f"PONTE_{variable}": value})
         with mock.patch.dict(os.environ, {"PONTE_PORT": "wrong", "PONTE_LOG": "json",
                                           "PONTE_HOST": "127.0.0.2"}):
             registry = self.cluster.start_role("registry.py", "--port", "0")
@@ -221,12 +192,10 @@ class Mistakes(SystemTest):
         """The line shows what to type. The same where the environment names the file."""
         key = self.cluster.file("key", "the key of this test\n")
         os.chmod(key, 0o640)
-        self.expect_usage_error("registry.py", "--port", "0", "--key-file", key,
-                                names=f"chmod 600 {key}")
-        process = self.cluster.start("registry.py", "--port", "0",
-                                     environment={"PONTE_KEY_FILE": key})
-        self.assertEqual(process.wait(START_S), 2, process.log)
-        self.assert_one_line(process.err, f"chmod 600 {key}")
+        self.expect_refusal("registry.py", "--port", "0", "--key-file", key,
+                            names=f"chmod 600 {key}")
+        self.expect_refusal("registry.py", "--port", "0", PONTE_KEY_FILE=key,
+                            names=f"chmod 600 {key}")
 
     def test_a_key_is_made_by_command(self) -> None:
         """The next command is printed, and works with that key; a key is never overwritten."""
@@ -235,12 +204,17 @@ class Mistakes(SystemTest):
         self.assertEqual(made.wait(START_S), 0, made.log)
         self.assertRegex(made.out, f"next: python3? registry.py --key-file {re.escape(path)}\n")
         self.cluster.start_role("registry.py", "--port", "0", "--key-file", path)
-        self.expect_usage_error("registry.py", "--make-key", path, names="exists")
+        self.expect_refusal("registry.py", "--make-key", path, names="exists")
 
     def test_a_key_that_is_too_short_is_refused(self) -> None:
         key = self.cluster.file("key", "short\n")
-        self.expect_usage_error("registry.py", "--port", "0", "--key-file", key,
-                                names="--key-file.*16")
+        self.expect_refusal("registry.py", "--port", "0", "--key-file", key,
+                            names="--key-file.*16")
+
+    def test_a_process_of_its_own_ends_with_that_code_and_that_line(self) -> None:
+        process = self.cluster.start("registry.py", "--prot", "4100")
+        self.assertEqual((process.wait(START_S), process.out), (EXIT_USAGE, ""), process.log)
+        self.assert_one_line(process.err, "--prot")
 
 
 if __name__ == "__main__":
