@@ -23,7 +23,8 @@ from bench.proxy import start_cheap_servers
 from bench.report import Report
 from ponte.calls.once import ORIGINAL, REFUSE, RUN, Memory
 from ponte.net.address import show
-from tests.system.harness import START_S, Process, wait_until
+from ponte.net.windows import refuse_at_once
+from tests.system.harness import PATIENCE, START_S, Process, wait_until
 
 # A program that listens, and does not end when its standard input does.
 LISTENER = """
@@ -116,7 +117,7 @@ class Processes(unittest.TestCase):
     def run_bench(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "bench", "--quick", "--seconds", "0.1", *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
-                              timeout=60, stdin=subprocess.DEVNULL)
+                              timeout=60 * PATIENCE, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done
 
@@ -134,6 +135,7 @@ class Processes(unittest.TestCase):
         with socket.socket() as sock:
             # A listener whose queue is full does not answer: that port is not free either.
             sock.settimeout(0.5)
+            refuse_at_once(sock)
             return sock.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
