@@ -22,8 +22,8 @@ from typing import NamedTuple
 from ponte.net.address import Address, show
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# Seconds for a process to print that it listens.
-START_S = 15.0
+# Seconds for a process to print that it listens. On Windows it takes several times longer.
+START_S = 15.0 if sys.platform != "win32" else 60.0
 # Seconds for a process to end in order; then it is killed.
 END_S = 5.0
 # Seconds between two looks at what a process has printed.

@@ -131,8 +131,8 @@ class TcpRelay:
         while not self._closed:
             try:
                 near, _ = self._listener.accept()
-            except ConnectionError:
-                # Windows: a caller has gone before it was accepted.
+            except OSError:
+                # A caller has gone before it was accepted. Windows says so by several errors.
                 continue
             self._running.wait()
             if self._closed:
