@@ -29,24 +29,22 @@ The fixed ports of the lesson, 4100 and 4180, must be right.
 
 A command that waits for keys gets a terminal of its own (a pty), in which Enter is pressed again
 and again. The guided demo runs once for all documents of one language.
+
+With `--windows FOLDER` the command python3 is the file of this name in FOLDER, which runs Windows'
+own Python. What cannot be typed there is named.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import pty
 import re
-import select
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from page import (
     Block,
@@ -60,149 +58,49 @@ from page import (
     file_of,
     shape,
 )
+from terminals import PRINTS_S, Terminal, run, run_with_keys
+from tree import ROOT, copy_of_the_tree
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Registry, proxy, and the program that moves over.
 FIXED_PORTS = (4100, 4180, 4188)
 # Seconds to wait for another program to give these ports back.
 PORTS_FREE_S = 60.0
-# Seconds that the longest command may take: the demo, on a slow machine.
-COMMAND_S = 300.0
-# Seconds for a terminal to print what it should.
-PRINTS_S = 15.0
-# Seconds between two presses of Enter.
-ENTER_S = 0.3
 # .ci/run runs these in a step of their own: the suite on every Python, and all of itself.
 ELSEWHERE = ("python3 -m unittest", "bash .ci/run")
+# .ci/windows does the same with these; and nobody presses keys in a console of Windows there.
+NOT_ON_WINDOWS = (*ELSEWHERE, "python3 demo.py --auto", "python3 demo.py --auto --lang pt",
+                  "python3 demo.py")
 WAITS_FOR_KEYS = ("python3 demo.py",)
 # Several documents show parts of what these print: they run once for each language.
 RUN_ONCE = ("python3 demo.py --auto",)
 KEYS = {"Ctrl-C": signal.SIGINT, "Ctrl-\\": signal.SIGQUIT, "Ctrl-Z": signal.SIGSTOP,
         "fg": signal.SIGCONT}
+# Windows ends a program at once by Ctrl-Break or with its window. Wine makes Ctrl-C of its signal.
+# A freeze is real there, too: Linux stops the process.
+KEYS_ON_WINDOWS = {**KEYS, "Ctrl-\\": signal.SIGKILL}
+# How a program on Windows names the command of Python.
+PYTHON_ON_WINDOWS = re.compile(r"\bpy(thon)? (?=\w+\.py\b)")
 
 # Exit code and lines of what ran once: (command, locale) -> result.
 _results: dict[tuple[str, str], tuple[int, list[str]]] = {}
 
 
-# ---- terminals -----------------------------------------------------------------------------------
-
-class Terminal:
-    """A command that goes on, and everything that it has printed. One thread reads."""
-
-    def __init__(self, command: str, folder: str, environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            ["bash", "-c", f"ulimit -c 0; exec {command}"], cwd=folder, env=environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True)
-        self._changed = threading.Condition()
-        # Guarded by self._changed: the lines so far, and how many of them the document has shown.
-        self._printed: list[str] = []
-        self._seen = 0
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def expect(self, shown: Sequence[str]) -> str:
-        """Waits until it has printed, after the last lines that were shown, what is shown now.
-
-        Returns what is wrong, an empty string if nothing is.
-        """
-        deadline = time.monotonic() + PRINTS_S
-        with self._changed:
-            while True:
-                printed = self._printed[self._seen:]
-                wrong = difference(shown, printed, to_be_continued=True)
-                if not wrong:
-                    self._seen = len(self._printed)
-                    return ""
-                if time.monotonic() > deadline:
-                    return "\n          ".join([wrong, "it printed:", *printed[-60:]])
-                self._changed.wait(0.1)
-
-    def press(self, key: str) -> None:
-        """Sends the signal of a key, and waits for the end where the key asks for it."""
-        with self._changed:
-            self._seen = len(self._printed)
-        self._process.send_signal(KEYS[key])
-        if key in ("Ctrl-C", "Ctrl-\\"):
-            self._process.wait(PRINTS_S)
-
-    def close(self) -> None:
-        """Ends it: by Ctrl-C, or by a kill if it does not end in time."""
-        for number in (signal.SIGCONT, signal.SIGINT, signal.SIGKILL):
-            if self._process.poll() is None:
-                self._process.send_signal(number)
-                if number != signal.SIGCONT:
-                    self._wait(5.0)
-        self._thread.join(5.0)
-        if self._process.stdout:
-            self._process.stdout.close()
-
-    def _wait(self, timeout_s: float) -> None:
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            print("        (did not end in time: killed)", flush=True)
-
-    def _read(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
-            with self._changed:
-                self._printed.append(line.decode("utf-8", "replace").rstrip())
-                self._changed.notify_all()
-
-
-def run(command: str, folder: str, environment: dict[str, str]) -> tuple[int, list[str]]:
-    """Runs a command to its end; its exit code and what it printed."""
-    process = subprocess.Popen(["bash", "-c", command], cwd=folder, env=environment,
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, start_new_session=True)
-    try:
-        printed, _ = process.communicate(timeout=COMMAND_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise Wrong(f"{command}: still running after {COMMAND_S:.0f} s") from None
-    return process.returncode, printed.decode("utf-8", "replace").splitlines()
-
-
-def run_with_keys(command: str, folder: str, environment: dict[str, str]) -> tuple[int, list[str]]:
-    """The same for a command that wants a terminal: it gets one, and Enter again and again."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(["bash", "-c", command], cwd=folder,
-                               env={**environment, "TERM": "xterm"}, stdin=theirs, stdout=theirs,
-                               stderr=theirs, start_new_session=True)
-    os.close(theirs)
-    printed = b"".join(_press_enter(ours, process))
-    os.close(ours)
-    return process.wait(COMMAND_S), printed.decode("utf-8", "replace").splitlines()
-
-
-def _press_enter(terminal: int, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    deadline, enter_at = time.monotonic() + COMMAND_S, 0.0
-    while time.monotonic() < deadline:
-        if select.select([terminal], [], [], 0.05)[0]:
-            try:
-                yield os.read(terminal, 65536)
-            except OSError:
-                # How Linux reports that the other end is closed.
-                return
-        elif process.poll() is not None:
-            return
-        if time.monotonic() >= enter_at:
-            enter_at = time.monotonic() + ENTER_S
-            os.write(terminal, b"\n")
-    process.kill()
-
-
 # ---- following a document ------------------------------------------------------------------------
 
 class Reader:
-    """Does what a document says, in `folder`. A `with` block closes the terminals."""
+    """Does what a document says, in `folder`. A `with` block closes the terminals.
 
-    def __init__(self, folder: str, environment: dict[str, str]) -> None:
+    `on_windows`: python3 is Windows' own.
+    """
+
+    def __init__(self, folder: str, environment: dict[str, str], on_windows: bool) -> None:
         self.failures = 0
         self.done = 0
         self._folder = folder
         self._environment = environment
+        self._keys = KEYS_ON_WINDOWS if on_windows else KEYS
+        self._elsewhere = NOT_ON_WINDOWS if on_windows else ELSEWHERE
+        self._rewritten = with_python3 if on_windows else str
         self._terminals: dict[str, Terminal] = {}
         # The files are no longer those of the project.
         self._has_edited = False
@@ -231,7 +129,7 @@ class Reader:
             if note == "close all terminals":
                 self._close_all()
             elif key and key.group(1) in KEYS:
-                self._terminal(key.group(2)).press(key.group(1))
+                self._terminal(key.group(2)).press(self._keys[key.group(1)])
             elif prints:
                 wrong = self._terminal(prints.group(1)).expect(["...", *block.lines])
                 self._check(f"terminal {prints.group(1)} prints", wrong)
@@ -269,8 +167,8 @@ class Reader:
         code = next((int(n.split()[2]) for n in notes if n.startswith("exit code")), 0)
         for number, command in enumerate(typed, 1):
             last = number == len(typed)
-            if command.text in ELSEWHERE:
-                print(f"  -       $ {command.text}    (a step of its own)", flush=True)
+            if command.text in self._elsewhere:
+                print(f"  -       $ {command.text}    (not typed here)", flush=True)
             elif last and terminal:
                 self._check(f"[{terminal}] $ {command.text}", self._stay(terminal, command))
             else:
@@ -281,7 +179,8 @@ class Reader:
         if name in self._terminals:
             self._terminals.pop(name).close()
         before = listening_ports()
-        self._terminals[name] = Terminal(command.text, self._folder, self._environment)
+        self._terminals[name] = Terminal(command.text, self._folder, self._environment,
+                                         self._rewritten)
         if command.output:
             return self._terminals[name].expect(command.output)
         # A program that prints nothing is ready when it listens.
@@ -307,7 +206,8 @@ class Reader:
         if shared and key in _results:
             return _results[key]
         runner = run_with_keys if text in WAITS_FOR_KEYS else run
-        result = runner(text, self._folder, self._environment)
+        code, printed = runner(text, self._folder, self._environment)
+        result = (code, [self._rewritten(line) for line in printed])
         if shared:
             _results[key] = result
         return result
@@ -327,6 +227,11 @@ class Reader:
         if wrong:
             raise Wrong(f"{what}\n          {wrong}")
         print(f"  ok      {what}", flush=True)
+
+
+def with_python3(line: str) -> str:
+    """A line that was printed on Windows, with the command of Python as documents show it."""
+    return PYTHON_ON_WINDOWS.sub("python3 ", line)
 
 
 def busy_ports() -> list[int]:
@@ -356,27 +261,21 @@ def listening_ports() -> list[int]:
     return found
 
 
-def copy_of_the_tree(folder: str) -> None:
-    """Copies the files that git knows or would add."""
-    listed = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=ROOT,
-                            check=True, stdout=subprocess.PIPE).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        source, target = os.path.join(ROOT, name), os.path.join(folder, name)
-        if os.path.isfile(source):
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy2(source, target)
+def environment_for(name: str, windows: str) -> dict[str, str]:
+    """The environment of the document's readers: a page in Portuguese is read in Brazil.
 
-
-def environment_for(name: str) -> dict[str, str]:
-    """The environment of the document's readers: a page in Portuguese is read in Brazil."""
+    `windows`: the folder of Windows' python3, or an empty string.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
     environment.update(LANG="pt_BR.UTF-8" if name.endswith(".pt-BR.md") else "en_US.UTF-8",
                        PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1",
                        no_proxy="127.0.0.1")
+    if windows:
+        environment["PATH"] = windows + os.pathsep + environment["PATH"]
     return environment
 
 
-def follow(name: str) -> bool:
+def follow(name: str, windows: str) -> bool:
     """Does everything that a document says, in a copy of the tree; whether all of it is true."""
     print(f"{name}", flush=True)
     deadline = time.monotonic() + PORTS_FREE_S
@@ -389,7 +288,7 @@ def follow(name: str) -> bool:
         found = blocks(file.read())
     with tempfile.TemporaryDirectory(prefix="ponte-readme-") as folder:
         copy_of_the_tree(folder)
-        with Reader(folder, environment_for(name)) as reader:
+        with Reader(folder, environment_for(name, windows), bool(windows)) as reader:
             for block in found:
                 reader.follow(block)
     print(f"  {name}: {reader.done} checks, {reader.failures} failed", flush=True)
@@ -401,11 +300,13 @@ def main(arguments: Sequence[str]) -> int:
         description="Runs every command of some documents and compares the output.")
     parser.add_argument("documents", nargs="+", metavar="DOCUMENT",
                         help="such as README.md or docs/lesson.pt-BR.md")
-    names = parser.parse_args(arguments).documents
+    parser.add_argument("--windows", metavar="FOLDER", default="",
+                        help="python3 is the one in this folder, which is Windows' own")
+    asked = parser.parse_args(arguments)
     # A process in the background of a shell ignores these signals, and so would its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    results = [follow(name) for name in names]
+    results = [follow(name, asked.windows) for name in asked.documents]
     return 0 if all(results) else 1
 
 

@@ -1,0 +1,188 @@
+"""Runs the tests, module by module, in several processes side by side, on any Python.
+
+    python3 .ci/suite.py --python python3.13 --processes 2 --without tests/system
+
+It runs the tests of the folder in which it is started. Each process takes the next module that no
+process has taken, until none is left. The output of a module stays together, and is printed if a
+test of it fails. A module that takes longer than MODULE_S is named, with the stacks of its threads,
+and a new process goes on with the rest. The last lines name every test that was skipped, with the
+reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+
+from modules import BEGINS, MODULE_S, Report, read_report, take_back, was_taken
+
+MODULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "modules.py")
+# Seconds for everything: a run that hangs in a way of its own ends, too.
+TOTAL_S = 1200.0
+# Seconds after MODULE_S until a process is killed that did not end itself.
+PATIENCE_S = 20.0
+# They take longest, and so they begin first.
+FIRST = ("tests.system.test_chaos", "tests.system.test_unknown", "tests.abuse.test_smuggling",
+         "tests.net.test_drivers", "tests.net.test_engines", "tests.system.test_demo")
+# What Wine prints when it ends by a defect of its own: the module gets a second chance.
+WINE_ENDED = "wineserver crashed"
+# How the reason of a skip begins where Wine cannot do what Windows can, and how many may.
+BECAUSE_OF_WINE = "not under Wine"
+MOST_BECAUSE_OF_WINE = 9
+# So many lines at the end of what a failed module printed.
+LINES_SHOWN = 400
+
+
+def all_modules(without: Sequence[str]) -> list[str]:
+    """The modules of tests of this folder, FIRST first; none of the folders `without`.
+
+    """
+    found = []
+    for folder, _, files in os.walk("tests"):
+        place = folder.replace(os.sep, "/")
+        if not any(place == each or place.startswith(each + "/") for each in without):
+            found += [f"{place}/{name}"[:-3].replace("/", ".") for name in files
+                      if name.startswith("test_") and name.endswith(".py")]
+    return [each for each in FIRST if each in found] + sorted(set(found) - set(FIRST))
+
+
+class Process:
+    """One of the processes: starts Python, reads what it prints, and starts it again if need be."""
+
+    def __init__(self, number: int, python: str, modules: Sequence[str], folder: str,
+                 ended: queue.Queue[tuple[Report, list[str]]]) -> None:
+        self._command = [python, "-X", "faulthandler", "-W", "error::ResourceWarning", MODULES,
+                         folder, *modules]
+        self._environment = {**os.environ, "PONTE_CI_PROCESS": str(number)}
+        self._modules, self._folder, self._ended = modules, folder, ended
+        self._second_chances: set[str] = set()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not all(was_taken(self._folder, module) for module in self._modules):
+            if not self._run_once():
+                break
+
+    def _run_once(self) -> bool:
+        """Runs modules until the process ends. Returns whether it began any."""
+        process = subprocess.Popen(self._command, env=self._environment, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert process.stdout
+        printed: list[str] = []
+        module, began = "", time.monotonic()
+        watch = threading.Timer(0, str)
+        for raw in process.stdout:
+            line = raw.decode("utf-8", "replace").rstrip()
+            if line.startswith(BEGINS):
+                watch.cancel()
+                self._close(module, printed, began)
+                module, printed, began = line[len(BEGINS):], [], time.monotonic()
+                watch = threading.Timer(MODULE_S + PATIENCE_S, process.kill)
+                watch.start()
+            else:
+                printed.append(line)
+        watch.cancel()
+        process.stdout.close()
+        process.wait()
+        self._close(module, printed, began)
+        if not module:
+            print("\n".join(["no module could be run:", *printed[-LINES_SHOWN:]]), flush=True)
+        return bool(module)
+
+    def _close(self, module: str, printed: list[str], began: float) -> None:
+        if not module:
+            return
+        report = read_report(self._folder, module)
+        if not report and WINE_ENDED in "\n".join(printed) and module not in self._second_chances:
+            print(f"again    {module}: {WINE_ENDED}", flush=True)
+            self._second_chances.add(module)
+            take_back(self._folder, module)
+            return
+        died = Report(module, 0, 1, [], time.monotonic() - began)
+        self._ended.put((report or died, printed))
+
+
+def show(report: Report, printed: Sequence[str]) -> bool:
+    """Prints how a module ended, and what it printed if it failed. Returns whether it passed."""
+    left_open = any("ResourceWarning" in line for line in printed)
+    passed = not report.failed and not left_open
+    print(f"{'ok' if passed else 'FAILED':8} {report.module}: {report.tests} tests, "
+          f"{len(report.skipped)} skipped, {report.took_s:.1f} s", flush=True)
+    if not passed:
+        for line in printed[-LINES_SHOWN:]:
+            print(f"    {line}")
+        if left_open:
+            print("    a ResourceWarning: something was left open")
+        print(flush=True)
+    return passed
+
+
+def run(python: str, modules: Sequence[str], processes: int) -> bool:
+    """Runs the modules and prints how they end, and a sum. Returns whether all of it passed."""
+    began = time.monotonic()
+    ended: queue.Queue[tuple[Report, list[str]]] = queue.Queue()
+    reports: list[Report] = []
+    passed = True
+    with tempfile.TemporaryDirectory(prefix="ponte-suite-") as folder:
+        running = [Process(number, python, modules, folder, ended)
+                   for number in range(1, processes + 1)]
+        while time.monotonic() - began < TOTAL_S:
+            is_last_look = not any(process.is_running() for process in running)
+            try:
+                report, printed = ended.get(timeout=0.2)
+            except queue.Empty:
+                if is_last_look:
+                    break
+                continue
+            passed = show(report, printed) and passed
+            reports.append(report)
+    return summed_up(reports, modules, time.monotonic() - began) and passed
+
+
+def summed_up(reports: Sequence[Report], modules: Sequence[str], took_s: float) -> bool:
+    """Prints skips and sums. Returns whether each module ended, and Wine is no excuse too often."""
+    skipped = sorted((reason, test) for report in reports for test, reason in report.skipped)
+    because_of_wine = [test for reason, test in skipped if reason.startswith(BECAUSE_OF_WINE)]
+    print("\nSkipped:" if skipped else "\nNothing was skipped.")
+    shown = ""
+    for reason, test in skipped:
+        if reason != shown:
+            print(f"  {reason}")
+        print(f"      {test}")
+        shown = reason
+    missing = sorted(set(modules) - {report.module for report in reports})
+    for module in missing:
+        print(f"NOT RUN  {module}")
+    print(f"{sum(report.tests for report in reports)} tests in {len(reports)} modules: "
+          f"{sum(report.failed for report in reports)} failed, {len(skipped)} skipped, "
+          f"{len(because_of_wine)} of them because of Wine; {took_s:.0f} s", flush=True)
+    if len(because_of_wine) > MOST_BECAUSE_OF_WINE:
+        print(f"FAILED: at most {MOST_BECAUSE_OF_WINE} tests may be skipped because of Wine")
+    return bool(reports) and not missing and len(because_of_wine) <= MOST_BECAUSE_OF_WINE
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description="Runs the tests of this folder.")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="only these")
+    parser.add_argument("--python", default=sys.executable, metavar="COMMAND")
+    parser.add_argument("--processes", type=int, default=2, metavar="N")
+    parser.add_argument("--without", action="append", default=[], metavar="FOLDER",
+                        help="leave out the tests of this folder, such as tests/system")
+    asked = parser.parse_args(arguments)
+    modules = asked.modules or all_modules(asked.without)
+    return 0 if run(asked.python, modules, asked.processes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
