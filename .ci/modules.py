@@ -1,10 +1,11 @@
 """The tests of some modules, one module after the other, in this process: for suite.py.
 
-    python3 .ci/modules.py FOLDER MODULE...
+    python3 .ci/modules.py FOLDER SECONDS MODULE...
 
 Several processes get the same list. A module belongs to the process that could make the file
-MODULE.taken in FOLDER. How its tests ended stands in MODULE.json. It runs on each Python from 3.9
-on, on each system.
+MODULE.taken in FOLDER. How its tests ended stands in MODULE.json. If a module takes more than
+SECONDS, the stacks of all threads are printed, and the process ends. This file runs on each Python
+from 3.9 on, on each system.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ import time
 import unittest
 from typing import NamedTuple
 
-# Seconds for one module. Then the stacks of all threads are printed, and the process ends.
-MODULE_S = 150.0
 # This line comes before the output of a module, with its name.
 BEGINS = "==== module "
 
@@ -68,10 +67,10 @@ def read_report(folder: str, module: str) -> Report | None:
     return None
 
 
-def run(module: str) -> Report:
+def run(module: str, timeout_s: float) -> Report:
     """Runs the tests of a module. unittest prints the name of each before it begins."""
     began = time.monotonic()
-    faulthandler.dump_traceback_later(MODULE_S, exit=True)
+    faulthandler.dump_traceback_later(timeout_s, exit=True)
     tests = unittest.defaultTestLoader.loadTestsFromName(module)
     result = unittest.TextTestRunner(verbosity=2).run(tests)
     faulthandler.cancel_dump_traceback_later()
@@ -80,16 +79,16 @@ def run(module: str) -> Report:
     return Report(module, result.testsRun, failed, skipped, time.monotonic() - began)
 
 
-def main(folder: str, modules: list[str]) -> None:
+def main(folder: str, timeout_s: float, modules: list[str]) -> None:
     # Python has put the folder of this file there; the tests are below the current one.
     sys.path[0] = os.getcwd()
     for module in modules:
         if take(folder, module):
             print(f"{BEGINS}{module}", flush=True)
-            report = run(module)
+            report = run(module, timeout_s)
             with open(_report(folder, module), "w", encoding="ascii") as file:
                 json.dump(report, file)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], float(sys.argv[2]), sys.argv[3:])

@@ -4,7 +4,7 @@
 
 It runs the tests of the folder in which it is started. Each process takes the next module that no
 process has taken, until none is left. The output of a module stays together, and is printed if a
-test of it fails. A module that takes longer than MODULE_S is named, with the stacks of its threads,
+test of it fails. A module that takes too long is named, with the stacks of its threads,
 and a new process goes on with the rest. The last lines name every test that was skipped, with the
 reason.
 """
@@ -21,12 +21,14 @@ import threading
 import time
 from collections.abc import Sequence
 
-from modules import BEGINS, MODULE_S, Report, read_report, take_back, was_taken
+from modules import BEGINS, Report, read_report, take_back, was_taken
 
 MODULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "modules.py")
+# Seconds for one module.
+MODULE_S = 150.0
 # Seconds for everything: a run that hangs in a way of its own ends, too.
 TOTAL_S = 1200.0
-# Seconds after MODULE_S until a process is killed that did not end itself.
+# Seconds after those of a module until a process is killed that did not end itself.
 PATIENCE_S = 20.0
 # They take longest, and so they begin first.
 FIRST = ("tests.system.test_chaos", "tests.system.test_unknown", "tests.abuse.test_smuggling",
@@ -56,10 +58,11 @@ def all_modules(without: Sequence[str]) -> list[str]:
 class Process:
     """One of the processes: starts Python, reads what it prints, and starts it again if need be."""
 
-    def __init__(self, number: int, python: str, modules: Sequence[str], folder: str,
+    def __init__(self, number: int, asked: argparse.Namespace, modules: Sequence[str], folder: str,
                  ended: queue.Queue[tuple[Report, list[str]]]) -> None:
-        self._command = [python, "-X", "faulthandler", "-W", "error::ResourceWarning", MODULES,
-                         folder, *modules]
+        self._command = [asked.python, "-X", "faulthandler", "-W", "error::ResourceWarning",
+                         MODULES, folder, str(asked.seconds), *modules]
+        self._timeout_s = asked.seconds + PATIENCE_S
         self._environment = {**os.environ, "PONTE_CI_PROCESS": str(number)}
         self._modules, self._folder, self._ended = modules, folder, ended
         self._second_chances: set[str] = set()
@@ -88,7 +91,7 @@ class Process:
                 watch.cancel()
                 self._close(module, printed, began)
                 module, printed, began = line[len(BEGINS):], [], time.monotonic()
-                watch = threading.Timer(MODULE_S + PATIENCE_S, process.kill)
+                watch = threading.Timer(self._timeout_s, process.kill)
                 watch.start()
             else:
                 printed.append(line)
@@ -128,15 +131,15 @@ def show(report: Report, printed: Sequence[str]) -> bool:
     return passed
 
 
-def run(python: str, modules: Sequence[str], processes: int) -> bool:
-    """Runs the modules and prints how they end, and a sum. Returns whether all of it passed."""
+def run(asked: argparse.Namespace, modules: Sequence[str]) -> bool:
+    """Runs the modules, prints how they end, and returns whether all of them passed."""
     began = time.monotonic()
     ended: queue.Queue[tuple[Report, list[str]]] = queue.Queue()
     reports: list[Report] = []
     passed = True
     with tempfile.TemporaryDirectory(prefix="ponte-suite-") as folder:
-        running = [Process(number, python, modules, folder, ended)
-                   for number in range(1, processes + 1)]
+        running = [Process(number, asked, modules, folder, ended)
+                   for number in range(1, asked.processes + 1)]
         while time.monotonic() - began < TOTAL_S:
             is_last_look = not any(process.is_running() for process in running)
             try:
@@ -179,9 +182,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--processes", type=int, default=2, metavar="N")
     parser.add_argument("--without", action="append", default=[], metavar="FOLDER",
                         help="leave out the tests of this folder, such as tests/system")
+    parser.add_argument("--seconds", type=float, default=MODULE_S, metavar="S",
+                        help="for one module (default: %(default)g)")
     asked = parser.parse_args(arguments)
     modules = asked.modules or all_modules(asked.without)
-    return 0 if run(asked.python, modules, asked.processes) else 1
+    return 0 if run(asked, modules) else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,80 @@
+""".ci/suite.py: what a failed, a hanging and a skipped test make of a run of many modules."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+from tests.house.pages import ROOT
+
+PASSES = "def test_one(self): pass"
+HANGS = "def test_hang(self): import threading; threading.Event().wait()"
+LEAVES_OPEN = "def test_open(self): open(__file__)"
+FAILS = "def test_fail(self): self.fail('as it should')"
+WINE_ENDS = "def test_end(self): print('wineserver crashed', flush=True); import os; os._exit(1)"
+
+
+def skipped(count: int) -> str:
+    """So many tests that Wine cannot run."""
+    return "\n".join(f"@unittest.skip('not under Wine: no such thing')\ndef test_{number}(self): 0"
+                     for number in range(count))
+
+
+class Suite(unittest.TestCase):
+    def run_suite(self, *bodies: str, seconds: float = 60) -> tuple[int, str]:
+        """Runs a module for each body of a class of tests; the exit code, and what is printed."""
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "tests"))
+            for number, body in enumerate(("", *bodies)):
+                name = f"test_{number}.py" if number else "__init__.py"
+                text = ("import unittest\n\nclass Cases(unittest.TestCase):\n"
+                        + textwrap.indent(body, "    ")) if number else ""
+                with open(os.path.join(folder, "tests", name), "w", encoding="utf-8") as file:
+                    file.write(text)
+            ended = subprocess.run(
+                [sys.executable, os.path.join(ROOT, ".ci", "suite.py"), "--seconds", str(seconds)],
+                cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        return ended.returncode, ended.stdout.decode("utf-8", "replace")
+
+    def test_modules_that_pass_are_counted(self) -> None:
+        code, printed = self.run_suite(PASSES, PASSES, PASSES)
+        self.assertEqual(code, 0, printed)
+        self.assertIn("3 tests in 3 modules: 0 failed", printed)
+
+    def test_what_a_failed_module_printed_stays_together(self) -> None:
+        code, printed = self.run_suite(FAILS, PASSES)
+        self.assertEqual(code, 1)
+        self.assertRegex(printed, "(?s)FAILED   tests.test_1: .*AssertionError: as it should")
+        self.assertIn("ok       tests.test_2", printed)
+
+    def test_something_left_open_fails(self) -> None:
+        code, printed = self.run_suite(LEAVES_OPEN)
+        self.assertEqual(code, 1)
+        self.assertIn("ResourceWarning", printed)
+
+    def test_a_module_that_hangs_is_named_with_its_stacks_and_the_rest_goes_on(self) -> None:
+        code, printed = self.run_suite(HANGS, HANGS, PASSES, seconds=2)
+        self.assertEqual(code, 1)
+        self.assertRegex(printed, r"(?s)FAILED   tests.test_1: .*in test_hang")
+        self.assertIn("ok       tests.test_3", printed)
+
+    def test_skipped_tests_are_named_and_wine_excuses_nine(self) -> None:
+        for count, wanted in ((9, 0), (10, 1)):
+            with self.subTest(count):
+                code, printed = self.run_suite(skipped(count))
+                self.assertEqual(code, wanted, printed)
+                self.assertIn("tests.test_1.Cases.test_8", printed)
+
+    def test_a_module_in_which_wine_itself_ended_runs_once_more(self) -> None:
+        code, printed = self.run_suite(WINE_ENDS, PASSES)
+        self.assertEqual(code, 1)
+        self.assertIn("again    tests.test_1", printed)
+        self.assertIn("FAILED   tests.test_1", printed)
+
+
+if __name__ == "__main__":
+    unittest.main()
