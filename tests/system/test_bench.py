@@ -135,7 +135,7 @@ class Processes(unittest.TestCase):
         with socket.socket() as sock:
             # A listener whose queue is full does not answer: that port is not free either.
             sock.settimeout(0.5)
-            refuse_at_once(sock)
+            refuse_at_once(sock, "127.0.0.1")
             return sock.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
