@@ -102,6 +102,12 @@ class Choosing(WorkersTest):
         for _ in range(3):
             self.run_beside("f", lambda: time.sleep(SLOW_S))
 
+    def test_a_clock_that_goes_on_in_long_steps_does_not_make_a_function_quick(self) -> None:
+        """On Windows, the clock of deadlines stands still for longer than a slow function runs."""
+        with mock.patch("time.monotonic", lambda: 7.0):
+            for _ in range(3):
+                self.run_beside("f", lambda: time.sleep(SLOW_S))
+
     def test_a_function_that_was_slow_at_once_runs_beside_the_loop_the_next_time(self) -> None:
         """And at once again after it was quick there."""
         self.learn("f")
