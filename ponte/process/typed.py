@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from ponte.process.options import PYTHON
 
-# On Windows, a word of other characters needs quotation marks: of the two shells, one takes & for the
-# end of a command, and the other makes two words of "a,b".
+# On Windows, a word of other characters needs quotation marks: one of its shells ends a command at
+# an ampersand, and the other one makes two words of "a,b".
 _PLAIN_WORD = re.compile(r"[\w+=:./\\~-]+")
 
 
