@@ -13,6 +13,7 @@ import argparse
 import itertools
 import json
 import random
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -24,7 +25,8 @@ from ponte.process.options import PYTHON, parse_addresses
 from ponte.process.stopping import Stop
 from ponte.process.typed import here
 
-CALL_TIMEOUT_S = 5.0
+# Seconds for a call. On Windows the processes of a run take longer to be scheduled.
+CALL_TIMEOUT_S = 5.0 if sys.platform != "win32" else 10.0
 # Seconds to resolve an outcome: while the run goes on, and at its end, when nothing fails any more.
 RESOLVE_S, LAST_RESOLVE_S = 3.0, 1.0
 # Which functions are called, in turn.
