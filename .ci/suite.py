@@ -118,7 +118,7 @@ class Process:
 
 def show(report: Report, printed: Sequence[str]) -> bool:
     """Prints how a module ended, and what it printed if it failed. Returns whether it passed."""
-    left_open = any("ResourceWarning" in line for line in printed)
+    left_open = any("ResourceWarning: " in line for line in printed)
     passed = not report.failed and not left_open
     print(f"{'ok' if passed else 'FAILED':8} {report.module}: {report.tests} tests, "
           f"{len(report.skipped)} skipped, {report.took_s:.1f} s", flush=True)
