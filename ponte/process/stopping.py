@@ -33,11 +33,8 @@ LINGER_S = 0.5
 WAKE_S = 0.25
 # The reason of a stop because a younger process has the name.
 SUPERSEDED = "superseded"
-# The signals that stop a process, and the reason that is shown.
-SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "Ctrl-C"}
-if sys.platform == "win32":
-    # It also comes when the window of the process is closed.
-    SIGNALS[signal.SIGBREAK] = "Ctrl-Break"
+# The signals that stop a process.
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # What a shell shows for a process that Ctrl-C has ended.
 EXIT_CTRL_C = 128 + signal.SIGINT
 
@@ -59,8 +56,8 @@ class Stop:
     stay with the program. `until_eof`: also stop at the end of standard input, which comes when the
     parent process dies.
 
-    Attributes: `reason`, empty until it is time to stop; then "Ctrl-C", "SIGTERM", "Ctrl-Break",
-    "end of standard input", or what `set` was given.
+    Attributes: `reason`, empty until it is time to stop; then "Ctrl-C", "SIGTERM", "end of standard
+    input", or what `set` was given.
     """
 
     def __init__(self, until_eof: bool = False) -> None:
@@ -101,7 +98,7 @@ class Stop:
                 signal.signal(number, action)
 
     def _on_signal(self, number: int, frame: object) -> None:
-        self.set(SIGNALS[signal.Signals(number)])
+        self.set("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
 
     def _watch_stdin(self) -> None:
         try:

@@ -79,21 +79,6 @@ class Grace(unittest.TestCase):
     def test_a_process_whose_name_is_taken_lets_its_calls_finish(self) -> None:
         self.assertEqual(grace(SUPERSEDED, 10.0), 10.0)
 
-
-class Signals(unittest.TestCase):
-    def test_each_signal_that_stops_a_process_gives_its_reason(self) -> None:
-        """On Windows, Ctrl-Break and a window that is closed are a signal of their own."""
-        named = {"SIGTERM": "SIGTERM", "SIGINT": "Ctrl-C"}
-        if sys.platform == "win32":
-            named["SIGBREAK"] = "Ctrl-Break"
-        for name, reason in named.items():
-            with self.subTest(name):
-                number = getattr(signal, name)
-                self.addCleanup(signal.signal, number, signal.getsignal(number))
-                stop = Stop()
-                signal.raise_signal(number)
-                self.assertEqual(stop.wait(), reason)
-
     def test_the_constants_make_sense_together(self) -> None:
         """Ctrl-C ends every process within 2 s: all that an end waits for must fit."""
         self.assertLess(stopping.CTRL_C_GRACE_S + stopping.LINGER_S + stopping.WAKE_S
