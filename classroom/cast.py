@@ -103,10 +103,11 @@ class Actor:
         self._news: list[News] = []
         self._lines: list[str] = []
         self._ended = False
+        python, variables = windows.own_python(environment(os.environ))
         self._process = subprocess.Popen(
-            [sys.executable, *arguments, "--until-eof"], cwd=ROOT,
+            [python, *arguments, "--until-eof"], cwd=ROOT,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            encoding="utf-8", errors="replace", env=environment(os.environ))
+            encoding="utf-8", errors="replace", env=variables)
         if sys.platform == "win32":
             # Where that is not allowed, only a frozen process could outlive a demo that is killed.
             with contextlib.suppress(OSError):

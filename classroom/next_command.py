@@ -70,8 +70,18 @@ def next_command(role: str, arguments: Sequence[str], address: Address, program:
 
 
 def _interpreter() -> str:
-    """How users start Python here; our own file where the usual name leads nowhere."""
-    return PYTHON if shutil.which(PYTHON) else sys.executable or PYTHON
+    """How users start Python here; our own file where the usual name leads nowhere.
+
+    On Windows, that name often is of a program which opens the shop of apps, and the launcher `py`
+    is what leads to Python.
+    """
+    found = shutil.which(PYTHON)
+    if sys.platform == "win32":
+        known = {os.path.normcase(path) for path in (sys.executable, sys._base_executable)}
+        if found and os.path.normcase(found) in known:
+            return PYTHON
+        return "py" if shutil.which("py") else sys.executable or PYTHON
+    return PYTHON if found else sys.executable or PYTHON
 
 
 def _next_role(role: str, chosen: argparse.Namespace, servers: int) -> str:

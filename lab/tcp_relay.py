@@ -25,6 +25,7 @@ from typing import Callable
 
 from lab.fates import HEALTHY, REPLY, REQUEST, Fate, Fates, healthy
 from ponte.net.address import Address
+from ponte.net.windows import refuse_at_once
 
 __all__ = ["Fate", "TcpRelay"]
 
@@ -35,6 +36,8 @@ CHUNK_BYTES = 65536
 LATE_S = 10.0
 # Seconds that `close` waits to reach its own listener, whose queue may be full.
 WAKE_S = 2.0
+# Seconds of rest after an `accept` that failed.
+PAUSE_S = 0.01
 
 
 class TcpRelay:
@@ -115,8 +118,9 @@ class TcpRelay:
         with self._lock:
             self._closed = True
         self.thaw()
-        # A connection ends an `accept` on every system. A shutdown of the listener does so on Linux
-        # alone, and on Windows we would wait for ever.
+        # A shutdown of the listener ends an `accept` on Linux alone; a connection does so on every
+        # system, but it needs a file descriptor.
+        _shut_down(self._listener)
         with contextlib.suppress(OSError):
             socket.create_connection(self.address, WAKE_S).close()
         self._accepter.join()
@@ -132,14 +136,16 @@ class TcpRelay:
             try:
                 near, _ = self._listener.accept()
             except OSError:
-                # A caller has gone before it was accepted. Windows says so by several errors.
+                # A caller has gone before it was accepted, as Windows says by several errors; or
+                # no file descriptor is free, which may last.
+                time.sleep(PAUSE_S)
                 continue
             self._running.wait()
             if self._closed:
                 near.close()
                 return
             try:
-                far = socket.create_connection(self.target)
+                far = _connect(self.target)
             except OSError:
                 # Nothing listens at the target: the caller finds its connection closed.
                 near.close()
@@ -276,6 +282,19 @@ class _Pair:
             self._far.close()
 
 
+def _connect(target: Address, timeout_s: float | None = None) -> socket.socket:
+    """A connection to an IPv4 address. Raises OSError."""
+    sock = socket.socket()
+    try:
+        sock.settimeout(timeout_s)
+        refuse_at_once(sock, target[0])
+        sock.connect(target)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 def _send(sock: socket.socket, data: bytes) -> bool:
     """Sends all data; False where the connection has ended."""
     try:
@@ -288,7 +307,7 @@ def _send(sock: socket.socket, data: bytes) -> bool:
 def _exchange(target: Address, request: bytes) -> None:
     """Delivers a request whose connection has ended, and waits for the reply to it."""
     try:
-        with socket.create_connection(target, LATE_S) as sock:
+        with _connect(target, LATE_S) as sock:
             sock.sendall(request)
             sock.recv(CHUNK_BYTES)
     except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import shlex
 import sys
 
@@ -11,6 +10,8 @@ def split(command: str) -> list[str]:
     """The words of a command, by the rules of this system: on Windows, its own function."""
     if sys.platform != "win32":
         return shlex.split(command)
+    # A Python of another system may have no such module.
+    import ctypes  # noqa: PLC0415
     from ctypes import wintypes  # noqa: PLC0415
 
     count = ctypes.c_int()

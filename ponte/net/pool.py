@@ -243,6 +243,9 @@ class Pool:
             if number in _CONNECTING:
                 if not (yield stream, WRITE, deadline):
                     raise socket.timeout("timed out")
+                if self._closed:
+                    # Some systems refuse to end a connection that is not there yet.
+                    raise ConnectionAbortedError("the pool was closed")
                 number = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if number:
                 raise OSError(number, error_text(number))

@@ -56,7 +56,9 @@ ACCEPT_TICK_S = 0.2
 ACCEPTS_PER_TURN = 64
 # How long nothing is accepted after the system had no free file descriptor.
 ACCEPT_PAUSE_S = 0.1
-EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM,
+                       # The number on Windows.
+                       getattr(errno, "WSAEMFILE", errno.EMFILE)))
 
 TOO_MANY = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
 TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")

@@ -2,14 +2,13 @@
 
 Each function says what other systems do by themselves. Some of them do nothing there; the others
 exist on Windows alone. What is asked of the system is in its libraries, by `ctypes`, because
-Python's standard library does not offer it.
+Python's standard library does not offer it. (A Python of another system may have no `ctypes`.)
 
 Threads: all functions may be called from any.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import functools
 import os
@@ -17,6 +16,7 @@ import select
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 # Sockets that `select` takes there (FD_SETSIZE, as Python sets it). Other systems have no such
@@ -25,6 +25,12 @@ from typing import Any
 SELECT_SOCKETS = 512
 LOOP_CALLERS = 200
 LOOP_KEPT = 100
+
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
 
 
 def error_text(number: int) -> str:
@@ -48,14 +54,26 @@ def output_error_text(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-if sys.platform == "win32":
-    import msvcrt
-    from ctypes import wintypes
+def own_python(environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """The interpreter of this process, and the environment in which another one is like it.
 
+    On Windows, the `python.exe` of a virtual environment starts the interpreter as a process of its
+    own: who freezes the first would not freeze the second. Python's `multiprocessing` does the
+    same.
+    """
+    base = getattr(sys, "_base_executable", sys.executable)
+    if sys.platform == "win32" and base != sys.executable:
+        return base, {**environ, "__PYVENV_LAUNCHER__": sys.executable}
+    return sys.executable, dict(environ)
+
+
+if sys.platform == "win32":
     # "Change the first timeout of a connect": _WSAIOW(IOC_VENDOR, 17) of mstcpip.h. Its parameters
     # are two numbers: the timeout, which stays as it is, and how often to try again: not at all.
     _SIO_TCP_INITIAL_RTO = 0x98000011
     _NO_CHANGE, _NEVER_AGAIN = 0xFFFF, 0xFE
+    # "Not at all" is known since Windows 10, version 1709. An older one would read a large number.
+    REFUSES_AT_ONCE = sys.getwindowsversion().build >= 16299
     # The right to freeze a process (winnt.h).
     _PROCESS_SUSPEND_RESUME = 0x0800
     # The rights to put a process into a job; what a job is told, and its kind (winnt.h).
@@ -94,10 +112,9 @@ if sys.platform == "win32":
     def refuse_at_once(sock: socket.socket, host: str) -> None:
         """Before a connect to an address of this machine: a port that is closed is refused at once.
 
-        Windows would try three times, for two seconds in all. Go and libuv do the same. A Windows
-        that does not know this option (before 10) goes on to try.
+        Windows would try three times, for two seconds in all. Go and libuv do the same.
         """
-        if host != "::1" and not host.startswith("127."):
+        if not REFUSES_AT_ONCE or not (host == "::1" or host.startswith("127.")):
             return
         parameters, returned = _InitialRto(_NO_CHANGE, _NEVER_AGAIN), wintypes.DWORD()
         _sockets.WSAIoctl(sock.fileno(), _SIO_TCP_INITIAL_RTO, ctypes.byref(parameters),
@@ -177,11 +194,13 @@ if sys.platform == "win32":
 
         Other systems do so by the mode of the file.
         """
-        owner = os.environ.get("USERNAME", "")
+        system, domain, name = (os.environ.get(each, "")
+                                for each in ("SystemRoot", "USERDOMAIN", "USERNAME"))
+        icacls = os.path.join(system, "System32", "icacls.exe")
         try:
-            subprocess.run(["icacls", path, "/inheritance:r", "/grant:r", f"{owner}:F"],
+            subprocess.run([icacls, path, "/inheritance:r", "/grant:r", f"{domain}\\{name}:F"],
                            check=True, capture_output=True)
-            shown = subprocess.run(["icacls", path], check=True, capture_output=True).stdout
+            shown = subprocess.run([icacls, path], check=True, capture_output=True).stdout
         except (OSError, subprocess.CalledProcessError):
             return False
         # It shows one line for each user or group who may do something, such as "HOST\\ana:(F)".

@@ -32,6 +32,7 @@ def _quoted(word: str) -> str:
     return f'"{inside}"'
 
 
-def here(text: str) -> str:
+def here(text: str | None) -> str:
     """A text with commands such as `python3 demo.py`, as users type them on this system."""
-    return text.replace("python3 ", f"{PYTHON} ")
+    # Python -OO leaves texts out that are docstrings.
+    return (text or "").replace("python3 ", f"{PYTHON} ")

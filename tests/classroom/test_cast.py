@@ -12,6 +12,24 @@ from classroom import cast
 from ponte.net import windows
 
 
+class Interpreters(unittest.TestCase):
+    """A process that is started can be frozen only if it is the interpreter itself."""
+
+    def test_in_a_virtual_environment_of_windows_the_interpreter_itself_is_started(self) -> None:
+        """Its python.exe starts the interpreter as one more process."""
+        with mock.patch.multiple("sys", platform="win32", executable="venv/python.exe",
+                                 _base_executable="python.exe"):
+            self.assertEqual(windows.own_python({"A": "b"}), (
+                "python.exe", {"A": "b", "__PYVENV_LAUNCHER__": "venv/python.exe"}))
+        with mock.patch.multiple("sys", platform="linux", executable="venv/python",
+                                 _base_executable="python"):
+            self.assertEqual(windows.own_python({}), ("venv/python", {}))
+
+    def test_without_one_it_is_that_of_this_process(self) -> None:
+        with mock.patch.multiple("sys", executable="python", _base_executable="python"):
+            self.assertEqual(windows.own_python({"A": "b"}), ("python", {"A": "b"}))
+
+
 class Freezing(unittest.TestCase):
     def setUp(self) -> None:
         """An actor whose process is not started."""

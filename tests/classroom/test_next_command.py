@@ -63,7 +63,7 @@ class NextCommand(unittest.TestCase):
             (0, 0, 0, "", (found, 0)) for found in addresses_of((host, 0)) or ["10.0.0.8"]]))
         self.connect = self._patch(mock.patch("socket.create_connection"))
         # Python has its usual name here.
-        self._patch(mock.patch("shutil.which", lambda name: name))
+        self._patch(mock.patch("shutil.which", lambda name: sys.executable))
 
     def _patch(self, patch: object) -> mock.Mock:
         self.addCleanup(patch.stop)  # type: ignore[attr-defined]
@@ -191,6 +191,16 @@ class NextCommand(unittest.TestCase):
     def test_the_language_is_said_where_it_must_be(self) -> None:
         command = self.command("registry", "--port", "5000", port=5000, language="pt")
         self.assertEqual("server --registry 127.0.0.1:5000 --lang pt", command)
+
+    def test_on_windows_a_name_is_shown_that_starts_this_python(self) -> None:
+        """`python` may open the shop of apps there; the launcher `py` finds Python."""
+        ours, shop = "C:\\py\\python.exe", "C:\\WindowsApps\\python.exe"
+        with mock.patch.multiple("sys", platform="win32", executable=ours, _base_executable=ours):
+            for found, expected in (({PYTHON: ours, "py": "py.exe"}, PYTHON),
+                                    ({PYTHON: shop, "py": "py.exe"}, "py"),
+                                    ({"py": "py.exe"}, "py"), ({PYTHON: shop}, ours), ({}, ours)):
+                with self.subTest(found), mock.patch("shutil.which", found.get):
+                    self.assertEqual(following._interpreter(), expected)
 
     def test_where_python_has_no_usual_name_its_file_is_named(self) -> None:
         with mock.patch("shutil.which", return_value=None):

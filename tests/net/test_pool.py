@@ -284,6 +284,19 @@ class Pools(DriverCase):
                 thread.join(PATIENCE_S)
                 self.assertLess(ends_by_a_reset(sock), 16 * len(ONE_MIB))
 
+    def test_a_pool_that_is_closed_during_a_connect_sends_nothing(self) -> None:
+        """Also on a system that does not end a connection which is not there yet."""
+        with Mute() as server:
+            family, address = socket.AF_INET, server.address
+            # It waits for a connect that is there at once, too.
+            with mock.patch.object(pool_module, "_CONNECTING", range(1000)), \
+                    mock.patch.object(Stream, "interrupt"):
+                connect = self.pool._connect_to(family, address, address[0], soon())
+                next(connect)
+                self.pool.close()
+                with self.assertRaises(ConnectionAbortedError):
+                    connect.send(True)
+
     def test_an_exchange_that_has_its_reply_ends_without_a_reset(self) -> None:
         """Also where the server does not keep the connection: it has done nothing wrong."""
         with Mute() as server:

@@ -35,6 +35,10 @@ class Typed(unittest.TestCase):
             with self.subTest(word):
                 self.assertEqual([word, "next"], split(typed([word, "next"])))
 
+    def test_a_text_that_was_left_out_is_empty(self) -> None:
+        """Python -OO leaves out docstrings."""
+        self.assertEqual(here(None), "")
+
     def test_a_text_names_the_interpreter_of_this_system(self) -> None:
         for python in ("python", "python3"):
             with self.subTest(python), mock.patch("ponte.process.typed.PYTHON", python):

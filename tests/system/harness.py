@@ -23,10 +23,8 @@ import unittest
 from collections.abc import Callable, Sequence
 from typing import IO, TypeVar
 
+from ponte.net import windows
 from ponte.net.address import Address
-
-if sys.platform == "win32":
-    from ponte.net import windows
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Every deadline of the harness is multiplied by this. On Windows a process takes several times
@@ -87,9 +85,9 @@ class Process:
         self.arguments = list(arguments)
         # Set when the banner has been read.
         self.address: Address = ("", 0)
+        python, variables = windows.own_python({**os.environ, **(environment or {})})
         self._popen = subprocess.Popen(
-            [sys.executable, "-S", *arguments], cwd=ROOT,
-            env={**os.environ, **(environment or {})},
+            [python, "-S", *arguments], cwd=ROOT, env=variables,
             text=True, encoding="utf-8", errors="replace",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._changed = threading.Condition()
