@@ -27,6 +27,7 @@ from classroom.outward import (
     outward_host,
 )
 from classroom.own_name import server_name
+from ponte.net import windows
 from ponte.net.address import Address, show
 from ponte.process.options import DEFAULT_REGISTRIES, PYTHON
 from ponte.process.typed import typed
@@ -77,7 +78,7 @@ def _interpreter() -> str:
     """
     found = shutil.which(PYTHON)
     if sys.platform == "win32":
-        known = {os.path.normcase(path) for path in (sys.executable, sys._base_executable)}
+        known = {os.path.normcase(path) for path in (sys.executable, windows.base_python())}
         if found and os.path.normcase(found) in known:
             return PYTHON
         return "py" if shutil.which("py") else sys.executable or PYTHON

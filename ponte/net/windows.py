@@ -54,6 +54,11 @@ def output_error_text(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def base_python() -> str:
+    """The interpreter of this process, also where a virtual environment stands before it."""
+    return str(getattr(sys, "_base_executable", sys.executable))
+
+
 def own_python(environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The interpreter of this process, and the environment in which another one is like it.
 
@@ -61,7 +66,7 @@ def own_python(environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     own: who freezes the first would not freeze the second. Python's `multiprocessing` does the
     same.
     """
-    base = getattr(sys, "_base_executable", sys.executable)
+    base = base_python()
     if sys.platform == "win32" and base != sys.executable:
         return base, {**environ, "__PYVENV_LAUNCHER__": sys.executable}
     return sys.executable, dict(environ)

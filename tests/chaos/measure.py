@@ -129,7 +129,7 @@ def leases(say: Callable[[str], None], *, servers: int = 2000, seconds: float = 
     say(f"{servers} leases, {seconds / 60:g} minutes, "
         f"{loss:.0%} of {sent:,} datagrams and their answers lost")
     say(f"false expiries: {observed} observed, {predicted:.1f} predicted")
-    return observed <= predicted + 4 * math.sqrt(predicted)
+    return bool(observed <= predicted + 4 * math.sqrt(predicted))
 
 
 def _wait_until_gone(cluster: Cluster, name: str) -> None:
