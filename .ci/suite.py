@@ -32,7 +32,7 @@ TOTAL_S = 1200.0
 PATIENCE_S = 20.0
 # They take longest, and so they begin first.
 FIRST = ("tests.system.test_chaos", "tests.system.test_unknown", "tests.abuse.test_smuggling",
-         "tests.net.test_drivers", "tests.net.test_engines", "tests.system.test_demo")
+         "tests.net.test_drivers", "tests.net.test_engines", "tests.system.test_failures")
 # What Wine prints when it ends by a defect of its own: the module gets a second chance.
 WINE_ENDED = "wineserver crashed"
 # How the reason of a skip begins where Wine cannot do what Windows can, and how many may.
@@ -43,15 +43,16 @@ LINES_SHOWN = 400
 
 
 def all_modules(without: Sequence[str]) -> list[str]:
-    """The modules of tests of this folder, FIRST first; none of the folders `without`.
+    """The modules of tests of this folder, FIRST first; none of the folders or files `without`.
 
     """
     found = []
     for folder, _, files in os.walk("tests"):
-        place = folder.replace(os.sep, "/")
-        if not any(place == each or place.startswith(each + "/") for each in without):
-            found += [f"{place}/{name}"[:-3].replace("/", ".") for name in files
-                      if name.startswith("test_") and name.endswith(".py")]
+        for name in files:
+            path = f"{folder}/{name}".replace(os.sep, "/")
+            if name.startswith("test_") and name.endswith(".py") \
+                    and not any(path == each or path.startswith(each + "/") for each in without):
+                found.append(path[:-3].replace("/", "."))
     return [each for each in FIRST if each in found] + sorted(set(found) - set(FIRST))
 
 
@@ -180,8 +181,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="only these")
     parser.add_argument("--python", default=sys.executable, metavar="COMMAND")
     parser.add_argument("--processes", type=int, default=2, metavar="N")
-    parser.add_argument("--without", action="append", default=[], metavar="FOLDER",
-                        help="leave out the tests of this folder, such as tests/system")
+    parser.add_argument("--without", action="append", default=[], metavar="PATH",
+                        help="leave out this file, or the tests of this folder")
     parser.add_argument("--seconds", type=float, default=MODULE_S, metavar="S",
                         help="for one module (default: %(default)g)")
     asked = parser.parse_args(arguments)

@@ -25,6 +25,7 @@ from ponte.calls.once import ORIGINAL, REFUSE, RUN, Memory
 from ponte.net.address import show
 from ponte.net.windows import refuse_at_once
 from tests.system.harness import PATIENCE, START_S, Process, wait_until
+from tests.windows import windows_cannot
 
 # A program that listens, and does not end when its standard input does.
 LISTENER = """
@@ -105,6 +106,7 @@ class Processes(unittest.TestCase):
         self.assertRegex(done.stdout, r"\| 10,000 +\|")
         self.assertRegex(done.stdout, r"\| signed beats/s .*(MET|MISSED) \|")
 
+    @windows_cannot("it does not tell the bench the processor time of a process")
     def test_calls_that_must_not_run_twice_are_measured_beside_others(self) -> None:
         """Three ways; no error in any; and the time of each process on them."""
         printed = self.run_bench("once").stdout
