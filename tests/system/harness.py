@@ -10,6 +10,7 @@ and who calls it.
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import random
 import re
@@ -142,13 +143,18 @@ class Process:
     def freeze(self) -> None:
         """From now on it does nothing, but the system still accepts its connections.
 
-        By SIGSTOP, or what Windows has for it. Returns when all its threads stand.
+        By SIGSTOP, or what Windows has for it. Returns when all its threads stand. On Windows,
+        each `freeze` needs a `thaw` of its own.
         """
         if sys.platform == "win32":
             windows.suspend(self.pid)
         else:
             self.signal(signal.SIGSTOP)
-            os.waitpid(self.pid, os.WUNTRACED)
+            # Looks, and takes nothing away: how it ends is for `wait`. macOS has this call from
+            # Python 3.13 on.
+            if hasattr(os, "waitid"):
+                with contextlib.suppress(ChildProcessError):
+                    os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """It goes on. A process that runs, or has ended, stays as it is."""
