@@ -2,7 +2,8 @@
 
 Windows' own Python also runs under Wine (https://www.winehq.org), on Linux. The tests run there in
 CI. A test that fails there, but would pass on Windows, has found a limit of Wine: `not_under_wine`
-names it. Fewer than ten tests may be skipped so.
+names it. Fewer than ten tests may be skipped so. CI knows them by how their reasons begin, and
+takes no reason that begins in words of its own (REASONS in .ci/suite.py).
 """
 
 from __future__ import annotations

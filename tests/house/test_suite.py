@@ -12,15 +12,16 @@ import unittest
 from tests.house.pages import ROOT
 
 PASSES = "def test_one(self): pass"
+TAKES_LONG = "def test_slow(self): import time; time.sleep(0.6)"
 HANGS = "def test_hang(self): import threading; threading.Event().wait()"
 LEAVES_OPEN = "def test_open(self): open(__file__)"
 FAILS = "def test_fail(self): self.fail('as it should')"
 WINE_ENDS = "def test_end(self): print('wineserver crashed', flush=True); import os; os._exit(1)"
 
 
-def skipped(count: int) -> str:
-    """So many tests that Wine cannot run."""
-    return "\n".join(f"@unittest.skip('not under Wine: no such thing')\ndef test_{number}(self): 0"
+def skipped(count: int, reason: str = "not under Wine: no such thing") -> str:
+    """So many tests that are skipped."""
+    return "\n".join(f"@unittest.skip({reason!r})\ndef test_{number}(self): 0"
                      for number in range(count))
 
 
@@ -68,6 +69,21 @@ class Suite(unittest.TestCase):
                 code, printed = self.run_suite(skipped(count))
                 self.assertEqual(code, wanted, printed)
                 self.assertIn("tests.test_1.Cases.test_8", printed)
+
+    def test_a_skip_gives_one_of_the_known_reasons(self) -> None:
+        """In other words, Wine would be an excuse that nobody counts."""
+        for reason, wanted in (("not on Windows: no fork", 0), ("only on Windows: icacls", 0),
+                               ("needs the command curl", 0), ("needs Python 3.11", 0),
+                               ("Wine cannot do this", 1), ("not on Windows", 1)):
+            with self.subTest(reason):
+                code, printed = self.run_suite(skipped(1, reason))
+                self.assertEqual(code, wanted, printed)
+                self.assertEqual(f"FAILED: no reason of a skip may begin so: {reason}\n" in printed,
+                                 bool(wanted))
+
+    def test_the_slowest_modules_are_named(self) -> None:
+        _, printed = self.run_suite(PASSES, TAKES_LONG, PASSES)
+        self.assertRegex(printed, r"\nSlowest: tests.test_2 [1-9]\d* s, tests.test_\d 0 s, ")
 
     def test_a_module_in_which_wine_itself_ended_runs_once_more(self) -> None:
         code, printed = self.run_suite(WINE_ENDS, PASSES)
