@@ -169,7 +169,7 @@ def wait_until_refused(address: Address) -> None:
 def no_file_descriptors() -> Iterator[None]:
     """Inside of it, this process can open nothing."""
     if sys.platform == "win32":
-        raise unittest.SkipTest("no limit of file descriptors on Windows")
+        raise unittest.SkipTest("not on Windows: there is no limit of file descriptors")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as next_free:
         lowest = next_free.fileno()

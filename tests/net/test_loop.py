@@ -14,7 +14,6 @@ import logging
 import math
 import selectors
 import socket
-import sys
 import threading
 import time
 import unittest
@@ -44,7 +43,6 @@ from ponte.net.stream import (
     Waitable,
     result_of,
 )
-from ponte.net.windows import LOOP_CALLERS, LOOP_KEPT, SELECT_SOCKETS
 from tests.fakes import Clock, eventually, wait_for_clock
 from tests.net.engines import Engine, EngineCase, OfEvents, Trying, rest, run_on
 from tests.net.peers import (
@@ -913,13 +911,6 @@ class Windows(OfEvents, EngineCase, unittest.TestCase):
             yield made
         finally:
             made.close()
-
-    def test_the_limits_of_windows_fit_into_a_select(self) -> None:
-        """Callers, a call for each of them, kept connections, the bell, the listening socket."""
-        self.assertLess(2 * LOOP_CALLERS + LOOP_KEPT + 2, SELECT_SOCKETS)
-        if sys.platform == "win32":
-            self.assertEqual(Loop.max_connections, LOOP_CALLERS)
-            self.assertEqual(pool_module.POOL_SIZE, LOOP_KEPT)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import selectors
@@ -13,10 +14,11 @@ import tempfile
 import threading
 import time
 import unittest
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest import mock
 
 from ponte.net import pool, windows
+from ponte.net.loop import Loop
 from ponte.net.message import Reply, Request
 from tests.net.engines import EngineCase, OfEvents, Trying
 from tests.net.peers import OK, PATIENCE_S, Mute, connected, post, soon
@@ -44,8 +46,11 @@ class Limits(OfEvents, EngineCase, unittest.TestCase):
     """A loop never has more sockets than `select` takes, whatever its callers do."""
 
     def test_the_shares_make_no_more_than_select_takes(self) -> None:
-        self.assertLessEqual(2 * windows.LOOP_CALLERS + windows.LOOP_KEPT + 2,
-                             windows.SELECT_SOCKETS)
+        """Callers, a call for each of them, kept connections, the bell, the listening socket."""
+        self.assertLess(2 * windows.LOOP_CALLERS + windows.LOOP_KEPT + 2, windows.SELECT_SOCKETS)
+        if sys.platform == "win32":
+            self.assertEqual(Loop.max_connections, windows.LOOP_CALLERS)
+            self.assertEqual(pool.POOL_SIZE, windows.LOOP_KEPT)
 
     def test_callers_of_several_services_in_turn(self) -> None:
         """The connections to one service are kept while those to the next are made."""
@@ -102,6 +107,39 @@ class Refusals(unittest.TestCase):
 
 
 if sys.platform == "win32":
+    class Requests(unittest.TestCase):
+        """Here the system notes what it is asked before a connect."""
+
+        def asked(self, host: str, knows: bool = True) -> list[tuple[int, bytes]]:
+            """The code and the parameters of each request; `knows`: whether it understands it."""
+            requests: list[tuple[int, bytes]] = []
+
+            def note(handle: int, code: int, parameters: Any, size: int, *_: object) -> int:
+                self.assertEqual(handle, sock.fileno())
+                requests.append((code, ctypes.string_at(parameters, size)[:3]))
+                return 0
+
+            with mock.patch.object(windows, "REFUSES_AT_ONCE", knows), \
+                    mock.patch.object(windows, "_sockets") as sockets, socket.socket() as sock:
+                sockets.WSAIoctl.side_effect = note
+                windows.refuse_at_once(sock, host)
+            return requests
+
+        def test_on_loopback_a_refused_connect_is_not_tried_again(self) -> None:
+            """Two bytes: the timeout stays. The third one: so often is it tried again."""
+            for host in ("127.0.0.1", "127.0.0.2", "::1"):
+                with self.subTest(host):
+                    self.assertEqual(self.asked(host), [(0x98000011, b"\xff\xff\xfe")])
+
+        def test_a_connect_to_another_machine_stays_as_it_is(self) -> None:
+            """There, a segment may be lost."""
+            for host in ("192.0.2.1", "2001:db8::1"):
+                with self.subTest(host):
+                    self.assertEqual(self.asked(host), [])
+
+        def test_a_windows_that_takes_the_third_byte_for_a_number_is_not_asked(self) -> None:
+            self.assertEqual(self.asked("127.0.0.1", knows=False), [])
+
     class Processes(unittest.TestCase):
         """A process that is frozen does nothing, and goes on afterwards."""
 
@@ -135,15 +173,42 @@ if sys.platform == "win32":
 
     class Files(unittest.TestCase):
         def test_a_file_that_was_taken_from_others_can_be_read_by_its_owner(self) -> None:
-            """Whether it worked is told; it never harms."""
+            """Whether it worked or not."""
             with tempfile.TemporaryDirectory() as folder:
                 path = os.path.join(folder, "a key")
                 with open(path, "w", encoding="ascii") as file:
                     file.write("secret")
-                self.assertIn(windows.keep_to_owner(path), (True, False))
+                windows.keep_to_owner(path)
                 with open(path, encoding="ascii") as file:
                     self.assertEqual(file.read(), "secret")
                 self.assertIs(windows.keep_to_owner(os.path.join(folder, "missing")), False)
+
+        def kept(self, *ends: subprocess.CompletedProcess[bytes] | Exception) -> bool:
+            """What is told where the commands of the system end so, one after the other."""
+            user = {"SystemRoot": "C:\\Win", "USERDOMAIN": "LAB", "USERNAME": "ana"}
+            with mock.patch.dict(os.environ, user), \
+                    mock.patch("subprocess.run", side_effect=ends) as run:
+                told = windows.keep_to_owner("a key")
+            command = "C:\\Win\\System32\\icacls.exe"
+            commands = [call.args[0] for call in run.call_args_list]
+            self.assertEqual(commands, [
+                [command, "a key", "/inheritance:r", "/grant:r", "LAB\\ana:F"],
+                [command, "a key"]][:len(ends)])
+            # Else a command that fails would pass for one that worked.
+            self.assertTrue(all(call.kwargs["check"] for call in run.call_args_list))
+            return told
+
+        def test_a_file_is_its_owners_where_the_system_names_nobody_else(self) -> None:
+            done = subprocess.CompletedProcess([], 0, b"processed file: a key\r\n")
+            ana, others = b"a key LAB\\ana:(F)\r\n", b"      BUILTIN\\Users:(I)(RX)\r\n"
+            failed = subprocess.CalledProcessError(5, "icacls")
+            for shown, kept in ((ana, True), (ana + others, False), (b"", False)):
+                with self.subTest(shown):
+                    self.assertIs(self.kept(done, subprocess.CompletedProcess([], 0, shown)), kept)
+            for ends in ((failed,), (OSError("no such command"),), (done, failed),
+                         (done, OSError("no such command"))):
+                with self.subTest(ends):
+                    self.assertIs(self.kept(*ends), False)
 
     class Keys(unittest.TestCase):
         def test_what_was_typed_before_is_dropped(self) -> None:
