@@ -40,7 +40,7 @@ BECAUSE_OF_WINE = "not under Wine"
 MOST_BECAUSE_OF_WINE = 9
 # How the reason of any skip begins (tests/windows.py). The last ones name what a computer lacks.
 # In other words, nobody would count what Wine cannot do: a new beginning is added here, in sight.
-REASONS = ("not on Windows: ", "only on Windows: ", f"{BECAUSE_OF_WINE}: ", "needs the command ",
+REASONS = ("not on Windows: ", f"{BECAUSE_OF_WINE}: ", "needs the command ",
            "needs Python ", "needs Linux", "needs network namespaces", "needs /dev/full")
 # So many modules that took longest are named at the end.
 SLOWEST_SHOWN = 5

@@ -35,8 +35,3 @@ def not_under_wine(why: str) -> Callable[[T], T]:
 def windows_cannot(why: str) -> Callable[[T], T]:
     """Decorates a test, or a class of tests, of what Windows does not have: says why."""
     return unittest.skipIf(sys.platform == "win32", f"not on Windows: {why}")
-
-
-def only_windows(why: str) -> Callable[[T], T]:
-    """Decorates a test, or a class of tests, of what only Windows has: says why."""
-    return unittest.skipUnless(sys.platform == "win32", f"only on Windows: {why}")

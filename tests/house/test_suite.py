@@ -72,7 +72,7 @@ class Suite(unittest.TestCase):
 
     def test_a_skip_gives_one_of_the_known_reasons(self) -> None:
         """In other words, Wine would be an excuse that nobody counts."""
-        for reason, wanted in (("not on Windows: no fork", 0), ("only on Windows: icacls", 0),
+        for reason, wanted in (("not on Windows: no fork", 0), ("needs Linux", 0),
                                ("needs the command curl", 0), ("needs Python 3.11", 0),
                                ("Wine cannot do this", 1), ("not on Windows", 1)):
             with self.subTest(reason):

@@ -35,6 +35,9 @@ DROPPED = 80
 FEW = 9
 # Threads for each registry in a process with a stub: one follows the proxies, one the service.
 FOLLOWERS = 2
+# Clients whose followers may not have ended yet while further ones are made and dropped. Under Wine
+# a connection that is closed wakes its thread later: 9 threads were seen.
+ENDING = 8 if sys.platform == "win32" else 4
 # Connections of a process to a registry or a proxy, however many clients it has: those of its
 # followers, and those of calls at the same time.
 CONNECTIONS = 8
@@ -151,7 +154,7 @@ class ManyClients(SystemTest):
         before = sockets()
         for _ in range(DROPPED):
             self.used()
-            self.assertLessEqual(len(threads()), 4 * FOLLOWERS)
+            self.assertLessEqual(len(threads()), ENDING * FOLLOWERS)
         self.another_process_is_served()
         gc.collect()
         wait_until(lambda: not threads(), GONE_S, "the followers have ended")
