@@ -10,6 +10,7 @@ from unittest import mock
 
 from classroom import cast
 from ponte.net import windows
+from tests.windows import windows_cannot
 
 
 class Interpreters(unittest.TestCase):
@@ -48,7 +49,7 @@ class Freezing(unittest.TestCase):
             resume.assert_called_once_with(4711)
         self.process.send_signal.assert_not_called()
 
-    @unittest.skipIf(sys.platform == "win32", "it has no such signals")
+    @windows_cannot("it has no such signals")
     def test_other_systems_send_it_signals(self) -> None:
         """And wait until it stands."""
         # For the type checker, which knows that Windows has no such signals.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import socket
-import sys
 import unittest
 from concurrent.futures import Future
 
@@ -15,6 +14,7 @@ from ponte.discovery.beats import MAX_NAME, check_name
 from ponte.discovery.reachable import advertised, default_name, is_loopback, own_host_towards
 from ponte.net.address import Address
 from ponte.net.names import Place, literal_place
+from tests.windows import windows_cannot
 
 HERE, LAB, LAB6 = ("127.0.0.1", 4100), ("10.0.0.1", 4100), ("fd00::1", 4100)
 LISTENS = ("127.0.0.1", 4180)
@@ -109,7 +109,7 @@ class Advertised(unittest.TestCase):
             with self.subTest(host=host, registries=registries):
                 self.assertEqual(self.announces((host, 4180), *registries), (own, 4180))
 
-    @unittest.skipIf(sys.platform == "win32", "there, what listens on :: takes no IPv4")
+    @windows_cannot("what listens on :: takes no IPv4 there")
     def test_what_listens_on_both_families_is_reached_by_the_way_that_there_is(self) -> None:
         self.assertEqual(self.announces(("::", 4180), LAB), ("10.0.0.9", 4180))
 

@@ -111,7 +111,7 @@ class Units(DeployTest):
             self.assertEqual(codes, ["2"] if "registry" in name else ["1", "2"])
 
     @unittest.skipUnless(shutil.which("systemd-analyze") and os.path.exists("/usr/bin/python3"),
-                         "systemd is not here, or python3 is elsewhere")
+                         "needs the command systemd-analyze, and /usr/bin/python3")
     def test_systemd_takes_them(self) -> None:
         """It warns of keys that it does not know, of programs that are missing, and of more."""
         checked = subprocess.run(["systemd-analyze", "verify", *UNITS], check=False, cwd=ROOT,

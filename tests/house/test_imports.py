@@ -158,7 +158,7 @@ class Imports(unittest.TestCase):
             with self.subTest(module):
                 self.assertEqual(IMPURE.intersection(imports(MODULES[module])), set())
 
-    @unittest.skipUnless(STANDARD, "Python 3.9 does not know the names of its own modules")
+    @unittest.skipUnless(STANDARD, "needs Python 3.10, which knows the names of its own modules")
     def test_nothing_comes_from_outside_the_standard_library(self) -> None:
         """In no file but those of the measurements."""
         for path in MODULES.values():

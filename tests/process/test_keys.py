@@ -24,6 +24,7 @@ from ponte.process.keys import (
     read_keys,
 )
 from ponte.process.options import UsageError, options
+from tests.windows import windows_cannot
 
 KEY = b"0123456789abcdef"
 
@@ -57,7 +58,7 @@ class Reading(KeyTest):
         with self.assertRaisesRegex(UsageError, "^--key-file /nowhere/key: [^\n]+$"):
             read_key("/nowhere/key")
 
-    @unittest.skipUnless(os.name == "posix", "other systems have no such modes")
+    @windows_cannot("its files have no mode that names their readers")
     def test_a_key_that_others_may_read_or_change_is_refused_with_what_to_type(self) -> None:
         what_to_type = f"^[^\n]* chmod 600 {self.path}$"
         for mode in (0o604, 0o640, 0o620, 0o602, 0o666):

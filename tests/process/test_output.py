@@ -15,6 +15,7 @@ from unittest import mock
 
 from ponte.process import output
 from ponte.process.output import Lines, leave
+from tests.windows import windows_cannot
 
 # Seconds. A test that waits so long has failed.
 WITHIN_S = 10.0
@@ -119,7 +120,7 @@ class Leaving(unittest.TestCase):
         self.assertEqual(self.leaves(stream), [7])
 
 
-@unittest.skipUnless(hasattr(os, "fork"), "needs fork")
+@windows_cannot("it has no fork")
 class Forking(unittest.TestCase):
     """A child has the memory of its parent, and none of its threads."""
 

@@ -25,6 +25,7 @@ from ponte.process.output import Lines
 from ponte.process.running import RegistrationReport, run, serve
 from ponte.process.stopping import Stop
 from tests.system.harness import ROOT
+from tests.windows import windows_cannot
 
 
 def mistake(arguments: Sequence[str]) -> int:
@@ -68,7 +69,7 @@ class Running(unittest.TestCase):
             sys.exit(0)
 
         if not os.path.exists("/dev/full"):
-            self.skipTest("no /dev/full")
+            self.skipTest("needs /dev/full")
         for main in (prints, helps):
             with self.subTest(main), open("/dev/full", "w", encoding="utf-8") as full, \
                     contextlib.redirect_stdout(full):
@@ -85,7 +86,7 @@ class Running(unittest.TestCase):
             self.assertEqual(output_error_text(OSError(errno.ENOSPC, "Disk full")), "Disk full")
         self.assertEqual(output_error_text(OSError("no words")), "no words")
 
-    @unittest.skipIf(sys.platform == "win32", "Windows has no limit of open files")
+    @windows_cannot("there is no limit of open files")
     def test_a_process_may_open_as_many_files_as_the_system_gives(self) -> None:
         """macOS names an infinite limit, refuses it, and gives 10,240."""
         infinite = 2 ** 63 - 1
@@ -120,7 +121,7 @@ class Running(unittest.TestCase):
             run(breaks, [])
 
 
-@unittest.skipUnless(sys.platform == "linux", "only Linux lets a process choose its cores")
+@unittest.skipUnless(sys.platform == "linux", "needs Linux, where Ponte chooses its cores")
 class Cores(unittest.TestCase):
     """Two busy processes on one core would halve each other's speed."""
 

@@ -93,7 +93,7 @@ class Children(unittest.TestCase):
         that comes at once after the fork.
         """
         if sys.platform == "win32":
-            self.skipTest("Windows has no fork")
+            self.skipTest("not on Windows: it has no fork")
         for number in (signal.SIGTERM, signal.SIGINT):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
         kept = Stop()

@@ -11,6 +11,7 @@ from ponte.process.keys import make_key, read_key
 from ponte.process.options import UsageError
 from ponte.process.typed import here, typed
 from tests.shells import split
+from tests.windows import windows_cannot
 
 
 class Typed(unittest.TestCase):
@@ -45,7 +46,7 @@ class Typed(unittest.TestCase):
                 self.assertEqual(here("such as python3 demo.py --auto"),
                                  f"such as {python} demo.py --auto")
 
-    @unittest.skipUnless(os.name == "posix", "only POSIX has such modes")
+    @windows_cannot("its files have no mode that names their readers")
     def test_what_to_type_about_a_key_works_where_its_path_has_a_space(self) -> None:
         with tempfile.TemporaryDirectory(prefix="my keys ") as folder:
             path = os.path.join(folder, "key")

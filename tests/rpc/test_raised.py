@@ -220,7 +220,7 @@ class Chains(Telling):
         self.assertLess(len(lines), 2 * MAX_FRAMES + 6)
         self.assertRegex("\n".join(lines), "[0-9]+ more frames")
 
-    @unittest.skipIf(sys.version_info < (3, 11), "exception groups came with Python 3.11")
+    @unittest.skipIf(sys.version_info < (3, 11), "needs Python 3.11, which has exception groups")
     def test_groups_and_notes_are_told(self) -> None:
         def fail() -> None:
             group: Any = vars(builtins)["ExceptionGroup"]

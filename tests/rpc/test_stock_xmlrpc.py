@@ -18,7 +18,7 @@ def setUpModule() -> None:
     hurry_listeners()
 
 
-@unittest.skipUnless(STOCK, "this Python comes without test.test_xmlrpc")
+@unittest.skipUnless(STOCK, "needs Python with its own tests, which some do without")
 class StockTests(unittest.TestCase):
 
     def compare(self, place: str) -> Comparison:

@@ -144,7 +144,7 @@ class Processes(unittest.TestCase):
 class EarlierCommits(unittest.TestCase):
     def test_the_roles_start_from_the_folder_of_a_commit_which_is_removed_at_the_end(self) -> None:
         if not shutil.which("git") or not os.path.exists(os.path.join(ROOT, ".git")):
-            self.skipTest("this is no clone")
+            self.skipTest("needs the command git, and a clone")
         report = Report()
         with folder_of("HEAD", report) as folder:
             assert folder is not None
@@ -169,7 +169,7 @@ class OneCore(unittest.TestCase):
     def test_processes_that_start_in_the_block_share_one_core(self) -> None:
         """And those that start after it have all cores again."""
         if sys.platform != "linux":
-            self.skipTest("only Linux lets a process choose its cores")
+            self.skipTest("needs Linux, where Ponte chooses its cores")
         before = os.sched_getaffinity(0)
         with on_one_core() as is_one, Stage() as stage:
             self.assertTrue(is_one)

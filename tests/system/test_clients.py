@@ -104,7 +104,7 @@ class AnyClient(SystemTest):
         with xmlrpc.client.ServerProxy(f"http://{host}:{port}") as greeter:
             self.assertEqual(greeter.hello("Hello"), "World")
 
-    @unittest.skipUnless(shutil.which("curl"), "needs curl")
+    @unittest.skipUnless(shutil.which("curl"), "needs the command curl")
     def test_curl_works(self) -> None:
         """curl posts a body with a length, in chunks, or after 100 Continue; each is answered."""
         body = encode_call("hello", ("Hello",)).decode()

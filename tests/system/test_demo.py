@@ -15,6 +15,7 @@ from ponte.net import windows
 from ponte.process.keys import make_key
 from tests.shells import split
 from tests.system.harness import ROOT, START_S, Process, free_port, with_ctrl_c
+from tests.windows import windows_cannot
 
 # How long a whole story may take, in seconds, on a machine that is busy with other things.
 STORY_S = 240.0
@@ -105,7 +106,7 @@ class EndTest(unittest.TestCase):
         self.assertEqual((2, ""), (demo.returncode, out))
         self.assertRegex(error, r"\A[^\n]*--auto\n\Z")
 
-    @unittest.skipUnless(hasattr(os, "setpgrp"), "there are no process groups here")
+    @windows_cannot("nobody can press Ctrl-C in the console of another process")
     def test_ctrl_c_ends_everything_within_two_seconds(self) -> None:
         with_ctrl_c(self)
         demo = start("demo.py", "--auto", "--lang", "en")

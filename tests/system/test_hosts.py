@@ -15,12 +15,14 @@ from tests.hosts.stage import Stage
 from tests.hosts.tell import Story, Telling
 from tests.netns.namespaces import NoNamespaces, exit_code_of_skipped, ip, need_root
 from tests.system.harness import ROOT, START_S, Process, wait_until
+from tests.windows import windows_cannot
 
 # Prints the addresses of a name.
 LOOK_UP = ("import socket; print(*(each[4][0] for each in socket.getaddrinfo('a.test', 1, type=1)),"
            " flush=True)")
 
 
+@windows_cannot("it has no network namespaces")
 class Hosts(unittest.TestCase):
     def setUp(self) -> None:
         try:
@@ -28,7 +30,7 @@ class Hosts(unittest.TestCase):
         except NoNamespaces as error:
             if exit_code_of_skipped():
                 raise
-            raise unittest.SkipTest(f"this machine allows no network namespaces: {error}") from None
+            raise unittest.SkipTest(f"needs network namespaces: {error}") from None
 
     def stage(self) -> Stage:
         stage = Stage(time.monotonic() + START_S)

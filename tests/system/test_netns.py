@@ -14,6 +14,7 @@ from tests.netns.network import Network
 from tests.netns.weather import CALM, CUT, Weather, deliveries, draw_weather
 from tests.system.cluster import SystemTest
 from tests.system.harness import START_S, wait_until
+from tests.windows import windows_cannot
 
 PLACES = ("left", "right")
 
@@ -52,6 +53,7 @@ def namespaces() -> str:
                           check=True).stdout
 
 
+@windows_cannot("it has no network namespaces")
 class Networks(SystemTest):
     def open(self, places: Sequence[str]) -> Network:
         try:
@@ -59,7 +61,7 @@ class Networks(SystemTest):
         except NoNamespaces as error:
             if exit_code_of_skipped():
                 raise
-            raise unittest.SkipTest(f"this machine allows no network namespaces: {error}") from None
+            raise unittest.SkipTest(f"needs network namespaces: {error}") from None
         self.addCleanup(self.close, network)
         return network
 

@@ -111,7 +111,7 @@ class KeyChange(SystemTest):
 
 
 @unittest.skipUnless(sys.platform == "linux" and (os.cpu_count() or 1) > 1,
-                     "needs Linux, and cores to choose from")
+                     "needs Linux, where Ponte chooses its cores, and more than one")
 class Cores(SystemTest):
     """An interpreter runs one thread at a time; its threads change faster if they share a core."""
 
