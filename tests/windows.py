@@ -8,10 +8,12 @@ takes no reason that begins in words of its own (REASONS in .ci/suite.py).
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import unittest
 from typing import Any, Callable, TypeVar
+
+if sys.platform == "win32":
+    import ctypes
 
 # A test method or a class of tests.
 T = TypeVar("T", bound=Callable[..., Any])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import selectors
@@ -107,6 +106,8 @@ class Refusals(unittest.TestCase):
 
 
 if sys.platform == "win32":
+    import ctypes
+
     class Requests(unittest.TestCase):
         """Here the system notes what it is asked before a connect."""
 
