@@ -15,11 +15,12 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from bench import earlier, processes, results, targets
+from bench import earlier, results, targets
 from bench.report import Report
 from bench.rounds import Plan
 from ponte.process.characters import write_any
 from ponte.process.options import PYTHON
+from ponte.process.running import allow_open_files
 from ponte.process.typed import here
 
 SECTIONS = ("calls", "proxy", "cost", "once", "server", "peers", "registry", "failover",
@@ -95,7 +96,7 @@ def main() -> int:
     chosen = parse()
     # An exception, so that `with` blocks end their processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    processes.allow_open_files()
+    allow_open_files()
     plan = Plan(chosen.rounds, chosen.seconds, chosen.quick, _say, chosen.against)
     everything = Report()
     failed = False

@@ -15,8 +15,8 @@ import sys
 import time
 from urllib.parse import urlsplit
 
-from bench import processes
 from ponte.net.message import encode_request
+from ponte.process.running import allow_open_files
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 KINDS = ("head", "body", "read")
@@ -135,7 +135,7 @@ class Attackers:
 
 def main() -> None:
     url, kind, count = sys.argv[1:]
-    processes.allow_open_files()
+    allow_open_files()
     attackers = Attackers(url, kind, int(count))
     attackers.wait_for_replies(BEGUN_S / 2)
     # Refusals of the last connections may still be on their way.

@@ -19,21 +19,25 @@ import json
 import math
 import random
 import socket
+import sys
 import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from bench.processes import allow_open_files
 from bench.report import percentile
 from ponte.net.loop import Loop
 from ponte.net.message import ProtocolError, Reply, encode_request
 from ponte.net.parser import ReplyParser
 from ponte.net.stream import NOTHING, WRITE, Program, Stream
+from ponte.net.windows import SELECT_SOCKETS
+from ponte.process.running import allow_open_files
 from ponte.process.typed import here
 from ponte.rpc.marshal import CONTENT_TYPE, encode_call
 
 # Seconds until all callers have come. What happens in them does not count.
 WARM_UP_S = 0.5
+# Of the sockets of a loop: the two that wake it, and some to spare.
+LOOP_OWN = 4
 
 
 class Crowded(NamedTuple):
@@ -134,6 +138,9 @@ def main() -> None:
     parser.add_argument("--pause", type=float, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     chosen = parser.parse_args()
+    if sys.platform == "win32" and chosen.callers > SELECT_SOCKETS - LOOP_OWN:
+        parser.error(f"--callers {chosen.callers}: on Windows, a loop has room for "
+                     f"{SELECT_SOCKETS - LOOP_OWN}")
     allow_open_files()
     crowd = Crowd(chosen.url, chosen.method, chosen.param, chosen.pause)
     print(json.dumps(crowd.run(chosen.callers, chosen.seconds)._asdict()))

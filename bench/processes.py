@@ -28,8 +28,6 @@ START_S = 15.0 if sys.platform != "win32" else 60.0
 END_S = 5.0
 # Seconds between two looks at what a process has printed.
 POLL_S = 0.01
-# More than 1,000 connections through a proxy need.
-OPEN_FILES = 8192
 LISTENS = r"(?:http://|listening on )([\w.]+):(\d+)"
 # The kind of clock that a process has for its own time: CPUCLOCK_SCHED of the Linux kernel.
 CPU_CLOCK = 2
@@ -219,15 +217,6 @@ def on_one_core() -> Iterator[bool]:
         yield True
     finally:
         os.sched_setaffinity(0, allowed)
-
-
-def allow_open_files() -> None:
-    """Raises the limit of open files, where there is one, for this process and its children."""
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415    Windows has no such module
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def usage(pid: int) -> Usage:

@@ -27,7 +27,6 @@ import urllib.request
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
-from bench import processes
 from bench.attackers import BEGUN_S, KINDS, SERVICE
 from bench.calls import ENGINES
 from bench.load import Sample
@@ -38,6 +37,7 @@ from bench.rounds import Plan, interleave
 from bench.wrk import drive
 from ponte.net import serving
 from ponte.net.address import show
+from ponte.process.running import allow_open_files
 
 ATTACKERS, QUICK_ATTACKERS = 1_000, 50
 # The share of the attackers that read slowly. The proxy keeps megabytes for each before it blocks.
@@ -175,7 +175,7 @@ def _connections(url: str) -> int:
 
 def _attack_by_tool(plan: Plan, report: Report, url: str, other_url: str) -> None:
     """Adds the table and the figures of its attacks on `url`, beside those on another proxy."""
-    processes.allow_open_files()
+    allow_open_files()
     ways: dict[Key, str] = {(kind, where): victim for kind in TOOL_KINDS
                             for where, victim in (("another proxy", other_url),
                                                   ("this proxy", url))}

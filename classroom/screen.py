@@ -17,9 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from ponte.net import windows
-from ponte.process.characters import ASCII, plain
-
-__all__ = ["ASCII", "MAX_COLUMNS", "MIN_COLUMNS", "Screen", "bar", "plain"]
+from ponte.process.characters import plain
 
 MAX_COLUMNS = 100
 # In a terminal that is narrower than this, the terminal breaks the lines.

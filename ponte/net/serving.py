@@ -49,7 +49,7 @@ MESSAGE_TIMEOUT_S = 10.0
 # more, so no request arrives on a connection that is just being closed.
 IDLE_TIMEOUT_S = 75.0
 # Seconds between two looks whether the listener was closed, for systems where `shutdown` does not
-# wake it. Shorter ticks cost processor time.
+# wake a loop (threads look for themselves: threads.LOOK_S). Shorter ticks cost processor time.
 ACCEPT_TICK_S = 0.2
 # Connections accepted before others have their turn: a flood of new ones must not delay the old
 # ones.

@@ -50,7 +50,7 @@ def run(main: Callable[[Sequence[str]], int | None],
     returns. A UsageError becomes one line on standard error and exit code 2.
     """
     _prepare_streams()
-    _allow_open_files()
+    allow_open_files()
     began_with = set(threading.enumerate())
     try:
         code = _outcome(main, sys.argv[1:] if arguments is None else arguments)
@@ -162,7 +162,7 @@ def _cores_with_a_process() -> list[int]:
     return found
 
 
-def _allow_open_files() -> None:
+def allow_open_files() -> None:
     """Raises this process's limit of open files as far as the system allows.
 
     Each connection takes one or two of them. Windows has no such limit.

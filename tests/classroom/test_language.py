@@ -9,8 +9,9 @@ from typing import Any
 
 from classroom.language import Words, choose_language
 from classroom.portuguese import PORTUGUESE
-from classroom.screen import MAX_COLUMNS, plain
+from classroom.screen import MAX_COLUMNS
 from classroom.story import STEPS
+from ponte.process.characters import plain
 from tests.classroom.sentences import Sentence, in_source, sentences
 
 # What stands before a line of the event log, and before a title.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import unittest
 from unittest import mock
 
-from classroom.screen import ASCII, MAX_COLUMNS, Screen, bar, plain
+from classroom.screen import MAX_COLUMNS, Screen, bar
 from ponte.net import windows
+from ponte.process.characters import ASCII, plain
 from tests.classroom.streams import Stream
 
 
