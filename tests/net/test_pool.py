@@ -289,7 +289,7 @@ class Pools(DriverCase):
         with Mute() as server:
             family, address = socket.AF_INET, server.address
             # It waits for a connect that is there at once, too.
-            with mock.patch.object(pool_module, "_CONNECTING", range(1000)), \
+            with mock.patch.object(pool_module, "_CONNECTING", range(20_000)), \
                     mock.patch.object(Stream, "interrupt"):
                 connect = self.pool._connect_to(family, address, address[0], soon())
                 next(connect)
