@@ -10,6 +10,7 @@ import textwrap
 import unittest
 
 from tests.house.pages import ROOT
+from tests.windows import windows_cannot
 
 PASSES = "def test_one(self): pass"
 TAKES_LONG = "def test_slow(self): import time; time.sleep(0.6)"
@@ -25,6 +26,7 @@ def skipped(count: int, reason: str = "not under Wine: no such thing") -> str:
                      for number in range(count))
 
 
+@windows_cannot("what runs it in CI runs on Linux")
 class Suite(unittest.TestCase):
     def run_suite(self, *bodies: str, seconds: float = 60) -> tuple[int, str]:
         """Runs a module for each body of a class of tests; the exit code, and what is printed."""
