@@ -33,7 +33,7 @@ CLIENTS = 1000
 # Clients that are made and dropped. If one stayed, a tenth of them would be too many.
 DROPPED = 80
 # Connections that the registry takes, so that a test needs few clients to fill it.
-FEW = 9
+FEW = 12
 # Threads for each registry in a process with a stub: one follows the proxies, one the service.
 FOLLOWERS = 2
 # Clients whose followers may not have ended yet while further ones are made and dropped.
@@ -306,10 +306,10 @@ class ShortRuns(SystemTest):
 
         The soak makes 600 of them.
         """
-        for _ in range(3):
+        for _ in range(5):
             for run in self.run_together(3):
                 self.assertEqual((run.wait(0), run.out.strip(), run.err), (0, "World", ""))
-        wait_until(self.is_steady, GONE_S, "all of them are gone")
+            wait_until(self.is_steady, GONE_S, "all of them are gone")
 
     def test_clients_that_are_killed_while_they_poll(self) -> None:
         runs = [self.cluster.start_client("greeter", "hello", "Hello", "--repeat", "0",
