@@ -17,10 +17,10 @@ import socket
 import threading
 
 from ponte.net.address import Address
+from ponte.net.datagrams import LONGEST_BYTES
 
 # How soon `close` is noticed, in seconds.
 POLL_S = 0.05
-MAX_BYTES = 2048
 
 
 class UdpRelay:
@@ -62,7 +62,7 @@ class UdpRelay:
             readable, _, _ = select.select([self._near, *senders], [], [], POLL_S)
             for sock in readable:
                 try:
-                    datagram, sender = sock.recvfrom(MAX_BYTES)
+                    datagram, sender = sock.recvfrom(LONGEST_BYTES)
                 except OSError:
                     # The system reports that the port of an earlier datagram is closed.
                     continue

@@ -53,6 +53,10 @@ class UdpRelays(unittest.TestCase):
         self.target.sendto(b"ack", relay_address)
         self.assertEqual((beat, self.sender.recv(16)), (b"beat", b"ack"))
 
+    def test_a_long_datagram_passes_whole(self) -> None:
+        self.sender.sendto(b"x" * 40_000, self.relay.address)
+        self.assertEqual(len(self.target.recv(65_536)), 40_000)
+
     def test_a_lost_datagram_does_not_arrive(self) -> None:
         self.drawn.draws = [YES]
         self.send("lost", "next")
