@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import queue
+import re
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ PATIENCE_S = 20.0
 # They take longest, and so they begin first.
 FIRST = ("tests.system.test_chaos", "tests.system.test_unknown", "tests.abuse.test_smuggling",
          "tests.net.test_drivers", "tests.net.test_engines", "tests.system.test_failures")
+# What Python prints where something is left open and no test can fail by it, as in a destructor.
+LEFT_OPEN = re.compile("ResourceWarning: (unclosed|subprocess|Implicitly)")
 # What Wine prints when it ends by a defect of its own: the module gets a second chance.
 WINE_ENDED = "wineserver crashed"
 # How the reason of a skip begins where Wine cannot do what Windows can, and how many may.
@@ -123,9 +126,7 @@ class Process:
 
 def show(report: Report, printed: Sequence[str]) -> bool:
     """Prints how a module ended, and what it printed if it failed. Returns whether it passed."""
-    # Python prints this where no test can fail by it, such as in a destructor. The name alone may
-    # be part of what a test prints.
-    left_open = any("ResourceWarning: " in line for line in printed)
+    left_open = any(LEFT_OPEN.search(line) for line in printed)
     passed = not report.failed and not left_open
     print(f"{'ok' if passed else 'FAILED':8} {report.module}: {report.tests} tests, "
           f"{len(report.skipped)} skipped, {report.took_s:.1f} s", flush=True)
