@@ -17,6 +17,8 @@ from tests.netns.namespaces import need_root, remove_leftovers
 
 # How many stories are told at a time. More would wait for the processor, and then for deadlines.
 SIDE_BY_SIDE = 5
+# Seconds between two looks whether a thread has ended.
+POLL_S = 0.05
 # The seconds that a story may take in all. Most take ten, on a machine that has nothing else to do.
 DEADLINE_S = 60.0
 
@@ -58,15 +60,12 @@ class Telling:
         try:
             for thread in threads:
                 thread.start()
-            for thread in threads:
-                thread.join()
+            _wait_for(threads)
         except BaseException:
             self._abandon()
             raise
         finally:
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
+            _wait_for(threads)
         if self._error:
             raise self._error
         return self._broken
@@ -113,3 +112,14 @@ class Telling:
             log = stage.log() if reason else ""
         verdict = f"BROKEN {story.name}: {reason}\n{log}" if reason else f"holds  {story.name}"
         self._say(f"{took_s:5.1f} s  {verdict}")
+
+
+def _wait_for(threads: Sequence[threading.Thread]) -> None:
+    """Waits until all that were started have ended; a signal ends the wait.
+
+    Not by `join`: it sleeps on where the system gives a signal to another thread than the main one.
+    And before Python 3.13 a thread whose `join` was interrupted counts as ended while it still runs
+    (https://github.com/python/cpython/issues/90882).
+    """
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(POLL_S)

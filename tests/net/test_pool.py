@@ -532,8 +532,10 @@ class Shared(unittest.TestCase):
         self.made: list[Stream[Any]] = []
 
         def make(*args: Any) -> Stream[Any]:
-            self.made.append(Stream(*args))
-            return self.made[-1]
+            # Not `self.made[-1]`: that may be the one of another thread.
+            stream: Stream[Any] = Stream(*args)
+            self.made.append(stream)
+            return stream
 
         patch = mock.patch.object(pool_module, "Stream", make)
         patch.start()
