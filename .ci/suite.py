@@ -7,11 +7,15 @@ process has taken, until none is left. The output of a module stays together, an
 test of it fails. A module that takes too long is named, with the stacks of its threads,
 and a new process goes on with the rest. The last lines name every test that was skipped, with the
 reason, and the slowest modules.
+
+With --wine FOLDER the process N lives in the Wine prefix FOLDER/N. A module runs again if Wine has
+failed (wine.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import os
 import queue
 import re
@@ -23,8 +27,10 @@ import time
 from collections.abc import Sequence
 
 from modules import BEGINS, Report, read_report, take_back, was_taken
+from wine import WINE_FAILED
 
-MODULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "modules.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+MODULES, WINE = os.path.join(HERE, "modules.py"), os.path.join(HERE, "wine.py")
 # Seconds for one module.
 MODULE_S = 240.0
 # Seconds for everything: a run that hangs in a way of its own ends, too.
@@ -36,8 +42,8 @@ FIRST = ("tests.system.test_chaos", "tests.system.test_unknown", "tests.abuse.te
          "tests.net.test_drivers", "tests.net.test_engines", "tests.system.test_failures")
 # What Python prints where something is left open and no test can fail by it, as in a destructor.
 LEFT_OPEN = re.compile("ResourceWarning: (unclosed|subprocess|Implicitly)")
-# What Wine prints when it ends by a defect of its own: the module gets a second chance.
-WINE_ENDED = "wineserver crashed"
+# So often a module runs again because Wine has failed.
+MORE_CHANCES = 2
 # How the reason of a skip begins where Wine cannot do what Windows can, and how many may.
 BECAUSE_OF_WINE = "not under Wine"
 MOST_BECAUSE_OF_WINE = 9
@@ -68,12 +74,13 @@ class Process:
 
     def __init__(self, number: int, asked: argparse.Namespace, modules: Sequence[str], folder: str,
                  ended: queue.Queue[tuple[Report, list[str]]]) -> None:
-        self._command = [asked.python, "-X", "faulthandler", "-W", "error::ResourceWarning",
+        wine = [sys.executable, WINE, f"{asked.wine}/{number}"] if asked.wine else []
+        self._command = [*wine, asked.python, "-X", "faulthandler", "-W", "error::ResourceWarning",
                          MODULES, folder, str(asked.seconds), *modules]
         self._timeout_s = asked.seconds + PATIENCE_S
-        self._environment = {**os.environ, "PONTE_CI_PROCESS": str(number)}
         self._modules, self._folder, self._ended = modules, folder, ended
-        self._second_chances: set[str] = set()
+        # How often modules have run again.
+        self._chances: collections.Counter[str] = collections.Counter()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -87,7 +94,7 @@ class Process:
 
     def _run_once(self) -> bool:
         """Runs modules until the process ends. Returns whether it began any."""
-        process = subprocess.Popen(self._command, env=self._environment, stdin=subprocess.DEVNULL,
+        process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert process.stdout
         printed: list[str] = []
@@ -99,25 +106,26 @@ class Process:
                 watch.cancel()
                 self._close(module, printed, began)
                 module, printed, began = line[len(BEGINS):], [], time.monotonic()
-                watch = threading.Timer(self._timeout_s, process.kill)
+                watch = threading.Timer(self._timeout_s, process.terminate)
                 watch.start()
             else:
                 printed.append(line)
         watch.cancel()
         process.stdout.close()
-        process.wait()
-        self._close(module, printed, began)
+        self._close(module, printed, began, process.wait() == WINE_FAILED)
         if not module:
             print("\n".join(["no module could be run:", *printed[-LINES_SHOWN:]]), flush=True)
         return bool(module)
 
-    def _close(self, module: str, printed: list[str], began: float) -> None:
+    def _close(self, module: str, printed: list[str], began: float,
+               wine_failed: bool = False) -> None:
+        """The output of a module is whole: it has ended, or its process has."""
         if not module:
             return
         report = read_report(self._folder, module)
-        if not report and WINE_ENDED in "\n".join(printed) and module not in self._second_chances:
-            print(f"again    {module}: {WINE_ENDED}", flush=True)
-            self._second_chances.add(module)
+        if not report and wine_failed and self._chances[module] < MORE_CHANCES:
+            print(f"again    {module}: Wine failed", flush=True)
+            self._chances[module] += 1
             take_back(self._folder, module)
             return
         died = Report(module, 0, 1, [], time.monotonic() - began)
@@ -194,6 +202,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="only these")
     parser.add_argument("--python", default=sys.executable, metavar="COMMAND")
     parser.add_argument("--processes", type=int, default=2, metavar="N")
+    parser.add_argument("--wine", default="", metavar="FOLDER", help="of the Wine prefixes")
     parser.add_argument("--without", action="append", default=[], metavar="PATH",
                         help="leave out this file, or the tests of this folder")
     parser.add_argument("--seconds", type=float, default=MODULE_S, metavar="S",
