@@ -12,6 +12,7 @@ of the command otherwise. SIGTERM ends all programs, too.
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import queue
 import signal
@@ -25,12 +26,11 @@ WINE_FAILED = 75
 
 def is_in(pid: str, prefix: str) -> bool:
     """Whether a process is a program of this prefix, by its environment."""
-    with contextlib.suppress(OSError):
-        # When its first thread has ended, only the others still show the environment.
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/environ", "rb") as file:
-                if f"WINEPREFIX={prefix}".encode() in file.read().split(b"\0"):
-                    return True
+    # When its first thread has ended, only the others still show the environment.
+    for path in glob.glob(f"/proc/{pid}/task/*/environ"):
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            if f"WINEPREFIX={prefix}".encode() in file.read().split(b"\0"):
+                return True
     return False
 
 
