@@ -91,6 +91,9 @@ class ManyClients(SystemTest):
         cls.registry = cluster.start_registry()
         cluster.start_servers(GREETER, "one")
         cls.proxy = cluster.start_proxy()
+        # Their beats may come long before their connections, where the system is slow.
+        wait_until(lambda: connections(cls.registry.address) >= 2, 5,
+                   "the server and the proxy have a connection to the registry")
 
     def setUp(self) -> None:
         # Those of the proxy stay; those of other tests have gone.
