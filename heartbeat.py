@@ -39,9 +39,9 @@ from ponte.discovery.incarnations import highest_incarnation, new_incarnation
 from ponte.discovery.link import SILENCE_S, Link, Sending
 from ponte.discovery.own_beat import check_beat_times, check_own
 from ponte.discovery.patient_clock import PatientClock
-from ponte.discovery.reachable import is_loopback, leads_to_loopback
+from ponte.discovery.reachable import leads_to_loopback
 from ponte.discovery.signing import Keys, keys_of
-from ponte.net.address import Address
+from ponte.net.address import Address, is_loopback
 from ponte.net.datagrams import Datagrams
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.mishaps import Mishaps

@@ -54,10 +54,9 @@ from ponte.discovery.beats import (
 from ponte.discovery.leases import ALL, Event, LeaseTable, Verdict
 from ponte.discovery.lookup import FORMS, PATH, STRUCT, LookupResult
 from ponte.discovery.patient_clock import PatientClock
-from ponte.discovery.reachable import is_loopback
 from ponte.discovery.signing import Keys
 from ponte.discovery.written_views import WrittenViews
-from ponte.net.address import Address, show
+from ponte.net.address import Address, is_loopback, show
 from ponte.net.checks import check_listen
 from ponte.net.datagrams import LONGEST_BYTES
 from ponte.net.forking import leave_parent_in_child

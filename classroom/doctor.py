@@ -21,8 +21,9 @@ import proxy
 import registry
 from classroom.cast import CAN_FREEZE, read_status
 from classroom.language import Words, choose_language, system_locale
-from classroom.outward import addresses_of, is_loopback_address, outward_host
+from classroom.outward import addresses_of, outward_host
 from classroom.screen import MAX_COLUMNS, Screen
+from ponte.net.address import is_loopback
 from ponte.net.names import look_up
 from ponte.net.pool import Pool
 from ponte.net.stream import listen
@@ -242,7 +243,7 @@ def check_localhost(words: Words, found: Sequence[str]) -> Finding:
             "“127.0.0.1 localhost” to the hosts file"))
     if found[0] == LOOPBACK:
         return Finding("ok", words("localhost is {address}", address=LOOPBACK))
-    if not all(map(is_loopback_address, found)):
+    if not all(map(is_loopback, found)):
         return Finding("note", words(
             "localhost is {address}, which is not this computer alone: write 127.0.0.1 instead, "
             "and correct the hosts file", address=", ".join(found)))

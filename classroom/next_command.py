@@ -22,13 +22,12 @@ from collections.abc import Sequence
 from classroom.outward import (
     EVERYWHERE,
     addresses_of,
-    is_loopback_address,
     is_on_loopback,
     outward_host,
 )
 from classroom.own_name import server_name
 from ponte.net import windows
-from ponte.net.address import Address, show
+from ponte.net.address import Address, is_loopback, show
 from ponte.process.options import DEFAULT_REGISTRIES, PYTHON
 from ponte.process.typed import typed
 
@@ -106,7 +105,7 @@ def _registries(role: str, chosen: argparse.Namespace, address: Address) -> tupl
         is_among_them = any(port == registry[1] and ours[0] in addresses_of(registry)
                             for registry in known)
         return known if is_among_them else (ours,)
-    if is_loopback_address(host):
+    if is_loopback(host):
         return known
     return tuple(_seen_from_outside(registry, _outward(host)) for registry in known)
 
@@ -150,7 +149,7 @@ def _is_far(registry: Address, address: Address) -> bool:
     """Whether a process on loopback may not register there. `address`: where this role listens."""
     # A name that cannot be looked up leads as far as our own role reaches.
     found = addresses_of(registry) or [address[0]]
-    return not all(map(is_loopback_address, found))
+    return not all(map(is_loopback, found))
 
 
 def _certificates(after: str, chosen: argparse.Namespace) -> list[str]:

@@ -11,7 +11,6 @@ Threads: any. A name is looked up on a thread of its own, with a deadline.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import socket
 import struct
 import sys
@@ -19,7 +18,7 @@ import time
 from collections.abc import Iterator
 
 from ponte.discovery.reachable import FAR_AWAY, own_host_towards
-from ponte.net.address import Address
+from ponte.net.address import Address, is_loopback
 from ponte.net.names import look_up
 from ponte.net.stream import listen
 from ponte.net.threads import wait_for
@@ -43,19 +42,7 @@ def outward_host(family: socket.AddressFamily = socket.AF_INET) -> str | None:
     Blocks for LOOK_UP_S at most.
     """
     return next((host for host in _candidates(family)
-                 if not is_loopback_address(host) and _is_ours(host)), None)
-
-
-def is_loopback_address(host: str) -> bool:
-    """Whether an address reaches this machine alone. A name is no address.
-
-    >>> is_loopback_address("127.0.0.2"), is_loopback_address("0.0.0.0")
-    (True, False)
-    """
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
+                 if not is_loopback(host) and _is_ours(host)), None)
 
 
 def addresses_of(registry: Address) -> list[str]:
@@ -71,7 +58,7 @@ def addresses_of(registry: Address) -> list[str]:
 def is_on_loopback(registry: Address) -> bool:
     """Whether only this machine reaches it there. False where its name cannot be looked up."""
     found = addresses_of(registry)
-    return bool(found) and all(map(is_loopback_address, found))
+    return bool(found) and all(map(is_loopback, found))
 
 
 def _candidates(family: socket.AddressFamily) -> Iterator[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import ipaddress
 import re
 import socket
 import sys
@@ -19,7 +18,7 @@ from concurrent.futures import Future, TimeoutError
 
 from ponte.discovery.beats import MAX_NAME
 from ponte.discovery.hosts import is_host
-from ponte.net.address import Address, is_wildcard, show
+from ponte.net.address import Address, is_loopback, is_wildcard, show
 from ponte.net.names import Place, begin_look_up
 
 # Seconds for which the names of registries may be looked up. Longer delays a start without a name
@@ -109,20 +108,6 @@ def default_name(service: str, address: Address) -> str:
 
 def _cut(service: str, rest: str) -> str:
     return service[:MAX_NAME - len(rest)] + rest
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is an address of loopback, or a name for it. Nothing is looked up.
-
-    >>> [host for host in ("127.0.0.2", "::1", "localhost", "10.0.0.7") if is_loopback(host)]
-    ['127.0.0.2', '::1', 'localhost']
-    """
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        # RFC 6761 section 6.3.
-        return host.lower().rstrip(".").split(".")[-1] == "localhost"
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def leads_to_loopback(places: Sequence[Place]) -> bool:

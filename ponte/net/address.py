@@ -40,6 +40,22 @@ def show(address: Address) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is an address that reaches this machine alone, or a name for it.
+
+    Nothing is looked up: the names are those of RFC 6761 section 6.3.
+
+    >>> [host for host in ("127.0.0.2", "::1", "::ffff:127.0.0.1", "localhost", "0.0.0.0", "lo.org")
+    ...  if is_loopback(host)]
+    ['127.0.0.2', '::1', '::ffff:127.0.0.1', 'localhost']
+    """
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host.lower().rstrip(".").split(".")[-1] == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
 def parse_address(text: str) -> Address:
     """HOST:PORT, with an IPv6 host in brackets: what `show` writes. Raises ValueError.
 

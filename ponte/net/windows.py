@@ -19,6 +19,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from ponte.net.address import is_loopback
+
 # Sockets that `select` takes there (FD_SETSIZE, as Python sets it). Other systems have no such
 # limit. A loop needs them for its callers, for one call of each to another process, for the
 # connections that a pool keeps meanwhile, and two for itself.
@@ -119,7 +121,7 @@ if sys.platform == "win32":
 
         Windows would try three times, for two seconds in all. Go and libuv do the same.
         """
-        if not REFUSES_AT_ONCE or not (host == "::1" or host.startswith("127.")):
+        if not REFUSES_AT_ONCE or not is_loopback(host):
             return
         parameters, returned = _InitialRto(_NO_CHANGE, _NEVER_AGAIN), wintypes.DWORD()
         _sockets.WSAIoctl(sock.fileno(), _SIO_TCP_INITIAL_RTO, ctypes.byref(parameters),

@@ -16,7 +16,6 @@ unless --insecure declares that the network is trusted. docs/security.md shows s
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import secrets
 import socket
@@ -25,6 +24,7 @@ import sys
 import time
 
 from ponte.net import windows
+from ponte.net.address import is_loopback
 from ponte.net.names import look_up
 from ponte.net.threads import wait_for
 from ponte.process.options import UsageError, given_by
@@ -135,5 +135,4 @@ def is_local_only(host: str) -> bool:
     except (OSError, UnicodeError):
         # Nothing can listen there: the attempt to listen raises a better error than this function.
         return True
-    addresses = [str(place[0]).partition("%")[0] for _, place in found]
-    return bool(addresses) and all(ipaddress.ip_address(each).is_loopback for each in addresses)
+    return bool(found) and all(is_loopback(str(place[0])) for _, place in found)

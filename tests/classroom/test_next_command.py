@@ -16,9 +16,8 @@ from classroom import caller
 from classroom import next_command as following
 from classroom.command import take_language
 from classroom.next_command import next_command, read_options
-from classroom.outward import is_loopback_address
 from ponte.discovery.reachable import advertised
-from ponte.net.address import Address
+from ponte.net.address import Address, is_loopback
 from ponte.net.names import Place
 from ponte.process.keys import keys_for_listening, make_key
 from ponte.process.options import PYTHON
@@ -106,14 +105,14 @@ class NextCommand(unittest.TestCase):
                 self.accepts(after, chosen)
                 if after != "client":
                     self.assertEqual(self.key if has_key else None, chosen.key_file)
-                if not is_loopback_address(host):
+                if not is_loopback(host):
                     self.reaches_others(chosen)
 
     def reaches_others(self, chosen: argparse.Namespace) -> None:
         """Every registry is one that other machines can reach."""
         for registry in chosen.registry:
             for found in addresses_of(registry):
-                self.assertFalse(is_loopback_address(found), registry)
+                self.assertFalse(is_loopback(found), registry)
 
     def test_beside_a_registry_of_this_machine_alone_nothing_is_said(self) -> None:
         self.assertEqual("server", self.command("registry"))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from unittest import mock
 
 from classroom import outward
+from ponte.net.address import is_loopback
 from ponte.net.stream import listen
 from tests.windows import windows_cannot
 
@@ -27,7 +28,7 @@ class Outward(unittest.TestCase):
         for family in (socket.AF_INET, socket.AF_INET6):
             host = outward.outward_host(family)
             if host is not None:
-                self.assertFalse(outward.is_loopback_address(host))
+                self.assertFalse(is_loopback(host))
                 listen(host, 0).close()
 
     def test_without_a_way_to_the_world_the_interfaces_are_asked(self) -> None:

@@ -11,8 +11,8 @@ import unittest
 from concurrent.futures import Future
 
 from ponte.discovery.beats import MAX_NAME, check_name
-from ponte.discovery.reachable import advertised, default_name, is_loopback, own_host_towards
-from ponte.net.address import Address
+from ponte.discovery.reachable import advertised, default_name, own_host_towards
+from ponte.net.address import Address, is_loopback
 from ponte.net.names import Place, literal_place
 from tests.windows import windows_cannot
 
