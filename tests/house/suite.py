@@ -1,4 +1,7 @@
-""".ci/suite.py: what a failed, a hanging and a skipped test make of a run of many modules."""
+""".ci/suite.py: what a failed, a hanging and a skipped test make of a run of many modules.
+
+It is about CI alone: so it is run by its name, `python3 -m unittest tests.house.suite`.
+"""
 
 from __future__ import annotations
 
@@ -131,7 +134,3 @@ class Suite(unittest.TestCase):
                 self.assertEqual(printed.count("again    tests.test_1: Wine failed"), 1 + wanted)
                 self.assertIn("FAILED   tests.test_1" if wanted else "ok       tests.test_1",
                               printed)
-
-
-if __name__ == "__main__":
-    unittest.main()

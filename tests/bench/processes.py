@@ -1,4 +1,7 @@
-"""The measurements run, count errors as errors, and leave no process behind."""
+"""The measurements run, count errors as errors, and leave no process behind.
+
+Half a minute: so it is run by its name, `python3 -m unittest tests.bench.processes`.
+"""
 
 from __future__ import annotations
 
@@ -272,7 +275,3 @@ class Schedules(unittest.TestCase):
             stalling.shutdown()
         late = [took for took in took_ms if took > StallsOnce.STALL_S * 1000 / 3]
         self.assertGreaterEqual(len(late), StallsOnce.STALL_S / server.DUE_S / 2)
-
-
-if __name__ == "__main__":
-    unittest.main()
