@@ -7,20 +7,31 @@ Portuguese sentence in classroom/portuguese.py, as with gettext:
     >>> words("kill -9 {name} (process {pid})", name="server-2", pid=7)
     'kill -9 server-2 (processo 7)'
 
-The {fields} are filled in by str.format. Identifiers are English in both languages. A test reads
-every sentence from the source, and fails where the Portuguese one is missing.
+The {fields} are filled in as by str.format. In Portuguese a number has a decimal comma, and a text
+that a program said is put into Portuguese (classroom/reasons.py):
+
+    >>> words("{name} is back, after {back_s:.1f} s: {why}", name="a", back_s=0.5, why="timed out")
+    'a is back, after 0,5 s: o tempo acabou'
+
+Identifiers are English in both languages. A test reads every sentence from the source, and fails
+where the Portuguese one is missing.
 """
 
 from __future__ import annotations
 
 import locale
+import string
 from collections.abc import Mapping
+from typing import Any
 
 from classroom.portuguese import PORTUGUESE
+from classroom.reasons import in_portuguese
 
 LANGUAGES = ("en", "pt")
 # The environment variable that chooses one of them, as --lang does.
 VARIABLE = "PONTE_LANG"
+# 1,234.5 is written 1.234,5 in Portuguese.
+_POINTS_AND_COMMAS = str.maketrans(".,", ",.")
 
 
 class Words:
@@ -29,13 +40,27 @@ class Words:
     def __init__(self, language: str) -> None:
         self.language = language
         self._translations: Mapping[str, str] = PORTUGUESE if language == "pt" else {}
+        self._formatter = _InPortuguese() if language == "pt" else string.Formatter()
 
     def __call__(self, sentence: str, **values: object) -> str:
         """An English sentence in this language, with its {fields} filled in by `values`.
 
         Raises KeyError for a field without a value.
         """
-        return self._translations.get(sentence, sentence).format(**values)
+        return self._formatter.format(self._translations.get(sentence, sentence), **values)
+
+    def quoted(self, said: str) -> str:
+        """What a program said, in this language as far as we know it."""
+        return in_portuguese(said) if self.language == "pt" else said
+
+
+class _InPortuguese(string.Formatter):
+    """Fills in {fields} as a Portuguese text needs them."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, (int, float)):
+            return format(value, format_spec).translate(_POINTS_AND_COMMAS)
+        return format(in_portuguese(str(value)), format_spec)
 
 
 def choose_language(environ: Mapping[str, str], system: str | None = None) -> str:

@@ -1,0 +1,117 @@
+"""What a program said, in Portuguese: why an attempt failed, who answered, how long it took.
+
+The programs speak English alone, in their logs and in their errors. The demo quotes them: the
+reason of an error stands in a field of a Portuguese sentence, or in a line of its own. What we know
+of such a text is put into Portuguese here. All else stays as it is: a name, an address, a text of
+the author of a function.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from ponte.net.windows import error_text
+
+# What the errors of the system mean. The system has the words, in English or in its own language.
+_ERRORS = {
+    errno.ECONNREFUSED: "conexão recusada",
+    errno.ECONNRESET: "a conexão foi cortada pelo outro lado",
+    errno.ECONNABORTED: "a conexão foi abortada",
+    errno.EPIPE: "o outro lado fechou a conexão",
+    errno.ETIMEDOUT: "o tempo da conexão acabou",
+    errno.EHOSTUNREACH: "nenhum caminho leva a essa máquina",
+    errno.ENETUNREACH: "nenhum caminho leva a essa rede",
+    errno.EHOSTDOWN: "a máquina está desligada",
+    errno.ENETDOWN: "a rede está fora do ar",
+    errno.EADDRINUSE: "o endereço já está em uso",
+    errno.EADDRNOTAVAIL: "esse endereço não é desta máquina",
+    errno.EACCES: "permissão negada",
+    errno.EPERM: "operação não permitida",
+    errno.EMFILE: "arquivos abertos demais",
+    errno.ENOENT: "arquivo ou pasta não existe",
+    errno.ENOMEM: "falta memória",
+    errno.EINVAL: "argumento inválido",
+}
+_PHRASES = {
+    **{error_text(number): portuguese for number, portuguese in _ERRORS.items()},
+    # ---- the phases of an attempt, and what came of it (ponte/net/pool.py, ponte/calls/hop.py)
+    "attempt:": "tentativa:",
+    "connect:": "ao conectar:",
+    "send:": "ao enviar:",
+    "reply:": "sem resposta:",
+    "asking for a session:": "ao pedir uma sessão:",
+    "answered": "respondida",
+    "answered by": "respondida por",
+    "timed out": "o tempo acabou",
+    "the stream ended before a reply": "a conexão terminou antes dela",
+    "the stream ended in the middle of a message": "a conexão terminou no meio dela",
+    "more bytes than one reply": "mais bytes que os de uma resposta",
+    "not an HTTP reply": "isso não é uma resposta HTTP",
+    "malformed status line": "linha de status malformada",
+    "the pool was closed": "as conexões foram fechadas",
+    "this client was closed": "este cliente foi fechado",
+    "the TLS handshake failed:": "a negociação TLS falhou:",
+    "a stranger on this port:": "um estranho nesta porta:",
+    # ---- names of hosts
+    "the name has no address": "o nome não tem endereço",
+    "Name or service not known": "o nome não tem endereço",
+    "No address associated with hostname": "o nome não tem endereço",
+    "nodename nor servname provided, or not known": "o nome não tem endereço",
+    "getaddrinfo failed": "o nome não tem endereço",
+    "Temporary failure in name resolution": "o servidor de nomes não responde",
+    # ---- the outcomes, and why there was no attempt (ponte/calls/errors.py, client.py)
+    "not executed": "não executada",
+    "outcome unknown": "resultado desconhecido",
+    "unknown outcome:": "resultado desconhecido:",
+    "outcome unknown, it may have run": "resultado desconhecido, pode ter rodado",
+    "outcome unknown, it has run, and nobody has its reply":
+        "resultado desconhecido: rodou, e ninguém tem a resposta",
+    "its time was over before an endpoint could be asked":
+        "o prazo acabou antes que se pudesse perguntar a um endpoint",
+    "no registry answers at": "nenhum registry responde em",
+    "no registry can be read:": "nenhum registry pôde ser lido:",
+    "no live server of": "nenhum servidor no ar de",
+    "and no proxy": "e nenhum proxy",
+    "start one with:": "inicie um com:",
+    # ---- refusals
+    "this server is stopping": "este servidor está parando",
+    "this proxy is stopping": "este proxy está parando",
+    "calls are running already": "chamadas já estão rodando",
+    "its caller has left": "quem chamou foi embora",
+    "its deadline had passed before it could begin": "o prazo dela acabou antes que começasse",
+    "too many calls are on their way": "há chamadas demais a caminho",
+    "too many connections": "há conexões demais",
+    "the request took too long to arrive": "o pedido demorou demais para chegar",
+    "the first attempt of this call is still running":
+        "a primeira tentativa desta chamada ainda está rodando",
+    "this proxy does not know all services yet": "este proxy ainda não conhece todos os serviços",
+    "it needs the session that comes with this": "ela precisa da sessão que vem com esta resposta",
+    "internal error": "erro interno",
+    # ---- a process that does not start
+    "it printed nothing": "não imprimiu nada",
+    "cannot listen on": "não consegue escutar em",
+}
+# The states of a server in a registry, as in "registry: server-1: draining". A server may be named
+# like a state.
+_STATES = {"up": "no ar", "back": "de volta", "changed": "mudou", "suspect": "suspeito",
+           "draining": "saindo", "left": "saiu", "expired": "fora da lista"}
+_STATE = re.compile(r"(?<=: )(?:{})$".format("|".join(_STATES)))
+# The longer of two phrases that begin alike comes first.
+_PHRASE = re.compile(r"(?<!\w)(?:{})(?!\w)".format(
+    "|".join(re.escape(phrase) for phrase in sorted(_PHRASES, key=len, reverse=True))))
+# "server-1 at 127.0.0.1:4242"
+_AT = re.compile(r" at (?=\S+:\d+\b)")
+_TIME = re.compile(r"(\d)\.(\d+ m?s\b)")
+_NUMBER_OF_ERROR = re.compile(r"\[(?:Errno|WinError) -?\d+\] ")
+
+
+def in_portuguese(said: str) -> str:
+    """A text of a program, with what we know of it in Portuguese.
+
+    >>> in_portuguese("server-1 at 127.0.0.1:4242: reply: timed out (0.3 ms)")
+    'server-1 em 127.0.0.1:4242: sem resposta: o tempo acabou (0,3 ms)'
+    """
+    text = _PHRASE.sub(lambda found: _PHRASES[found[0]], _NUMBER_OF_ERROR.sub("", said))
+    text = _STATE.sub(lambda found: _STATES[found[0]], text)
+    return _TIME.sub(r"\1,\2", _AT.sub(" em ", text))
