@@ -130,8 +130,8 @@ def edited(text: str, edit: Edit) -> str:
 _MAY_DIFFER = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (re.compile(r"\d\d:\d\d:\d\d(\.\d\d\d)?"), "TIME"),
-    (re.compile(r"\d+(\.\d+)? ms"), "N ms"),
-    (re.compile(r"\d+\.\d+ s"), "N s"),
+    (re.compile(r"\d+([.,]\d+)? ms"), "N ms"),
+    (re.compile(r"\d+[.,]\d+ s"), "N s"),
     (re.compile(r"127\.0\.0\.1:(?!(?:4100|4180|4188)\b)\d+"), "127.0.0.1:PORT"),
     (re.compile(r"\b(greeter|shop|adder|bank)-\d{4,5}\b"), r"\1-PORT"),
     (re.compile(r"\b1\d{12}\b"), "INCARNATION"),
