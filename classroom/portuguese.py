@@ -2,7 +2,8 @@
 
 The key is the English sentence as it stands in the code, with the same {fields} in the same
 formats; tests/classroom/test_language.py compares both. Identifiers and the words of the protocol
-(registry, proxy, lookup, lease) stay English.
+(registry, proxy, lookup, lease) stay English; docs/words.md has the Portuguese word for each idea.
+What a program said, such as the reason of an error, is in classroom/reasons.py.
 """
 
 from __future__ import annotations
@@ -25,33 +26,35 @@ PORTUGUESE: dict[str, str] = {
     "WHAT WE PROVED": "O QUE PROVAMOS",
     "{passed} of {total} proofs passed, in {took_s:.1f} s.":
         "{passed} de {total} provas passaram, em {took_s:.1f} s.",
-    "{skipped} skipped.": "{skipped} pulado(s).",
+    "{skipped} skipped.": "Passos pulados: {skipped}.",
     "Your turn, one role per terminal. Start with: {command}":
         "Sua vez, um papel por terminal. Comece com: {command}",
     "The story ends here: {error}": "A história termina aqui: {error}",
     "Stopped. All processes are gone.": "Interrompido. Todos os processos foram encerrados.",
     "standard input is not a terminal, so nobody can press Enter: use  {command}":
-        "a entrada padrão não é um terminal, e ninguém pode apertar Enter: use  {command}",
+        "a entrada padrão não é um terminal, e ninguém consegue apertar Enter: use  {command}",
 
     # ---- stage.py: in every step
     "PREDICT": "PREVEJA",
     "         Enter to find out… ": "         Enter para descobrir… ",
+    "+{when_s:.2f} s": "+{when_s:.2f} s",
     "registry: {name} is up, at {address}": "registry: {name} está no ar, em {address}",
     "registry: {name} is back": "registry: {name} voltou",
     "registry: {name} is suspect: half its lease passed without a heartbeat":
-        "registry: {name} é suspeito: metade do lease passou sem um batimento",
-    "registry: {name} is out: its lease expired": "registry: {name} está fora: seu lease expirou",
+        "registry: {name} é suspeito: meio lease (concessão) se passou sem batimentos",
+    "registry: {name} is out: its lease expired":
+        "registry: {name} saiu da lista: seu lease (concessão) expirou",
 
     # ---- working.py: 1 discovery
     "DISCOVERY": "DESCOBERTA",
     "Three servers and a proxy start, each on a random port. How will anyone find them?":
-        "Três servidores e um proxy iniciam, cada um numa porta qualquer. Como encontrá-los?",
+        "Três servidores e um proxy vão subir, cada um numa porta qualquer. Como encontrá-los?",
     "registry listens at {address}: the only address that others must know":
-        "registry escuta em {address}: o único endereço que os outros precisam conhecer",
+        "o registry escuta em {address}: o único endereço que todos precisam conhecer",
     "lookup names {found} of {started} processes that we started":
-        "lookup lista {found} dos {started} processos que iniciamos",
+        "o lookup (consulta) mostra {found} dos {started} processos que iniciamos",
     "{same} of {started} addresses are those that the processes printed themselves":
-        "{same} dos {started} endereços são os que os próprios processos imprimiram",
+        "{same} dos {started} endereços são os que os próprios processos mostraram na tela",
     # ---- 2 RPC
     "RPC: a call that looks local": "RPC: uma chamada que parece local",
     'A client calls greeter.hello("Hello"). It knows no address of a server. Who answers?':
@@ -59,11 +62,11 @@ PORTUGUESE: dict[str, str] = {
     "Python's own xmlrpc.client, at {url} → {value}":
         "o xmlrpc.client do Python, em {url} → {value}",
     'the client process sent "Hello" and printed "{value}", exit code {code}':
-        'o processo client enviou "Hello" e imprimiu "{value}", código de saída {code}',
+        'o programa cliente enviou "Hello" e mostrou "{value}"; código de saída: {code}',
     "it needed {attempts} attempt, answered by {server}":
-        "precisou de {attempts} tentativa, respondida por {server}",
+        "tentativas: {attempts}; quem respondeu foi {server}",
     'a stock XML-RPC client, unchanged, got "{value}" from the same proxy':
-        'um cliente XML-RPC comum, sem mudanças, recebeu "{value}" do mesmo proxy',
+        'um cliente XML-RPC comum, sem nenhuma mudança, recebeu "{value}" do mesmo proxy',
     # ---- 3 heartbeats
     "HEARTBEATS": "BATIMENTOS",
     "Now nobody calls anybody. Is the network silent?":
@@ -72,24 +75,26 @@ PORTUGUESE: dict[str, str] = {
         "nenhuma chamada; cada ♥ é um datagrama UDP que o registry confirmou",
     "{name}  {hearts}  every {every_s:.2f} s": "{name}  {hearts}  a cada {every_s:.2f} s",
     "at least {least} acknowledged heartbeats from each of {servers} servers in {took_s:.1f} s":
-        "pelo menos {least} batimentos confirmados de cada um de {servers} servidores "
+        "pelo menos {least} batimentos confirmados de cada um dos {servers} servidores, "
         "em {took_s:.1f} s",
     "in this time, {calls} calls went through the proxy":
         "nesse tempo, {calls} chamadas passaram pelo proxy",
     "longest silence {silence_s:.2f} s; a lease lasts {lease_s:.1f} s":
-        "maior silêncio {silence_s:.2f} s; um lease dura {lease_s:.1f} s",
+        "maior silêncio: {silence_s:.2f} s; um lease (concessão: "
+        "quanto um batimento vale) dura {lease_s:.1f} s",
     # ---- 4 balancing
     "BALANCING": "BALANCEAMENTO",
     "{calls} calls go through one proxy to three servers. How many does each get?":
-        "{calls} chamadas passam por um proxy para três servidores. Quantas cada um recebe?",
-    "{calls} times whoami(), one after the other": "{calls} vezes whoami(), uma após a outra",
+        "{calls} chamadas vão por um proxy até três servidores. Quantas cada um recebe?",
+    "{calls} times whoami(), one after the other":
+        "whoami() {calls} vezes, uma chamada depois da outra",
     "{answered} of {calls} calls answered, in {took_s:.2f} s":
         "{answered} de {calls} chamadas respondidas, em {took_s:.2f} s",
     "shares {shares}: the largest minus the smallest is {spread}":
-        "partes {shares}: a diferença entre a maior e a menor é {spread}",
+        "parte de cada um: {shares}; diferença entre a maior e a menor: {spread}",
 
     # ---- failing.py: 5 kill
-    "KILL → FALLBACK": "MORTE → FALLBACK",
+    "KILL → FALLBACK": "PROCESSO MORTO → OUTROS ASSUMEM",
     "{callers} callers never pause. {name} dies by kill -9. How many calls fail?":
         "{callers} clientes chamam sem parar. {name} morre com kill -9. Quantas chamadas falham?",
     "{callers} callers; {count} calls so far, answered by {names}":
@@ -97,54 +102,54 @@ PORTUGUESE: dict[str, str] = {
     "kill -9 {name} (process {pid})": "kill -9 {name} (processo {pid})",
     "calls in flight at the kill: {count}; "
     "failed attempts, each made again elsewhere: {retries}":
-        "chamadas em andamento no kill: {count}; "
+        "chamadas em andamento naquela hora: {count}; "
         "tentativas que falharam e foram refeitas: {retries}",
-    "{name} starts again, as a new process": "{name} inicia de novo, como um novo processo",
+    "{name} starts again, as a new process": "{name} é iniciado de novo, como outro processo",
     "{calls} calls, {failed} failed; the slowest took {slowest_ms:.0f} ms":
-        "{calls} chamadas, {failed} falharam; a mais lenta levou {slowest_ms:.0f} ms",
+        "{calls} chamadas, {failed} com falha; a mais lenta levou {slowest_ms:.0f} ms",
     "{count} of them came after the kill; all were answered by {names}":
-        "{count} delas vieram depois do kill; todas respondidas por {names}",
+        "{count} delas vieram depois da morte; quem respondeu foi {names}",
     "{name} left lookup {gone_s:.2f} s after its death (at most {limit_s:.1f} s)":
-        "{name} saiu do lookup {gone_s:.2f} s depois de morrer (no máximo {limit_s:.1f} s)",
+        "{name} saiu do lookup {gone_s:.2f} s depois de morrer (limite: {limit_s:.1f} s)",
     # ---- 6 freeze
     "FREEZE → SUSPICION": "CONGELAMENTO → SUSPEITA",
     "{name} is frozen, not killed: connected, but silent. What happens to its calls?":
-        "{name} congela, não morre: conectado, mas mudo. O que acontece com suas chamadas?",
+        "{name} congela, mas não morre: conectado, só que mudo. O que será das chamadas dele?",
     "this system has no SIGSTOP to freeze a process with, and we do not fake it":
-        "este sistema não tem SIGSTOP para congelar um processo, e nós não fingimos",
+        "este sistema não tem SIGSTOP para congelar um processo, e aqui nada é simulado",
     "{signal} {name} (process {pid}): frozen": "{signal} {name} (processo {pid}): congelado",
     "{count} calls waited for it, gave up, and were answered by other servers: "
     "{slowest_ms:.0f} ms at most":
-        "{count} chamadas esperaram, desistiram, e outros servidores responderam: "
-        "{slowest_ms:.0f} ms no máximo",
+        "{count} chamadas esperaram por ele e foram respondidas por outros: "
+        "no máximo {slowest_ms:.0f} ms",
     "{signal} {name}: it continues as if nothing had happened":
         "{signal} {name}: continua como se nada tivesse acontecido",
     "{name} answers calls again": "{name} volta a responder chamadas",
     "suspect after {suspect_s:.2f} s, out of lookup after {gone_s:.2f} s "
     "(at most {limit_s:.1f} s)":
         "suspeito após {suspect_s:.2f} s, fora do lookup após {gone_s:.2f} s "
-        "(máximo {limit_s:.1f} s)",
+        "(limite: {limit_s:.1f} s)",
     "{calls} calls during the freeze, {failed} failed; the slowest took {slowest_ms:.0f} ms":
-        "{calls} chamadas com ele congelado, {failed} falharam; "
+        "{calls} chamadas durante o congelamento, {failed} com falha; "
         "a mais lenta levou {slowest_ms:.0f} ms",
     "calls that began during the freeze and were answered by {name}: {count}":
-        "chamadas que começaram com {name} congelado e que ele respondeu: {count}",
+        "chamadas feitas durante o congelamento e respondidas por {name}: {count}",
     "back in lookup {back_s:.2f} s after {signal} (at most {limit_s:.1f} s), and answering":
-        "de volta ao lookup {back_s:.2f} s após {signal} (no máximo {limit_s:.1f} s), "
+        "de volta ao lookup {back_s:.2f} s após {signal} (limite: {limit_s:.1f} s), "
         "e respondendo",
 
     # ---- outcomes.py: 7 a lost reply
-    "A LOST REPLY → NO DOUBLE EXECUTION": "RESPOSTA PERDIDA → SEM EXECUÇÃO DUPLA",
+    "A LOST REPLY → NO DOUBLE EXECUTION": "RESPOSTA PERDIDA → NADA DE EXECUÇÃO DUPLA",
     "deposit({cents}) runs, but its reply is lost, and the client tries again. The balance?":
-        "deposit({cents}) roda, a resposta se perde, e o cliente tenta de novo. Qual o saldo?",
+        "deposit({cents}) roda, a resposta se perde, e o cliente tenta de novo. Qual é o saldo?",
     "bank-1 stands behind a relay at {address}, which will lose replies":
-        "bank-1 está atrás de um relay em {address}, que vai perder respostas",
+        "um relay (intermediário) em {address}, na frente de bank-1, vai perder respostas",
     "its caller saw one call, one value, and no error":
         "quem chamou viu uma chamada, um valor e nenhum erro",
     "Ponte attempt {number}: {what} ({took_ms:.1f} ms)":
-        "Ponte tentativa {number}: {what} ({took_ms:.1f} ms)",
+        "tentativa {number} da Ponte: {what} ({took_ms:.1f} ms)",
     "bank-1 knew the call's number: it sent the first reply again, and ran nothing":
-        "bank-1 conhecia o número da chamada: reenviou a primeira resposta, e não rodou nada",
+        "bank-1 já conhecia o número da chamada: reenviou a resposta, e não executou de novo",
     "the relay lost {lost} replies, one for each client":
         "o relay perdeu {lost} respostas, uma de cada cliente",
     "xmlrpc.client: 1 call, executions: {runs}; the balance of ana is {balance}, not {cents}":
@@ -159,17 +164,17 @@ PORTUGUESE: dict[str, str] = {
     'client: hello("Hello") → {error}: {meaning}, after {took_ms:.0f} ms':
         'client: hello("Hello") → {error}: {meaning}, após {took_ms:.0f} ms',
     "everything starts again; the client was not restarted":
-        "tudo inicia de novo; o cliente não foi reiniciado",
+        "tudo é iniciado de novo, menos o cliente, que continua o mesmo",
     '{error} says "{meaning}": {attempts} endpoints tried, none of them reached':
         '{error} diz "{meaning}": {attempts} endpoints tentados, nenhum alcançado',
     "the error came after {took_ms:.0f} ms; the call's timeout is {timeout_ms:.0f} ms":
-        "o erro veio após {took_ms:.0f} ms; o timeout da chamada é {timeout_ms:.0f} ms",
+        "o erro veio após {took_ms:.0f} ms; o prazo da chamada era de {timeout_ms:.0f} ms",
     'the same client got "{value}" again, {back_s:.2f} s after the new start':
-        'o mesmo cliente recebeu "{value}" de novo, {back_s:.2f} s após o novo início',
+        'o mesmo cliente recebeu "{value}" de novo, {back_s:.2f} s depois da reinicialização',
     # ---- silence.py: 9 silence
     "SILENCE → UNKNOWN, AND WHO CAN KNOW": "SILÊNCIO → DESCONHECIDO, E QUEM PODE SABER",
     "A bank freezes during one deposit, before a second, and dies during a third. Which ran?":
-        "Um banco congela num depósito e antes de outro, e morre num terceiro. Quais rodaram?",
+        "Um banco congela num depósito, antes de outro, e morre num terceiro. Quais rodaram?",
     "{account}: deposit_coins({cents}) is running: {name} counts the coins":
         "{account}: deposit_coins({cents}) está rodando: {name} conta as moedas",
     "bia: deposit_coins({cents}) goes to the frozen bank":
@@ -184,75 +189,78 @@ PORTUGUESE: dict[str, str] = {
     "frozen: {told} after {ana_ms:.0f} and {bia_ms:.0f} ms "
     "(the timeout is {timeout_ms:.0f} ms); executions: {runs}":
         "congelado: {told} após {ana_ms:.0f} e {bia_ms:.0f} ms "
-        "(o timeout é {timeout_ms:.0f} ms); execuções: {runs}",
+        "(o prazo era de {timeout_ms:.0f} ms); execuções: {runs}",
     "ana: resolve told {told} after {took_ms:.1f} ms; the balance is {balance}":
-        "ana: resolve disse {told} após {took_ms:.1f} ms; o saldo é {balance}",
+        "ana: o resolve respondeu {told} após {took_ms:.1f} ms; o saldo é {balance}",
     "bia: resolve told {told} after {took_ms:.1f} ms; the balance is {balance}":
-        "bia: resolve disse {told} após {took_ms:.1f} ms; o saldo é {balance}",
+        "bia: o resolve respondeu {told} após {took_ms:.1f} ms; o saldo é {balance}",
     "killed: {told}; resolve told the same after {took_ms:.1f} ms: "
     "the only process that knew is dead":
-        "kill -9: {told}; resolve disse o mesmo após {took_ms:.1f} ms: "
-        "o único que sabia está morto",
+        "morto: {told}; o resolve respondeu o mesmo após {took_ms:.1f} ms: "
+        "o único que sabia morreu",
 
     # ---- roles.py and caller.py: one role in a terminal of its own
     "next terminal": "próximo terminal",
     "♥ heartbeats: {beats}, {per_s:.1f}/s · up: {up}, suspect or draining: {other}":
-        "♥ batimentos: {beats}, {per_s:.1f}/s · no ar: {up}, suspeitos ou saindo: {other}",
+        "♥ batimentos: {beats} ({per_s:.1f}/s) · no ar: {up} · suspeitos ou saindo: {other}",
     "● calls: {calls}, answered from memory: {repeats} · ♥ heartbeats: {beats}":
-        "● chamadas: {calls}, respondidas da memória: {repeats} · ♥ batimentos: {beats}",
+        "● chamadas: {calls} · respondidas da memória: {repeats} · ♥ batimentos: {beats}",
     "● calls: {calls}, tried again: {retries} · servers: {live}":
-        "● chamadas: {calls}, tentadas de novo: {retries} · servidores: {live}",
+        "● chamadas: {calls} · novas tentativas: {retries} · servidores: {live}",
     "Saying Hello until Ctrl-C. Stop a server, or kill one, and watch who answers.":
-        "Dizendo Hello até Ctrl-C. Pare um servidor, ou mate um, e veja quem responde.",
+        "Dizendo Hello até Ctrl-C. Pare ou mate um servidor e veja quem responde.",
+    '✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms':
+        '✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms',
     "{server}, no proxy": "{server}, sem proxy",
     "attempt {number}: {trace}": "tentativa {number}: {trace}",
-    "{calls} calls, {failed} failed": "{calls} chamadas, {failed} falharam",
+    "{calls} calls, {failed} failed": "{calls} chamadas, {failed} com falha",
 
     # ---- doctor.py
     "Is this computer ready for Ponte?": "Este computador está pronto para a Ponte?",
     "✓ OK": "✓ OK",
     "· NOTE": "· AVISO",
-    "✗ BAD": "✗ RUIM",
+    "✗ BAD": "✗ ERRO",
     "Ready. Start with: {command}": "Pronto. Comece com: {command}",
-    "Problems to solve first: {bad}.": "Problemas a resolver antes: {bad}.",
+    "Problems to solve first: {bad}.": "Problemas para resolver antes: {bad}.",
     "a new Python process starts in {took_s:.2f} s":
-        "um novo processo Python inicia em {took_s:.2f} s",
+        "um novo processo Python leva {took_s:.2f} s para começar",
     "no new process can be started: {error}. Does a virus scanner or a policy prevent it?":
-        "nenhum processo novo inicia: {error}. Há um antivírus ou uma política que impeça?",
+        "não foi possível iniciar um processo: {error}. "
+        "Um antivírus ou uma regra desta máquina impede?",
     "{protocol} to this computer itself (127.0.0.1) arrives in {took_ms:.1f} ms":
-        "{protocol} para este mesmo computador (127.0.0.1) chega em {took_ms:.1f} ms",
+        "{protocol} para este próprio computador (127.0.0.1) chega em {took_ms:.1f} ms",
     "{protocol} to 127.0.0.1 does not arrive: {error}. "
     "Allow Python in the firewall, at least for the loopback address":
         "{protocol} para 127.0.0.1 não chega: {error}. "
-        "Libere o Python no firewall, ao menos para o endereço de loopback",
+        "Libere o Python no firewall, pelo menos para o endereço de loopback",
     "port {port} ({kinds}) is free for the {role}":
         "a porta {port} ({kinds}) está livre para o {role}",
     "port {port}: a {role} of Ponte is running there already":
-        "porta {port}: um {role} da Ponte já está rodando ali",
+        "porta {port}: já há um {role} da Ponte rodando ali",
     "port {port} ({kinds}): {reason}. Stop the program that uses it, or type: {command}":
         "porta {port} ({kinds}): {reason}. Pare o programa que a usa, ou digite: {command}",
     " (then type the next command that it prints)":
         " (e depois digite o próximo comando que ele imprime)",
-    "console encoding {encoding}: all symbols": "codificação do console {encoding}: "
-                                                "todos os símbolos",
+    "console encoding {encoding}: all symbols": "codificação do console: "
+                                                "{encoding}; tem todos os símbolos",
     "console encoding {encoding} lacks {missing} symbols, shown in ASCII. "
     "For all: set PYTHONIOENCODING=utf-8 (Windows: also chcp 65001)":
-        "a codificação {encoding} não tem {missing} símbolos, mostrados em ASCII. "
-        "Para todos: PYTHONIOENCODING=utf-8 (Windows: também chcp 65001)",
+        "a codificação do console, {encoding}, não tem {missing} símbolos, que aparecem em ASCII. "
+        "Para ver todos: PYTHONIOENCODING=utf-8 (no Windows, também chcp 65001)",
     "the console has room for {columns} columns (we use {best} at most)":
-        "o console tem espaço para {columns} colunas (usamos {best} no máximo)",
+        "o console tem {columns} colunas (usamos no máximo {best})",
     "only {columns} columns: lines will break. Widen the window, up to {best} columns":
         "só {columns} colunas: as linhas vão quebrar. Alargue a janela, até {best} colunas",
     "the demo speaks “{language}” here; choose with --lang en or --lang pt":
-        "a demo fala “{language}” aqui; escolha com --lang en ou --lang pt",
+        "o idioma da demonstração aqui é “{language}”; escolha outro com --lang en ou --lang pt",
     "{names} is set. Ponte ignores it; curl does not: use curl --noproxy '*'":
-        "{names} está definido. A Ponte o ignora; o curl não: use curl --noproxy '*'",
+        "no ambiente há {names}. A Ponte não usa isso, mas o curl usa: chame curl --noproxy '*'",
     "no HTTP proxy in the environment": "nenhum proxy HTTP no ambiente",
     "no PONTE_ variable in the environment": "nenhuma variável PONTE_ no ambiente",
     "{names} is set: every role in this terminal takes it as an option. "
     "The commands of the lesson may print something else":
-        "{names} está definido: todo papel neste terminal o usa como opção. "
-        "Os comandos da aula podem imprimir outra coisa",
+        "no ambiente há {names}: todo papel iniciado neste terminal usa isso como opção. "
+        "Os comandos da aula podem mostrar outra coisa",
     "the name localhost leads nowhere: write 127.0.0.1 instead, or add the line "
     "“127.0.0.1 localhost” to the hosts file":
         "o nome localhost não leva a lugar nenhum: escreva 127.0.0.1, ou acrescente a linha "
@@ -265,42 +273,42 @@ PORTUGUESE: dict[str, str] = {
     "localhost is {address} first. Ponte tries all addresses of a name; where another program "
     "does not, write 127.0.0.1":
         "localhost é {address} em primeiro lugar. A Ponte tenta todos os endereços de um nome; "
-        "onde outro programa não tentar, escreva 127.0.0.1",
+        "para um programa que não faça isso, escreva 127.0.0.1",
     "no name server: {error}. Write addresses instead of names after --registry":
-        "sem servidor de nomes: {error}. Escreva endereços em vez de nomes depois de --registry",
+        "sem servidor de nomes (DNS): {error}. Depois de --registry, escreva endereços, não nomes",
     "the name server does not answer within {wait_s:.0f} s. Write addresses instead of "
     "names after --registry, or look whether the network is connected":
-        "o servidor de nomes não responde em {wait_s:.0f} s. Escreva endereços em vez de "
-        "nomes depois de --registry, ou veja se a rede está conectada",
+        "o servidor de nomes (DNS) não respondeu em {wait_s:.0f} s. Depois de --registry, escreva "
+        "endereços, não nomes; ou veja se a rede está conectada",
     "the name server answers in {took_ms:.0f} ms":
-        "o servidor de nomes responde em {took_ms:.0f} ms",
+        "o servidor de nomes (DNS) responde em {took_ms:.0f} ms",
     "this computer has no address for others: the lesson works on it alone. "
     "For a class on several, connect it to their network":
-        "este computador não tem endereço para os outros: a aula funciona só nele. "
-        "Para uma turma em vários, conecte-o à rede deles",
+        "os outros computadores não alcançam este: a aula funciona só nele. "
+        "Para uma turma em vários computadores, conecte-o à rede deles",
     "other computers reach this one at {address}. For a registry that they can use: {command}":
-        "outros computadores chegam a este em {address}. "
+        "os outros computadores alcançam este em {address}. "
         "Para um registry que eles possam usar: {command}",
     "{protocol} to {address} arrives. If other computers do not get through, "
     "allow Python in the firewall of this one":
-        "{protocol} para {address} chega. Se outros computadores não conseguirem chegar, "
+        "{protocol} para {address} chega. Se outros computadores não conseguirem se conectar, "
         "libere o Python no firewall deste",
     "{protocol} to {address}, which is this computer, does not arrive: {error}. "
     "For a class on several computers, allow Python in the firewall, for incoming TCP and UDP":
         "{protocol} para {address}, que é este computador, não chega: {error}. Para uma turma "
         "em vários computadores, libere o Python no firewall, para TCP e UDP de entrada",
     "processes can be frozen here (steps 6 and 9)":
-        "processos podem ser congelados aqui (passos 6 e 9)",
+        "aqui dá para congelar processos (passos 6 e 9)",
     "no SIGSTOP on this system: the demo skips step 6 and a part of step 9":
-        "sem SIGSTOP neste sistema: a demo pula o passo 6 e uma parte do passo 9",
+        "sem SIGSTOP neste sistema: a demonstração pula o passo 6 e uma parte do passo 9",
 
     # ---- command.py
     "The guided demo of Ponte: nine steps, real processes, each step proved.":
-        "A demo guiada da Ponte: nove passos, processos de verdade, cada passo provado.",
+        "A demonstração guiada da Ponte: nove passos, processos de verdade, cada passo provado.",
     "no key presses; the exit code is 1 if a proof fails":
-        "sem apertar teclas; o código de saída é 1 se uma prova falhar",
+        "não espera nenhuma tecla; o código de saída é 1 se uma prova falhar",
     "the language (default: that of the locale)": "o idioma (padrão: o do sistema)",
-    "instead of the demo, see below": "em vez da demo, veja abaixo",
+    "instead of the demo, see below": "em vez da demonstração; veja abaixo",
     "one role in a terminal of its own "
     "(each says what to type in the next; --help tells its options):\n"
     "  demo.py registry               who is alive; port 4100\n"
@@ -315,7 +323,7 @@ PORTUGUESE: dict[str, str] = {
         "(cada um diz o que digitar no próximo; --help mostra as opções):\n"
         "  demo.py registry               quem está vivo; porta 4100\n"
         "  demo.py server [NAME] [FILE]   serve services/greeter.py; "
-        "chama-se server-1, server-2, ... sozinho\n"
+        "se dá o nome server-1, server-2, ...\n"
         "  demo.py proxy                  um endereço para todos os servidores; porta 4180\n"
         "  demo.py client                 diz Hello até Ctrl-C\n"
         "  demo.py client greeter hello Hello --trace     uma chamada; como client.py\n"
@@ -324,5 +332,5 @@ PORTUGUESE: dict[str, str] = {
     "write it first: demo.py {place}": "escreva primeiro: demo.py {place}",
     " Did you mean {close}?": " Você quis dizer {close}?",
     "there is no {place!r}.{guess} There are: {places}; or nothing, for the guided demo":
-        "não existe {place!r}.{guess} Existem: {places}; ou nada, para a demo guiada",
+        "não existe {place!r}.{guess} Existem: {places}; ou nada, para a demonstração guiada",
 }
