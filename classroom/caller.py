@@ -76,12 +76,12 @@ def _call(client: Client, attempts: list[Trace], screen: Screen, words: Words) -
     try:
         value = client.hello("Hello")
     except (CallError, Fault) as error:
-        screen.line(f"✗ {type(error).__name__}: {getattr(error, 'meaning', error)}",
-                    style="failed", lead=lead)
+        meaning = words.quoted(str(getattr(error, "meaning", error)))
+        screen.line(f"✗ {type(error).__name__}: {meaning}", style="failed", lead=lead)
         _show_attempts(attempts, screen, words)
         if not attempts:
             what, start, command = str(error).partition("start one with: ")
-            screen.line(f"{what}{start}", lead=MARGIN)
+            screen.line(words.quoted(what + start), lead=MARGIN)
             if command:
                 # In one line, so that it can be copied.
                 screen.command(command, lead=MARGIN)
@@ -92,8 +92,8 @@ def _call(client: Client, attempts: list[Trace], screen: Screen, words: Words) -
     server, endpoint = who_answered(attempts[-1]), attempts[-1].endpoint.instance
     way = (f"{server} via {endpoint}" if endpoint != server else
            words("{server}, no proxy", server=server))
-    screen.line(f'✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms', style="passed",
-                lead=lead)
+    screen.line(words('✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms', value=value,
+                      way=way, took_ms=took_ms), style="passed", lead=lead)
     return server
 
 

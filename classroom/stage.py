@@ -106,9 +106,10 @@ class Stage:
         self.say(self.words(sentence, **values), at=at, style=style)
 
     def say(self, text: str, *, at: float | None = None, style: str = "") -> None:
-        """The same with a text that is the same in every language, such as a program's output."""
+        """The same with a text that is no sentence of ours, such as a program's output."""
         when_s = max((time.perf_counter() if at is None else at) - self._began, 0.0)
-        self.screen.line(text, style=style, lead=f"  {f'+{when_s:.2f} s':>8}  ",
+        when = self.words("+{when_s:.2f} s", when_s=when_s)
+        self.screen.line(self.words.quoted(text), style=style, lead=f"  {when:>8}  ",
                          lead_style="faint")
 
     def until(self, condition: Callable[[], bool], within_s: float) -> bool:
