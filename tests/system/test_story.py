@@ -7,6 +7,7 @@ import subprocess
 import sys
 import unittest
 
+from tests.classroom.portuguese import english_in, has_decimal_point, not_in_brazil
 from tests.system.test_demo import STORY_S, start
 
 STEPS = 9
@@ -54,13 +55,13 @@ class StoryTest(unittest.TestCase):
                 self.assertNotIn("✗", text)
 
     def test_each_step_predicts_shows_and_proves(self) -> None:
-        for language, predict, proof in (("en", "PREDICT: ", "PROOF: "),
-                                         ("pt", "PREVEJA: ", "PROVA: ")):
+        for language, predict, proof, point in (("en", "PREDICT: ", "PROOF: ", r"\."),
+                                                ("pt", "PREVEJA: ", "PROVA: ", ",")):
             steps = re.split(r"(?m)^\d/9  ", "\n".join(self.output[language]))[1:]
             self.assertEqual(STEPS, len(steps))
             for step in steps:
                 with self.subTest(language, step=step.splitlines()[0]):
-                    self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}.*\n +\+\d+\.\d\d s  "
+                    self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}.*\n +\+\d+{point}\d\d s  "
                                            rf".*\n{proof}.*\n  ✓ ")
 
     def test_the_last_step_resolves_what_can_be_known(self) -> None:
@@ -68,6 +69,18 @@ class StoryTest(unittest.TestCase):
         self.assertTrue(any(line.startswith("  ✓ killed: OutcomeUnknown") for line in lines))
         for told in ("ana: resolve told 100", "bia: resolve told NotSent"):
             self.assertTrue(any(line.startswith(f"  ✓ {told}") for line in lines), told)
+
+    def test_a_portuguese_story_has_no_english_and_no_decimal_point(self) -> None:
+        """Also where it quotes a program: how an attempt ended, and after how many milliseconds."""
+        lines = self.output["pt"]
+        for quoted in (r"tentativa: proxy-1 em .*: respondida por server-\d \(\d+,\d ms\)",
+                       r"1\. proxy-1 em .*: ao conectar: .* \(\d+,\d ms\)"):
+            self.assertTrue(any(re.search(quoted, line) for line in lines), quoted)
+        for line in lines:
+            with self.subTest(line):
+                self.assertEqual([], english_in(line))
+                self.assertFalse(has_decimal_point(line))
+                self.assertEqual([], not_in_brazil(line))
 
     def test_lines_are_for_a_projector_and_free_of_escape_codes(self) -> None:
         for lines in self.output.values():
