@@ -20,7 +20,7 @@ from typing import Callable, NamedTuple
 import proxy
 import registry
 from classroom.cast import CAN_FREEZE, read_status
-from classroom.language import Words, choose_language, system_locale
+from classroom.language import VARIABLE, Words, choose_language, system_locale
 from classroom.outward import addresses_of, outward_host
 from classroom.screen import MAX_COLUMNS, Screen
 from ponte.net.address import is_loopback
@@ -202,8 +202,9 @@ def check_columns(words: Words, columns: int) -> Finding:
 
 def check_locale(words: Words, environ: Mapping[str, str]) -> Finding:
     """Which language the demo chooses by itself."""
+    language = environ.get(VARIABLE) or choose_language(environ, system_locale())
     return Finding("ok", words("the demo speaks “{language}” here; choose with --lang en or "
-                               "--lang pt", language=choose_language(environ, system_locale())))
+                               "--lang pt", language=language))
 
 
 def check_environment(words: Words, environ: Mapping[str, str]) -> Finding:

@@ -31,6 +31,12 @@ class DoctorTest(unittest.TestCase):
             finding = doctor.check_port(Words("en"), "proxy", server.address[1], TCP, "incarnation")
         self.assertEqual("note", finding.level)
 
+    def test_the_variable_that_chooses_the_language_counts_more_than_the_locale(self) -> None:
+        for environ, spoken in (({"LANG": "pt_BR.UTF-8"}, "pt"),
+                                ({"LANG": "pt_BR.UTF-8", "PONTE_LANG": "en"}, "en")):
+            with self.subTest(spoken):
+                self.assertIn(f"“{spoken}”", doctor.check_locale(Words("en"), environ).text)
+
     def test_bytes_to_ourselves_that_do_not_arrive_are_bad(self) -> None:
         def fail() -> bytes:
             raise OSError("refused")
