@@ -7,6 +7,7 @@ import difflib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from classroom import doctor, roles, story
 from classroom.language import LANGUAGES, VARIABLE, Words, choose_language, system_locale
@@ -66,8 +67,13 @@ def _parser(words: Words, language: str) -> argparse.ArgumentParser:
     def shown(text: str) -> str:
         return plain(text, sys.stdout.encoding or "ascii")
 
+    class Help(argparse.RawDescriptionHelpFormatter):
+        def add_usage(self, usage: str | None, actions: Any, groups: Any,
+                      prefix: str | None = None) -> None:
+            super().add_usage(usage, actions, groups, shown(words("usage: ")))
+
     parser = argparse.ArgumentParser(
-        prog="demo.py", formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="demo.py", formatter_class=Help, add_help=False,
         description=shown(words("The guided demo of Ponte: nine steps, real processes, "
                                 "each step proved.")),
         epilog=shown(words(
@@ -81,12 +87,15 @@ def _parser(words: Words, language: str) -> argparse.ArgumentParser:
             "  demo.py client greeter hello Hello --trace     one call; as client.py\n"
             "and\n"
             "  demo.py doctor                 is this computer ready?")))
-    parser.add_argument("--auto", action="store_true", help=shown(words(
-        "no key presses; the exit code is 1 if a proof fails")))
-    parser.add_argument("--lang", choices=LANGUAGES, default=language, help=shown(words(
-        "the language (default: that of the locale)")))
-    parser.add_argument("place", nargs="?", metavar=" | ".join(PLACES), help=shown(words(
+    place = parser.add_argument_group(shown(words("the word after demo.py")))
+    place.add_argument("place", nargs="?", metavar=" | ".join(PLACES), help=shown(words(
         "instead of the demo, see below")))
+    settings = parser.add_argument_group(shown(words("options")))
+    settings.add_argument("-h", "--help", action="help", help=shown(words("show this help")))
+    settings.add_argument("--auto", action="store_true", help=shown(words(
+        "no key presses; the exit code is 1 if a proof fails")))
+    settings.add_argument("--lang", choices=LANGUAGES, default=language, help=shown(words(
+        "the language (default: that of the locale)")))
     return parser
 
 

@@ -213,7 +213,7 @@ PORTUGUESE: dict[str, str] = {
         '✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms',
     "{server}, no proxy": "{server}, sem proxy",
     "attempt {number}: {trace}": "tentativa {number}: {trace}",
-    "{calls} calls, {failed} failed": "{calls} chamadas, {failed} com falha",
+    "{calls} calls, {failed} failed": "chamadas: {calls}; com falha: {failed}",
 
     # ---- doctor.py
     "Is this computer ready for Ponte?": "Este computador está pronto para a Ponte?",
@@ -308,6 +308,10 @@ PORTUGUESE: dict[str, str] = {
     "no key presses; the exit code is 1 if a proof fails":
         "não espera nenhuma tecla; o código de saída é 1 se uma prova falhar",
     "the language (default: that of the locale)": "o idioma (padrão: o do sistema)",
+    "usage: ": "uso: ",
+    "the word after demo.py": "a palavra depois de demo.py",
+    "options": "opções",
+    "show this help": "mostra esta ajuda",
     "instead of the demo, see below": "em vez da demonstração; veja abaixo",
     "one role in a terminal of its own "
     "(each says what to type in the next; --help tells its options):\n"
@@ -323,7 +327,7 @@ PORTUGUESE: dict[str, str] = {
         "(cada um diz o que digitar no próximo; --help mostra as opções):\n"
         "  demo.py registry               quem está vivo; porta 4100\n"
         "  demo.py server [NAME] [FILE]   serve services/greeter.py; "
-        "se dá o nome server-1, server-2, ...\n"
+        "seu nome: server-1, server-2, ...\n"
         "  demo.py proxy                  um endereço para todos os servidores; porta 4180\n"
         "  demo.py client                 diz Hello até Ctrl-C\n"
         "  demo.py client greeter hello Hello --trace     uma chamada; como client.py\n"

@@ -51,6 +51,14 @@ class CommandTest(unittest.TestCase):
             self.assertEqual(0, ended.exception.code)
             self.assertIn(word, out.getvalue())
 
+    def test_no_heading_of_the_portuguese_help_is_english(self) -> None:
+        with redirect_stdout(io.StringIO()) as out, self.assertRaises(SystemExit):
+            command.main(["--lang", "pt", "--help"])
+        shown = out.getvalue()
+        self.assertTrue(shown.startswith("uso: demo.py"), shown)
+        for english in ("usage", "positional", "options:", "optional", "show this"):
+            self.assertNotIn(english, shown)
+
     def test_without_a_terminal_the_story_asks_for_auto(self) -> None:
         error = io.StringIO()
         with redirect_stderr(error), unittest.mock.patch("sys.stdin", io.StringIO()):
