@@ -114,7 +114,7 @@ PORTUGUESE: dict[str, str] = {
     # ---- 6 freeze
     "FREEZE → SUSPICION": "CONGELAMENTO → SUSPEITA",
     "{name} is frozen, not killed: connected, but silent. What happens to its calls?":
-        "{name} congela, mas não morre: conectado, só que mudo. O que será das chamadas dele?",
+        "{name} congela, mas não morre: conectado, só que mudo. O que acontece com as chamadas?",
     "this system has no SIGSTOP to freeze a process with, and we do not fake it":
         "este sistema não tem SIGSTOP para congelar um processo, e aqui nada é simulado",
     "{signal} {name} (process {pid}): frozen": "{signal} {name} (processo {pid}): congelado",

@@ -100,10 +100,15 @@ _STATE = re.compile(r"(?<=: )(?:{})$".format("|".join(_STATES)))
 # The longer of two phrases that begin alike comes first.
 _PHRASE = re.compile(r"(?<!\w)(?:{})(?!\w)".format(
     "|".join(re.escape(phrase) for phrase in sorted(_PHRASES, key=len, reverse=True))))
-# "server-1 at 127.0.0.1:4242"
-_AT = re.compile(r" at (?=\S+:\d+\b)")
-_TIME = re.compile(r"(\d)\.(\d+ m?s\b)")
-_NUMBER_OF_ERROR = re.compile(r"\[(?:Errno|WinError) -?\d+\] ")
+# Texts with something of their own in the middle, and how they are written in Portuguese.
+_FORMS = tuple((re.compile(form), portuguese) for form, portuguese in (
+    # "server-1 at 127.0.0.1:4242"
+    (r" at (?=\S+:\d+\b)", " em "),
+    (r"(\d)\.(\d+ m?s\b)", r"\1,\2"),
+    (r"\[(?:Errno|WinError) -?\d+\] ", ""),
+    (r"(\S+) takes (\d+), not (\d+) parameters", r"\1 recebe \2, e não \3 parâmetros"),
+    (r"no (?:method|service) ('[^']*'); there are:", r"não existe \1; existem:"),
+))
 
 
 def in_portuguese(said: str) -> str:
@@ -112,6 +117,8 @@ def in_portuguese(said: str) -> str:
     >>> in_portuguese("server-1 at 127.0.0.1:4242: reply: timed out (0.3 ms)")
     'server-1 em 127.0.0.1:4242: sem resposta: o tempo acabou (0,3 ms)'
     """
-    text = _PHRASE.sub(lambda found: _PHRASES[found[0]], _NUMBER_OF_ERROR.sub("", said))
+    text = _PHRASE.sub(lambda found: _PHRASES[found[0]], said)
     text = _STATE.sub(lambda found: _STATES[found[0]], text)
-    return _TIME.sub(r"\1,\2", _AT.sub(" em ", text))
+    for form, portuguese in _FORMS:
+        text = form.sub(portuguese, text)
+    return text

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import unittest
+import unittest.mock
+from contextlib import redirect_stdout
 
+from classroom import caller
 from classroom.language import Words
 from classroom.portuguese import PORTUGUESE
 from classroom.reasons import in_portuguese
@@ -55,6 +59,8 @@ class Reasons(unittest.TestCase):
             "answered by server-1", "answered", "a stranger on this port: HTTP 200",
             "asking for a session: reply: timed out", "this client was closed",
             "HTTP 503 not executed: this server is stopping",
+            "hello takes 1, not 0 parameters", "no method 'helo'; there are: hello, whoami",
+            "[Errno 113] timed out",
             NotSent.meaning, OutcomeUnknown.meaning,
             OutcomeUnknown("bank.deposit", (), ran=True).meaning,
             str(NotSent("greeter.hello", (), "no registry answers at 127.0.0.1:9 - start one "
@@ -68,6 +74,20 @@ class Reasons(unittest.TestCase):
                     self.assertNotEqual(what, shown)
                     self.assertEqual([], english_in(shown), shown)
                     self.assertFalse(has_decimal_point(shown), shown)
+
+    def test_the_client_of_the_lesson_speaks_portuguese_where_nobody_answers(self) -> None:
+        with redirect_stdout(io.StringIO()) as out, \
+                unittest.mock.patch("classroom.caller.start_logging"):
+            code = caller.main(["--repeat", "1", "--registry", "127.0.0.1:9"], Words("pt"))
+        self.assertEqual(4, code)
+        for line in out.getvalue().splitlines():
+            with self.subTest(line):
+                self.assertEqual([], english_in(line))
+
+    def test_its_times_have_a_decimal_comma(self) -> None:
+        self.assertIn("  1,5 ms", Words("pt")(
+            '✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms', value="World",
+            way="server-1 via proxy-4180", took_ms=1.5))
 
     def test_a_text_of_a_program_in_a_field_is_put_into_portuguese(self) -> None:
         trace = Trace(endpoint(), "connect: timed out", 0.0005)
