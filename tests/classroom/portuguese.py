@@ -24,7 +24,7 @@ _DECIMAL_POINT = re.compile(r"(?<![\d.])\d+\.(?:\d{1,2}|\d{4,})(?![\d.])")
 _NOT_IN_BRAZIL = re.compile(
     r"\b(gelo|RUIM|de memória|girar|a chamada tinha|a maior menos a menor|nada executou|"
     r"não rodou nada|um servidor de cada vez|no kill|do kill|inicia(?:m)? de novo|o novo início|"
-    r"iniciam,|fallback|(?:a|da|na|uma) demo|desfecho)\b", re.IGNORECASE)
+    r"iniciam(?=,)|fallback|(?:a|da|na|uma) demo|desfecho)\b", re.IGNORECASE)
 
 
 def english_in(text: str) -> list[str]:
