@@ -11,6 +11,7 @@
     load.py         callers that never stop, and a record of each of their calls
     language.py     the language of what is printed: English, or Portuguese
     portuguese.py   the Portuguese sentence for each English one
+    doctor_portuguese.py   those of doctor.py
     reasons.py      what a program said, such as the reason of an error, in Portuguese
     screen.py       lines for a projector, on any console
     roles.py        one role in a terminal of its own
