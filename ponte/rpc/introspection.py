@@ -47,7 +47,9 @@ class Introspection:
         return self._named(name).help()
 
     def _method_signature(self, name: str) -> list[list[str]] | str:
-        """The types of a method's result and parameters; "undef" where an annotation is missing."""
+        """The types of a method's result and parameters, for each number of parameters; "undef"
+        where an annotation is missing.
+        """
         return self._named(name).types() or "undef"
 
     def _capabilities(self) -> dict[str, dict[str, Any]]:

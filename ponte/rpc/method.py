@@ -8,13 +8,11 @@ decorators are served like functions (layers.py).
 from __future__ import annotations
 
 import inspect
-import itertools
 from typing import Any, Callable, NamedTuple
 
 from ponte.rpc.layers import code_of, is_marked, layers, name_of, why_not_plain
+from ponte.rpc.signature import signatures
 
-_SIGNATURE_TYPES = {str: "string", int: "int", bool: "boolean", float: "double", list: "array",
-                    dict: "struct", bytes: "base64", None: "nil", type(None): "nil"}
 # The modules of classes whose text says nothing of a function.
 _PYTHONS_OWN = ("builtins", "functools")
 
@@ -27,7 +25,7 @@ class Method(NamedTuple):
     ...     return a + b
     >>> method = Method.of(add)
     >>> method.usage(), method.takes(3), method.types(), method.is_idempotent
-    ('1 to 2', False, [['int', 'int', 'int']], False)
+    ('1 to 2', False, [['int', 'int'], ['int', 'int', 'int']], False)
     """
 
     function: Callable[..., Any]
@@ -93,22 +91,5 @@ class Method(NamedTuple):
         return "" if kind.__module__ in _PYTHONS_OWN else inspect.getdoc(kind) or ""
 
     def types(self) -> list[list[str]] | None:
-        """[[result, parameter, ...]] in XML-RPC's words.
-
-        None where an annotation is missing, or is a type that XML-RPC does not have.
-        """
-        try:
-            signature = inspect.signature(self.function)
-        except (ValueError, TypeError):
-            return None
-        # A call of XML-RPC cannot name a parameter.
-        annotations = itertools.chain(
-            [signature.return_annotation],
-            (p.annotation for p in signature.parameters.values()
-             if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)))
-        by_name = {getattr(kind, "__name__", "None"): word
-                   for kind, word in _SIGNATURE_TYPES.items()}
-        words = [by_name.get(a if isinstance(a, str) else getattr(a, "__name__", str(a)))
-                 for a in annotations]
-        known = [word for word in words if word is not None]
-        return [known] if len(known) == len(words) else None
+        """Its signatures in XML-RPC's words: see signature.py."""
+        return signatures(self.function)

@@ -12,6 +12,7 @@ from typing import Any, Callable
 from ponte.rpc.dispatcher import idempotent
 from ponte.rpc.layers import is_marked, layers, name_of, why_not_plain
 from ponte.rpc.method import Method
+from ponte.rpc.signature import MAX_REST
 
 
 def price(item: str, count: int = 1) -> int:
@@ -149,18 +150,19 @@ class Learned(unittest.TestCase):
     def test_parameters_types_and_help(self) -> None:
         shop = Shop()
         shop_price = [["double", "string"]]
+        both = [["int", "string"], ["int", "string", "int"]]
+        told = [["int"] * (count + 1) for count in range(MAX_REST + 1)]
         for function, usage, types, text in (
-                (functools.partial(price, "pen"), "0 to 1", [["int", "int"]], "What it costs."),
-                (functools.partial(price, count=3), "1", [["int", "string"]], "What it costs."),
-                (functools.lru_cache(price), "1 to 2", [["int", "string", "int"]],
+                (functools.partial(price, "pen"), "0 to 1", [["int"], ["int", "int"]],
                  "What it costs."),
+                (functools.partial(price, count=3), "1", [["int", "string"]], "What it costs."),
+                (functools.lru_cache(price), "1 to 2", both, "What it costs."),
                 (shop.price, "1", shop_price, "What it costs here."),
                 (functools.partial(shop.price, "pen"), "0", [["double"]], "What it costs here."),
-                (logged(price), "1 to 2", [["int", "string", "int"]], "What it costs."),
+                (logged(price), "1 to 2", both, "What it costs."),
                 (shop.open, "1", [["boolean", "int"]], ""), (shop.name, "0", [["string"]], ""),
                 (shop, "1", [["base64", "string"]], "A shop."),
-                (Teller(), "0 or more", [["int", "int"]],
-                 "Can be called, and documents only itself."),
+                (Teller(), "0 or more", told, "Can be called, and documents only itself."),
                 (functools.partial(lambda: 1), "0", None, "")):
             with self.subTest(function):
                 method = Method.of(function, "f")
