@@ -1,9 +1,13 @@
 """Remote procedure calls: calls and results as XML, and which function a call means.
 
     marshal.py      calls, results and faults as XML-RPC documents, and back; what is refused
-    plain.py        the same for plain values, ten times as fast (an optimisation: skip at first)
+    to_xml.py       values as XML: which ones are carried, and what to send instead of others
+    from_xml.py     XML as values: what other clients write is read, and all else is refused
+    dates.py        dates and times as text, in the forms that other clients send
+    plain.py        all of this for plain values, ten times as fast (an optimisation: skip at first)
     layers.py       what is inside of a callable: partials, bound methods, decorators, its function
     method.py       a function as a server serves it: its parameters, its types, its mark
+    signature.py    the types of a function in XML-RPC's words
     instance.py     the public methods of an object
     dispatcher.py   finds the function that a call means, runs it, and makes a fault of its errors
     introspection.py  what every server says of itself: system.listMethods and its like

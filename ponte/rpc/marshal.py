@@ -9,12 +9,13 @@ usual settings trusts them. A document of 1 KB may define entities that expand t
 
     a DOCTYPE           refused: without it there is no entity that could expand
     gzip (RFC 1952)     inflated up to the length that a message may have, and no further
-    nested elements     up to MAX_DEPTH
+    nested elements     up to MAX_DEPTH (from_xml.py)
     an integer          up to MAX_DIGITS digits
     an encoding         one of ENCODING: Python's codecs remember each name that they looked up
 
 Wire format: the XML-RPC specification (xmlrpc.com/spec.md), as `xmlrpc.client` writes it, with
-`None` as <nil/>, and the fault codes of the "specification for fault code interoperability".
+`None` as <nil/>, and the fault codes of the "specification for fault code interoperability". Which
+values are carried is told in to_xml.py, and what is read in from_xml.py.
 
 Threads: the functions here keep no state, so that any number of threads may call them.
 
@@ -30,17 +31,18 @@ Threads: the functions here keep no state, so that any number of threads may cal
 from __future__ import annotations
 
 import re
-import xmlrpc.client
 import zlib
 from collections.abc import Sequence
 from typing import Any
-from xml.parsers import expat
 from xmlrpc.client import Fault
 
 from ponte.net.message import MAX_BODY_BYTES, ProtocolError, Request
 from ponte.rpc import plain
+from ponte.rpc.from_xml import NotXmlRpc, Reader
+from ponte.rpc.to_xml import write_value
 
 NOT_WELL_FORMED = -32700
+NOT_XML_RPC = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMETERS = -32602
 APPLICATION_ERROR = -32500
@@ -52,14 +54,6 @@ XML_TYPES = frozenset((CONTENT_TYPE, "application/xml"))
 GZIP = frozenset(("gzip", "x-gzip"))
 # For zlib this number means: with the header and the checksum of RFC 1952.
 GZIP_FORMAT = 16 + zlib.MAX_WBITS
-# Encodings that are read. Others are rare, and Python would remember the name of each for ever.
-ENCODING = re.compile("utf-?8|utf-16|(us-)?ascii|latin-?1|iso-8859-[0-9]{1,2}"
-                      "|(windows-|cp)125[0-8]", re.IGNORECASE)
-INTEGER_TAGS = ("int", "i1", "i2", "i4", "i8", "biginteger")
-# Digits of an integer: the limit of Python since 3.9.14. Older ones need seconds for a million.
-MAX_DIGITS = 4300
-# Nested elements. A list inside a list takes four, and Python's own recursion ends near 1,000.
-MAX_DEPTH = 500
 # Characters of a fault's text, which may quote the whole call. Without a limit, the fault could be
 # longer than a message may be, and would never arrive.
 MAX_FAULT_CHARS = 10_000
@@ -117,21 +111,23 @@ def encode_call(method: str, params: Sequence[Any]) -> bytes:
     if not method or _MARKUP.search(method):
         raise ValueError(f"{method!r} is not the name of a method")
     return plain.write_call(method, params) \
-        or _xml(xmlrpc.client.dumps(tuple(params), method, allow_none=True))
+        or _document(f"<methodCall>\n<methodName>{method}</methodName>\n<params>\n", params,
+                     "</params>\n</methodCall>\n")
 
 
 def decode_call(body: bytes) -> tuple[str, tuple[Any, ...]]:
     """The method name and the parameters of a <methodCall>.
 
-    Raises Fault with the code NOT_WELL_FORMED for any other document.
+    Raises Fault for any other document: NOT_XML_RPC if it is well-formed XML, NOT_WELL_FORMED if it
+    is not, or if it is refused as dangerous.
     """
     found = plain.read_call(body)
     if found:
         return found
-    params, method = _decode(body, "methodCall")
-    if not isinstance(method, str) or not method:
-        raise Fault(NOT_WELL_FORMED, "not a <methodCall>")
-    return method, params
+    name, *params = _read(Reader("a call"), body)
+    if not name:
+        raise Fault(NOT_XML_RPC, "not XML-RPC: the <methodName> is empty")
+    return name, tuple(params)
 
 
 def encode_result(value: Any) -> bytes:
@@ -140,7 +136,7 @@ def encode_result(value: Any) -> bytes:
     Raises TypeError, OverflowError or ValueError for a value that XML-RPC cannot carry.
     """
     return plain.write_result(value) \
-        or _xml(xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True))
+        or _document("<methodResponse>\n<params>\n", (value,), "</params>\n</methodResponse>\n")
 
 
 def encode_response(value: Any) -> bytes:
@@ -157,7 +153,8 @@ def encode_response(value: Any) -> bytes:
 
 def encode_fault(fault: Fault) -> bytes:
     """A <methodResponse> with a fault, as bytes. Takes any fault: see `fields_of_fault`."""
-    return _xml(xmlrpc.client.dumps(Fault(**fields_of_fault(fault)), methodresponse=True))
+    return _document("<methodResponse>\n<fault>\n", [fields_of_fault(fault)],
+                     "</fault>\n</methodResponse>\n", around=("", ""))
 
 
 def fields_of_fault(fault: Fault) -> dict[str, Any]:
@@ -176,88 +173,56 @@ def fields_of_fault(fault: Fault) -> dict[str, Any]:
 def decode_result(body: bytes) -> Any:
     """The value of a <methodResponse>.
 
-    Raises the Fault that it holds; for any other document, a Fault with the code NOT_WELL_FORMED.
+    Raises the Fault that it holds; for any other document, a Fault as `decode_call` does.
     """
     found = plain.read_result(body)
     if found:
         return found[0]
-    values, _ = _decode(body, "methodResponse")
+    response = Reader("a response")
+    values = _read(response, body)
+    if response.is_fault:
+        raise _fault(values[0])
     if len(values) != 1:
-        raise Fault(NOT_WELL_FORMED, "not a <methodResponse> with one value")
+        raise Fault(NOT_XML_RPC, f"not XML-RPC: a <methodResponse> with {len(values)} values")
     return values[0]
 
 
-def _xml(text: str) -> bytes:
-    """`text` as a UTF-8 document. Raises ValueError for characters that XML forbids.
+def _fault(fields: Any) -> Fault:
+    """The fault of a <fault>, or one that says what is wrong with it."""
+    code, text = (fields.get("faultCode"), fields.get("faultString")) \
+        if isinstance(fields, dict) else (None, None)
+    if type(code) is int and isinstance(text, str):
+        return Fault(code, text)
+    return Fault(NOT_XML_RPC, "not XML-RPC: a <fault> is a struct of faultCode (int) and "
+                              f"faultString (string), not {repr(fields)[:MAX_FAULT_CHARS]}")
 
-    `dumps` does not check them.
-    """
+
+def _document(head: str, values: Sequence[Any], foot: str,
+              around: tuple[str, str] = ("<param>\n", "</param>\n")) -> bytes:
+    """A document with `values` between `head` and `foot`, and two texts around each of them."""
+    parts = ["<?xml version='1.0'?>\n", head]
+    for value in values:
+        parts.append(around[0])
+        write_value(value, parts.append)
+        parts.append(around[1])
+    parts.append(foot)
+    return _xml("".join(parts))
+
+
+def _xml(text: str) -> bytes:
+    """`text` as a UTF-8 document. Raises ValueError for characters that XML forbids."""
     if _FORBIDDEN.search(text):
         raise ValueError("XML cannot hold control characters; send bytes instead of str")
     # A bare CR would arrive as LF (XML 1.0 section 2.11).
     return text.replace("\r", "&#13;").encode()
 
 
-def _decode(body: bytes, root: str) -> tuple[tuple[Any, ...], str | None]:
-    """The values and the method name in a document whose outermost element is <root>.
-
-    The parser is expat, which calls the functions below for each element. The values are put
-    together by the standard library's `Unmarshaller`. Every error becomes a Fault.
-    """
-    unmarshaller = xmlrpc.client.Unmarshaller(use_builtin_types=True)
-    unmarshaller.dispatch = _ENDS
-    path: list[str] = []
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        if len(path) >= MAX_DEPTH or (not path and tag != root):
-            raise ValueError(f"not a <{root}>" if not path else f"more than {MAX_DEPTH} levels")
-        path.append(tag)
-        unmarshaller.start(tag, attributes)
-
-    def end(tag: str) -> None:
-        path.pop()
-        unmarshaller.end(tag)
-
-    # No encoding is given: expat has decoded the text already.
-    unmarshaller.xml(None, None)  # type: ignore[arg-type]
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.XmlDeclHandler = _check_encoding
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = unmarshaller.data
+def _read(reader: Reader, body: bytes) -> list[Any]:
+    """The values in `body`. Every error becomes a Fault."""
     try:
-        parser.Parse(body, True)
-        return unmarshaller.close(), unmarshaller.getmethodname()
-    except Fault as fault:
-        # The document holds a fault: right in a <methodResponse>, if its fields have their types.
-        if root == "methodResponse" and type(fault.faultCode) is int \
-                and isinstance(fault.faultString, str):
-            raise
-        raise Fault(NOT_WELL_FORMED, f"not a <{root}>") from None
-    except xmlrpc.client.ResponseError:
-        raise Fault(NOT_WELL_FORMED, "not an XML-RPC message") from None
+        return reader.read(body)
+    except NotXmlRpc as error:
+        raise Fault(NOT_XML_RPC, f"not XML-RPC: {error}") from None
     except Exception as error:
-        # Expat, the unmarshaller and `int` each raise errors of their own for bad XML.
+        # Expat and the codecs each raise errors of their own for what is not well formed.
         raise Fault(NOT_WELL_FORMED, f"not well formed: {error or type(error).__name__}") from None
-
-
-def _end_integer(unmarshaller: xmlrpc.client.Unmarshaller, text: str) -> None:
-    if len(text.strip()) > MAX_DIGITS:
-        raise ValueError(f"an integer of more than {MAX_DIGITS} digits")
-    unmarshaller.end_int(text)
-
-
-# What the end of each element does: the standard library's functions, except for integers.
-_ENDS = {**xmlrpc.client.Unmarshaller.dispatch, **dict.fromkeys(INTEGER_TAGS, _end_integer)}
-
-
-def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
-    """Refuses a document in an encoding that is not one of ENCODING."""
-    if encoding is not None and not ENCODING.fullmatch(encoding):
-        raise ValueError(f"the encoding {encoding[:20]!r} is not read here")
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise ValueError("a DOCTYPE is not allowed")

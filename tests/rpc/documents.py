@@ -14,6 +14,12 @@ def call_with(value: str) -> bytes:
             f"<params><param><value>{value}</value></param></params></methodCall>").encode()
 
 
+def result_with(value: str) -> bytes:
+    """A reply with one value, given as XML."""
+    return ("<methodResponse><params><param>"
+            f"<value>{value}</value></param></params></methodResponse>").encode()
+
+
 def fault_of(body: bytes) -> Fault:
     """The fault in a reply; fails if there is none."""
     try:

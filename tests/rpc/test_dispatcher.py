@@ -30,6 +30,7 @@ from ponte.rpc.marshal import (
     MAX_FAULT_CHARS,
     METHOD_NOT_FOUND,
     NOT_WELL_FORMED,
+    NOT_XML_RPC,
     decode_result,
     encode_call,
     encode_fault,
@@ -161,13 +162,13 @@ class Dispatching(unittest.TestCase):
                 fault_of(body)
 
     def test_a_fault_document_in_the_place_of_a_call_does_no_harm(self) -> None:
-        """A <methodResponse> with a malformed fault, sent as a call, is answered with -32700."""
+        """A <methodResponse> with a malformed fault, sent as a call, is answered with -32600."""
         body = encode_fault(Fault(1, "text")).replace(b"<string>text</string>", b"<int>1</int>")
         try:
             reply = self.dispatcher.dispatch(body)
         except Exception as error:
             raise AssertionError(f"dispatch raised {error!r}") from None
-        self.assertEqual(fault_of(reply).faultCode, NOT_WELL_FORMED)
+        self.assertEqual(fault_of(reply).faultCode, NOT_XML_RPC)
 
     def test_fifty_thousand_levels_are_not_well_formed(self) -> None:
         """Fault -32700, and no function runs: it could not even walk through such a value."""
@@ -564,7 +565,7 @@ class Introspection(unittest.TestCase):
         for method, signature in (
                 ("typed", [["nil", "int", "string", "boolean", "double", "base64"]]),
                 ("nested", [["array", "struct"]]),
-                ("divide", [["double", "int", "int"]]),
+                ("divide", [["double", "int"], ["double", "int", "int"]]),
                 ("bare", "undef")):
             self.assertEqual(self.call("system.methodSignature", method), signature)
 
@@ -574,7 +575,7 @@ class Introspection(unittest.TestCase):
         self.assertIn("math.divide", self.call("system.listMethods"))
         self.assertEqual(self.call("system.methodHelp", "math.divide"), "Divides.")
         self.assertEqual(self.call("system.methodSignature", "math.divide"),
-                         [["double", "int", "int"]])
+                         [["double", "int"], ["double", "int", "int"]])
         self.assertEqual(self.call("math.divide", 6, 4), 1.5)
         self.assertEqual(code_of(self.call, "math.divide.real", 6, 4), METHOD_NOT_FOUND)
 

@@ -15,12 +15,12 @@ from typing import Any
 from xmlrpc.client import Fault
 
 from ponte.net.message import MAX_BODY_BYTES, ProtocolError, Request
+from ponte.rpc.from_xml import INTEGER_TAGS, MAX_DIGITS
 from ponte.rpc.marshal import (
     APPLICATION_ERROR,
-    INTEGER_TAGS,
-    MAX_DIGITS,
     MAX_FAULT_CHARS,
     NOT_WELL_FORMED,
+    NOT_XML_RPC,
     decode_call,
     decode_result,
     encode_call,
@@ -36,11 +36,12 @@ ENTITY_BOMB = ("<?xml version='1.0'?>"
                "<methodCall><methodName>echo</methodName>"
                "<params><param><value>&b;</value></param></params></methodCall>")
 VALUES: list[Any] = [
-    None, True, False, 0, -2 ** 31, 2 ** 31 - 1, 1.5, "", " a ", "\u00e9\u20ac\U0001f600",
+    None, True, False, 0, -2 ** 31, 2 ** 31 - 1, 2 ** 31, -2 ** 63, 2 ** 63 - 1, 1.5,
+    "", " a ", "\u00e9\u20ac\U0001f600",
     "<&>\"']]>", "a\r\nb\rc\n\td", b"", bytes(range(256)), [], [1, [2, [None]]], {},
     {"a": {"b": [1]}, "<&>": ""}, datetime.datetime(2026, 11, 23, 19, 8),
 ]
-NOT_CARRIED: list[Any] = [2 ** 31, -2 ** 31 - 1, 2 ** 70, {1, 2}, object(), 1j, {1: 2}, "\0",
+NOT_CARRIED: list[Any] = [2 ** 63, -2 ** 63 - 1, 2 ** 70, {1, 2}, object(), 1j, {1: 2}, "\0",
                           "\x1b[0m", "\ud800", "\uffff"]
 
 
@@ -71,7 +72,7 @@ class Marshalling(unittest.TestCase):
                 self.assertEqual((result, type(result)), (value, type(value)))
 
     def test_what_xml_rpc_cannot_carry_is_refused(self) -> None:
-        """Integers of more than 32 bits, other types, control characters, lone surrogates, and
+        """Integers of more than 64 bits, other types, control characters, lone surrogates, and
         keys that are not text.
         """
         for value in NOT_CARRIED:
@@ -112,29 +113,32 @@ class Marshalling(unittest.TestCase):
         self.assertEqual(fields_of_fault(Fault(1, "x" * 10 ** 6))["faultString"],
                          "x" * MAX_FAULT_CHARS)
 
-    def test_what_is_not_a_call_is_not_well_formed(self) -> None:
-        """Fault -32700, whatever is wrong: the XML, the structure, a value, or a message of the
-        other kind.
+    def test_what_is_not_a_call_is_refused(self) -> None:
+        """Fault -32700 where it is not XML, or is dangerous; -32600 where it is XML of another
+        kind: the structure, a value, or a message in the wrong place.
         """
         good = encode_call("echo", (1,))
-        for name, body in (
-                ("nothing", b""),
-                ("not XML", b"hello"),
-                ("cut off", good[:-5]),
-                ("two documents", good + good),
-                ("other XML", b"<html/>"),
-                ("no name", b"<methodCall><params/></methodCall>"),
-                ("an empty name", b"<methodCall><methodName/><params/></methodCall>"),
-                ("a reply", encode_result(1)),
-                ("an unknown entity", call_with("&b;")),
-                ("not a number", call_with("<int>x</int>")),
-                ("not a boolean", call_with("<boolean>2</boolean>")),
-                ("5,000 digits", call_with(f"<int>{'9' * 5000}</int>")),
-                ("an unknown type", call_with("<complex>1</complex>")),
-                ("an unknown encoding", b"<?xml version='1.0' encoding='x-no'?>" + good),
-                ("not the encoding it names", call_with("\u00e9").replace(b"\xc3", b"\xff"))):
+        for name, code, body in (
+                ("nothing", NOT_WELL_FORMED, b""),
+                ("not XML", NOT_WELL_FORMED, b"hello"),
+                ("cut off", NOT_WELL_FORMED, good[:-5]),
+                ("two documents", NOT_WELL_FORMED, good + good),
+                ("other XML", NOT_XML_RPC, b"<html/>"),
+                ("other XML, cut off", NOT_WELL_FORMED, b"<html><body>"),
+                ("no name", NOT_XML_RPC, b"<methodCall><params/></methodCall>"),
+                ("an empty name", NOT_XML_RPC, b"<methodCall><methodName/><params/></methodCall>"),
+                ("a reply", NOT_XML_RPC, encode_result(1)),
+                ("an unknown entity", NOT_WELL_FORMED, call_with("&b;")),
+                ("not a number", NOT_XML_RPC, call_with("<int>x</int>")),
+                ("not a boolean", NOT_XML_RPC, call_with("<boolean>2</boolean>")),
+                ("5,000 digits", NOT_WELL_FORMED, call_with(f"<int>{'9' * 5000}</int>")),
+                ("an unknown type", NOT_XML_RPC, call_with("<complex>1</complex>")),
+                ("an unknown encoding", NOT_WELL_FORMED,
+                 b"<?xml version='1.0' encoding='x-no'?>" + good),
+                ("not the encoding it names", NOT_WELL_FORMED,
+                 call_with("\u00e9").replace(b"\xc3", b"\xff"))):
             with self.subTest(name):
-                self.assertEqual(code_of(decode_call, body), NOT_WELL_FORMED)
+                self.assertEqual(code_of(decode_call, body), code)
 
     def test_an_integer_has_so_many_digits_and_no_more(self) -> None:
         """Also in a Python without that limit, where one number would stop it for seconds."""
@@ -166,16 +170,22 @@ class Marshalling(unittest.TestCase):
             document = f"<?xml version='1.0' encoding='{encoding}'?>" + call_with("\u00e9").decode()
             self.assertEqual(decode_call(document.encode(encoding)), ("echo", ("\u00e9",)))
 
-    def test_what_is_not_a_result_is_not_well_formed(self) -> None:
+    def test_what_is_not_a_result_is_refused(self) -> None:
         """A client accepts one value or one fault, and no other document."""
         doctype = b"<!DOCTYPE a>" + encode_result(1).split(b"?>", 1)[1]
-        for name, body in (("nothing", b""),
-                           ("cut off", encode_result(1)[:-5]),
-                           ("a call", encode_call("echo", (1,))),
-                           ("two values", xmlrpc.client.dumps((1, 2), "x").encode()),
-                           ("a DOCTYPE", doctype)):
+        two = encode_result(1).replace(b"</param>", b"</param><param><value/></param>")
+        no_fault = encode_fault(Fault(1, "x")).replace(b"faultCode", b"code")
+        for name, code, body in (
+                ("nothing", NOT_WELL_FORMED, b""),
+                ("cut off", NOT_WELL_FORMED, encode_result(1)[:-5]),
+                ("a call", NOT_XML_RPC, encode_call("echo", (1,))),
+                ("two values", NOT_XML_RPC, two),
+                ("no value", NOT_XML_RPC, b"<methodResponse><params/></methodResponse>"),
+                ("neither", NOT_XML_RPC, b"<methodResponse/>"),
+                ("a fault without a code", NOT_XML_RPC, no_fault),
+                ("a DOCTYPE", NOT_WELL_FORMED, doctype)):
             with self.subTest(name):
-                self.assertEqual(code_of(decode_result, body), NOT_WELL_FORMED)
+                self.assertEqual(code_of(decode_result, body), code)
 
     def test_no_doctype_is_read(self) -> None:
         """No entity, no entity bomb - in any encoding that expat knows."""

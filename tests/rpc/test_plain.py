@@ -106,9 +106,9 @@ class ShortCut(unittest.TestCase):
     """A document that is plain never reaches the parser."""
 
     def test_plain_documents_need_no_parser(self) -> None:
-        """And no function of the standard library, in both directions."""
-        parsed = mock.patch.object(marshal, "_decode", side_effect=AssertionError("parsed"))
-        dumped = mock.patch("xmlrpc.client.dumps", side_effect=AssertionError("dumped"))
+        """And are not put together value by value, in both directions."""
+        parsed = mock.patch.object(marshal, "_read", side_effect=AssertionError("parsed"))
+        dumped = mock.patch.object(marshal, "_document", side_effect=AssertionError("dumped"))
         with parsed, dumped:
             for params in PLAIN:
                 self.assertEqual(decode_call(encode_call("echo", params)), ("echo", params))
