@@ -12,9 +12,12 @@ import xmlrpc.client
 from collections.abc import Iterator
 from typing import Any, Callable
 from unittest import mock
+from xmlrpc.client import Fault
+from xmlrpc.server import SimpleXMLRPCDispatcher
 
 from ponte.net.address import Address
 from ponte.net.serving import ENGINES
+from ponte.rpc.dispatcher import Dispatcher
 from ponte.rpc.marshal import (
     APPLICATION_ERROR,
     NOT_WELL_FORMED,
@@ -115,6 +118,63 @@ class OnTheWire(unittest.TestCase):
             for host, port in addresses:
                 with xmlrpc.client.ServerProxy(f"http://{host}:{port}/s") as client:
                     self.assertEqual([client.same(value) for value in sent], expected)
+
+
+class MovingOver(unittest.TestCase):
+    """What docs/own-services.md says of the programs and the old clients of SimpleXMLRPCServer."""
+
+    def calls(self, function: Callable[..., Any], *params: Any,
+              use_builtin_types: bool = False) -> tuple[Any, Any]:
+        """What the old server gives its caller, and what Ponte gives; faults as their fields."""
+        old = SimpleXMLRPCDispatcher(use_builtin_types=use_builtin_types)
+        old.register_function(function, "f")
+        new = Dispatcher({"f": function})
+        body = xmlrpc.client.dumps(params, "f")
+        found = []
+        for dispatch in (old._marshaled_dispatch, new.dispatch):
+            try:
+                [value], _ = xmlrpc.client.loads(dispatch(body.encode()))
+            except Fault as fault:
+                value = vars(fault)
+            found.append(value)
+        return found[0], found[1]
+
+    def test_functions_get_what_use_builtin_types_gives(self) -> None:
+        for value in (xmlrpc.client.Binary(b"a"), xmlrpc.client.DateTime("20240229T13:14:15"), 1,
+                      1.5, True, "a", [1], {"a": 1}):
+            old, new = self.calls(repr_of, value, use_builtin_types=True)
+            self.assertEqual(old, new)
+        old, new = self.calls(lambda data: data.data, xmlrpc.client.Binary(b"a"))
+        self.assertEqual(old, xmlrpc.client.Binary(b"a"))
+        self.assertIn("AttributeError", new["faultString"])
+
+    def test_results_may_still_be_wrapped(self) -> None:
+        for value in (xmlrpc.client.Binary(b"a"), xmlrpc.client.DateTime("20240229T13:14:15")):
+            old, new = self.calls(lambda value=value: value)
+            self.assertEqual((old, new), (value, value))
+
+    def test_what_old_clients_notice(self) -> None:
+        """Each row of the table: what came before, and what comes now."""
+        def fails() -> None:
+            raise ValueError("no boat left")
+
+        class Account:
+            def __init__(self) -> None:
+                self._password = "secret"
+        self.assertEqual(self.calls(fails), (
+            {"faultCode": 1, "faultString": "<class 'ValueError'>:no boat left"},
+            {"faultCode": APPLICATION_ERROR, "faultString": "ValueError: no boat left"}))
+        old, new = self.calls(Account)
+        self.assertEqual(old, {"_password": "secret"})
+        self.assertNotIn("secret", str(new))
+        old, new = self.calls(big)
+        self.assertIn("exceeds", old["faultString"])
+        self.assertEqual(new, big())
+        old, new = self.calls(lambda: None)
+        self.assertIn("None", old["faultString"])
+        self.assertIsNone(new)
+        old, new = self.calls(at)
+        self.assertEqual((old.value, new.value), ("20240229T01:02:03", "20240229T01:02:03.000004"))
 
 
 if __name__ == "__main__":
