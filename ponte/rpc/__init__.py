@@ -4,6 +4,7 @@
     to_xml.py       values as XML: which ones are carried, and what to send instead of others
     from_xml.py     XML as values: what other clients write is read, and all else is refused
     dates.py        dates and times as text, in the forms that other clients send
+    charset.py      a body in another encoding than UTF-8
     plain.py        all of this for plain values, ten times as fast (an optimisation: skip at first)
     layers.py       what is inside of a callable: partials, bound methods, decorators, its function
     method.py       a function as a server serves it: its parameters, its types, its mark

@@ -38,6 +38,7 @@ from xmlrpc.client import Fault
 
 from ponte.net.message import MAX_BODY_BYTES, ProtocolError, Request
 from ponte.rpc import plain
+from ponte.rpc.charset import in_utf_8
 from ponte.rpc.from_xml import NotXmlRpc, Reader
 from ponte.rpc.to_xml import write_value
 
@@ -48,8 +49,8 @@ INVALID_PARAMETERS = -32602
 APPLICATION_ERROR = -32500
 TRANSPORT_ERROR = -32300
 
-CONTENT_TYPE = "text/xml"
-XML_TYPES = frozenset((CONTENT_TYPE, "application/xml"))
+CONTENT_TYPE = "text/xml; charset=utf-8"
+XML_TYPES = frozenset(("text/xml", "application/xml"))
 # Two names of one format (RFC 9110 section 8.4.1.3).
 GZIP = frozenset(("gzip", "x-gzip"))
 # For zlib this number means: with the header and the checksum of RFC 1952.
@@ -68,7 +69,7 @@ def xml_of(request: Request) -> bytes:
     """The XML in the body of a request, inflated where it is compressed.
 
     Raises ProtocolError: 415 for another type or coding, 400 for broken gzip, 413 where the
-    inflated body is longer than MAX_BODY_BYTES.
+    inflated body is longer than MAX_BODY_BYTES; and for a wrong charset, see charset.py.
 
     Registry and server call this. The proxy does not: it passes bodies on without reading them.
     """
@@ -77,12 +78,10 @@ def xml_of(request: Request) -> bytes:
     if media_type != CONTENT_TYPE and media_type.partition(";")[0].strip().lower() not in XML_TYPES:
         raise ProtocolError(415, f"send XML-RPC as Content-Type: {CONTENT_TYPE}")
     coding = request.headers.get("content-encoding", "identity").lower()
-    if coding in GZIP:
-        return _inflate(request.body)
-    if coding != "identity":
+    if coding not in GZIP and coding != "identity":
         raise ProtocolError(415, f"a body in {coding[:20]!r} is not read here",
                             Accept_Encoding="gzip, identity")
-    return request.body
+    return in_utf_8(_inflate(request.body) if coding in GZIP else request.body, media_type)
 
 
 def _inflate(packed: bytes) -> bytes:

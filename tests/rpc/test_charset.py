@@ -1,0 +1,91 @@
+"""A body in another encoding than UTF-8: read as its caller means it, or refused."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import unittest
+
+from ponte.net.message import ProtocolError, Request
+from ponte.rpc.marshal import decode_call, encode_call, xml_of
+
+CALL = encode_call("hello", ("ação",))
+ASCII_CALL = encode_call("hello", ("Hello",))
+
+
+def undeclared(encoding: str) -> bytes:
+    """A call whose XML declaration names no encoding."""
+    return CALL.decode().encode(encoding)
+
+
+def declared(encoding: str) -> bytes:
+    """The same with one that names its encoding."""
+    return CALL.decode().replace("?>", f" encoding='{encoding}'?>", 1).encode(encoding)
+
+
+def post(content_type: str | None, body: bytes, **headers: str) -> Request:
+    named = {"content-type": content_type} if content_type is not None else {}
+    return Request("POST", "/greeter", {**named, **headers}, body)
+
+
+class Charset(unittest.TestCase):
+    """What Content-Type says of the body, beside what the XML itself says."""
+
+    def read(self, content_type: str | None, body: bytes) -> str:
+        """The parameter of the call in a request; fails if it is refused."""
+        _, (name,) = decode_call(xml_of(post(content_type, body)))
+        return str(name)
+
+    def test_one_name_is_enough(self) -> None:
+        """UTF-8 is the default; a charset, a declaration, or the mark of UTF-16 says otherwise."""
+        for content_type, body in (
+                (None, CALL),
+                ("text/xml", CALL),
+                ("text/xml;a=b", CALL),
+                ("text/xml; charset=", CALL),
+                ("text/xml; charset=utf-8", CALL),
+                ('Application/XML;  CHARSET="UTF-8" ; a=b', CALL),
+                ("text/xml", codecs.BOM_UTF8 + CALL),
+                ("text/xml", declared("iso-8859-1")),
+                ("text/xml; charset=ISO-8859-1", undeclared("latin-1")),
+                ('text/xml;charset="latin1"', undeclared("latin-1")),
+                ("text/xml; charset=windows-1252", undeclared("cp1252")),
+                ("text/xml; charset=utf-16", declared("utf-16"))):
+            with self.subTest(content_type, body=body[:50]):
+                self.assertEqual(self.read(content_type, body), "ação")
+
+    def test_two_names_that_agree_are_taken(self) -> None:
+        for charset, encoding in (("utf-8", "UTF-8"), ("UTF8", "utf-8"), ("latin1", "iso-8859-1"),
+                                  ("cp1252", "windows-1252")):
+            with self.subTest(charset):
+                self.assertEqual(self.read(f"text/xml; charset={charset}", declared(encoding)),
+                                 "ação")
+
+    def test_what_is_not_clear_is_refused(self) -> None:
+        """With a word of what to send. Else letters would come out wrong, and nobody would notice.
+        """
+        for charset, body, status, word in (
+                ("utf-8", declared("iso-8859-1"), 415, "XML declaration iso-8859-1: send utf-8"),
+                ("iso-8859-1", declared("utf-8"), 415, "XML declaration utf-8: send utf-8"),
+                ("koi8-r", CALL, 415, "'koi8-r' is not read here: send utf-8"),
+                ("rot13", CALL, 415, "send utf-8"),
+                ("iso-8859-99", CALL, 415, "send utf-8"),
+                ("us-ascii", CALL, 400, "not in us-ascii")):
+            with self.subTest(charset), self.assertRaisesRegex(ProtocolError, word) as caught:
+                xml_of(post(f"text/xml; charset={charset}", body))
+            self.assertEqual(caught.exception.status, status)
+
+    def test_ascii_is_the_same_in_all_of_them(self) -> None:
+        """It is passed on as it is, whatever its charset is called."""
+        for charset in ("utf-8", "us-ascii", "koi8-r", "x" * 500):
+            request = post(f"text/xml; charset={charset}", ASCII_CALL)
+            self.assertIs(xml_of(request), ASCII_CALL)
+
+    def test_the_charset_is_that_of_the_inflated_body(self) -> None:
+        request = post("text/xml; charset=iso-8859-1", gzip.compress(undeclared("latin-1")),
+                       **{"content-encoding": "gzip"})
+        self.assertEqual(decode_call(xml_of(request)), ("hello", ("ação",)))
+
+
+if __name__ == "__main__":
+    unittest.main()
