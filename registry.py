@@ -64,6 +64,7 @@ from ponte.net.message import Reply, Request, text_reply
 from ponte.net.mishaps import Mishaps
 from ponte.net.serving import Listener
 from ponte.net.stream import DONE, Program, listen, result_of
+from ponte.net.target import path_in
 from ponte.net.tls import Tls, check_tls
 from ponte.process.keys import keys_for_listening, make_key
 from ponte.process.options import (
@@ -329,7 +330,7 @@ class Registry:
         found = page(request, "registry", self.status)
         if found:
             return found
-        if request.target != PATH:
+        if path_in(request.target) != PATH:
             return text_reply(404, f"nothing here: POST {PATH}, or GET /health, /status, /metrics")
         if request.method != "POST":
             return text_reply(405, f"{PATH} takes XML-RPC by POST", Allow="POST")

@@ -36,6 +36,7 @@ from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, lines_of, text_reply, write_request
 from ponte.net.pool import Pool
 from ponte.net.stream import Program
+from ponte.net.target import path_in
 from ponte.process.measures import Durations
 
 # Headers of one connection, which are not passed on (RFC 9110 section 7.6.1), and Content-Length,
@@ -113,7 +114,7 @@ class SharedState:
                  f"Call-Attempt: {made}\r\n")
         if "served-by" not in came.headers:
             lines += f"Served-By: {self._served_by()}\r\n"
-        reply = Reply(came.status, {}, came.body, True, lines)
+        reply = Reply(came.status, {}, came.body, True, lines, came.date)
         if record:
             self.memory.end(record, reply, len(lines) + len(reply.body))
         return reply
@@ -267,7 +268,7 @@ class RelayedCall:
 
 def service_of(request: Request) -> str:
     """The service that is called by a request."""
-    return request.target.strip("/")
+    return path_in(request.target).strip("/")
 
 
 def resolve(shared: SharedState, request: Request, route: Route, pool: Pool,

@@ -42,6 +42,7 @@ from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.serving import Listener
 from ponte.net.stream import Program
+from ponte.net.target import path_in
 from ponte.net.tls import Tls, check_tls
 from ponte.process.departure import Departure
 from ponte.process.keys import keys_for_listening
@@ -104,7 +105,7 @@ class Server:
         self._registries = parse_registries(registries, allow_none=True)
         advertise = parse_advertised(advertise)
         # The last two are where stock clients look.
-        self._targets = frozenset((f"/{service}", "/", "/RPC2"))
+        self._paths = frozenset((f"/{service}", "/", "/RPC2"))
         self._dispatcher = Dispatcher(functions, multicall=allow_multicall)
         # 2. The port.
         self._listener = Listener(host, port, self._handle, engine=engine,
@@ -258,13 +259,13 @@ class Server:
     def _handle(self, request: Request, received_at: float,
                 caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
         """The reply to a request that was complete at `received_at` (monotonic)."""
-        if request.method != "POST" or request.target not in self._targets:
+        if request.method != "POST" or path_in(request.target) not in self._paths:
             return page(request, "server", self.status) or self._refusal(request)
         call = cached(CallHeaders.parse, request.headers)
         return self._executions.begin(request, call, received_at, caller_left)
 
     def _refusal(self, request: Request) -> Reply:
-        if request.target not in self._targets:
+        if path_in(request.target) not in self._paths:
             return text_reply(404, f"this server has one service: POST /{self.service}",
                               Not_Executed="1")
         return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")

@@ -201,9 +201,15 @@ class Requests(ServerTest):
     """Paths, methods, media types, and what stands in a reply."""
 
     def test_the_service_is_where_clients_look(self) -> None:
-        """At its name, and at two paths of stock clients; nowhere else."""
-        for target, status in (("/bank", 200), ("/", 200), ("/RPC2", 200),
-                               ("/greeter", 404), ("/bank/", 404), ("/bank?", 404)):
+        """At its name, and at two paths of stock clients; nowhere else.
+
+        A slash at the end and a query are passed over, and escapes that are needless.
+        """
+        for target, status in (("/bank", 200), ("/", 200), ("/RPC2", 200), ("/bank/", 200),
+                               ("/bank?", 200), ("/bank?x=/y", 200), ("/bank/?x", 200),
+                               ("/RPC2/", 200), ("/?x", 200), ("/%62ank", 200),
+                               ("/greeter", 404), ("//bank", 404), ("/bank/x", 404),
+                               ("/bank%2F", 404), ("/bank%3Fx", 404), ("/BANK", 404)):
             with self.subTest(target):
                 self.assertEqual(self.post(None, target=target).status, status)
 

@@ -28,6 +28,7 @@ from ponte.calls.once import (
 )
 from ponte.calls.rule import MAX_ATTEMPTS
 from ponte.net.message import ProtocolError, Reply, Request, text_reply
+from ponte.net.target import path_in
 
 # Characters of an Idempotency-Key.
 MAX_KEY = 128
@@ -129,7 +130,7 @@ def look(memory: Memory[V, Reply], request: Request,
         digest = hashlib.blake2b(request.body, digest_size=DIGEST_BYTES).digest()
         try:
             # The same key may come to two services.
-            return memory.look_by_key(f"{request.target} {call.key}", digest)
+            return memory.look_by_key(f"{path_in(request.target)} {call.key}", digest)
         except ValueError as error:
             raise ProtocolError(422, f"Idempotency-Key: {error}") from None
     return RUN, None

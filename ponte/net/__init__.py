@@ -4,10 +4,11 @@
     checks.py         times and ports that users give: right, or an error of one line
     message.py        HTTP messages as values, and how they are written
     fields.py         the lines of a head: names and values
-    target.py         request targets and hosts
+    target.py         request targets, their paths, and hosts
     framing.py        how long a body is, and whether the connection stays open
     chunked.py        a body that comes in chunks
-    parser.py         how HTTP messages are read, strictly: whole, or not at all
+    assembly.py       how a message is put together from bytes: whole, or not at all
+    parser.py         how the heads of HTTP messages are read, strictly
     known_heads.py    an optimisation of the parser: heads that came before
     stream.py         a socket with a parser; what a program is, which yields where it waits
     serving.py        the programs that serve callers, and their limits

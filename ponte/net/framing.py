@@ -56,9 +56,17 @@ def body_length(headers: dict[str, str], minor: str, max_bytes: int) -> int | No
 
 
 def keeps_alive(headers: dict[str, str], minor: str) -> bool:
-    """HTTP/1.0 always closes; HTTP/1.1 closes with "Connection: close" (RFC 9112 section 9.3)."""
+    """Whether a message lets its connection stay open (RFC 9112 section 9.3).
+
+    HTTP/1.1 closes it with "Connection: close"; HTTP/1.0 keeps it with "Connection: keep-alive".
+
+    >>> keeps_alive({}, "1"), keeps_alive({}, "0"), keeps_alive({"connection": "Keep-Alive"}, "0")
+    (True, False, True)
+    """
     connection = headers.get("connection", "").lower()
-    if connection and not _END_TO_END.isdisjoint(option.strip(" \t")
-                                                 for option in connection.split(",")):
+    options = [option.strip(" \t") for option in connection.split(",")]
+    if not _END_TO_END.isdisjoint(options):
         raise ProtocolError(400, "Connection must not name Host or Content-Length")
-    return minor != "0" and "close" not in connection
+    if minor == "0" and "keep-alive" not in options:
+        return False
+    return "close" not in connection

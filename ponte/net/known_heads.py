@@ -6,9 +6,10 @@ with every call.
 The naive try is a dictionary from the bytes of a head to what was parsed from them. It never finds
 anything: each call has a number of its own, in the header Call-Number, so no two heads are equal.
 
-The idea: take out the line of the number, and look up the rest (`without_number`, `remember`). In
-the same way `cached` remembers what was worked out from the headers of a known head, such as the
-lines that a proxy passes on.
+The idea: take out the line of the number, and look up the rest (`without_number`, `remember`). The
+Date of a reply is a new one in every second: so such a head is looked up as it is first, and then
+without that line (`without_date`). In the same way `cached` remembers what was worked out from the
+headers of a known head, such as the lines that a proxy passes on.
 
 Each kind of parser has one dictionary of its own, shared by all parsers of that kind. Only heads
 that were parsed without an error are in it.
@@ -35,6 +36,11 @@ _LINE = b"\r\nCall-Number: "
 _LINE_IN_LOWER_CASE = _LINE.lower()
 # The number of the call, and the oldest one that has not ended for its caller.
 _NUMBER = re.compile(rb"[0-9]{1,15}-[0-9]{1,15}")
+# The line that is new in every second, with the end of the line before it. The date is written as
+# RFC 9110 section 5.6.7 wants it.
+_DATE_LINE = re.compile(rb"\r\n[Dd]ate: "
+                        rb"([A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT)"
+                        rb"(?=\r\n|\Z)")
 
 T = TypeVar("T")
 
@@ -79,6 +85,18 @@ def without_number(raw: bytes) -> tuple[bytes, str | None]:
     if not _NUMBER.fullmatch(number):
         return raw, None
     return before + b"\r\n" + after, number.decode()
+
+
+def without_date(raw: bytes) -> tuple[bytes, str | None]:
+    r"""A head without the line Date, and its value. A value of another form is left in it.
+
+    >>> without_date(b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nVia: a")
+    (b'HTTP/1.1 200 OK\r\nVia: a', 'Sun, 06 Nov 1994 08:49:37 GMT')
+    """
+    found = _DATE_LINE.search(raw)
+    if not found:
+        return raw, None
+    return raw[:found.start()] + raw[found.end():], found[1].decode()
 
 
 def remember(known: dict[bytes, T], raw: bytes, head: T) -> None:

@@ -18,7 +18,9 @@ one.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import NamedTuple
 
 from ponte.net.address import Address
@@ -78,13 +80,14 @@ class Request(NamedTuple):
     call_number: str | None = None
     peer: Address = ("", 0)
 
-
 class Reply(NamedTuple):
     """A whole reply.
 
     `headers` of a parsed reply have names in lower case; in a reply to be sent, any case will do.
     `keep_alive`: whether another request may be sent on this connection. `lines`: further headers
-    of a reply to be sent, as the lines of a head that are written already.
+    of a reply to be sent, as the lines of a head that are written already. `date` is the value of
+    Date as it came, None without that header. It differs in every second, so it is kept apart: it
+    is not in `headers`.
     """
 
     status: int
@@ -92,6 +95,7 @@ class Reply(NamedTuple):
     body: bytes
     keep_alive: bool = True
     lines: str = ""
+    date: str | None = None
 
 
 class ProtocolError(Exception):
@@ -128,21 +132,36 @@ def write_request(method: str, target: str, lines: str, body: bytes) -> bytes:
             f"Content-Length: {len(body)}\r\n\r\n").encode("latin-1") + body
 
 
-def encode_reply(reply: Reply) -> bytes:
+def encode_reply(reply: Reply, now: str = "", kept: str = "") -> bytes:
     r"""The bytes of a reply. Its headers come without Content-Length and Connection, added here.
+
+    `now` is the line Date of a reply that has none (`date_line`); `kept` are the lines of one that
+    keeps its connection.
 
     >>> encode_reply(Reply(200, {}, b"World", lines="Served-By: server-1\r\n"))
     b'HTTP/1.1 200 OK\r\nServed-By: server-1\r\nContent-Length: 5\r\n\r\nWorld'
     >>> encode_reply(Reply(200, {"Served-By": "server-1"}, b"World"))
     b'HTTP/1.1 200 OK\r\nServed-By: server-1\r\nContent-Length: 5\r\n\r\nWorld'
     """
-    status, headers, body, keep_alive, lines = reply
+    status, headers, body, keep_alive, lines, date = reply
     if headers:
         lines += lines_of(headers)
-    if not keep_alive:
-        lines += "Connection: close\r\n"
     start = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n"
-    return f"{start}{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
+    dated = f"Date: {date}\r\n" if date else now
+    stays = kept if keep_alive else "Connection: close\r\n"
+    head = f"{start}{dated}{lines}{stays}Content-Length: {len(body)}\r\n\r\n"
+    return head.encode("latin-1") + body
+
+
+# Every reply has one. It is written once in a second, for all of them.
+@functools.lru_cache(maxsize=1)
+def date_line(second: int) -> str:
+    r"""The line Date (RFC 9110 sections 5.6.7 and 6.6.1) for a time in seconds since 1970.
+
+    >>> date_line(784111777)
+    'Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n'
+    """
+    return f"Date: {formatdate(second, usegmt=True)}\r\n"
 
 
 def head_of(message: bytes) -> bytes:

@@ -1,38 +1,24 @@
 r"""How HTTP/1.1 messages are read: bytes in, whole messages out, without a socket.
 
-A message comes out whole or not at all: no request and no reply is seen before its last byte has
-arrived. Rule R (ponte/calls/rule.py) rests on that. The parser has no socket (it is "sans-IO"), so
-that one parser serves both drivers.
+How a message is put together from pieces stands in assembly.py; here is what is in a head. The
+parser has no socket (it is "sans-IO"), so that one parser serves both drivers.
 
 Wire format: RFC 9112, read strictly. Where two readers could read the same bytes in two ways, the
 parser refuses them: an attacker would hide a second request in such bytes ("request smuggling").
-
-`next_message` reads a message in one go if all of it has come, as nearly always:
-
-    the head    up to the first empty line              -> `_read_head`
-    the body    as many bytes as the head announces
-    the message comes out                               -> `_message`
-
-If part of the body is missing, or if it is chunked, `_begin` keeps the head, and `_go_on` reads the
-body when more bytes have come.
-
-Not guaranteed: anything after a ProtocolError. The parser no longer knows where the next message
-begins, so the connection must be closed.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import ClassVar
 
 from ponte.net.address import Address
-from ponte.net.chunked import ChunkedBody
+from ponte.net.assembly import Head, M, Parser
 from ponte.net.fields import TEXT, TOKEN, parse_fields
-from ponte.net.framing import CHUNKED, body_length, keeps_alive
-from ponte.net.known_heads import Headers, remember, without_number
+from ponte.net.framing import body_length, keeps_alive
+from ponte.net.known_heads import remember, without_date, without_number
 from ponte.net.message import (
     CONTINUE,
-    MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
     MAX_TARGET_BYTES,
     ProtocolError,
@@ -41,138 +27,19 @@ from ponte.net.message import (
 )
 from ponte.net.target import HOST, is_target, path_of
 
+__all__ = ["MAX_EMPTY_LINES", "M", "Parser", "ReplyParser", "RequestParser"]
+
 # A method is a token (RFC 9110 section 9.1); no method is longer than this.
 _METHOD = TOKEN[:-1] + "{1,32}"
 _REQUEST_LINE = re.compile(rf"({_METHOD}) ([!-\x22$-~]+) HTTP/([0-9])\.([0-9])\r\n")
 _STATUS_LINE = re.compile(rf"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: {TEXT})?\r\n")
+# Empty lines before a request line, and how many of them are passed over between two requests. Old
+# clients send one behind a body; a flood of them is refused.
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
+MAX_EMPTY_LINES = 16
 # The beginning of a request line, however little of it has come; and one that is too long.
 _BEGINNING = re.compile(rf"{_METHOD}(?: |\Z)".encode())
 _LONG_TARGET = re.compile(rb"[^ ]+ [^ ]{%d}" % (MAX_TARGET_BYTES + 1))
-# The empty line behind a head, with the end of the line before it; and how long the rest may be.
-_END = b"\r\n\r\n"
-_MAX_RAW_BYTES = MAX_HEAD_BYTES - len(_END)
-
-
-class _Head(NamedTuple):
-    """A parsed head. Parsers share it, so it is never changed.
-
-    `words` of the first line, as the message has them: method and target, or the status.
-    `length`: the bytes of the body, or CHUNKED.
-    """
-
-    words: tuple[Any, ...]
-    headers: Headers
-    length: int
-    keep_alive: bool
-
-
-M = TypeVar("M", Request, Reply)
-
-
-class Parser(Generic[M]):
-    """Bytes in, whole messages out. Bytes of later messages wait inside for `next_message`.
-
-    Attribute: `in_message`, whether bytes have come that no message has used yet.
-
-    Not thread-safe. Never blocks. After a ProtocolError, close the connection.
-    """
-
-    # Heads that were parsed before, by their bytes (known_heads.py). All parsers of one class share
-    # them; a class that takes longer bodies has its own.
-    _known: ClassVar[dict[bytes, _Head]]
-    max_body_bytes: ClassVar[int] = MAX_BODY_BYTES
-
-    def __init__(self) -> None:
-        # What has come, and is in no message yet. A bytearray, which grows without a copy, from the
-        # head of a message that has begun until its body is all there; else bytes.
-        self._buffer: bytes | bytearray = b""
-        self.in_message = False
-        # The head of the message that has begun, and the reader of its body if it is chunked.
-        self._head: _Head | None = None
-        self._chunks: ChunkedBody | None = None
-
-    def feed(self, data: bytes) -> None:
-        """Takes bytes that have arrived, in pieces of any size."""
-        self._buffer += data
-        self.in_message = True
-
-    def next_message(self) -> M | None:
-        """The next whole message, or None while it is not all there. Raises ProtocolError."""
-        buffer = self._buffer
-        # 1. A message that has begun.
-        if isinstance(buffer, bytearray):
-            return self._go_on(buffer)
-        # 2. The next head. Those of interim replies are skipped.
-        head = None
-        while head is None:
-            raw, end, rest = buffer.partition(_END)
-            if not end or len(raw) > _MAX_RAW_BYTES:
-                if buffer:
-                    self._check_unfinished(raw + end)
-                else:
-                    self.in_message = False
-                return None
-            head = self._read_head(raw)
-            self._buffer = buffer = rest
-        # 3. The body. Nearly always it is just what has come behind the head.
-        if len(buffer) == head.length:
-            self._buffer, self.in_message = b"", False
-            return self._message(head, buffer)
-        # 4. Or another message comes behind it.
-        if len(buffer) > head.length != CHUNKED:
-            self._buffer = buffer[head.length:]
-            return self._message(head, buffer[:head.length])
-        # 5. Or part of it is missing, or it is chunked.
-        return self._begin(head, buffer)
-
-    def take_interim(self) -> bytes:
-        """What must be sent now so that the other side sends the rest of its message; often b""."""
-        return b""
-
-    def _begin(self, head: _Head, rest: bytes) -> M | None:
-        """Begins a message that takes more steps. `rest` is what has come behind its head."""
-        self._head = head
-        self._buffer = buffer = bytearray(rest)
-        if head.length != CHUNKED:
-            return None
-        self._chunks = ChunkedBody(self.max_body_bytes)
-        return self._go_on(buffer)
-
-    def _go_on(self, buffer: bytearray) -> M | None:
-        """The message that has begun, or None while its body is not all there."""
-        head = self._head
-        assert head is not None
-        # 1. A chunked body.
-        if self._chunks:
-            body = self._chunks.take(buffer)
-            if body is None:
-                return None
-            rest = bytes(buffer)
-        # 2. Or a number of bytes. They are copied once: they may be many.
-        else:
-            if len(buffer) < head.length:
-                return None
-            rest = bytes(buffer[head.length:])
-            del buffer[head.length:]
-            body = bytes(buffer)
-        # 3. The rest belongs to the next message.
-        self._head, self._chunks, self._buffer = None, None, rest
-        self.in_message = bool(rest)
-        return self._message(head, body)
-
-    def _check_unfinished(self, part: bytes) -> None:
-        """Raises ProtocolError for a head that is too long, or that cannot become a valid one."""
-        raise NotImplementedError
-
-    def _read_head(self, raw: bytes) -> _Head | None:
-        """The head in these bytes, which end before the CRLF of its last line.
-
-        None if it is to be ignored.
-        """
-        raise NotImplementedError
-
-    def _message(self, head: _Head, body: bytes) -> M:
-        raise NotImplementedError
 
 
 class RequestParser(Parser[Request]):
@@ -188,7 +55,7 @@ class RequestParser(Parser[Request]):
     ('POST', '/greeter', b'hello')
     """
 
-    _known: ClassVar[dict[bytes, _Head]] = {}
+    _known: ClassVar[dict[bytes, Head]] = {}
 
     def __init__(self, peer: Address = ("", 0)) -> None:
         super().__init__()
@@ -197,6 +64,8 @@ class RequestParser(Parser[Request]):
         self._number: str | None = None
         # Whether "100 Continue" was given out for that request.
         self._continued = False
+        # How many empty lines have come since the last request.
+        self._empty_lines = 0
 
     def take_interim(self) -> bytes:
         """"100 Continue", once for a client that waits for it (RFC 9110 section 10.1.1)."""
@@ -206,8 +75,21 @@ class RequestParser(Parser[Request]):
         self._continued = True
         return CONTINUE
 
+    def _after_empty_lines(self, buffer: bytes) -> bytes:
+        # RFC 9112 section 2.2. What stands before a request line belongs to no message, so all
+        # readers find the same requests behind it. A lone CR is no line: it stays, and is refused.
+        found = _EMPTY_LINES.match(buffer)
+        if not found:
+            return buffer
+        self._empty_lines += found[0].count(b"\n")
+        if self._empty_lines > MAX_EMPTY_LINES:
+            raise ProtocolError(400, f"more than {MAX_EMPTY_LINES} empty lines before a request")
+        return buffer[found.end():]
+
     def _check_unfinished(self, part: bytes) -> None:
-        # 1. It begins with a method (RFC 9112 section 3.1).
+        # 1. It begins with a method (RFC 9112 section 3.1), or with half of an empty line.
+        if part == b"\r":
+            return
         if not _BEGINNING.match(part):
             raise ProtocolError(400, "not an HTTP request")
         # 2. The request line, or what has come of it (RFC 9112 section 3).
@@ -223,7 +105,7 @@ class RequestParser(Parser[Request]):
         if len(part) > MAX_HEAD_BYTES:
             raise ProtocolError(431, f"headers of more than {MAX_HEAD_BYTES} bytes")
 
-    def _read_head(self, raw: bytes) -> _Head:
+    def _read_head(self, raw: bytes) -> Head:
         """The head, from the known ones if possible. Its Call-Number is kept apart."""
         shape, number = without_number(raw)
         head = self._known.get(shape)
@@ -239,7 +121,7 @@ class RequestParser(Parser[Request]):
         self._number = number
         return head
 
-    def _parse_head(self, text: str) -> _Head:
+    def _parse_head(self, text: str) -> Head:
         # 1. The request line (RFC 9112 section 3).
         line = self._parse_request_line(text)
         method, minor = line[1], line[4]
@@ -258,11 +140,11 @@ class RequestParser(Parser[Request]):
         # 6. The length of the body; without a header, a request has no body (RFC 9112 section 6.3).
         length = body_length(headers, minor, self.max_body_bytes)
         if length is None:
-            if method in ("POST", "PUT", "PATCH"):
-                raise ProtocolError(411, f"{method} without Content-Length")
+            if method == "POST":
+                raise ProtocolError(411, "POST without Content-Length")
             length = 0
         # 7. Whether the connection stays open (RFC 9112 section 9.3).
-        return _Head((method, target), headers, length, keeps_alive(headers, minor))
+        return Head((method, target, minor), headers, length, keeps_alive(headers, minor))
 
     def _parse_request_line(self, text: str) -> re.Match[str]:
         """Method, target and the version's two digits, as groups 1 to 4 (RFC 9112 section 3)."""
@@ -280,9 +162,12 @@ class RequestParser(Parser[Request]):
             raise ProtocolError(414, f"a target of more than {MAX_TARGET_BYTES} bytes")
         return line
 
-    def _message(self, head: _Head, body: bytes) -> Request:
-        self._continued = False
-        (method, target), headers, _, keep_alive = head
+    def _message(self, head: Head, body: bytes) -> Request:
+        self._continued, self._empty_lines = False, 0
+        (method, target, minor), headers, _, keep_alive = head
+        # HTTP/1.0 knows no pipelining: what stands behind such a request was not sent as another.
+        if minor == "0" and self._buffer:
+            keep_alive = False
         return Request(method, target, headers, body, keep_alive, self._number, self._peer)
 
 
@@ -295,7 +180,7 @@ class ReplyParser(Parser[Reply]):
     b'World'
     """
 
-    _known: ClassVar[dict[bytes, _Head]] = {}
+    _known: ClassVar[dict[bytes, Head]] = {}
 
     def _check_unfinished(self, part: bytes) -> None:
         # 1. It begins with the version (RFC 9112 section 4).
@@ -305,16 +190,29 @@ class ReplyParser(Parser[Reply]):
         if len(part) > MAX_HEAD_BYTES:
             raise ProtocolError(502, f"headers of more than {MAX_HEAD_BYTES} bytes")
 
-    def _read_head(self, raw: bytes) -> _Head | None:
-        """The head, from the known ones if possible; None for an interim reply."""
+    def _read_head(self, raw: bytes) -> Head | None:
+        """The head, from the known ones if possible; None for an interim reply.
+
+        A head is known with its Date, for the rest of this second, and without.
+        """
         head = self._known.get(raw)
         if head is None:
-            head = self._parse_head((raw + b"\r\n").decode("latin-1"))
-            if head is not None:
+            shape, date = without_date(raw)
+            head = self._known.get(shape)
+            # Of two dates, one is still in `shape`.
+            if head is None or head.words[1]:
+                head = self._parse_head((raw + b"\r\n").decode("latin-1"))
+            if head is None:
+                return None
+            status, parsed = head.words
+            # So is one of another form: such a head is not remembered.
+            if parsed in (None, date):
+                remember(self._known, shape, head._replace(words=(status, None)))
+                head = head._replace(words=(status, date))
                 remember(self._known, raw, head)
         return head
 
-    def _parse_head(self, text: str) -> _Head | None:
+    def _parse_head(self, text: str) -> Head | None:
         # 1. The status line (RFC 9112 section 4).
         line = _STATUS_LINE.match(text)
         if not line:
@@ -336,9 +234,10 @@ class ReplyParser(Parser[Reply]):
             length = body_length(headers, minor, self.max_body_bytes)
         if length is None:
             raise ProtocolError(502, "a reply without a length cannot be told from a truncated one")
-        # 5. Whether the connection stays open (RFC 9112 section 9.3).
-        return _Head((int(status),), headers, length, keeps_alive(headers, minor))
+        # 5. Whether the connection stays open (RFC 9112 section 9.3). The Date is kept apart.
+        words = int(status), headers.pop("date", None)
+        return Head(words, headers, length, keeps_alive(headers, minor))
 
-    def _message(self, head: _Head, body: bytes) -> Reply:
-        (status,), headers, _, keep_alive = head
-        return Reply(status, headers, body, keep_alive)
+    def _message(self, head: Head, body: bytes) -> Reply:
+        (status, date), headers, _, keep_alive = head
+        return Reply(status, headers, body, keep_alive, "", date)

@@ -27,6 +27,7 @@ from ponte.net.message import (
     ProtocolError,
     Reply,
     Request,
+    date_line,
     encode_reply,
     head_of,
     text_reply,
@@ -48,6 +49,9 @@ MESSAGE_TIMEOUT_S = 10.0
 # A kept connection without a request. Longer than pool.POOL_IDLE_S: by then no pool uses it any
 # more, so no request arrives on a connection that is just being closed.
 IDLE_TIMEOUT_S = 75.0
+# What callers are told of it. Shorter, since a caller must not send on a connection that is just
+# being closed. Connection names the header: so a hop that does not know it does not pass it on.
+KEPT = "Connection: keep-alive\r\nKeep-Alive: timeout=60\r\n"
 # Seconds between two looks whether the listener was closed, for systems where `shutdown` does not
 # wake a loop (threads look for themselves: threads.LOOK_S). Shorter ticks cost processor time.
 ACCEPT_TICK_S = 0.2
@@ -60,7 +64,8 @@ EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM,
                        # The number on Windows.
                        getattr(errno, "WSAEMFILE", errno.EMFILE)))
 
-TOO_MANY = text_reply(503, "too many connections", Not_Executed="1")._replace(keep_alive=False)
+# Its request was not read, and may be a HEAD: so it has no body.
+TOO_MANY = Reply(503, {"Not-Executed": "1"}, b"", keep_alive=False)
 TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")
 INTERNAL_ERROR = text_reply(500, "internal error")
 
@@ -240,7 +245,7 @@ class Listener:
             # With TLS, nothing can be sent before a handshake.
             if not self._tls:
                 with contextlib.suppress(OSError):
-                    stream.write(encode_reply(self._marked(TOO_MANY)))
+                    stream.write(encode_reply(self._marked(TOO_MANY), _now()))
             stream.close()
 
     def _serve(self, stream: Stream[Request]) -> Program[None]:
@@ -298,8 +303,8 @@ class Listener:
         goes_on = reply.status < 400 or "Call-Session" in reply.headers
         if not request or not request.keep_alive or not goes_on or self._retiring:
             reply = reply._replace(keep_alive=False)
-        message = encode_reply(self._marked(reply))
-        if request and request.method == "HEAD":
+        message = encode_reply(self._marked(reply), _now(), KEPT)
+        if request.method == "HEAD" if request else stream.parser.is_head:
             message = head_of(message)
         rest = stream.write(message)
         if rest:
@@ -326,6 +331,11 @@ class Listener:
         if self._waiting:
             with self._changed:
                 self._changed.notify_all()
+
+
+def _now() -> str:
+    """The line Date of a reply that is sent now."""
+    return date_line(int(time.time()))
 
 
 def _refusal(status: int, reason: str) -> Reply:

@@ -185,7 +185,7 @@ class Stream(Waitable, Generic[M]):
         the rest of the message then has `message_s` seconds. Raises ProtocolError, socket.timeout
         at the deadline, or another OSError for a broken stream.
         """
-        parser = self.parser
+        parser, idle_deadline = self.parser, deadline
         started = parser.in_message
         if started and message_s is not None:
             deadline = time.monotonic() + message_s
@@ -198,6 +198,9 @@ class Stream(Waitable, Generic[M]):
                 interim = parser.take_interim()
                 if interim:
                     yield from self.send(interim, deadline)
+                # Nothing but an empty line has come: still no message has begun.
+                if message_s is not None and not parser.in_message:
+                    started, deadline = False, idle_deadline
             # 2. If not, wait for more.
             if not (yield self, READ, deadline):
                 raise socket.timeout("timed out")

@@ -13,6 +13,8 @@ from ponte.net.message import ProtocolError
 # A name or an address, and perhaps a port (RFC 3986 section 3.2.2).
 HOST = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])"
                   r"(?::[0-9]{1,5})?")
+# An escape of a character that needs none (RFC 3986 section 2.3): letters, digits and "-._~".
+_NEEDLESS = re.compile("%(?:2[DdEe]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9AaEe])")
 # A target that names its host, too.
 _ABSOLUTE = re.compile(rf"https?://({HOST.pattern})([/?].*)?", re.IGNORECASE)
 
@@ -40,3 +42,22 @@ def path_of(target: str, host: str | None) -> str:
     if host is not None and named.lower() != host.lower():
         raise ProtocolError(400, "a target of another host than the Host header")
     return path if path.startswith("/") else f"/{path}"
+
+
+def path_in(target: str) -> str:
+    """The path that a target leads to: without its query, and without slashes at its end.
+
+    Escapes of characters that need none mean those characters (RFC 3986 section 6.2.2.2). All other
+    escapes stay: "%2F" is no slash. So a path is never split in another way than before.
+
+    >>> path_in("/greeter"), path_in("/greeter/?x=1"), path_in("/%67reeter"), path_in("/a%2Fb")
+    ('/greeter', '/greeter', '/greeter', '/a%2Fb')
+    >>> path_in("/"), path_in("/?x=1")
+    ('/', '/')
+    """
+    # Nearly always it is that path already. This is on the way of every call.
+    if "?" in target:
+        target = target[:target.index("?")]
+    if "%" in target:
+        target = _NEEDLESS.sub(lambda escape: chr(int(escape[0][1:], 16)), target)
+    return (target.rstrip("/") or "/") if target.endswith("/") else target

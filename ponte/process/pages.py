@@ -4,7 +4,8 @@
     GET /status     what the process knows of itself, as JSON
     GET /metrics    the numbers of the status, in the Prometheus text format 0.0.4
 
-HEAD gives the head of the same reply. Which numbers there are: ponte/process/families.py.
+HEAD gives the head of the same reply. A query is passed over, as is a slash at the end. Which
+numbers there are: ponte/process/families.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from typing import Any, Callable, Union
 
 from ponte.net.message import Reply, Request, text_reply
+from ponte.net.target import path_in
 from ponte.process.families import FAMILIES
 from ponte.process.logs import thread_deaths
 from ponte.process.measures import write
@@ -38,18 +40,22 @@ def page(request: Request, role: str, own_status: Callable[[], dict[str, Json]])
     # The target of CONNECT is an address. No process of Ponte opens tunnels.
     if request.method == "CONNECT":
         return text_reply(405, "no tunnels here", Allow="GET, POST")
-    if request.target not in PAGES:
+    # "OPTIONS *" asks about the whole process.
+    if request.target == "*":
+        return text_reply(405, "pages are read with GET or HEAD, and calls are made by POST",
+                          Allow="GET, HEAD, POST")
+    path = path_in(request.target)
+    if path not in PAGES:
         return None
     if request.method not in METHODS:
-        return text_reply(405, f"{request.target} is read with GET or HEAD",
-                          Allow=", ".join(METHODS))
-    if request.target == "/health":
-        return Reply(200, {"Content-Type": "text/plain"}, b"ok\n")
+        return text_reply(405, f"{path} is read with GET or HEAD", Allow=", ".join(METHODS))
+    if path == "/health":
+        return Reply(200, {"Content-Type": "text/plain; charset=utf-8"}, b"ok\n")
     status = {**own_status(), "thread_deaths": thread_deaths.count,
               "threads": threading.active_count(), "started_at": _STARTED_AT,
               "cpu_s": round(time.process_time(), 3)}
-    if request.target == "/status":
-        content, body = "application/json", f"{json.dumps(status, indent=2)}\n"
+    if path == "/status":
+        content, body = "application/json; charset=utf-8", f"{json.dumps(status, indent=2)}\n"
     else:
         content = "text/plain; version=0.0.4; charset=utf-8"
         body = write(FAMILIES[role], status)

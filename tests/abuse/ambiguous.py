@@ -150,9 +150,30 @@ FIRST_LINES = (
         b"POST /greeter", b"POST  /greeter HTTP/1.1", b"POST\t/greeter\tHTTP/1.1",
         b"POST /greeter HTTP/1.1 ", b" POST /greeter HTTP/1.1", b"POST /greeter HTTP/1.1\n",
         b"POST /greeter\rX HTTP/1.1", b"POST greeter HTTP/1.1", b"POST /greeter HTTP/1.1\x00",
-        b"POST /greeter\x00 HTTP/1.1", b"POST /gree ter HTTP/1.1", b"\r\nPOST / HTTP/1.1",
+        b"POST /greeter\x00 HTTP/1.1", b"POST /gree ter HTTP/1.1",
         b"POST /greeter# HTTP/1.1", b"POST /greeter HTTP/11", b"POST /greeter HTTP/01.1",
         b"POST(/greeter HTTP/1.1", b"POST \xef\xbc\x8fgreeter HTTP/1.1")],
+)
+
+EMPTY_LINES = (
+    # Those before a request line belong to no message. Only whole ones are passed over, and few.
+    *[passed(f"{before!r} before a request", before + HEAD + HELLO, b"hello")
+      for before in (b"\r\n", b"\n", b"\r\n\r\n", b"\n\n", b"\n\r\n", b"\r\n" * 16)],
+    *[passed(f"{between!r} between two requests",
+             HEAD + HELLO + between + EVIL, b"hello", b"evil")
+      for between in (b"\r\n", b"\n", b"\r\n\r\n", b"\n" * 16)],
+    passed("empty lines behind chunks",
+           in_chunks(b"5\r\nhello\r\n0\r\n\r\n") + b"\r\n\n" + EVIL, b"hello", b"evil"),
+    passed("an empty line at the end", HEAD + HELLO + b"\r\n", b"hello"),
+    # In the same place, what is nearly an empty line.
+    *[Row(f"{between!r} between two requests", HEAD + HELLO + between + EVIL, (200, 400),
+          (b"hello",))
+      for between in (b"\r", b"\r\r\n", b"\n\r", b" \r\n", b"\r \n", b"\t\n", b"\x00\r\n", b"\x0b",
+                      b"0\r\n\r\n", b"\r\n" * 17, b"\r\n\r\n5\r\n")],
+    # An empty line ends a head wherever else it stands.
+    refused("an empty line behind a request line",
+            b"POST /greeter HTTP/1.1\r\n\r\nHost: a\r\n" + HELLO),
+    refused("an LF in place of an empty line", HEAD + LENGTH_5 + b"\n" + b"hello" + EVIL),
 )
 
 HOSTS = (
@@ -173,11 +194,12 @@ GOOD_REQUESTS = (
     passed("one, and half of another", HEAD + HELLO + EVIL[:-1], b"hello"),
     passed("half of one", HEAD + LENGTH_5 + b"\r\nhell"),
     passed("half of a chunk", in_chunks(b"5\r\nhell")),
-    Row("one, and garbage", HEAD + HELLO + b"\r\n\r\n" + EVIL, (200, 400), (b"hello",)),
+    Row("one, and garbage", HEAD + HELLO + b"\r\n garbage\r\n" + EVIL, (200, 400), (b"hello",)),
 )
 
 ROWS: Sequence[Row] = (
-    *TWO_FRAMINGS, *CODINGS, *LENGTHS, *CHUNKS, *CONNECTION, *BODIES, *FIRST_LINES, *HOSTS,
+    *TWO_FRAMINGS, *CODINGS, *LENGTHS, *CHUNKS, *CONNECTION, *BODIES, *FIRST_LINES,
+    *EMPTY_LINES, *HOSTS,
     *GOOD_REQUESTS)
 
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -54,6 +54,9 @@ class HopByHop(unittest.TestCase):
                             + b"\r\n")
                         reply = one_reply(caller)
                 self.assertEqual(reply.headers["x-end"], "2")
+                # What is there of the first two is of the proxy's own hop.
+                self.assertEqual(reply.headers.pop("connection"), "keep-alive")
+                self.assertEqual(reply.headers.pop("keep-alive"), "timeout=60")
                 self.assertEqual([name for name in STRIPPED if name in reply.headers], [])
 
     def test_what_a_server_answers(self) -> None:

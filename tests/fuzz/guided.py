@@ -21,9 +21,10 @@ from pathlib import Path
 from ponte.process.characters import write_any
 from tests.fuzz.mutate import Target
 
-READERS = ("ponte.net.parser", "ponte.net.fields", "ponte.net.framing", "ponte.net.chunked",
-           "ponte.net.target", "ponte.net.known_heads", "ponte.net.message", "ponte.rpc.marshal",
-           "ponte.rpc.plain", "ponte.discovery.beats", "xmlrpc.client", "json.decoder")
+READERS = ("ponte.net.assembly", "ponte.net.parser", "ponte.net.fields", "ponte.net.framing",
+           "ponte.net.chunked", "ponte.net.target", "ponte.net.known_heads", "ponte.net.message",
+           "ponte.rpc.marshal", "ponte.rpc.plain", "ponte.discovery.beats", "xmlrpc.client",
+           "json.decoder")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -30,6 +30,8 @@ MAX_METHOD_BYTES = 32
 MAX_LENGTH_DIGITS = 15
 MAX_CHUNK_DIGITS = 8
 MAX_CHUNK_LINE_BYTES = 8 * 1024
+# A limit of Ponte: the RFC allows "at least one".
+MAX_EMPTY_LINES = 16
 
 Header = tuple[bytes, bytes]
 
@@ -97,6 +99,15 @@ class _Cursor:
                 return self._stream[start:self._at - 2]
         raise Unfinished
 
+    def skip_empty_lines(self) -> None:
+        """Goes on behind CRLFs and LFs (RFC 9112 section 2.2)."""
+        count = 0
+        while (end := {b"\r\n": 2}.get(self._stream[self._at:self._at + 2])
+               or {b"\n": 1}.get(self._stream[self._at:self._at + 1])):
+            self._at += end
+            count += 1
+            _require(count <= MAX_EMPTY_LINES, "a flood of empty lines")
+
     def take(self, count: int) -> bytes:
         if self._at + count > len(self._stream):
             raise Unfinished
@@ -118,7 +129,11 @@ def _read_all(stream: bytes, read: Callable[[_Cursor], Message | None]) -> Readi
     return Reading(messages, False, "")
 
 
-def _read_request(cursor: _Cursor) -> Message:
+def _read_request(cursor: _Cursor) -> Message | None:
+    """The request here; None for empty lines at the end of the stream."""
+    cursor.skip_empty_lines()
+    if cursor.is_at_end:
+        return None
     words = cursor.line().split(b" ")
     if len(words) != 3:
         raise Refused("a request line has three words")
@@ -256,7 +271,7 @@ def _closes(headers: list[Header], minor: int) -> bool:
     named = [option.strip(b" \t").lower() for option in options]
     _require(b"host" not in named and b"content-length" not in named,
              "Connection names a header that all hops need")
-    return minor == 0 or b"close" in named
+    return b"close" in named or (minor == 0 and b"keep-alive" not in named)
 
 
 def _is_host(host: bytes) -> bool:

@@ -12,12 +12,14 @@ import threading
 import time
 import unittest
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import NoReturn
 from unittest import mock
 
 from ponte.calls.attempt import Outcome
-from ponte.net.message import CONTINUE, ProtocolError, Reply, Request, encode_reply
-from ponte.net.pool import Pool
+from ponte.net.message import CONTINUE, ProtocolError, Reply, Request, date_line, encode_reply
+from ponte.net.pool import POOL_IDLE_S, Pool
+from ponte.net.serving import IDLE_TIMEOUT_S, KEPT
 from ponte.net.stream import Program
 from tests.fakes import eventually, hurry_listeners
 from tests.net.engines import Engine, EngineCase, OfEvents, OfThreads, Trying
@@ -46,6 +48,14 @@ from tests.net.peers import (
 
 def setUpModule() -> None:
     hurry_listeners()
+
+
+def rest_of(sock: socket.socket) -> bytes:
+    """All bytes until the end of the stream."""
+    came = b""
+    while more := sock.recv(65536):
+        came += more
+    return came
 
 
 class Callers(EngineCase):
@@ -151,11 +161,125 @@ class Callers(EngineCase):
             self.assertEqual(reply.body, b"hello")
             self.assertFalse(reply.keep_alive)
 
+    def test_a_caller_that_speaks_http_1_0_may_keep_its_connection(self) -> None:
+        """By Connection: keep-alive, as of `ab -k`; each reply says so. Errors close it."""
+        old = b"POST / HTTP/1.0\r\nConnection: Keep-Alive\r\nContent-Length: 5\r\n\r\nhello"
+        with self.running() as engine, connected(engine.address) as caller:
+            for _ in range(3):
+                reply = self.ask(caller, old)
+                self.assertTrue(reply.keep_alive)
+                self.assertEqual(reply.headers["connection"], "keep-alive")
+            reply = self.ask(caller, old.replace(b"Connection", b"X"))
+            self.assertEqual(reply.headers["connection"], "close")
+            self.assertIsNone(caller.read(soon()))
+
+    def test_every_reply_has_a_date(self) -> None:
+        """RFC 9110 section 6.6.1: also refusals. One that a handler brings along stays."""
+        own = "Sun, 06 Nov 1994 08:49:37 GMT"
+
+        def begin(request: Request, *_: object) -> Reply:
+            if request.target == "/raise":
+                raise ProtocolError(415, "no")
+            return Reply(200, {}, b"", date=own if request.target == "/own" else None)
+
+        before = time.time() - 1
+        with self.running(begin, max_connections=1) as engine, connected(engine.address) as caller:
+            self.assertEqual(self.ask(caller, post("/own")).date, own)
+            with connected(engine.address) as beyond:
+                too_many = beyond.read(soon())
+            raised = self.ask(caller, post("/raise"))
+            caller.close()
+            self.wait_for_end(engine)
+            refused, = self.exchange(engine.address, b"nonsense\r\n\r\n")
+            self.wait_for_end(engine)
+            served, = self.exchange(engine.address, post("/"))
+            for reply in (too_many, raised, refused, served):
+                assert reply and reply.date
+                at = parsedate_to_datetime(reply.date).timestamp()
+                self.assertTrue(before <= at <= time.time(), reply.date)
+
+    def test_a_reply_that_keeps_its_connection_tells_for_how_long(self) -> None:
+        """Less than it is really kept: nobody sends on a connection that is just being closed."""
+        with self.running() as engine, connected(engine.address) as caller:
+            told = self.ask(caller).headers["keep-alive"]
+            seconds = float(told[len("timeout="):])
+            self.assertTrue(POOL_IDLE_S < seconds < IDLE_TIMEOUT_S)
+            engine.retire()
+            self.assertNotIn("keep-alive", self.ask(caller).headers)
+
+    def test_no_body_follows_a_head_whatever_goes_wrong(self) -> None:
+        """With the length that the body would have. The next request on the connection is read."""
+        head = b"HEAD / HTTP/1.1\r\nHost: a\r\n"
+
+        def begin(request: Request, *_: object) -> Reply:
+            if request.target == "/raise":
+                raise ProtocolError(415, "no")
+            if request.target == "/fail":
+                raise RuntimeError
+            return Reply(200, {}, b"hello")
+
+        with self.running(begin) as engine:
+            for name, stream in (
+                    ("served", head + b"Connection: close\r\n\r\n"),
+                    ("with a body", head + b"Connection: close\r\nContent-Length: 2\r\n\r\nab"),
+                    ("HTTP/1.0", b"HEAD / HTTP/1.0\r\n\r\n"),
+                    ("refused by the handler", head.replace(b"/ ", b"/raise ") + b"\r\n"),
+                    ("a handler that fails", head.replace(b"/ ", b"/fail ") + b"\r\n"),
+                    ("no host", b"HEAD / HTTP/1.1\r\n\r\n"),
+                    ("bad header", head + b"x\r\n\r\n"),
+                    ("bad target", head.replace(b"/ ", b"x ")),
+                    ("bad version", head.replace(b"1.1", b"2.0")),
+                    ("bad chunks", head + b"Transfer-Encoding: chunked\r\n\r\nx\r\n"),
+                    ("too long", head + b"Content-Length: 9999999\r\n\r\n"),
+                    ("unknown Expect", head + b"Expect: x\r\n\r\n"),
+                    ("behind an empty line", b"\r\n" + head + b"x\r\n\r\n")):
+                with self.subTest(name), \
+                        socket.create_connection(engine.address, PATIENCE_S) as sock:
+                    sock.sendall(stream)
+                    sock.shutdown(socket.SHUT_WR)
+                    came = rest_of(sock)
+                    self.assertEqual(came.count(b"HTTP/1.1 "), 1)
+                    self.assertTrue(came.endswith(b"\r\n\r\n"), came)
+                    self.assertNotIn(b"Content-Length: 0", came)
+            with connected(engine.address) as caller:
+                caller.send(head + b"\r\n", soon())
+                came = b""
+                while not came.endswith(b"\r\n\r\n"):
+                    came += receive(caller, 1)
+                self.assertEqual(self.ask(caller).body, b"hello")
+
+    def test_a_late_head_and_one_too_many_get_no_body(self) -> None:
+        """Of one too many, the request is not read, so it may be a HEAD."""
+        self.limit("MESSAGE_TIMEOUT_S")
+        with self.running(max_connections=1) as engine, connected(engine.address) as within:
+            within.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n", soon())
+            with socket.create_connection(engine.address, PATIENCE_S) as beyond:
+                came = rest_of(beyond)
+            self.assertIn(b" 503 ", came)
+            self.assertTrue(came.endswith(b"\r\n\r\n"))
+            came = b""
+            while more := receive(within, 65536):
+                came += more
+            self.assertIn(b" 408 ", came)
+            self.assertTrue(came.endswith(b"\r\n\r\n"))
+
+    def test_empty_lines_between_requests_begin_no_message(self) -> None:
+        """The connection stays idle, for as long as any other; and ends without a reply."""
+        self.limit("MESSAGE_TIMEOUT_S", SOON_S / 5)
+        self.limit("IDLE_TIMEOUT_S", 3 * SOON_S)
+        with self.running() as engine, connected(engine.address) as caller:
+            for empty in (b"\r\n", b"\n", b"\r\n" * 3):
+                self.assertEqual(self.ask(caller, empty + POST + b"\r\n").body, b"hello")
+            began = time.monotonic()
+            self.assertIsNone(caller.read(soon()))
+            self.assertGreater(time.monotonic() - began, SOON_S)
+
     def test_a_waiting_caller_is_told_to_continue(self) -> None:
         """Before its body, and once; also behind another request."""
         head = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
-        hello = encode_reply(Reply(200, {}, b"hello"))
-        with self.running() as engine, connected(engine.address) as caller:
+        hello = encode_reply(Reply(200, {}, b"hello"), date_line(1), KEPT)
+        with mock.patch.object(time, "time", return_value=1.5), \
+                self.running() as engine, connected(engine.address) as caller:
             for request, answer in ((head, CONTINUE), (POST + head, hello + CONTINUE)):
                 caller.send(request, soon())
                 self.assertEqual(b"".join(receive(caller, 1) for _ in answer), answer)

@@ -9,9 +9,9 @@ from typing import Any
 from unittest import mock
 
 from ponte.net.known_heads import MAX_KNOWN_HEAD_BYTES, MAX_KNOWN_HEADS, cached
-from ponte.net.message import CONTINUE, MAX_HEADERS, Request
-from ponte.net.parser import RequestParser
-from tests.net.parsing import post, read_all, read_request, refusal
+from ponte.net.message import CONTINUE, MAX_HEADERS, Reply, Request, date_line, encode_reply
+from ponte.net.parser import ReplyParser, RequestParser
+from tests.net.parsing import post, read_all, read_reply, read_request, refusal
 
 # The longest one.
 NUMBER = "123456789012345-123456789012344"
@@ -166,6 +166,69 @@ class KnownHeads(unittest.TestCase):
         for lines, status in ((full, 0), ([*full, f"Call-Number: {NUMBER}"], 431)):
             head = "".join(f"{line}\r\n" for line in ("POST / HTTP/1.0", *lines, ""))
             self.assertEqual(refusal(RequestParser(), head.encode()), status)
+
+
+class KnownReplies(unittest.TestCase):
+    """The same for replies, whose Date is a new one in every second."""
+
+    def setUp(self) -> None:
+        nothing_known: Any = mock.patch.object(ReplyParser, "_known", {})
+        nothing_known.start()
+        self.addCleanup(nothing_known.stop)
+
+    def test_a_head_is_parsed_once_whenever_it_comes(self) -> None:
+        """Its date comes out, and is in no header."""
+        with mock.patch.object(ReplyParser, "_parse_head", autospec=True,
+                               side_effect=ReplyParser._parse_head) as parse:
+            for second in (1, 1, 2, 3, 1):
+                for name in (b"Date", b"date"):
+                    line = date_line(second)
+                    reply = read_reply(encode_reply(Reply(200, {"A": "b"}, b"x"), line)
+                                       .replace(b"Date", name))
+                    self.assertEqual(f"Date: {reply.date}\r\n", line)
+                    self.assertEqual(reply.headers, {"a": "b", "content-length": "1"})
+            self.assertIsNone(read_reply(encode_reply(Reply(200, {"A": "b"}, b"x"))).date)
+        self.assertEqual(parse.call_count, 1)
+
+    def test_what_was_found_in_the_headers_holds_for_every_second(self) -> None:
+        """A proxy works out the lines to pass back once."""
+        find = mock.Mock(return_value=1)
+        for second in range(3):
+            cached(find, read_reply(encode_reply(Reply(200, {}, b""), date_line(second))).headers)
+        self.assertEqual(find.call_count, 1)
+
+    def test_a_date_of_another_form_is_kept_as_it_is(self) -> None:
+        """And such a head is not remembered: each might come with another value."""
+        good = "Sun, 06 Nov 1994 08:49:37 GMT"
+        for value in ("Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "x", "",
+                      good[:-1], f"{good}x"):
+            for _ in range(2):
+                reply = read_reply(encode_reply(Reply(200, {"Date": value}, b"x")))
+                self.assertEqual((reply.date, reply.body), (value, b"x"))
+                self.assertNotIn("date", reply.headers)
+            self.assertEqual(ReplyParser._known, {})
+
+    def test_what_was_seen_before_changes_nothing(self) -> None:
+        """Property, over seeded random heads: similar heads, good and bad, in any order."""
+        first, second = (date_line(number)[:-2] for number in (1, 2))
+        lines = [first, second, first.lower(), f"{first}x", f"{first} ", f"X-{first}", "Date:",
+                 first.replace(":", ":  ", 1), f"{first}\0", "A: b", "Connection: close", "A: b\n"]
+        rng = random.Random(7)
+        for _ in range(1000):
+            chosen = ["Content-Length: 0", *rng.choices(lines, k=rng.randrange(4))]
+            head = "\r\n".join(["HTTP/1.1 200 OK", *rng.sample(chosen, len(chosen)), "", ""])
+            warm = self.judge(head.encode())
+            with mock.patch.object(ReplyParser, "_known", {}):
+                self.assertEqual(self.judge(head.encode()), warm, head)
+
+    def judge(self, data: bytes) -> tuple[int, list[Reply]]:
+        status = refusal(ReplyParser(), data)
+        return status, [] if status else read_all(ReplyParser(), data)
+
+    def test_the_memory_of_heads_is_bounded(self) -> None:
+        for number in range(MAX_KNOWN_HEADS + 5):
+            read_reply(encode_reply(Reply(200, {}, b""), date_line(number)))
+        self.assertLessEqual(len(ReplyParser._known), MAX_KNOWN_HEADS)
 
 
 if __name__ == "__main__":

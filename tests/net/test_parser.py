@@ -17,7 +17,7 @@ from ponte.net.message import (
     Request,
     encode_reply,
 )
-from ponte.net.parser import Parser, ReplyParser, RequestParser
+from ponte.net.parser import MAX_EMPTY_LINES, Parser, ReplyParser, RequestParser
 from tests.net.parsing import (
     bytewise,
     check_refusals,
@@ -90,7 +90,10 @@ REFUSED: list[tuple[str, bytes, int]] = [
     ("a target that is not ASCII", "GET /\u00e9 HTTP/1.1\r\nHost: a\r\n\r\n".encode(), 400),
     ("a method without end", b"G" * 33, 400),
     ("a method of 33 characters", b"G" * 33 + b" / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    ("an empty line", b"\r\n", 400),
+    ("too many empty lines", b"\r\n" * (MAX_EMPTY_LINES + 1), 400),
+    ("too many line feeds", b"\n" * (MAX_EMPTY_LINES + 1), 400),
+    *[(f"a request line behind {before!r}", before + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 400)
+      for before in (b"\r", b"\r\r\n", b"\n\r", b" \r\n", b"\t\n", b"\r\n ", b"\0\r\n", b"\x0b")],
     ("a TLS hello", bytes.fromhex("16030100c8010000c40303"), 400),
     ("random bytes", bytes.fromhex("e08fb3a1") * 8, 400),
     # Limits.
@@ -296,16 +299,74 @@ class Requests(unittest.TestCase):
                 self.assertEqual(parser.take_interim(), b"")
 
     def test_a_request_that_closes_its_connection_is_recognized(self) -> None:
-        """RFC 9112 section 9.3: HTTP/1.1 keeps it, unless told not to. Here HTTP/1.0 never does."""
+        """RFC 9112 section 9.3: HTTP/1.1 keeps it unless told not to, HTTP/1.0 only if told to."""
         for version, header, keeps in (("1.1", "A: b", True),
                                        ("1.1", "Connection: close", False),
                                        ("1.1", "Connection: x, Close", False),
                                        ("1.1", "Connection: keep-alive", True),
                                        ("1.0", "A: b", False),
-                                       ("1.0", "Connection: keep-alive", False)):
+                                       ("1.0", "Connection: keep-alive", True),
+                                       ("1.0", "Connection: x, Keep-Alive\t", True),
+                                       ("1.0", "Connection: not-keep-alive", False),
+                                       ("1.0", "Keep-Alive: timeout=5", False),
+                                       ("1.0", "Connection: keep-alive, close", False)):
             with self.subTest(version=version, header=header):
                 data = f"GET / HTTP/{version}\r\nHost: a\r\n{header}\r\n\r\n".encode()
                 self.assertIs(read_request(data).keep_alive, keeps)
+
+    def test_http_1_0_knows_no_pipelining(self) -> None:
+        """What stands behind such a request was not sent as another one: its connection closes."""
+        old = post("Connection: keep-alive", "Content-Length: 1", body=b"x") \
+            .replace(b"HTTP/1.1", b"HTTP/1.0")
+        for behind, keeps in ((b"", True), (b"G", False), (old, False)):
+            for pieces in ([old + behind], [old[:-1], old[-1:] + behind]):
+                with self.subTest(behind=behind, pieces=len(pieces)):
+                    parser = RequestParser()
+                    parser.feed(pieces[0])
+                    request = parser.next_message()
+                    if request is None:
+                        parser.feed(pieces[1])
+                        request = parser.next_message()
+                    assert request
+                    self.assertIs(request.keep_alive, keeps)
+
+    def test_empty_lines_before_a_request_line_are_passed_over(self) -> None:
+        """RFC 9112 section 2.2, however their bytes come; a message has not begun with them."""
+        one = post("Content-Length: 4", body=b"\r\n\r\n")
+        for empty in (b"\r\n", b"\n", b"\r\n\r\n", b"\n\n", b"\n\r\n", b"\r\n" * MAX_EMPTY_LINES):
+            stream = empty + one + empty + one + empty
+            for pieces in ([stream], bytewise(stream)):
+                with self.subTest(empty, pieces=len(pieces)):
+                    parser = RequestParser()
+                    self.assertEqual([request.body for request in read_all(parser, *pieces)],
+                                     [b"\r\n\r\n"] * 2)
+                    self.assertIsNone(parser.next_message())
+                    self.assertFalse(parser.in_message)
+
+    def test_a_longest_head_may_have_empty_lines_before_it(self) -> None:
+        """They do not count, and nothing of what comes behind it is lost."""
+        filler = MAX_HEAD_BYTES - len(post("Content-Length: 0", "A: "))
+        longest = post("Content-Length: 0", f"A: {'b' * filler}")
+        for cut in (1, 2, 100, len(longest) - 1):
+            stream = b"\r\n" + longest + post("Content-Length: 0")
+            self.assertEqual(len(read_all(RequestParser(), stream[:cut], stream[cut:])), 2)
+
+    def test_a_put_without_a_length_has_no_body(self) -> None:
+        """RFC 9112 section 6.3, item 7. There is none here that would take one."""
+        for method in ("PUT", "PATCH", "DELETE", "OPTIONS", "BREW"):
+            data = f"{method} /greeter HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+            self.assertEqual((read_request(data).method, read_request(data).body), (method, b""))
+
+    def test_the_parser_knows_whether_a_head_has_begun(self) -> None:
+        """Also of a request that it refuses: no body may follow the refusal."""
+        for lines, data in (("HEAD / HTTP/1.1", True), ("GET / HTTP/1.1", False),
+                            ("HEADER / HTTP/1.1", False), ("\r\nHEAD / HTTP/1.1", True)):
+            for rest in ("", "Nonsense\r\n\r\n", "Host: a\r\nContent-Length: x\r\n\r\n",
+                         "Host: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"):
+                with self.subTest(lines, rest=rest):
+                    parser = RequestParser()
+                    refusal(parser, f"{lines}\r\n{rest}".encode())
+                    self.assertIs(parser.is_head, data)
 
 
 class Replies(unittest.TestCase):

@@ -39,12 +39,12 @@ class Pages(unittest.TestCase):
     def test_health(self) -> None:
         """200 while the process answers at all."""
         self.assertEqual(self.reply_to("GET", "/health"),
-                         Reply(200, {"Content-Type": "text/plain"}, b"ok\n"))
+                         Reply(200, {"Content-Type": "text/plain; charset=utf-8"}, b"ok\n"))
 
     def test_status_is_json(self) -> None:
         """All of it, and what every process knows of itself."""
         reply = self.reply_to("GET", "/status")
-        self.assertEqual(reply.headers["Content-Type"], "application/json")
+        self.assertEqual(reply.headers["Content-Type"], "application/json; charset=utf-8")
         shown = json.loads(reply.body)
         self.assertEqual({key: shown.pop(key) for key in own_status()}, own_status())
         self.assertEqual(shown.pop("thread_deaths"), 0)
@@ -68,6 +68,22 @@ class Pages(unittest.TestCase):
         reply = self.reply_to("CONNECT", "a:443")
         self.assertEqual(reply.status, 405)
         self.assertEqual(reply.headers["Allow"], "GET, POST")
+
+    def test_a_process_may_be_asked_what_it_takes(self) -> None:
+        """405 for "OPTIONS *", with all methods of all its pages and calls."""
+        reply = self.reply_to("OPTIONS", "*")
+        self.assertEqual(reply.status, 405)
+        self.assertEqual(reply.headers["Allow"], "GET, HEAD, POST")
+
+    def test_a_query_and_a_slash_at_the_end_are_passed_over(self) -> None:
+        """So are escapes of characters that need none."""
+        for target in ("/health/", "/health?", "/health?x=1", "/health/?x=/y", "/%68ealth",
+                       "/health//"):
+            self.assertEqual(self.reply_to("GET", target).body, b"ok\n", target)
+            self.assertEqual(self.reply_to("PUT", target).headers["Allow"], "GET, HEAD", target)
+        for target in ("/health%2F", "/health%3Fx", "/healthy", "/health/x", "/x/health",
+                       "//health", "/%2568ealth", "/health;x", "/%"):
+            self.assertIsNone(self.request("GET", target), target)
 
     def test_pages_are_read_with_get_and_head(self) -> None:
         """405 with Allow for every other method."""
