@@ -18,7 +18,6 @@ one.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from email.utils import formatdate
 from typing import NamedTuple
@@ -153,8 +152,6 @@ def encode_reply(reply: Reply, now: str = "", kept: str = "") -> bytes:
     return head.encode("latin-1") + body
 
 
-# Every reply has one. It is written once in a second, for all of them.
-@functools.lru_cache(maxsize=1)
 def date_line(second: int) -> str:
     r"""The line Date (RFC 9110 sections 5.6.7 and 6.6.1) for a time in seconds since 1970.
 

@@ -118,6 +118,8 @@ class Listener:
         # that is sent. Each operation on a set is atomic.
         self._open: set[Stream[Request]] = set()
         self._running: set[Stream[Request]] = set()
+        # A second since 1970, and the line Date that it gives to replies.
+        self._dated = 0, ""
         # Set once, read without a lock: a program that reads the old value sends one more reply
         # that keeps its connection.
         self._retiring = False
@@ -245,7 +247,7 @@ class Listener:
             # With TLS, nothing can be sent before a handshake.
             if not self._tls:
                 with contextlib.suppress(OSError):
-                    stream.write(encode_reply(self._marked(TOO_MANY), _now()))
+                    stream.write(encode_reply(self._marked(TOO_MANY), self._date()))
             stream.close()
 
     def _serve(self, stream: Stream[Request]) -> Program[None]:
@@ -303,7 +305,7 @@ class Listener:
         goes_on = reply.status < 400 or "Call-Session" in reply.headers
         if not request or not request.keep_alive or not goes_on or self._retiring:
             reply = reply._replace(keep_alive=False)
-        message = encode_reply(self._marked(reply), _now(), KEPT)
+        message = encode_reply(self._marked(reply), self._date(), KEPT)
         if request.method == "HEAD" if request else stream.parser.is_head:
             message = head_of(message)
         rest = stream.write(message)
@@ -324,6 +326,16 @@ class Listener:
         served_by = self.served_by()
         return reply._replace(lines=f"Served-By: {served_by}\r\n") if served_by else reply
 
+    def _date(self) -> str:
+        """The line Date of a reply that is sent now. It is written once in a second for all."""
+        second, line = self._dated
+        now = time.time()
+        if not second <= now < second + 1:
+            second = int(now)
+            line = date_line(second)
+            self._dated = second, line
+        return line
+
     def _end_call(self, stream: Stream[Request]) -> None:
         """Notes that a call, or a connection, has ended."""
         self._running.discard(stream)
@@ -331,11 +343,6 @@ class Listener:
         if self._waiting:
             with self._changed:
                 self._changed.notify_all()
-
-
-def _now() -> str:
-    """The line Date of a reply that is sent now."""
-    return date_line(int(time.time()))
 
 
 def _refusal(status: int, reason: str) -> Reply:

@@ -6,10 +6,14 @@ not pass them on.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from ponte.net.message import ProtocolError
 
+# Targets whose paths are kept. They take 2 MiB at most: message.MAX_TARGET_BYTES each, and as much
+# for the path. With more targets in use than this, their paths are worked out more often.
+MAX_KNOWN_TARGETS = 128
 # A name or an address, and perhaps a port (RFC 3986 section 3.2.2).
 HOST = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])"
                   r"(?::[0-9]{1,5})?")
@@ -44,6 +48,8 @@ def path_of(target: str, host: str | None) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
+# On the way of every call, and nearly always for one of a few targets.
+@functools.lru_cache(maxsize=MAX_KNOWN_TARGETS)
 def path_in(target: str) -> str:
     """The path that a target leads to: without its query, and without slashes at its end.
 
@@ -55,9 +61,6 @@ def path_in(target: str) -> str:
     >>> path_in("/"), path_in("/?x=1")
     ('/', '/')
     """
-    # Nearly always it is that path already. This is on the way of every call.
-    if "?" in target:
-        target = target[:target.index("?")]
-    if "%" in target:
-        target = _NEEDLESS.sub(lambda escape: chr(int(escape[0][1:], 16)), target)
-    return (target.rstrip("/") or "/") if target.endswith("/") else target
+    path = target.partition("?")[0]
+    path = _NEEDLESS.sub(lambda escape: chr(int(escape[0][1:], 16)), path)
+    return path.rstrip("/") or "/"

@@ -198,6 +198,15 @@ class Callers(EngineCase):
                 at = parsedate_to_datetime(reply.date).timestamp()
                 self.assertTrue(before <= at <= time.time(), reply.date)
 
+    def test_the_date_follows_the_clock(self) -> None:
+        """Within a second it stays; and it goes back with the clock."""
+        with self.running() as engine, connected(engine.address) as caller:
+            for now, shown in ((1.2, 1), (1.9, 1), (2.0, 2), (90.5, 90), (0.5, 0)):
+                with mock.patch.object(time, "time", return_value=now):
+                    date = self.ask(caller).date
+                assert date
+                self.assertEqual(parsedate_to_datetime(date).timestamp(), shown)
+
     def test_a_reply_that_keeps_its_connection_tells_for_how_long(self) -> None:
         """Less than it is really kept: nobody sends on a connection that is just being closed."""
         with self.running() as engine, connected(engine.address) as caller:

@@ -172,6 +172,22 @@ class AnyClient(SystemTest):
                 self.assertEqual(list(read(metrics.body.decode())),
                                  [family.name for family in FAMILIES[role]])
 
+    def test_head_and_a_path_with_a_query_work_with_every_role(self) -> None:
+        """For health checks and scrapers: http.client refuses a body behind a HEAD."""
+        for process in (self.registry, self.server, self.proxy):
+            connection = http.client.HTTPConnection(*process.address, timeout=TIMEOUT_S)
+            self.addCleanup(connection.close)
+            for page in ("/health", "/status", "/metrics"):
+                for method, path in (("HEAD", page), ("GET", f"{page}/?x=1"), ("HEAD", f"{page}?")):
+                    with self.subTest(process.arguments[0], method=method, path=path):
+                        connection.request(method, path)
+                        reply = connection.getresponse()
+                        body = reply.read()
+                        self.assertEqual(reply.status, 200)
+                        self.assertEqual(bool(body), method == "GET")
+                        self.assertGreater(int(reply.headers["Content-Length"]), 0)
+                        self.assertTrue(reply.headers["Date"])
+
     def test_unknown_services_get_a_404_that_names_the_known_ones(self) -> None:
         """Not an XML-RPC fault: the path is wrong.
 
