@@ -59,6 +59,23 @@ class HopByHop(unittest.TestCase):
                 self.assertEqual(reply.headers.pop("keep-alive"), "timeout=60")
                 self.assertEqual([name for name in STRIPPED if name in reply.headers], [])
 
+    def test_the_date_of_a_server_is_passed_on(self) -> None:
+        """It says when the reply was made (RFC 9110 section 6.6.1). Else the proxy gives one."""
+        date = "Sun, 06 Nov 1994 08:49:37 GMT"
+        for engine in ENGINES:
+            with self.subTest(engine), Mute() as server, \
+                    proxy_before(server.address, engine) as proxy:
+                port = Port("", proxy.address, "/greeter", HELLO)
+                with socket.create_connection(port.address, PATIENCE_S) as caller:
+                    caller.sendall(port.post())
+                    with server.asked() as connection:
+                        connection.socket.sendall(encode_reply(Reply(200, {}, b"1", date=date)))
+                        self.assertEqual(one_reply(caller).date, date)
+                        caller.sendall(port.post())
+                        connection.read(soon())
+                        connection.socket.sendall(encode_reply(Reply(200, {}, b"2")))
+                        self.assertNotIn(one_reply(caller).date, (None, date))
+
     def test_what_a_server_answers(self) -> None:
         """502 for what is no whole reply, 504 for a late one: never passed on as an answer."""
         head = b"HTTP/1.1 200 OK\r\n"
