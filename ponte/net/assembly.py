@@ -33,8 +33,7 @@ _MAX_RAW_BYTES = MAX_HEAD_BYTES - len(_END)
 class Head(NamedTuple):
     """A parsed head. Parsers share it, so it is never changed.
 
-    `words`: of a request, the method, the target and the second digit of the version; of a reply,
-    the status and the Date.
+    `words`: method and target of a request, or status and Date of a reply.
     `length`: the bytes of the body, or CHUNKED.
     """
 

@@ -144,7 +144,7 @@ class RequestParser(Parser[Request]):
                 raise ProtocolError(411, "POST without Content-Length")
             length = 0
         # 7. Whether the connection stays open (RFC 9112 section 9.3).
-        return Head((method, target, minor), headers, length, keeps_alive(headers, minor))
+        return Head((method, target), headers, length, keeps_alive(headers, minor))
 
     def _parse_request_line(self, text: str) -> re.Match[str]:
         """Method, target and the version's two digits, as groups 1 to 4 (RFC 9112 section 3)."""
@@ -164,10 +164,7 @@ class RequestParser(Parser[Request]):
 
     def _message(self, head: Head, body: bytes) -> Request:
         self._continued, self._empty_lines = False, 0
-        (method, target, minor), headers, _, keep_alive = head
-        # HTTP/1.0 knows no pipelining: what stands behind such a request was not sent as another.
-        if minor == "0" and self._buffer:
-            keep_alive = False
+        (method, target), headers, _, keep_alive = head
         return Request(method, target, headers, body, keep_alive, self._number, self._peer)
 
 

@@ -80,6 +80,12 @@ def names_of_request(request: Request) -> set[bytes]:
     return names if request.call_number is None else names | {b"call-number"}
 
 
+def names_of_reply(reply: Reply) -> set[bytes]:
+    """Also Date, which a parser keeps apart."""
+    names = names_of(reply.headers)
+    return names if reply.date is None else names | {b"date"}
+
+
 REQUESTS: Kind[Request] = Kind(
     RequestParser, RequestParser._known, strict.read_requests,
     words=lambda request: (request.method.encode(), request.target.encode()),
@@ -87,7 +93,7 @@ REQUESTS: Kind[Request] = Kind(
 REPLIES: Kind[Reply] = Kind(
     ReplyParser, ReplyParser._known, strict.read_replies,
     words=lambda reply: (str(reply.status).encode(),),
-    names=lambda reply: names_of(reply.headers), may_refuse=(OUR_LIMITS | {502}).__contains__)
+    names=names_of_reply, may_refuse=(OUR_LIMITS | {502}).__contains__)
 
 
 def read(kind: Kind[M], pieces: Sequence[bytes]) -> Came[M]:
@@ -206,7 +212,8 @@ _FRAMING_WORDS = (
     b"Transfer-Encoding : chunked\r\n", b"Transfer-Encoding: xchunked\r\n",
     b"Transfer-Encoding:\x0bchunked\r\n", b"Transfer-Encoding: identity\r\n",
     b"transfer-encoding: CHUNKED\r\n", b" chunked\r\n", b"Connection: close\r\n",
-    b"Connection: keep-alive\r\n", b"Connection: Content-Length\r\n", b"Expect: 100-continue\r\n",
+    b"Connection: keep-alive\r\n", b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+    b"date: x\r\n", b"Connection: Content-Length\r\n", b"Expect: 100-continue\r\n",
     b"Expect: else\r\n", CALL_NUMBER, OTHER_CALL_NUMBER, b"call-number: x\r\n",
     b"Call-Number: ", b"call-number: 7-5\r\n", b"Idempotency-Key: x\r\n",
     b"0\r\n\r\n", b"5\r\nhello\r\n", b"0x5\r\n", b"-5\r\n", b"+5\r\n", b"1_0\r\n", b"5 \r\n",
@@ -228,6 +235,8 @@ REQUEST_SEEDS = (
     b"GET /health HTTP/1.1\r\nHost: a%20b\r\n\r\nGET /status HTTP/1.1\r\nHost:[::1]:1\r\n\r\n",
     b"GET /health HTTP/1.0\r\n\r\n",
     b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello",
+    b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello\r\n" * 2,
+    b"\r\n\nGET /health HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET /status HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" * 3,
     b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
     b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n",
@@ -248,6 +257,7 @@ REPLY_SEEDS = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + _CHUNKED_BODY,
     b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304\r\nContent-Length: 5\r\n\r\n",
     b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 2\r\n\r\nok" * 2,
 )
 REPLY_WORDS = _FRAMING_WORDS + (
     b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\n",

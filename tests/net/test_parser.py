@@ -314,22 +314,6 @@ class Requests(unittest.TestCase):
                 data = f"GET / HTTP/{version}\r\nHost: a\r\n{header}\r\n\r\n".encode()
                 self.assertIs(read_request(data).keep_alive, keeps)
 
-    def test_http_1_0_knows_no_pipelining(self) -> None:
-        """What stands behind such a request was not sent as another one: its connection closes."""
-        old = post("Connection: keep-alive", "Content-Length: 1", body=b"x") \
-            .replace(b"HTTP/1.1", b"HTTP/1.0")
-        for behind, keeps in ((b"", True), (b"G", False), (old, False)):
-            for pieces in ([old + behind], [old[:-1], old[-1:] + behind]):
-                with self.subTest(behind=behind, pieces=len(pieces)):
-                    parser = RequestParser()
-                    parser.feed(pieces[0])
-                    request = parser.next_message()
-                    if request is None:
-                        parser.feed(pieces[1])
-                        request = parser.next_message()
-                    assert request
-                    self.assertIs(request.keep_alive, keeps)
-
     def test_empty_lines_before_a_request_line_are_passed_over(self) -> None:
         """RFC 9112 section 2.2, however their bytes come; a message has not begun with them."""
         one = post("Content-Length: 4", body=b"\r\n\r\n")
@@ -437,6 +421,14 @@ class Replies(unittest.TestCase):
                     self.assertEqual([(reply.status, reply.body) for reply in replies], expected,
                                      cut)
                     self.assertFalse(parser.in_message)
+
+    def test_a_reply_of_http_1_0_keeps_its_connection_only_if_it_says_so(self) -> None:
+        """RFC 9112 section 9.3: a pool may send the next request on such a connection."""
+        for line, keeps in (("A: b", False), ("Connection: keep-alive", True),
+                            ("Keep-Alive: timeout=5", False),
+                            ("Connection: close, keep-alive", False)):
+            data = f"HTTP/1.0 200 OK\r\n{line}\r\nContent-Length: 0\r\n\r\n".encode()
+            self.assertIs(read_reply(data).keep_alive, keeps, line)
 
     def test_replies_that_never_have_a_body_need_no_length(self) -> None:
         """RFC 9112 section 6.3: 204 and 304."""
