@@ -136,6 +136,7 @@ _MAY_DIFFER = (
     (re.compile(r"\b(greeter|shop|adder|bank)-\d{4,5}\b"), r"\1-PORT"),
     (re.compile(r"\b1\d{12}\b"), "INCARNATION"),
     (re.compile(r"\bserver-\d"), "server-N"),
+    (re.compile(r"^\d+ (calls|chamadas),"), r"N \1,"),
     (re.compile(r"\[Errno \d+\]"), "[Errno N]"),
     (re.compile(r"\s+"), " "),
 )
@@ -144,6 +145,23 @@ _SHAPE = re.compile(r"\d+/\d+ |PRO(OF|VA):|  [✓✗\u2013] |\d of \d|\d de \d")
 _COUNTERS = re.compile("[♥●] ")
 _NUMBER = re.compile(r"\d+([.,]\d+)?")
 _SERVERS = re.compile(r"server-N(, server-N)*")
+_LEAST = re.compile(r"(\d+) ms or more")
+_MILLISECONDS = re.compile(r"(\d+(?:[.,]\d+)?) ms")
+
+
+def counts(line: str, only: str) -> bool:
+    """Whether a printed line is one of those that a document asks for.
+
+    `only`: "N ms or more", the time that it must show; another text that must stand in it; or "".
+
+    >>> counts("server-3 via proxy-4180  1208.4 ms", "1000 ms or more")
+    True
+    """
+    least = _LEAST.fullmatch(only)
+    if not least:
+        return only in line
+    return any(float(shown.replace(",", ".")) >= int(least[1])
+               for shown in _MILLISECONDS.findall(line))
 
 
 def same(line: str) -> str:

@@ -18,6 +18,12 @@ between paragraphs:
                                         command goes on there
     <!-- terminal 2 prints -->          the block is what that terminal has printed since, or the
                                         end of it
+    <!-- terminal 2 prints, of 1000 ms or more -->
+                                        only lines that show such a time count
+    <!-- terminal 2 prints, of server-1 -->
+                                        only lines with exactly this text count
+    <!-- terminal 2 prints no ✗ -->     it has printed no such text since the last key, or since
+                                        the last lines of it that were shown
     <!-- Ctrl-C in terminal 2 -->       also Ctrl-\\ (a crash), Ctrl-Z (a freeze) and fg
     <!-- close all terminals -->        ends everything that still runs
     <!-- exit code 3 -->                of the block's last command; 0 where nothing is said
@@ -25,7 +31,9 @@ between paragraphs:
 
 A line "..." stands for any lines; at the end of a line, for its rest. Times, free ports and
 incarnations may differ, and so may the number of a server, since nobody promises whose turn it is.
-The fixed ports of the lesson, 4100 and 4180, must be right.
+The fixed ports of the lesson, 4100 and 4180, must be right. What a terminal printed before a key
+was pressed, in this or another one, does not count afterwards: so a line that a step promises is
+seen because of its key.
 
 A command that waits for keys gets a terminal of its own (a pty), in which Enter is pressed again
 and again. The guided demo runs once for all documents of one language.
@@ -125,14 +133,22 @@ class Reader:
     def _act(self, block: Block) -> None:
         for note in block.notes:
             key = re.fullmatch(r"(\S+) in terminal (\d+)", note)
-            prints = re.fullmatch(r"terminal (\d+) prints", note)
+            prints = re.fullmatch(r"terminal (\d+) prints(?:, of (.+))?", note)
+            silent = re.fullmatch(r"terminal (\d+) prints no (.+)", note)
             if note == "close all terminals":
                 self._close_all()
             elif key and key.group(1) in KEYS:
-                self._terminal(key.group(2)).press(self._keys[key.group(1)])
+                pressed = self._terminal(key.group(2))
+                for terminal in self._terminals.values():
+                    terminal.look_away()
+                pressed.press(self._keys[key.group(1)])
             elif prints:
-                wrong = self._terminal(prints.group(1)).expect(["...", *block.lines])
-                self._check(f"terminal {prints.group(1)} prints", wrong)
+                wrong = self._terminal(prints.group(1)).expect(["...", *block.lines],
+                                                               prints.group(2) or "")
+                self._check(note, wrong)
+            elif silent:
+                line = self._terminal(silent.group(1)).has_printed(silent.group(2))
+                self._check(note, f"it printed {line!r}" if line else "")
             elif not re.fullmatch(r"terminal \d+|exit code \d+|shape", note):
                 raise Wrong(f"<!-- {note} --> has no meaning")
 

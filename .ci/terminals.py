@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from page import Wrong, difference
+from page import Wrong, counts, difference
 
 # Seconds that the longest command may take: the demo, on a slow machine.
 COMMAND_S = 300.0
@@ -41,16 +41,18 @@ class Terminal:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def expect(self, shown: Sequence[str]) -> str:
+    def expect(self, shown: Sequence[str], only: str = "") -> str:
         """Waits until it has printed, after the last lines that were shown, what is shown now.
 
-        Returns what is wrong, an empty string if nothing is.
+        `only`: other lines than these do not count (page.counts). Returns what is wrong, an empty
+        string if nothing is.
         """
         deadline = time.monotonic() + PRINTS_S
         with self._changed:
             while True:
                 printed = self._printed[self._seen:]
-                wrong = difference(shown, printed, to_be_continued=True)
+                wrong = difference(shown, [line for line in printed if counts(line, only)],
+                                   to_be_continued=True)
                 if not wrong:
                     self._seen = len(self._printed)
                     return ""
@@ -58,10 +60,18 @@ class Terminal:
                     return "\n          ".join([wrong, "it printed:", *printed[-60:]])
                 self._changed.wait(0.1)
 
-    def press(self, number: signal.Signals) -> None:
-        """Sends the signal of a key, and waits for the end where the key asks for it."""
+    def has_printed(self, text: str) -> str:
+        """The first line with this text since the last lines that were shown; "" for none."""
+        with self._changed:
+            return next((line for line in self._printed[self._seen:] if text in line), "")
+
+    def look_away(self) -> None:
+        """What it has printed so far is what came before: no line of that is expected any more."""
         with self._changed:
             self._seen = len(self._printed)
+
+    def press(self, number: signal.Signals) -> None:
+        """Sends the signal of a key, and waits for the end where the key asks for it."""
         self._process.send_signal(number)
         if number not in (signal.SIGSTOP, signal.SIGCONT):
             self._process.wait(PRINTS_S)

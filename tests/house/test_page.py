@@ -38,6 +38,25 @@ class Comparing(unittest.TestCase):
         self.assertEqual(page.shape(["  ✓ 3 calls by server-1, server-2"]),
                          page.shape(["  ✓ 4 calls by server-3"]))
 
+    def test_a_promised_time_is_asked_for(self) -> None:
+        """A call that waited for a frozen server is another one than the quick ones beside it."""
+        slow, quick = "server-3 via proxy-4180  1208.4 ms", "server-1 via proxy-4180  1.4 ms"
+        for text in (slow, slow.replace(".", ",")):
+            self.assertTrue(page.counts(text, "1000 ms or more"))
+        for text in (quick, "a line without a time"):
+            self.assertFalse(page.counts(text, "1000 ms or more"))
+
+    def test_a_promised_text_is_asked_for_to_the_letter(self) -> None:
+        """Where a document says which server comes back, another one does not count."""
+        self.assertTrue(page.counts("World  server-1 via proxy-4180", "server-1"))
+        self.assertFalse(page.counts("World  server-2 via proxy-4180", "server-1"))
+        self.assertTrue(page.counts("any line", ""))
+
+    def test_the_number_of_calls_may_differ_and_that_of_failures_not(self) -> None:
+        shown = ["64 calls, 0 failed; the slowest took 1227 ms"]
+        self.assertEqual("", page.difference(shown, ["61 calls, 0 failed; the slowest took 9 ms"]))
+        self.assertTrue(page.difference(shown, ["64 calls, 1 failed; the slowest took 1227 ms"]))
+
 
 class Editing(unittest.TestCase):
     """A ```diff block changes lines that stand in a file once."""
