@@ -3,7 +3,7 @@
     14:03:12  ✓ hello("Hello") → World   server-2 via proxy-4180    1.3 ms
 
 Stop a server, freeze one, or kill the proxy: the next lines show what the client did. Ctrl-C ends
-it, and shows how many calls each server answered.
+it, and shows how many calls each server answered, and how long the slowest took.
 
 Threads: the client's; only the main one prints.
 """
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str], words: Words) -> int:
     screen.line(words("Saying Hello until Ctrl-C. "
                       "Stop a server, or kill one, and watch who answers."), style="predict")
     shares: Counter[str] = Counter()
+    slowest_s = 0.0
     attempts: list[Trace] = []
     with Client("greeter", registries=chosen.registry, timeout_s=chosen.timeout,
                 on_attempt=attempts.append, tls=chosen_tls(chosen, listens=False)) as client:
@@ -62,11 +63,13 @@ def main(arguments: Sequence[str], words: Words) -> int:
                 if done:
                     time.sleep(chosen.every)
                 attempts.clear()
+                began = time.perf_counter()
                 shares[_call(client, attempts, screen, words)] += 1
+                slowest_s = max(slowest_s, time.perf_counter() - began)
                 done += 1
         except KeyboardInterrupt:
             screen.line()
-    _sum_up(shares, screen, words)
+    _sum_up(shares, slowest_s, screen, words)
     return EXIT_NOT_SENT if shares[NOBODY] else 0
 
 
@@ -108,9 +111,10 @@ def _show_attempts(attempts: list[Trace], screen: Screen, words: Words) -> None:
                     style="faint")
 
 
-def _sum_up(shares: Counter[str], screen: Screen, words: Words) -> None:
+def _sum_up(shares: Counter[str], slowest_s: float, screen: Screen, words: Words) -> None:
     calls = sum(shares.values())
-    screen.line(words("{calls} calls, {failed} failed", calls=calls, failed=shares[NOBODY]),
+    screen.line(words("{calls} calls, {failed} failed; the slowest took {slowest_ms:.0f} ms",
+                      calls=calls, failed=shares[NOBODY], slowest_ms=slowest_s * 1000),
                 style="strong")
     width = max(12, *map(len, shares))
     for name, answered in sorted(shares.items()):
