@@ -217,7 +217,6 @@ PORTUGUESE: dict[str, str] = {
         '✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms',
     "{server}, no proxy": "{server}, sem proxy",
     "attempt {number}: {trace}": "tentativa {number}: {trace}",
-    "{calls} calls, {failed} failed": "chamadas: {calls}; com falha: {failed}",
 
     # ---- command.py
     "The guided demo of Ponte: nine steps, real processes, each step proved.":
