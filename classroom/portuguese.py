@@ -34,6 +34,8 @@ PORTUGUESE: dict[str, str] = {
     "Your turn, one role per terminal. Start with: {command}":
         "Sua vez, um papel por terminal. Comece com: {command}",
     "The story ends here: {error}": "A história termina aqui: {error}",
+    "The processes of step 1 start, for a story that begins at step {first}.":
+        "Os processos do passo 1 sobem, porque a história começa no passo {first}.",
     "Stopped. All processes are gone.": "Interrompido. Todos os processos foram encerrados.",
     "standard input is not a terminal, so nobody can press Enter: use  {command}":
         "a entrada padrão não é um terminal, e ninguém consegue apertar Enter: use  {command}",
@@ -42,6 +44,11 @@ PORTUGUESE: dict[str, str] = {
     "PREDICT": "PREVEJA",
     "         Enter to find out… ": "         Enter para descobrir… ",
     "+{when_s:.2f} s": "+{when_s:.2f} s",
+    "         Enter to go on… ": "         Enter para continuar… ",
+    "this computer was busy: a pause of {wanted_ms:.0f} ms took {took_ms:.0f} ms":
+        "este computador estava ocupado: uma pausa de {wanted_ms:.0f} ms levou {took_ms:.0f} ms",
+    "this computer was busy: {load:.1f} programs wanted its cores, of which it has {cores}":
+        "este computador estava ocupado: {load:.1f} programas disputavam seus {cores} núcleos",
     "registry: {name} is up, at {address}": "registry: {name} está no ar, em {address}",
     "registry: {name} is back": "registry: {name} voltou",
     "registry: {name} is suspect: half its lease passed without a heartbeat":
@@ -72,6 +79,7 @@ PORTUGUESE: dict[str, str] = {
     'a stock XML-RPC client, unchanged, got "{value}" from the same proxy':
         'um cliente XML-RPC comum, sem nenhuma mudança, recebeu "{value}" do mesmo proxy',
     # ---- 3 heartbeats
+    "NOBODY CALLS": "NINGUÉM CHAMA",
     "HEARTBEATS": "BATIMENTOS",
     "Now nobody calls anybody. Is the network silent?":
         "Agora ninguém chama ninguém. A rede está em silêncio?",
@@ -87,6 +95,7 @@ PORTUGUESE: dict[str, str] = {
         "maior silêncio: {silence_s:.2f} s; um lease (concessão: "
         "quanto um batimento vale) dura {lease_s:.1f} s",
     # ---- 4 balancing
+    "ONE PROXY, THREE SERVERS": "UM PROXY, TRÊS SERVIDORES",
     "BALANCING": "BALANCEAMENTO",
     "{calls} calls go through one proxy to three servers. How many does each get?":
         "{calls} chamadas vão por um proxy até três servidores. Quantas cada um recebe?",
@@ -98,16 +107,15 @@ PORTUGUESE: dict[str, str] = {
         "parte de cada um: {shares}; diferença entre a maior e a menor: {spread}",
 
     # ---- failing.py: 5 kill
+    "A SERVER DIES": "UM SERVIDOR MORRE",
     "KILL → FALLBACK": "PROCESSO MORTO → OUTROS ASSUMEM",
     "{callers} callers never pause. {name} dies by kill -9. How many calls fail?":
         "{callers} clientes chamam sem parar. {name} morre com kill -9. Quantas chamadas falham?",
     "{callers} callers; {count} calls so far, answered by {names}":
         "{callers} clientes; {count} chamadas até aqui, respondidas por {names}",
     "kill -9 {name} (process {pid})": "kill -9 {name} (processo {pid})",
-    "calls in flight at the kill: {count}; "
-    "failed attempts, each made again elsewhere: {retries}":
-        "chamadas em andamento naquela hora: {count}; "
-        "tentativas que falharam e foram refeitas: {retries}",
+    "attempts that failed at the kill or just after: {retries}; each was made again elsewhere":
+        "tentativas que falharam na morte ou logo depois: {retries}; cada uma foi refeita em outro",
     "{name} starts again, as a new process": "{name} é iniciado de novo, como outro processo",
     "{calls} calls, {failed} failed; the slowest took {slowest_ms:.0f} ms":
         "{calls} chamadas, {failed} com falha; a mais lenta levou {slowest_ms:.0f} ms",
@@ -116,6 +124,7 @@ PORTUGUESE: dict[str, str] = {
     "{name} left lookup {gone_s:.2f} s after its death (at most {limit_s:.1f} s)":
         "{name} saiu do lookup {gone_s:.2f} s depois de morrer (limite: {limit_s:.1f} s)",
     # ---- 6 freeze
+    "A SERVER FREEZES": "UM SERVIDOR CONGELA",
     "FREEZE → SUSPICION": "CONGELAMENTO → SUSPEITA",
     "{name} is frozen, not killed: connected, but silent. What happens to its calls?":
         "{name} congela, mas não morre: conectado, só que mudo. O que acontece com as chamadas?",
@@ -143,6 +152,7 @@ PORTUGUESE: dict[str, str] = {
         "e respondendo",
 
     # ---- outcomes.py: 7 a lost reply
+    "A REPLY IS LOST": "UMA RESPOSTA SE PERDE",
     "A LOST REPLY → NO DOUBLE EXECUTION": "RESPOSTA PERDIDA → NADA DE EXECUÇÃO DUPLA",
     "deposit({cents}) runs, but its reply is lost, and the client tries again. The balance?":
         "deposit({cents}) roda, a resposta se perde, e o cliente tenta de novo. Qual é o saldo?",
@@ -161,6 +171,7 @@ PORTUGUESE: dict[str, str] = {
     "Ponte: 1 call, {attempts} attempts, executions: {runs}; the balance of bia is {balance}":
         "Ponte: 1 chamada, {attempts} tentativas, execuções: {runs}; o saldo de bia é {balance}",
     # ---- 8 everything down
+    "EVERYTHING DIES": "TUDO MORRE",
     "EVERYTHING DOWN → AN HONEST ERROR": "TUDO FORA DO AR → UM ERRO HONESTO",
     "Registry, proxy and all servers die at once. What does the client say, and when?":
         "Registry, proxy e servidores morrem todos de uma vez. O que o cliente diz, e quando?",
@@ -176,6 +187,7 @@ PORTUGUESE: dict[str, str] = {
     'the same client got "{value}" again, {back_s:.2f} s after the new start':
         'o mesmo cliente recebeu "{value}" de novo, {back_s:.2f} s depois da reinicialização',
     # ---- silence.py: 9 silence
+    "A BANK FALLS SILENT": "UM BANCO SE CALA",
     "SILENCE → UNKNOWN, AND WHO CAN KNOW": "SILÊNCIO → DESCONHECIDO, E QUEM PODE SABER",
     "A bank freezes during one deposit, before a second, and dies during a third. Which ran?":
         "Um banco congela num depósito, antes de outro, e morre num terceiro. Quais rodaram?",
@@ -223,6 +235,9 @@ PORTUGUESE: dict[str, str] = {
         "A demonstração guiada da Ponte: nove passos, processos de verdade, cada passo provado.",
     "no key presses; the exit code is 1 if a proof fails":
         "não espera nenhuma tecla; o código de saída é 1 se uma prova falhar",
+    "begin at step N": "começa no passo N",
+    "{given}: there are steps 1 to {last}, such as --from 5":
+        "{given}: existem os passos 1 a {last}, como em --from 5",
     "the language (default: that of the locale)": "o idioma (padrão: o do sistema)",
     "usage: ": "uso: ",
     "the word after demo.py": "a palavra depois de demo.py",
