@@ -7,7 +7,7 @@ import difflib
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from classroom import doctor, roles, story
 from classroom.language import LANGUAGES, VARIABLE, Words, choose_language, system_locale
@@ -26,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
         return roles.run(rest[0], rest[1:], words)
     chosen = _parser(words, language).parse_args(rest)
     if chosen.place is None:
-        return story.run(words, auto=chosen.auto or _auto_is_set(os.environ))
+        return story.run(words, auto=chosen.auto or _auto_is_set(os.environ),
+                         first=_first_step(chosen.first, os.environ, words))
     if chosen.place == "doctor":
         return doctor.main(words)
     raise UsageError(_refuse(chosen.place, words))
@@ -63,6 +64,24 @@ def _auto_is_set(environ: Mapping[str, str]) -> bool:
     return SWITCHES.get(text.lower(), False)
 
 
+def _first_step(given: str | None, environ: Mapping[str, str], words: Words) -> int:
+    """The step that --from or the variable PONTE_FROM names. Raises UsageError for another text."""
+    source, text = (("--from ", given) if given is not None else
+                    ("PONTE_FROM=", environ.get("PONTE_FROM") or "1"))
+    last = len(story.STEPS)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= last:
+        raise UsageError(words("{given}: there are steps 1 to {last}, such as --from 5",
+                               given=f"{source}{text}", last=last))
+    return int(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A mistake gets one line, as everywhere else."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (--help shows all options)")
+
+
 def _parser(words: Words, language: str) -> argparse.ArgumentParser:
     def shown(text: str) -> str:
         return plain(text, sys.stdout.encoding or "ascii")
@@ -72,7 +91,7 @@ def _parser(words: Words, language: str) -> argparse.ArgumentParser:
                       prefix: str | None = None) -> None:
             super().add_usage(usage, actions, groups, shown(words("usage: ")))
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="demo.py", formatter_class=Help, add_help=False,
         description=shown(words("The guided demo of Ponte: nine steps, real processes, "
                                 "each step proved.")),
@@ -94,6 +113,8 @@ def _parser(words: Words, language: str) -> argparse.ArgumentParser:
     settings.add_argument("-h", "--help", action="help", help=shown(words("show this help")))
     settings.add_argument("--auto", action="store_true", help=shown(words(
         "no key presses; the exit code is 1 if a proof fails")))
+    settings.add_argument("--from", dest="first", metavar="N", help=shown(words(
+        "begin at step N")))
     settings.add_argument("--lang", choices=LANGUAGES, default=language, help=shown(words(
         "the language (default: that of the locale)")))
     return parser

@@ -39,6 +39,25 @@ class CommandTest(unittest.TestCase):
                 self.assertRaisesRegex(UsageError, "PONTE_AUTO=please: .*1 or 0"):
             command.main(["--lang", "en"])
 
+    def test_the_first_step_is_chosen(self) -> None:
+        for words, variable, first in ((["--from", "5"], "", 5), (["--from=9"], "2", 9),
+                                       ([], "3", 3), ([], "", 1)):
+            with self.subTest(words, variable=variable), \
+                    unittest.mock.patch("classroom.story.run") as run, \
+                    unittest.mock.patch.dict("os.environ", PONTE_FROM=variable):
+                command.main(["--lang", "en", *words])
+                self.assertEqual(first, run.call_args.kwargs["first"])
+
+    def test_a_step_that_is_not_there_is_named_in_one_line(self) -> None:
+        for text in ("0", "10", "-1", "x", "", "1.5", "99999999999999999999", "٣"):
+            with self.subTest(text), self.assertRaisesRegex(UsageError, r"\A[^\n]*1 to 9[^\n]*\Z"):
+                command.main(["--lang", "en", f"--from={text}"])
+        with self.assertRaisesRegex(UsageError, r"\A[^\n]*--from[^\n]*\Z"):
+            command.main(["--lang", "en", "--from"])
+        with self.assertRaisesRegex(UsageError, "PONTE_FROM=x: .*1 to 9"), \
+                unittest.mock.patch.dict("os.environ", PONTE_FROM="x"):
+            command.main(["--lang", "en"])
+
     def test_an_unknown_word_is_answered_with_a_suggestion(self) -> None:
         with self.assertRaisesRegex(UsageError, "registry[?]"):
             command.main(["--lang", "en", "regstry"])
