@@ -14,6 +14,7 @@
     doctor_portuguese.py   those of doctor.py
     reasons.py      what a program said, such as the reason of an error, in Portuguese
     screen.py       lines for a projector, on any console
+    keys.py         the echo of keys, which would write over lines that move
     roles.py        one role in a terminal of its own
     next_command.py what to type in the next terminal
     outward.py      at which address other machines reach this one

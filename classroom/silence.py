@@ -77,9 +77,9 @@ class Deposit:
 
 def silence(stage: Stage) -> None:
     """The bank has its own registry and no proxy, as in step 7."""
-    stage.predict("SILENCE → UNKNOWN, AND WHO CAN KNOW",
+    stage.predict("A BANK FALLS SILENT",
                   "A bank freezes during one deposit, before a second, and dies during a third. "
-                  "Which ran?")
+                  "Which ran?", "SILENCE → UNKNOWN, AND WHO CAN KNOW")
     registry = stage.cast.start_registry("bank-registry")
     bank = stage.cast.start_server("bank-2", "bank", registry).await_banner()
     with Client("bank", registries=[registry.address], timeout_s=CALL_TIMEOUT_S) as client:

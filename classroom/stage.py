@@ -3,7 +3,8 @@
 A step is a function that reads like this:
 
     def kill(stage: Stage) -> None:
-        stage.predict("KILL", "{name} dies. How many calls fail?", name="server-2")
+        stage.predict("A SERVER DIES", "{name} dies. How many calls fail?", "KILL → FALLBACK",
+                      name="server-2")
         stage.cast["server-2"].kill()
         stage.tell("kill -9 {name}", name="server-2")
         gone = stage.until(lambda: "server-2" not in stage.cast.lookup("greeter"), within_s=5)
@@ -19,6 +20,9 @@ Threads: the main one only.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import time
 from collections.abc import Sequence
 from typing import Callable, NamedTuple
@@ -38,13 +42,21 @@ PACE_S = 0.05
 # of it, and then tries another server.
 CALL_TIMEOUT_S = 2.0
 SERVERS = ("server-1", "server-2", "server-3")
+# A computer is busy if a pause of POLL_S took so many seconds, or if in the last minute so many
+# programs wanted each of its cores. The demo alone comes to less, also on two cores.
+BUSY_PAUSE_S = 0.1
+BUSY_LOAD = 3.0
 
 
 class Check(NamedTuple):
-    """One line of a proof: what was observed, and whether it is what the step claims."""
+    """One line of a proof: what was observed, and whether it is what the step claims.
+
+    `excuse`: what else was seen, where it does not hold.
+    """
 
     holds: bool
     text: str
+    excuse: str = ""
 
 
 class Skipped(Exception):
@@ -60,15 +72,17 @@ class Stage:
     def __init__(self, screen: Screen, words: Words, cast: Cast, *, steps: int, auto: bool) -> None:
         self.screen, self.words, self.cast = screen, words, cast
         self.pace_s = 0.0 if auto else PACE_S
-        # Of the step that runs: its number from 1 on, its title, the lines of its proof, and how
-        # many lines of the registry it has shown.
+        # Of the step that runs: its number from 1 on, what it proves, the lines of its proof, and
+        # how many lines of the registry it has shown.
         self.number = 0
-        self.title = ""
+        self.proves = ""
         self.checks: list[Check] = []
         self.news_count = 0
         self._steps, self._auto = steps, auto
         self._began = time.perf_counter()
         self._client: Client | None = None
+        # The longest pause of this step that should have been one of POLL_S, in seconds.
+        self._longest_pause_s = 0.0
 
     @property
     def client(self) -> Client:
@@ -80,13 +94,16 @@ class Stage:
         """Opens the client that all further steps use."""
         self._client = Client("greeter", registries=registries, timeout_s=CALL_TIMEOUT_S)
 
-    def predict(self, title: str, question: str, **values: object) -> None:
-        """Begins a step: shows its title and question, waits for Enter, and starts its clock."""
+    def predict(self, title: str, question: str, proves: str, **values: object) -> None:
+        """Begins a step: shows its title and question, waits for Enter, and starts its clock.
+
+        The title must not give the answer away. What the step `proves` is shown in the sum.
+        """
         self.number += 1
-        self.title, self.checks = self.words(title), []
+        self.proves, self.checks = self.words(proves), []
         self.screen.line()
         self.screen.rule()
-        self.screen.line(f"{self.number}/{self._steps}  {self.title}", style="title")
+        self.screen.line(f"{self.number}/{self._steps}  {self.words(title)}", style="title")
         self.screen.line(self.words(question, **values), lead=f"{self.words('PREDICT')}: ",
                          lead_style="predict")
         if not self._auto:
@@ -94,7 +111,13 @@ class Stage:
         if "registry" in self.cast.names():
             # What the registry printed while the class was thinking belongs to no step.
             self.cast["registry"].take_news()
-        self.news_count, self._began = 0, time.perf_counter()
+        self.news_count, self._longest_pause_s = 0, 0.0
+        self._began = time.perf_counter()
+
+    def discuss(self) -> None:
+        """Waits for Enter after a proof: the class speaks of it before the next question."""
+        if not self._auto:
+            self.screen.ask(self.words("         Enter to go on… "))
 
     def elapsed_s(self) -> float:
         """Seconds since the clock of the step was started."""
@@ -117,15 +140,37 @@ class Stage:
         deadline = time.perf_counter() + within_s
         while not condition():
             self._tell_news()
-            if time.perf_counter() > deadline:
+            paused_at = time.perf_counter()
+            if paused_at > deadline:
                 return False
             time.sleep(POLL_S)
+            self._longest_pause_s = max(self._longest_pause_s, time.perf_counter() - paused_at)
         self._tell_news()
         return True
 
     def check(self, holds: bool, sentence: str, **values: object) -> None:
         """Adds a line to the proof: `sentence` says what was observed."""
         self.checks.append(Check(holds, self.words(sentence, **values)))
+
+    def check_limit(self, holds: bool, sentence: str, **values: object) -> None:
+        """The same for what must happen within some time: a busy computer may be too slow for it.
+
+        Then the proof has failed nevertheless, and says why.
+        """
+        excuse = "" if holds else self.why_slow()
+        self.checks.append(Check(holds, self.words(sentence, **values), excuse))
+
+    def why_slow(self) -> str:
+        """How busy this computer was during the step, in words; an empty text if it was not."""
+        if self._longest_pause_s >= BUSY_PAUSE_S:
+            return self.words("this computer was busy: a pause of {wanted_ms:.0f} ms took "
+                              "{took_ms:.0f} ms", wanted_ms=POLL_S * 1000,
+                              took_ms=self._longest_pause_s * 1000)
+        load, cores = programs_that_run(), os.cpu_count() or 1
+        if load >= BUSY_LOAD * cores:
+            return self.words("this computer was busy: {load:.1f} programs wanted its cores, "
+                              "of which it has {cores}", load=load, cores=cores)
+        return ""
 
     def close(self) -> None:
         """Closes the client."""
@@ -152,3 +197,14 @@ class Stage:
                       name=name)
         else:
             self.say(f"registry: {name}: {news.what}", at=at)
+
+
+def programs_that_run() -> float:
+    """How many programs ran or waited for a core in the last minute, on average.
+
+    0.0 where the system does not tell.
+    """
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            return os.getloadavg()[0]
+    return 0.0

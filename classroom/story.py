@@ -7,6 +7,7 @@ Threads: the main one tells the story. Everything that it starts ends with it.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -21,43 +22,58 @@ from classroom.outcomes import everything_down, lost_reply
 from classroom.screen import Screen
 from classroom.silence import silence
 from classroom.stage import Skipped, Stage
-from classroom.working import balancing, discovery, heartbeats, rpc
+from classroom.working import balancing, discovery, heartbeats, prepare, rpc
 from client import CallError
 from ponte.process.options import PYTHON
 
 STEPS: Sequence[Callable[[Stage], None]] = (discovery, rpc, heartbeats, balancing, kill, freeze,
                                             lost_reply, everything_down, silence)
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+# What ends a story too early.
+ENDS = (StartFailed, CallError, Fault, OSError, subprocess.SubprocessError)
+# Signals that ask a program to end, beside Ctrl-C; Windows has not all of them. Without a handler
+# they would leave the terminal without echo.
+ASK_TO_END = ("SIGTERM", "SIGHUP", "SIGQUIT")
 
 
 class Result(NamedTuple):
     """How a step ended: `what` is "passed", "failed" or "skipped"."""
 
-    title: str
+    number: int
+    proves: str
     what: str
     took_s: float
 
 
-def run(words: Words, *, auto: bool) -> int:
-    """Tells the whole story; returns the exit code: 0 if every proof passed."""
+def run(words: Words, *, auto: bool, first: int = 1) -> int:
+    """Tells the story from step `first` on; returns the exit code: 0 if every proof passed."""
     screen = Screen(sys.stdout)
     if not auto and not sys.stdin.isatty():
         hint = words("standard input is not a terminal, so nobody can press Enter: use  {command}",
                      command=f"{PYTHON} demo.py --auto")
         print(f"demo: {hint}", file=sys.stderr)
         return EXIT_USAGE
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, _interrupt)
-    cast = Cast()
-    try:
-        return _tell_steps(Stage(screen, words, cast, steps=len(STEPS), auto=auto))
-    except (KeyboardInterrupt, EOFError):
-        _end(cast)
-        screen.line()
-        screen.line(words("Stopped. All processes are gone."))
-        return EXIT_INTERRUPTED
-    finally:
-        _end(cast)
+    for number in _ends():
+        # One that was ignored when we began, as under nohup, stays so.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    with screen.hushed():
+        cast = Cast()
+        try:
+            return _tell_steps(Stage(screen, words, cast, steps=len(STEPS), auto=auto), first)
+        except (KeyboardInterrupt, EOFError):
+            _end(cast)
+            # The terminal may have gone.
+            with contextlib.suppress(OSError):
+                screen.line()
+                screen.line(words("Stopped. All processes are gone."))
+            return EXIT_INTERRUPTED
+        finally:
+            _end(cast)
+
+
+def _ends() -> list[int]:
+    return [getattr(signal, name) for name in ASK_TO_END if hasattr(signal, name)]
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -66,19 +82,23 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _end(cast: Cast) -> None:
     """Ends all processes. From here on Ctrl-C does nothing, so that none of them is forgotten."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, *_ends()):
+        signal.signal(number, signal.SIG_IGN)
     cast.close()
 
 
-def _tell_steps(stage: Stage) -> int:
+def _tell_steps(stage: Stage, first: int) -> int:
     _introduce(stage)
+    if first > 1 and not _begin_at(stage, first):
+        return EXIT_FAILED
     results: list[Result] = []
-    for step in STEPS:
+    for step in STEPS[first - 1:]:
         what = _tell_step(stage, step)
         if what == "ended":
             return EXIT_FAILED
         # Without the time that the class took to think.
-        results.append(Result(stage.title, what, stage.elapsed_s()))
+        results.append(Result(stage.number, stage.proves, what, stage.elapsed_s()))
+        stage.discuss()
     _sum_up(stage, results)
     stage.close()
     return EXIT_FAILED if "failed" in {result.what for result in results} else 0
@@ -97,6 +117,20 @@ def _introduce(stage: Stage) -> None:
         screen.line(line, lead="    ")
 
 
+def _begin_at(stage: Stage, first: int) -> bool:
+    """Starts what the steps before `first` have started. Whether that went well."""
+    stage.screen.line()
+    stage.screen.line(stage.words("The processes of step 1 start, for a story that begins at "
+                                  "step {first}.", first=first))
+    try:
+        prepare(stage)
+    except ENDS as error:
+        _end_early(stage, error)
+        return False
+    stage.number = first - 1
+    return True
+
+
 def _tell_step(stage: Stage, step: Callable[[Stage], None]) -> str:
     """Runs one step and shows its proof; returns how it ended: "ended" if the story must end."""
     screen, words = stage.screen, stage.words
@@ -105,9 +139,8 @@ def _tell_step(stage: Stage, step: Callable[[Stage], None]) -> str:
     except Skipped as reason:
         screen.line(str(reason), lead=f"{_name(words, 'skipped')}: ", lead_style="predict")
         return "skipped"
-    except (StartFailed, CallError, Fault, OSError, subprocess.SubprocessError) as error:
-        screen.line(words("The story ends here: {error}", error=error),
-                    lead=f"{words('PROOF')}: {_name(words, 'failed')}  ", lead_style="failed")
+    except ENDS as error:
+        _end_early(stage, error)
         return "ended"
     passed = stage.checks and all(check.holds for check in stage.checks)
     what = "passed" if passed else "failed"
@@ -115,7 +148,17 @@ def _tell_step(stage: Stage, step: Callable[[Stage], None]) -> str:
     for check in stage.checks:
         screen.line(check.text, lead="  ✓ " if check.holds else "  ✗ ",
                     lead_style="passed" if check.holds else "failed")
+        if check.excuse:
+            screen.line(check.excuse, lead="    ", style="strong")
     return what
+
+
+def _end_early(stage: Stage, error: BaseException) -> None:
+    words, busy = stage.words, stage.why_slow()
+    stage.screen.line(words("The story ends here: {error}", error=error),
+                      lead=f"{words('PROOF')}: {_name(words, 'failed')}  ", lead_style="failed")
+    if busy:
+        stage.screen.line(busy, lead="    ", style="strong")
 
 
 def _name(words: Words, what: str) -> str:
@@ -129,8 +172,8 @@ def _sum_up(stage: Stage, results: Sequence[Result]) -> None:
     screen.line()
     screen.rule()
     screen.line(words("WHAT WE PROVED"), style="title")
-    for number, result in enumerate(results, 1):
-        screen.line(f"{number}  {result.title}", lead=f"  {_name(words, result.what)}  ",
+    for result in results:
+        screen.line(f"{result.number}  {result.proves}", lead=f"  {_name(words, result.what)}  ",
                     lead_style="predict" if result.what == "skipped" else result.what)
     ends = [result.what for result in results]
     passed, skipped = ends.count("passed"), ends.count("skipped")

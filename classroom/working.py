@@ -13,9 +13,9 @@ import time
 from collections import Counter
 from xmlrpc.client import ServerProxy
 
-from classroom.cast import ROOT, environment
+from classroom.cast import ROOT, Actor, Cast, environment
 from classroom.screen import bar
-from classroom.stage import SERVERS, Stage
+from classroom.stage import POLL_S, SERVERS, Stage
 from ponte.discovery.beats import LEASE_S
 from ponte.net.address import show
 from ponte.process.options import PYTHON
@@ -29,7 +29,9 @@ BEATS = 3
 # Calls of the balancing step, and by how many the shares of the servers may differ.
 CALLS = 300
 MAX_SPREAD = 3
+# The widest bar, and what a narrow screen needs beside one: its margin, its name and its number.
 BAR_COLUMNS = 40
+BESIDE_BAR = 12 + len("server-1") + 2 + 2 + len(str(CALLS))
 # How long the process of the client may run, in seconds.
 CLIENT_S = 20.0
 # Before the rows of a chart: as wide as the times of the event log.
@@ -40,17 +42,13 @@ MARGIN = " " * 12
 
 def discovery(stage: Stage) -> None:
     stage.predict("DISCOVERY", "Three servers and a proxy start, each on a random port. "
-                               "How will anyone find them?")
+                               "How will anyone find them?", "DISCOVERY")
     cast = stage.cast
     registry = cast.start_registry()
     stage.tell("registry listens at {address}: the only address that others must know",
                address=show(registry.address))
-    actors = [cast.start_server(name, "greeter", registry) for name in SERVERS]
-    actors.append(cast.start_proxy("proxy-1", registry))
-    for actor in actors:
-        actor.await_banner()
-    stage.until(lambda: len(cast.lookup("greeter")) == len(SERVERS) and bool(cast.lookup("proxy")),
-                START_S)
+    actors = _start_servers_and_proxy(cast, registry)
+    stage.until(lambda: _all_are_listed(cast), START_S)
     stage.until(lambda: stage.news_count >= len(actors), NEWS_S)
 
     servers, proxies = cast.lookup("greeter"), cast.lookup("proxy")
@@ -62,12 +60,36 @@ def discovery(stage: Stage) -> None:
     named = [actor for actor in actors if actor.name in found]
     same = [actor for actor in named
             if (found[actor.name]["host"], found[actor.name]["port"]) == actor.address]
-    stage.check(len(named) == len(actors),
-                "lookup names {found} of {started} processes that we started",
-                found=len(named), started=len(actors))
+    stage.check_limit(len(named) == len(actors),
+                      "lookup names {found} of {started} processes that we started",
+                      found=len(named), started=len(actors))
     stage.check(len(same) == len(actors),
                 "{same} of {started} addresses are those that the processes printed themselves",
                 same=len(same), started=len(actors))
+
+
+def prepare(stage: Stage) -> None:
+    """Starts what step 1 starts, for a story that begins later. Raises StartFailed or CallError."""
+    cast = stage.cast
+    registry = cast.start_registry()
+    _start_servers_and_proxy(cast, registry)
+    deadline = time.perf_counter() + START_S
+    while not _all_are_listed(cast) and time.perf_counter() < deadline:
+        time.sleep(POLL_S)
+    stage.open_client([registry.address])
+    # From now on the client knows them all, too.
+    stage.client.whoami()
+
+
+def _start_servers_and_proxy(cast: Cast, registry: Actor) -> list[Actor]:
+    """Starts three servers and a proxy, and waits until they listen."""
+    actors = [cast.start_server(name, "greeter", registry) for name in SERVERS]
+    actors.append(cast.start_proxy("proxy-1", registry))
+    return [actor.await_banner() for actor in actors]
+
+
+def _all_are_listed(cast: Cast) -> bool:
+    return len(cast.lookup("greeter")) == len(SERVERS) and bool(cast.lookup("proxy"))
 
 
 # ---- 2 RPC --------------------------------------------------------------------------------------
@@ -75,7 +97,7 @@ def discovery(stage: Stage) -> None:
 def rpc(stage: Stage) -> None:
     stage.predict("RPC: a call that looks local",
                   'A client calls greeter.hello("Hello"). It knows no address of a server. '
-                  'Who answers?')
+                  'Who answers?', "RPC: a call that looks local")
     registry, proxy = stage.cast["registry"], stage.cast["proxy-1"]
     command = ["client.py", "greeter", "hello", "Hello", "--trace",
                "--registry", show(registry.address)]
@@ -113,22 +135,24 @@ def _run_python(arguments: list[str]) -> subprocess.CompletedProcess[str]:
 # ---- 3 heartbeats -------------------------------------------------------------------------------
 
 def heartbeats(stage: Stage) -> None:
-    stage.predict("HEARTBEATS", "Now nobody calls anybody. Is the network silent?")
+    stage.predict("NOBODY CALLS", "Now nobody calls anybody. Is the network silent?",
+                  "HEARTBEATS")
     calls_before = _proxy_calls(stage)
     pulse = _Pulse(stage)
     stage.tell("no calls; each ♥ is a UDP datagram that the registry acknowledged")
     stage.until(pulse.all_have_beaten, within_s=BEATS * LEASE_S)
-    stage.screen.last(pulse.rows())
+    stage.screen.last(pulse.rows)
 
     calls = _proxy_calls(stage) - calls_before
     least = min(pulse.beats(name) for name in SERVERS)
-    stage.check(least >= BEATS,
-                "at least {least} acknowledged heartbeats from each of {servers} servers "
-                "in {took_s:.1f} s", least=least, servers=len(SERVERS), took_s=stage.elapsed_s())
+    stage.check_limit(least >= BEATS,
+                      "at least {least} acknowledged heartbeats from each of {servers} servers "
+                      "in {took_s:.1f} s", least=least, servers=len(SERVERS),
+                      took_s=stage.elapsed_s())
     stage.check(calls == 0, "in this time, {calls} calls went through the proxy", calls=calls)
-    stage.check(pulse.longest_silence_s() < LEASE_S,
-                "longest silence {silence_s:.2f} s; a lease lasts {lease_s:.1f} s",
-                silence_s=pulse.longest_silence_s(), lease_s=LEASE_S)
+    stage.check_limit(pulse.longest_silence_s() < LEASE_S,
+                      "longest silence {silence_s:.2f} s; a lease lasts {lease_s:.1f} s",
+                      silence_s=pulse.longest_silence_s(), lease_s=LEASE_S)
 
 
 def _proxy_calls(stage: Stage) -> int:
@@ -152,7 +176,7 @@ class _Pulse:
             if acked > self._now[name]:
                 self._now[name] = acked
                 self._seen_at[name].append(time.perf_counter())
-                self._stage.screen.live(self.rows())
+                self._stage.screen.live(self.rows)
         return all(self.beats(name) >= BEATS for name in SERVERS)
 
     def beats(self, name: str) -> int:
@@ -164,8 +188,8 @@ class _Pulse:
         return max((later - earlier for times in self._seen_at.values()
                     for earlier, later in zip(times, times[1:])), default=math.inf)
 
-    def rows(self) -> list[str]:
-        """The chart: a row for each server, a heart for each beat."""
+    def rows(self, columns: int) -> list[str]:
+        """The chart: a row for each server, a heart for each beat. It is always narrow."""
         words = self._stage.words
         rows = []
         for name in SERVERS:
@@ -187,12 +211,14 @@ class _Pulse:
 # ---- 4 balancing --------------------------------------------------------------------------------
 
 def balancing(stage: Stage) -> None:
-    stage.predict("BALANCING", "{calls} calls go through one proxy to three servers. "
-                               "How many does each get?", calls=CALLS)
+    stage.predict("ONE PROXY, THREE SERVERS",
+                  "{calls} calls go through one proxy to three servers. "
+                  "How many does each get?", "BALANCING", calls=CALLS)
     shares: Counter[str] = Counter()
 
-    def rows() -> list[str]:
-        return [f"{MARGIN}{name}  {bar(shares[name] * len(SERVERS) / CALLS, BAR_COLUMNS)}"
+    def rows(columns: int) -> list[str]:
+        width = min(BAR_COLUMNS, columns - BESIDE_BAR)
+        return [f"{MARGIN}{name}  {bar(shares[name] * len(SERVERS) / CALLS, width)}"
                 f"  {shares[name]}" for name in SERVERS]
 
     stage.tell("{calls} times whoami(), one after the other", calls=CALLS)
@@ -200,10 +226,10 @@ def balancing(stage: Stage) -> None:
     for number in range(CALLS):
         shares[stage.client.whoami()] += 1
         if number % 10 == 0:
-            stage.screen.live(rows())
+            stage.screen.live(rows)
             time.sleep(stage.pace_s)
     took_s = time.perf_counter() - began
-    stage.screen.last(rows())
+    stage.screen.last(rows)
 
     counts = [shares[name] for name in SERVERS]
     spread = max(counts) - min(counts)

@@ -1,7 +1,8 @@
 """Reads from the source, by `ast`, every sentence that the classroom prints.
 
 A sentence is the first text in a call of words(...), stage.tell(...), stage.check(holds, ...) or
-stage.predict(title, question, ...). It must be a literal: so a reader finds it where it is printed.
+stage.predict(title, question, proves, ...). It must be a literal: so a reader finds it where it is
+printed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import NamedTuple
 
 CLASSROOM = Path(__file__).resolve().parent.parent.parent / "classroom"
 # Function -> which of its arguments are sentences.
-TAKES = {"words": (0,), "_words": (0,), "tell": (0,), "check": (1,), "predict": (0, 1)}
+TAKES = {"words": (0,), "_words": (0,), "tell": (0,), "check": (1,), "check_limit": (1,),
+         "predict": (0, 1, 2)}
 # Named arguments of these functions that fill in no field.
 SETTINGS = {"at", "style"}
 

@@ -85,16 +85,26 @@ class Sentences(unittest.TestCase):
                 with self.subTest(text):
                     self.assertLessEqual(len(filled(text)), room)
 
-    def test_every_step_has_a_title_and_a_question(self) -> None:
+    def test_every_step_has_a_title_a_question_and_what_it_proves(self) -> None:
         for step in STEPS:
             with self.subTest(step.__name__):
-                title, question = (sentence.text for sentence
+                title, question, proves = (sentence.text for sentence
                                    in in_source(inspect.getsource(step), step.__name__)
                                    if sentence.function == "predict")
                 for text in (question, PORTUGUESE[question]):
                     self.assertTrue(text.endswith("?"))
-                for text in (title, PORTUGUESE[title]):
+                for text in (title, PORTUGUESE[title], proves, PORTUGUESE[proves]):
                     self.assertTrue(text)
+
+    def test_no_title_gives_the_answer_away(self) -> None:
+        """It is read before the question. An arrow leads to an answer."""
+        for step in STEPS:
+            title = next(sentence.text for sentence in
+                         in_source(inspect.getsource(step), step.__name__)
+                         if sentence.function == "predict")
+            for text in (title, PORTUGUESE[title]):
+                with self.subTest(text):
+                    self.assertNotRegex(text, "→|NO DOUBLE|HONEST|UNKNOWN|BALANC|HEARTBEAT")
 
     def test_every_sentence_can_be_shown_on_every_console(self) -> None:
         for encoding in ("ascii", "cp1252", "cp437", "cp850"):

@@ -21,8 +21,8 @@ class ScreenTest(unittest.TestCase):
         for stream, environ in ((Stream(), {}), (Stream(terminal=True), {"TERM": "dumb"})):
             screen = Screen(stream, environ)
             screen.line("text", style="passed", lead="  ✓ ", lead_style="passed")
-            screen.live(["moving"])
-            screen.last(["still"])
+            screen.live(lambda columns: ["moving"])
+            screen.last(lambda columns: ["still"])
             self.assertEqual("  ✓ text\nstill\n", stream.getvalue())
 
     def test_no_color_takes_the_colours_away(self) -> None:

@@ -1,0 +1,105 @@
+"""The echo of a terminal: it shows each key that is pressed, where the cursor stands.
+
+That would write over lines that move. So the demo turns it off, and turns it on again however the
+demo ends. (kill -9 alone leaves it off: `stty echo` turns it on.) On Windows there is nothing to
+do: a console shows a key when a program reads it.
+
+Threads: the main one only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+from collections.abc import Iterator
+from typing import Any, Callable, TextIO
+
+from ponte.net import windows
+
+if sys.platform != "win32":
+    import termios
+
+# Seconds between two looks at what else has changed while somebody is asked. An eye notices more.
+LOOK_S = 0.1
+# In the attributes that termios gives: the place of the local modes, of which echo is one.
+_LOCAL_MODES = 3
+
+
+class Echo:
+    """The echo of the terminal that `stream` reads from. Without a terminal it does nothing.
+
+    Attribute: `is_off`, whether it was turned off here.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.is_off = False
+        # The attributes of the terminal from before.
+        self._before: list[Any] = []
+
+    @contextlib.contextmanager
+    def off(self) -> Iterator[None]:
+        """Within the block no key is shown. What the terminal did before comes back after it."""
+        self.turn_off()
+        try:
+            yield
+        finally:
+            if self.is_off:
+                self.is_off = False
+                self._set(self._before)
+
+    def turn_off(self) -> None:
+        """Turns it off, also again: a shell turns it on while it has stopped us by Ctrl-Z."""
+        if sys.platform != "win32" and self._is_ours():
+            attributes = termios.tcgetattr(self._file())
+            if not self.is_off:
+                self._before, self.is_off = list(attributes), True
+            attributes[_LOCAL_MODES] &= ~(termios.ECHO | termios.ECHONL)
+            self._set(attributes)
+
+    def forget_typed_ahead(self) -> None:
+        """Drops keys that nobody has read yet. Without a terminal there are none."""
+        if sys.platform == "win32":
+            windows.forget_typed_keys()
+        elif self._is_ours():
+            termios.tcflush(self._file(), termios.TCIFLUSH)
+
+    def await_line(self, meanwhile: Callable[[], None]) -> None:
+        """Waits for Enter, or the end of the input. Runs `meanwhile` LOOK_S apart until then.
+
+        Without a terminal, and on Windows, it returns at once: then reading the line is what waits.
+        """
+        if sys.platform == "win32":
+            return
+        while self._is_ours() and not select.select([self._file()], [], [], LOOK_S)[0]:
+            meanwhile()
+
+    def _set(self, attributes: list[Any]) -> None:
+        # The terminal may be gone.
+        if sys.platform != "win32" and self._is_ours():
+            with contextlib.suppress(OSError, termios.error):
+                termios.tcsetattr(self._file(), termios.TCSADRAIN, attributes)
+
+    def _is_ours(self) -> bool:
+        """Whether it is a terminal, and we are not in its background: there we would be stopped."""
+        if sys.platform == "win32":
+            return False
+        try:
+            if not os.isatty(self._file()):
+                return False
+        except (OSError, ValueError):
+            return False
+        try:
+            return os.tcgetpgrp(self._file()) == os.getpgrp()
+        except OSError:
+            # It is not the one that started us: then nobody stops us.
+            return True
+
+    def _file(self) -> int:
+        """The number of the open file. Raises OSError or ValueError where there is none."""
+        # None: it was closed when the process began.
+        if self._stream is None:
+            raise ValueError("no standard input")
+        return self._stream.fileno()
