@@ -1,6 +1,7 @@
 """The classroom demo: nine guided steps with real processes, and a short name for every role.
 
-    python3 demo.py                 the guided demo; --auto needs no key presses
+    python3 demo.py                 the guided demo; --auto needs no key presses, --from 5 begins
+                                    at step 5
     python3 demo.py registry        one role in its own terminal; also: server, proxy, client
     python3 demo.py doctor          is this computer ready for the lesson?
 
