@@ -45,13 +45,15 @@ class TcpRelay:
 
     Attributes, which any thread may set at any time: `target`, for new connections; `fates`, called
     for each new connection. To read: `address`, where the relay listens, which never changes;
-    `cuts`, how many connections it has cut.
+    `cuts`, how many connections it has cut; `heard`, the newest data of a client, as they came (an
+    eavesdropper keeps them).
     """
 
     def __init__(self, target: Address = NOBODY) -> None:
         self.target = target
         self.fates: Fates = healthy
         self.cuts = 0
+        self.heard = b""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address: Address = self._listener.getsockname()[:2]
         # Not set while the relay holds all data back.
@@ -131,6 +133,9 @@ class TcpRelay:
         with self._lock:
             self.cuts += 1
 
+    def _hear(self, data: bytes) -> None:
+        self.heard = data
+
     def _accept(self) -> None:
         while not self._closed:
             try:
@@ -150,7 +155,8 @@ class TcpRelay:
                 # Nothing listens at the target: the caller finds its connection closed.
                 near.close()
                 continue
-            pair = _Pair(near, far, self.fates, self._running, self._count_cut)
+            pair = _Pair(near, far, self.fates, self._running,
+                         on_cut=self._count_cut, on_request=self._hear)
             with self._lock:
                 self._pairs = [p for p in self._pairs if p.is_open or p.held] + [pair]
             pair.start()
@@ -164,7 +170,8 @@ class _Pair:
     """
 
     def __init__(self, near: socket.socket, far: socket.socket, fates: Fates,
-                 running: threading.Event, on_cut: Callable[[], None]) -> None:
+                 running: threading.Event, *, on_cut: Callable[[], None],
+                 on_request: Callable[[bytes], None]) -> None:
         for sock in (near, far):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._near, self._far = near, far
@@ -174,7 +181,7 @@ class _Pair:
         # Bytes in each direction since the fate was drawn.
         self._passed = {REQUEST: 0, REPLY: 0}
         self._running = running
-        self._on_cut = on_cut
+        self._on_cut, self._on_request = on_cut, on_request
         # Guarded by self._lock: how many of the two directions have ended, and what is held.
         self._lock = threading.Lock()
         self._ended = 0
@@ -223,6 +230,7 @@ class _Pair:
                 if not data:
                     break
                 if direction == REQUEST:
+                    self._on_request(data)
                     self._draw_fate()
                 self._running.wait()
                 if not self._pass_on(data, sink, direction):

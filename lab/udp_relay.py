@@ -28,11 +28,13 @@ class UdpRelay:
 
     Attributes, which any thread may set at any time: the probabilities `loss` (of datagrams to the
     target), `answer_loss` (of the answers), `duplication` and `reordering` (of both). All are 0 at
-    first. To read: `address`, where the relay listens, which never changes.
+    first. To read: `address`, where the relay listens, which never changes; `last`, the newest
+    datagram to the target, as it came (an eavesdropper keeps it).
     """
 
     def __init__(self, target: Address, rng: random.Random) -> None:
         self.target = target
+        self.last = b""
         self.loss = self.answer_loss = self.duplication = self.reordering = 0.0
         self._rng = rng
         self._near = _open_socket()
@@ -67,6 +69,7 @@ class UdpRelay:
                     # The system reports that the port of an earlier datagram is closed.
                     continue
                 if sock is self._near:
+                    self.last = datagram
                     if sender not in self._far:
                         self._far[sender] = _open_socket()
                         senders[self._far[sender]] = sender

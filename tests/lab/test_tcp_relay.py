@@ -42,6 +42,14 @@ class TcpRelays(unittest.TestCase):
             self.assertEqual(client.note("b"), "b")
             self.assertEqual((runs, relay.cuts), (["a", "b", "b"], 1))
 
+    def test_an_eavesdropper_reads_what_a_client_sends(self) -> None:
+        with contextlib.closing(TcpRelay()) as relay, \
+                Server("notes", [len], registries=()) as server, \
+                ServerProxy(f"http://127.0.0.1:{relay.address[1]}/notes") as client:
+            relay.target = server.address
+            self.assertEqual(client.len("a secret"), 8)
+            self.assertIn(b"a secret", relay.heard)
+
     def test_without_a_server_the_connection_is_cut(self) -> None:
         with contextlib.closing(TcpRelay()) as relay, \
                 socket.create_connection(relay.address, 5) as client:

@@ -57,6 +57,14 @@ class UdpRelays(unittest.TestCase):
         self.sender.sendto(b"x" * 40_000, self.relay.address)
         self.assertEqual(len(self.target.recv(65_536)), 40_000)
 
+    def test_an_eavesdropper_keeps_what_came_last_and_no_answer(self) -> None:
+        self.send("first", "second")
+        self.expect("first")
+        beat, relay_address = self.target.recvfrom(16)
+        self.target.sendto(b"ack", relay_address)
+        self.assertEqual((beat, self.sender.recv(16)), (b"second", b"ack"))
+        self.assertEqual(self.relay.last, b"second")
+
     def test_a_lost_datagram_does_not_arrive(self) -> None:
         self.drawn.draws = [YES]
         self.send("lost", "next")
