@@ -33,7 +33,19 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 ENDS = (StartFailed, CallError, Fault, OSError, subprocess.SubprocessError)
 # Signals that ask a program to end, beside Ctrl-C; Windows has not all of them. Without a handler
 # they would leave the terminal without echo.
-ASK_TO_END = ("SIGTERM", "SIGHUP", "SIGQUIT")
+ASK_TO_END = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
+
+
+class Plot(NamedTuple):
+    """What a story tells: `begin` introduces it, and `end` says what the class can do next.
+
+    `command`: the words after `python3` that tell it.
+    """
+
+    command: str
+    begin: Callable[[Stage], None]
+    steps: Sequence[Callable[[Stage], None]]
+    end: Callable[[Stage], None]
 
 
 class Result(NamedTuple):
@@ -45,12 +57,16 @@ class Result(NamedTuple):
     took_s: float
 
 
-def run(words: Words, *, auto: bool, first: int = 1) -> int:
-    """Tells the story from step `first` on; returns the exit code: 0 if every proof passed."""
+def run(words: Words, *, auto: bool, first: int = 1, plot: Plot | None = None) -> int:
+    """Tells the story from step `first` on; returns the exit code: 0 if every proof passed.
+
+    `plot`: another story than the demo. It begins at its step 1.
+    """
+    plot = plot or demo()
     screen = Screen(sys.stdout)
     if not auto and not sys.stdin.isatty():
         hint = words("standard input is not a terminal, so nobody can press Enter: use  {command}",
-                     command=f"{PYTHON} demo.py --auto")
+                     command=f"{PYTHON} {plot.command} --auto")
         print(f"demo: {hint}", file=sys.stderr)
         return EXIT_USAGE
     for number in _ends():
@@ -60,7 +76,8 @@ def run(words: Words, *, auto: bool, first: int = 1) -> int:
     with screen.hushed():
         cast = Cast()
         try:
-            return _tell_steps(Stage(screen, words, cast, steps=len(STEPS), auto=auto), first)
+            stage = Stage(screen, words, cast, steps=len(plot.steps), auto=auto)
+            return _tell_steps(stage, plot, first)
         except (KeyboardInterrupt, EOFError):
             _end(cast)
             # The terminal may have gone.
@@ -70,6 +87,11 @@ def run(words: Words, *, auto: bool, first: int = 1) -> int:
             return EXIT_INTERRUPTED
         finally:
             _end(cast)
+
+
+def demo() -> Plot:
+    """The guided demo."""
+    return Plot("demo.py", _introduce, STEPS, _hand_on)
 
 
 def _ends() -> list[int]:
@@ -87,12 +109,12 @@ def _end(cast: Cast) -> None:
     cast.close()
 
 
-def _tell_steps(stage: Stage, first: int) -> int:
-    _introduce(stage)
+def _tell_steps(stage: Stage, plot: Plot, first: int) -> int:
+    plot.begin(stage)
     if first > 1 and not _begin_at(stage, first):
         return EXIT_FAILED
     results: list[Result] = []
-    for step in STEPS[first - 1:]:
+    for step in plot.steps[first - 1:]:
         what = _tell_step(stage, step)
         if what == "ended":
             return EXIT_FAILED
@@ -100,6 +122,7 @@ def _tell_steps(stage: Stage, first: int) -> int:
         results.append(Result(stage.number, stage.proves, what, stage.elapsed_s()))
         stage.discuss()
     _sum_up(stage, results)
+    plot.end(stage)
     stage.close()
     return EXIT_FAILED if "failed" in {result.what for result in results} else 0
 
@@ -182,5 +205,8 @@ def _sum_up(stage: Stage, results: Sequence[Result]) -> None:
     if skipped:
         summary += " " + words("{skipped} skipped.", skipped=skipped)
     screen.line(summary, style="strong")
-    screen.line(words("Your turn, one role per terminal. Start with: {command}",
-                      command=f"{PYTHON} demo.py registry"))
+
+
+def _hand_on(stage: Stage) -> None:
+    stage.screen.line(stage.words("Your turn, one role per terminal. Start with: {command}",
+                                  command=f"{PYTHON} demo.py registry"))

@@ -88,7 +88,7 @@ class Order(unittest.TestCase):
             cast = Cast()
             self.addCleanup(cast.close)
             story._tell_steps(Stage(Screen(Stream(), {}), Words("en"), cast, steps=4, auto=auto),
-                              first)
+                              story.demo(), first)
         return happened
 
     def test_each_proof_is_followed_by_a_wait(self) -> None:
@@ -108,7 +108,7 @@ class Order(unittest.TestCase):
 class Signals(unittest.TestCase):
     def test_those_that_ask_to_end_have_names_that_exist(self) -> None:
         """A misspelt one would be passed over."""
-        self.assertTrue(all(hasattr(signal, name) or name in ("SIGHUP", "SIGQUIT")
+        self.assertTrue(all(hasattr(signal, name) or name in ("SIGHUP", "SIGQUIT", "SIGBREAK")
                             for name in story.ASK_TO_END))
 
 
