@@ -18,6 +18,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # How long a process may take to print its banner, in seconds. A slow laptop with a virus scanner
 # needs some 20. One that ends before is not waited for.
 START_S = 60.0
+# How long a program that ends by itself may run, in seconds.
+RUN_S = 60.0
 # How long a process may take to show its status, in seconds.
 STATUS_S = 2.0
 CAN_FREEZE = sys.platform == "win32" or hasattr(signal, "SIGSTOP")
@@ -57,6 +60,17 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """
     kept = {name: value for name, value in environ.items() if not name.startswith("PONTE_")}
     return {**kept, "PYTHONIOENCODING": "utf-8"}
+
+
+def run_program(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program of this folder to its end, such as client.py with its words.
+
+    Blocks for RUN_S at most. Raises subprocess.TimeoutExpired.
+    """
+    python, variables = windows.own_python(environment(os.environ))
+    return subprocess.run([python, *arguments], cwd=ROOT, env=variables,
+                          stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+                          errors="replace", timeout=RUN_S, check=False)
 
 
 class StartFailed(Exception):
@@ -93,7 +107,7 @@ class Actor:
     """One process, started by the constructor. Call `await_banner` before anything else."""
 
     def __init__(self, name: str, arguments: list[str], pool: Pool) -> None:
-        self.name = name
+        self.name, self.arguments = name, arguments
         # Known from its banner on.
         self.address: Address = ("", 0)
         self._pool = pool
@@ -117,6 +131,15 @@ class Actor:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def lines(self) -> list[str]:
+        """The last lines that it printed, KEPT_LINES at most."""
+        with self._printed:
+            return list(self._lines)
 
     def await_banner(self) -> Actor:
         """Waits until it listens, for START_S at most; returns itself. Raises StartFailed."""
@@ -174,7 +197,7 @@ class Actor:
     def _hear(self, line: str, now: float) -> None:
         banner, news = BANNER.search(line), _NEWS.search(line)
         with self._printed:
-            self._lines = [*self._lines[-KEPT_LINES:], line]
+            self._lines = [*self._lines[1 - KEPT_LINES:], line]
             if banner and not self.address[1]:
                 self.address = parse_address(banner.group(1))
             if news:
@@ -183,38 +206,59 @@ class Actor:
 
 
 class Cast:
-    """All processes of the demo, by name."""
+    """All processes of the demo, by name.
+
+    `key_file`: what every registry, server and proxy is given that is started from then on; "" for
+    no key.
+    """
 
     def __init__(self) -> None:
+        self.key_file = ""
         self._actors: dict[str, Actor] = {}
         self._pool = Pool()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __getitem__(self, name: str) -> Actor:
         return self._actors[name]
 
     def start_registry(self, name: str = "registry", port: int = 0) -> Actor:
         """Starts a registry and waits until it listens."""
-        return self._start(name, "registry.py", "--port", str(port)).await_banner()
+        return self._start(name, "registry.py", "--port", str(port),
+                           *self._key_option()).await_banner()
 
-    def start_server(self, name: str, service: str, registry: Actor,
+    def start_server(self, name: str, service: str, registry: Actor | Address,
                      advertise: Address | None = None) -> Actor:
         """Starts a server of `services/<service>.py`; does not wait for its banner.
 
-        `advertise`: the address that callers shall use, where it is not the server's own.
+        `registry` can also be an address, such as that of a relay. `advertise`: the address that
+        callers shall use, where it is not the server's own.
         """
         extra = ["--advertise", show(advertise)] if advertise else []
+        address = registry if isinstance(registry, tuple) else registry.address
         return self._start(name, "server.py", os.path.join("services", f"{service}.py"),
-                           "--name", name, "--registry", show(registry.address), *extra)
+                           "--name", name, "--registry", show(address), *extra,
+                           *self._key_option())
 
     def start_proxy(self, name: str, registry: Actor) -> Actor:
         """Starts a proxy; does not wait for its banner."""
         return self._start(name, "proxy.py", "--port", "0", "--name", name,
-                           "--registry", show(registry.address))
+                           "--registry", show(registry.address), *self._key_option())
+
+    def start_thief(self, name: str, victim: str, service: str, registry: Actor) -> Actor:
+        """Starts a thief, who claims to be the server `victim`; waits until its trap listens."""
+        return self._start(name, "-m", "lab.thief", service, victim,
+                           "--registry", show(registry.address)).await_banner()
 
     def lookup(self, service: str, registry: str = "registry") -> dict[str, dict[str, Any]]:
         """The endpoints of a service by instance, as the registry answers. Raises OSError."""
         answer = ask(self._pool, self[registry].address, "lookup", service)
         return {endpoint["instance"]: endpoint for endpoint in answer["endpoints"]}
+
+    def folder(self) -> str:
+        """The path of a folder for the files of a story, ours alone; it ends with the cast."""
+        if not self._folder:
+            self._folder = tempfile.TemporaryDirectory(prefix="ponte-")
+        return self._folder.name
 
     def names(self) -> list[str]:
         """The processes that were started since the last `kill_all`."""
@@ -227,9 +271,14 @@ class Cast:
             actor.kill()
 
     def close(self) -> None:
-        """Kills every process, and closes the connections to them."""
+        """Kills every process, closes the connections to them, and deletes their files."""
         self.kill_all()
         self._pool.close()
+        if self._folder:
+            self._folder.cleanup()
+
+    def _key_option(self) -> list[str]:
+        return ["--key-file", self.key_file] if self.key_file else []
 
     def _start(self, name: str, *arguments: str) -> Actor:
         self._actors[name] = Actor(name, list(arguments), self._pool)
