@@ -187,6 +187,9 @@ class Stage:
         if news.what == "up":
             self.tell("registry: {name} is up, at {address}", at=at, name=name,
                       address=news.address)
+        elif news.what == "changed":
+            self.tell("registry: {name} has another address now: {address}", at=at, style="strong",
+                      name=name, address=news.address)
         elif news.what == "back":
             self.tell("registry: {name} is back", at=at, name=name)
         elif news.what == "suspect":
