@@ -3,6 +3,7 @@
     python3 demo.py                 the guided demo; --auto needs no key presses, --from 5 begins
                                     at step 5
     python3 demo.py registry        one role in its own terminal; also: server, proxy, client
+    python3 demo.py attack          a second guided story: a thief, and what stops it
     python3 demo.py doctor          is this computer ready for the lesson?
 
 All of it is in classroom/. This file keeps to the syntax of old versions of Python, so that they

@@ -6,11 +6,15 @@
     failing.py      its steps 5 and 6: a server fails, and no call does
     outcomes.py     its steps 7 and 8: a reply is lost, and all is lost: what the caller is told
     silence.py      its step 9: nobody answers; who can know what came of the call?
+    attack.py       a second story: a thief steals calls; its steps 1 and 2, without a key
+    attack_key.py   its steps 3 to 6: what a key stops, and what it does not
+    attack_scene.py what its steps measure
     stage.py        what every step works with: the processes, the screen, the proof
     cast.py         the processes that it starts, kills, freezes and thaws
     load.py         callers that never stop, and a record of each of their calls
     language.py     the language of what is printed: English, or Portuguese
     portuguese.py   the Portuguese sentence for each English one
+    attack_portuguese.py  those of the attack
     doctor_portuguese.py   those of doctor.py
     reasons.py      what a program said, such as the reason of an error, in Portuguese
     screen.py       lines for a projector, on any console

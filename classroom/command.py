@@ -9,12 +9,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from classroom import doctor, roles, story
+from classroom import attack, doctor, roles, story
 from classroom.language import LANGUAGES, VARIABLE, Words, choose_language, system_locale
 from ponte.process.characters import plain, write_any
 from ponte.process.options import SWITCHES, UsageError
 
-PLACES = (*roles.ROLES, "doctor")
+PLACES = (*roles.ROLES, "attack", "doctor")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,9 +25,13 @@ def main(arguments: Sequence[str]) -> int:
     if rest and rest[0] in roles.ROLES:
         return roles.run(rest[0], rest[1:], words)
     chosen = _parser(words, language).parse_args(rest)
+    auto = chosen.auto or _auto_is_set(os.environ)
     if chosen.place is None:
-        return story.run(words, auto=chosen.auto or _auto_is_set(os.environ),
-                         first=_first_step(chosen.first, os.environ, words))
+        return story.run(words, auto=auto, first=_first_step(chosen.first, os.environ, words))
+    if chosen.place == "attack":
+        if chosen.first is not None:
+            raise UsageError(words("the attack begins at its step 1: --from is for the demo"))
+        return attack.run(words, auto=auto)
     if chosen.place == "doctor":
         return doctor.main(words)
     raise UsageError(_refuse(chosen.place, words))
@@ -105,7 +109,9 @@ def _parser(words: Words, language: str) -> argparse.ArgumentParser:
             "  demo.py client                 says Hello until Ctrl-C\n"
             "  demo.py client greeter hello Hello --trace     one call; as client.py\n"
             "and\n"
-            "  demo.py doctor                 is this computer ready?")))
+            "  demo.py doctor                 is this computer ready?") + "\n" + words(
+            "  demo.py attack                 a second guided story: steal calls, and stop the "
+            "thief")))
     place = parser.add_argument_group(shown(words("the word after demo.py")))
     place.add_argument("place", nargs="?", metavar=" | ".join(PLACES), help=shown(words(
         "instead of the demo, see below")))

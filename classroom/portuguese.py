@@ -8,9 +8,11 @@ What a program said, such as the reason of an error, is in classroom/reasons.py.
 
 from __future__ import annotations
 
+from classroom.attack_portuguese import ATTACK
 from classroom.doctor_portuguese import DOCTOR
 
 PORTUGUESE: dict[str, str] = {
+    **ATTACK,
     **DOCTOR,
 
     # ---- story.py: around the steps

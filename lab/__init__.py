@@ -4,6 +4,7 @@
     fates.py       what the relay does to one connection
     udp_relay.py   a relay for datagrams: it loses, duplicates and reorders them
     strangers.py   processes that have taken the port of a server that died
+    thief.py       a program without the key that claims to be a server
     checker.py     compares what callers were told with what the servers executed
     explore/       every order in which the messages of a few calls can arrive
 

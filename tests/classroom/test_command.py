@@ -58,6 +58,16 @@ class CommandTest(unittest.TestCase):
                 unittest.mock.patch.dict("os.environ", PONTE_FROM="x"):
             command.main(["--lang", "en"])
 
+    def test_the_attack_is_told_as_the_demo_is(self) -> None:
+        for words, auto in ((["attack"], False), (["attack", "--auto"], True),
+                            (["--auto", "attack"], True)):
+            with self.subTest(words), unittest.mock.patch("classroom.attack.run") as run:
+                command.main(["--lang", "pt", *words])
+                self.assertEqual(auto, run.call_args.kwargs["auto"])
+                self.assertEqual("pt", run.call_args.args[0].language)
+        with self.assertRaisesRegex(UsageError, "--from"):
+            command.main(["--lang", "en", "attack", "--from", "2"])
+
     def test_an_unknown_word_is_answered_with_a_suggestion(self) -> None:
         with self.assertRaisesRegex(UsageError, "registry[?]"):
             command.main(["--lang", "en", "regstry"])
@@ -79,11 +89,13 @@ class CommandTest(unittest.TestCase):
             self.assertNotIn(english, shown)
 
     def test_without_a_terminal_the_story_asks_for_auto(self) -> None:
-        error = io.StringIO()
-        with redirect_stderr(error), unittest.mock.patch("sys.stdin", io.StringIO()):
-            self.assertEqual(2, command.main(["--lang", "en"]))
-        self.assertEqual(1, len(error.getvalue().splitlines()))
-        self.assertIn("--auto", error.getvalue())
+        for words, hint in (([], "demo.py --auto"), (["attack"], "demo.py attack --auto")):
+            error = io.StringIO()
+            with self.subTest(words), redirect_stderr(error), \
+                    unittest.mock.patch("sys.stdin", io.StringIO()):
+                self.assertEqual(2, command.main(["--lang", "en", *words]))
+                self.assertEqual(1, len(error.getvalue().splitlines()))
+                self.assertIn(hint, error.getvalue())
 
 
 if __name__ == "__main__":

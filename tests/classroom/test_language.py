@@ -7,6 +7,7 @@ import string
 import unittest
 from typing import Any
 
+from classroom import attack
 from classroom.language import Words, choose_language
 from classroom.portuguese import PORTUGUESE
 from classroom.screen import MAX_COLUMNS
@@ -18,7 +19,8 @@ from tests.classroom.sentences import Sentence, in_source, sentences
 EVENT_COLUMNS, TITLE_COLUMNS = 12, 4
 # A long list, an error or a command may need two lines; help and doctor are for a reader's own
 # screen; the picture has three lines.
-MAY_BREAK = ("kill -9 for", "Ponte attempt", "The story ends here", "standard input", "client ──►")
+MAY_BREAK = ("kill -9 for", "Ponte attempt", "The story ends here", "standard input", "client ──►",
+             "client ───►")
 MAY_BREAK_IN = ("command.py", "doctor.py")
 # What stands in a field, where it is not the number 999.
 SAMPLE: dict[str, Any] = {
@@ -86,7 +88,7 @@ class Sentences(unittest.TestCase):
                     self.assertLessEqual(len(filled(text)), room)
 
     def test_every_step_has_a_title_a_question_and_what_it_proves(self) -> None:
-        for step in STEPS:
+        for step in (*STEPS, *attack.STEPS):
             with self.subTest(step.__name__):
                 title, question, proves = (sentence.text for sentence
                                    in in_source(inspect.getsource(step), step.__name__)
@@ -98,7 +100,7 @@ class Sentences(unittest.TestCase):
 
     def test_no_title_gives_the_answer_away(self) -> None:
         """It is read before the question. An arrow leads to an answer."""
-        for step in STEPS:
+        for step in (*STEPS, *attack.STEPS):
             title = next(sentence.text for sentence in
                          in_source(inspect.getsource(step), step.__name__)
                          if sentence.function == "predict")
