@@ -6,14 +6,11 @@ Each step predicts, shows what happens, and adds the checks of its proof.
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from xmlrpc.client import ServerProxy
 
-from classroom.cast import ROOT, Actor, Cast, environment
+from classroom.cast import Actor, Cast, run_program
 from classroom.screen import bar
 from classroom.stage import POLL_S, SERVERS, Stage
 from ponte.discovery.beats import LEASE_S
@@ -32,8 +29,6 @@ MAX_SPREAD = 3
 # The widest bar, and what a narrow screen needs beside one: its margin, its name and its number.
 BAR_COLUMNS = 40
 BESIDE_BAR = 12 + len("server-1") + 2 + 2 + len(str(CALLS))
-# How long the process of the client may run, in seconds.
-CLIENT_S = 20.0
 # Before the rows of a chart: as wide as the times of the event log.
 MARGIN = " " * 12
 
@@ -102,7 +97,7 @@ def rpc(stage: Stage) -> None:
     command = ["client.py", "greeter", "hello", "Hello", "--trace",
                "--registry", show(registry.address)]
     stage.say(" ".join(["$", PYTHON, *command]), style="strong")
-    ran = _run_python(command)
+    ran = run_program(*command)
     attempts = [line.strip() for line in ran.stderr.splitlines() if line.strip()]
     value = ran.stdout.strip()
     for line in [*attempts, value]:
@@ -123,13 +118,6 @@ def rpc(stage: Stage) -> None:
     stage.check(stock_value == "World",
                 'a stock XML-RPC client, unchanged, got "{value}" from the same proxy',
                 value=stock_value)
-
-
-def _run_python(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True,
-                          encoding="utf-8", errors="replace", timeout=CLIENT_S, check=False,
-                          stdin=subprocess.DEVNULL,
-                          env=environment(os.environ))
 
 
 # ---- 3 heartbeats -------------------------------------------------------------------------------
