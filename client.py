@@ -36,7 +36,7 @@ from ponte.calls.attempt import Attempt, Kind, Outcome, Result, Sent
 from ponte.calls.balancing import Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.errors import Ask, CallError, NotSent, OutcomeUnknown, Trace
-from ponte.calls.hop import attempt_lines, exchange
+from ponte.calls.hop import attempt_lines, exchange, failed_attempts
 from ponte.calls.resolving import Place, resolve
 from ponte.calls.rule import Call
 from ponte.discovery.beats import check_service
@@ -209,7 +209,9 @@ class Client:
                 continue
             if attempt.kind is Kind.OPENING and result.outcome is Outcome.UNKNOWN:
                 what = f"asking for a session: {what}"
-            attempts.append(Trace(attempt.endpoint, what, took_s))
+            tried = result.reply.headers.get("failed-attempts", "") if result.reply else ""
+            attempts.append(Trace(attempt.endpoint, what, took_s,
+                                  failed_attempts(tried) if tried else ""))
             self._on_attempt(attempts[-1])
             if result.reply and call.outcome is Outcome.ANSWERED:
                 return result.reply

@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping
 from ponte.calls.arrival import CallHeaders, answer, not_executed, resolved
 from ponte.calls.attempt import Attempt, Kind, Outcome, Result, Sent
 from ponte.calls.balancing import Balancer
-from ponte.calls.hop import attempt_lines, exchange
+from ponte.calls.hop import attempt_lines, exchange, failed_attempts
 from ponte.calls.once import KILL, NOT_SENT, RESOLVE, Memory, Record
 from ponte.calls.resolving import Place, ask
 from ponte.calls.rule import Call
@@ -48,7 +48,8 @@ HOP_BY_HOP = frozenset((
 OURS = frozenset(("host", "call-timeout-ms", "call-attempt", "call-idempotent", "call-session",
                   "call-repeat", "call-resolve", "idempotency-key"))
 # Those of a reply.
-OURS_BACK = frozenset(("via", "call-attempt", "call-session", "call-resolved", "sent-to"))
+OURS_BACK = frozenset(("via", "call-attempt", "call-session", "call-resolved", "sent-to",
+                       "failed-attempts"))
 
 NOT_TRIED = Result(Outcome.NOT_SENT, None, "no live server, or no time to ask one")
 NOT_KNOWN = Result(Outcome.UNKNOWN, None, "another attempt of this call may have run")
@@ -138,6 +139,8 @@ class RelayedCall:
         # and the server of the latest one.
         self._last, self._unknown = NOT_TRIED, NOT_KNOWN
         self._number, self._server = 0, ""
+        # The attempts that got no answer, for people.
+        self._failed = ""
         # When the first attempt began, a monotonic time.
         self._began = 0.0
         # The reply to the caller, once there is one of a server.
@@ -215,10 +218,14 @@ class RelayedCall:
             # 3. An answer is remembered, if the route still leads to the place that it came from.
             if self._call.outcome is Outcome.ANSWERED:
                 assert result.reply
-                self._answer = self._shared.conclude(route, sent, result.reply, self._number)
+                reply = self._shared.conclude(route, sent, result.reply, self._number)
+                # The reply that is remembered does not tell of the attempts of this time.
+                self._answer = reply if not self._failed else reply._replace(
+                    lines=f"{reply.lines}Failed-Attempts: {failed_attempts(self._failed)}\r\n")
                 self._shared.durations["answered"].note(self._service, now - self._began)
             elif not self._call.has_learned:
                 self._shared.counts["retries"] += 1
+                self._failed += f"{'; ' if self._failed else ''}{self._server}: {result.what}"
                 if result.outcome is Outcome.UNKNOWN:
                     self._unknown = result
 
@@ -250,6 +257,8 @@ class RelayedCall:
             reply = not_executed(self._last.what)
             if self._last.needs_care:
                 reply.headers["Call-Idempotent"] = "0"
+            if self._failed:
+                reply.headers["Failed-Attempts"] = failed_attempts(self._failed)
             return reply
         # 410 is final, for a repeat too.
         why, route = self._unknown, self._route
@@ -259,6 +268,8 @@ class RelayedCall:
                            Call_Attempt=str(self._call.may_have_run))
         if self._server:
             reply.headers["Call-Tried"] = self._server
+        if self._failed:
+            reply.headers["Failed-Attempts"] = failed_attempts(self._failed)
         if why.ran:
             reply.headers["Call-Ran"] = "1"
         if self._call.sent:

@@ -505,6 +505,17 @@ class Strangers(unittest.TestCase):
         with stub(judge(reply, S1, "greeter"), servers=[S1]) as (client, _):
             self.assertEqual(client.hello("Hello"), "World")
 
+    def test_the_attempts_of_a_proxy_are_shown(self) -> None:
+        """As its reply tells them; without characters that a terminal obeys."""
+        headers = {"failed-attempts": "s1: connect: refused\x1b[2J"}
+        result = Result(Outcome.ANSWERED, Reply(200, headers, encode_result("World")), "answered")
+        traces: list[Trace] = []
+        for each in (result, answered("World")):
+            with stub(each, proxies=[P1], servers=[S1], on_attempt=traces.append) as (client, _):
+                client.hello("Hello")
+        self.assertEqual([trace.tried for trace in traces], ["s1: connect: refused?[2J", ""])
+        self.assertTrue(str(traces[0]).endswith(", tried s1: connect: refused?[2J"), traces[0])
+
     def test_a_proxy_that_does_not_know_the_service_is_passed_over(self) -> None:
         """404 with Not-Executed: it may have been started a moment ago."""
         headers = {"served-by": "p1; incarnation=1; service=proxy", "not-executed": "1"}

@@ -428,6 +428,27 @@ class Repeats(RelayCase):
         self.assertEqual(self.relays(0, LOST, Call_Idempotent="1",
                                      Call_Attempt="1-1").headers["call-tried"], "s1")
 
+    def test_the_attempts_that_failed_are_told(self) -> None:
+        """For people, so without characters that a terminal obeys, or that end a header."""
+        call = self.begins(1)
+        self.sends(call, "s1")
+        self.comes_to(call, Result(Outcome.NOT_SENT, None, "connect: \u00e9\r\nrefused"))
+        self.sends(call, "s3")
+        self.comes_to(call, OK)
+        self.assertEqual(self.ends(call).headers["failed-attempts"], "s1: connect: ???refused")
+
+    def test_they_are_told_where_nobody_has_answered(self) -> None:
+        unknown = self.relays(2, LOST).headers["failed-attempts"]
+        self.assertEqual(unknown.count(": reply: reset"), 3, unknown)
+        refused = self.relays(3, REFUSED).headers["failed-attempts"]
+        self.assertEqual(refused.count(": connect: refused"), 3, refused)
+
+    def test_a_call_without_a_failed_attempt_tells_of_none(self) -> None:
+        """Not even if the server does."""
+        told = OK._replace(reply=Reply(200, {"failed-attempts": "s9: lies"}, b"<value/>"))
+        for number, result in enumerate((OK, told), 1):
+            self.assertNotIn("failed-attempts", self.relays(number, result).headers)
+
     def test_what_was_refused_goes_nowhere_any_more(self) -> None:
         """Its caller was told that it was not sent. Then a second copy of the request comes."""
         self.assertEqual(self.relays(1, REFUSED).status, 503)

@@ -16,15 +16,21 @@ NOBODY_TO_ASK = ("nobody can be asked: it was sent without a number, as idempote
 
 
 class Trace(NamedTuple):
-    """One attempt as it went: the endpoint, what happened, and how many seconds it took."""
+    """One attempt as it went: the endpoint, what happened, and how many seconds it took.
+
+    `tried`: where a proxy has tried in vain during it, in words; "" if it did not, or none was
+    asked.
+    """
 
     endpoint: Endpoint
     what: str
     took_s: float
+    tried: str = ""
 
     def __str__(self) -> str:
         where = f"{self.endpoint.instance} at {show(self.endpoint.address)}"
-        return f"{where}: {self.what} ({self.took_s * 1000:.1f} ms)"
+        tried = f", tried {self.tried}" if self.tried else ""
+        return f"{where}: {self.what} ({self.took_s * 1000:.1f} ms){tried}"
 
 
 class CallError(Exception):

@@ -25,6 +25,7 @@ A reply has some of these:
     Call-Attempt: <n>                the number of the last attempt that was made
     Sent-To: <place>                 where a proxy sent a call whose outcome is unknown
     Call-Tried: <instance>           the server from which a proxy got no reply: ask it last
+    Failed-Attempts: <text>          the attempts of a proxy that got no answer, for people
 
 A client that sends none of them, like a stock XML-RPC client, gets the safe defaults: its call is
 not idempotent. It may have an Idempotency-Key of its own.
@@ -57,6 +58,8 @@ MARGIN_S = 0.1
 MAX_TIMEOUT_S = 3600.0
 # A larger number of an attempt cannot be right, and is cut to this.
 MAX_NUMBER = 999
+# Characters of Failed-Attempts. Three attempts fit; more only make a long line.
+MAX_FAILED_ATTEMPTS = 400
 # The id of a session.
 SESSION = re.compile("[0-9a-f]{16}")
 # An earlier version does not say the service.
@@ -178,6 +181,15 @@ class Marks(NamedTuple):
             return True
         # A proxy on the way may have refused it. An earlier version does not say its service.
         return bool(self.instance) and self.service in (service, PROXY, "")
+
+
+def failed_attempts(text: str) -> str:
+    """What Failed-Attempts may say. Parts of it come from another process: no line of its own.
+
+    >>> failed_attempts("server-2: HTTP 503 caf\\u00e9\\r\\nServed-By: me")
+    'server-2: HTTP 503 caf???Served-By: me'
+    """
+    return re.sub("[^ -~]", "?", text[:MAX_FAILED_ATTEMPTS])
 
 
 def served_by(instance: str, incarnation: int, service: str) -> str:
