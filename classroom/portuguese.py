@@ -219,6 +219,12 @@ PORTUGUESE: dict[str, str] = {
 
     # ---- roles.py and caller.py: one role in a terminal of its own
     "next terminal": "próximo terminal",
+    "process {pid}": "processo {pid}",
+    "♥ {beats}, {per_s:.1f}/s · up {up}, other {other}":
+        "♥ {beats}, {per_s:.1f}/s · ativos {up}, outros {other}",
+    "● {calls}, from memory {repeats} · ♥ {beats}": "● {calls}, da memória {repeats} · ♥ {beats}",
+    "● {calls}, again {retries} · {live}": "● {calls}, de novo {retries} · {live}",
+    "Saying Hello until Ctrl-C: who answers?": "Dizendo Hello até Ctrl-C: quem responde?",
     "♥ heartbeats: {beats}, {per_s:.1f}/s · up: {up}, suspect or draining: {other}":
         "♥ batimentos: {beats} ({per_s:.1f}/s) · no ar: {up} · suspeitos ou saindo: {other}",
     "● calls: {calls}, answered from memory: {repeats} · ♥ heartbeats: {beats}":
