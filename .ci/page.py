@@ -137,6 +137,7 @@ _MAY_DIFFER = (
     (re.compile(r"\b1\d{12}\b"), "INCARNATION"),
     (re.compile(r"\bserver-\d"), "server-N"),
     (re.compile(r"^\d+ (calls|chamadas),"), r"N \1,"),
+    (re.compile(r"\b(processo?) \d+"), r"\1 N"),
     (re.compile(r"\[Errno \d+\]"), "[Errno N]"),
     (re.compile(r"\s+"), " "),
 )

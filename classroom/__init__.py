@@ -18,6 +18,7 @@
     doctor_portuguese.py   those of doctor.py
     reasons.py      what a program said, such as the reason of an error, in Portuguese
     screen.py       lines for a projector, on any console
+    narrow.py       lines of a role in fewer columns
     keys.py         the echo of keys, which would write over lines that move
     roles.py        one role in a terminal of its own
     next_command.py what to type in the next terminal

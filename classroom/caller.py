@@ -1,6 +1,7 @@
 """The client of a lesson: it says Hello again and again, and shows who answered, and how fast.
 
     14:03:12  ✓ hello("Hello") → World   server-2 via proxy-4180    1.3 ms
+    14:03:12  ✓ World  server-2 via proxy-4180    1.3 ms             below 80 columns
 
 Stop a server, freeze one, or kill the proxy: the next lines show what the client did. Ctrl-C ends
 it, and shows how many calls each server answered, and how long the slowest took.
@@ -11,6 +12,7 @@ Threads: the client's; only the main one prints.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import Counter
@@ -26,7 +28,11 @@ from ponte.process.options import chosen_tls, options, seconds
 TIMEOUT_S = 5.0
 # Stands for the server of a call without an answer.
 NOBODY = "✗"
+# The widest bar; and what stands beside one, but for the name: spaces, and the number of answers.
 BAR_COLUMNS = 30
+BESIDE_BAR = 4 + 6
+# In a terminal that is narrower than this, lines have a short form.
+WIDE_COLUMNS = 80
 # Under a call, as wide as its time.
 MARGIN = " " * 12
 
@@ -50,8 +56,12 @@ def main(arguments: Sequence[str], words: Words) -> int:
     chosen = command_line().parse_args(arguments)
     start_logging(chosen.verbose, chosen.log)
     screen = Screen(sys.stdout)
-    screen.line(words("Saying Hello until Ctrl-C. "
-                      "Stop a server, or kill one, and watch who answers."), style="predict")
+    if _is_wide(screen):
+        screen.line(words("Saying Hello until Ctrl-C. "
+                          "Stop a server, or kill one, and watch who answers."), style="predict")
+    else:
+        screen.line(words("Saying Hello until Ctrl-C: who answers?"), style="predict")
+    screen.line(words("process {pid}", pid=os.getpid()))
     shares: Counter[str] = Counter()
     slowest_s = 0.0
     attempts: list[Trace] = []
@@ -90,14 +100,19 @@ def _call(client: Client, attempts: list[Trace], screen: Screen, words: Words) -
                 screen.command(command, lead=MARGIN)
         return NOBODY
     took_ms = (time.perf_counter() - began) * 1000
-    if len(attempts) > 1:
+    if len(attempts) > 1 or attempts[-1].tried:
         _show_attempts(attempts, screen, words)
     server, endpoint = who_answered(attempts[-1]), attempts[-1].endpoint.instance
     way = (f"{server} via {endpoint}" if endpoint != server else
            words("{server}, no proxy", server=server))
-    screen.line(words('✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms', value=value,
-                      way=way, took_ms=took_ms), style="passed", lead=lead)
+    shown = f'hello("Hello") → {value} ' if _is_wide(screen) else value
+    screen.line(words("✓ {shown}  {way:<28} {took_ms:7.1f} ms", shown=shown, way=way,
+                      took_ms=took_ms), style="passed", lead=lead)
     return server
+
+
+def _is_wide(screen: Screen) -> bool:
+    return screen.columns >= WIDE_COLUMNS
 
 
 def who_answered(trace: Trace) -> str:
@@ -107,8 +122,13 @@ def who_answered(trace: Trace) -> str:
 
 def _show_attempts(attempts: list[Trace], screen: Screen, words: Words) -> None:
     for number, trace in enumerate(attempts, 1):
-        screen.line(words("attempt {number}: {trace}", number=number, trace=trace), lead=MARGIN,
-                    style="faint")
+        if _is_wide(screen):
+            screen.line(words("attempt {number}: {trace}", number=number, trace=trace),
+                        lead=MARGIN, style="faint")
+        else:
+            tried = f", {trace.tried}" if trace.tried else ""
+            screen.line(f"{trace.endpoint.instance}: {trace.what}{tried}", lead=f"  {number}. ",
+                        style="faint")
 
 
 def _sum_up(shares: Counter[str], slowest_s: float, screen: Screen, words: Words) -> None:
@@ -117,6 +137,7 @@ def _sum_up(shares: Counter[str], slowest_s: float, screen: Screen, words: Words
                       calls=calls, failed=shares[NOBODY], slowest_ms=slowest_s * 1000),
                 style="strong")
     width = max(12, *map(len, shares))
+    columns = max(min(BAR_COLUMNS, screen.columns - width - BESIDE_BAR), 1)
     for name, answered in sorted(shares.items()):
         if name != NOBODY:
-            screen.line(f"  {name:<{width}} {bar(answered / calls, BAR_COLUMNS)} {answered}")
+            screen.line(f"  {name:<{width}} {bar(answered / calls, columns)} {answered}")

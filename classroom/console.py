@@ -20,13 +20,15 @@ class Console:
     """Wraps both output streams.
 
     `on_line(line)` is called with each whole line of standard output, after it was written;
-    `rewrites`: whether the terminal lets us rewrite a line.
+    `rewrites`: whether the terminal lets us rewrite a line; `fit(line)` returns what is written in
+    place of a whole line, on a terminal.
     Attributes: `out` and `err`, which take the place of sys.stdout and sys.stderr; `rewrites`.
     """
 
     def __init__(self, out: TextIO, err: TextIO, on_line: Callable[[str], None], *,
-                 rewrites: bool) -> None:
+                 rewrites: bool, fit: Callable[[str], str] = str) -> None:
         self.rewrites = rewrites
+        self._fit = fit
         self.out = cast(TextIO, _Stream(self, out, on_line))
         self.err = cast(TextIO, _Stream(self, err, lambda line: None))
         self._terminal = out
@@ -52,6 +54,10 @@ class Console:
             if self._drawn:
                 self._terminal.write("\r\x1b[K")
                 self._terminal.flush()
+            if stream.isatty():
+                # What comes after the last end of a line is no whole line yet.
+                *lines, rest = text.split("\n")
+                text = "".join(f"{self._fit(line)}\n" for line in lines) + rest
             stream.write(plain(text, stream.encoding or "ascii"))
             stream.flush()
             self._drawn = self.rewrites and bool(self._counters) and text.endswith("\n")

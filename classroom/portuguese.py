@@ -233,8 +233,7 @@ PORTUGUESE: dict[str, str] = {
         "● chamadas: {calls} · novas tentativas: {retries} · servidores: {live}",
     "Saying Hello until Ctrl-C. Stop a server, or kill one, and watch who answers.":
         "Dizendo Hello até Ctrl-C. Pare ou mate um servidor e veja quem responde.",
-    '✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms':
-        '✓ hello("Hello") → {value}   {way:<28} {took_ms:7.1f} ms',
+    "✓ {shown}  {way:<28} {took_ms:7.1f} ms": "✓ {shown}  {way:<28} {took_ms:7.1f} ms",
     "{server}, no proxy": "{server}, sem proxy",
     "attempt {number}: {trace}": "tentativa {number}: {trace}",
 

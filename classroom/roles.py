@@ -31,14 +31,16 @@ from classroom import caller
 from classroom.cast import BANNER, ROOT, read_status
 from classroom.console import Console
 from classroom.language import Words, choose_language, system_locale
+from classroom.narrow import narrowed
 from classroom.next_command import next_command, read_options
 from classroom.outward import EVERYWHERE, is_on_loopback
 from classroom.own_name import OwnName, claim_name
-from classroom.screen import Screen
+from classroom.screen import MAX_COLUMNS, Screen
 from ponte.discovery.follower import ask
 from ponte.net.address import Address, parse_address
 from ponte.net.pool import Pool
 from ponte.net.tls import Tls
+from ponte.process.characters import plain
 from ponte.process.options import UsageError, chosen_tls
 
 ROLES = ("registry", "server", "proxy", "client")
@@ -83,7 +85,7 @@ class _Terminal:
         self._chosen = read_options(role, arguments)
         self._streams = sys.stdout, sys.stderr
         self._console = Console(sys.stdout, sys.stderr, self._hear,
-                                rewrites=Screen(sys.stdout).can_rewrite)
+                                rewrites=Screen(sys.stdout).can_rewrite, fit=self._fit)
         self._screen = Screen(self._console.out)
         self._counts = threading.Thread(target=self._count, name="counters", daemon=True)
         self._closed = threading.Event()
@@ -103,12 +105,21 @@ class _Terminal:
         self._console.show("")
         sys.stdout, sys.stderr = self._streams
 
+    def _fit(self, line: str) -> str:
+        """A line in the columns of the terminal. A command stays whole: readers copy it."""
+        columns = self._screen.columns
+        if columns == MAX_COLUMNS or line.startswith(self._words("next terminal")):
+            return line
+        return narrowed(line, columns)
+
     def _hear(self, line: str) -> None:
-        """After the role has printed its banner: shows what to type next, and counters."""
+        """After the role's banner: shows its process, the next command, and counters."""
         banner = BANNER.search(line)
         if banner and self._address is None:
             host, port = parse_address(banner.group(1))
             self._address = (EVERYWHERE.get(host, host), port)
+            # For a kill -9 from another terminal.
+            self._console.out.write(self._words("process {pid}", pid=os.getpid()) + "\n")
             spoken = self._words.language
             command = next_command(
                 self._role, self._arguments, (host, port), self._program, servers=self._servers,
@@ -133,7 +144,10 @@ class _Terminal:
         status = read_status(pool, self._address)
         now = (time.perf_counter(), beats_accepted(status))
         per_s = (now[1] - before[1]) / (now[0] - before[0]) if before[1] else 0.0
-        self._console.show(self._screen.fit(counters(self._role, status, per_s, self._words)))
+        line = counters(self._role, status, per_s, self._words)
+        if self._screen.fit(line) != plain(line, self._screen.encoding):
+            line = short_counters(self._role, status, per_s, self._words)
+        self._console.show(self._screen.fit(line))
         return now
 
 
@@ -218,7 +232,26 @@ def counters(role: str, status: dict[str, Any], per_s: float, words: Words) -> s
         return words("● calls: {calls}, answered from memory: {repeats} · ♥ heartbeats: {beats}",
                      calls=requests["calls"], repeats=requests["repeats"],
                      beats=status["beats_acked"])
-    live = ", ".join(f"{service} {len(members)}"
-                     for service, members in sorted(status["services"].items()))
     return words("● calls: {calls}, tried again: {retries} · servers: {live}",
-                 calls=requests["calls"], retries=requests["retries"], live=live or "-")
+                 calls=requests["calls"], retries=requests["retries"], live=_live(status))
+
+
+def short_counters(role: str, status: dict[str, Any], per_s: float, words: Words) -> str:
+    """The same for a narrow terminal."""
+    if role == "registry":
+        states = [endpoint["state"] for endpoint in status["endpoints"]]
+        return words("♥ {beats}, {per_s:.1f}/s · up {up}, other {other}",
+                     beats=beats_accepted(status), per_s=per_s, up=states.count("up"),
+                     other=len(states) - states.count("up"))
+    requests = status["requests"]
+    if role == "server":
+        return words("● {calls}, from memory {repeats} · ♥ {beats}", calls=requests["calls"],
+                     repeats=requests["repeats"], beats=status["beats_acked"])
+    return words("● {calls}, again {retries} · {live}", calls=requests["calls"],
+                 retries=requests["retries"], live=_live(status))
+
+
+def _live(status: dict[str, Any]) -> str:
+    """How many servers of each service a proxy knows."""
+    return ", ".join(f"{service} {len(members)}"
+                     for service, members in sorted(status["services"].items())) or "-"

@@ -11,7 +11,7 @@ import unittest
 if sys.platform == "win32":
     sys.exit("Windows has no pseudo-terminals")
 
-MODULES = ("tests.terminals.stories",)
+MODULES = ("tests.terminals.panes", "tests.terminals.stories")
 
 if __name__ == "__main__":
     unittest.main(module=None, argv=[sys.argv[0], *sys.argv[1:], *MODULES])

@@ -72,7 +72,9 @@ class Session:
             self._process.wait()
         self._let_go()
         self._thread.join(10.0)
-        os.close(self._ours)
+        if self._ours >= 0:
+            os.close(self._ours)
+            self._ours = -1
 
     @property
     def pid(self) -> int:
@@ -111,6 +113,10 @@ class Session:
     def send(self, number: int) -> None:
         """Sends a signal."""
         self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._process.kill()
 
     def resize(self, columns: int, rows: int) -> None:
         """Gives the terminal another size, as a user does with the window."""
