@@ -43,7 +43,7 @@ GUESTS = (
           "unzip -p /usr/share/java/axmlrpc.jar META-INF/maven/fr.turri/aXMLRPC/pom.properties"
           " | sed -n 's/^version=//p' | grep . && java --version | head -1",
           "java -cp $BUILT:/usr/share/java/axmlrpc.jar Client",
-          packages=("openjdk-17-jdk-headless", "libaxmlrpc-java", "unzip"),
+          packages=("default-jdk-headless", "libaxmlrpc-java", "unzip"),
           build="javac -encoding UTF-8 -cp /usr/share/java/axmlrpc.jar -d $BUILT Client.java"),
     Guest("C++, xmlrpc-c++", "c++", "dpkg-query -W -f '${Version}' libxmlrpc-c++8-dev",
           "$BUILT/cpp", packages=("g++", "libxmlrpc-c++8-dev"),

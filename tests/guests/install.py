@@ -59,7 +59,7 @@ def _install_packages(guests: Sequence[Guest], shell: Shell) -> None:
             or os.geteuid() != 0:
         return
     print(f"installing {len(guests)} clients by apt-get", flush=True)
-    command = ("apt-get install -qy --no-install-recommends"
+    command = ("apt-get install -qy --no-install-recommends --no-upgrade"
                " -o Dpkg::Options::=--force-unsafe-io")
     _run("apt-get update -q", shell)
     if not _run(_line(command, guests, "packages"), shell):

@@ -47,7 +47,7 @@ async def main() -> None:
     check("struct", await values.echo(person), person)
     check("fault", await fault_of(values, "refuse", "no boat left"),
           "ApplicationError: ValueError: no boat left")
-    check("no method", (await fault_of(values, "invented")).partition(":")[0], "ServerError")
+    check("no method", (await fault_of(values, "invented")).partition(":")[0], "MethodNotFound")
     check("kept", await values.connection(), await values.connection())
     check("methods", "echo" in await getattr(values, "system.listMethods")(), True)
     await greeter.close()
