@@ -13,7 +13,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`]*`|\]\([^)]*\)")
 # Versions have points in every language.
 MEASURE_WITH_A_POINT = re.compile(
-    r"\d\.\d+ ?(?:m?s|segundos?|MiB|vezes)\b|\bde \d\.\d{1,2}\b|\| \d\.\d \|")
+    r"\d\.\d+ ?(?:m?s|segundos?|MiB|vezes)\b|\bde \d\.\d{1,2}\b|\| 0\.\d \|")
 # A line of the demo, and of the client of the lesson: they speak the language of the page.
 SPOKEN = re.compile(r" +\+\d|  [✓✗] |PREVEJA|PROVA|\d\d:\d\d:\d\d  |            tentativa|\d/9 ")
 
