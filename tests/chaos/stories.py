@@ -381,9 +381,8 @@ def tell_all(say: Callable[[str], None], engine: str = "threads", only: str = ""
             continue
         complaints = tell(story, engine)
         title = (story.__doc__ or "").splitlines()[0]
-        say(f"{'BROKEN' if complaints else 'kept':7}{title}")
-        for complaint in complaints:
-            say(f"       {complaint}")
+        say("\n".join([f"{'BROKEN' if complaints else 'kept':7}{engine:8}{title}",
+                       *(f"       {complaint}" for complaint in complaints)]))
         went_well = went_well and not complaints
     return went_well
 
