@@ -1,7 +1,7 @@
 """Clients of other languages call Ponte: python3 -m tests.guests.
 
     __main__.py   the command line: installs, builds, visits, and counts
-    clients.py    the table of the clients, and those that were dropped with the reason
+    clients.py    the table of the clients
     install.py    what Debian, PyPI and npm have of them
     doors.py      the processes of Ponte, and their three doors: server, proxy, proxy
     visit.py      runs one guest at one door, and judges what it prints
