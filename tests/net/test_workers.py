@@ -26,21 +26,15 @@ SLOW_S = 0.03
 IDLE_S = 0.3
 
 
-def threads(name: str) -> int:
-    """How many threads of this name run."""
-    return sum(thread.name == name for thread in threading.enumerate())
-
-
 class WorkersTest(unittest.TestCase):
     """The test's thread stands for the loop's. `hand_overs` counts how often it was replaced."""
 
     def setUp(self) -> None:
-        # Threads that an earlier test left idle would be counted, too.
+        self.before = frozenset(threading.enumerate())
         self.limit("THREAD_IDLE_S", 0.05)
         self.limit("WATCH_LOOKS", 3)
         self.limit("QUICK_S", QUICK_S)
         self.limit("WATCH_S", WATCH_S)
-        eventually(lambda: not threads("ponte-work") and not threads("ponte-watchdog"), 20.0)
         died = mock.patch("threading.excepthook")
         self.died = died.start()
         self.addCleanup(died.stop)
@@ -52,6 +46,10 @@ class WorkersTest(unittest.TestCase):
         patch = mock.patch.object(workers, name, value)
         patch.start()
         self.addCleanup(patch.stop)
+
+    def threads(self, name: str) -> int:
+        """How many threads of this name run, without those that an earlier test left idle."""
+        return sum(thread.name == name for thread in {*threading.enumerate()} - self.before)
 
     def hand_over(self) -> bool:
         self.hand_overs += 1
@@ -147,7 +145,7 @@ class Threads(WorkersTest):
         together = threading.Barrier(4)
         for _ in range(4):
             self.begin_beside("", lambda: together.wait(PATIENCE_S))
-        eventually(lambda: not threads("ponte-work"))
+        eventually(lambda: not self.threads("ponte-work"))
         self.run_beside("")
 
     def test_no_function_is_lost_to_a_thread_that_ends(self) -> None:
@@ -218,7 +216,7 @@ class NoThreads(WorkersTest):
     def test_without_a_watchdog_nothing_runs_at_once(self) -> None:
         """It might block for ever. RuntimeError, and the function was not run."""
         self.learn("f")
-        eventually(lambda: not threads("ponte-watchdog"))
+        eventually(lambda: not self.threads("ponte-watchdog"))
         run = mock.Mock()
         self.refuse("ponte-watchdog")
         with self.assertRaises(RuntimeError):
@@ -328,7 +326,7 @@ class Watchdog(WorkersTest):
     def test_it_ends_when_there_is_nothing_to_watch(self) -> None:
         self.learn("f")
         self.run_now("f")
-        eventually(lambda: not threads("ponte-watchdog"))
+        eventually(lambda: not self.threads("ponte-watchdog"))
 
     def test_it_is_started_once(self) -> None:
         """However many functions run."""
@@ -336,14 +334,14 @@ class Watchdog(WorkersTest):
         for _ in range(50):
             self.run_now("f")
             self.run_now("g")
-        self.assertLessEqual(threads("ponte-watchdog"), 1)
+        self.assertLessEqual(self.threads("ponte-watchdog"), 1)
 
     def test_it_starts_again(self) -> None:
         """And finds what blocks then."""
         for _ in range(3):
             self.hand_overs = 0
             self.learn("f")
-            eventually(lambda: not threads("ponte-watchdog"))
+            eventually(lambda: not self.threads("ponte-watchdog"))
             self.workers.run("f", lambda: eventually(lambda: self.hand_overs == 1))
             self.assertEqual(self.hand_overs, 1)
 
