@@ -51,7 +51,7 @@ def orders_one_by_one(scenario: Scenario, so_far: tuple[Event, ...] = ()) -> int
 class SmallWorlds(unittest.TestCase):
     def test_no_order_breaks_a_promise(self) -> None:
         """At most one run; what callers are told is true; and what is not lost is resolved."""
-        for name in ("opening", "promise"):
+        for name in ("direct", "promise"):
             with self.subTest(name):
                 report = Search(SCENARIOS[name]).run()
                 self.assertEqual((report.violation, report.is_whole), ("", True))
