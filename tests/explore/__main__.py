@@ -19,6 +19,9 @@ from ponte.process.characters import write_any
 from ponte.process.options import PYTHON
 from ponte.process.typed import here
 
+# A large part of the time of all scenarios goes to these.
+LARGEST = ("at once, repeats", "two callers", "proxy, one server", "proxy, opening")
+
 
 def explore(name: str, rule: str, max_s: float) -> Report:
     """Explores a scenario; without a rule, if one is given."""
@@ -89,12 +92,14 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=120.0, metavar="SECONDS",
                         help="for each of them (default: %(default)s)")
     parser.add_argument("--processes", type=int, help="default: one for each core")
-    parser.add_argument("--brief", action="store_true", help="without the stories of the rules")
+    parser.add_argument("--brief", action="store_true",
+                        help="without the largest worlds, and without the stories of the rules")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.names if name not in {*SCENARIOS, *RULES}]
     if unknown:
         parser.error(f"no scenario and no rule: {', '.join(unknown)}")
-    scenarios = [name for name in SCENARIOS if not chosen.names or name in chosen.names]
+    scenarios = [name for name in SCENARIOS if name in chosen.names
+                 or not chosen.names and not (chosen.brief and name in LARGEST)]
     rules = [name for name in RULES if not chosen.names or name in chosen.names]
     began, ok = time.monotonic(), True
     with ProcessPoolExecutor(chosen.processes) as pool:
