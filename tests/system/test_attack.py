@@ -127,13 +127,13 @@ class AttackTest(unittest.TestCase):
             self.assertEqual(STEPS, len(steps))
             for step in steps:
                 with self.subTest(language, step=step.splitlines()[0]):
-                    self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}[^\n]*\?\n.*\n +\+\d+\.\d\d s  "
+                    self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}[^\n]*\?\n.*\n +\+\d+[.,]\d\d s  "
                                            rf".*\n{proof}.*\n  ✓ ")
 
     def test_the_call_is_stolen_and_then_is_not(self) -> None:
         for language, stolen, taken in (("en", "the thief took", "in this step: 0"),
                                         ("pt", "o ladrão pegou", "neste passo: 0")):
-            lines = [re.sub(r"^ *(\+\d+\.\d\d s)? *", "", line) for line in self.output[language]]
+            lines = [re.sub(r"^ *(\+\d+[.,]\d\d s)? *", "", line) for line in self.output[language]]
             with self.subTest(language):
                 before, after = (lines.index(said) for said in ("I have your password", "World"))
                 self.assertLess(before, after)
