@@ -9,7 +9,7 @@ and a new process goes on with the rest. The last lines name every test that was
 reason, and the slowest modules.
 
 With --wine FOLDER the process N lives in the Wine prefix FOLDER/N. A module runs again if Wine has
-failed (wine.py).
+failed (wine.py); and where a few modules failed beside others, each of them has another run alone.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ FIRST = ("tests.system.test_chaos", "tests.system.test_unknown", "tests.abuse.te
 LEFT_OPEN = re.compile("ResourceWarning: (unclosed|subprocess|Implicitly)")
 # So often a module runs again because Wine has failed.
 MORE_CHANCES = 2
+# Under Wine, where each start of a process takes seconds, a test may fail because others had the
+# processor. At most so many modules run once more, each of them alone, and then count.
+MOST_ALONE = 5
 # How the reason of a skip begins where Wine cannot do what Windows can, and how many may.
 BECAUSE_OF_WINE = "not under Wine"
 MOST_BECAUSE_OF_WINE = 9
@@ -150,23 +153,32 @@ def show(report: Report, printed: Sequence[str]) -> bool:
 def run(asked: argparse.Namespace, modules: Sequence[str]) -> bool:
     """Runs the modules, prints how they end, and returns whether all of them passed."""
     began = time.monotonic()
-    ended: queue.Queue[tuple[Report, list[str]]] = queue.Queue()
-    reports: list[Report] = []
-    passed = True
-    with tempfile.TemporaryDirectory(prefix="ponte-suite-") as folder:
-        running = [Process(number, asked, modules, folder, ended)
-                   for number in range(1, asked.processes + 1)]
-        while time.monotonic() - began < TOTAL_S:
-            is_last_look = not any(process.is_running() for process in running)
-            try:
-                report, printed = ended.get(timeout=0.2)
-            except queue.Empty:
-                if is_last_look:
-                    break
-                continue
-            passed = show(report, printed) and passed
-            reports.append(report)
-    return summed_up(reports, modules, time.monotonic() - began) and passed
+    reports: dict[str, Report] = {}
+    passed: dict[str, bool] = {}
+
+    def run_these(these: Sequence[str], processes: int) -> None:
+        ended: queue.Queue[tuple[Report, list[str]]] = queue.Queue()
+        with tempfile.TemporaryDirectory(prefix="ponte-suite-") as folder:
+            running = [Process(number, asked, these, folder, ended)
+                       for number in range(1, processes + 1)]
+            while time.monotonic() - began < TOTAL_S:
+                is_last_look = not any(process.is_running() for process in running)
+                try:
+                    report, printed = ended.get(timeout=0.2)
+                except queue.Empty:
+                    if is_last_look:
+                        break
+                    continue
+                reports[report.module] = report
+                passed[report.module] = show(report, printed)
+
+    run_these(modules, asked.processes)
+    failed = [module for module in modules if not passed.get(module, True)]
+    if asked.wine and 0 < len(failed) <= MOST_ALONE:
+        print(f"\nOnce more, one after the other, with all of the processor: {' '.join(failed)}")
+        run_these(failed, 1)
+    return (summed_up([*reports.values()], modules, time.monotonic() - began)
+            and all(passed.values()))
 
 
 def summed_up(reports: Sequence[Report], modules: Sequence[str], took_s: float) -> bool:

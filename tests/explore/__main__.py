@@ -99,7 +99,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no scenario and no rule: {', '.join(unknown)}")
     scenarios = [name for name in SCENARIOS if name in chosen.names
-                 or not chosen.names and not (chosen.brief and name in LARGEST)]
+                 or (not chosen.names and not (chosen.brief and name in LARGEST))]
     rules = [name for name in RULES if not chosen.names or name in chosen.names]
     began, ok = time.monotonic(), True
     with ProcessPoolExecutor(chosen.processes) as pool:

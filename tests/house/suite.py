@@ -22,6 +22,10 @@ TAKES_LONG = "def test_slow(self): import time; time.sleep(0.6)"
 HANGS = "def test_hang(self): import threading; threading.Event().wait()"
 LEAVES_OPEN = "def test_open(self): open(__file__)"
 FAILS = "def test_fail(self): self.fail('as it should')"
+FAILS_ONCE = """def test_fail(self):
+    import os
+    os.path.exists('failed') or (open('failed', 'x').close(), self.fail('the first time'))
+"""
 # What becomes of a program when the wineserver has ended: its first thread ends, the others hang,
 # and so do the programs that it has started. The next time it passes.
 FREEZES_ONCE = """def test_freeze(self):
@@ -127,10 +131,22 @@ class Suite(unittest.TestCase):
 
     def test_a_module_runs_again_where_wine_has_failed(self) -> None:
         """Its processes are ended, also those that hold the output open; but not for ever."""
-        for body, wanted in ((FREEZES_ONCE, 0), (FREEZES, 1)):
+        for body, wanted, again in ((FREEZES_ONCE, 0, 1), (FREEZES, 1, 4)):
             with self.subTest(wanted):
                 code, printed = self.run_suite(body, wineserver=WINESERVER)
                 self.assertEqual(code, wanted, printed)
-                self.assertEqual(printed.count("again    tests.test_1: Wine failed"), 1 + wanted)
+                self.assertEqual(printed.count("again    tests.test_1: Wine failed"), again)
                 self.assertIn("FAILED   tests.test_1" if wanted else "ok       tests.test_1",
                               printed)
+
+    def test_under_wine_a_module_that_failed_has_another_run_alone(self) -> None:
+        """And then it must pass."""
+        code, printed = self.run_suite(FAILS_ONCE, PASSES, wineserver=WINESERVER)
+        self.assertEqual(code, 0, printed)
+        self.assertRegex(printed, r"(?s)FAILED   tests\.test_1: .*\n"
+                                  r"Once more, [^\n]*: tests\.test_1\n"
+                                  r"ok       tests\.test_1: .*2 tests in 2 modules: 0 failed")
+        for body, wineserver in ((FAILS, WINESERVER), (FAILS_ONCE, "")):
+            code, printed = self.run_suite(body, wineserver=wineserver)
+            self.assertEqual(code, 1, printed)
+            self.assertEqual("Once more" in printed, bool(wineserver))

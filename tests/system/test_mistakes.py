@@ -114,8 +114,8 @@ class Mistakes(SystemTest):
                             names="--timeout.*soon")
         self.expect_refusal("client.py", "greeter", "hello", "--registry", NOWHERE,
                             "--repeat", "-1", names="--repeat.*-1")
-        self.expect_refusal("client.py", "greeter", "add", "12345678901234567890", "--registry", NOWHERE,
-                            names="XML-RPC")
+        self.expect_refusal("client.py", "greeter", "add", "12345678901234567890",
+                            "--registry", NOWHERE, names="XML-RPC")
 
     def test_a_wrong_variable_is_named_in_one_line(self) -> None:
         """Also one that is found to be wrong only when it is used. The command line wins."""
