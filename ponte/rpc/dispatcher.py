@@ -268,7 +268,8 @@ class Dispatcher:
         """The <methodResponse> of a result. Raises Fault where XML-RPC cannot carry it."""
         try:
             return self._encode_result(value)
-        except Exception as error:
+        # Whatever it is, the function did run, and its caller must be told.
+        except BaseException as error:
             unrun = close_unrun(value)
             why = f"{name} returned {unrun}, the body of which did NOT run: return a plain value" \
                 if unrun else \

@@ -13,7 +13,7 @@ import dis
 import functools
 import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Callable
 
 # A layer may even be inside of itself. Nobody writes so many.
@@ -31,6 +31,13 @@ _NOT_PLAIN: tuple[tuple[Callable[[Any], bool], str, str], ...] = (
     (inspect.iscoroutinefunction, "an async function",
      "serve a plain function that calls asyncio.run(...) with it"),
     (inspect.isgeneratorfunction, "a generator", "serve a function that returns a list"))
+# What comes back from a function whose body has not run.
+_UNRUN: dict[type, str] = {
+    types.CoroutineType: "a coroutine", types.GeneratorType: "a generator",
+    types.AsyncGeneratorType: "an async generator"}
+# How to see what is in a value without a method of its class, which may do anything.
+_ITEMS: tuple[tuple[type, Callable[[Any], Iterable[Any]]], ...] = (
+    (list, list.__iter__), (tuple, tuple.__iter__), (dict, dict.values))
 
 
 def layers(function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
@@ -107,19 +114,24 @@ def close_unrun(value: Any, depth: int = 3) -> str:
     """Closes a coroutine or a generator that a function has returned.
 
     Returns what it was, as "a coroutine"; "" for everything else. Looks into `depth` - 1 levels of
-    lists and dictionaries, too.
+    lists and dictionaries, too. Raises nothing, whatever the value is.
     """
-    kind = ""
-    if inspect.isasyncgen(value):
-        # One that has not begun needs no end.
-        kind = "an async generator"
-    elif inspect.iscoroutine(value) or inspect.isgenerator(value):
-        kind = "a coroutine" if inspect.iscoroutine(value) else "a generator"
-        # One that has begun may fail in its `finally`: nobody is left who could be told.
+    # Not `isinstance`: it asks the value for its __class__, and a value may lie, or raise.
+    kind = _UNRUN.get(type(value), "")
+    if kind in ("a coroutine", "a generator"):
+        # One that has begun may fail in its `finally`: nobody is left who could be told. An async
+        # generator that has not begun needs no end.
         with contextlib.suppress(BaseException):
             value.close()
-    elif isinstance(value, (list, tuple, dict)) and depth > 1:
-        inside = value.values() if isinstance(value, dict) else value
-        kinds = [close_unrun(one, depth - 1) for one in inside]
+    elif not kind and depth > 1:
+        kinds = [close_unrun(one, depth - 1) for one in _items(value)]
         kind = next(filter(None, kinds), "")
     return kind
+
+
+def _items(value: Any) -> list[Any]:
+    """What is in a list, a tuple or a dictionary, also of a subclass, as Python itself keeps it."""
+    for kind, items in _ITEMS:
+        if issubclass(type(value), kind):
+            return list(items(value))
+    return []

@@ -159,14 +159,22 @@ def encode_fault(fault: Fault) -> bytes:
 def fields_of_fault(fault: Fault) -> dict[str, Any]:
     """The struct that carries a fault: {"faultCode": ..., "faultString": ...}.
 
-    The text is cut after MAX_FAULT_CHARS, and characters that XML cannot hold become "?". A code
-    that is not an integer of 32 bits becomes APPLICATION_ERROR.
+    The text is cut after MAX_FAULT_CHARS, and characters that XML cannot hold become "?". It is
+    empty where there is none, or where `str` of it fails. A code that is not an integer of 32 bits
+    becomes APPLICATION_ERROR.
     """
-    text = _FORBIDDEN.sub("?", str(fault.faultString)[:MAX_FAULT_CHARS])
-    code = fault.faultCode
+    # A subclass may lack both, or have them computed.
+    try:
+        code = fault.faultCode
+    except BaseException:
+        code = APPLICATION_ERROR
     if type(code) is not int or abs(code) >= 2 ** 31:
         code = APPLICATION_ERROR
-    return {"faultCode": code, "faultString": text}
+    try:
+        text = "".join([str(fault.faultString)])
+    except BaseException:
+        text = ""
+    return {"faultCode": code, "faultString": _FORBIDDEN.sub("?", text[:MAX_FAULT_CHARS])}
 
 
 def decode_result(body: bytes) -> Any:

@@ -155,16 +155,17 @@ _SCALARS: dict[type, Callable[[Any], str]] = {
 
 # ---- what is said of all others ------------------------------------------------------------------
 
-def _is(*types: type) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, types)
+def _is(*types: type) -> Callable[[type], bool]:
+    return lambda kind: issubclass(kind, types)
 
 
-def _has(attribute: str) -> Callable[[Any], bool]:
-    return lambda value: hasattr(type(value), attribute)
+def _has(attribute: str) -> Callable[[type], bool]:
+    return lambda kind: any(attribute in vars(each) for each in kind.__mro__)
 
 
-# For which values, and what to send instead. The first row that fits counts.
-_INSTEAD: tuple[tuple[Callable[[Any], bool], str], ...] = (
+# For values of which types, and what to send instead. The first row that fits counts. The value
+# itself is not asked: its __class__ may lie, and its attributes may raise.
+_INSTEAD: tuple[tuple[Callable[[type], bool], str], ...] = (
     (_is(BaseException), "raise it, or send str(...) instead"),
     (_has("__dataclass_fields__"), "send dataclasses.asdict(...) instead"),
     # A named tuple.
@@ -191,7 +192,7 @@ _INSTEAD: tuple[tuple[Callable[[Any], bool], str], ...] = (
 
 def _instead(value: Any) -> str:
     """What the author may send instead of a value that XML-RPC cannot carry."""
-    return next(words for fits, words in _INSTEAD if fits(value))
+    return next(words for fits, words in _INSTEAD if fits(type(value)))
 
 
 def _name(value: Any) -> str:

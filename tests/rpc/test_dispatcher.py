@@ -47,6 +47,56 @@ class Unspeakable(Exception):
         raise SystemExit("no words")
 
 
+class Borrowed:
+    """Says that it is of another class, as lazy objects do; unbound, it raises."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("unbound")
+
+
+class Lazy(list[Any]):
+    """A list that cannot be read to its end."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise RuntimeError("closed")
+
+
+class LazyPair(tuple):  # type: ignore[type-arg]
+    def __iter__(self) -> Iterator[Any]:
+        raise SystemExit(1)
+
+
+class LazyDict(dict[Any, Any]):
+    def values(self) -> Any:
+        raise RuntimeError("closed")
+
+
+class Interrupting(type):
+    """The class of a class that even its name cannot be learned from."""
+
+    @property
+    def __name__(cls) -> str:
+        raise KeyboardInterrupt
+
+
+class Nameless(metaclass=Interrupting):
+    pass
+
+
+class Bare(Fault):
+    """A fault without a code and a text."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self)
+
+
+STRANGE: tuple[Any, ...] = (
+    mock.Mock(spec=dict), mock.Mock(spec=list), mock.Mock(spec=tuple), mock.MagicMock(spec=str),
+    mock.NonCallableMock(spec=ValueError), Borrowed(), Lazy([1]), LazyPair((1,)), LazyDict(a=1),
+    Nameless())
+
+
 def divide(dividend: int, divisor: int = 1) -> float:
     """Divides."""
     return dividend / divisor
@@ -139,6 +189,24 @@ class Dispatching(unittest.TestCase):
                 self.assertEqual(fault.faultCode, APPLICATION_ERROR)
                 self.assertIn("did run", fault.faultString)
 
+    def test_a_result_of_any_class_says_that_the_function_did_run(self) -> None:
+        """Also one that lies about its class, or that raises where it is looked at; however deep,
+        and in a multicall the other results arrive.
+        """
+        self.dispatcher.allow_multicall()
+        for value in STRANGE:
+            for result in (value, [value], {"a": (1, value)}):
+                with self.subTest(object.__repr__(value)):
+                    self.dispatcher.register(lambda result=result: result, "result")
+                    fault = fault_of(self.dispatcher.dispatch(encode_call("result", ())))
+                    self.assertEqual(fault.faultCode, APPLICATION_ERROR)
+                    self.assertIn("result did run", fault.faultString)
+                    first, second = self.call(MULTICALL, [
+                        {"methodName": "echo", "params": [7]},
+                        {"methodName": "result", "params": []}])
+                    self.assertEqual(first, [7])
+                    self.assertIn("result did run", second["faultString"])
+
     def test_nothing_makes_it_raise(self) -> None:
         """`dispatch` makes a fault of whatever a function or a caller does."""
         loop: list[Any] = []
@@ -149,6 +217,9 @@ class Dispatching(unittest.TestCase):
             "fault with a huge code": raise_this(Fault(2 ** 70, "x")),
             "fault without a text": raise_this(Fault(1, None)),  # type: ignore[arg-type]
             "fault without a number": raise_this(Fault({1}, "x")),  # type: ignore[arg-type]
+            "fault whose text cannot be shown":
+                raise_this(Fault(1, Unspeakable())),  # type: ignore[arg-type]
+            "fault without anything": raise_this(Bare()),
             "text that XML forbids": raise_this(ValueError("\0\ud800")),
             "endless": lambda: loop,
             "recursion": raise_this(RecursionError())}
@@ -256,6 +327,9 @@ class Unrun(unittest.TestCase):
         self.fails(rows, "a generator")
         self.fails(ticks, "an async generator")
         self.fails(lambda: [pay()], "a coroutine")
+        self.fails(lambda: Lazy([pay()]), "a coroutine")
+        self.fails(lambda: LazyPair([pay()]), "a coroutine")
+        self.fails(lambda: LazyDict(a=pay()), "a coroutine")
         generator = rows()
         self.fails(lambda: generator, "a generator")
         self.assertEqual(list(generator), [])
