@@ -267,7 +267,7 @@ class Client:
     def _value_of(self, method: str, reply: Reply) -> Any:
         """The value in an answer. Raises Fault or NotSent."""
         if reply.status == 200:
-            return decode_result(reply.body)
+            return decode_result(reply.body, reply.headers.get("content-type", CONTENT_TYPE))
         text = reply.body.decode("utf-8", "replace").strip()
         if reply.headers.get("call-resolved") == "dead":
             raise NotSent(f"{self._service}.{method}", (), text)

@@ -117,6 +117,17 @@ class Calls(unittest.TestCase):
         self.assertEqual(caught.exception.faultCode, 7)
         self.assertEqual(exchanges.tried, ["s1"])
 
+    def test_a_reply_is_read_in_the_charset_of_its_content_type(self) -> None:
+        """A server that is not Ponte's may name it there alone; ours sends UTF-8."""
+        body = encode_result("a\u00e7")
+        for content_type, encoding in (("text/xml; charset=iso-8859-1", "latin-1"),
+                                       ("text/xml; charset=utf-8", "utf-8"), (None, "utf-8")):
+            headers = {"content-type": content_type} if content_type else {}
+            reply = Reply(200, headers, body.decode().encode(encoding))
+            result = Result(Outcome.ANSWERED, reply, "answered")
+            with self.subTest(content_type), stub(result, servers=[S1]) as (client, _):
+                self.assertEqual(client.hello("Hello"), "a\u00e7")
+
     def test_an_http_error_is_a_transport_fault(self) -> None:
         """Final, by rule R. Its text has the status and the reason."""
         refusal = replied(404, "no service 'greeter'\n")

@@ -177,11 +177,18 @@ def fields_of_fault(fault: Fault) -> dict[str, Any]:
     return {"faultCode": code, "faultString": _FORBIDDEN.sub("?", text[:MAX_FAULT_CHARS])}
 
 
-def decode_result(body: bytes) -> Any:
-    """The value of a <methodResponse>.
+def decode_result(body: bytes, content_type: str = CONTENT_TYPE) -> Any:
+    """The value of a <methodResponse>, of a reply with this Content-Type.
 
-    Raises the Fault that it holds; for any other document, a Fault as `decode_call` does.
+    Raises the Fault that it holds; for any other document, a Fault as `decode_call` does. That is
+    NOT_WELL_FORMED where the charset of Content-Type is wrong, see charset.py.
     """
+    # Every reply of ours has this one.
+    if content_type != CONTENT_TYPE:
+        try:
+            body = in_utf_8(body, content_type)
+        except ProtocolError as error:
+            raise Fault(NOT_WELL_FORMED, f"not well formed: {error.reason}") from None
     found = plain.read_result(body)
     if found:
         return found[0]

@@ -5,9 +5,17 @@ from __future__ import annotations
 import codecs
 import gzip
 import unittest
+from xmlrpc.client import Fault
 
 from ponte.net.message import ProtocolError, Request
-from ponte.rpc.marshal import decode_call, encode_call, xml_of
+from ponte.rpc.marshal import (
+    NOT_WELL_FORMED,
+    decode_call,
+    decode_result,
+    encode_call,
+    encode_result,
+    xml_of,
+)
 
 CALL = encode_call("hello", ("ação",))
 ASCII_CALL = encode_call("hello", ("Hello",))
@@ -80,6 +88,18 @@ class Charset(unittest.TestCase):
         for charset in ("utf-8", "us-ascii", "koi8-r", "x" * 500):
             request = post(f"text/xml; charset={charset}", ASCII_CALL)
             self.assertIs(xml_of(request), ASCII_CALL)
+
+    def test_replies_are_read_by_the_same_rules(self) -> None:
+        """What is not clear is a fault that says why. The first bytes are also good UTF-8."""
+        for content_type, text, encoding in (
+                ("text/xml; charset=iso-8859-1", "\u00c3\u00a7", "latin-1"),
+                ("text/xml; charset=windows-1252", "\u20ac", "cp1252"),
+                ("text/xml", "\u00e7", "utf-8")):
+            body = encode_result(text).decode().encode(encoding)
+            self.assertEqual(decode_result(body, content_type), text)
+        with self.assertRaisesRegex(Fault, "'koi8-r' is not read here") as caught:
+            decode_result(encode_result("\u00e7"), "text/xml; charset=koi8-r")
+        self.assertEqual(caught.exception.faultCode, NOT_WELL_FORMED)
 
     def test_the_charset_is_that_of_the_inflated_body(self) -> None:
         request = post("text/xml; charset=iso-8859-1", gzip.compress(undeclared("latin-1")),

@@ -50,7 +50,7 @@ class Unspeakable(Exception):
 class Borrowed:
     """Says that it is of another class, as lazy objects do; unbound, it raises."""
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         raise RuntimeError("unbound")
 
@@ -76,7 +76,7 @@ class Interrupting(type):
     """The class of a class that even its name cannot be learned from."""
 
     @property
-    def __name__(cls) -> str:
+    def __name__(cls) -> str:  # type: ignore[override]
         raise KeyboardInterrupt
 
 
