@@ -39,7 +39,7 @@ from xmlrpc.client import Fault
 from ponte.net.message import MAX_BODY_BYTES, ProtocolError, Request
 from ponte.rpc import plain
 from ponte.rpc.charset import in_utf_8
-from ponte.rpc.from_xml import NotXmlRpc, Reader
+from ponte.rpc.from_xml import NotXmlRpc, Reader, Refused
 from ponte.rpc.to_xml import write_value
 
 NOT_WELL_FORMED = -32700
@@ -118,7 +118,7 @@ def decode_call(body: bytes) -> tuple[str, tuple[Any, ...]]:
     """The method name and the parameters of a <methodCall>.
 
     Raises Fault for any other document: NOT_XML_RPC if it is well-formed XML, NOT_WELL_FORMED if it
-    is not, or if it is refused as dangerous.
+    is not, or if it is refused as dangerous; the text says which of both.
     """
     found = plain.read_call(body)
     if found:
@@ -188,7 +188,7 @@ def decode_result(body: bytes, content_type: str = CONTENT_TYPE) -> Any:
         try:
             body = in_utf_8(body, content_type)
         except ProtocolError as error:
-            raise Fault(NOT_WELL_FORMED, f"not well formed: {error.reason}") from None
+            raise Fault(NOT_WELL_FORMED, f"refused: {error.reason}") from None
     found = plain.read_result(body)
     if found:
         return found[0]
@@ -237,6 +237,9 @@ def _read(reader: Reader, body: bytes) -> list[Any]:
         return reader.read(body)
     except NotXmlRpc as error:
         raise Fault(NOT_XML_RPC, f"not XML-RPC: {error}") from None
+    except Refused as error:
+        # It may well be well formed: nobody has read it to its end.
+        raise Fault(NOT_WELL_FORMED, f"refused: {error}") from None
     except Exception as error:
         # Expat and the codecs each raise errors of their own for what is not well formed.
         raise Fault(NOT_WELL_FORMED, f"not well formed: {error or type(error).__name__}") from None

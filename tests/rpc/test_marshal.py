@@ -187,6 +187,23 @@ class Marshalling(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(code_of(decode_result, body), code)
 
+    def test_what_is_refused_is_not_called_ill_formed(self) -> None:
+        """It may be good XML. The text of the fault says which of both it is."""
+        good = encode_call("echo", (1,)).decode().partition("?>")[2]
+        for document in ("<!DOCTYPE html><html/>", ENTITY_BOMB,
+                         "<?xml version='1.0' encoding='koi8-r'?>" + good,
+                         call_with("<array><data><value>" * 170
+                                   + "</value></data></array>" * 170).decode(),
+                         call_with(f"<int>{'9' * 5000}</int>").decode(),
+                         call_with("<bigdecimal>1e5000</bigdecimal>").decode()):
+            with self.subTest(document[:40]), self.assertRaises(Fault) as caught:
+                decode_call(document.encode())
+            self.assertEqual(caught.exception.faultCode, NOT_WELL_FORMED)
+            self.assertRegex(caught.exception.faultString, r"\Arefused: ")
+        for text in ("", "hello", "<a>", "<a></b>"):
+            with self.assertRaisesRegex(Fault, "not well formed: "):
+                decode_call(text.encode())
+
     def test_no_doctype_is_read(self) -> None:
         """No entity, no entity bomb - in any encoding that expat knows."""
         plain = "<!DOCTYPE methodCall>" + encode_call("echo", ()).decode().split("?>", 1)[1]
