@@ -62,6 +62,7 @@ from ponte.process.options import (
 from ponte.process.running import run
 from ponte.rpc.dispatcher import INTROSPECTION
 from ponte.rpc.marshal import CONTENT_TYPE, TRANSPORT_ERROR, decode_result, encode_call
+from ponte.rpc.raised import printable
 
 # Seconds for a call, unless the client or the call says otherwise.
 CALL_TIMEOUT_S = 5.0
@@ -410,10 +411,12 @@ def _show(value: Any) -> int:
 
 
 def _complain(line: str) -> None:
-    """Prints a line to standard error. Where that cannot be written, the exit code must do."""
+    """Prints one line to standard error, whatever a server has put into it. Where that cannot be
+    written, the exit code must do.
+    """
     with contextlib.suppress(OSError):
         # In one piece: with --verbose, the thread that logs writes to the same stream.
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{printable(line)}\n")
         sys.stderr.flush()
 
 

@@ -89,6 +89,8 @@ class CommandLine(unittest.TestCase):
     def test_every_ending_has_its_code_and_one_line(self) -> None:
         """3 a fault, 4 not executed, 5 outcome unknown, 2 wrong arguments."""
         self.fails(Fault(-32601, "no method"), 3, "client: fault -32601: no method")
+        self.fails(Fault(1, "no\nclient: \x1b[31mworse"), 3, r"no\nclient: \x1b[31mworse")
+        self.fails(NotSent("greeter.hello", [], "two\nlines"), 4, r"not executed: two\nlines")
         self.fails(NotSent("greeter.hello", [], "nobody"), 4, "not executed: nobody")
         self.fails(OutcomeUnknown("greeter.hello", [Trace(S1, "lost", 1.0)]), 5, "it may have run")
         self.fails(OverflowError("int exceeds XML-RPC limits"), 2, "XML-RPC cannot carry")

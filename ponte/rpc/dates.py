@@ -86,6 +86,7 @@ def write_date(value: datetime) -> str:
 def _zone(sign: str, hours: int, minutes: int, seconds: int) -> timezone:
     if minutes > 59 or seconds > 59:
         raise ValueError("a zone has at most 59 minutes and 59 seconds")
-    # `timezone` itself refuses 24 hours.
+    if hours > 23:
+        raise ValueError("a zone is less than 24 hours away from UTC")
     offset = timedelta(hours=hours, minutes=minutes, seconds=seconds)
     return timezone(-offset if sign == "-" else offset)

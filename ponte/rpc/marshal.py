@@ -33,14 +33,14 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable
 from xmlrpc.client import Fault
 
 from ponte.net.message import MAX_BODY_BYTES, ProtocolError, Request
 from ponte.rpc import plain
 from ponte.rpc.charset import in_utf_8
 from ponte.rpc.from_xml import NotXmlRpc, Reader, Refused
-from ponte.rpc.to_xml import write_value
+from ponte.rpc.to_xml import is_refused, place_of, write_value
 
 NOT_WELL_FORMED = -32700
 NOT_XML_RPC = -32600
@@ -58,6 +58,8 @@ GZIP_FORMAT = 16 + zlib.MAX_WBITS
 # Characters of a fault's text, which may quote the whole call. Without a limit, the fault could be
 # longer than a message may be, and would never arrive.
 MAX_FAULT_CHARS = 10_000
+# A longer place in a value is not told: in a list that contains itself there is no end.
+MAX_PLACE_CHARS = 300
 # Characters that XML cannot hold, escaped or not (XML 1.0 section 2.2).
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MARKUP = re.compile(r"[<>&\s]")
@@ -111,7 +113,7 @@ def encode_call(method: str, params: Sequence[Any]) -> bytes:
         raise ValueError(f"{method!r} is not the name of a method")
     return plain.write_call(method, params) \
         or _document(f"<methodCall>\n<methodName>{method}</methodName>\n<params>\n", params,
-                     "</params>\n</methodCall>\n")
+                     "</params>\n</methodCall>\n", place=lambda inside: f"params{inside}")
 
 
 def decode_call(body: bytes) -> tuple[str, tuple[Any, ...]]:
@@ -212,23 +214,38 @@ def _fault(fields: Any) -> Fault:
 
 
 def _document(head: str, values: Sequence[Any], foot: str,
-              around: tuple[str, str] = ("<param>\n", "</param>\n")) -> bytes:
-    """A document with `values` between `head` and `foot`, and two texts around each of them."""
+              around: tuple[str, str] = ("<param>\n", "</param>\n"),
+              place: Callable[[str], str] = lambda inside: inside.replace("[0]", "", 1)) -> bytes:
+    """A document with `values` between `head` and `foot`, and two texts around each of them.
+
+    `place` says where a value stands that is refused, as "params[0]['a']", of "[0]['a']".
+    """
     parts = ["<?xml version='1.0'?>\n", head]
-    for value in values:
-        parts.append(around[0])
-        write_value(value, parts.append)
-        parts.append(around[1])
+    try:
+        for value in values:
+            parts.append(around[0])
+            write_value(value, parts.append)
+            parts.append(around[1])
+    except (TypeError, OverflowError, ValueError) as error:
+        where = place(place_of(list(values), is_refused) or "")
+        raise type(error)(f"{error}{_at(where)}") from None
     parts.append(foot)
-    return _xml("".join(parts))
-
-
-def _xml(text: str) -> bytes:
-    """`text` as a UTF-8 document. Raises ValueError for characters that XML forbids."""
+    text = "".join(parts)
     if _FORBIDDEN.search(text):
-        raise ValueError("XML cannot hold control characters; send bytes instead of str")
+        where = place(place_of(list(values), _has_forbidden) or "")
+        raise ValueError("XML cannot hold control characters; send bytes instead of str"
+                         f"{_at(where)}")
     # A bare CR would arrive as LF (XML 1.0 section 2.11).
     return text.replace("\r", "&#13;").encode()
+
+
+def _at(where: str) -> str:
+    """The end of an error that tells the place; "" where there is none, or none that helps."""
+    return f" (at {where})" if 0 < len(where) <= MAX_PLACE_CHARS else ""
+
+
+def _has_forbidden(value: Any) -> bool:
+    return type(value) is str and _FORBIDDEN.search(value) is not None
 
 
 def _read(reader: Reader, body: bytes) -> list[Any]:

@@ -47,6 +47,8 @@ from ponte.rpc.raised import one_line
 # Lists and dictionaries inside of one another. Each takes three elements, and a message may have
 # MAX_DEPTH elements (from_xml.py): what is written here must be readable.
 MAX_NESTED = 160
+# Characters of a key that are quoted where the place of a value is told.
+MAX_QUOTED = 60
 
 Write = Callable[[str], Any]
 
@@ -59,6 +61,35 @@ def write_value(value: Any, write: Write) -> None:
     and for a list that is in itself. Characters that XML forbids are not looked for.
     """
     _write(value, write, [])
+
+
+def place_of(value: Any, fails: Callable[[Any], object], depth: int = 0) -> str | None:
+    """Where in `value` the first one is that `fails`, as ['a'][3]; None if none does.
+
+    The place is that of a key's dictionary for a key. `fails` gets no list and no dictionary.
+    """
+    kind = type(value)
+    if kind is not dict and kind is not list and kind is not tuple:
+        return "" if fails(value) else None
+    if depth > MAX_NESTED:
+        return ""
+    for key, item in value.items() if kind is dict else enumerate(value):
+        if kind is dict and (not isinstance(key, str) or fails(str.__str__(key))):
+            return ""
+        place = place_of(item, fails, depth + 1)
+        if place is not None:
+            shown = str.__repr__(key) if kind is dict else repr(key)
+            return f"[{shown[:MAX_QUOTED]}]{place}"
+    return None
+
+
+def is_refused(value: Any) -> bool:
+    """Whether `write_value` raises an error for this value."""
+    try:
+        write_value(value, len)
+    except (TypeError, OverflowError, ValueError):
+        return True
+    return False
 
 
 def escape(text: str) -> str:
@@ -108,8 +139,8 @@ def _integer(value: int) -> str:
         return f"<value><int>{value}</int></value>\n"
     if -2 ** 63 <= value < 2 ** 63:
         return f"<value><i8>{value}</i8></value>\n"
-    raise OverflowError(f"an int of {value.bit_length()} bits is too large for XML-RPC, where it "
-                        "has 63 and a sign: send str(...) instead")
+    raise OverflowError(f"an int of {value.bit_length()} bits and a sign has no form in XML-RPC, "
+                        "where 64 bits hold both: send str(...) instead")
 
 
 def _double(value: float) -> str:
@@ -166,7 +197,7 @@ def _has(attribute: str) -> Callable[[type], bool]:
 # For values of which types, and what to send instead. The first row that fits counts. The value
 # itself is not asked: its __class__ may lie, and its attributes may raise.
 _INSTEAD: tuple[tuple[Callable[[type], bool], str], ...] = (
-    (_is(BaseException), "raise it, or send str(...) instead"),
+    (_is(BaseException), "send str(...) instead (a function may also raise it)"),
     (_has("__dataclass_fields__"), "send dataclasses.asdict(...) instead"),
     # A named tuple.
     (_has("_asdict"), "send its ._asdict() or list(...) instead"),
@@ -180,6 +211,8 @@ _INSTEAD: tuple[tuple[Callable[[type], bool], str], ...] = (
     (_is(int), "send int(...) instead"),
     (_is(float), "send float(...) instead"),
     (_is(bytes, bytearray, memoryview), "send bytes(...) instead"),
+    (_is(Binary), "send its .data instead, which is bytes"),
+    (_is(DateTime), "send DateTime(its .value) instead"),
     (_is(Mapping), "send dict(...) instead"),
     # NumPy's arrays and numbers: this gives Python's own.
     (_has("tolist"), "send its .tolist() instead"),

@@ -101,6 +101,11 @@ class Reading(unittest.TestCase):
                     read_date(text)
                 self.assertEqual(len(str(caught.exception).splitlines()), 1)
 
+    def test_a_zone_of_a_day_is_refused_in_words_of_the_house(self) -> None:
+        for zone in ("+24:00", "-2400", "+24", "+99:59"):
+            with self.assertRaisesRegex(ValueError, "a zone is less than 24 hours away"):
+                read_date(f"20240229T13:14:15{zone}")
+
     def test_apaches_extension_is_read(self) -> None:
         document = "<ex:dateTime>2024-02-29T13:14:15.000Z</ex:dateTime>"
         self.assertEqual(decode_call(call_with(document)), ("echo", (UTC,)))

@@ -97,6 +97,14 @@ class Raw(bytes):
     pass
 
 
+class Blob(xmlrpc.client.Binary):
+    pass
+
+
+class When(xmlrpc.client.DateTime):
+    pass
+
+
 class Float64(float):
     """As NumPy has it."""
 
@@ -124,7 +132,8 @@ NOT_CARRIED: tuple[tuple[Any, str], ...] = (
     (Money(5), r"type Money .* dataclasses.asdict\("), (Point(1, 2), r"type Point .*_asdict\(\)"),
     (object(), "type object"), (Account, "type type"), (len, "type builtin_function_or_method"),
     (TWO_LINES(), r"type Two\\nLines"),
-    (ValueError("no"), "type ValueError .* raise it"), (Fault(1, "no"), "type Fault .* raise it"),
+    (ValueError("no"), r"type ValueError .* send str\(...\).* raise it"),
+    (Fault(1, "no"), "type Fault .* raise it"),
     (KeyboardInterrupt(), "type KeyboardInterrupt .* raise it"),
     (Color.RED, "type Color .* .value"), (Level.LOW, "type Level .* .value"),
     (Word.YES, "type Word .* .value"),
@@ -140,6 +149,7 @@ NOT_CARRIED: tuple[tuple[Any, str], ...] = (
     (array.array("i"), "type array .*tolist"), (Matrix(), "type Matrix .*tolist"),
     (collections.OrderedDict(a=1), r"type OrderedDict .* dict\("),
     (collections.Counter("a"), r"type Counter .* dict\("),
+    (Blob(b"a"), r"type Blob .* \.data"), (When("20240229T13:14:15"), r"type When .* \.value"),
     (Text("a"), r"type Text .* str\("), (Raw(b"a"), r"type Raw .* bytes\("),
     (memoryview(b"a"), r"type memoryview .* bytes\("), (Float64(1), r"type Float64 .* float\("),
     (Int64(), r"type Int64 .* int\("), (uuid.UUID(int=0), "type UUID .*str"),
@@ -149,7 +159,8 @@ NOT_CARRIED: tuple[tuple[Any, str], ...] = (
     ({None: 2}, "type NoneType .* key"), ({b"a": 2}, "type bytes .* key"),
     ({Level.LOW: 2}, "type Level .* key"), ({(1, 2): 2}, "type tuple .* key"),
     (math.inf, "float inf"), (-math.inf, "float -inf"), (math.nan, "float nan"),
-    (2 ** 63, "64 bits"), (-2 ** 63 - 1, "64 bits"), (10 ** 5000, "16610 bits"),
+    (2 ** 63, "64 bits and a sign "), (-2 ** 63 - 1, "64 bits and a sign"),
+    (10 ** 5000, "16610 bits"),
     (xmlrpc.client.DateTime("</dateTime.iso8601>"), "write it as"),
     (xmlrpc.client.DateTime("tomorrow"), "write it as"),
 )
@@ -196,6 +207,32 @@ class Writing(unittest.TestCase):
                 self.assertEqual(fault.faultCode, APPLICATION_ERROR)
                 self.assertRegex(fault.faultString, rf"\Af did run, .*{words}")
                 self.assertEqual(len(fault.faultString.splitlines()), 1)
+
+    def test_the_place_of_what_is_refused_is_told(self) -> None:
+        """Which parameter, which key, which item; the first one that is refused."""
+        for value in ({1}, math.inf, 2 ** 63, "\0", "\ud800", datetime.datetime.max.replace(
+                tzinfo=datetime.timezone.utc), xmlrpc.client.DateTime("tomorrow")):
+            for hidden, place in (([1, value], "[1]"),
+                                  ({"a": "b", "c": [1, (value,)]}, "['c'][1][0]"),
+                                  ({Word.YES: {"two\nlines": value}}, "['yes']['two\\nlines']"),
+                                  ({"x" * 500: value}, f"['{'x' * 59}]")):
+                with self.subTest(value, place=place):
+                    with self.assertRaises((TypeError, ValueError, OverflowError)) as caught:
+                        encode_result(hidden)
+                    self.assertTrue(str(caught.exception).endswith(f" (at {place})"))
+                    with self.assertRaises((TypeError, ValueError, OverflowError)) as caught:
+                        encode_call("echo", (5, hidden))
+                    self.assertTrue(str(caught.exception).endswith(f" (at params[1]{place})"))
+            with self.assertRaises((TypeError, ValueError, OverflowError)) as caught:
+                encode_result(value)
+            self.assertNotIn("(at", str(caught.exception))
+        with self.assertRaisesRegex(TypeError, r"as a key .* \(at \['a'\]\)\Z"):
+            encode_result({"a": {"b": 1, 2: {3}}})
+        with self.assertRaisesRegex(ValueError, r" \(at \[1\]\)\Z"):
+            encode_result(["a", {"b\0": 1}])
+        # The later one is told of: characters are looked at last.
+        with self.assertRaisesRegex(TypeError, r"type set .* \(at \[1\]\)\Z"):
+            encode_result(["\0", {1}])
 
     def test_keys_may_be_any_text(self) -> None:
         """Also that of an Enum, which is a str."""
