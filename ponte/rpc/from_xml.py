@@ -42,6 +42,10 @@ from ponte.rpc.dates import WHITE_SPACE, read_date
 # Encodings that are read. Others are rare, and Python would remember the name of each for ever.
 ENCODING = re.compile("utf-?8|utf-16|(us-)?ascii|latin-?1|iso-8859-[0-9]{1,2}"
                       "|(windows-|cp)125[0-8]", re.IGNORECASE)
+# What expat itself does not take for UTF-8. A byte order mark overrides a declaration (RFC 7303
+# section 3). A declaration is short, so that no long text is looked through for its end.
+_UTF_8 = re.compile(rb"""\xef\xbb\xbf|<\?xml\s[^>]*?\sencoding\s*=\s*["']utf8["']""", re.IGNORECASE)
+MAX_DECLARATION_BYTES = 200
 INTEGER_TAGS = ("int", "i1", "i2", "i4", "i8", "biginteger")
 # Digits of an integer: the limit of Python since 3.9.14. Older ones need seconds for a million.
 MAX_DIGITS = 4300
@@ -188,7 +192,7 @@ class Reader:
         Raises NotXmlRpc, Refused, and for what is not well formed an error of expat, ValueError or
         LookupError.
         """
-        parser = _parser()
+        parser = _parser(body)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._text.append
@@ -196,7 +200,7 @@ class Reader:
             parser.Parse(body, True)
         except NotXmlRpc:
             # The rest of the document may not even be XML.
-            _parser().Parse(body, True)
+            _parser(body).Parse(body, True)
             raise
         return self._values
 
@@ -290,9 +294,11 @@ def _names(tags: dict[str, str]) -> str:
 
 # ---- the parser ----------------------------------------------------------------------------------
 
-def _parser() -> expat.XMLParserType:
-    """A parser that refuses what is dangerous."""
-    parser = expat.ParserCreate()
+def _parser(body: bytes) -> expat.XMLParserType:
+    """A parser for `body` that refuses what is dangerous."""
+    # For ASCII it makes no difference.
+    is_utf_8 = not body.isascii() and _UTF_8.match(body, 0, MAX_DECLARATION_BYTES)
+    parser = expat.ParserCreate("utf-8" if is_utf_8 else None)
     parser.buffer_text = True
     parser.XmlDeclHandler = _check_encoding
     parser.StartDoctypeDeclHandler = _refuse_doctype

@@ -69,6 +69,35 @@ class Charset(unittest.TestCase):
                 self.assertEqual(self.read(f"text/xml; charset={charset}", declared(encoding)),
                                  "ação")
 
+    def test_utf_8_has_more_names_than_the_parser_knows(self) -> None:
+        for name in ("UTF8", "utf8", "Utf8", "UTF-8"):
+            for content_type in ("text/xml", "text/xml; charset=utf-8", "text/xml; charset=UTF8"):
+                body = CALL.decode().replace("?>", f" encoding='{name}'?>", 1).encode()
+                with self.subTest(content_type, name=name):
+                    self.assertEqual(self.read(content_type, body), "ação")
+                    self.assertEqual(self.read(content_type, codecs.BOM_UTF8 + body), "ação")
+
+    def test_a_byte_order_mark_overrides_both(self) -> None:
+        """RFC 7303 section 3: it cannot be there by chance."""
+        utf_8 = CALL.decode().replace("?>", " encoding='iso-8859-1'?>", 1).encode()
+        for charset in ("", "; charset=iso-8859-1", "; charset=koi8-r", "; charset=utf-8"):
+            for body in (CALL, utf_8):
+                with self.subTest(charset, body=body[:50]):
+                    self.assertEqual(self.read(f"text/xml{charset}", codecs.BOM_UTF8 + body),
+                                     "ação")
+        self.assertEqual(self.read("text/xml; charset=iso-8859-1", undeclared("utf-16")), "ação")
+
+    def test_what_looks_like_a_charset_is_none(self) -> None:
+        """In the quotes of another parameter, or as a part of another name."""
+        for parameters in ('x="; charset=iso-8859-1"', r'x="\"; charset=iso-8859-1"',
+                           'x="; charset=iso-8859-1', "xcharset=iso-8859-1",
+                           'x="; charset=latin1"; charset=utf-8', r'charset="utf\-8"',
+                           'a="b;c" ; Charset = utf-8', 'x="\\'):
+            with self.subTest(parameters):
+                self.assertEqual(self.read(f"text/xml; {parameters}", CALL), "ação")
+        self.assertEqual(self.read('text/xml; x="; charset=utf-8"; charset=iso-8859-1',
+                                   undeclared("latin-1")), "ação")
+
     def test_what_is_not_clear_is_refused(self) -> None:
         """With a word of what to send. Else letters would come out wrong, and nobody would notice.
         """
