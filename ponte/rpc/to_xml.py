@@ -10,7 +10,7 @@ The error names the class, and what to send instead.
     an int              <int> in 32 bits, else <i8> in 64 bits; refused beyond
     a float             in decimal notation, without an exponent; inf and nan are refused
     a datetime          with microseconds where they are not zero; refused with a time zone
-    a key of a dict     a str
+    a key of a dict     a str, also one of a subclass: its characters are written
 
 Wire format: the XML-RPC specification (xmlrpc.com/spec.md) as `xmlrpc.client` writes it, except for
 large integers and small or large floats.
@@ -74,7 +74,7 @@ def place_of(value: Any, fails: Callable[[Any], object], depth: int = 0) -> str 
     if depth > MAX_NESTED:
         return ""
     for key, item in value.items() if kind is dict else enumerate(value):
-        if kind is dict and (not isinstance(key, str) or fails(str.__str__(key))):
+        if kind is dict and (not issubclass(type(key), str) or fails(str.__str__(key))):
             return ""
         place = place_of(item, fails, depth + 1)
         if place is not None:
@@ -114,16 +114,22 @@ def _write(value: Any, write: Write, around: list[int]) -> None:
         _enter(value, around)
         write("<value><struct>\n")
         for key, item in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f"the type {_name(key)} has no form in XML-RPC as a key of a dict: "
-                                "send str(...) instead")
-            write(f"<member>\n<name>{escape(key)}</name>\n")
+            name = key if type(key) is str else _key(key)
+            write(f"<member>\n<name>{escape(name)}</name>\n")
             _write(item, write, around)
             write("</member>\n")
         write("</struct></value>\n")
         around.pop()
     else:
         raise TypeError(f"the type {_name(value)} has no form in XML-RPC: {_instead(value)}")
+
+
+def _key(key: Any) -> str:
+    """The characters of a key that is not exactly a str. No method of its class is called."""
+    if not issubclass(type(key), str):
+        raise TypeError(f"the type {_name(key)} has no form in XML-RPC as a key of a dict: "
+                        "send str(...) instead")
+    return str.__str__(key)
 
 
 def _enter(value: Any, around: list[int]) -> None:

@@ -93,6 +93,19 @@ class Text(str):
     pass
 
 
+class Shouting(str):
+    """A text whose class changes it wherever it is written."""
+
+    def __str__(self) -> str:
+        return self.upper()
+
+    def __format__(self, _spec: str) -> str:
+        return self.upper()
+
+    def replace(self, *_: Any) -> str:
+        return "</name>"
+
+
 class Raw(bytes):
     pass
 
@@ -235,8 +248,13 @@ class Writing(unittest.TestCase):
             encode_result(["\0", {1}])
 
     def test_keys_may_be_any_text(self) -> None:
-        """Also that of an Enum, which is a str."""
+        """Also that of an Enum, which is a str. What only says that it is one is refused, and no
+        method of the key's class decides what is written.
+        """
         self.assertEqual(decode_result(encode_result({Word.YES: 1, "": 2})), {"yes": 1, "": 2})
+        self.assertEqual(decode_result(encode_result({Shouting("a<b"): 1})), {"a<b": 1})
+        with self.assertRaisesRegex(TypeError, "type MagicMock .* as a key"):
+            encode_result({mock.MagicMock(spec=str): 1})
 
     def test_what_contains_itself_is_refused(self) -> None:
         loop: list[Any] = []
