@@ -10,7 +10,8 @@ forms are meant, so clients send what their language writes:
 
 All of these are read: the date and the time each with or without their marks, a time that ends
 after the hour or the minute, a date alone (it begins at midnight), a fraction of a second of any
-length after a point or a comma, and a zone. Three things are not kept:
+length after a point or a comma, and a zone, also with the minus of ISO 8601 itself, U+2212. Three
+things are not kept:
 
     digits after the microsecond        a `datetime` has none: they are cut off
     24:00                               becomes midnight of the next day, which is the same time
@@ -39,7 +40,7 @@ WHITE_SPACE = " \t\r\n"
 
 _DATE = r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"
 _TIME = r"([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2})(?:[.,]([0-9]+))?)?)?"
-_ZONE = r"([Zz])|([+-])([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2}))?)?"
+_ZONE = r"([Zz])|([+\u2212-])([0-9]{2})(?::?([0-9]{2})(?::?([0-9]{2}))?)?"
 _ISO_8601 = re.compile(rf"{_DATE}(?:[Tt ]{_TIME}(?: ?(?:{_ZONE}))?)?")
 
 
@@ -89,4 +90,4 @@ def _zone(sign: str, hours: int, minutes: int, seconds: int) -> timezone:
     if hours > 23:
         raise ValueError("a zone is less than 24 hours away from UTC")
     offset = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    return timezone(-offset if sign == "-" else offset)
+    return timezone(offset if sign == "+" else -offset)
