@@ -11,7 +11,7 @@ import inspect
 from typing import Any, Callable, NamedTuple
 
 from ponte.rpc.layers import code_of, is_marked, layers, name_of, why_not_plain
-from ponte.rpc.signature import signatures
+from ponte.rpc.signature import signature_of, signatures
 
 # The modules of classes whose text says nothing of a function.
 _PYTHONS_OWN = ("builtins", "functools")
@@ -53,7 +53,7 @@ class Method(NamedTuple):
         code = code_of(function)
         file = code.co_filename if code else ""
         try:
-            parameters = inspect.signature(function).parameters.values()
+            parameters = signature_of(function).parameters.values()
         except (ValueError, TypeError):
             # Some built-in functions have no signature that Python can read.
             return cls(function, 0, float("inf"), is_marked(function), file)

@@ -28,7 +28,7 @@ import xmlrpc.client
 from datetime import datetime
 from typing import Annotated, Any, Callable, Literal, TypeVar, Union
 
-from ponte.rpc.layers import layers
+from ponte.rpc.layers import MAX_LAYERS, layers
 
 # How many parameters of *args are listed.
 MAX_REST = 8
@@ -50,7 +50,7 @@ def signatures(function: Callable[..., Any]) -> list[list[str]] | None:
     None where an annotation is missing, or is a type for which XML-RPC has no word.
     """
     try:
-        signature = inspect.signature(function)
+        signature = signature_of(function)
     except (ValueError, TypeError, NameError):
         return None
     names = _names_of(function)
@@ -71,6 +71,37 @@ def signatures(function: Callable[..., Any]) -> list[list[str]] | None:
     if len(known) < len(words):
         return None
     return [known[:length] for length in range(least, len(known) + 1)]
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """How `function` can be called. Raises what inspect.signature raises.
+
+    A decorator that names its parameters is believed: it may call the function inside with others,
+    such as one that it adds. One with *args takes what the next layer takes.
+
+    >>> import functools
+    >>> def add_rate(function):
+    ...     @functools.wraps(function)
+    ...     def inner(cents): return function(19, cents)
+    ...     return inner
+    >>> print(signature_of(add_rate(lambda rate, cents: cents)))
+    (cents)
+    """
+    layer = function
+    for _ in range(MAX_LAYERS):
+        try:
+            own = inspect.signature(layer, follow_wrapped=False)
+        except (ValueError, TypeError):
+            # Some built-in decorators have none, such as lru_cache.
+            own = None
+        if own and not any(p.kind is p.VAR_POSITIONAL for p in own.parameters.values()):
+            return own
+        names = {} if inspect.ismethod(layer) else getattr(layer, "__dict__", {})
+        # Python believes an explicit signature, and a method shows the names of its function.
+        if "__signature__" in names or not callable(names.get("__wrapped__")):
+            break
+        layer = names["__wrapped__"]
+    return inspect.signature(layer)
 
 
 def _names_of(function: Callable[..., Any]) -> dict[str, Any]:

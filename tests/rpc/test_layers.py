@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import inspect
 import unittest
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Callable
 
-from ponte.rpc.dispatcher import idempotent
+from ponte.rpc.dispatcher import Dispatcher, idempotent
 from ponte.rpc.layers import is_marked, layers, name_of, why_not_plain
+from ponte.rpc.marshal import encode_call, encode_result
 from ponte.rpc.method import Method
 from ponte.rpc.signature import MAX_REST
 
@@ -168,6 +170,42 @@ class Learned(unittest.TestCase):
                 method = Method.of(function, "f")
                 self.assertEqual((method.usage(), method.types(), method.help()),
                                  (usage, types, text))
+
+    def test_a_decorator_that_names_its_parameters_is_believed(self) -> None:
+        """It may add a parameter, or leave one out. One with *args takes what the next takes."""
+        @functools.wraps(price)
+        def of_pens(count: int = 1) -> int:
+            return price("pen", count)
+
+        @functools.wraps(price)
+        def counted(item: str, count: int, note: str) -> int:
+            return price(item, count) if note else 0
+
+        class Till:
+            @logged
+            def pay(self, cents: int) -> int:
+                return cents
+
+            @functools.wraps(price)
+            def price(self, item: str) -> int:
+                return price(item)
+
+        explicit = logged(price)
+        explicit.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
+        for function, usage, types in (
+                (of_pens, "0 to 1", [["int"], ["int", "int"]]),
+                (logged(of_pens), "0 to 1", [["int"], ["int", "int"]]),
+                (logged(logged(of_pens)), "0 to 1", [["int"], ["int", "int"]]),
+                (functools.lru_cache(of_pens), "0 to 1", [["int"], ["int", "int"]]),
+                (functools.partial(of_pens, 2), "0", [["int"]]),
+                (counted, "3", None),
+                (Till().pay, "1", [["int", "int"]]), (Till().price, "1", [["int", "string"]]),
+                (explicit, "0", None)):
+            with self.subTest(function):
+                method = Method.of(function, "f")
+                self.assertEqual((method.usage(), method.types()), (usage, types))
+        self.assertEqual(Dispatcher([of_pens]).dispatch(encode_call("price", ())),
+                         encode_result(price("pen")))
 
     def test_a_partial_that_leaves_a_keyword_is_refused(self) -> None:
         """`item` has a name now, so that `count` needs one, too."""
