@@ -49,7 +49,8 @@ M = TypeVar("M", Request, Reply)
 class Parser(Generic[M]):
     """Bytes in, whole messages out. Bytes of later messages wait inside for `next_message`.
 
-    Attribute: `in_message`, whether bytes have come that no message has used yet.
+    Attribute: `in_message`, whether a message has begun: bytes of it have come, and it is not out
+    yet. Empty lines before a message are no part of it, and begin none.
 
     Not thread-safe. Never blocks. After a ProtocolError, close the connection.
     """
@@ -72,6 +73,8 @@ class Parser(Generic[M]):
         """Takes bytes that have arrived, in pieces of any size."""
         self._buffer += data
         self.in_message = True
+        if self._buffer[:1] < b" ":
+            self._pass_over_empty_lines()
 
     def next_message(self) -> M | None:
         """The next whole message, or None while it is not all there. Raises ProtocolError."""
@@ -79,9 +82,7 @@ class Parser(Generic[M]):
         # 1. A message that has begun.
         if isinstance(buffer, bytearray):
             return self._go_on(buffer)
-        # 2. The next head. Those of interim replies are skipped, as are empty lines before it.
-        if buffer[:1] < b" ":
-            self._buffer = buffer = self._after_empty_lines(buffer)
+        # 2. The next head. Those of interim replies are skipped.
         head = None
         while head is None:
             raw, end, rest = buffer.partition(_END)
@@ -99,8 +100,9 @@ class Parser(Generic[M]):
             return self._message(head, buffer)
         # 4. Or another message comes behind it.
         if len(buffer) > head.length != CHUNKED:
-            self._buffer = buffer[head.length:]
-            return self._message(head, buffer[:head.length])
+            message = self._message(head, buffer[:head.length])
+            self._keep(buffer[head.length:])
+            return message
         # 5. Or part of it is missing, or it is chunked.
         return self._begin(head, buffer)
 
@@ -142,13 +144,19 @@ class Parser(Generic[M]):
             del buffer[head.length:]
             body = bytes(buffer)
         # 3. The rest belongs to the next message.
-        self._head, self._chunks, self._buffer = None, None, rest
-        self.in_message = bool(rest)
-        return self._message(head, body)
+        self._head, self._chunks = None, None
+        message = self._message(head, body)
+        self._keep(rest)
+        return message
 
-    def _after_empty_lines(self, buffer: bytes) -> bytes:
-        """The same without the empty lines before it, where they may be passed over."""
-        return buffer
+    def _keep(self, rest: bytes) -> None:
+        """Keeps what has come behind a message."""
+        self._buffer, self.in_message = rest, bool(rest)
+        if rest[:1] < b" ":
+            self._pass_over_empty_lines()
+
+    def _pass_over_empty_lines(self) -> None:
+        """Removes empty lines before the next message, where they may be passed over."""
 
     def _check_unfinished(self, part: bytes) -> None:
         """Raises ProtocolError for a head that is too long, or that cannot become a valid one."""

@@ -75,23 +75,34 @@ class RequestParser(Parser[Request]):
         self._continued = True
         return CONTINUE
 
-    def _after_empty_lines(self, buffer: bytes) -> bytes:
-        # RFC 9112 section 2.2. What stands before a request line belongs to no message, so all
-        # readers find the same requests behind it. A lone CR is no line: it stays, and is refused.
+    def _pass_over_empty_lines(self) -> None:
+        # 1. A body may begin with anything.
+        buffer = self._buffer
+        if isinstance(buffer, bytearray):
+            return
+        # 2. RFC 9112 section 2.2. What stands before a request line belongs to no message, so all
+        #    readers find the same requests behind it. A lone CR is no line: it stays, and is
+        #    refused. So is a flood of empty lines.
         found = _EMPTY_LINES.match(buffer)
-        if not found:
-            return buffer
-        self._empty_lines += found[0].count(b"\n")
+        if found:
+            self._empty_lines += found[0].count(b"\n")
+            if self._empty_lines <= MAX_EMPTY_LINES:
+                self._buffer = buffer = buffer[found.end():]
+        # 3. The first half of an empty line begins no message, either.
+        self.in_message = buffer not in (b"", b"\r")
+
+    def _no_request(self, reason: str) -> ProtocolError:
+        """What is raised where no request line begins. In a flood, one more empty line is there."""
         if self._empty_lines > MAX_EMPTY_LINES:
-            raise ProtocolError(400, f"more than {MAX_EMPTY_LINES} empty lines before a request")
-        return buffer[found.end():]
+            reason = f"more than {MAX_EMPTY_LINES} empty lines before a request"
+        return ProtocolError(400, reason)
 
     def _check_unfinished(self, part: bytes) -> None:
         # 1. It begins with a method (RFC 9112 section 3.1), or with half of an empty line.
         if part == b"\r":
             return
         if not _BEGINNING.match(part):
-            raise ProtocolError(400, "not an HTTP request")
+            raise self._no_request("not an HTTP request")
         # 2. The request line, or what has come of it (RFC 9112 section 3).
         line_end = part.find(b"\r\n")
         if line_end < 0 and _LONG_TARGET.match(part):
@@ -151,7 +162,7 @@ class RequestParser(Parser[Request]):
         # 1. Three words with one space between them.
         line = _REQUEST_LINE.match(text)
         if not line:
-            raise ProtocolError(400, "malformed request line")
+            raise self._no_request("malformed request line")
         # 2. The version (RFC 9112 section 2.3).
         if line[3] != "1":
             raise ProtocolError(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")

@@ -157,26 +157,27 @@ class Stream(Waitable, Generic[M]):
         """Whether the peer has closed the connection, or its sending side, after its last message.
 
         Never blocks. False if bytes of a next message have come: a peer that sends its next message
-        and then leaves is not noticed. A peer that closes only its sending side counts as gone,
-        since this side cannot tell that from a full close; nginx does the same. May be called where
-        a program that uses this stream runs, or on another thread while that program waits for a
-        future.
+        and then leaves is not noticed. Empty lines behind a message are no such bytes. A peer that
+        closes only its sending side counts as gone, since this side cannot tell that from a full
+        close; nginx does the same. May be called where a program that uses this stream runs, or on
+        another thread while that program waits for a future.
         """
         # 1. Nothing new has come, or what has come shows that the peer was still there.
-        if self.parser.in_message or not self.arrives(0):
-            return False
-        # 2. It may be the end. A look that takes no bytes (MSG_PEEK) does not exist with TLS, so
-        #    they are read, and kept for the next `read`. That one sees the end once more.
-        try:
-            data = self.socket.recv(RECEIVE_BYTES)
-        except WOULD_BLOCK:
-            return False
-        except OSError:
-            return True
-        if data:
+        while not self.parser.in_message and self.arrives(0):
+            # 2. It may be the end. A look that takes no bytes (MSG_PEEK) does not exist with TLS,
+            #    so they are read, and kept for the next `read`. That one sees the end once more.
+            try:
+                data = self.socket.recv(RECEIVE_BYTES)
+            except WOULD_BLOCK:
+                return False
+            except OSError:
+                return True
+            if not data:
+                return True
+            # 3. If it is nothing but empty lines, the end may stand behind them.
             self.received_at = time.monotonic()
             self.parser.feed(data)
-        return not data
+        return False
 
     def read(self, deadline: float, message_s: float | None = None) -> Program[M | None]:
         """The next message; None if the stream ended before a message began.
@@ -185,7 +186,7 @@ class Stream(Waitable, Generic[M]):
         the rest of the message then has `message_s` seconds. Raises ProtocolError, socket.timeout
         at the deadline, or another OSError for a broken stream.
         """
-        parser, idle_deadline = self.parser, deadline
+        parser = self.parser
         started = parser.in_message
         if started and message_s is not None:
             deadline = time.monotonic() + message_s
@@ -198,9 +199,6 @@ class Stream(Waitable, Generic[M]):
                 interim = parser.take_interim()
                 if interim:
                     yield from self.send(interim, deadline)
-                # Nothing but an empty line has come: still no message has begun.
-                if message_s is not None and not parser.in_message:
-                    started, deadline = False, idle_deadline
             # 2. If not, wait for more.
             if not (yield self, READ, deadline):
                 raise socket.timeout("timed out")
@@ -213,13 +211,13 @@ class Stream(Waitable, Generic[M]):
                 if started:
                     raise ConnectionResetError("the stream ended in the middle of a message")
                 return None
-            # 3. The time of a message runs from its first byte.
+            # 3. The time of a message runs from its first byte. Empty lines are no part of it.
             self.received_at = time.monotonic()
-            if not started:
+            parser.feed(data)
+            if not started and parser.in_message:
                 started = True
                 if message_s is not None:
                     deadline = self.received_at + message_s
-            parser.feed(data)
 
     def write(self, data: bytes | memoryview) -> bytes | memoryview:
         """Sends what the system takes at once, nearly always all. Returns the rest, for `send`.

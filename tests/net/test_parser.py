@@ -13,6 +13,7 @@ from ponte.net.message import (
     MAX_HEAD_BYTES,
     MAX_HEADERS,
     MAX_TARGET_BYTES,
+    ProtocolError,
     Reply,
     Request,
     encode_reply,
@@ -326,6 +327,36 @@ class Requests(unittest.TestCase):
                                      [b"\r\n\r\n"] * 2)
                     self.assertIsNone(parser.next_message())
                     self.assertFalse(parser.in_message)
+
+    def test_empty_lines_begin_no_message(self) -> None:
+        """Nor does half of one. Where they come makes no difference, nor who looks when."""
+        chunked = post("Transfer-Encoding: chunked", body=b"1\r\nx\r\n0\r\n\r\n")
+        for one in (post("Content-Length: 0"), post("Content-Length: 1", body=b"\n"), chunked):
+            for empty in (b"\r", b"\r\n", b"\n", b"\n\r", b"\r\n" * MAX_EMPTY_LINES):
+                for pieces in ((one + empty,), (one, empty), (one[:-1], one[-1:] + empty),
+                               (one, *bytewise(empty))):
+                    with self.subTest(one, empty=empty, pieces=len(pieces)):
+                        parser = RequestParser()
+                        parser.feed(pieces[0])
+                        requests = [parser.next_message()]
+                        for piece in pieces[1:]:
+                            parser.feed(piece)
+                            if not any(requests):
+                                requests.append(parser.next_message())
+                        self.assertTrue(any(requests))
+                        self.assertFalse(parser.in_message)
+                        parser.feed(b"\nGET" if empty.endswith(b"\r") else b"GET")
+                        self.assertTrue(parser.in_message)
+
+    def test_a_flood_of_empty_lines_is_refused_by_its_name(self) -> None:
+        """Wherever the limit is reached; also if nobody reads in between."""
+        for pieces in ([b"\r\n" * 17], [b"\n" * 17], [b"\r\n"] * 17, [b"\n" * 16, b"\n"],
+                       [b"\r\n" * 17 + post("Content-Length: 0")], [b"\r\n" * 2000]):
+            parser = RequestParser()
+            with self.assertRaisesRegex(ProtocolError, "more than 16 empty lines"):
+                for piece in pieces:
+                    parser.feed(piece)
+                parser.next_message()
 
     def test_a_longest_head_may_have_empty_lines_before_it(self) -> None:
         """They do not count, and nothing of what comes behind it is lost."""

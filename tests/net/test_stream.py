@@ -204,6 +204,23 @@ class Streams(unittest.TestCase):
         self.assertFalse(self.stream.has_ended())
         return self.stream.parser.in_message
 
+    def test_the_end_of_a_peer_is_seen_behind_empty_lines(self) -> None:
+        """They begin no message: not in one packet with the last one, nor in one of their own."""
+        for empty in (b"\r\n", b"\n", b"\r\n\r\n", b"\r", b"\r\n\r"):
+            for together in (True, False):
+                with self.subTest(empty, together=together):
+                    ours, peer = tcp_pair()
+                    connection: Connection[Request] = Connection(ours, RequestParser())
+                    with contextlib.closing(connection), peer:
+                        peer.sendall(POST + empty if together else POST)
+                        self.assertIsNotNone(connection.read(soon()))
+                        if not together:
+                            peer.sendall(empty)
+                        self.assertFalse(connection.stream.has_ended())
+                        peer.close()
+                        eventually(connection.stream.has_ended)
+                        self.assertIsNone(connection.read(soon()))
+
     def test_a_false_alarm_is_not_the_end_of_a_peer(self) -> None:
         """poll(2) may report a socket that has no bytes; with TLS, they may be part of a record."""
         with mock.patch.object(self.stream, "arrives", lambda timeout_ms: True):
