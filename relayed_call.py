@@ -278,8 +278,8 @@ class RelayedCall:
 
 
 def service_of(request: Request) -> str:
-    """The service that is called by a request."""
-    return path_in(request.target).strip("/")
+    """The service that is called by a request. Servers read its path in the same way."""
+    return path_in(request.target).removeprefix("/")
 
 
 def resolve(shared: SharedState, request: Request, route: Route, pool: Pool,

@@ -6,6 +6,7 @@ Commands, health checks, scrapers, and XML-RPC clients of other languages send i
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import unittest
@@ -15,7 +16,16 @@ from typing import ClassVar, NamedTuple
 
 from ponte.net.message import CONTINUE, Reply
 from ponte.net.parser import ReplyParser
-from tests.abuse.ports import CALLED, HELLO, Port, every_port, one_reply, replies_to, until_end
+from tests.abuse.ports import (
+    CALLED,
+    HELLO,
+    PROXIES,
+    Port,
+    every_port,
+    one_reply,
+    replies_to,
+    until_end,
+)
 from tests.fakes import hurry_listeners
 from tests.net.peers import PATIENCE_S
 
@@ -122,9 +132,15 @@ class GoodHttp(unittest.TestCase):
             for path in ("/health", port.path):
                 for target in (f"{path}%2F", f"{path}%2f", f"{path}%3Fx=1", f"{path}%00",
                                f"{path};x", f"{path}/x", f"/x{path}", f"/.{path}", path.upper(),
-                               f"/%25{ord(path[1]):02x}{path[2:]}", f"{path}%"):
+                               f"/%25{ord(path[1]):02x}{path[2:]}", f"{path}%",
+                               f"/{path}", f"//{path}/", f"/.//{path}", f"http://a/{path}"):
                     reply = raw_reply(port.address, port.post(path=target))
                     self.assertEqual(reply.status, 404, target)
+            # None of them went on to a server, which would have counted as its failure.
+            if port.name in PROXIES:
+                status = raw_reply(port.address, port.post(method="GET", path="/status", body=b""))
+                server, = json.loads(status.body)["services"]["greeter"]
+                self.assertEqual((server["failures_total"], server["quarantined"]), (0, False))
         self.on_each(check)
 
     def test_one_key_is_one_call_however_its_path_is_written(self) -> None:
