@@ -81,7 +81,8 @@ _PHRASES = {
     "its caller has left": "quem chamou foi embora",
     "its deadline had passed before it could begin": "o prazo dela acabou antes que começasse",
     "too many calls are on their way": "há chamadas demais a caminho",
-    "too many connections": "há conexões demais",
+    "too many connections; --max-connections allows more":
+        "há conexões demais; --max-connections permite mais",
     "the request took too long to arrive": "o pedido demorou demais para chegar",
     "the first attempt of this call is still running":
         "a primeira tentativa desta chamada ainda está rodando",

@@ -33,7 +33,17 @@ from ponte.net.message import (
     text_reply,
 )
 from ponte.net.parser import RequestParser
-from ponte.net.stream import NOTHING, READ, TURN, Program, Stream, Waitable, listen
+from ponte.net.stream import (
+    NOTHING,
+    READ,
+    RECEIVE_BYTES,
+    TURN,
+    WOULD_BLOCK,
+    Program,
+    Stream,
+    Waitable,
+    listen,
+)
 from ponte.net.threads import Threads
 from ponte.net.tls import Tls, shake_hands
 
@@ -64,8 +74,8 @@ EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM,
                        # The number on Windows.
                        getattr(errno, "WSAEMFILE", errno.EMFILE)))
 
-# Its request was not read, and may be a HEAD: so it has no body.
-TOO_MANY = Reply(503, {"Not-Executed": "1"}, b"", keep_alive=False)
+TOO_MANY = text_reply(503, "not executed: too many connections; --max-connections allows more",
+                      Not_Executed="1")._replace(keep_alive=False)
 TOO_MANY_CALLS = text_reply(503, "not executed: too many calls are on their way", Not_Executed="1")
 INTERNAL_ERROR = text_reply(500, "internal error")
 
@@ -247,8 +257,17 @@ class Listener:
             # With TLS, nothing can be sent before a handshake.
             if not self._tls:
                 with contextlib.suppress(OSError):
-                    stream.write(encode_reply(self._marked(TOO_MANY), self._date()))
+                    self._turn_away(stream)
             stream.close()
+
+    def _turn_away(self, stream: Stream[Request]) -> None:
+        """Says why a connection is not served. Does not wait for its request."""
+        message = encode_reply(self._marked(TOO_MANY), self._date())
+        # What has come already is taken: to close with unread bytes would destroy the reply. It may
+        # be a HEAD. One that comes later finds a body, and behind that the end of the connection.
+        with contextlib.suppress(*WOULD_BLOCK):
+            stream.parser.feed(stream.socket.recv(RECEIVE_BYTES))
+        stream.write(head_of(message) if stream.parser.is_head else message)
 
     def _serve(self, stream: Stream[Request]) -> Program[None]:
         """Serves one caller: a handshake, one request after another, the end."""

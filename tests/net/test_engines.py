@@ -266,14 +266,24 @@ class Callers(EngineCase):
             self.assertIn(b" 408 ", came)
             self.assertTrue(came.endswith(b"\r\n\r\n"))
 
-    def test_a_request_on_one_connection_too_many_gets_no_body(self) -> None:
-        """It is not read, so it may be a HEAD."""
-        with self.running(max_connections=1) as engine, connected(engine.address) as within:
-            self.ask(within)
-            with socket.create_connection(engine.address, PATIENCE_S) as beyond:
+    def test_one_connection_too_many_is_told_why_and_what_to_do(self) -> None:
+        """Whether its request has come already or not. But no body follows a HEAD that has."""
+        for sent, has_body in ((b"", True), (POST, True), (b"GET", True), (b"\r\n", True),
+                               (b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", False),
+                               (b"\r\nHEAD / HTTP/1.1\r\n", False)):
+            # Nothing is accepted before all has come.
+            engine = self.make(max_connections=1)
+            with self.subTest(sent), contextlib.closing(engine), connected(engine.address), \
+                    socket.create_connection(engine.address, PATIENCE_S) as beyond:
+                beyond.sendall(sent)
+                engine.start()
                 came = rest_of(beyond)
-            self.assertIn(b" 503 ", came)
-            self.assertTrue(came.endswith(b"Content-Length: 0\r\n\r\n"))
+                self.assertIn(b" 503 ", came)
+                self.assertIn(b"Connection: close\r\n", came)
+                head, _, body = came.partition(b"\r\n\r\n")
+                self.assertNotIn(b"Content-Length: 0", head)
+                self.assertEqual(body, b"not executed: too many connections; --max-connections "
+                                       b"allows more\n" if has_body else b"")
 
     def test_empty_lines_between_requests_begin_no_message(self) -> None:
         """The connection stays idle, for as long as any other; and ends without a reply."""
