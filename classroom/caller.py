@@ -126,9 +126,9 @@ def _show_attempts(attempts: list[Trace], screen: Screen, words: Words) -> None:
             screen.line(words("attempt {number}: {trace}", number=number, trace=trace),
                         lead=MARGIN, style="faint")
         else:
-            tried = f", {trace.tried}" if trace.tried else ""
-            screen.line(f"{trace.endpoint.instance}: {trace.what}{tried}", lead=f"  {number}. ",
-                        style="faint")
+            tried = f", tried {trace.tried}" if trace.tried else ""
+            screen.line(words.quoted(f"{trace.endpoint.instance}: {trace.what}{tried}"),
+                        lead=f"  {number}. ", style="faint")
 
 
 def _sum_up(shares: Counter[str], slowest_s: float, screen: Screen, words: Words) -> None:

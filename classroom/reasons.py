@@ -33,7 +33,36 @@ _ERRORS = {
     errno.ENOMEM: "falta memória",
     errno.EINVAL: "argumento inválido",
 }
+# What is wrong with a reply that came (ponte/net/parser.py, framing.py, fields.py, chunked.py).
+_MALFORMED = {
+    "not an HTTP reply": "isso não é HTTP",
+    "malformed status line": "linha de status malformada",
+    "more bytes than one reply": "bytes a mais depois dela",
+    "a change of protocol that was not requested": "uma troca de protocolo que ninguém pediu",
+    "a reply without a length cannot be told from a truncated one":
+        "sem tamanho: não se sabe se está inteira",
+    "both Content-Length and Transfer-Encoding": "Content-Length e Transfer-Encoding juntos",
+    "Transfer-Encoding in HTTP/1.0": "Transfer-Encoding em HTTP/1.0",
+    "Transfer-Encoding other than chunked": "um Transfer-Encoding que não é chunked",
+    "Content-Length is not a number": "Content-Length não é um número",
+    "Connection must not name Host or Content-Length":
+        "um cabeçalho não pode citar Host nem Content-Length",
+    "malformed header line": "linha de cabeçalho malformada",
+    "malformed chunk size": "tamanho de chunk malformado",
+    "a chunk longer than its size": "um chunk maior que seu tamanho",
+    "an endless line in a chunked body": "uma linha sem fim num corpo chunked",
+    "a line that ends in a bare LF": "uma linha que termina só com LF",
+}
+# The same with something of their own in the middle.
+_MALFORMED_FORMS = {
+    r"a body of more than (\d+) bytes": r"um corpo com mais de \1 bytes",
+    r"headers of more than (\d+) bytes": r"cabeçalhos com mais de \1 bytes",
+    r"more than (\d+) headers": r"mais de \1 cabeçalhos",
+    r"more than (\d+) trailers": r"mais de \1 trailers",
+    r"two headers (\S+)": r"dois cabeçalhos \1",
+}
 _PHRASES = {
+    **_MALFORMED,
     **{error_text(number): portuguese for number, portuguese in _ERRORS.items()},
     # ---- the phases of an attempt, and what came of it (ponte/net/pool.py, ponte/calls/hop.py)
     "attempt:": "tentativa:",
@@ -46,9 +75,6 @@ _PHRASES = {
     "timed out": "o tempo acabou",
     "the stream ended before a reply": "a conexão terminou antes dela",
     "the stream ended in the middle of a message": "a conexão terminou no meio dela",
-    "more bytes than one reply": "mais bytes que os de uma resposta",
-    "not an HTTP reply": "isso não é uma resposta HTTP",
-    "malformed status line": "linha de status malformada",
     "the pool was closed": "as conexões foram fechadas",
     "this client was closed": "este cliente foi fechado",
     "the TLS handshake failed:": "a negociação TLS falhou:",
@@ -84,6 +110,27 @@ _PHRASES = {
     "too many connections; --max-connections allows more":
         "há conexões demais; --max-connections permite mais",
     "the request took too long to arrive": "o pedido demorou demais para chegar",
+    "no live server, or no time to ask one": "nenhum servidor no ar, ou sem tempo para perguntar",
+    "another attempt of this call may have run": "outra tentativa desta chamada pode ter rodado",
+    "nobody is there to ask": "não há a quem perguntar",
+    "nobody can be asked: it was sent without a number, as idempotent (then call it again) or to a "
+    "server that remembers no calls; or this error is a copy":
+        "não há a quem perguntar: foi enviada sem número, como idempotente (então chame de novo) "
+        "ou a um servidor que não se lembra de chamadas; ou este erro é uma cópia",
+    "unknown: nothing is known of this call here":
+        "resultado desconhecido: aqui não se sabe nada desta chamada",
+    "never runs: its caller has ended with this call":
+        "nunca vai rodar: quem chamou já encerrou esta chamada",
+    "it has run, and its reply is gone": "rodou, e a resposta se perdeu",
+    "it has not run, and never will": "não rodou, e nunca vai rodar",
+    "a repeat needs a call-session": "uma repetição precisa de call-session",
+    "a repeat, a resolve and a number need a call-session":
+        "uma repetição, um resolve e um número precisam de call-session",
+    "the system gives no thread:": "o sistema não dá mais threads:",
+    "has relayed it before": "já a encaminhou antes",
+    "this server has one service:": "este servidor tem um único serviço:",
+    "takes XML-RPC by POST": "recebe XML-RPC por POST",
+    "nothing here:": "não há nada aqui:",
     "the first attempt of this call is still running":
         "a primeira tentativa desta chamada ainda está rodando",
     "this proxy does not know all services yet": "este proxy ainda não conhece todos os serviços",
@@ -101,8 +148,14 @@ _STATE = re.compile(r"(?<=: )(?:{})$".format("|".join(_STATES)))
 # The longer of two phrases that begin alike comes first.
 _PHRASE = re.compile(r"(?<!\w)(?:{})(?!\w)".format(
     "|".join(re.escape(phrase) for phrase in sorted(_PHRASES, key=len, reverse=True))))
+# "reply:" before what is wrong with a reply that came. Before all else there was no reply.
+_REPLY_CAME = re.compile(r"(?<!\w)reply:(?= (?:HTTP \d|{}))".format(
+    "|".join([*map(re.escape, _MALFORMED), *_MALFORMED_FORMS])))
 # Texts with something of their own in the middle, and how they are written in Portuguese.
 _FORMS = tuple((re.compile(form), portuguese) for form, portuguese in (
+    *_MALFORMED_FORMS.items(),
+    # Where a proxy tried in vain before: "..., tried server-3: connect: ..."
+    (r", tried (?=\S+: )", "; antes tentou "),
     # "server-1 at 127.0.0.1:4242"
     (r" at (?=\S+:\d+\b)", " em "),
     (r"(\d)\.(\d+ m?s\b)", r"\1,\2"),
@@ -118,7 +171,8 @@ def in_portuguese(said: str) -> str:
     >>> in_portuguese("server-1 at 127.0.0.1:4242: reply: timed out (0.3 ms)")
     'server-1 em 127.0.0.1:4242: sem resposta: o tempo acabou (0,3 ms)'
     """
-    text = _PHRASE.sub(lambda found: _PHRASES[found[0]], said)
+    text = _REPLY_CAME.sub("na resposta:", said)
+    text = _PHRASE.sub(lambda found: _PHRASES[found[0]], text)
     text = _STATE.sub(lambda found: _STATES[found[0]], text)
     for form, portuguese in _FORMS:
         text = form.sub(portuguese, text)

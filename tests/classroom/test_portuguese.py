@@ -2,21 +2,65 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import socket
 import unittest
 import unittest.mock
+from collections.abc import Iterator
 from contextlib import redirect_stdout
+from pathlib import Path
 
 from classroom import caller
 from classroom.language import Words
 from classroom.portuguese import PORTUGUESE
 from classroom.reasons import in_portuguese
+from classroom.screen import Screen
 from ponte.calls.endpoint import Endpoint
 from ponte.calls.errors import NotSent, OutcomeUnknown, Trace
 from ponte.net.pool import ExchangeError
 from ponte.net.windows import error_text
 from tests.classroom.portuguese import english_in, has_decimal_point, not_in_brazil
+
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Where a process says in a reply why it answers no call, and which argument has the words.
+SAYS_WHY = {"text_reply": 1, "not_executed": 0, "Result": 2}
+# The names of variables and tables that hold such words.
+HOLDS_WHY = {"why_not", "STOPPING", "_TOLD", "NOBODY_TO_ASK"}
+# The files which find out what is wrong with a reply.
+READERS = ("framing", "fields", "chunked", "pool")
+
+
+def reasons_in_source(path: Path) -> Iterator[str]:
+    """The words of a program for its callers, read from its source. A field of a text is 7."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        found: list[ast.expr] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id in SAYS_WHY:
+                found = node.args[SAYS_WHY[node.func.id]:][:1]
+            elif path.stem in READERS and node.func.id.endswith("Error"):
+                found = node.args[-1:]
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in HOLDS_WHY or \
+                isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in HOLDS_WHY:
+            assert node.value
+            found = [node.value]
+        for value in found:
+            yield from _texts_in(value)
+
+
+def _texts_in(value: ast.expr) -> Iterator[str]:
+    if isinstance(value, ast.JoinedStr):
+        yield "".join(str(part.value) if isinstance(part, ast.Constant) else
+                      "'7'" if vars(part).get("conversion") == ord("r") else "7"
+                      for part in value.values)
+    elif isinstance(value, ast.Constant) and isinstance(value.value, str):
+        yield value.value
+    elif isinstance(value, ast.Dict):
+        for each in value.values:
+            yield from _texts_in(each)
+    elif isinstance(value, ast.IfExp):
+        yield from _texts_in(value.body)
 
 
 def endpoint(name: str = "server-1") -> Endpoint:
@@ -74,6 +118,41 @@ class Reasons(unittest.TestCase):
                     self.assertNotEqual(what, shown)
                     self.assertEqual([], english_in(shown), shown)
                     self.assertFalse(has_decimal_point(shown), shown)
+
+    def test_all_that_a_process_says_to_its_callers_has_portuguese_words(self) -> None:
+        """Read from the source, so that a new reason is not forgotten."""
+        files = [*ROOT.glob("*.py"), *(ROOT / "ponte/calls").glob("*.py"),
+                 ROOT / "ponte/net/serving.py", *(ROOT / f"ponte/net/{name}.py" for name in READERS)]
+        said = {reason for path in files for reason in reasons_in_source(path)}
+        for known in ("no live server, or no time to ask one",
+                      "not executed: 7 has relayed it before", "its caller has left", "it has run, and its reply is gone",
+                      "this proxy is stopping", "malformed header line"):
+            self.assertIn(known, said)
+        for reason in said:
+            with self.subTest(reason):
+                self.assertNotEqual(reason, in_portuguese(reason))
+                self.assertEqual([], english_in(in_portuguese(reason)))
+
+    def test_a_reply_that_came_is_not_called_missing(self) -> None:
+        for reason in ("malformed status line", "not an HTTP reply", "more bytes than one reply",
+                       "a body of more than 9 bytes", "HTTP 404"):
+            self.assertTrue(in_portuguese(f"reply: {reason}").startswith("na resposta: "), reason)
+        for reason in ("timed out", "the stream ended before a reply"):
+            self.assertTrue(in_portuguese(f"reply: {reason}").startswith("sem resposta: "), reason)
+
+    def test_the_attempts_of_a_proxy_are_told_in_every_width(self) -> None:
+        for columns in (100, 59):
+            with redirect_stdout(io.StringIO()) as out, \
+                    unittest.mock.patch.object(Screen, "columns", columns):
+                caller._show_attempts(
+                    [Trace(endpoint("server-5"), "answered by server-5", 0.0101,
+                           "server-3: connect: timed out"),
+                     Trace(endpoint("left"), "connect: timed out", 0.1)],
+                    Screen(out), Words("pt"))
+            shown = " ".join(out.getvalue().split())
+            self.assertIn("; antes tentou server-3: ao conectar: o tempo acabou", shown)
+            self.assertRegex(shown, "left(?: em 127.0.0.1:4242)?: ao conectar")
+            self.assertEqual([], english_in(shown.replace("left", "")), shown)
 
     def test_the_client_of_the_lesson_speaks_portuguese_where_nobody_answers(self) -> None:
         with redirect_stdout(io.StringIO()) as out, \
