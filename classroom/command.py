@@ -22,10 +22,18 @@ def main(arguments: Sequence[str]) -> int:
     write_any(sys.stdout, sys.stderr)
     language, rest = take_language(list(arguments))
     words = Words(language)
+    try:
+        return _run(rest, words)
+    except UsageError as error:
+        # Most of these come from argparse, or from a role.
+        raise UsageError(words.quoted(str(error))) from None
+
+
+def _run(rest: list[str], words: Words) -> int:
     if rest and rest[0] in roles.ROLES:
         return roles.run(rest[0], rest[1:], words)
-    chosen = _parser(words, language).parse_args(rest)
-    auto = chosen.auto or _auto_is_set(os.environ)
+    chosen = _parser(words).parse_args(rest)
+    auto = chosen.auto or _auto_is_set(os.environ, words)
     if chosen.place is None:
         return story.run(words, auto=auto, first=_first_step(chosen.first, os.environ, words))
     if chosen.place == "attack":
@@ -46,7 +54,8 @@ def take_language(arguments: list[str]) -> tuple[str, list[str]]:
     ('pt', ['client', '--every', '2'])
     """
     source = f"{VARIABLE}="
-    language = os.environ.get(VARIABLE) or choose_language(os.environ, system_locale())
+    of_locale = choose_language(os.environ, system_locale())
+    language = os.environ.get(VARIABLE) or of_locale
     rest = []
     while arguments:
         name, equals, value = arguments.pop(0).partition("=")
@@ -56,15 +65,17 @@ def take_language(arguments: list[str]) -> tuple[str, list[str]]:
         source = "--lang "
         language = value if equals else arguments.pop(0) if arguments else ""
     if language not in LANGUAGES:
-        raise UsageError(f"{source}{language}: there are {' and '.join(LANGUAGES)}")
+        words, (one, other) = Words(of_locale), LANGUAGES
+        raise UsageError(words("{given}: there are {one} and {other}",
+                               given=f"{source}{language}", one=one, other=other))
     return language, rest
 
 
-def _auto_is_set(environ: Mapping[str, str]) -> bool:
+def _auto_is_set(environ: Mapping[str, str], words: Words) -> bool:
     """Whether the variable PONTE_AUTO says what --auto says. Raises UsageError for another text."""
     text = environ.get("PONTE_AUTO", "")
     if text and text.lower() not in SWITCHES:
-        raise UsageError(f"PONTE_AUTO={text}: take 1 or 0")
+        raise UsageError(words("{given}: take 1 or 0", given=f"PONTE_AUTO={text}"))
     return SWITCHES.get(text.lower(), False)
 
 
@@ -86,7 +97,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (--help shows all options)")
 
 
-def _parser(words: Words, language: str) -> argparse.ArgumentParser:
+def _parser(words: Words) -> argparse.ArgumentParser:
     def shown(text: str) -> str:
         return plain(text, sys.stdout.encoding or "ascii")
 
@@ -121,7 +132,7 @@ def _parser(words: Words, language: str) -> argparse.ArgumentParser:
         "no key presses; the exit code is 1 if a proof fails")))
     settings.add_argument("--from", dest="first", metavar="N", help=shown(words(
         "begin at step N")))
-    settings.add_argument("--lang", choices=LANGUAGES, default=language, help=shown(words(
+    settings.add_argument("--lang", choices=LANGUAGES, default=words.language, help=shown(words(
         "the language (default: that of the locale)")))
     return parser
 

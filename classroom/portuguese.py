@@ -271,6 +271,8 @@ PORTUGUESE: dict[str, str] = {
         "  demo.py client greeter hello Hello --trace     uma chamada; como client.py\n"
         "e\n"
         "  demo.py doctor                 este computador está pronto?",
+    "{given}: take 1 or 0": "{given}: escolha 1 ou 0",
+    "{given}: there are {one} and {other}": "{given}: existem {one} e {other}",
     "write it first: demo.py {place}": "escreva primeiro: demo.py {place}",
     " Did you mean {close}?": " Você quis dizer {close}?",
     "there is no {place!r}.{guess} There are: {places}; or nothing, for the guided demo":

@@ -139,6 +139,17 @@ _PHRASES = {
     # ---- a process that does not start
     "it printed nothing": "não imprimiu nada",
     "cannot listen on": "não consegue escutar em",
+    "choose another port with --port (0 = any free one), or stop the process that has this one":
+        "escolha outra porta com --port (0 = qualquer uma livre), ou pare o processo que a usa",
+    "this machine has no such address": "esta máquina não tem esse endereço",
+    "no such file": "esse arquivo não existe",
+    "give a file of plain functions, such as": "dê um arquivo com funções comuns, como",
+    "give one NAME and one FILE at most, as in:": "dê no máximo um nome e um arquivo, como em:",
+    # ---- a mistake on the command line (argparse, ponte/process/options.py)
+    "expected one argument": "falta o valor dela",
+    "unrecognized arguments:": "argumentos desconhecidos:",
+    "ignored explicit argument": "ela não aceita um valor:",
+    "(--help shows all options)": "(--help mostra todas as opções)",
 }
 # The states of a server in a registry, as in "registry: server-1: draining". A server may be named
 # like a state.
@@ -161,6 +172,10 @@ _FORMS = tuple((re.compile(form), portuguese) for form, portuguese in (
     (r"(\d)\.(\d+ m?s\b)", r"\1,\2"),
     (r"\[(?:Errno|WinError) -?\d+\] ", ""),
     (r"(\S+) takes (\d+), not (\d+) parameters", r"\1 recebe \2, e não \3 parâmetros"),
+    (r"\bargument (-\S+):", r"opção \1:"),
+    (r"invalid choice: (.*) \(choose from ", r"não serve \1 (escolha entre "),
+    (r"ambiguous option: (\S+) could match ", r"opção ambígua: \1 pode ser "),
+    (r"is not a port: take a number from (\d+) to ", r"não é uma porta: dê um número de \1 a "),
     (r"no (?:method|service) ('[^']*'); there are:", r"não existe \1; existem:"),
 ))
 

@@ -9,6 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 
 from classroom import command
 from ponte.process.options import UsageError
+from tests.classroom.portuguese import english_in
 from tests.classroom.streams import Stream
 
 
@@ -87,6 +88,25 @@ class CommandTest(unittest.TestCase):
         self.assertTrue(shown.startswith("uso: demo.py"), shown)
         for english in ("usage", "positional", "options:", "optional", "show this"):
             self.assertNotIn(english, shown)
+
+    def test_a_mistake_is_told_in_the_language(self) -> None:
+        for words in (["--from"], ["--bogus"], ["--auto=x"], ["bogus", "word"], ["--from", "99"],
+                      ["server", "a", "b"], ["server", "no.py"], ["attack", "--from", "2"]):
+            with self.subTest(words), self.assertRaises(UsageError) as told:
+                command.main(["--lang", "pt", *words])
+            self.assertEqual([], english_in(str(told.exception)), str(told.exception))
+            with self.subTest(words), self.assertRaises(UsageError) as in_english:
+                command.main(["--lang", "en", *words])
+            self.assertNotEqual(str(told.exception), str(in_english.exception))
+
+    def test_a_language_that_is_not_there_is_refused_in_that_of_the_locale(self) -> None:
+        for locale, shown in (("pt_BR.UTF-8", "--lang fr: existem en e pt"),
+                              ("C", "--lang fr: there are en and pt")):
+            with self.subTest(locale), \
+                    unittest.mock.patch.dict("os.environ", LC_ALL=locale), \
+                    self.assertRaises(UsageError) as told:
+                command.main(["--lang", "fr"])
+            self.assertEqual(shown, str(told.exception))
 
     def test_without_a_terminal_the_story_asks_for_auto(self) -> None:
         for words, hint in (([], "demo.py --auto"), (["attack"], "demo.py attack --auto")):

@@ -125,8 +125,9 @@ class Reasons(unittest.TestCase):
                  ROOT / "ponte/net/serving.py", *(ROOT / f"ponte/net/{name}.py" for name in READERS)]
         said = {reason for path in files for reason in reasons_in_source(path)}
         for known in ("no live server, or no time to ask one",
-                      "not executed: 7 has relayed it before", "its caller has left", "it has run, and its reply is gone",
-                      "this proxy is stopping", "malformed header line"):
+                      "not executed: 7 has relayed it before", "its caller has left",
+                      "it has run, and its reply is gone", "this proxy is stopping",
+                      "malformed header line"):
             self.assertIn(known, said)
         for reason in said:
             with self.subTest(reason):
