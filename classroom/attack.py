@@ -20,9 +20,6 @@ from classroom.language import Words
 from classroom.stage import Stage
 from ponte.net.address import show
 
-# What the client sends in its call, and what nobody else is to read.
-SECRET = "password"
-
 
 def run(words: Words, *, auto: bool) -> int:
     """Tells the attack; returns the exit code, as story.run does."""
@@ -58,7 +55,8 @@ def forge_a_beat(stage: Stage) -> None:
     stage.until(lambda: listed(stage, VICTIM) == server.address, PATIENCE_S)
     before = listed(stage, VICTIM)
 
-    thief = stage.cast.start_thief("thief", VICTIM, "greeter", registry)
+    thief = stage.cast.start_thief("thief", VICTIM, "greeter", registry,
+                                   stage.words("I have your"))
     stage.tell("the thief has a trap at {address}, and sends UDP datagrams. Its beat:",
                address=show(thief.address))
     stage.until(lambda: listed(stage, VICTIM) == thief.address
@@ -86,17 +84,19 @@ def forge_a_beat(stage: Stage) -> None:
 # ---- 2 a stolen call ----------------------------------------------------------------------------
 
 def steal_a_call(stage: Stage) -> None:
+    # Nobody but the server is to read it.
+    secret = stage.words("password")
     stage.predict("STEAL A CALL",
                   "A client sends its {text} to greeter.hello. What does it see, "
-                  "and who else sees it?", "A STOLEN CALL → NO ERROR ANYWHERE", text=SECRET)
-    value, code = call_greeter(stage, SECRET)
+                  "and who else sees it?", "A STOLEN CALL → NO ERROR ANYWHERE", text=secret)
+    value, code = call_greeter(stage, secret)
     calls = loot(stage.cast["thief"].lines()).calls
     for call in calls:
         stage.tell("the thief took {call}", call=call, style="failed")
 
-    stage.check(calls == [f"hello({SECRET!r})"], "calls that the thief got: {calls}",
+    stage.check(calls == [f"hello({secret!r})"], "calls that the thief got: {calls}",
                 calls=", ".join(calls) or "-")
-    stage.check((value, code) == (f"I have your {SECRET}", 0),
+    stage.check((value, code) == (f"{stage.words('I have your')} {secret}", 0),
                 'the client printed what the thief wished, "{value}"; exit code {code}: no error',
                 value=value, code=code)
 

@@ -47,7 +47,9 @@ ATTACK: dict[str, str] = {
     "STEAL A CALL": "ROUBAR UMA CHAMADA",
     "A STOLEN CALL → NO ERROR ANYWHERE": "UMA CHAMADA ROUBADA → NENHUM ERRO",
     "A client sends its {text} to greeter.hello. What does it see, and who else sees it?":
-        "Um cliente envia {text}, sua senha, a greeter.hello. O que ele vê, e quem mais vê?",
+        "Um cliente envia a sua {text} a greeter.hello. O que ele vê, e quem mais vê?",
+    "password": "senha",
+    "I have your": "Tenho a sua",
     "the thief took {call}": "o ladrão pegou {call}",
     "calls that the thief got: {calls}": "chamadas que o ladrão recebeu: {calls}",
     'the client printed what the thief wished, "{value}"; exit code {code}: no error':

@@ -24,6 +24,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from lab.thief import SAYS
 from ponte.discovery.follower import ask
 from ponte.net import windows
 from ponte.net.address import Address, parse_address, show
@@ -244,10 +245,15 @@ class Cast:
         return self._start(name, "proxy.py", "--port", "0", "--name", name,
                            "--registry", show(registry.address), *self._key_option())
 
-    def start_thief(self, name: str, victim: str, service: str, registry: Actor) -> Actor:
-        """Starts a thief, who claims to be the server `victim`; waits until its trap listens."""
+    def start_thief(self, name: str, victim: str, service: str, registry: Actor,
+                    says: str = SAYS) -> Actor:
+        """Starts a thief, who claims to be the server `victim`; waits until its trap listens.
+
+        `says`: what its trap answers, before the value that a caller gave.
+        """
+        answer = ["--says", says] if says != SAYS else []
         return self._start(name, "-m", "lab.thief", service, victim,
-                           "--registry", show(registry.address)).await_banner()
+                           "--registry", show(registry.address), *answer).await_banner()
 
     def lookup(self, service: str, registry: str = "registry") -> dict[str, dict[str, Any]]:
         """The endpoints of a service by instance, as the registry answers. Raises OSError."""

@@ -47,6 +47,8 @@ from ponte.process.typed import here
 INCARNATION = 2 ** 52
 # Between two beats, in seconds: several fit into the lease of 2 s, so that one may be lost.
 BEAT_S = 0.25
+# What its trap says to a caller, before the value that the caller gave.
+SAYS = "I have your"
 # What it prints before its beat, an answer and a call; and for no answer.
 BEATS, ANSWERS, TOOK = "thief: beats ", "thief: the registry answers: ", "thief: took "
 NOTHING = "nothing"
@@ -58,15 +60,19 @@ class _Handler(SimpleXMLRPCRequestHandler):
 
 
 class Trap(SimpleXMLRPCServer):
-    """An XML-RPC server that prints every call, and answers it as if nothing were wrong."""
+    """An XML-RPC server that prints every call, and answers it as if nothing were wrong.
 
-    def __init__(self) -> None:
+    `says`: its answer to each caller, before the value that the caller gave.
+    """
+
+    def __init__(self, says: str = SAYS) -> None:
         super().__init__(("127.0.0.1", 0), _Handler, logRequests=False)
+        self._says = says
 
     def _dispatch(self, method: str, params: Iterable[object]) -> str:
         values = tuple(params)
         print(f"{TOOK}{method}({', '.join(map(repr, values))})", flush=True)
-        return f"I have your {values[0] if values else method}"
+        return f"{self._says} {values[0] if values else method}"
 
 
 def forge(service: str, victim: str, trap: Address) -> Beat:
@@ -109,9 +115,12 @@ def main() -> None:
     parser.add_argument("victim", help="the server whose name is taken")
     parser.add_argument("--registry", type=parse_address, default=("127.0.0.1", 4100),
                         metavar="HOST:PORT", help="(default: 127.0.0.1:4100)")
+    parser.add_argument("--says", default=SAYS, metavar="TEXT",
+                        help="what the trap answers, before the caller's value (default: "
+                             "%(default)s)")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     chosen = parser.parse_args()
-    with Trap() as trap, socket.socket(type=socket.SOCK_DGRAM) as udp:
+    with Trap(chosen.says) as trap, socket.socket(type=socket.SOCK_DGRAM) as udp:
         udp.settimeout(BEAT_S)
         address: Address = trap.socket.getsockname()[:2]
         print(f"thief: a trap for {chosen.service}/{chosen.victim} is at {show(address)}"

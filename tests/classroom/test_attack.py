@@ -104,6 +104,8 @@ class Keys(unittest.TestCase):
         self.cast.start_thief("thief", "server-1", "greeter", registry)
         self.assertEqual(self.arguments(), ["-m", "lab.thief", "greeter", "server-1",
                                             "--registry", "127.0.0.1:4711"])
+        self.cast.start_thief("thief", "server-1", "greeter", registry, "Tenho a sua")
+        self.assertEqual(self.arguments()[-2:], ["--says", "Tenho a sua"])
 
     def test_the_folder_of_the_key_ends_with_the_cast(self) -> None:
         path = os.path.join(self.cast.folder(), "lab.key")

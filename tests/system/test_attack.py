@@ -131,11 +131,12 @@ class AttackTest(unittest.TestCase):
                                            rf" +\+\d+[.,]\d\d s  .*\n{proof}.*\n  ✓ ")
 
     def test_the_call_is_stolen_and_then_is_not(self) -> None:
-        for language, stolen, taken in (("en", "the thief took", "in this step: 0"),
-                                        ("pt", "o ladrão pegou", "neste passo: 0")):
+        for language, said, stolen, taken in (
+                ("en", "I have your password", "the thief took", "in this step: 0"),
+                ("pt", "Tenho a sua senha", "o ladrão pegou", "neste passo: 0")):
             lines = [re.sub(r"^ *(\+\d+[.,]\d\d s)? *", "", line) for line in self.output[language]]
             with self.subTest(language):
-                before, after = (lines.index(said) for said in ("I have your password", "World"))
+                before, after = (lines.index(value) for value in (said, "World"))
                 self.assertLess(before, after)
                 self.assertEqual(1, sum(line.startswith(stolen) for line in lines))
                 self.assertTrue(any(line.endswith(taken) for line in lines[after:]))
