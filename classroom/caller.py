@@ -97,7 +97,7 @@ def _call(client: Client, attempts: list[Trace], screen: Screen, words: Words) -
             screen.line(words.quoted(what + start), lead=MARGIN)
             if command:
                 # In one line, so that it can be copied.
-                screen.command(command, lead=MARGIN)
+                screen.command(words.command(command), lead=MARGIN)
         return NOBODY
     took_ms = (time.perf_counter() - began) * 1000
     if len(attempts) > 1 or attempts[-1].tried:

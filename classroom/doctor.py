@@ -67,7 +67,8 @@ def main(words: Words) -> int:
     if bad:
         screen.line(words("Problems to solve first: {bad}.", bad=bad), style="failed")
         return 1
-    screen.line(words("Ready. Start with: {command}", command=f"{PYTHON} demo.py"), style="passed")
+    screen.line(words("Ready. Start with: {command}", command=words.command(f"{PYTHON} demo.py")),
+                style="passed")
     return 0
 
 
@@ -161,7 +162,7 @@ def check_port(words: Words, role: str, port: int, kinds: Sequence[socket.Socket
     text = words("port {port} ({kinds}): {reason}. "
                  "Stop the program that uses it, or type: {command}",
                  port=port, kinds=names, reason=reason,
-                 command=f"{PYTHON} demo.py {role} --port 0")
+                 command=words.command(f"{PYTHON} demo.py {role} --port 0"))
     if role == "registry":
         text += words(" (then type the next command that it prints)")
     return Finding("bad", text)
@@ -203,8 +204,8 @@ def check_columns(words: Words, columns: int) -> Finding:
 def check_locale(words: Words, environ: Mapping[str, str]) -> Finding:
     """Which language the demo chooses by itself."""
     language = environ.get(VARIABLE) or choose_language(environ, system_locale())
-    return Finding("ok", words("the demo speaks “{language}” here; choose with --lang en or "
-                               "--lang pt", language=language))
+    return Finding("ok", words("without --lang, the demo speaks “{language}” here; choose with "
+                               "--lang en or --lang pt", language=language))
 
 
 def check_environment(words: Words, environ: Mapping[str, str]) -> Finding:
@@ -277,9 +278,10 @@ def check_network(words: Words, host: str | None) -> list[Finding]:
         return [Finding("note", words(
             "this computer has no address for others: the lesson works on it alone. "
             "For a class on several, connect it to their network"))]
+    command = words.command(f"{PYTHON} demo.py registry --host 0.0.0.0 --insecure")
     reached = Finding("ok", words(
         "other computers reach this one at {address}. For a registry that they can use: {command}",
-        address=host, command=f"{PYTHON} demo.py registry --host 0.0.0.0 --insecure"))
+        address=host, command=command))
     return [reached, check_firewall(words, "TCP", host, partial(_send_tcp, host)),
             check_firewall(words, "UDP", host, partial(_send_udp, host))]
 

@@ -38,8 +38,9 @@ DOCTOR: dict[str, str] = {
         "o console tem {columns} colunas (usamos no máximo {best})",
     "only {columns} columns: lines will break. Widen the window, up to {best} columns":
         "só {columns} colunas: as linhas vão quebrar. Alargue a janela, até {best} colunas",
-    "the demo speaks “{language}” here; choose with --lang en or --lang pt":
-        "o idioma da demonstração aqui é “{language}”; escolha outro com --lang en ou --lang pt",
+    "without --lang, the demo speaks “{language}” here; choose with --lang en or --lang pt":
+        "sem --lang, o idioma da demonstração aqui é “{language}”; "
+        "escolha com --lang en ou --lang pt",
     "{names} is set. Ponte ignores it; curl does not: use curl --noproxy '*'":
         "no ambiente há {names}. A Ponte não usa isso, mas o curl usa: chame curl --noproxy '*'",
     "no HTTP proxy in the environment": "nenhum proxy HTTP no ambiente",

@@ -20,6 +20,7 @@ where the Portuguese one is missing.
 from __future__ import annotations
 
 import locale
+import os
 import string
 from collections.abc import Mapping
 from typing import Any
@@ -48,6 +49,14 @@ class Words:
         Raises KeyError for a field without a value.
         """
         return self._formatter.format(self._translations.get(sentence, sentence), **values)
+
+    def command(self, typed: str) -> str:
+        """A command of the demo, with --lang where a new terminal would speak another language.
+
+        A new terminal may lack the variable PONTE_LANG, so the locale alone decides that.
+        """
+        of_terminal = choose_language(os.environ, system_locale())
+        return typed if self.language == of_terminal else f"{typed} --lang {self.language}"
 
     def quoted(self, said: str) -> str:
         """What a program said, in this language as far as we know it."""

@@ -66,7 +66,7 @@ def run(words: Words, *, auto: bool, first: int = 1, plot: Plot | None = None) -
     screen = Screen(sys.stdout)
     if not auto and not sys.stdin.isatty():
         hint = words("standard input is not a terminal, so nobody can press Enter: use  {command}",
-                     command=f"{PYTHON} {plot.command} --auto")
+                     command=words.command(f"{PYTHON} {plot.command} --auto"))
         print(f"demo: {hint}", file=sys.stderr)
         return EXIT_USAGE
     for number in _ends():
@@ -209,4 +209,4 @@ def _sum_up(stage: Stage, results: Sequence[Result]) -> None:
 
 def _hand_on(stage: Stage) -> None:
     stage.screen.line(stage.words("Your turn, one role per terminal. Start with: {command}",
-                                  command=f"{PYTHON} demo.py registry"))
+                                  command=stage.words.command(f"{PYTHON} demo.py registry")))

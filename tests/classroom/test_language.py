@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 import string
 import unittest
 from typing import Any
+from unittest import mock
 
 from classroom import attack
 from classroom.language import Words, choose_language
@@ -13,7 +15,7 @@ from classroom.portuguese import PORTUGUESE
 from classroom.screen import MAX_COLUMNS
 from classroom.story import STEPS
 from ponte.process.characters import plain
-from tests.classroom.sentences import Sentence, in_source, sentences
+from tests.classroom.sentences import CLASSROOM, Sentence, in_source, sentences
 
 # What stands before a line of the event log, and before a title.
 EVENT_COLUMNS, TITLE_COLUMNS = 12, 4
@@ -139,6 +141,21 @@ class Language(unittest.TestCase):
         sentence = "kill -9 {name} (process {pid})"
         self.assertEqual(Words("en")(sentence, name="a", pid=7), "kill -9 a (process 7)")
         self.assertEqual(Words("pt")(sentence, name="a", pid=7), "kill -9 a (processo 7)")
+
+    def test_a_command_for_a_new_terminal_says_a_language_that_the_locale_does_not(self) -> None:
+        for language, locale, said in (
+                ("pt", "C", "demo.py --lang pt"), ("en", "pt_BR.UTF-8", "demo.py --lang en"),
+                ("pt", "pt_BR.UTF-8", "demo.py"), ("en", "C", "demo.py")):
+            with self.subTest(language, locale=locale), \
+                    mock.patch.dict("os.environ", LC_ALL=locale, PONTE_LANG=language):
+                self.assertEqual(said, Words(language).command("demo.py"))
+
+    def test_every_command_of_the_demo_that_is_suggested_says_the_language(self) -> None:
+        """Read from the source: a field {command} of a sentence is made by words.command."""
+        for path in sorted(CLASSROOM.glob("*.py")):
+            for given in re.findall(r"\bcommand=(?!typed)(.*)", path.read_text(encoding="utf-8")):
+                with self.subTest(given, file=path.name):
+                    self.assertRegex(given, r"words\.command\(|^command\b")
 
     def test_the_locale_chooses_the_language(self) -> None:
         self.assertEqual("pt", choose_language({"LANG": "pt_BR.UTF-8"}))
