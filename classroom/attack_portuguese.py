@@ -33,7 +33,7 @@ ATTACK: dict[str, str] = {
         "Sem chave: um estranho envia um batimento como {name}. Em quem o registry acredita?",
     "the thief has a trap at {address}, and sends UDP datagrams. Its beat:":
         "o ladrão tem uma armadilha em {address} e envia datagramas UDP. Seu batimento:",
-    "the registry answered the thief: {answers}": "o registry respondeu ao ladrão: {answers}",
+    "the registry answered the thief: {answers}": "tipos das respostas do registry ao ladrão: {answers}",
     "{name} was told that a younger process has its name, and has ended itself":
         "{name} soube que um processo mais novo tem seu nome, e se encerrou",
     "before: lookup named {address}, where {name} listened":
@@ -63,7 +63,7 @@ ATTACK: dict[str, str] = {
     "TURN THE KEY": "ATIVAR A CHAVE",
     "THE KEY → THE TRUE SERVER IS BACK": "A CHAVE → O SERVIDOR VERDADEIRO VOLTA",
     "A secret key is to sign every beat. Which processes need a copy of its file?":
-        "Uma chave secreta vai assinar cada batimento. Que processos precisam de uma cópia?",
+        "Uma chave vai assinar cada batimento. Quais processos precisam de uma cópia do arquivo?",
     "every machine that takes part needs a copy of this file; nobody else may have one":
         "cada máquina participante precisa de uma cópia deste arquivo; mais ninguém pode tê-la",
     "client.py sends no beats: it takes --key-file too, and needs none. The thief has none":
@@ -82,8 +82,8 @@ ATTACK: dict[str, str] = {
         "o registry descartou {count} batimentos do ladrão, por causa da assinatura",
     "forged beats refused and counted: {count}; beats of {name} acknowledged: {acked}":
         "batimentos falsos recusados e contados: {count}; de {name}, confirmados: {acked}",
-    "the last answer that the thief got: {answer}":
-        "a última resposta que o ladrão recebeu: {answer}",
+    "answers that the thief got in this step: {answers}":
+        "respostas que o ladrão recebeu neste passo: {answers}",
     "none": "nenhuma",
     'the client got "{value}"; lookup names {address}, the true {name}':
         'o cliente recebeu "{value}"; o lookup indica {address}, o verdadeiro {name}',
@@ -93,7 +93,7 @@ ATTACK: dict[str, str] = {
     "A RECORDED BEAT": "UM BATIMENTO GRAVADO",
     "A RECORDED BEAT → TOO OLD": "UM BATIMENTO GRAVADO → VELHO DEMAIS",
     "The thief records a signed beat of {name}, which then dies. Is it of use?":
-        "O ladrão grava um batimento assinado de {name}, que depois morre. De que serve?",
+        "O ladrão grava um batimento assinado de {name}, que depois morre. Consegue usá-lo?",
     "recorded: {count} bytes, with the right signature; then kill -9 {name}":
         "gravado: {count} bytes, com a assinatura certa; depois, kill -9 {name}",
     "sent again {sent} times: the registry knows the number of this beat":
@@ -101,9 +101,9 @@ ATTACK: dict[str, str] = {
     "the registry starts again: it remembers no number, but has a new epoch":
         "o registry reinicia: não se lembra de números, mas tem uma nova época (epoch)",
     "recorded beats dropped as old: {count} of {sent}; answers: {answers}":
-        "batimentos gravados descartados por antigos: {count} de {sent}; respostas: {answers}",
-    "after the restart, of an old epoch: {count} of {sent}; {name} in lookup: {address}":
-        "após o reinício, de uma época antiga: {count} de {sent}; {name} no lookup: {address}",
+        "batimentos gravados descartados por serem antigos: {count} de {sent}; respostas: {answers}",
+    "after the restart, of an old epoch: {count} of {sent}; {name} is in lookup: {listed}":
+        "após o reinício, de uma época antiga: {count} de {sent}; {name} está no lookup: {listed}",
     # ---- 6 what the key does not do
     "WITHOUT A BEAT": "SEM NENHUM BATIMENTO",
     "THE KEY SIGNS BEATS, AND PROTECTS NO CALL": "A CHAVE ASSINA BATIMENTOS E NÃO PROTEGE CHAMADAS",
