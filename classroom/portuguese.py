@@ -54,7 +54,7 @@ PORTUGUESE: dict[str, str] = {
     "registry: {name} is up, at {address}": "registry: {name} está no ar, em {address}",
     "registry: {name} is back": "registry: {name} voltou",
     "registry: {name} is suspect: half its lease passed without a heartbeat":
-        "registry: {name} é suspeito: meio lease (concessão) se passou sem batimentos",
+        "registry: {name} está sob suspeita: meio lease (concessão) se passou sem batimentos",
     "registry: {name} is out: its lease expired":
         "registry: {name} saiu da lista: seu lease (concessão) expirou",
 
@@ -183,7 +183,7 @@ PORTUGUESE: dict[str, str] = {
     "everything starts again; the client was not restarted":
         "tudo é iniciado de novo, menos o cliente, que continua o mesmo",
     '{error} says "{meaning}": {attempts} endpoints tried, none of them reached':
-        '{error} diz "{meaning}": {attempts} endpoints tentados, nenhum alcançado',
+        '{error} diz "{meaning}": {attempts} endereços tentados, nenhum alcançado',
     "the error came after {took_ms:.0f} ms; the call's timeout is {timeout_ms:.0f} ms":
         "o erro veio após {took_ms:.0f} ms; o prazo da chamada era de {timeout_ms:.0f} ms",
     'the same client got "{value}" again, {back_s:.2f} s after the new start':
@@ -221,9 +221,9 @@ PORTUGUESE: dict[str, str] = {
     "next terminal": "próximo terminal",
     "process {pid}": "processo {pid}",
     "♥ {beats}, {per_s:.1f}/s · up {up}, other {other}":
-        "♥ {beats}, {per_s:.1f}/s · ativos {up}, outros {other}",
+        "♥ {beats} ({per_s:.1f}/s) · no ar {up}, outros {other}",
     "● {calls}, from memory {repeats} · ♥ {beats}": "● {calls}, da memória {repeats} · ♥ {beats}",
-    "● {calls}, again {retries} · {live}": "● {calls}, de novo {retries} · {live}",
+    "● {calls}, again {retries} · {live}": "● {calls}, repetidas {retries} · {live}",
     "Saying Hello until Ctrl-C: who answers?": "Dizendo Hello até Ctrl-C: quem responde?",
     "♥ heartbeats: {beats}, {per_s:.1f}/s · up: {up}, suspect or draining: {other}":
         "♥ batimentos: {beats} ({per_s:.1f}/s) · no ar: {up} · suspeitos ou saindo: {other}",
