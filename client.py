@@ -306,7 +306,7 @@ class Client:
             return "its time was over before an endpoint could be asked"
         if any(directory.answered for directory in self._directories):
             return (f"no live server of {self._service!r} and no proxy - start one with: "
-                    f"{start_command('server')}")
+                    f"{start_command('server', self._registries)}")
         unreadable = dict(item for directory in self._directories
                           for item in directory.unreadable.items())
         if unreadable:
@@ -316,7 +316,8 @@ class Client:
         nowhere = {**self._proxies.nowhere, **self._servers.nowhere}
         where = ", ".join(show(each) + (f" ({nowhere[each]})" if each in nowhere else "")
                           for each in self._registries)
-        return f"no registry answers at {where} - start one with: {start_command('registry')}"
+        return (f"no registry answers at {where} - start one with: "
+                f"{start_command('registry', self._registries)}")
 
 
 class _Function:

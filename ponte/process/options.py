@@ -326,13 +326,23 @@ def mistakes_in_one_line(chosen: argparse.Namespace) -> Iterator[None]:
         raise UsageError(f"{error}{used}") from None
 
 
-def start_command(role: str) -> str:
-    """What a user types to start a role, such as "registry": for errors that say what to do.
+def start_command(role: str, registries: Sequence[Address] = DEFAULT_REGISTRIES) -> str:
+    """What a user types to start a registry or a server: for errors that say what to do.
 
-    In a lesson, where this program is demo.py, that is `python3 demo.py registry`.
+    In a lesson, where this program is demo.py, that is `python3 demo.py registry`. `registries`:
+    where its callers look for it. A registry is started at the first of them.
     """
     program = os.path.basename(sys.argv[0])
-    if program.startswith("demo.py"):
-        return f"{PYTHON} demo.py {role}"
     file = " services/FILE.py" if role == "server" else ""
-    return f"{PYTHON} {role}.py{file}"
+    command = f"demo.py {role}" if program.startswith("demo.py") else f"{role}.py{file}"
+    return " ".join([PYTHON, command, *_found_at(role, registries)])
+
+
+def _found_at(role: str, registries: Sequence[Address]) -> list[str]:
+    """The options with which callers that know these registries find a role."""
+    (host, port), (usual_host, usual_port) = registries[0], DEFAULT_REGISTRIES[0]
+    if role == "registry":
+        return [*(["--host", host] if host not in (usual_host, "localhost") else []),
+                *(["--port", str(port)] if port != usual_port else [])]
+    is_usual = tuple(registries) == tuple(DEFAULT_REGISTRIES)
+    return [] if is_usual else ["--registry", ",".join(map(show, registries))]

@@ -196,6 +196,20 @@ class Advice(unittest.TestCase):
                 self.assertEqual(self.command("server", program=program),
                                  "python3 server.py services/FILE.py")
 
+    def test_a_command_leads_to_where_its_callers_look(self) -> None:
+        here, other = ("127.0.0.1", 4699), ("10.0.0.7", 4100)
+        with mock.patch("sys.argv", ["client.py"]):
+            for registries, options in (
+                    ([("127.0.0.1", 4100)], ""), ([("localhost", 4100)], ""),
+                    ([here], " --port 4699"), ([other, here], " --host 10.0.0.7"),
+                    ([("::1", 5000)], " --host ::1 --port 5000")):
+                with self.subTest(options):
+                    command = start_command("registry", registries)
+                    self.assertTrue(command.endswith(f"registry.py{options}"), command)
+            self.assertTrue(start_command("server", [other, here]).endswith(
+                "FILE.py --registry 10.0.0.7:4100,127.0.0.1:4699"))
+            self.assertTrue(start_command("server").endswith("FILE.py"))
+
     def test_in_a_lesson_a_role_is_started_by_demo_py(self) -> None:
         """There the name of the program may have a role behind it, as in "demo.py client"."""
         for program in ("demo.py", "/home/ana/ponte/demo.py", "demo.py client"):

@@ -201,7 +201,8 @@ class RoleTest(unittest.TestCase):
                 client = start("demo.py", "client", *words, "--registry", "127.0.0.1:9")
                 printed = client.communicate(timeout=STORY_S)
                 self.assertEqual(4, client.returncode)
-                self.assertRegex(printed[stream], r"start one with:\s+python3? demo\.py registry\n")
+                self.assertRegex(printed[stream],
+                                 r"start one with:\s+python3? demo\.py registry --port 9\n")
 
     def test_mistakes_get_one_line_and_exit_code_2(self) -> None:
         mistakes = ("regstry",), ("--lang", "xx"), ("server", "nothing.py"), ("server", "a", "b")
