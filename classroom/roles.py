@@ -193,7 +193,8 @@ def _complete_server(arguments: list[str]) -> _ServerStart:
     if chosen.name is not None:
         return _ServerStart(complete)
     taken = _names_in_use(os.path.splitext(os.path.basename(file))[0], chosen)
-    own = claim_name(taken) if all(map(is_on_loopback, chosen.registry)) else None
+    own = (claim_name(taken, min(port for _, port in chosen.registry))
+           if all(map(is_on_loopback, chosen.registry)) else None)
     if own is None:
         # server.py makes one that has our address in it.
         return _ServerStart(complete, len(taken))

@@ -15,11 +15,11 @@ from tests.system.harness import free_port
 
 class OwnNames(unittest.TestCase):
     def setUp(self) -> None:
-        """Ports that no lesson on this machine uses: three numbers, from a free place on."""
+        """Ports that no lesson on this machine uses: three numbers of two registries, from a free place on."""
         for _ in range(100):
             first = free_port()
             with contextlib.ExitStack() as free, contextlib.suppress(OSError):
-                for port in range(first + 1, first + 4):
+                for port in range(first + 1, first + 7):
                     free.enter_context(listen("127.0.0.1", port, socket.SOCK_DGRAM))
                 break
         for name, value in (("FIRST_PORT", first), ("NUMBERS", 3)):
@@ -37,6 +37,14 @@ class OwnNames(unittest.TestCase):
     def test_each_gets_the_first_number_that_is_free(self) -> None:
         self.assertEqual("server-1", self.claim().name)
         self.assertEqual("server-2", self.claim().name)
+
+    def test_two_registries_on_a_machine_have_numbers_of_their_own(self) -> None:
+        for port in (4100, 4101):
+            with self.subTest(port):
+                own = claim_name((), port)
+                assert own
+                self.addCleanup(own.held.close)
+                self.assertEqual("server-1", own.name)
 
     def test_a_number_is_free_again_when_its_holder_has_gone(self) -> None:
         self.claim().held.close()
