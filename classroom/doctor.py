@@ -156,16 +156,21 @@ def check_port(words: Words, role: str, port: int, kinds: Sequence[socket.Socket
                                    role=role, port=port, kinds=names))
     except OSError as error:
         reason = error.strerror or str(error)
+    # Any free port helps.
+    command = words.command(f"{PYTHON} demo.py {role} --port 0")
     if _has_mark(port, mark):
-        return Finding("note", words("port {port}: a {role} of Ponte is running there already",
-                                     role=role, port=port))
-    text = words("port {port} ({kinds}): {reason}. "
-                 "Stop the program that uses it, or type: {command}",
-                 port=port, kinds=names, reason=reason,
-                 command=words.command(f"{PYTHON} demo.py {role} --port 0"))
+        level = "note"
+        text = words("port {port}: a {role} of Ponte is running there already. "
+                     "Use it, or start another one: {command}",
+                     role=role, port=port, command=command)
+    else:
+        level = "bad"
+        text = words("port {port} ({kinds}): {reason}. "
+                     "Stop the program that uses it, or type: {command}",
+                     port=port, kinds=names, reason=reason, command=command)
     if role == "registry":
         text += words(" (then type the next command that it prints)")
-    return Finding("bad", text)
+    return Finding(level, text)
 
 
 def _has_mark(port: int, mark: str) -> bool:

@@ -22,8 +22,10 @@ DOCTOR: dict[str, str] = {
         "Libere o Python no firewall, pelo menos para o endereço de loopback",
     "port {port} ({kinds}) is free for the {role}":
         "a porta {port} ({kinds}) está livre para o {role}",
-    "port {port}: a {role} of Ponte is running there already":
-        "porta {port}: já há um {role} da Ponte rodando ali",
+    "port {port}: a {role} of Ponte is running there already. "
+    "Use it, or start another one: {command}":
+        "porta {port}: já há um {role} da Ponte rodando ali. "
+        "Use-o, ou inicie outro com: {command}",
     "port {port} ({kinds}): {reason}. Stop the program that uses it, or type: {command}":
         "porta {port} ({kinds}): {reason}. Pare o programa que a usa, ou digite: {command}",
     " (then type the next command that it prints)":

@@ -30,6 +30,7 @@ class DoctorTest(unittest.TestCase):
         with Server("notes", [len], registries=()) as server:
             finding = doctor.check_port(Words("en"), "proxy", server.address[1], TCP, "incarnation")
         self.assertEqual("note", finding.level)
+        self.assertRegex(finding.text, "Use it, or .* demo.py proxy --port 0")
 
     def test_the_variable_that_chooses_the_language_counts_more_than_the_locale(self) -> None:
         for environ, spoken in (({"LANG": "pt_BR.UTF-8"}, "pt"),
