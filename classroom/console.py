@@ -22,15 +22,16 @@ class Console:
     `on_line(line)` is called with each whole line of standard output, after it was written;
     `rewrites`: whether the terminal lets us rewrite a line; `fit(line)` returns what is written in
     place of a whole line, on a terminal.
-    Attributes: `out` and `err`, which take the place of sys.stdout and sys.stderr; `rewrites`.
+    Attributes: `out` and `err`, which take the place of sys.stdout and sys.stderr; `as_it_is`, the
+    same as `out` for lines that nobody fits nor hears, such as a command to copy; `rewrites`.
     """
 
     def __init__(self, out: TextIO, err: TextIO, on_line: Callable[[str], None], *,
                  rewrites: bool, fit: Callable[[str], str] = str) -> None:
         self.rewrites = rewrites
-        self._fit = fit
-        self.out = cast(TextIO, _Stream(self, out, on_line))
-        self.err = cast(TextIO, _Stream(self, err, lambda line: None))
+        self.out = cast(TextIO, _Stream(self, out, on_line, fit))
+        self.err = cast(TextIO, _Stream(self, err, _hear_nothing, fit))
+        self.as_it_is = cast(TextIO, _Stream(self, out, _hear_nothing, str))
         self._terminal = out
         # Guarded by self._lock: the streams, the text of the counters, and whether the cursor
         # stands behind them.
@@ -54,10 +55,6 @@ class Console:
             if self._drawn:
                 self._terminal.write("\r\x1b[K")
                 self._terminal.flush()
-            if stream.isatty():
-                # What comes after the last end of a line is no whole line yet.
-                *lines, rest = text.split("\n")
-                text = "".join(f"{self._fit(line)}\n" for line in lines) + rest
             stream.write(plain(text, stream.encoding or "ascii"))
             stream.flush()
             self._drawn = self.rewrites and bool(self._counters) and text.endswith("\n")
@@ -66,12 +63,20 @@ class Console:
                 self._terminal.flush()
 
 
-class _Stream(io.TextIOBase):
-    """One of the two streams. It passes text to the console, and whole lines to `on_line`."""
+def _hear_nothing(line: str) -> None:
+    """For a stream whose lines say nothing to the role's terminal."""
 
-    def __init__(self, console: Console, stream: TextIO, on_line: Callable[[str], None]) -> None:
+
+class _Stream(io.TextIOBase):
+    """A way to one of the two streams. It passes text to the console, and whole lines to `on_line`.
+
+    On a terminal `fit` changes each whole line first.
+    """
+
+    def __init__(self, console: Console, stream: TextIO, on_line: Callable[[str], None],
+                 fit: Callable[[str], str]) -> None:
         super().__init__()
-        self._console, self._stream, self._on_line = console, stream, on_line
+        self._console, self._stream, self._on_line, self._fit = console, stream, on_line, fit
         self._line = ""
 
     @property
@@ -80,11 +85,16 @@ class _Stream(io.TextIOBase):
         return self._stream.encoding or "ascii"
 
     def write(self, text: str) -> int:
-        self._console.write(self._stream, text)
+        self._console.write(self._stream, self._fitted(text) if self.isatty() else text)
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             self._on_line(line)
         return len(text)
+
+    def _fitted(self, text: str) -> str:
+        # What comes after the last end of a line is no whole line yet.
+        *lines, rest = text.split("\n")
+        return "".join(f"{self._fit(line)}\n" for line in lines) + rest
 
     def flush(self) -> None:
         self._stream.flush()

@@ -86,7 +86,8 @@ class _Terminal:
         self._streams = sys.stdout, sys.stderr
         self._console = Console(sys.stdout, sys.stderr, self._hear,
                                 rewrites=Screen(sys.stdout).can_rewrite, fit=self._fit)
-        self._screen = Screen(self._console.out)
+        # For a command, which stays whole, and may be painted.
+        self._screen = Screen(self._console.as_it_is)
         self._counts = threading.Thread(target=self._count, name="counters", daemon=True)
         self._closed = threading.Event()
         # Known from the role's banner on.
@@ -106,11 +107,9 @@ class _Terminal:
         sys.stdout, sys.stderr = self._streams
 
     def _fit(self, line: str) -> str:
-        """A line in the columns of the terminal. A command stays whole: readers copy it."""
+        """A line in the columns of the terminal."""
         columns = self._screen.columns
-        if columns == MAX_COLUMNS or line.startswith(self._words("next terminal")):
-            return line
-        return narrowed(line, columns)
+        return line if columns == MAX_COLUMNS else narrowed(line, columns)
 
     def _hear(self, line: str) -> None:
         """After the role's banner: shows its process, the next command, and counters."""

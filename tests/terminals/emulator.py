@@ -73,6 +73,15 @@ class Emulator:
     def text(self) -> str:
         return "\n".join(self.lines()).rstrip("\n")
 
+    def unbroken(self) -> list[str]:
+        """The lines of the screen, also those that were too long for one row."""
+        lines = [""]
+        for row, goes_on in zip(self._cells, self._goes_on):
+            lines[-1] += "".join(row)
+            if not goes_on:
+                lines.append("")
+        return lines[:-1]
+
     def history(self) -> str:
         """All that was ever on the screen and was not erased."""
         return "\n".join(self.scrolled) + "\n" + self.text()

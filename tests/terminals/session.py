@@ -52,7 +52,8 @@ class Session:
         self._set_size(columns, rows)
         environ = {name: value for name, value in os.environ.items()
                    if name not in ("COLUMNS", "LINES", "NO_COLOR")}
-        environ.update(TERM="xterm", PYTHONIOENCODING="utf-8", PYTHONPATH=ROOT, **variables)
+        environ.update({"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "PYTHONPATH": ROOT,
+                        **variables})
         self._process = subprocess.Popen(
             [sys.executable, "-c", TAKE_TERMINAL, *words], cwd=ROOT, env=environ,
             stdin=self._theirs, stdout=self._theirs, stderr=self._theirs, start_new_session=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import unittest
 
+from tests.system.harness import free_port
 from tests.terminals.session import ENTER, Session
 from tests.windows import windows_cannot
 
@@ -128,6 +129,24 @@ class ErrorTest(unittest.TestCase):
             self.assertEqual(1, session.wait())
             self.assertTrue(session.echoes())
             self.assertIn("ValueError: wrong", session.text())
+
+
+@windows_cannot("it has no pseudo-terminals")
+class CommandTest(unittest.TestCase):
+    def test_the_next_command_stays_whole_in_colour(self) -> None:
+        """Readers copy it: nothing is left out, and only the terminal breaks it."""
+        local, everywhere = free_port(), free_port()
+        for lead, wanted, words in (
+                ("next terminal: ", f" server --registry 127.0.0.1:{local}",
+                 ("--port", str(local), "--lang", "en")),
+                ("próximo terminal: ", " server --host 0.0.0.0 --insecure",
+                 ("--host", "0.0.0.0", "--insecure", "--port", str(everywhere), "--lang", "pt"))):
+            with self.subTest(lead), Session(["demo.py", "registry", *words], 80, 24) as session:
+                session.wait_for_text("♥")
+                line, = (line for line in session.screen.unbroken() if line.startswith(lead))
+                self.assertIn("demo.py server", line)
+                for word in wanted.split():
+                    self.assertIn(f" {word}", line)
 
 
 if __name__ == "__main__":
