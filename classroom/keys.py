@@ -1,8 +1,11 @@
 """The echo of a terminal: it shows each key that is pressed, where the cursor stands.
 
 That would write over lines that move. So the demo turns it off, and turns it on again however the
-demo ends. (kill -9 alone leaves it off: `stty echo` turns it on.) On Windows there is nothing to
-do: a console shows a key when a program reads it.
+demo ends. (kill -9 alone leaves it off, and the usual shells then turn it on; else `stty echo`
+does.) On Windows there is nothing to do: a console shows a key when a program reads it.
+
+Ctrl-Z stops a program, and the shell writes over its lines; `fg` continues it. So the echo comes
+back before we stop. When we are continued, it is turned off again, and our lines are drawn anew.
 
 Threads: the main one only.
 """
@@ -12,7 +15,9 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any, Callable, TextIO
 
@@ -40,18 +45,49 @@ class Echo:
         self._before: list[Any] = []
 
     @contextlib.contextmanager
-    def off(self) -> Iterator[None]:
-        """Within the block no key is shown. What the terminal did before comes back after it."""
+    def off(self, *, stopping: Callable[[], None] = lambda: None,
+            continued: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Within the block no key is shown. What the terminal did before comes back after it.
+
+        `stopping` runs before Ctrl-Z stops the program, and `continued` when it goes on: both in a
+        signal handler, so they may interrupt the main thread anywhere.
+        """
+        def on_continue(number: int, frame: object) -> None:
+            self.turn_off()
+            continued()
+
         self.turn_off()
+        handlers: dict[int, Any] = {}
+        if sys.platform != "win32" and self._is_ours():
+            def on_stop(number: int, frame: object) -> None:
+                stopping()
+                self.turn_on()
+                signal.signal(number, signal.SIG_DFL)
+                # Here we stand still until somebody continues us.
+                os.kill(os.getpid(), number)
+                signal.signal(number, on_stop)
+                on_continue(number, frame)
+
+            # One that was ignored when we began stays so.
+            if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
+                handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, on_stop)
+            # For other ways to stop us, such as kill -STOP.
+            handlers[signal.SIGCONT] = signal.signal(signal.SIGCONT, on_continue)
         try:
             yield
         finally:
-            if self.is_off:
-                self.is_off = False
-                self._set(self._before)
+            for number, before in handlers.items():
+                signal.signal(number, before)
+            self.turn_on()
+
+    def turn_on(self) -> None:
+        """The terminal does what it did before `turn_off`."""
+        if self.is_off:
+            self.is_off = False
+            self._set(self._before)
 
     def turn_off(self) -> None:
-        """Turns it off, also again: a shell turns it on while it has stopped us by Ctrl-Z."""
+        """Turns it off, also again: a shell turns it on while we are stopped."""
         if sys.platform != "win32" and self._is_ours():
             attributes = termios.tcgetattr(self._file())
             if not self.is_off:
@@ -73,7 +109,11 @@ class Echo:
         """
         if sys.platform == "win32":
             return
-        while self._is_ours() and not select.select([self._file()], [], [], LOOK_S)[0]:
+        while self._is_terminal():
+            if not self._is_ours():
+                self._await_foreground()
+            if select.select([self._file()], [], [], LOOK_S)[0]:
+                return
             meanwhile()
 
     def _set(self, attributes: list[Any]) -> None:
@@ -82,20 +122,27 @@ class Echo:
             with contextlib.suppress(OSError, termios.error):
                 termios.tcsetattr(self._file(), termios.TCSADRAIN, attributes)
 
+    def _await_foreground(self) -> None:
+        """After `bg`: reading there would stop us. So we wait for `fg`."""
+        while self._is_terminal() and not self._is_ours():
+            time.sleep(LOOK_S)
+        self.turn_off()
+
     def _is_ours(self) -> bool:
         """Whether it is a terminal, and we are not in its background: there we would be stopped."""
-        if sys.platform == "win32":
-            return False
-        try:
-            if not os.isatty(self._file()):
-                return False
-        except (OSError, ValueError):
+        if sys.platform == "win32" or not self._is_terminal():
             return False
         try:
             return os.tcgetpgrp(self._file()) == os.getpgrp()
         except OSError:
             # It is not the one that started us: then nobody stops us.
             return True
+
+    def _is_terminal(self) -> bool:
+        try:
+            return os.isatty(self._file())
+        except (OSError, ValueError):
+            return False
 
     def _file(self) -> int:
         """The number of the open file. Raises OSError or ValueError where there is none."""

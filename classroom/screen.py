@@ -7,7 +7,8 @@ encoding lacks becomes the nearest ASCII, so that no text can end the demo.
 A terminal may be resized at any time. It then breaks the old lines in its own way, and nobody knows
 where the cursor stands. So the screen is cleared, and the page, which is all since the last rule,
 is drawn anew: at the next line that we write, or soon while we wait for Enter (on Windows, after
-it). Before the first rule there is no page, and nothing is drawn anew.
+it). Before the first rule there is no page, and nothing is drawn anew. The same is done after
+Ctrl-Z and `fg`, where a shell has written over the page.
 
 Threads: one at a time.
 """
@@ -88,7 +89,7 @@ class Screen:
         self._live: Rows = _no_rows
         self._live_count = 0
         self._question = ""
-        # For how many columns the page was drawn.
+        # For how many columns the page was drawn; 0 if others have written over it since.
         self._drawn_for = self.columns
 
     @property
@@ -104,7 +105,7 @@ class Screen:
 
     def hushed(self) -> contextlib.AbstractContextManager[None]:
         """A `with` block in which the terminal does not show the keys that are pressed."""
-        return self._echo.off()
+        return self._echo.off(continued=self._forget_drawn)
 
     def line(self, text: str = "", *, style: str = "", lead: str = "",
              lead_style: str = "") -> None:
@@ -166,6 +167,10 @@ class Screen:
 
     # ---- drawing, and drawing anew
 
+    def _forget_drawn(self) -> None:
+        """Has the page drawn anew soon. A signal handler may do no more."""
+        self._drawn_for = 0
+
     def _keep(self, what: _Line | Rows) -> None:
         """Adds to the page. What was live stays there, too."""
         if self._page is not None:
@@ -195,7 +200,7 @@ class Screen:
         self._write(self._painted(self.fit(self._question), "faint"))
 
     def _follow_size(self) -> None:
-        """Draws the page anew, if the terminal has another width than when we last looked."""
+        """Draws the page anew, if it is not what we last drew, or for another width."""
         if self._page is None or not self.can_rewrite:
             return
         while self._drawn_for != self.columns:

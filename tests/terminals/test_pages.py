@@ -31,6 +31,8 @@ with screen.hushed():
     screen.line("the end")
 """
 MOVES, ASKS, ENDS = "row 2", "Enter to go on", "the end"
+SHELL = ("-m", "tests.terminals.shell")
+CTRL_Z = b"\x1a"
 SIZES = ((120, 36), (80, 24), (59, 20), (50, 24))
 
 
@@ -87,6 +89,25 @@ class PageTest(unittest.TestCase):
                 self.shows_the_page(session, 80)
                 session.resize(50, 24)
                 self.shows_the_page(session, 50)
+
+    def test_a_stop_leaves_nothing(self) -> None:
+        """Ctrl-Z while rows move, and twice while somebody is asked; what is typed after `fg`."""
+        with Session([*SHELL, "-c", PAGE], 80, 24) as session:
+            for seen in (MOVES, ASKS, ASKS):
+                session.wait_for_text(seen)
+                session.press(CTRL_Z)
+                session.wait_for_text("stopped, with echo")
+                session.press(b"fg" + ENTER)
+                session.wait_for(lambda screen: "stopped" not in screen.text(), "a new page")
+                self.assertFalse(session.echoes())
+                session.press(b"xyz")
+            session.wait_for_text(ASKS)
+            self.shows_the_page(session, 80)
+            session.press(ENTER)
+            session.wait_for_text(ENDS)
+            self.assertEqual(0, session.wait())
+            self.assertTrue(session.echoes())
+            self.assertNotIn("xyz", session.text())
 
 
 @windows_cannot("it has no pseudo-terminals")
