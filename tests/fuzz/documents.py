@@ -11,8 +11,10 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime
 import math
+import re
 import struct
 import xmlrpc.client
 from collections.abc import Sequence
@@ -47,6 +49,8 @@ MAX_FAULT_BYTES = 100_000
 # Levels and items of the values that are made here.
 FINITE_DEPTH = 20
 MAX_ITEMS = 4
+_DECLARED = re.compile(
+    rb"""((?:\xef\xbb\xbf)?<\?xml\s[^>]*?\sencoding\s*=\s*["'])([A-Za-z0-9._-]+)""")
 _HEAD = b"<?xml version='1.0'?>\n"
 
 
@@ -59,6 +63,17 @@ class Shape(NamedTuple):
     longest_text: int
     has_doctype: bool
     encoding: str
+
+
+def for_expat(document: bytes) -> bytes:
+    """The document with a declaration that expat understands as Ponte does: UTF8 is UTF-8, and a
+    byte order mark of UTF-8 overrides what is declared.
+    """
+    declared = _DECLARED.match(document)
+    if not declared or not ENCODING.fullmatch(declared[2].decode()) \
+            or not (declared[1].startswith(codecs.BOM_UTF8) or declared[2].lower() == b"utf8"):
+        return document
+    return declared[1] + b"utf-8" + document[declared.end():]
 
 
 def shape(document: bytes) -> Shape | None:
@@ -82,7 +97,7 @@ def shape(document: bytes) -> Shape | None:
     parser.StartDoctypeDeclHandler = lambda *named: doctypes.append(named)
     parser.XmlDeclHandler = lambda _, encoding, __: encodings.append(encoding or "utf-8")
     try:
-        parser.Parse(document, True)
+        parser.Parse(for_expat(document), True)
     except (expat.ExpatError, ValueError, LookupError):
         # The last two are raised for encodings.
         return None
@@ -110,7 +125,7 @@ Loaded = tuple[tuple[Any, ...], Optional[str]]
 def loads(document: bytes) -> tuple[Loaded | None, Fault | None]:
     """What the standard library reads in a document: values and a name, or a fault, or neither."""
     try:
-        return xmlrpc.client.loads(document, use_builtin_types=True), None
+        return xmlrpc.client.loads(for_expat(document), use_builtin_types=True), None
     except Fault as fault:
         return None, fault
     except Exception:
