@@ -33,7 +33,8 @@ ATTACK: dict[str, str] = {
         "Sem chave: um estranho envia um batimento como {name}. Em quem o registry acredita?",
     "the thief has a trap at {address}, and sends UDP datagrams. Its beat:":
         "o ladrão tem uma armadilha em {address} e envia datagramas UDP. Seu batimento:",
-    "the registry answered the thief: {answers}": "tipos das respostas do registry ao ladrão: {answers}",
+    "the registry answered the thief: {answers}":
+        "tipos das respostas do registry ao ladrão: {answers}",
     "{name} was told that a younger process has its name, and has ended itself":
         "{name} soube que um processo mais novo tem seu nome, e se encerrou",
     "before: lookup named {address}, where {name} listened":
@@ -101,7 +102,8 @@ ATTACK: dict[str, str] = {
     "the registry starts again: it remembers no number, but has a new epoch":
         "o registry reinicia: não se lembra de números, mas tem uma nova época (epoch)",
     "recorded beats dropped as old: {count} of {sent}; answers: {answers}":
-        "batimentos gravados descartados por serem antigos: {count} de {sent}; respostas: {answers}",
+        "batimentos gravados descartados por serem antigos: {count} de {sent}; "
+        "respostas: {answers}",
     "after the restart, of an old epoch: {count} of {sent}; {name} is in lookup: {listed}":
         "após o reinício, de uma época antiga: {count} de {sent}; {name} está no lookup: {listed}",
     # ---- 6 what the key does not do

@@ -15,7 +15,7 @@ from tests.system.harness import free_port
 
 class OwnNames(unittest.TestCase):
     def setUp(self) -> None:
-        """Ports that no lesson on this machine uses: three numbers of two registries, from a free place on."""
+        """Ports that no lesson on this machine uses: three numbers for each of two registries."""
         for _ in range(100):
             first = free_port()
             with contextlib.ExitStack() as free, contextlib.suppress(OSError):

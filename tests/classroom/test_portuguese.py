@@ -22,7 +22,6 @@ from ponte.net.pool import ExchangeError
 from ponte.net.windows import error_text
 from tests.classroom.portuguese import english_in, has_decimal_point, not_in_brazil
 
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Where a process says in a reply why it answers no call, and which argument has the words.
 SAYS_WHY = {"text_reply": 1, "not_executed": 0, "Result": 2}
@@ -41,10 +40,9 @@ def reasons_in_source(path: Path) -> Iterator[str]:
                 found = node.args[SAYS_WHY[node.func.id]:][:1]
             elif path.stem in READERS and node.func.id.endswith("Error"):
                 found = node.args[-1:]
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in HOLDS_WHY or \
-                isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in HOLDS_WHY:
-            assert node.value
-            found = [node.value]
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            found = [node.value] if ast.unparse(target) in HOLDS_WHY else []
         for value in found:
             yield from _texts_in(value)
 
@@ -122,7 +120,7 @@ class Reasons(unittest.TestCase):
     def test_all_that_a_process_says_to_its_callers_has_portuguese_words(self) -> None:
         """Read from the source, so that a new reason is not forgotten."""
         files = [*ROOT.glob("*.py"), *(ROOT / "ponte/calls").glob("*.py"),
-                 ROOT / "ponte/net/serving.py", *(ROOT / f"ponte/net/{name}.py" for name in READERS)]
+                 *(ROOT / f"ponte/net/{name}.py" for name in ("serving", *READERS))]
         said = {reason for path in files for reason in reasons_in_source(path)}
         for known in ("no live server, or no time to ask one",
                       "not executed: 7 has relayed it before", "its caller has left",

@@ -127,8 +127,9 @@ class AttackTest(unittest.TestCase):
             self.assertEqual(STEPS, len(steps))
             for step in steps:
                 with self.subTest(language, step=step.splitlines()[0]):
-                    self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}[^\n]*\?\n.*\n"
-                                           rf" +\+\d+[.,]\d\d s  .*\n{proof}.*\n  ✓ ")
+                    self.assertRegex(step, rf"(?s)^[^\n]+\n{predict}[^\n]*\?\n.*"
+                                           r"\n +\+\d+[.,]\d\d s  "
+                                           rf".*\n{proof}.*\n  ✓ ")
 
     def test_the_call_is_stolen_and_then_is_not(self) -> None:
         for language, said, stolen, taken in (
