@@ -12,6 +12,7 @@ import unittest
 from typing import ClassVar
 from unittest import mock
 
+from ponte.net.message import Request
 from ponte.net.stream import Stream
 from tests.abuse.ports import CALLED, Port, every_port, one_reply
 from tests.fakes import eventually, hurry_listeners
@@ -47,7 +48,7 @@ class Leaving(unittest.TestCase):
         # The look waits for the end that is on its way. The loopback is quick, not immediate.
         self.looks = threading.Event()
 
-        def look(stream: Stream[object]) -> bool:
+        def look(stream: Stream[Request]) -> bool:
             self.looks.set()
             with contextlib.suppress(AssertionError):
                 eventually(lambda: has_ended(stream))
