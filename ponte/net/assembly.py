@@ -73,7 +73,7 @@ class Parser(Generic[M]):
         """Takes bytes that have arrived, in pieces of any size."""
         self._buffer += data
         self.in_message = True
-        if self._buffer[:1] < b" ":
+        if self._buffer < b" ":
             self._pass_over_empty_lines()
 
     def next_message(self) -> M | None:
@@ -152,7 +152,7 @@ class Parser(Generic[M]):
     def _keep(self, rest: bytes) -> None:
         """Keeps what has come behind a message."""
         self._buffer, self.in_message = rest, bool(rest)
-        if rest[:1] < b" ":
+        if rest < b" ":
             self._pass_over_empty_lines()
 
     def _pass_over_empty_lines(self) -> None:
