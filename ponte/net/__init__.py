@@ -11,6 +11,7 @@
     parser.py         how the heads of HTTP messages are read, strictly
     known_heads.py    an optimisation of the parser: heads that came before
     stream.py         a socket with a parser; what a program is, which yields where it waits
+    reply_writer.py   how a listener writes its replies: Date, and how long a connection is kept
     serving.py        the programs that serve callers, and their limits
     pool.py           the program that asks others, on connections kept for the next request
     sharing.py        what all clients of a process share

@@ -23,16 +23,9 @@ from typing import Callable, Union
 from ponte.net.address import Address
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.loop import Loop
-from ponte.net.message import (
-    ProtocolError,
-    Reply,
-    Request,
-    date_line,
-    encode_reply,
-    head_of,
-    text_reply,
-)
+from ponte.net.message import ProtocolError, Reply, Request, head_of, text_reply
 from ponte.net.parser import RequestParser
+from ponte.net.reply_writer import ReplyWriter
 from ponte.net.stream import (
     NOTHING,
     READ,
@@ -128,8 +121,7 @@ class Listener:
         # that is sent. Each operation on a set is atomic.
         self._open: set[Stream[Request]] = set()
         self._running: set[Stream[Request]] = set()
-        # A second since 1970, and the line Date that it gives to replies.
-        self._dated = 0, ""
+        self._replies = ReplyWriter(KEPT, self._marked)
         # Set once, read without a lock: a program that reads the old value sends one more reply
         # that keeps its connection.
         self._retiring = False
@@ -262,7 +254,7 @@ class Listener:
 
     def _turn_away(self, stream: Stream[Request]) -> None:
         """Says why a connection is not served. Does not wait for its request."""
-        message = encode_reply(self._marked(TOO_MANY), self._date())
+        message = self._replies.write(TOO_MANY)
         # What has come already is taken: to close with unread bytes would destroy the reply. It may
         # be a HEAD. One that comes later finds a body, and behind that the end of the connection.
         with contextlib.suppress(*WOULD_BLOCK):
@@ -324,7 +316,7 @@ class Listener:
         goes_on = reply.status < 400 or "Call-Session" in reply.headers
         if not request or not request.keep_alive or not goes_on or self._retiring:
             reply = reply._replace(keep_alive=False)
-        message = encode_reply(self._marked(reply), self._date(), KEPT)
+        message = self._replies.write(reply)
         if request.method == "HEAD" if request else stream.parser.is_head:
             message = head_of(message)
         rest = stream.write(message)
@@ -344,16 +336,6 @@ class Listener:
             return reply
         served_by = self.served_by()
         return reply._replace(lines=f"Served-By: {served_by}\r\n") if served_by else reply
-
-    def _date(self) -> str:
-        """The line Date of a reply that is sent now. It is written once in a second for all."""
-        second, line = self._dated
-        now = time.time()
-        if not second <= now < second + 1:
-            second = int(now)
-            line = date_line(second)
-            self._dated = second, line
-        return line
 
     def _end_call(self, stream: Stream[Request]) -> None:
         """Notes that a call, or a connection, has ended."""
