@@ -1,5 +1,8 @@
 """A terminal for one role: its lines scroll, and one line of counters below them is rewritten.
 
+The cursor stands before the counters. So one code erases them, also after the terminal has become
+narrower and has broken their line: it erases all from the cursor on.
+
 Where standard output is not a terminal, the counters are printed as a line of their own, every
 some seconds.
 
@@ -9,11 +12,18 @@ then no other thread is blocked.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
 from typing import Callable, TextIO, cast
 
 from ponte.process.characters import plain
+
+# To the start of the row; and erases from there to the end of the screen.
+ERASE = "\r\x1b[J"
+# How long a stop waits for a thread that writes, in seconds. With less, the counters may stay; with
+# more, Ctrl-Z seems to do nothing where the terminal is blocked.
+HIDE_S = 0.2
 
 
 class Console:
@@ -33,8 +43,8 @@ class Console:
         self.err = cast(TextIO, _Stream(self, err, _hear_nothing, fit))
         self.as_it_is = cast(TextIO, _Stream(self, out, _hear_nothing, str))
         self._terminal = out
-        # Guarded by self._lock: the streams, the text of the counters, and whether the cursor
-        # stands behind them.
+        # Guarded by self._lock: the streams, the text of the counters, and whether they stand in
+        # the row of the cursor.
         self._lock = threading.RLock()
         self._counters = ""
         self._drawn = False
@@ -43,23 +53,36 @@ class Console:
         """Shows the counters below all lines; an empty text removes them."""
         with self._lock:
             if self.rewrites:
-                self._terminal.write("\r\x1b[K" + counters)
+                self._terminal.write(ERASE + counters + ("\r" if counters else ""))
             elif counters:
                 self._terminal.write(counters + "\n")
             self._terminal.flush()
             self._counters, self._drawn = counters, self.rewrites and bool(counters)
 
+    def hide(self) -> None:
+        """Removes the counters until the next `show`. For a signal handler of the main thread."""
+        if self._lock.acquire(timeout=HIDE_S):
+            try:
+                # RuntimeError: the signal came in the middle of a write of this thread.
+                with contextlib.suppress(OSError, RuntimeError):
+                    if self._drawn:
+                        self._drawn = False
+                        self._terminal.write(ERASE)
+                        self._terminal.flush()
+            finally:
+                self._lock.release()
+
     def write(self, stream: TextIO, text: str) -> None:
         """Writes text in the place of the counters, and the counters below each complete line."""
         with self._lock:
             if self._drawn:
-                self._terminal.write("\r\x1b[K")
+                self._terminal.write(ERASE)
                 self._terminal.flush()
             stream.write(plain(text, stream.encoding or "ascii"))
             stream.flush()
             self._drawn = self.rewrites and bool(self._counters) and text.endswith("\n")
             if self._drawn:
-                self._terminal.write(self._counters)
+                self._terminal.write(self._counters + "\r")
                 self._terminal.flush()
 
 

@@ -41,6 +41,8 @@ class Echo:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self.is_off = False
+        # Whether it shall be off: it is on, nevertheless, while we are stopped.
+        self._wanted_off = False
         # The attributes of the terminal from before.
         self._before: list[Any] = []
 
@@ -49,19 +51,30 @@ class Echo:
             continued: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Within the block no key is shown. What the terminal did before comes back after it.
 
+        The arguments are those of `back_in_time`.
+        """
+        self.turn_off()
+        with self.back_in_time(stopping=stopping, continued=continued):
+            yield
+
+    @contextlib.contextmanager
+    def back_in_time(self, *, stopping: Callable[[], None] = lambda: None,
+                     continued: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Where `turn_off` is called within the block: turns it on at its end, and for a stop.
+
         `stopping` runs before Ctrl-Z stops the program, and `continued` when it goes on: both in a
         signal handler, so they may interrupt the main thread anywhere.
         """
         def on_continue(number: int, frame: object) -> None:
-            self.turn_off()
+            if self._wanted_off:
+                self.turn_off()
             continued()
 
-        self.turn_off()
         handlers: dict[int, Any] = {}
         if sys.platform != "win32" and self._is_ours():
             def on_stop(number: int, frame: object) -> None:
                 stopping()
-                self.turn_on()
+                self._restore()
                 signal.signal(number, signal.SIG_DFL)
                 # Here we stand still until somebody continues us.
                 os.kill(os.getpid(), number)
@@ -82,12 +95,17 @@ class Echo:
 
     def turn_on(self) -> None:
         """The terminal does what it did before `turn_off`."""
+        self._wanted_off = False
+        self._restore()
+
+    def _restore(self) -> None:
         if self.is_off:
             self.is_off = False
             self._set(self._before)
 
     def turn_off(self) -> None:
         """Turns it off, also again: a shell turns it on while we are stopped."""
+        self._wanted_off = True
         if sys.platform != "win32" and self._is_ours():
             attributes = termios.tcgetattr(self._file())
             if not self.is_off:

@@ -20,6 +20,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -30,6 +31,7 @@ from xmlrpc.client import Fault
 from classroom import caller
 from classroom.cast import BANNER, ROOT, read_status
 from classroom.console import Console
+from classroom.keys import Echo
 from classroom.language import Words, choose_language, system_locale
 from classroom.narrow import narrowed
 from classroom.next_command import next_command, read_options
@@ -88,6 +90,7 @@ class _Terminal:
                                 rewrites=Screen(sys.stdout).can_rewrite, fit=self._fit)
         # For a command, which stays whole, and may be painted.
         self._screen = Screen(self._console.as_it_is)
+        self._echo = Echo(sys.stdin)
         self._counts = threading.Thread(target=self._count, name="counters", daemon=True)
         self._closed = threading.Event()
         # Known from the role's banner on.
@@ -98,13 +101,23 @@ class _Terminal:
         # Found by its name, so that a services file which imports `server` meets the same module.
         module = importlib.import_module(self._role)
         sys.stdout, sys.stderr = self._console.out, self._console.err
-        return module.main(self._arguments) or 0
+        if hasattr(signal, "SIGQUIT") and signal.getsignal(signal.SIGQUIT) is signal.SIG_DFL:
+            signal.signal(signal.SIGQUIT, self._crash)
+        with self._echo.back_in_time(stopping=self._console.hide):
+            return module.main(self._arguments) or 0
 
     def close(self) -> None:
         """Ends the counters, and gives the streams back."""
         self._closed.set()
         self._console.show("")
         sys.stdout, sys.stderr = self._streams
+
+    def _crash(self, number: int, frame: object) -> None:
+        """Ctrl-\\ kills the role, as without us; but what the shell says needs a row of its own."""
+        self._console.hide()
+        self._echo.turn_on()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     def _fit(self, line: str) -> str:
         """A line in the columns of the terminal."""
@@ -125,6 +138,9 @@ class _Terminal:
                 language="" if spoken == choose_language(os.environ, system_locale()) else spoken)
             self._screen.command(command, lead=f"{self._words('next terminal')}: ",
                                  lead_style="predict")
+            if self._console.rewrites:
+                # Not before: until the banner, Ctrl-C ends the process without its last steps.
+                self._echo.turn_off()
             self._counts.start()
 
     def _count(self) -> None:

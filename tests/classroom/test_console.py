@@ -14,7 +14,16 @@ class ConsoleTest(unittest.TestCase):
         console = Console(terminal, terminal, lambda line: None, rewrites=True)
         console.show("12 beats")
         print("up", file=console.err)
-        self.assertEqual("\r\x1b[K12 beats" "\r\x1b[Kup\n12 beats", terminal.getvalue())
+        self.assertEqual("\r\x1b[J12 beats\r" "\r\x1b[Jup\n12 beats\r", terminal.getvalue())
+
+    def test_a_stop_removes_the_counters_until_they_are_shown_again(self) -> None:
+        terminal = Stream(terminal=True)
+        console = Console(terminal, terminal, lambda line: None, rewrites=True)
+        console.show("12 beats")
+        console.hide()
+        console.hide()
+        console.show("13 beats")
+        self.assertEqual("\r\x1b[J12 beats\r" "\r\x1b[J" "\r\x1b[J13 beats\r", terminal.getvalue())
 
     def test_a_file_gets_the_counters_as_lines(self) -> None:
         heard: list[str] = []

@@ -22,13 +22,15 @@ class Emulator:
     """A screen of `columns` and `rows`.
 
     Attributes: `wrapped`, each line that was too long for the screen when it was written;
-    `scrolled`, the rows that have left the screen at its top.
+    `scrolled`, the rows that have left the screen at its top; `erased`, how often something was
+    erased.
     """
 
     def __init__(self, columns: int, rows: int, *, reflows: bool = True) -> None:
         self.columns, self.rows = columns, rows
         self.wrapped: list[str] = []
         self.scrolled: list[str] = []
+        self.erased = 0
         self._reflows = reflows
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._pending = ""
@@ -132,6 +134,7 @@ class Emulator:
     def _escape(self, parameters: str, final: str) -> None:
         numbers = [int(number or 0) for number in parameters.split(";")] if parameters else []
         first = numbers[0] if numbers else 0
+        self.erased += final in "JK"
         if final == "m":
             return
         if final in "ABCD":
