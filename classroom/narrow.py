@@ -20,6 +20,11 @@ CUTS = (
     (re.compile(r" {2,}"), " "),
     (re.compile(r"\b127\.0\.0\.1(?=:\d)"), ""),
 )
+# A command that readers copy: what starts it, and words that can only be a part of it.
+COMMAND = re.compile(r"\b(?:python3?|py) \S+\.py\b"
+                     r"(?: (?:-\S+|registry|server|proxy|client|attack|doctor|\S*[\d:/]\S*))*")
+# Stands for a space in such a command: textwrap does not break there.
+_NO_BREAK = "\0"
 # Before the rest of a line that does not fit whatever is left out.
 MARGIN = "    "
 
@@ -30,11 +35,26 @@ def narrowed(line: str, columns: int) -> str:
     >>> narrowed("19:37:02.771 registry: suspect   greeter/server-1  127.0.0.1:41977", 59)
     '19:37:02 suspect   greeter/server-1  127.0.0.1:41977'
     """
-    for pattern, instead in CUTS:
+    # Of a command nothing may be left out.
+    for pattern, instead in () if COMMAND.search(line) else CUTS:
         if len(line) <= columns:
             return line
         line = pattern.sub(instead, line)
     if len(line) <= columns:
         return line
-    return "\n".join(textwrap.wrap(line, columns, subsequent_indent=MARGIN,
-                                   break_on_hyphens=False, replace_whitespace=False))
+    return "\n".join(broken(line, columns, MARGIN))
+
+
+def broken(text: str, columns: int, margin: str = "") -> list[str]:
+    """A text in lines of so many columns. A command stays in one line, however long it is.
+
+    `margin` stands before each line but the first.
+
+    >>> broken("Start with: python3 demo.py registry", 30)
+    ['Start with:', 'python3 demo.py registry']
+    """
+    joined = COMMAND.sub(lambda command: command[0].replace(" ", _NO_BREAK), text)
+    # A command that is too long is broken by the terminal itself; any other word here.
+    lines = textwrap.wrap(joined, columns, subsequent_indent=margin, break_on_hyphens=False,
+                          replace_whitespace=False, break_long_words=_NO_BREAK not in joined)
+    return [line.replace(_NO_BREAK, " ") for line in lines]

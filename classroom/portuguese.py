@@ -20,11 +20,13 @@ PORTUGUESE: dict[str, str] = {
     "Nine steps. Real processes, real sockets, real failures: nothing is simulated.":
         "Nove passos. Processos, sockets e falhas de verdade: nada é simulado.",
     "client ──► proxy ──► server-1 · server-2 · server-3\n"
-    "   │         │          │ ♥        │ ♥        │ ♥      ♥ heartbeats\n"
-    "   └─ who? ──┴─────► registry ◄────┴──────────┘":
+    "   │         │          │ ♥        │ ♥        │ ♥\n"
+    "   └─ who? ──┴─────► registry ◄────┴──────────┘\n"
+    "                        ♥ heartbeats":
         "client ──► proxy ──► server-1 · server-2 · server-3\n"
-        "   │         │          │ ♥        │ ♥        │ ♥      ♥ batimentos\n"
-        "   └─ quem? ─┴─────► registry ◄────┴──────────┘",
+        "   │         │          │ ♥        │ ♥        │ ♥\n"
+        "   └─ quem? ─┴─────► registry ◄────┴──────────┘\n"
+        "                        ♥ batimentos",
     "PROOF": "PROVA",
     "✓ PASSED": "✓ PASSOU",
     "✗ FAILED": "✗ FALHOU",

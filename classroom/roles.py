@@ -43,7 +43,8 @@ from ponte.net.address import Address, parse_address
 from ponte.net.pool import Pool
 from ponte.net.tls import Tls
 from ponte.process.characters import plain
-from ponte.process.options import UsageError, chosen_tls
+from ponte.process.options import EXIT_USAGE, UsageError, chosen_tls
+from ponte.rpc.raised import printable
 
 ROLES = ("registry", "server", "proxy", "client")
 # Between two readings of the counters, in seconds: on a terminal, and where output goes to a file.
@@ -104,7 +105,13 @@ class _Terminal:
         if hasattr(signal, "SIGQUIT") and signal.getsignal(signal.SIGQUIT) is signal.SIG_DFL:
             signal.signal(signal.SIGQUIT, self._crash)
         with self._echo.back_in_time(stopping=self._console.hide):
-            return module.main(self._arguments) or 0
+            try:
+                return module.main(self._arguments) or 0
+            except UsageError as error:
+                # Here it fits the terminal, and is in the language of the class.
+                what = printable(self._words.quoted(str(error)))
+                self._console.err.write(f"{sys.argv[0]}: {what}\n")
+                return EXIT_USAGE
 
     def close(self) -> None:
         """Ends the counters, and gives the streams back."""

@@ -19,11 +19,11 @@ import contextlib
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Callable, NamedTuple, TextIO
 
 from classroom.keys import Echo
+from classroom.narrow import broken
 from ponte.process.characters import plain
 
 MAX_COLUMNS = 100
@@ -218,8 +218,7 @@ class Screen:
         safe = plain(text, self.encoding)
         if len(safe) <= columns:
             return [safe]
-        return textwrap.wrap(safe, max(columns, 20), break_on_hyphens=False, drop_whitespace=True,
-                             replace_whitespace=False)
+        return broken(safe, max(columns, 20))
 
     def _painted(self, text: str, style: str) -> str:
         painted = style and self._colours and text

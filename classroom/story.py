@@ -134,8 +134,9 @@ def _introduce(stage: Stage) -> None:
                       "nothing is simulated."))
     screen.line()
     picture = words("client ──► proxy ──► server-1 · server-2 · server-3\n"
-                    "   │         │          │ ♥        │ ♥        │ ♥      ♥ heartbeats\n"
-                    "   └─ who? ──┴─────► registry ◄────┴──────────┘")
+                    "   │         │          │ ♥        │ ♥        │ ♥\n"
+                    "   └─ who? ──┴─────► registry ◄────┴──────────┘\n"
+                    "                        ♥ heartbeats")
     for line in picture.splitlines():
         screen.line(line, lead="    ")
 

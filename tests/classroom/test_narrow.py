@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 from unittest import mock
 
-from classroom import caller, roles
+from classroom import caller, roles, story
 from classroom.console import Console
 from classroom.language import Words
 from classroom.narrow import narrowed
@@ -44,6 +44,36 @@ class Lines(unittest.TestCase):
         self.assertLessEqual(max(map(len, lines.split("\n"))), 40)
         self.assertEqual(lines.replace("\n    ", " ").split(),
                          ("server-1: no registry answers, and it goes on serving " * 2).split())
+
+    def test_a_command_is_not_broken(self) -> None:
+        """Not in the demo's last line, nor in the doctor's advice, nor in an error."""
+        for command in ("python3 demo.py registry", "python3 demo.py registry --lang pt",
+                        "python3 demo.py registry --host 0.0.0.0 --insecure",
+                        "python3 /a/long/path/to/demo.py server --registry 127.0.0.1:4100"):
+            line = f"Your turn, one role per terminal. Start with: {command}"
+            for columns in (PANE, 50, 40):
+                with self.subTest(command, columns=columns):
+                    self.ends_with(command, narrowed(line, columns))
+                    stream = Stream(terminal=True)
+                    with mock.patch.object(Screen, "columns", columns):
+                        Screen(stream, {"NO_COLOR": "1"}).line(line)
+                    self.ends_with(command, stream.getvalue())
+
+    def ends_with(self, command: str, text: str) -> None:
+        last = text.splitlines()[-1]
+        self.assertTrue(last.endswith(command), text)
+
+    def test_the_picture_of_the_demo_fits_a_pane(self) -> None:
+        for language in ("en", "pt"):
+            stream = Stream(terminal=True)
+            with mock.patch.object(Screen, "columns", PANE), self.subTest(language):
+                screen = Screen(stream, {"NO_COLOR": "1"})
+                story._introduce(mock.Mock(screen=screen, words=Words(language)))
+                _, picture = stream.getvalue().split("\n\n")
+                rows = picture.splitlines()
+                self.assertLessEqual(max(map(len, rows)), PANE)
+                # What the hearts mean stands below the drawing.
+                self.assertEqual([False, False, True, False], ["└─" in row for row in rows])
 
     def test_only_a_terminal_gets_other_lines(self) -> None:
         for is_terminal, written in ((True, "WHOLE\npart"), (False, "whole\npart")):

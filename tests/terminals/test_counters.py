@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import unittest
 
 from tests.system.harness import free_port
@@ -54,6 +55,16 @@ class CountersTest(unittest.TestCase):
             self.assertTrue(session.echoes())
             self.assertEqual([], counters(session.screen), session.text())
             self.assertNotIn("^", session.text())
+
+    def test_why_a_role_does_not_start_is_broken_between_words(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            for columns in (80, 59):
+                with Session(["demo.py", "registry", "--port", str(port), "--lang", "en"], columns,
+                             24) as session:
+                    self.assertEqual(2, session.wait())
+                    self.assertIn("choose another", " ".join(session.text().split()))
+                    self.assertEqual([], session.screen.wrapped)
 
     def test_another_size(self) -> None:
         """In terminals of both kinds."""
