@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 from classroom import attack, doctor, roles, story
 from classroom.language import LANGUAGES, VARIABLE, Words, choose_language, system_locale
+from classroom.narrow import narrowed_help
+from classroom.screen import Screen
 from ponte.process.characters import plain, write_any
 from ponte.process.options import SWITCHES, UsageError
 
@@ -91,7 +93,10 @@ def _first_step(given: str | None, environ: Mapping[str, str], words: Words) -> 
 
 
 class _Parser(argparse.ArgumentParser):
-    """A mistake gets one line, as everywhere else."""
+    """A mistake gets one line, as everywhere else. The help fits the terminal."""
+
+    def format_help(self) -> str:
+        return narrowed_help(super().format_help(), Screen(sys.stdout).columns)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (--help shows all options)")

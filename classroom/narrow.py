@@ -20,6 +20,8 @@ CUTS = (
     (re.compile(r" {2,}"), " "),
     (re.compile(r"\b127\.0\.0\.1(?=:\d)"), ""),
 )
+# The first column of a table, and the space behind it.
+FIRST_COLUMN = re.compile(r" *\S.*? {2,}(?=\S)| +")
 # A command that readers copy: what starts it, and words that can only be a part of it.
 COMMAND = re.compile(r"\b(?:python3?|py) \S+\.py\b"
                      r"(?: (?:-\S+|registry|server|proxy|client|attack|doctor|\S*[\d:/]\S*))*")
@@ -58,3 +60,21 @@ def broken(text: str, columns: int, margin: str = "") -> list[str]:
     lines = textwrap.wrap(joined, columns, subsequent_indent=margin, break_on_hyphens=False,
                           replace_whitespace=False, break_long_words=_NO_BREAK not in joined)
     return [line.replace(_NO_BREAK, " ") for line in lines]
+
+
+def narrowed_help(text: str, columns: int) -> str:
+    """The help of a program in so many columns. Its tables keep their columns, if there is space.
+
+    >>> print(narrowed_help("  --auto   no key presses; no pauses", 30))
+      --auto   no key presses; no
+               pauses
+    """
+    return "\n".join(piece for line in text.split("\n")
+                     for piece in broken(line, columns, _margin(line, columns)) or [""])
+
+
+def _margin(line: str, columns: int) -> str:
+    first = FIRST_COLUMN.match(line)
+    if first and first.end() <= columns // 2 + len(MARGIN):
+        return " " * first.end()
+    return MARGIN if line.startswith(" ") else ""

@@ -1,4 +1,7 @@
-"""The counters of a role: keys, another size, a stop and a crash leave no second row of them."""
+"""The counters of a role: keys, another size, a stop and a crash leave no second row of them.
+
+And what a role and the help print at the sizes of a class.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,13 @@ class CountersTest(unittest.TestCase):
                     self.assertEqual(2, session.wait())
                     self.assertIn("choose another", " ".join(session.text().split()))
                     self.assertEqual([], session.screen.wrapped)
+
+    def test_the_help_is_broken_between_words(self) -> None:
+        for columns in (80, 59):
+            with Session(["demo.py", "--help", "--lang", "pt"], columns, 50) as session:
+                self.assertEqual(0, session.wait())
+                self.assertIn("doctor", session.text())
+                self.assertEqual([], session.screen.wrapped)
 
     def test_another_size(self) -> None:
         """In terminals of both kinds."""
