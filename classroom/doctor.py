@@ -41,6 +41,8 @@ START_S = 20.0
 SLOW_START_S = 1.0
 # Lines of the demo break badly in a narrower console.
 READABLE_COLUMNS = 80
+# The narrowest terminal of the lesson: one of six panes.
+PANE_COLUMNS = 59
 PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy",
                    "ALL_PROXY")
 STYLES = {"ok": "passed", "note": "predict", "bad": "failed"}
@@ -200,6 +202,10 @@ def check_columns(words: Words, columns: int) -> Finding:
     if columns >= READABLE_COLUMNS:
         return Finding("ok", words(
             "the console has room for {columns} columns (we use {best} at most)",
+            columns=columns, best=MAX_COLUMNS))
+    if columns >= PANE_COLUMNS:
+        return Finding("note", words(
+            "{columns} columns are enough: lines are shorter, or go on below. Most room: {best}",
             columns=columns, best=MAX_COLUMNS))
     return Finding("note", words(
         "only {columns} columns: lines will break. Widen the window, up to {best} columns",

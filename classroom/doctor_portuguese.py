@@ -38,6 +38,9 @@ DOCTOR: dict[str, str] = {
         "Para ver todos: PYTHONIOENCODING=utf-8 (no Windows, também chcp 65001)",
     "the console has room for {columns} columns (we use {best} at most)":
         "o console tem {columns} colunas (usamos no máximo {best})",
+    "{columns} columns are enough: lines are shorter, or go on below. Most room: {best}":
+        "{columns} colunas bastam: as linhas ficam mais curtas, ou continuam abaixo. O melhor: "
+        "{best}",
     "only {columns} columns: lines will break. Widen the window, up to {best} columns":
         "só {columns} colunas: as linhas vão quebrar. Alargue a janela, até {best} colunas",
     "without --lang, the demo speaks “{language}” here; choose with --lang en or --lang pt":

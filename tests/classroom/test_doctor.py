@@ -52,6 +52,9 @@ class DoctorTest(unittest.TestCase):
         proxy = {"http_proxy": "http://school:8080"}
         self.assertEqual("note", doctor.check_columns(words, 60).level)
         self.assertEqual("ok", doctor.check_columns(words, 100).level)
+        # A pane of the lesson has 59.
+        for columns, said in ((59, "59 colunas bastam"), (58, "vão quebrar")):
+            self.assertIn(said, doctor.check_columns(words, columns).text)
         self.assertEqual("note", doctor.check_encoding(words, "cp1252").level)
         self.assertEqual("note", doctor.check_environment(words, proxy).level)
         self.assertEqual("ok", doctor.check_environment(words, {}).level)
