@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 
+from ponte.process.characters import write_any
+
 if sys.platform != "win32":
     import termios
 
@@ -37,4 +39,5 @@ if sys.platform != "win32":
             os.killpg(job, signal.SIGCONT)
 
     if __name__ == "__main__":
+        write_any(sys.stdout, sys.stderr)
         sys.exit(main())
