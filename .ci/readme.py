@@ -322,6 +322,8 @@ def main(arguments: Sequence[str]) -> int:
     # A process in the background of a shell ignores these signals, and so would its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    # The programs in the terminals end with it, also when it is told to end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = [follow(name, asked.windows) for name in asked.documents]
     return 0 if all(results) else 1
 

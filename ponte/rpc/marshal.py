@@ -235,7 +235,11 @@ def _document(head: str, values: Sequence[Any], foot: str,
         where = place(place_of(list(values), _has_forbidden) or "")
         raise ValueError("XML cannot hold control characters; send bytes instead of str"
                          f"{_at(where)}")
-    # A bare CR would arrive as LF (XML 1.0 section 2.11).
+    return _xml(text)
+
+
+def _xml(text: str) -> bytes:
+    """A bare CR would arrive as LF (XML 1.0 section 2.11)."""
     return text.replace("\r", "&#13;").encode()
 
 

@@ -91,7 +91,7 @@ class CommandTest(unittest.TestCase):
 
     def test_a_mistake_is_told_in_the_language(self) -> None:
         for words in (["--from"], ["--bogus"], ["--auto=x"], ["bogus", "word"], ["--from", "99"],
-                      ["server", "a", "b"], ["server", "no.py"], ["attack", "--from", "2"]):
+                      ["server", "a", "b"], ["attack", "--from", "2"]):
             with self.subTest(words), self.assertRaises(UsageError) as told:
                 command.main(["--lang", "pt", *words])
             self.assertEqual([], english_in(str(told.exception)), str(told.exception))

@@ -218,12 +218,14 @@ class Process:
             return "".join(self._lines[name])
 
 
-def with_ctrl_c(test: unittest.TestCase) -> None:
-    """Lets processes of this test receive SIGINT.
+def with_ctrl_c(test: unittest.TestCase, *others: signal.Signals) -> None:
+    """Lets processes of this test receive SIGINT, and other signals.
 
-    A test runner that was started in the background with `&` ignores it, and they would inherit
-    that.
+    A test runner that was started in the background, with `&` or nohup, ignores some of them, and
+    they would inherit that.
     """
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        test.addCleanup(signal.signal, signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, *others):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            test.addCleanup(signal.signal, number, signal.SIG_IGN)
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT
+                          else signal.SIG_DFL)

@@ -10,6 +10,7 @@ import sys
 import time
 import unittest
 
+from tests.system.harness import with_ctrl_c
 from tests.system.test_demo import STORY_S, children, processes, start
 from tests.windows import windows_cannot
 
@@ -186,6 +187,7 @@ class EndTest(unittest.TestCase):
         if sys.platform == "win32":
             return
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        with_ctrl_c(self, *signals)
         for number, story in [(number, start("-c", WAITING)) for number in signals]:
             with self.subTest(number):
                 self._end(story, number)

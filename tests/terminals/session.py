@@ -23,8 +23,10 @@ if sys.platform != "win32":
     import termios
 
 # Makes standard input the terminal that controls the program, as a shell does. So the keys Ctrl-C
-# and Ctrl-\ are signals.
-TAKE_TERMINAL = ("import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+# and Ctrl-\ are signals; and it does not ignore them, though tests in the background may.
+TAKE_TERMINAL = ("import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+                 "signal.signal(signal.SIGINT, signal.SIG_DFL); "
+                 "signal.signal(signal.SIGQUIT, signal.SIG_DFL); "
                  "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])")
 # How long a condition may take to come true, in seconds, on a machine that is busy.
 PATIENCE_S = 30.0
