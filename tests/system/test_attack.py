@@ -144,12 +144,12 @@ class AttackTest(unittest.TestCase):
                 self.assertTrue(any(line.endswith(taken) for line in lines[after:]))
 
     def test_the_restart_of_the_registry_is_told_before_what_it_sees_then(self) -> None:
-        for language, restart, seen in (
-                ("en", "the registry starts again", "registry: server-1 is "),
-                ("pt", "o registry reinicia", "registry: server-1 está no ar")):
+        for language, restart in (("en", "the registry starts again"),
+                                  ("pt", "o registry reinicia")):
             step = re.split(r"(?m)^\d/6  ", "\n".join(self.output[language]))[5]
             with self.subTest(language):
-                self.assertLess(step.index(restart), step.index(seen))
+                # It may be up, or back.
+                self.assertLess(step.index(restart), step.index("registry: server-1 "), step)
 
     def test_lines_are_for_a_projector_and_free_of_escape_codes(self) -> None:
         for lines in self.output.values():
