@@ -6,6 +6,7 @@ import contextlib
 import io
 import socket
 import threading
+import time
 import unittest
 from collections.abc import Iterator
 from unittest import mock
@@ -59,7 +60,9 @@ class Thief(unittest.TestCase):
         udp.sendto.side_effect = lambda datagram, _: beats.append(decode_beat(datagram))
         udp.recv.side_effect = waiting
         pauses = [None] * (len(waiting) - 1)
-        with mock.patch("time.sleep", side_effect=[*pauses, Ended]), \
+        # Its own clock alone: threads of other tests may sleep at the same time.
+        clock = mock.Mock(monotonic=time.monotonic, sleep=mock.Mock(side_effect=[*pauses, Ended]))
+        with mock.patch.object(thief, "time", clock), \
                 contextlib.redirect_stdout(io.StringIO()) as out, self.assertRaises(Ended):
             thief.beat_on(BEAT, ("127.0.0.1", 4100), udp)
         yield beats, out.getvalue()
