@@ -32,7 +32,7 @@ from tests.progress import EndOfModule, Progress
 # For two processors. With more workers, tests that look at the clock slow each other down.
 WORKERS = 2
 # Modules whose tests mostly wait, for processes or for functions that block: how their names begin.
-WAITING = ("tests.system.", "tests.abuse.test_http", "tests.net.test_workers",
+WAITING = ("tests.system.", "tests.terminals.", "tests.abuse.test_http", "tests.net.test_workers",
            "tests.test_server_functions")
 
 # The lists of a TestResult that hold pairs of a test and a text.

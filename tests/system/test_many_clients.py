@@ -48,9 +48,14 @@ GONE_S = 1.5
 
 
 def threads() -> list[str]:
-    """The threads of Ponte in this process, but for those that wait for calls of a server."""
+    """The threads of Ponte in this process that belong to clients.
+
+    Not those that wait for calls of a server, and not those that write a log: other tests leave
+    some of them.
+    """
     return sorted(thread.name for thread in threading.enumerate()
-                  if thread.name.startswith("ponte") and thread.name != "ponte-work")
+                  if thread.name.startswith("ponte")
+                  and thread.name not in ("ponte-work", "ponte-output"))
 
 
 def sockets() -> int:
