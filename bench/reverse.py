@@ -76,7 +76,7 @@ NGINX_CHEAP = """
     server {{
         listen 127.0.0.1:{port};
         listen 127.0.0.1:{other};
-        default_type {content_type};
+        default_type "{content_type}";
         return 200 "{body}";
     }}
 """
