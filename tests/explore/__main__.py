@@ -20,7 +20,8 @@ from ponte.process.options import PYTHON
 from ponte.process.typed import here
 
 # A large part of the time of all scenarios goes to these.
-LARGEST = ("at once, repeats", "two callers", "proxy, one server", "proxy, opening")
+LARGEST = ("at once, repeats", "two callers", "proxy, one server", "proxy, opening",
+           "proxy, 3 attempts", "both restart", "both drop sessions")
 
 
 def explore(name: str, rule: str, max_s: float) -> Report:

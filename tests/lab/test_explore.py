@@ -22,7 +22,7 @@ from lab.explore.states import state_of
 from lab.explore.world import World
 from ponte.calls.once import ORIGINAL, Memory
 from ponte.calls.session import CallNumber, Session
-from tests.explore.__main__ import show_rules, show_scenarios, take_back
+from tests.explore.__main__ import LARGEST, show_rules, show_scenarios, take_back
 
 # One call, one attempt: a dozen states.
 TINY = Scenario("", attempts=1, resolves=0)
@@ -56,6 +56,9 @@ class SmallWorlds(unittest.TestCase):
                 report = Search(SCENARIOS[name]).run()
                 self.assertEqual((report.violation, report.is_whole), ("", True))
                 self.assertGreater(report.orders, report.states)
+
+    def test_what_a_brief_run_leaves_out_is_there(self) -> None:
+        self.assertLessEqual(set(LARGEST), set(SCENARIOS))
 
     def test_orders_are_counted_as_if_no_states_were_merged(self) -> None:
         for scenario in (TINY, TINY._replace(faults={"refuse": 1}),
