@@ -50,13 +50,18 @@ class Words:
         """
         return self._formatter.format(self._translations.get(sentence, sentence), **values)
 
-    def command(self, typed: str) -> str:
-        """A command of the demo, with --lang where a new terminal would speak another language.
+    def for_terminal(self) -> str:
+        """This language where a new terminal would speak another one, for --lang; else "".
 
         A new terminal may lack the variable PONTE_LANG, so the locale alone decides that.
         """
         of_terminal = choose_language(os.environ, system_locale())
-        return typed if self.language == of_terminal else f"{typed} --lang {self.language}"
+        return "" if self.language == of_terminal else self.language
+
+    def command(self, typed: str) -> str:
+        """A command of the demo, with --lang where a new terminal would speak another language."""
+        language = self.for_terminal()
+        return f"{typed} --lang {language}" if language else typed
 
     def quoted(self, said: str) -> str:
         """What a program said, in this language as far as we know it."""

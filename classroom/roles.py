@@ -32,7 +32,7 @@ from classroom import caller
 from classroom.cast import BANNER, ROOT, read_status
 from classroom.console import Console
 from classroom.keys import Echo
-from classroom.language import Words, choose_language, system_locale
+from classroom.language import Words
 from classroom.narrow import narrowed
 from classroom.next_command import next_command, read_options
 from classroom.outward import EVERYWHERE, is_on_loopback
@@ -139,10 +139,9 @@ class _Terminal:
             self._address = (EVERYWHERE.get(host, host), port)
             # For a kill -9 from another terminal.
             self._console.out.write(self._words("process {pid}", pid=os.getpid()) + "\n")
-            spoken = self._words.language
             command = next_command(
                 self._role, self._arguments, (host, port), self._program, servers=self._servers,
-                language="" if spoken == choose_language(os.environ, system_locale()) else spoken)
+                language=self._words.for_terminal())
             self._screen.command(command, lead=f"{self._words('next terminal')}: ",
                                  lead_style="predict")
             if self._console.rewrites:
