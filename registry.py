@@ -331,7 +331,8 @@ class Registry:
         if found:
             return found
         if path_in(request.target) != PATH:
-            return text_reply(404, f"nothing here: POST {PATH}, or GET /health, /status, /metrics")
+            return text_reply(404, f"nothing here: POST {PATH}, or GET /, /health, /status, "
+                                   "/metrics")
         if request.method != "POST":
             return text_reply(405, f"{PATH} takes XML-RPC by POST", Allow="POST")
         method, params, answer = self._dispatcher.prepare(xml_of(request))

@@ -268,7 +268,9 @@ class Server:
         if path_in(request.target) not in self._paths:
             return text_reply(404, f"this server has one service: POST /{self.service}",
                               Not_Executed="1")
-        return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow="POST")
+        # A page at / is read by GET.
+        allowed = "GET, HEAD, POST" if path_in(request.target) == "/" else "POST"
+        return text_reply(405, f"/{self.service} takes XML-RPC by POST", Allow=allowed)
 
     def _may_beat(self) -> bool:
         # At the end of a drain the listener is closed before the heartbeat.

@@ -290,7 +290,9 @@ class Readers(unittest.TestCase):
         with running(engine=self.engine) as registry:
             for method, target, status in (("POST", "/registry", 200),
                                            ("GET", "/registry", 405),
-                                           ("GET", "/", 404),
+                                           ("GET", "/", 200),
+                                           ("POST", "/", 404),
+                                           ("GET", "/x", 404),
                                            ("GET", "/health", 200),
                                            ("GET", "/status", 200),
                                            ("GET", "/metrics", 200)):

@@ -12,7 +12,8 @@
     running.py      from the first line of a process to its exit code
     stopping.py     waiting for the signal to stop, and leaving without losing a call (draining)
     departure.py    how a server or proxy leaves by itself, when its name is taken
-    pages.py        the pages for operators: /health, /status and /metrics
+    pages.py        the pages of a process: /, /health, /status and /metrics
+    front_page.py   what / shows to people
     families.py     which numbers /metrics shows of each role
     measures.py     histograms of durations, and the text format that Prometheus reads
 """

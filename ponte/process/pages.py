@@ -1,5 +1,6 @@
 """The pages for operators, the same in registry, server and proxy.
 
+    GET /           the state of the process, for people (ponte/process/front_page.py)
     GET /health     200 as long as the process answers at all
     GET /status     what the process knows of itself, as JSON
     GET /metrics    the numbers of the status, in the Prometheus text format 0.0.4
@@ -18,6 +19,7 @@ from typing import Any, Callable, Union
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.target import path_in
 from ponte.process.families import FAMILIES
+from ponte.process.front_page import front_page
 from ponte.process.logs import thread_deaths
 from ponte.process.measures import write
 
@@ -33,7 +35,7 @@ _STARTED_AT = round(time.time(), 3)
 def page(request: Request, role: str, own_status: Callable[[], dict[str, Json]]) -> Reply | None:
     """The reply to a request for a page; None for a request that is for something else.
 
-    `role` is a name in FAMILIES. `own_status` is called for /status and /metrics only. A wrong
+    `role` is a name in FAMILIES. `own_status` is called for every page but /health. A wrong
     method gets 405. The body of a reply to HEAD is left out where it is sent
     (ponte/net/serving.py).
     """
@@ -45,7 +47,8 @@ def page(request: Request, role: str, own_status: Callable[[], dict[str, Json]])
         return text_reply(405, "pages are read with GET or HEAD, and calls are made by POST",
                           Allow="GET, HEAD, POST")
     path = path_in(request.target)
-    if path not in PAGES:
+    # A POST to / is a call of a stock client.
+    if path not in PAGES and (path != "/" or request.method not in METHODS):
         return None
     if request.method not in METHODS:
         return text_reply(405, f"{path} is read with GET or HEAD", Allow=", ".join(METHODS))
@@ -54,6 +57,13 @@ def page(request: Request, role: str, own_status: Callable[[], dict[str, Json]])
     status = {**own_status(), "thread_deaths": thread_deaths.count,
               "threads": threading.active_count(), "started_at": _STARTED_AT,
               "cpu_s": round(time.process_time(), 3)}
+    return _shown(path, request, role, status)
+
+
+def _shown(path: str, request: Request, role: str, status: dict[str, Json]) -> Reply:
+    """A page that is made of the status."""
+    if path == "/":
+        return front_page(role, status, request.headers.get("accept-language", ""))
     if path == "/status":
         content, body = "application/json; charset=utf-8", f"{json.dumps(status, indent=2)}\n"
     else:
