@@ -31,8 +31,8 @@ from ponte.net.address import Address, parse_address, show
 from ponte.net.message import encode_request
 from ponte.net.pool import Pool
 from ponte.net.threads import wait_for
+from ponte.process.own_files import FOLDER, command, own_file
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # How long a process may take to print its banner, in seconds. A slow laptop with a virus scanner
 # needs some 20. One that ends before is not waited for.
 START_S = 60.0
@@ -69,7 +69,7 @@ def run_program(*arguments: str) -> subprocess.CompletedProcess[str]:
     Blocks for RUN_S at most. Raises subprocess.TimeoutExpired.
     """
     python, variables = windows.own_python(environment(os.environ))
-    return subprocess.run([python, *arguments], cwd=ROOT, env=variables,
+    return subprocess.run([python, *command(*arguments)], cwd=FOLDER, env=variables,
                           stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
                           errors="replace", timeout=RUN_S, check=False)
 
@@ -120,7 +120,7 @@ class Actor:
         self._ended = False
         python, variables = windows.own_python(environment(os.environ))
         self._process = subprocess.Popen(
-            [python, *arguments, "--until-eof"], cwd=ROOT,
+            [python, *command(*arguments), "--until-eof"], cwd=FOLDER,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             encoding="utf-8", errors="replace", env=variables)
         if sys.platform == "win32":
@@ -236,7 +236,7 @@ class Cast:
         """
         extra = ["--advertise", show(advertise)] if advertise else []
         address = registry if isinstance(registry, tuple) else registry.address
-        return self._start(name, "server.py", os.path.join("services", f"{service}.py"),
+        return self._start(name, "server.py", own_file("services", f"{service}.py"),
                            "--name", name, "--registry", show(address), *extra,
                            *self._key_option())
 

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 from xmlrpc.client import Fault
 
 from classroom import caller
-from classroom.cast import BANNER, ROOT, read_status
+from classroom.cast import BANNER, read_status
 from classroom.console import Console
 from classroom.keys import Echo
 from classroom.language import Words
@@ -43,6 +43,7 @@ from ponte.net.address import Address, parse_address
 from ponte.net.pool import Pool
 from ponte.net.tls import Tls
 from ponte.process.characters import plain
+from ponte.process.own_files import own_file
 from ponte.process.options import EXIT_USAGE, UsageError, chosen_tls
 from ponte.rpc.raised import printable
 
@@ -207,7 +208,7 @@ def _complete_server(arguments: list[str]) -> _ServerStart:
     if len(files) > 1 or len(names) > 1:
         raise UsageError("give one NAME and one FILE at most, as in: "
                          f"{sys.argv[0]} blue services/bank.py")
-    file = files[0] if files else os.path.join(ROOT, "services", "greeter.py")
+    file = files[0] if files else own_file("services", "greeter.py")
     complete = [file, *(["--name", names[0]] if names else []), *arguments]
     # 2. The options, and perhaps a name of our own choice.
     chosen = read_options("server", complete)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dis
 import importlib.util
+import linecache
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ import types
 from importlib.machinery import ModuleSpec
 from typing import Any, Callable
 
+from ponte.process import own_files
 from ponte.process.options import UsageError
 from ponte.process.served_names import Bound, bound_in, served_of
 from ponte.process.taken_names import clash_in, clash_of
@@ -41,7 +43,7 @@ def load_functions(path: str) -> dict[str, Callable[..., Any]]:
     """
     # 1. Is it a Python file? Does each of its imports get the module that it means?
     service = os.path.splitext(os.path.basename(path))[0]
-    if not os.path.isfile(path):
+    if not own_files.is_file(path):
         raise UsageError(f"{path}: no such file; "
                          "give a file of plain functions, such as services/greeter.py")
     if not path.endswith(".py") or not service.isidentifier():
@@ -82,10 +84,23 @@ def _module_for(path: str, service: str) -> types.ModuleType:
     # At the end of the path: a neighbour takes no name away from Ponte or the standard library.
     if folder not in sys.path:
         sys.path.append(folder)
+    if own_files.is_archived(path):
+        return _archived_module(path, service)
     name = service if _is_free(service, path) else f"service_{service}"
     spec = importlib.util.spec_from_file_location(name, os.path.abspath(path))
     assert spec
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    return module
+
+
+def _archived_module(path: str, service: str) -> types.ModuleType:
+    """The module of one of Ponte's own services, where Ponte runs from an archive."""
+    # Its folder is on the path, and no other module of Ponte has the name of a service.
+    spec = importlib.util.find_spec(service)
+    assert spec
+    module = sys.modules[service] = importlib.util.module_from_spec(spec)
+    # Tracebacks find its lines there.
+    linecache.lazycache(os.path.abspath(path), vars(module))
     return module
 
 
@@ -104,8 +119,7 @@ def _is_free(name: str, path: str) -> bool:
 
 
 def _bound_in(path: str) -> Bound:
-    with open(path, "rb") as file:
-        return bound_in(file.read())
+    return bound_in(own_files.read(path))
 
 
 # ---- a file that cannot be imported --------------------------------------------------------------

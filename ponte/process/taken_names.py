@@ -20,6 +20,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ponte.process import own_files
 from ponte.rpc.raised import HOUSE, is_pontes
 
 _NO_ATTRIBUTE = re.compile(r"module '(\w+)' has no attribute")
@@ -103,6 +104,10 @@ def neighbour_of(folder: str, name: str) -> str | None:
 
 def _is_taken_by_ponte(name: str, neighbour: str) -> bool:
     """Whether Ponte has a module of this name, and it is another one than the neighbour."""
+    if own_files.IN_ARCHIVE:
+        # No neighbour of a user's file is in there.
+        return any(map(own_files.is_file, (own_files.own_file(f"{name}.py"),
+                                           own_files.own_file(name, "__init__.py"))))
     package = os.path.join(HOUSE, name)
     if os.path.isfile(f"{package}.py"):
         return not os.path.samefile(f"{package}.py", neighbour)
