@@ -39,6 +39,8 @@ ROOMS: dict[str, set[str]] = {
     "lab": FOUNDATION | ACTORS,
     "classroom": FOUNDATION | ACTORS | {"lab"},
     "demo": {"classroom", "ponte.process"},
+    # It runs the others by their names.
+    "__main__": set(),
 }
 # Arrows that the rooms do not allow, each with the reason. One that is not needed must go.
 EXCEPTIONS = {
