@@ -1,0 +1,4 @@
+"use strict";
+
+Object.assign(Ponte.words.pt, {
+});
