@@ -12,7 +12,7 @@ A message can also be *late*: the relay keeps a whole request, or a whole reply,
 that when a router keeps a packet, and kernels when they send a lost one again. The far side is kept
 open meanwhile, and where it has ended the request is delivered on a new connection.
 
-Threads: one that accepts, and two for each connection.
+Threads: one that accepts, and two for each connection. The callbacks run on those of connections.
 """
 
 from __future__ import annotations
@@ -44,14 +44,19 @@ class TcpRelay:
     """Relays connections to `target`, and decides their fates by calling `fates`.
 
     Attributes, which any thread may set at any time: `target`, for new connections; `fates`, called
-    for each new connection. To read: `address`, where the relay listens, which never changes;
-    `cuts`, how many connections it has cut; `heard`, the newest data of a client, as they came (an
-    eavesdropper keeps them).
+    for each new connection; `fate_of(data)`, called with all that a client sends: the fate from
+    there on, or None, and the fate stays; `on_loss(request, direction, late)`, called where a
+    message does not arrive: `request`, or the reply to it; `late` if it is held, and may arrive
+    after all. To read: `address`, where the relay listens, which never changes; `cuts`, how many
+    connections it has cut; `heard`, the newest data of a client, as they came (an eavesdropper
+    keeps them).
     """
 
     def __init__(self, target: Address = NOBODY) -> None:
         self.target = target
         self.fates: Fates = healthy
+        self.fate_of: Callable[[bytes], Fate | None] = lambda data: None
+        self.on_loss: Callable[[bytes, str, bool], None] = lambda request, direction, late: None
         self.cuts = 0
         self.heard = b""
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -77,6 +82,13 @@ class TcpRelay:
             pairs = list(self._pairs)
         for pair in pairs:
             pair.rearm(self.fates)
+
+    def give(self, fate: Fate) -> None:
+        """Gives `fate` at once to every connection that is open, also to a reply on its way."""
+        with self._lock:
+            pairs = list(self._pairs)
+        for pair in pairs:
+            pair.give(fate)
 
     def freeze(self) -> None:
         """Holds all data back, and new connections too, until `thaw`."""
@@ -115,11 +127,15 @@ class TcpRelay:
         for pair in pairs:
             pair.hang_up()
 
-    def close(self) -> None:
-        """Stops listening, and closes every open connection."""
+    def refuse(self) -> None:
+        """Stops listening: the system refuses new connections, as it does where a process has died.
+
+        Open connections go on until one of their ends closes them. There is no way back.
+        """
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
-        self.thaw()
         # A shutdown of the listener ends an `accept` on Linux alone; a connection does so on every
         # system, but it needs a file descriptor.
         _shut_down(self._listener)
@@ -127,6 +143,11 @@ class TcpRelay:
             socket.create_connection(self.address, WAKE_S).close()
         self._accepter.join()
         self._listener.close()
+
+    def close(self) -> None:
+        """Stops listening, and closes every open connection."""
+        self.refuse()
+        self.thaw()
         self.hang_up()
 
     def _count_cut(self) -> None:
@@ -145,21 +166,27 @@ class TcpRelay:
                 # no file descriptor is free, which may last.
                 time.sleep(PAUSE_S)
                 continue
-            self._running.wait()
             if self._closed:
                 near.close()
                 return
-            try:
-                far = _connect(self.target)
-            except OSError:
-                # Nothing listens at the target: the caller finds its connection closed.
-                near.close()
-                continue
-            pair = _Pair(near, far, self.fates, self._running,
-                         on_cut=self._count_cut, on_request=self._hear)
-            with self._lock:
-                self._pairs = [p for p in self._pairs if p.is_open or p.held] + [pair]
-            pair.start()
+            # While data are held back, each new connection waits for itself.
+            threading.Thread(target=self._carry, args=(near,), daemon=True).start()
+
+    def _carry(self, near: socket.socket) -> None:
+        """Carries a connection, on a thread of its own."""
+        self._running.wait()
+        try:
+            far = _connect(self.target)
+        except OSError:
+            # Nothing listens at the target: the caller finds its connection closed.
+            near.close()
+            return
+        pair = _Pair(near, far, self.fates, self._running, fate_of=lambda data: self.fate_of(data),
+                     on_cut=self._count_cut, on_request=self._hear,
+                     on_loss=lambda *loss: self.on_loss(*loss))
+        with self._lock:
+            self._pairs = [p for p in self._pairs if p.is_open or p.held] + [pair]
+        pair.carry()
 
 
 class _Pair:
@@ -170,8 +197,9 @@ class _Pair:
     """
 
     def __init__(self, near: socket.socket, far: socket.socket, fates: Fates,
-                 running: threading.Event, *, on_cut: Callable[[], None],
-                 on_request: Callable[[bytes], None]) -> None:
+                 running: threading.Event, *, fate_of: Callable[[bytes], Fate | None],
+                 on_cut: Callable[[], None], on_request: Callable[[bytes], None],
+                 on_loss: Callable[[bytes, str, bool], None]) -> None:
         for sock in (near, far):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._near, self._far = near, far
@@ -181,21 +209,30 @@ class _Pair:
         # Bytes in each direction since the fate was drawn.
         self._passed = {REQUEST: 0, REPLY: 0}
         self._running = running
-        self._on_cut, self._on_request = on_cut, on_request
+        self._fate_of, self._on_cut, self._on_request = fate_of, on_cut, on_request
+        self._on_loss = on_loss
+        # The newest data of the client.
+        self._request = b""
         # Guarded by self._lock: how many of the two directions have ended, and what is held.
         self._lock = threading.Lock()
         self._ended = 0
         self._held = {REQUEST: b"", REPLY: b""}
         self.is_open = True
 
-    def start(self) -> None:
-        for source, sink, direction in ((self._near, self._far, REQUEST),
-                                        (self._far, self._near, REPLY)):
-            threading.Thread(target=self._pump, args=(source, sink, direction), daemon=True).start()
+    def carry(self) -> None:
+        """Carries both directions, until they end: the requests on this thread."""
+        threading.Thread(target=self._pump, args=(self._far, self._near, REPLY),
+                         daemon=True).start()
+        self._pump(self._near, self._far, REQUEST)
 
     def rearm(self, fates: Fates) -> None:
         """Draws a new fate at the next request."""
         self._fates = fates
+
+    def give(self, fate: Fate) -> None:
+        """Has this fate from now on."""
+        with self._lock:
+            self._set(fate)
 
     @property
     def held(self) -> int:
@@ -231,10 +268,11 @@ class _Pair:
                     break
                 if direction == REQUEST:
                     self._on_request(data)
-                    self._draw_fate()
+                    self._draw_fate(data)
                 self._running.wait()
                 if not self._pass_on(data, sink, direction):
                     self._on_cut()
+                    self._on_loss(self._request, direction, False)
                     break
                 if direction == REPLY and self._ended:
                     # A late request was carried out after its caller had gone.
@@ -247,17 +285,27 @@ class _Pair:
             self.hang_up()
         self._close_when_both_ended()
 
-    def _draw_fate(self) -> None:
-        if self._fates:
-            self._fate, self._fates = self._fates(), None
-            self._passed = {REQUEST: 0, REPLY: 0}
+    def _draw_fate(self, data: bytes) -> None:
+        self._request = data
+        fate = self._fate_of(data)
+        if self._fates and not fate:
+            fate, self._fates = self._fates(), None
+        if fate:
+            self._set(fate)
+
+    def _set(self, fate: Fate) -> None:
+        self._fate = fate
+        self._passed = {REQUEST: 0, REPLY: 0}
 
     def _pass_on(self, data: bytes, sink: socket.socket, direction: str) -> bool:
         """Passes data on as its fate demands. False where the connection must be cut now."""
         fate = self._fate
         if fate.delay_s:
             time.sleep(fate.delay_s)
-        if self._keeps(data, direction) or (direction == REPLY and fate.swallow_replies):
+        if self._keeps(data, direction):
+            return True
+        if direction == REPLY and fate.swallow_replies:
+            self._on_loss(self._request, direction, False)
             return True
         if direction == REPLY and fate.drip_reply_s:
             for position in range(len(data)):
@@ -278,8 +326,11 @@ class _Pair:
         with self._lock:
             if not self._fate.holds(direction):
                 return False
+            is_first = not self._held[direction]
             self._held[direction] += data
-            return True
+        if is_first:
+            self._on_loss(self._request, direction, True)
+        return True
 
     def _close_when_both_ended(self) -> None:
         with self._lock:
