@@ -14,8 +14,10 @@
     load.py         callers that never stop, and a record of each of their calls
     language.py     the language of what is printed: English, or Portuguese
     portuguese.py   the Portuguese sentence for each English one
+    answers_portuguese.py  those of the answers of which a class chooses
     attack_portuguese.py  those of the attack
     doctor_portuguese.py   those of doctor.py
+    both.py         a text in both languages, for a page that can switch
     reasons.py      what a program said, such as the reason of an error, in Portuguese
     screen.py       lines for a projector, on any console
     narrow.py       lines of a role in fewer columns

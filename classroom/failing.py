@@ -9,7 +9,7 @@ import time
 
 from classroom.cast import CAN_FREEZE, FREEZES_BY, THAWS_BY
 from classroom.load import CallRecord, Load, failed, slowest_s
-from classroom.stage import Skipped, Stage
+from classroom.stage import Answers, Skipped, Stage
 
 CALLERS = 8
 # Calls to see before and after something happens.
@@ -33,7 +33,11 @@ def kill(stage: Stage) -> None:
     victim = "server-2"
     stage.predict("A SERVER DIES",
                   "{callers} callers never pause. {name} dies by kill -9. How many calls fail?",
-                  "KILL → FALLBACK", callers=CALLERS, name=victim)
+                  "KILL → FALLBACK",
+                  Answers("All, until the proxy learns of it",
+                          "A third, until its lease expires",
+                          "Only those that it is running",
+                          "None", right=3), callers=CALLERS, name=victim)
     cast, retries_before = stage.cast, _proxy_retries(stage)
     with Load(stage.client.whoami, CALLERS) as load:
         stage.until(lambda: load.count() >= SAMPLE, PATIENCE_S)
@@ -87,7 +91,12 @@ def freeze(stage: Stage) -> None:
     victim = "server-3"
     stage.predict("A SERVER FREEZES", "{name} is frozen, not killed: connected, but silent. "
                                       "What happens to its calls?",
-                  "FREEZE → SUSPICION", name=victim)
+                  "FREEZE → SUSPICION",
+                  Answers("They wait until it thaws",
+                          "They fail with an error",
+                          "They wait a while, then another server answers",
+                          "They go elsewhere at once: the registry knows", right=2),
+                  name=victim)
     if not CAN_FREEZE:
         raise Skipped(stage.words("this system has no SIGSTOP to freeze a process with, "
                                   "and we do not fake it"))

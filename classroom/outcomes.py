@@ -9,7 +9,7 @@ import time
 from xmlrpc.client import Fault, ServerProxy
 
 from classroom.cast import Actor
-from classroom.stage import CALL_TIMEOUT_S, SERVERS, Stage
+from classroom.stage import CALL_TIMEOUT_S, SERVERS, Answers, Stage
 from client import CallError, Client, NotSent, Trace
 from lab.tcp_relay import Fate, TcpRelay
 from ponte.net.address import show
@@ -27,7 +27,11 @@ def lost_reply(stage: Stage) -> None:
     """The bank has its own registry and no proxy: so the client's trace shows every attempt."""
     stage.predict("A REPLY IS LOST",
                   "deposit({cents}) runs, but its reply is lost, and the client tries again. "
-                  "The balance?", "A LOST REPLY → NO DOUBLE EXECUTION", cents=CENTS)
+                  "The balance?", "A LOST REPLY → NO DOUBLE EXECUTION",
+                  Answers("0: no answer, no deposit",
+                          "100, with any client",
+                          "200, with any client",
+                          "200 with xmlrpc.client, 100 with Ponte", right=3), cents=CENTS)
     cast, relay = stage.cast, TcpRelay()
     registry = cast.start_registry("bank-registry")
     bank = cast.start_server("bank-1", "bank", registry, advertise=relay.address).await_banner()
@@ -102,7 +106,11 @@ def _requests(bank: Actor) -> dict[str, int]:
 def everything_down(stage: Stage) -> None:
     stage.predict("EVERYTHING DIES",
                   "Registry, proxy and all servers die at once. "
-                  "What does the client say, and when?", "EVERYTHING DOWN → AN HONEST ERROR")
+                  "What does the client say, and when?", "EVERYTHING DOWN → AN HONEST ERROR",
+                  Answers("Nothing: it waits until somebody is back",
+                          "At once: the call has not run",
+                          "After its timeout: the call may have run",
+                          "It answers from its memory", right=1))
     # So that the client has open connections to processes that are about to die.
     stage.client.hello("Hello")
     registry_port = stage.cast["registry"].address[1]

@@ -8,10 +8,12 @@ What a program said, such as the reason of an error, is in classroom/reasons.py.
 
 from __future__ import annotations
 
+from classroom.answers_portuguese import ANSWERS
 from classroom.attack_portuguese import ATTACK
 from classroom.doctor_portuguese import DOCTOR
 
 PORTUGUESE: dict[str, str] = {
+    **ANSWERS,
     **ATTACK,
     **DOCTOR,
 

@@ -17,7 +17,7 @@ from typing import Any, Callable
 from xmlrpc.client import Fault
 
 from classroom.cast import CAN_FREEZE, FREEZES_BY, THAWS_BY, Actor
-from classroom.stage import CALL_TIMEOUT_S, Stage
+from classroom.stage import CALL_TIMEOUT_S, Answers, Stage
 from client import CallError, Client, NotSent, OutcomeUnknown
 
 CENTS = 100
@@ -79,7 +79,11 @@ def silence(stage: Stage) -> None:
     """The bank has its own registry and no proxy, as in step 7."""
     stage.predict("A BANK FALLS SILENT",
                   "A bank freezes during one deposit, before a second, and dies during a third. "
-                  "Which ran?", "SILENCE → UNKNOWN, AND WHO CAN KNOW")
+                  "Which ran?", "SILENCE → UNKNOWN, AND WHO CAN KNOW",
+                  Answers("All: the bank was there for each of them",
+                          "None: no caller got an answer",
+                          "The first; not the second; the third, nobody knows",
+                          "Nobody can know it of any of them", right=2))
     registry = stage.cast.start_registry("bank-registry")
     bank = stage.cast.start_server("bank-2", "bank", registry).await_banner()
     with Client("bank", registries=[registry.address], timeout_s=CALL_TIMEOUT_S) as client:

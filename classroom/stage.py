@@ -4,13 +4,16 @@ A step is a function that reads like this:
 
     def kill(stage: Stage) -> None:
         stage.predict("A SERVER DIES", "{name} dies. How many calls fail?", "KILL → FALLBACK",
-                      name="server-2")
+                      Answers("None", "One", "A third of them", "All", right=0), name="server-2")
         stage.cast["server-2"].kill()
         stage.tell("kill -9 {name}", name="server-2")
         gone = stage.until(lambda: "server-2" not in stage.cast.lookup("greeter"), within_s=5)
         stage.check(gone, "{name} has left lookup", name="server-2")
 
 Each of these English sentences needs its Portuguese one in classroom/portuguese.py.
+
+This stage is a terminal. The live page is another one (dashboard/page_stage.py), on which the same
+steps are played.
 
 Times are those of time.perf_counter: the class reads them, and on Windows, up to Python 3.12,
 time.monotonic moves in steps of 15.6 ms. Only deadlines that other rooms take are of the latter.
@@ -29,7 +32,7 @@ from typing import Callable, NamedTuple
 
 from classroom.cast import Cast, News
 from classroom.language import Words
-from classroom.screen import Screen
+from classroom.screen import Rows, Screen
 from client import Client
 from ponte.net.address import Address
 
@@ -42,10 +45,23 @@ PACE_S = 0.05
 # of it, and then tries another server.
 CALL_TIMEOUT_S = 2.0
 SERVERS = ("server-1", "server-2", "server-3")
+# Before the rows of a chart: as wide as the times of the event log.
+MARGIN = " " * 12
 # A computer is busy if a pause of POLL_S took so many seconds, or if in the last minute so many
 # programs wanted each of its cores. The demo alone comes to less, also on two cores.
 BUSY_PAUSE_S = 0.1
 BUSY_LOAD = 3.0
+
+
+class Answers:
+    """Four answers to the question of a step, of which the proof shows the one at `right`.
+
+    They are for the votes of a class, so the live page asks them. On the terminal the question
+    stands alone: a class that speaks its prediction thinks of more than four answers.
+    """
+
+    def __init__(self, a: str, b: str, c: str, d: str, *, right: int) -> None:
+        self.sentences, self.right = (a, b, c, d), right
 
 
 class Check(NamedTuple):
@@ -72,13 +88,14 @@ class Stage:
     def __init__(self, screen: Screen, words: Words, cast: Cast, *, steps: int, auto: bool) -> None:
         self.screen, self.words, self.cast = screen, words, cast
         self.pace_s = 0.0 if auto else PACE_S
-        # Of the step that runs: its number from 1 on, what it proves, the lines of its proof, and
-        # how many lines of the registry it has shown.
+        # Of the step that runs: its number from 1 on, what it proves, the answers to its question,
+        # the lines of its proof, and how many lines of the registry it has shown.
         self.number = 0
         self.proves = ""
+        self.answers: Answers | None = None
         self.checks: list[Check] = []
         self.news_count = 0
-        self._steps, self._auto = steps, auto
+        self.steps, self._auto = steps, auto
         self._began = time.perf_counter()
         self._client: Client | None = None
         # The longest pause of this step that should have been one of POLL_S, in seconds.
@@ -94,25 +111,29 @@ class Stage:
         """Opens the client that all further steps use."""
         self._client = Client("greeter", registries=registries, timeout_s=CALL_TIMEOUT_S)
 
-    def predict(self, title: str, question: str, proves: str, **values: object) -> None:
-        """Begins a step: shows its title and question, waits for Enter, and starts its clock.
+    def predict(self, title: str, question: str, proves: str, answers: Answers | None = None,
+                **values: object) -> None:
+        """Begins a step: asks its question under its title, waits, and starts its clock.
 
         The title must not give the answer away. What the step `proves` is shown in the sum.
         """
         self.number += 1
-        self.proves, self.checks = self.words(proves), []
-        self.screen.line()
-        self.screen.rule()
-        self.screen.line(f"{self.number}/{self._steps}  {self.words(title)}", style="title")
-        self.screen.line(self.words(question, **values), lead=f"{self.words('PREDICT')}: ",
-                         lead_style="predict")
-        if not self._auto:
-            self.screen.ask(self.words("         Enter to find out… "))
+        self.proves, self.checks, self.answers = self.words(proves), [], answers
+        self.ask(self.words(title), self.words(question, **values))
         if "registry" in self.cast.names():
             # What the registry printed while the class was thinking belongs to no step.
             self.cast["registry"].take_news()
         self.news_count, self._longest_pause_s = 0, 0.0
         self._began = time.perf_counter()
+
+    def ask(self, title: str, question: str) -> None:
+        """Shows a question, and waits for Enter."""
+        self.screen.line()
+        self.screen.rule()
+        self.screen.line(f"{self.number}/{self.steps}  {title}", style="title")
+        self.screen.line(question, lead=f"{self.words('PREDICT')}: ", lead_style="predict")
+        if not self._auto:
+            self.screen.ask(self.words("         Enter to find out… "))
 
     def discuss(self) -> None:
         """Waits for Enter after a proof: the class speaks of it before the next question."""
@@ -131,9 +152,20 @@ class Stage:
     def say(self, text: str, *, at: float | None = None, style: str = "") -> None:
         """The same with a text that is no sentence of ours, such as a program's output."""
         when_s = max((time.perf_counter() if at is None else at) - self._began, 0.0)
+        self.show(self.words.quoted(text), when_s, style)
+
+    def show(self, text: str, when_s: float, style: str) -> None:
+        """Shows a line of the event log, of `when_s` seconds after the step's clock was started."""
         when = self.words("+{when_s:.2f} s", when_s=when_s)
-        self.screen.line(self.words.quoted(text), style=style, lead=f"  {when:>8}  ",
-                         lead_style="faint")
+        self.screen.line(text, style=style, lead=f"  {when:>8}  ", lead_style="faint")
+
+    def live(self, rows: Rows) -> None:
+        """Shows the rows of a chart, which the next call overwrites."""
+        self.screen.live(_indented(rows))
+
+    def last(self, rows: Rows) -> None:
+        """Shows the final state of a chart."""
+        self.screen.last(_indented(rows))
 
     def until(self, condition: Callable[[], bool], within_s: float) -> bool:
         """Waits for a condition, and shows what the registry reports; whether it came in time."""
@@ -200,6 +232,11 @@ class Stage:
                       name=name)
         else:
             self.say(f"registry: {name}: {news.what}", at=at)
+
+
+def _indented(rows: Rows) -> Rows:
+    """Rows below the texts of the event log."""
+    return lambda columns: [MARGIN + row for row in rows(columns - len(MARGIN))]
 
 
 def programs_that_run() -> float:

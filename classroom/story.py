@@ -48,6 +48,16 @@ class Plot(NamedTuple):
     end: Callable[[Stage], None]
 
 
+class Ending(NamedTuple):
+    """How a step ended: `what` is "passed", "failed" or "skipped"; "ended" if the story must end.
+
+    `reason`: why it was skipped, or why the story must end.
+    """
+
+    what: str
+    reason: str = ""
+
+
 class Result(NamedTuple):
     """How a step ended: `what` is "passed", "failed" or "skipped"."""
 
@@ -146,10 +156,9 @@ def _begin_at(stage: Stage, first: int) -> bool:
     stage.screen.line()
     stage.screen.line(stage.words("The processes of step 1 start, for a story that begins at "
                                   "step {first}.", first=first))
-    try:
-        prepare(stage)
-    except ENDS as error:
-        _end_early(stage, error)
+    ending = play(stage, prepare)
+    if ending.what == "ended":
+        _show_end(stage, ending)
         return False
     stage.number = first - 1
     return True
@@ -157,32 +166,44 @@ def _begin_at(stage: Stage, first: int) -> bool:
 
 def _tell_step(stage: Stage, step: Callable[[Stage], None]) -> str:
     """Runs one step and shows its proof; returns how it ended: "ended" if the story must end."""
-    screen, words = stage.screen, stage.words
-    try:
-        step(stage)
-    except Skipped as reason:
-        screen.line(str(reason), lead=f"{_name(words, 'skipped')}: ", lead_style="predict")
-        return "skipped"
-    except ENDS as error:
-        _end_early(stage, error)
-        return "ended"
-    passed = stage.checks and all(check.holds for check in stage.checks)
-    what = "passed" if passed else "failed"
+    ending = play(stage, step)
+    screen, words, what = stage.screen, stage.words, ending.what
+    if what == "ended":
+        _show_end(stage, ending)
+        return what
+    if what == "skipped":
+        screen.line(ending.reason, lead=f"{_name(words, what)}: ", lead_style="predict")
+        return what
     screen.line(f"{words('PROOF')}: {_name(words, what)}", style=what)
     for check in stage.checks:
         screen.line(check.text, lead="  ✓ " if check.holds else "  ✗ ",
                     lead_style="passed" if check.holds else "failed")
-        if check.excuse:
-            screen.line(check.excuse, lead="    ", style="strong")
+        _show_excuse(stage, check.excuse)
     return what
 
 
-def _end_early(stage: Stage, error: BaseException) -> None:
-    words, busy = stage.words, stage.why_slow()
-    stage.screen.line(words("The story ends here: {error}", error=error),
-                      lead=f"{words('PROOF')}: {_name(words, 'failed')}  ", lead_style="failed")
-    if busy:
-        stage.screen.line(busy, lead="    ", style="strong")
+def play(stage: Stage, step: Callable[[Stage], None]) -> Ending:
+    """Runs one step, and judges its proof."""
+    try:
+        step(stage)
+    except Skipped as reason:
+        return Ending("skipped", reason.args[0])
+    except ENDS as error:
+        return Ending("ended", stage.words("The story ends here: {error}", error=error))
+    passed = stage.checks and all(check.holds for check in stage.checks)
+    return Ending("passed" if passed else "failed")
+
+
+def _show_end(stage: Stage, ending: Ending) -> None:
+    words = stage.words
+    stage.screen.line(ending.reason, lead=f"{words('PROOF')}: {_name(words, 'failed')}  ",
+                      lead_style="failed")
+    _show_excuse(stage, stage.why_slow())
+
+
+def _show_excuse(stage: Stage, excuse: str) -> None:
+    if excuse:
+        stage.screen.line(excuse, lead="    ", style="strong")
 
 
 def _name(words: Words, what: str) -> str:

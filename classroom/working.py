@@ -12,7 +12,7 @@ from xmlrpc.client import ServerProxy
 
 from classroom.cast import Actor, Cast, run_program
 from classroom.screen import bar
-from classroom.stage import POLL_S, SERVERS, Stage
+from classroom.stage import POLL_S, SERVERS, Answers, Stage
 from ponte.discovery.beats import LEASE_S
 from ponte.net.address import show
 from ponte.process.options import PYTHON
@@ -26,18 +26,20 @@ BEATS = 3
 # Calls of the balancing step, and by how many the shares of the servers may differ.
 CALLS = 300
 MAX_SPREAD = 3
-# The widest bar, and what a narrow screen needs beside one: its margin, its name and its number.
+# The widest bar, and what a narrow screen needs beside one: its name and its number.
 BAR_COLUMNS = 40
-BESIDE_BAR = 12 + len("server-1") + 2 + 2 + len(str(CALLS))
-# Before the rows of a chart: as wide as the times of the event log.
-MARGIN = " " * 12
+BESIDE_BAR = len("server-1") + 2 + 2 + len(str(CALLS))
 
 
 # ---- 1 discovery --------------------------------------------------------------------------------
 
 def discovery(stage: Stage) -> None:
     stage.predict("DISCOVERY", "Three servers and a proxy start, each on a random port. "
-                               "How will anyone find them?", "DISCOVERY")
+                               "How will anyone find them?", "DISCOVERY",
+                  Answers("Somebody tries every port",
+                          "They tell a registry, whose address all know",
+                          "A file on every machine lists their ports",
+                          "Nobody can: a server needs a fixed port", right=1))
     cast = stage.cast
     registry = cast.start_registry()
     stage.tell("registry listens at {address}: the only address that others must know",
@@ -92,7 +94,11 @@ def _all_are_listed(cast: Cast) -> bool:
 def rpc(stage: Stage) -> None:
     stage.predict("RPC: a call that looks local",
                   'A client calls greeter.hello("Hello"). It knows no address of a server. '
-                  'Who answers?', "RPC: a call that looks local")
+                  'Who answers?', "RPC: a call that looks local",
+                  Answers("Nobody: a client must be given an address",
+                          "The registry, in place of the servers",
+                          "One of the three servers",
+                          "All three: the first reply counts", right=2))
     registry, proxy = stage.cast["registry"], stage.cast["proxy-1"]
     command = ["client.py", "greeter", "hello", "Hello", "--trace",
                "--registry", show(registry.address)]
@@ -124,12 +130,16 @@ def rpc(stage: Stage) -> None:
 
 def heartbeats(stage: Stage) -> None:
     stage.predict("NOBODY CALLS", "Now nobody calls anybody. Is the network silent?",
-                  "HEARTBEATS")
+                  "HEARTBEATS",
+                  Answers("Yes: without calls nothing is sent",
+                          "No: each server keeps saying that it is alive",
+                          "No: the registry asks each server in turn",
+                          "Yes, until a server fails", right=1))
     calls_before = _proxy_calls(stage)
     pulse = _Pulse(stage)
     stage.tell("no calls; each ♥ is a UDP datagram that the registry acknowledged")
     stage.until(pulse.all_have_beaten, within_s=BEATS * LEASE_S)
-    stage.screen.last(pulse.rows)
+    stage.last(pulse.rows)
 
     calls = _proxy_calls(stage) - calls_before
     least = min(pulse.beats(name) for name in SERVERS)
@@ -164,7 +174,7 @@ class _Pulse:
             if acked > self._now[name]:
                 self._now[name] = acked
                 self._seen_at[name].append(time.perf_counter())
-                self._stage.screen.live(self.rows)
+                self._stage.live(self.rows)
         return all(self.beats(name) >= BEATS for name in SERVERS)
 
     def beats(self, name: str) -> int:
@@ -185,11 +195,11 @@ class _Pulse:
             # The time until the first beat is part of no pair.
             times = self._seen_at[name][1:]
             if len(times) < 2:
-                rows.append(f"{MARGIN}{name}  {hearts}".rstrip())
+                rows.append(f"{name}  {hearts}".rstrip())
             else:
                 every_s = (times[-1] - times[0]) / (self.beats(name) - 1)
-                rows.append(MARGIN + words("{name}  {hearts}  every {every_s:.2f} s", name=name,
-                                           hearts=hearts, every_s=every_s))
+                rows.append(words("{name}  {hearts}  every {every_s:.2f} s", name=name,
+                                  hearts=hearts, every_s=every_s))
         return rows
 
     def _acked(self, name: str) -> int:
@@ -201,12 +211,16 @@ class _Pulse:
 def balancing(stage: Stage) -> None:
     stage.predict("ONE PROXY, THREE SERVERS",
                   "{calls} calls go through one proxy to three servers. "
-                  "How many does each get?", "BALANCING", calls=CALLS)
+                  "How many does each get?", "BALANCING",
+                  Answers("A third each, or nearly",
+                          "The first one gets all, the others wait",
+                          "It is chance: one may get twice as many",
+                          "The one that started first gets most", right=0), calls=CALLS)
     shares: Counter[str] = Counter()
 
     def rows(columns: int) -> list[str]:
         width = min(BAR_COLUMNS, columns - BESIDE_BAR)
-        return [f"{MARGIN}{name}  {bar(shares[name] * len(SERVERS) / CALLS, width)}"
+        return [f"{name}  {bar(shares[name] * len(SERVERS) / CALLS, width)}"
                 f"  {shares[name]}" for name in SERVERS]
 
     stage.tell("{calls} times whoami(), one after the other", calls=CALLS)
@@ -214,10 +228,10 @@ def balancing(stage: Stage) -> None:
     for number in range(CALLS):
         shares[stage.client.whoami()] += 1
         if number % 10 == 0:
-            stage.screen.live(rows)
+            stage.live(rows)
             time.sleep(stage.pace_s)
     took_s = time.perf_counter() - began
-    stage.screen.last(rows)
+    stage.last(rows)
 
     counts = [shares[name] for name in SERVERS]
     spread = max(counts) - min(counts)

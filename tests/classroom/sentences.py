@@ -1,8 +1,8 @@
 """Reads from the source, by `ast`, every sentence that the classroom prints.
 
 A sentence is the first text in a call of words(...), stage.tell(...), stage.check(holds, ...) or
-stage.predict(title, question, proves, ...). It must be a literal: so a reader finds it where it is
-printed.
+stage.predict(title, question, proves, ...); those of Answers(a, b, c, d) are four. Each must be a
+literal: so a reader finds it where it is printed.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import NamedTuple
 CLASSROOM = Path(__file__).resolve().parent.parent.parent / "classroom"
 # Function -> which of its arguments are sentences.
 TAKES = {"words": (0,), "_words": (0,), "tell": (0,), "check": (1,), "check_limit": (1,),
-         "predict": (0, 1, 2)}
+         "predict": (0, 1, 2), "Answers": (0, 1, 2, 3)}
 # Named arguments of these functions that fill in no field.
-SETTINGS = {"at", "style"}
+SETTINGS = {"at", "style", "right"}
 
 
 class Sentence(NamedTuple):
