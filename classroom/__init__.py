@@ -10,7 +10,8 @@
     attack_key.py   its steps 3 to 6: what a key stops, and what it does not
     attack_scene.py what its steps measure
     stage.py        what every step works with: the processes, the screen, the proof
-    cast.py         the processes that it starts, kills, freezes and thaws
+    cast.py         the processes that it starts, by name
+    actor.py        one of them: killed, frozen and thawed, and what is told of it
     load.py         callers that never stop, and a record of each of their calls
     language.py     the language of what is printed: English, or Portuguese
     portuguese.py   the Portuguese sentence for each English one

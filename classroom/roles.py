@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 from xmlrpc.client import Fault
 
 from classroom import caller
-from classroom.cast import BANNER, read_status
+from classroom.actor import BANNER, read_status
 from classroom.console import Console
 from classroom.keys import Echo
 from classroom.language import Words

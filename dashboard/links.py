@@ -69,7 +69,8 @@ def is_call(data: bytes, method: str = "") -> bool:
 def trace_of(data: bytes) -> dict[str, Any]:
     """To which call a request belongs: `id` of its trace, and `of`, the event that sent it.
 
-    >>> trace_of(b"POST / HTTP/1.1\\r\\ntraceparent: 00-" + b"a" * 32 + b"-0000001100000002-01\\r\\n")
+    >>> head = b"POST / HTTP/1.1\\r\\ntraceparent: 00-%b-0000001100000002-01\\r\\n"
+    >>> trace_of(head % (b"a" * 32))
     {'id': 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'of': [17, 2]}
     >>> trace_of(b"POST / HTTP/1.1\\r\\n")
     {}

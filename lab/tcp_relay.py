@@ -157,6 +157,14 @@ class TcpRelay:
     def _hear(self, data: bytes) -> None:
         self.heard = data
 
+    # These callbacks may be set while connections are open.
+
+    def _choose(self, data: bytes) -> Fate | None:
+        return self.fate_of(data)
+
+    def _lose(self, request: bytes, direction: str, late: bool) -> None:
+        self.on_loss(request, direction, late)
+
     def _accept(self) -> None:
         while not self._closed:
             try:
@@ -181,9 +189,8 @@ class TcpRelay:
             # Nothing listens at the target: the caller finds its connection closed.
             near.close()
             return
-        pair = _Pair(near, far, self.fates, self._running, fate_of=lambda data: self.fate_of(data),
-                     on_cut=self._count_cut, on_request=self._hear,
-                     on_loss=lambda *loss: self.on_loss(*loss))
+        pair = _Pair(near, far, self.fates, self._running, fate_of=self._choose,
+                     on_cut=self._count_cut, on_request=self._hear, on_loss=self._lose)
         with self._lock:
             self._pairs = [p for p in self._pairs if p.is_open or p.held] + [pair]
         pair.carry()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
 import unittest
+from typing import Any
 from unittest import mock
 
 from classroom import cast
 from ponte.net import windows
+from ponte.net.pool import Pool
 from tests.windows import windows_cannot
 
 
@@ -34,9 +37,12 @@ class Interpreters(unittest.TestCase):
 class Freezing(unittest.TestCase):
     def setUp(self) -> None:
         """An actor whose process is not started."""
-        self.process = mock.Mock(spec=subprocess.Popen, pid=4711)
-        self.actor = cast.Actor.__new__(cast.Actor)
-        self.actor._process = self.process
+        self.process = mock.Mock(spec=subprocess.Popen, pid=4711, stdin=mock.Mock())
+        self.told: list[dict[str, Any]] = []
+        with mock.patch("subprocess.Popen", return_value=self.process), \
+                mock.patch("threading.Thread"):
+            self.actor = cast.Actor("server-1", ["server.py"], Pool(), {}, role="server",
+                                    service="kiosk", tell=self.told.append)
 
     def test_windows_suspends_the_process_and_resumes_it(self) -> None:
         with mock.patch("sys.platform", "win32"), \
@@ -60,6 +66,37 @@ class Freezing(unittest.TestCase):
             stands.assert_called_once()
             self.actor.thaw()
             self.process.send_signal.assert_called_with(signal.SIGCONT)
+
+    def test_what_happens_is_told_when_it_happens(self) -> None:
+        """Kinds, faults and states, in order; what died tells no more."""
+        with mock.patch("os.waitpid", create=True), \
+                mock.patch.multiple(windows, create=True, suspend=mock.DEFAULT,
+                                    resume=mock.DEFAULT):
+            self.actor._hear("server-1: serving at http://127.0.0.1:80/x - stop with Ctrl-C", 0.0)
+            self.actor.freeze()
+            self.actor.thaw()
+            self.actor.drain()
+            self.actor.kill()
+            self.actor.leave()
+        self.assertEqual([event.get("state") or event["what"] for event in self.told],
+                         ["starting", "up", "freeze", "frozen", "thaw", "up", "drain", "draining",
+                          "kill", "killed"])
+        self.assertEqual({key: value for key, value in self.told[1].items() if key != "t"}, {
+            "k": "proc", "p": "laboratory", "who": "server-1", "role": "server", "state": "up",
+            "pid": 4711, "port": 80, "service": "kiosk", "can": []})
+
+    def test_one_that_ends_by_itself_says_why(self) -> None:
+        self.process.stdout = io.StringIO("Traceback\nOSError: no space left\n")
+        self.actor._read()
+        self.assertEqual((self.told[-1]["state"], self.told[-1]["why"]),
+                         ("ended", "OSError: no space left"))
+
+    def test_one_that_drains_is_gone(self) -> None:
+        self.process.stdout = io.StringIO("bye\n")
+        self.actor.drain()
+        self.actor._read()
+        self.assertEqual(self.told[-1]["state"], "gone")
+        self.assertNotIn("why", self.told[-1])
 
     def test_the_class_reads_what_was_really_done(self) -> None:
         names = {"win32": ("NtSuspendProcess", "NtResumeProcess")}

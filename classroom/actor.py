@@ -1,0 +1,309 @@
+"""One process of the demo: started, watched, killed, frozen and thawed.
+
+Each is a real process on a free port. It prints its address in a line, its banner, and we read the
+address there. No process outlives the demo, however the demo ends: each watches its standard input,
+whose other end closes with us. A frozen process cannot watch anything. It leads a process group of
+its own, and the kernel sends SIGHUP and SIGCONT to a stopped group that loses its parent. On
+Windows all are in one job, which ends with us.
+
+Who shows the processes to a class on the live page gives a function `tell`. It gets an event,
+a dict for JSON, at the moment in which something happens to a process: `proc` with the state that
+it has from then on, and `fault` for what was let loose on it.
+
+    starting → up ⇄ frozen       it was started; it listens; freeze, and thaw
+    up → draining → gone         it was told to leave
+    any → killed                 kill -9
+    any → ended                  it ended by itself; `why` is the last line that it printed
+    any → gone                   the demo ends
+
+Threads: one for each process, which reads what it prints. `tell` runs on any thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple
+
+from ponte.net import windows
+from ponte.net.address import Address, parse_address, show
+from ponte.net.message import encode_request
+from ponte.net.pool import Pool
+from ponte.net.threads import wait_for
+from ponte.process.own_files import FOLDER, command
+
+# How long a process may take to print its banner, in seconds. A slow laptop with a virus scanner
+# needs some 20. One that ends before is not waited for.
+START_S = 60.0
+# How long a program that ends by itself may run, in seconds.
+RUN_S = 60.0
+# How long a process may take to show its status, in seconds.
+STATUS_S = 2.0
+CAN_FREEZE = sys.platform == "win32" or hasattr(signal, "SIGSTOP")
+# By what a process is frozen and thawed on this system.
+FREEZES_BY, THAWS_BY = (("NtSuspendProcess", "NtResumeProcess") if sys.platform == "win32" else
+                        ("SIGSTOP", "SIGCONT"))
+# Lines of a process that we keep, for the message where it does not start.
+KEPT_LINES = 20
+
+# The role of a process that calls: it does not listen, and its first line is its banner.
+CLIENT = "client"
+# States of a process that is no more.
+OVER = ("killed", "ended", "gone")
+
+# What is told of a process, as an event of the live page.
+Tell = Callable[[dict[str, Any]], None]
+
+# The banner of a process that listens; the group is its address.
+BANNER = re.compile(r"([\d.]+:\d+|\[[\da-f:.]+(?:%[\w.-]+)?\]:\d+)\b.* - stop with Ctrl-C")
+# A line of the registry: what happened to SERVICE/INSTANCE at an address.
+_NEWS = re.compile(r"registry: (\w+) +(\S+)/(\S+) +(\S+)$")
+
+
+def tell_nobody(event: dict[str, Any]) -> None:
+    """Nobody shows the processes."""
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process of the demo, made of ours.
+
+    Without variables such as PONTE_HOST or PONTE_TLS_CERT: they are for the processes that the user
+    starts, and the demo tells its own all that they need.
+    """
+    kept = {name: value for name, value in environ.items() if not name.startswith("PONTE_")}
+    return {**kept, "PYTHONIOENCODING": "utf-8"}
+
+
+def run_program(*arguments: str,
+                watched: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs a program of this folder to its end, such as client.py with its words.
+
+    `watched` are further variables of its environment. Blocks for RUN_S at most. Raises
+    subprocess.TimeoutExpired.
+    """
+    python, variables = windows.own_python({**environment(os.environ), **(watched or {})})
+    return subprocess.run([python, *command(*arguments)], cwd=FOLDER, env=variables,
+                          stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+                          errors="replace", timeout=RUN_S, check=False)
+
+
+class StartFailed(Exception):
+    """A process did not start; the text says why, in one line."""
+
+
+class News(NamedTuple):
+    """A line of the registry: `what` happened to an instance, and when we read it.
+
+    The time is one of time.perf_counter, as all times that the class reads (stage.py).
+    """
+
+    at: float
+    what: str
+    service: str
+    instance: str
+    address: str
+
+
+def read_status(pool: Pool, address: Address) -> dict[str, Any]:
+    """The /status page of a process. Blocks for STATUS_S at most.
+
+    Raises OSError if there is no answer, ValueError if the answer is no such page.
+    """
+    request = encode_request("GET", "/status", {"Host": show(address)}, b"")
+    reply = wait_for(pool.exchange(address, request, time.monotonic() + STATUS_S))
+    status = json.loads(reply.body)
+    if not isinstance(status, dict):
+        raise ValueError(f"{show(address)} shows no status")
+    return status
+
+
+class Actor:
+    """One process, started by the constructor. Call `await_banner` before anything else.
+
+    Attributes: `role` and `service`, for those who watch it; `state`, see the top of this file;
+    `address`, known from its banner on. `variables` are its environment.
+    """
+
+    def __init__(self, name: str, arguments: list[str], pool: Pool, variables: dict[str, str], *,
+                 role: str = "", service: str = "", tell: Tell = tell_nobody) -> None:
+        self.name, self.arguments, self.role, self.service = name, arguments, role, service
+        self.address: Address = ("", 0)
+        self.state = "starting"
+        self._pool, self._tell = pool, tell
+        # Guarded by self._printed: the address, the state, the news that were not taken yet, its
+        # last lines, and whether its output has ended.
+        self._printed = threading.Condition()
+        self._news: list[News] = []
+        self._lines: list[str] = []
+        self._ended = False
+        # One line to it at a time.
+        self._asking = threading.Lock()
+        python, variables = windows.own_python(variables)
+        self._process = subprocess.Popen(
+            [python, *command(*arguments), "--until-eof"], cwd=FOLDER,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            encoding="utf-8", errors="replace", env=variables)
+        if sys.platform == "win32":
+            # Where that is not allowed, only a frozen process could outlive a demo that is killed.
+            with contextlib.suppress(OSError):
+                windows.end_with_us(self._process.pid)
+        self._tell_state(time.perf_counter())
+        threading.Thread(target=self._read, name=f"read-{name}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def lines(self) -> list[str]:
+        """The last lines that it printed, KEPT_LINES at most."""
+        with self._printed:
+            return list(self._lines)
+
+    def await_banner(self) -> Actor:
+        """Waits until it listens, for START_S at most; returns itself. Raises StartFailed."""
+        with self._printed:
+            self._printed.wait_for(lambda: self.state != "starting" or self._ended, START_S)
+            if self.state in ("starting", "ended"):
+                reason = self._lines[-1] if self._lines else "it printed nothing"
+                raise StartFailed(f"{self.name}: {reason}")
+        return self
+
+    def take_news(self) -> list[News]:
+        """What it reported, as a registry, since this method was last called."""
+        with self._printed:
+            news, self._news = self._news, []
+        return news
+
+    def status(self) -> dict[str, Any]:
+        """Its /status page. Raises OSError or ValueError where there is none."""
+        return read_status(self._pool, self.address)
+
+    def say(self, line: str) -> None:
+        """Sends it a line on its standard input. Raises OSError where it is no more.
+
+        Blocks while it is frozen and has not read the lines before.
+        """
+        assert self._process.stdin
+        with self._asking:
+            try:
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
+            except ValueError:
+                raise BrokenPipeError(f"{self.name} is no more") from None
+
+    def kill(self) -> None:
+        """kill -9: it ends at once, and cannot announce it."""
+        self._tell_fault("kill")
+        self._end("killed")
+
+    def leave(self) -> None:
+        """The same where that is no fault, but the end of the cast."""
+        self._end("gone")
+
+    def freeze(self) -> None:
+        """SIGSTOP: alive and connected, but it does nothing. Returns when all its threads stand.
+
+        Raises OSError where the system does not allow it.
+        """
+        self._tell_fault("freeze")
+        if sys.platform == "win32":
+            windows.suspend(self.pid)
+        else:
+            self._process.send_signal(signal.SIGSTOP)
+            os.waitpid(self.pid, os.WUNTRACED)
+        self._become("frozen")
+
+    def thaw(self) -> None:
+        """SIGCONT: it goes on where it was frozen. Raises OSError as `freeze` does."""
+        self._tell_fault("thaw")
+        # What it does from now on comes after this.
+        self._become("up")
+        if sys.platform == "win32":
+            windows.resume(self.pid)
+        else:
+            self._process.send_signal(signal.SIGCONT)
+
+    def drain(self) -> None:
+        """Tells it to leave in order, and does not wait: SIGTERM, or the end of its input."""
+        self._tell_fault("drain")
+        self._become("draining")
+        if sys.platform == "win32":
+            self._hang_up()
+        else:
+            self._process.terminate()
+
+    def _end(self, state: str) -> None:
+        self._become(state, after=self._process.kill)
+        self._process.wait()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        assert self._process.stdin
+        with self._asking, contextlib.suppress(OSError):
+            self._process.stdin.close()
+
+    # ---- what the class is told
+
+    def _become(self, state: str, why: str = "", after: Callable[[], None] = lambda: None) -> None:
+        """Has this state from now on, unless it is no more; `after` that has happened."""
+        with self._printed:
+            is_new = self.state not in OVER
+            if is_new:
+                self.state = state
+            self._printed.notify_all()
+        after()
+        if is_new:
+            self._tell_state(time.perf_counter(), why)
+
+    def _tell_state(self, at: float, why: str = "") -> None:
+        event = {"k": "proc", "p": "laboratory", "t": at, "who": self.name, "role": self.role,
+                 "state": self.state, "pid": self.pid, "port": self.address[1],
+                 "service": self.service, "can": []}
+        self._tell({**event, "why": why} if why else event)
+
+    def _tell_fault(self, what: str) -> None:
+        if self.state not in OVER:
+            self._tell({"k": "fault", "p": "laboratory", "t": time.perf_counter(),
+                        "who": self.name, "what": what})
+
+    # ---- the thread that reads
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        with self._process.stdout as printed:
+            for line in printed:
+                self._hear(line.rstrip(), time.perf_counter())
+        with self._printed:
+            self._ended = True
+            self._printed.notify_all()
+            last = self._lines[-1] if self._lines else "it printed nothing"
+        self._process.wait()
+        if self.state == "draining":
+            self._become("gone")
+        else:
+            self._become("ended", last)
+
+    def _hear(self, line: str, now: float) -> None:
+        banner, news = BANNER.search(line), _NEWS.search(line)
+        with self._printed:
+            self._lines = [*self._lines[1 - KEPT_LINES:], line]
+            if banner and not self.address[1]:
+                self.address = parse_address(banner.group(1))
+            is_up = self.state == "starting" and (self.address[1] > 0 or self.role == CLIENT)
+            if news:
+                self._news.append(News(now, *news.groups()))
+            self._printed.notify_all()
+        if is_up:
+            self._become("up")
