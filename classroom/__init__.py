@@ -19,6 +19,7 @@
     attack_portuguese.py  those of the attack
     doctor_portuguese.py   those of doctor.py
     both.py         a text in both languages, for a page that can switch
+    page_portuguese.py     those of the live page's programs (dashboard/)
     reasons.py      what a program said, such as the reason of an error, in Portuguese
     screen.py       lines for a projector, on any console
     narrow.py       lines of a role in fewer columns
@@ -31,6 +32,6 @@
     caller.py       the client of a lesson
     doctor.py       is this computer ready?
 
-The English sentences stand in the code, where they are printed. Only demo.py imports
-this room.
+The English sentences stand in the code, where they are printed. Only demo.py and
+dashboard/ import this room.
 """

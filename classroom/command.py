@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,24 +18,33 @@ from ponte.process.characters import plain, write_any
 from ponte.process.options import SWITCHES, UsageError
 
 PLACES = (*roles.ROLES, "attack", "doctor")
+NOTHING: Mapping[str, str] = {}
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs what the words name; returns its exit code. Raises UsageError for unknown words."""
+def main(arguments: Sequence[str], handed_on: Mapping[str, str] = NOTHING) -> int:
+    """Runs what the words name; returns its exit code. Raises UsageError for unknown words.
+
+    `handed_on`: further words, each with the name of a module whose `main(arguments, words)` takes
+    what comes after it. This room does not know these modules.
+    """
     write_any(sys.stdout, sys.stderr)
     language, rest = take_language(list(arguments))
     words = Words(language)
     try:
-        return _run(rest, words)
+        if rest and rest[0] in handed_on:
+            module = importlib.import_module(handed_on[rest[0]])
+            code: int = module.main(rest[1:], words)
+            return code
+        return _run(rest, words, (*PLACES, *handed_on))
     except UsageError as error:
         # Most of these come from argparse, or from a role.
         raise UsageError(words.quoted(str(error))) from None
 
 
-def _run(rest: list[str], words: Words) -> int:
+def _run(rest: list[str], words: Words, places: Sequence[str]) -> int:
     if rest and rest[0] in roles.ROLES:
         return roles.run(rest[0], rest[1:], words)
-    chosen = _parser(words).parse_args(rest)
+    chosen = _parser(words, places).parse_args(rest)
     auto = chosen.auto or _auto_is_set(os.environ, words)
     if chosen.place is None:
         return story.run(words, auto=auto, first=_first_step(chosen.first, os.environ, words))
@@ -44,7 +54,7 @@ def _run(rest: list[str], words: Words) -> int:
         return attack.run(words, auto=auto)
     if chosen.place == "doctor":
         return doctor.main(words)
-    raise UsageError(_refuse(chosen.place, words))
+    raise UsageError(_refuse(chosen.place, words, places))
 
 
 def take_language(arguments: list[str]) -> tuple[str, list[str]]:
@@ -92,7 +102,7 @@ def _first_step(given: str | None, environ: Mapping[str, str], words: Words) -> 
     return int(text)
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """A mistake gets one line, as everywhere else. The help fits the terminal."""
 
     def format_help(self) -> str:
@@ -102,17 +112,33 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (--help shows all options)")
 
 
-def _parser(words: Words) -> argparse.ArgumentParser:
-    def shown(text: str) -> str:
-        return plain(text, sys.stdout.encoding or "ascii")
+def shown(text: str) -> str:
+    """A text as standard output can write it."""
+    return plain(text, sys.stdout.encoding or "ascii")
 
+
+def make_parser(words: Words, prog: str, **settings: Any) -> Parser:
+    """A parser without options, whose help is in the language of `words`."""
     class Help(argparse.RawDescriptionHelpFormatter):
         def add_usage(self, usage: str | None, actions: Any, groups: Any,
                       prefix: str | None = None) -> None:
             super().add_usage(usage, actions, groups, shown(words("usage: ")))
 
-    parser = _Parser(
-        prog="demo.py", formatter_class=Help, add_help=False,
+    return Parser(prog=prog, formatter_class=Help, add_help=False, **settings)
+
+
+def add_settings(parser: Parser, words: Words) -> argparse._ArgumentGroup:
+    """Adds the group of options that every help has: --help and --lang. Returns it."""
+    settings = parser.add_argument_group(shown(words("options")))
+    settings.add_argument("-h", "--help", action="help", help=shown(words("show this help")))
+    settings.add_argument("--lang", choices=LANGUAGES, default=words.language, help=shown(words(
+        "the language (default: that of the locale)")))
+    return settings
+
+
+def _parser(words: Words, places: Sequence[str]) -> Parser:
+    parser = make_parser(
+        words, "demo.py",
         description=shown(words("The guided demo of Ponte: nine steps, real processes, "
                                 "each step proved.")),
         epilog=shown(words(
@@ -127,27 +153,28 @@ def _parser(words: Words) -> argparse.ArgumentParser:
             "and\n"
             "  demo.py doctor                 is this computer ready?") + "\n" + words(
             "  demo.py attack                 a second guided story: steal calls, and stop the "
-            "thief")))
+            "thief") + "\n" + words(
+            "  demo.py page                   all of it live on a page of the browser, with "
+            "faults at a click\n"
+            "  demo.py join CODE              this computer takes part in a page that shows a "
+            "CODE")))
     place = parser.add_argument_group(shown(words("the word after demo.py")))
-    place.add_argument("place", nargs="?", metavar=" | ".join(PLACES), help=shown(words(
+    place.add_argument("place", nargs="?", metavar=" | ".join(places), help=shown(words(
         "instead of the demo, see below")))
-    settings = parser.add_argument_group(shown(words("options")))
-    settings.add_argument("-h", "--help", action="help", help=shown(words("show this help")))
+    settings = add_settings(parser, words)
     settings.add_argument("--auto", action="store_true", help=shown(words(
         "no key presses; the exit code is 1 if a proof fails")))
     settings.add_argument("--from", dest="first", metavar="N", help=shown(words(
         "begin at step N")))
-    settings.add_argument("--lang", choices=LANGUAGES, default=words.language, help=shown(words(
-        "the language (default: that of the locale)")))
     return parser
 
 
-def _refuse(place: str, words: Words) -> str:
+def _refuse(place: str, words: Words, places: Sequence[str]) -> str:
     """Why a word is refused, and what to write instead."""
-    if place in PLACES:
+    if place in places:
         # It stands after an option, as in `--auto registry`.
         return words("write it first: demo.py {place}", place=place)
-    close = difflib.get_close_matches(place.lower(), PLACES, 1, 0.5)
+    close = difflib.get_close_matches(place.lower(), places, 1, 0.5)
     guess = words(" Did you mean {close}?", close=close[0]) if close else ""
     return words("there is no {place!r}.{guess} There are: {places}; or nothing, "
-                 "for the guided demo", place=place, guess=guess, places=", ".join(PLACES))
+                 "for the guided demo", place=place, guess=guess, places=", ".join(places))

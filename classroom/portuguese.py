@@ -11,11 +11,13 @@ from __future__ import annotations
 from classroom.answers_portuguese import ANSWERS
 from classroom.attack_portuguese import ATTACK
 from classroom.doctor_portuguese import DOCTOR
+from classroom.page_portuguese import PAGE
 
 PORTUGUESE: dict[str, str] = {
     **ANSWERS,
     **ATTACK,
     **DOCTOR,
+    **PAGE,
 
     # ---- story.py: around the steps
     "PONTE: a bridge between processes": "PONTE: uma ponte entre processos",

@@ -1,4 +1,4 @@
-"""Reads from the source, by `ast`, every sentence that the classroom prints.
+"""Reads from the source, by `ast`, every sentence that the classroom and the page print.
 
 A sentence is the first text in a call of words(...), stage.tell(...), stage.check(holds, ...) or
 stage.predict(title, question, proves, ...); those of Answers(a, b, c, d) are four. Each must be a
@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-CLASSROOM = Path(__file__).resolve().parent.parent.parent / "classroom"
+ROOT = Path(__file__).resolve().parent.parent.parent
+CLASSROOM = ROOT / "classroom"
+ROOMS = (CLASSROOM, ROOT / "dashboard")
 # Function -> which of its arguments are sentences.
 TAKES = {"words": (0,), "_words": (0,), "tell": (0,), "check": (1,), "check_limit": (1,),
          "predict": (0, 1, 2), "Answers": (0, 1, 2, 3)}
@@ -31,8 +33,8 @@ class Sentence(NamedTuple):
 
 
 def sentences() -> list[Sentence]:
-    """Every sentence of the classroom. Raises AssertionError for one that is no literal."""
-    return [sentence for path in sorted(CLASSROOM.glob("*.py"))
+    """Every sentence of these rooms. Raises AssertionError for one that is no literal."""
+    return [sentence for room in ROOMS for path in sorted(room.glob("*.py"))
             for sentence in in_source(path.read_text(encoding="utf-8"), path.name)]
 
 

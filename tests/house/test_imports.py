@@ -1,6 +1,7 @@
 """The layout of the house: imports run one way, and all are of the standard library or our own.
 
-    net  <-  rpc, calls  <-  process, discovery  <-  the actors  <-  lab  <-  classroom  <-  demo.py
+    net <- rpc, calls <- process, discovery <- the actors <- lab <- classroom
+        <- dashboard <- demo.py
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "services": {"server"},
     "lab": FOUNDATION | ACTORS,
     "classroom": FOUNDATION | ACTORS | {"lab"},
+    "dashboard": FOUNDATION | ACTORS | {"lab", "classroom"},
     "demo": {"classroom", "ponte.process"},
     # It runs the others by their names.
     "__main__": set(),

@@ -1,0 +1,28 @@
+"""The live page: what really happens between the processes, for a class to see.
+
+    command.py      `demo.py page`: its options, and how the parts below come together
+    ordering.py     events in the order of their times, and what is missing. Pure
+    ring.py         the newest events, for readers that each have their own place
+    collector.py    takes events by UDP, orders them, and keeps them
+    site.py         what the browser asks for
+    web_files.py    the page's own files
+    saved.py        the page that is saved: one file with everything in it
+    links.py        the link in front of each server: loses a reply, is cut, is slow
+    qr.py           the QR code of the address that phones open
+    votes.py        votes on a question, by phones and by raised hands
+    recording.py    events in a file, and back
+
+Everything that the page shows is an event: a small JSON object, told by the process in which it
+happened, at the moment in which it happened (ponte/process/observe.py). So the way is short:
+
+    a process ── UDP ──► collector ─► ordering ─► ring ── long poll ──► the page: web/*.js
+
+The naive try is a page that asks every process for its state, twice a second. It never sees a
+process that was killed in between, nor the one reply that was lost. An event that is sent where it
+happens arrives although its process is killed right after.
+
+The page folds the events into a state (web/fold.js). So a live page, a page that is stepped back,
+and a page that is saved and opened a year later are the same code, with other events.
+
+Only demo.py imports this room, by the name of a module. It speaks both languages of the classroom.
+"""

@@ -1,0 +1,133 @@
+"""Events in a file, and back: what --record writes, and --replay reads.
+
+    {"ponte":"recording","form":1,"at":1764220000.0}
+    {"s":1,"k":"start","p":"page",...}
+    {"s":2,"k":"proc","who":"registry",...}
+
+One line for each event, as the page gets it. Each turn of the collector writes its lines at once,
+before a page sees them. So a page that is killed leaves all that it has shown, and at most the last
+line is torn; a reader passes over that one.
+
+A full disk ends the recording and not the lesson: the file is cut behind its last whole line, and
+the page says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
+
+from dashboard.ordering import write_event
+from dashboard.ring import Ring
+
+HEADER = b'{"ponte":"recording"'
+FORM = 1
+# A recording of a whole day at two calls a second has some 600 MB.
+MAX_RECORDING_BYTES = 1024 * 1024 * 1024
+MAX_LINE_BYTES = 64 * 1024
+
+
+class NotARecording(ValueError):
+    """A file that --replay cannot read. The text says why, without the name of the file."""
+
+
+class Recorder:
+    """Writes events into a new file. Threads: `write` on one, the collector's; `close` on any.
+
+    Parameters: `path`, which must be new or empty; `at`, seconds since 1970; `stopped(why)`, which
+    is called when the file can take no more. Raises OSError, FileExistsError where something else
+    is in the file.
+    """
+
+    def __init__(self, path: str, at: float, stopped: Callable[[str], None]) -> None:
+        self._stopped = stopped
+        self._file: io.RawIOBase = open(path, "ab", buffering=0)  # noqa: SIM115
+        try:
+            if self._file.seek(0, os.SEEK_END) > 0:
+                raise FileExistsError("it exists")
+            # How much of the file is whole lines.
+            self._whole_bytes = 0
+            header = {"ponte": "recording", "form": FORM, "at": round(at, 3)}
+            self._append(write_event(header) + b"\n")
+        except OSError:
+            self._file.close()
+            raise
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Appends events. After an error it does nothing more."""
+        if self._file.closed:
+            return
+        try:
+            self._append(b"\n".join(lines) + b"\n")
+        except OSError as error:
+            # The last line may be there in part.
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._whole_bytes)
+            self.close()
+            self._stopped(error.strerror or str(error))
+
+    def close(self) -> None:
+        """Ends the recording."""
+        self._file.close()
+
+    def _append(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            # A disk that is nearly full takes a part.
+            rest = rest[self._file.write(rest) or 0:]
+        self._whole_bytes += len(data)
+
+
+def read_recording(path: str) -> Ring:
+    """The events of a recording, in a ring that keeps all of them. Blocks for some seconds.
+
+    Raises OSError, and NotARecording.
+    """
+    if os.path.getsize(path) > MAX_RECORDING_BYTES:
+        raise NotARecording(f"more than {MAX_RECORDING_BYTES // 1024 ** 2} MiB")
+    ring = Ring(max_events=MAX_RECORDING_BYTES, max_bytes=2 * MAX_RECORDING_BYTES)
+    with open(path, "rb") as file:
+        _check_header(file.readline(MAX_LINE_BYTES))
+        ring.append([line for line in map(_line_of, enumerate(file, 1)) if line])
+    if ring.next == 1:
+        raise NotARecording("no event is in it")
+    return ring
+
+
+def _check_header(line: bytes) -> None:
+    if line.lstrip()[:1] == b"<":
+        raise NotARecording("a saved page: open it in a browser")
+    header = _object_in(line)
+    if not line.startswith(HEADER) or header is None:
+        raise NotARecording("no recording of Ponte")
+    if header.get("form") != FORM:
+        raise NotARecording("a recording of another version of Ponte")
+
+
+def _line_of(numbered: tuple[int, bytes]) -> bytes:
+    """The event in a line, written as we write it; b"" for a last line that is torn."""
+    number, line = numbered
+    event = _object_in(line) if len(line) <= MAX_LINE_BYTES else None
+    if event is None and not line.endswith(b"\n"):
+        return b""
+    if event is None or event.get("s") != number or type(event.get("k")) is not str \
+            or type(event.get("t")) not in (int, float):
+        raise NotARecording(f"its line {number + 1} is not event {number}")
+    return write_event(event)
+
+
+def _object_in(line: bytes) -> dict[str, Any] | None:
+    """The object that a line is; None if it is none."""
+    try:
+        value = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _refuse(constant: str) -> Mapping[str, Any]:
+    raise ValueError(f"JSON has no {constant}")
