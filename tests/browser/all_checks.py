@@ -1,0 +1,8 @@
+"""All checks, in the order in which they run."""
+
+from __future__ import annotations
+
+from tests.browser import check_faults, check_layout
+from tests.browser.checks import CHECKS
+
+__all__ = ["CHECKS", "check_faults", "check_layout"]
