@@ -49,7 +49,9 @@ from ponte.net.pool import Pool, shared_pool
 from ponte.net.threads import wait_for
 from ponte.net.tls import Tls, check_tls
 from ponte.net.windows import output_error_text
+from ponte.process import observe
 from ponte.process.logs import start_logging
+from ponte.process.observed_call import ObservedCall, begin_call
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     EXIT_USAGE,
@@ -168,19 +170,25 @@ class Client:
         for directory in self._directories:
             if not directory.answered:
                 directory.wait(deadline - time.monotonic())
+        with self._lock:
+            self._take_views()
+            is_idempotent = self._is_idempotent(method)
+            call = Call(self._balancer, is_idempotent, deadline)
         # 2. Rule R gets a reply, or raises.
-        return self._value_of(method, self._drive(method, body, deadline))
+        if not observe.watcher:
+            return self._value_of(method, self._drive(method, body, call))
+        with begin_call(self._service, method, is_idempotent) as observed:
+            observed.reply = self._drive(method, body, call, observed)
+            return self._value_of(method, observed.reply)
 
-    def _drive(self, method: str, body: bytes, deadline: float) -> Reply:
+    def _drive(self, method: str, body: bytes, call: Call,
+               observed: ObservedCall | None = None) -> Reply:
         """The loop of rule R: decide under the lock, act outside of it."""
         attempts: list[Trace] = []
         # The latest result that left the outcome unknown; and where a proxy says that it sent the
         # call, which stays true when the proxy has gone.
         unknown: Result | None = None
         sent_to = ""
-        with self._lock:
-            self._take_views()
-            call = Call(self._balancer, self._is_idempotent(method), deadline)
         while True:
             # 1. Decide: which endpoint, and for how long?
             started = time.monotonic()
@@ -191,13 +199,16 @@ class Client:
             if attempt is None:
                 break
             # 2. Act: send the request, and wait for the reply.
-            lines = f"{attempt_lines(attempt)}Content-Type: {CONTENT_TYPE}\r\n"
+            trace = observed.send(attempt) if observed else ""
+            lines = f"{attempt_lines(attempt)}{trace}Content-Type: {CONTENT_TYPE}\r\n"
             request = write_request("POST", f"/{self._service}", lines, attempt.body_of(body))
             # The clock for what people read: on Windows, up to Python 3.12, the other one moves in
             # steps of 15.6 ms.
             began = time.perf_counter()
             result = self._exchange(attempt, request, started)
             took_s, ended = time.perf_counter() - began, time.monotonic()
+            if observed:
+                observed.settle(result)
             # 3. Decide: what has this attempt come to?
             with self._lock:
                 call.settle(result, ended)
@@ -222,7 +233,7 @@ class Client:
         name = f"{self._service}.{method}"
         if unknown:
             raise OutcomeUnknown(name, attempts, ran=unknown.ran,
-                                 ask=self._how_to_ask(method, call, sent_to))
+                                 ask=self._how_to_ask(method, call, sent_to, observed))
         raise NotSent(name, attempts, self._why_no_endpoint())
 
     # ---- what the loop needs
@@ -236,7 +247,8 @@ class Client:
             return Result(Outcome.NOT_SENT, None, "this client was closed")
         return wait_for(exchange(pool, attempt, self._service, request, started))
 
-    def _how_to_ask(self, method: str, call: Call, sent_to: str) -> Ask | None:
+    def _how_to_ask(self, method: str, call: Call, sent_to: str,
+                    observed: ObservedCall | None) -> Ask | None:
         """How to find out later what came of a call. None if nobody can tell.
 
         The number of the call is open as long as somebody refers to the result.
@@ -244,25 +256,30 @@ class Client:
         if call.sent is None:
             return None
         return functools.partial(self._ask, method, call.sent,
-                                 Place.read(sent_to, self._service))
+                                 Place.read(sent_to, self._service), observed)
 
-    def _ask(self, method: str, sent: Sent, told: Place | None,
+    def _ask(self, method: str, sent: Sent, told: Place | None, observed: ObservedCall | None,
              timeout_s: float) -> Callable[[], Any]:
         """Asks what came of a call: the proxy or server that got it; and the server to which that
         proxy has told that it sent the call.
         """
+        deadline = time.monotonic() + check_seconds("timeout_s", timeout_s)
         places = [Place.of(sent)] + ([told] if told else [])
         # With connections of its own: this client may be closed.
         pool = Pool(self._tls)
+        if observed:
+            observed.resolving()
         try:
-            deadline = time.monotonic() + check_seconds("timeout_s", timeout_s)
-            result = wait_for(resolve(pool, places, self._service, deadline))
+            result = wait_for(resolve(pool, places, self._service, deadline,
+                                      observed.ask if observed else None))
         finally:
             pool.close()
+        if observed:
+            observed.resolved(result)
         reply = result.reply
         if reply is None or result.outcome is not Outcome.ANSWERED:
             raise OutcomeUnknown(f"{self._service}.{method}", (), result.what, ran=result.ran,
-                                 ask=functools.partial(self._ask, method, sent, told))
+                                 ask=functools.partial(self._ask, method, sent, told, observed))
         return lambda: self._value_of(method, reply)
 
     def _value_of(self, method: str, reply: Reply) -> Any:
@@ -445,6 +462,8 @@ def main(arguments: Sequence[str]) -> int:
     """Makes one call or several; returns the exit code of the last one that failed, or 0."""
     chosen = command_line().parse_args(arguments)
     start_logging(chosen.verbose, chosen.log)
+    if chosen.observe:
+        observe.start(chosen.observe.address, name=chosen.observe.name)
     # A registry that cannot be read is in our one line of error already.
     if not chosen.verbose:
         logging.getLogger("ponte.directory").setLevel(logging.ERROR)

@@ -35,7 +35,7 @@ from ponte.net.stream import Program, result_of
 from ponte.process.measures import Durations, shown_durations
 from ponte.rpc import current
 from ponte.rpc.called import Called
-from ponte.rpc.dispatcher import Dispatcher, NotIdempotent
+from ponte.rpc.dispatcher import LONG_BYTES, Dispatcher, NotIdempotent
 from ponte.rpc.marshal import CONTENT_TYPE, xml_of
 
 log = logging.getLogger("ponte.server")
@@ -135,6 +135,8 @@ class Executions:
         xml = b"" if call.session == NEW or call.wanted is RESOLVE else xml_of(request)
         with self._lock:
             action, record = look(memory, request, call)
+            if request.observed:
+                request.observed.note(action)
             # 1. It may run, and from now on a repeat finds it. Or it is refused: then a second copy
             #    does not run, if there is a caller who reads the refusal.
             if action is RUN:
@@ -203,6 +205,8 @@ class Executions:
         """
         try:
             name, _, run = self._dispatcher.prepare(xml, promised=promised)
+            if request.observed and (name or len(xml) > LONG_BYTES):
+                run = request.observed.running(name, run)
             context = self._instance, request, name
             done = self._run_beside(name,
                                     lambda: self._execute(run, record, context, received_at))

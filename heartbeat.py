@@ -41,11 +41,12 @@ from ponte.discovery.own_beat import check_beat_times, check_own
 from ponte.discovery.patient_clock import PatientClock
 from ponte.discovery.reachable import leads_to_loopback
 from ponte.discovery.signing import Keys, keys_of
-from ponte.net.address import Address, is_loopback
+from ponte.net.address import Address, is_loopback, show
 from ponte.net.datagrams import Datagrams
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.mishaps import Mishaps
 from ponte.net.names import Place, begin_look_up
+from ponte.process import observe
 
 __all__ = ["BEAT_JITTER", "BEAT_S", "ELSEWHERE", "FIRST_ACK_S", "LOCKED", "RESEND_S", "SILENCE_S",
            "YOUNGER", "BeatSchedule", "Heartbeat", "check_beat_times", "new_incarnation"]
@@ -325,9 +326,12 @@ class Heartbeat:
         with self._changed:
             due = self._schedule.due(self._now())
         for sending in due:
-            key = self._keys[sending.turn % len(self._keys)]
+            key, beat = self._keys[sending.turn % len(self._keys)], sending.beat
+            if observe.watcher:
+                observe.tell(beat.instance, "beat", seq=beat.seq, state=beat.state,
+                             to=show(sending.registry))
             try:
-                self._datagrams.send(encode_beat(sending.beat, key), sending.place)
+                self._datagrams.send(encode_beat(beat, key), sending.place)
             except OSError:
                 # A full buffer, or no route: the same as a lost datagram.
                 pass
@@ -342,6 +346,8 @@ class Heartbeat:
                 answer = decode_answer(datagram, self._keys)
             except BadDatagram:
                 continue
+            if observe.watcher:
+                observe.tell(answer.instance, "acked", seq=answer.seq, verdict=answer.type)
             with self._changed:
                 self._schedule.hear_answer(answer, self._now())
                 self._changed.notify_all()

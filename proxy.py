@@ -53,9 +53,12 @@ from ponte.net.pool import Pool
 from ponte.net.serving import Listener
 from ponte.net.stream import Program
 from ponte.net.tls import Tls, check_tls
+from ponte.process import observe
+from ponte.process.attaching import attach
 from ponte.process.departure import Departure
 from ponte.process.keys import keys_for_listening
 from ponte.process.measures import shown_durations
+from ponte.process.observed_call import follow
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
@@ -111,7 +114,7 @@ class Proxy:
         check_listen(host, port)
         check_tls(tls)
         check_beat_times(beat_s, lease_s)
-        keys = keys_of(key)
+        self._keys = keys_of(key)
         registries = parse_registries(registries, allow_none=True)
         advertise = parse_advertised(advertise)
         self._timeout_s = check_seconds("timeout_s", timeout_s)
@@ -131,7 +134,7 @@ class Proxy:
             self.departure = Departure(self.name, self._leave)
             beat = Beat(PROXY, self.name, new_incarnation(), 0, self.announced[0],
                         self.announced[1], lease_s=lease_s)
-            self._heartbeat = Heartbeat(beat, registries, keys, self.departure.step_down,
+            self._heartbeat = Heartbeat(beat, registries, self._keys, self.departure.step_down,
                                         self._may_beat, beat_s=beat_s)
         except (OSError, ValueError):
             self._listener.close()
@@ -255,6 +258,10 @@ class Proxy:
     def _begin(self, request: Request, received_at: float,
                caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
         """A reply of our own to a request, or the program that relays it. Raises ProtocolError."""
+        # What somebody watches comes here a second time.
+        if observe.watcher and request.method == "POST" and request.observed is None:
+            return follow(self.name, request,
+                          lambda seen: self._begin(seen, received_at, caller_left))
         if request.method != "POST" or not log.isEnabledFor(logging.DEBUG):
             return self._relay(request, received_at, caller_left, RelayedCall)
         line = CallLine(request, received_at)
@@ -267,7 +274,9 @@ class Proxy:
         #    read without the lock: a service is only ever added.)
         if (service_of(request) not in self._shared.balancers or request.method != "POST"
                 or "via" in request.headers):
-            own = page(request, "proxy", self.status) or self._refusal(request)
+            own = (page(request, "proxy", self.status)
+                   or attach(request, self.name, "proxy", self.address, self._keys)
+                   or self._refusal(request))
             if own:
                 return own
         # 2. How long may it take?
@@ -288,6 +297,8 @@ class Proxy:
         with shared.lock:
             # 1. What is known of it? A proxy that is stopping still answers repeats and resolves.
             action, record = look(memory, request, call)
+            if request.observed and action is not WAIT:
+                request.observed.note(action)
             why_not = "its caller has left" if caller_left and action is RUN else ""
             if self._draining and action in (RUN, REFUSE):
                 why_not = STOPPING
@@ -308,6 +319,8 @@ class Proxy:
                 assert record and record.value
                 route = record.value
                 if route.is_blind:
+                    if request.observed:
+                        request.observed.note(UNKNOWN)
                     return answer(memory, UNKNOWN, record, call.wanted)
                 if call.wanted is RESOLVE:
                     return resolve(shared, request, route, self._pool, deadline)

@@ -54,7 +54,7 @@ from ponte.discovery.beats import (
 from ponte.discovery.leases import ALL, Event, LeaseTable, Verdict
 from ponte.discovery.lookup import FORMS, PATH, STRUCT, LookupResult
 from ponte.discovery.patient_clock import PatientClock
-from ponte.discovery.signing import Keys
+from ponte.discovery.signing import Keys, keys_of
 from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, is_loopback, show
 from ponte.net.checks import check_listen
@@ -66,6 +66,8 @@ from ponte.net.serving import Listener
 from ponte.net.stream import DONE, Program, listen, result_of
 from ponte.net.target import path_in
 from ponte.net.tls import Tls, check_tls
+from ponte.process import observe
+from ponte.process.attaching import attach
 from ponte.process.keys import keys_for_listening, make_key
 from ponte.process.options import (
     add_engine,
@@ -123,6 +125,7 @@ class Registry:
         check_tls(tls)
         # Before a port is taken.
         self._reader = BeatReader(key)
+        self._keys = keys_of(key)
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot],
                                       WrittenViews().encode)
         # A long poll only waits, so there is no other limit than that of connections.
@@ -262,8 +265,12 @@ class Registry:
             events = self._take_events()
         # 3. Log and answer, outside of the lock. The sender may not have the other keys.
         self._log_events(events)
-        for answer, (_, key, length, sender) in zip(answers, beats):
+        for answer, (beat, key, length, sender) in zip(answers, beats):
             self._counts[answer.type] += 1
+            if observe.watcher:
+                observe.tell(observe.own_name("registry"), "took", who=beat.instance,
+                             service=beat.service, seq=beat.seq, verdict=answer.type,
+                             lease=beat.lease_s, state=beat.state, host=beat.host)
             if answer.type in ANSWERED:
                 self._answer(encode_answer(answer, key), length, sender)
 
@@ -309,6 +316,9 @@ class Registry:
         for what, endpoint in events:
             log.info("registry: %-9s %s/%s  %s", what, endpoint.service, endpoint.instance,
                      show(endpoint.address))
+            if observe.watcher:
+                observe.tell(observe.own_name("registry"), "lease", who=endpoint.instance,
+                             service=endpoint.service, what=what)
             # It reaches us by the loopback address, and we are read on other machines as well.
             if what == "up" and is_loopback(endpoint.host) and not is_alone:
                 log.warning("registry: callers on other machines cannot reach %s at %s: start it "
@@ -327,7 +337,8 @@ class Registry:
 
     def _handle(self, request: Request, received_at: float,
                 caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
-        found = page(request, "registry", self.status)
+        found = page(request, "registry", self.status) or attach(
+            request, observe.own_name("registry"), "registry", self.address, self._keys)
         if found:
             return found
         if path_in(request.target) != PATH:

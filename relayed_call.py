@@ -199,13 +199,17 @@ class RelayedCall:
         # 3. The request: the caller's end-to-end headers, and those of our hop. If others have
         #    relayed it, our Via is a second one, behind theirs (RFC 9110 section 7.6.3).
         method, target, headers, body = self._request[:4]
+        observed = self._request.observed
+        trace = observed.send(attempt) if observed else self._request.trace_line
         lines = (f"{cached(_lines_to_pass_on, headers)}{attempt_lines(attempt)}"
-                 f"Via: {self._shared.via}\r\n")
+                 f"Via: {self._shared.via}\r\n{trace}")
         return attempt, write_request(method, target, lines, attempt.body_of(body))
 
     def settle(self, result: Result, now: float) -> None:
         """Records the result of the latest attempt, at `now` (monotonic). Does not block."""
         self._last = result
+        if self._request.observed:
+            self._request.observed.settle(result)
         route = self._route
         with self._shared.lock:
             # 1. Rule R and the balancer learn of it.
@@ -292,6 +296,8 @@ def resolve(shared: SharedState, request: Request, route: Route, pool: Pool,
     # From now on, earlier attempts go nowhere else. If there was none, there never will be.
     route.turn += 1
     if route.sent is None:
+        if request.observed:
+            request.observed.note(KILL)
         shared.memory.kill(route.record)
         return answer(shared.memory, KILL, None, RESOLVE)
     shared.memory.join(route.record)
@@ -304,9 +310,11 @@ def _ask_on_route(shared: SharedState, request: Request, route: Route, pool: Poo
     sent = route.sent
     assert sent and route.record
     place = Place.of(sent)
+    observed = request.observed
+    how, trace = (observed.ask, "") if observed else (ask, request.trace_line)
     try:
-        result = yield from ask(pool, place, service_of(request), f"Via: {shared.via}\r\n",
-                                deadline)
+        result = yield from how(pool, place, service_of(request),
+                                f"Via: {shared.via}\r\n{trace}", deadline)
     finally:
         with shared.lock:
             shared.memory.leave(route.record)

@@ -44,8 +44,11 @@ from ponte.net.serving import Listener
 from ponte.net.stream import Program
 from ponte.net.target import path_in
 from ponte.net.tls import Tls, check_tls
+from ponte.process import observe
+from ponte.process.attaching import attach
 from ponte.process.departure import Departure
 from ponte.process.keys import keys_for_listening
+from ponte.process.observed_call import follow
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
@@ -260,7 +263,13 @@ class Server:
                 caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
         """The reply to a request that was complete at `received_at` (monotonic)."""
         if request.method != "POST" or path_in(request.target) not in self._paths:
-            return page(request, "server", self.status) or self._refusal(request)
+            return (page(request, "server", self.status)
+                    or attach(request, self.name, "server", self.address, self._keys)
+                    or self._refusal(request))
+        # What somebody watches comes here a second time.
+        if observe.watcher and request.observed is None:
+            return follow(self.name, request,
+                          lambda seen: self._handle(seen, received_at, caller_left))
         call = cached(CallHeaders.parse, request.headers)
         return self._executions.begin(request, call, received_at, caller_left)
 

@@ -63,7 +63,8 @@ Ask = Callable[[float], Callable[[], Any]]
 class OutcomeUnknown(CallError):
     """The call may have run once, or not at all; an idempotent one perhaps more than once.
 
-    Attribute: `ran`, whether it is known that it ran, and only its reply is gone.
+    Attributes: `ran`, whether it is known that it ran, and only its reply is gone; `trace_id`, by
+    which a watcher knows it, "" if none was told (ponte/process/observe.py).
     """
 
     meaning = "outcome unknown, it may have run"
@@ -74,6 +75,7 @@ class OutcomeUnknown(CallError):
             self.meaning = "outcome unknown, it has run, and nobody has its reply"
         super().__init__(call, attempts, why)
         self.ran = ran
+        self.trace_id = ""
         self._ask = ask
         # What came of it, once that is known. Then nobody needs to remember the call any more.
         self._known: Callable[[], Any] | None = None

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from ponte.calls.attempt import Outcome, Result, Sent
 from ponte.calls.endpoint import Endpoint
@@ -103,10 +103,13 @@ def verdict(reply: Reply, endpoint: Endpoint, service: str) -> Result:
     return result._replace(outcome=Outcome.UNKNOWN, is_final=is_final)
 
 
-def resolve(pool: Pool, places: Sequence[Place], service: str, deadline: float) -> Program[Result]:
+def resolve(pool: Pool, places: Sequence[Place], service: str, deadline: float,
+            ask_one: Callable[[Pool, Place, str, str, float], Program[Result]] | None = None
+            ) -> Program[Result]:
     """A program: asks all places until one can tell, none is left, or the deadline has come.
 
-    Never raises. The result is that of `ask`; UNKNOWN if nobody could tell.
+    Never raises. The result is that of `ask_one` (default: `ask`), the program that asks one place;
+    UNKNOWN if nobody could tell.
     """
     result = Result(Outcome.UNKNOWN, None, "nobody is there to ask", is_final=True)
     left = list(places)
@@ -116,7 +119,8 @@ def resolve(pool: Pool, places: Sequence[Place], service: str, deadline: float) 
             # Those that are still to be asked in this round have equal shares of the time.
             now = time.monotonic()
             share_s = (deadline - now) / (len(asked) - position)
-            result = yield from ask(pool, place, service, "", now + share_s)
+            result = yield from (ask_one or ask)(pool, place, service, "",
+                                                  now + share_s)
             if result.outcome is Outcome.ANSWERED or result.ran:
                 return result
             if result.is_final:

@@ -6,9 +6,10 @@ with every call.
 The naive try is a dictionary from the bytes of a head to what was parsed from them. It never finds
 anything: each call has a number of its own, in the header Call-Number, so no two heads are equal.
 
-The idea: take out the line of the number, and look up the rest (`without_number`, `remember`). The
-Date of a reply is a new one in every second: so such a head is looked up as it is first, and then
-without that line (`without_date`). In the same way `cached` remembers what was worked out from the
+The idea: take out the line of the number, and look up the rest (`without_number`, `remember`). So
+it is with the line Traceparent, which a tracer adds (`without_trace`). The Date of a reply is a new
+one in every second: so such a head is looked up as it is first, and then without that line
+(`without_date`). In the same way `cached` remembers what was worked out from the
 headers of a known head, such as the lines that a proxy passes on.
 
 Each kind of parser has one dictionary of its own, shared by all parsers of that kind. Only heads
@@ -36,6 +37,11 @@ _LINE = b"\r\nCall-Number: "
 _LINE_IN_LOWER_CASE = _LINE.lower()
 # The number of the call, and the oldest one that has not ended for its caller.
 _NUMBER = re.compile(rb"[0-9]{1,15}-[0-9]{1,15}")
+# The line that is new in every call that a tracer follows, as W3C Trace Context writes it; and the
+# part of it by which a head without such a line is told quickly.
+_TRACE = b"raceparent: "
+_TRACE_LINE = re.compile(rb"\r\n[Tt]raceparent: (00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})"
+                         rb"(?=\r\n|\Z)")
 # The line that is new in every second, with the end of the line before it. The date is written as
 # RFC 9110 section 5.6.7 wants it.
 _DATE_LINE = re.compile(rb"\r\n[Dd]ate: "
@@ -85,6 +91,19 @@ def without_number(raw: bytes) -> tuple[bytes, str | None]:
     if not _NUMBER.fullmatch(number):
         return raw, None
     return before + b"\r\n" + after, number.decode()
+
+
+def without_trace(raw: bytes) -> tuple[bytes, str]:
+    r"""A head without the line Traceparent, and its value; "" where none has this form.
+
+    >>> trace = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    >>> without_trace(b"GET / HTTP/1.1\r\ntraceparent: " + trace + b"\r\nHost: a")
+    (b'GET / HTTP/1.1\r\nHost: a', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01')
+    """
+    found = _TRACE_LINE.search(raw) if _TRACE in raw else None
+    if not found:
+        return raw, ""
+    return raw[:found.start()] + raw[found.end():], found[1].decode()
 
 
 def without_date(raw: bytes) -> tuple[bytes, str | None]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from email.utils import formatdate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ponte.net.address import Address
 
@@ -71,9 +71,11 @@ class Request(NamedTuple):
 
     `headers` of a parsed request have names in lower case. `call_number` is the value of
     Call-Number as it came, None without that header. It is the one header that differs in every
-    request of a client, so it is kept apart: it is not in `headers`.
+    request of a client, so it is kept apart: it is not in `headers`. So is `traceparent`, where it
+    has the form of W3C Trace Context; "" where there is none.
     `keep_alive`: whether the caller may send another request on this connection. `peer`: host and
-    port of the process that has connected.
+    port of the process that has connected. `observed`: what tells the events of its call, where
+    somebody watches (ponte/process/observed_call.py).
     """
 
     method: str
@@ -83,6 +85,14 @@ class Request(NamedTuple):
     keep_alive: bool = True
     call_number: str | None = None
     peer: Address = ("", 0)
+    traceparent: str = ""
+    observed: Any = None
+
+    @property
+    def trace_line(self) -> str:
+        """Its Traceparent as the line of a head; "" where it has none."""
+        return f"Traceparent: {self.traceparent}\r\n" if self.traceparent else ""
+
 
 class Reply(NamedTuple):
     """A whole reply.

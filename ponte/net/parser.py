@@ -16,7 +16,7 @@ from ponte.net.address import Address
 from ponte.net.assembly import Head, M, Parser
 from ponte.net.fields import TEXT, TOKEN, parse_fields
 from ponte.net.framing import body_length, keeps_alive
-from ponte.net.known_heads import remember, without_date, without_number
+from ponte.net.known_heads import remember, without_date, without_number, without_trace
 from ponte.net.message import (
     CONTINUE,
     MAX_HEAD_BYTES,
@@ -62,6 +62,8 @@ class RequestParser(Parser[Request]):
         self._peer = peer
         # Call-Number of the request whose head was read last: known heads are without it.
         self._number: str | None = None
+        # Its Traceparent, likewise; "" if it has none.
+        self._trace = ""
         # Whether "100 Continue" was given out for that request.
         self._continued = False
         # How many empty lines have come since the last request.
@@ -117,19 +119,27 @@ class RequestParser(Parser[Request]):
             raise ProtocolError(431, f"headers of more than {MAX_HEAD_BYTES} bytes")
 
     def _read_head(self, raw: bytes) -> Head:
-        """The head, from the known ones if possible. Its Call-Number is kept apart."""
+        """The head, from the known ones if possible. What is new in each call is kept apart."""
         shape, number = without_number(raw)
+        shape, trace = without_trace(shape)
         head = self._known.get(shape)
         if head is None:
             head = self._parse_head((raw + b"\r\n").decode("latin-1"))
             parsed = head.headers.pop("call-number", None)
+            traced = head.headers.pop("traceparent", "")
+            # A trace of another form, one of two, or one for this hop alone (RFC 9110 section
+            # 7.6.1) is a header like any other.
+            is_apart = traced == trace and \
+                "traceparent" not in head.headers.get("connection", "").lower()
+            if not is_apart:
+                head.headers["traceparent"], trace = traced, ""
             # A head with a value that does not come a second time is not remembered: one whose
-            # number has another form, so that it is still in `shape`; and one with the key of
-            # a foreign client.
-            if parsed == number and "idempotency-key" not in head.headers:
+            # number or trace has another form, so that it is still in `shape`; and one with the key
+            # of a foreign client.
+            if parsed == number and is_apart and "idempotency-key" not in head.headers:
                 remember(self._known, shape, head)
             number = parsed
-        self._number = number
+        self._number, self._trace = number, trace
         return head
 
     def _parse_head(self, text: str) -> Head:
@@ -176,7 +186,8 @@ class RequestParser(Parser[Request]):
     def _message(self, head: Head, body: bytes) -> Request:
         self._continued, self._empty_lines = False, 0
         (method, target), headers, _, keep_alive = head
-        return Request(method, target, headers, body, keep_alive, self._number, self._peer)
+        return Request(method, target, headers, body, keep_alive, self._number, self._peer,
+                       self._trace)
 
 
 class ReplyParser(Parser[Reply]):

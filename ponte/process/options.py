@@ -31,6 +31,7 @@ from ponte.net.checks import SECONDS_EXPECTED, check_seconds
 from ponte.net.serving import ENGINES
 from ponte.net.tls import Tls
 from ponte.process.logs import FORMS
+from ponte.process.observe import parse_observer
 
 EXIT_USAGE = 2
 DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
@@ -195,6 +196,8 @@ def options(description: str, *, port: int | None = None, beats: bool = False,
                              "level and logger; json: one JSON object a line (default: "
                              "%(default)s)")
     parser.add_argument("--verbose", action="store_true", help="log every call")
+    parser.add_argument("--observe", type=_observer, metavar="[NAME@]HOST:PORT",
+                        help="tell what happens here, as it happens, to a watcher on this machine")
     return parser
 
 
@@ -234,6 +237,7 @@ _host = shown_by_argparse(check_host)
 advertised = shown_by_argparse(parse_advertised)
 parse_address = shown_by_argparse(address.parse_address)
 parse_addresses = shown_by_argparse(parse_registries)
+_observer = shown_by_argparse(parse_observer)
 
 
 @shown_by_argparse

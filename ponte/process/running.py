@@ -26,6 +26,7 @@ from typing import Callable, NoReturn, Protocol, TextIO
 
 from ponte.net.address import Address, show
 from ponte.net.windows import output_error_text
+from ponte.process import observe
 from ponte.process.characters import write_any
 from ponte.process.departure import Departure
 from ponte.process.logs import start_logging
@@ -132,6 +133,8 @@ def begin(chosen: argparse.Namespace) -> None:
     if chosen.cores == "one":
         stay_on_one_core()
     start_logging(chosen.verbose, chosen.log)
+    if chosen.observe:
+        observe.start(chosen.observe.address, name=chosen.observe.name)
 
 
 def stay_on_one_core() -> None:

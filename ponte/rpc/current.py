@@ -64,7 +64,10 @@ def named(method: str) -> Iterator[None]:
 def current_call() -> CurrentCall:
     """The call that this thread runs now. Raises LookupError outside of a call."""
     instance, request, method = _running()
-    return CurrentCall(request.peer, MappingProxyType(request.headers), method, instance)
+    headers = request.headers
+    if request.traceparent:
+        headers = {**headers, "traceparent": request.traceparent}
+    return CurrentCall(request.peer, MappingProxyType(headers), method, instance)
 
 
 def current_instance() -> str:
