@@ -244,6 +244,10 @@ class Actor:
         else:
             self._process.terminate()
 
+    def tell_again(self) -> None:
+        """Tells the same state once more, for somebody who adds to it."""
+        self._tell_state(time.perf_counter())
+
     def _end(self, state: str) -> None:
         self._become(state, after=self._process.kill)
         self._process.wait()
