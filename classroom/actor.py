@@ -294,6 +294,7 @@ class Actor:
             self._printed.notify_all()
             last = self._lines[-1] if self._lines else "it printed nothing"
         self._process.wait()
+        self._hang_up()
         if self.state == "draining":
             self._become("gone")
         else:

@@ -7,6 +7,9 @@
     site.py         what the browser asks for
     web_files.py    the page's own files
     saved.py        the page that is saved: one file with everything in it
+    laboratory.py   the processes: started, killed, frozen; and what else a click does
+    processes.py    what can be done to a process, and when. Pure
+    caller.py       the client of the page: calls twice a second, and does as it is told
     links.py        the link in front of each server: loses a reply, is cut, is slow
     qr.py           the QR code of the address that phones open
     votes.py        votes on a question, by phones and by raised hands

@@ -23,9 +23,10 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, Callable
 
-from classroom.actor import Actor, StartFailed, Tell
+from classroom.actor import OVER, Actor, StartFailed, Tell
 from classroom.cast import Cast
 from dashboard.caller import SERVICE, checked_count, checked_rate
 from dashboard.links import Link
@@ -44,7 +45,7 @@ SLOW_MS = 300
 # Calls of a burst where the command does not say.
 BURST = 10
 
-Command = Callable[[dict[str, Any]], None]
+Command = Callable[[Mapping[str, Any]], object]
 
 
 def free_ports(count: int) -> list[Address]:
@@ -104,13 +105,12 @@ class Laboratory:
         with self._acting:
             with self._lock:
                 links, self._links = list(self._links.values()), {}
+                self._members = {}
             for link in links:
                 link.refuse()
             self._cast.kill_all()
             for link in links:
                 link.close()
-            with self._lock:
-                self._members = {}
 
     def close(self) -> None:
         """Ends all processes, and deletes their files."""
@@ -128,6 +128,7 @@ class Laboratory:
         with self._acting:
             return self._cast[name]
 
+    @property
     def commands(self) -> dict[str, Command]:
         """What the page may ask for, by name. Each takes the whole command as a dict, and raises
         ValueError, often Refused, with one line.
@@ -140,7 +141,7 @@ class Laboratory:
 
     # ---- what is done to a process
 
-    def _kill(self, command: dict[str, Any]) -> None:
+    def _kill(self, command: Mapping[str, Any]) -> None:
         with self._acting:
             actor, link = self._checked(command, "kill")
             # From now on callers are refused, as by the port of a process that is dead.
@@ -148,21 +149,21 @@ class Laboratory:
                 link.refuse()
             actor.kill()
 
-    def _freeze(self, command: dict[str, Any]) -> None:
+    def _freeze(self, command: Mapping[str, Any]) -> None:
         with self._acting:
             actor, _ = self._checked(command, "freeze")
             self._of_system(actor.name, actor.freeze)
 
-    def _thaw(self, command: dict[str, Any]) -> None:
+    def _thaw(self, command: Mapping[str, Any]) -> None:
         with self._acting:
             actor, _ = self._checked(command, "thaw")
             self._of_system(actor.name, actor.thaw)
 
-    def _drain(self, command: dict[str, Any]) -> None:
+    def _drain(self, command: Mapping[str, Any]) -> None:
         with self._acting:
             self._checked(command, "drain")[0].drain()
 
-    def _start_again(self, command: dict[str, Any]) -> None:
+    def _start_again(self, command: Mapping[str, Any]) -> None:
         with self._acting:
             self._checked(command, "start")
             member = self._member(command)
@@ -181,7 +182,7 @@ class Laboratory:
 
     # ---- what is done to a link
 
-    def _lose_reply(self, command: dict[str, Any]) -> None:
+    def _lose_reply(self, command: Mapping[str, Any]) -> None:
         """Of the next call, or where the command has a `method`, of the next call of that."""
         method = _text(command, "method")
         with self._acting:
@@ -189,42 +190,42 @@ class Laboratory:
             self._tell_fault(command["who"], "lose reply",
                              **({"method": method} if method else {}))
 
-    def _cut(self, command: dict[str, Any]) -> None:
+    def _cut(self, command: Mapping[str, Any]) -> None:
         with self._acting:
             link = self._link(command, "cut")
             self._tell_fault(command["who"], "cut")
             link.cut()
             self._changed(command["who"], is_cut=True)
 
-    def _mend(self, command: dict[str, Any]) -> None:
+    def _mend(self, command: Mapping[str, Any]) -> None:
         with self._acting:
             link = self._link(command, "mend")
             self._tell_fault(command["who"], "mend")
             link.mend()
             self._changed(command["who"], is_cut=False, slow_ms=0)
 
-    def _slow(self, command: dict[str, Any]) -> None:
+    def _slow(self, command: Mapping[str, Any]) -> None:
         ms = command.get("ms", SLOW_MS)
         with self._acting:
             self._link(command, "slow").slow(ms)
             self._tell_fault(command["who"], "slow", ms=ms)
             self._changed(command["who"], slow_ms=ms)
 
-    def _link(self, command: dict[str, Any], what: str) -> Link:
+    def _link(self, command: Mapping[str, Any], what: str) -> Link:
         link = self._checked(command, what)[1]
         assert link
         return link
 
     # ---- what the client does
 
-    def _burst(self, command: dict[str, Any]) -> None:
+    def _burst(self, command: Mapping[str, Any]) -> None:
         count = checked_count(command.get("count", BURST))
         method = _text(command, "method")
         with self._acting:
             self._ask_client({"do": "burst", "count": count, "method": method},
                              lambda: self._tell_fault("client", "burst", count=count))
 
-    def _call(self, command: dict[str, Any]) -> None:
+    def _call(self, command: Mapping[str, Any]) -> None:
         ask: dict[str, Any] = {"do": "call", "method": _text(command, "method") or "hello",
                "service": _text(command, "service") or SERVICE}
         if "params" in command:
@@ -234,12 +235,12 @@ class Laboratory:
         with self._acting:
             self._ask_client(ask)
 
-    def _rate(self, command: dict[str, Any]) -> None:
+    def _rate(self, command: Mapping[str, Any]) -> None:
         per_s = checked_rate(command.get("per_s"))
         with self._acting:
             self._ask_client({"do": "rate", "per_s": per_s})
 
-    def _resolve(self, command: dict[str, Any]) -> None:
+    def _resolve(self, command: Mapping[str, Any]) -> None:
         with self._acting:
             self._ask_client({"do": "resolve", "id": _text(command, "id")})
 
@@ -254,7 +255,7 @@ class Laboratory:
 
     # ---- more processes
 
-    def _add(self, command: dict[str, Any]) -> None:
+    def _add(self, command: Mapping[str, Any]) -> None:
         """A server of any services file, by its path or, for one of our own, by its name."""
         given = _text(command, "file") or SERVICE
         file = own_file("services", f"{given}.py") if given.isidentifier() else \
@@ -264,19 +265,19 @@ class Laboratory:
                           "functions, or the name of one in services/", file=given)
         service = os.path.splitext(os.path.basename(file))[0]
         with self._acting:
-            actor = self._start(Member(self._next_name(SERVER), SERVER, service, file, is_new=True))
+            actor = self._start(Member(self._next_name(SERVER), SERVER, service, file))
         self._await(actor)
 
-    def _add_proxy(self, command: dict[str, Any]) -> None:
+    def _add_proxy(self, command: Mapping[str, Any]) -> None:
         with self._acting:
-            actor = self._start(Member(self._next_name(PROXY), PROXY, is_new=True))
+            actor = self._start(Member(self._next_name(PROXY), PROXY))
         self._await(actor)
 
-    def _add_registry(self, command: dict[str, Any]) -> None:
+    def _add_registry(self, command: Mapping[str, Any]) -> None:
         with self._acting:
             name = self._next_name(REGISTRY)
             try:
-                self._start(Member(name, REGISTRY, is_new=True))
+                self._start(Member(name, REGISTRY))
             except StartFailed as error:
                 self._forget(name)
                 raise Refused("did not start", str(error), who=name) from None
@@ -337,7 +338,7 @@ class Laboratory:
 
     # ---- the table
 
-    def _member(self, command: dict[str, Any]) -> Member:
+    def _member(self, command: Mapping[str, Any]) -> Member:
         who = command.get("who")
         with self._lock:
             member = self._members.get(who) if isinstance(who, str) else None
@@ -345,7 +346,7 @@ class Laboratory:
             raise Refused("no such process", f"there is no process {who!r:.80} here")
         return member
 
-    def _checked(self, command: dict[str, Any], what: str) -> tuple[Actor, Link | None]:
+    def _checked(self, command: Mapping[str, Any], what: str) -> tuple[Actor, Link | None]:
         """The process that a command names, and its link. Raises Refused where `what` makes no
         sense now. Caller holds self._acting.
         """
@@ -371,13 +372,12 @@ class Laboratory:
                 if member:
                     member.state = event["state"]
                     event["can"] = member.can()
-                    if member.is_new and event["state"] in ("ended", "killed"):
-                        # It was never there.
-                        event.update(state="gone", can=[], forget=True)
-                    member.is_new = member.is_new and event["state"] == "starting"
+                else:
+                    # The laboratory has ended, or one that was added did not start.
+                    event.update(state="gone", forget=True)
             if link and event["state"] == "up":
                 link.open((LOOPBACK, event["port"]))
-            elif link and event["state"] in ("killed", "ended", "gone"):
+            elif link and event["state"] in OVER:
                 link.refuse()
         self._tell(event)
 
@@ -386,7 +386,7 @@ class Laboratory:
                     "what": what, **values})
 
 
-def _text(command: dict[str, Any], key: str) -> str:
+def _text(command: Mapping[str, Any], key: str) -> str:
     """A text of a command; "" where it has none. Raises ValueError for anything else."""
     value = command.get(key, "")
     if not isinstance(value, str) or len(value) > 1000:

@@ -65,9 +65,7 @@ class Refused(ValueError):
 
 @dataclass
 class Member:
-    """What the laboratory knows of one process. `is_cut` and `slow_ms` are those of its link;
-    `is_new`: it was added, and has not run yet.
-    """
+    """What the laboratory knows of one process. `is_cut` and `slow_ms` are those of its link."""
 
     name: str
     role: str
@@ -76,7 +74,6 @@ class Member:
     state: str = "starting"
     is_cut: bool = False
     slow_ms: int = 0
-    is_new: bool = False
 
     def can(self, can_freeze: bool = CAN_FREEZE) -> list[str]:
         """The faults that make sense now, for its buttons.
