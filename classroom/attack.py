@@ -19,12 +19,13 @@ from classroom.attack_scene import PATIENCE_S, VICTIM, call_greeter, listed, loo
 from classroom.language import Words
 from classroom.stage import Stage
 from ponte.net.address import show
+from ponte.process.own_files import DEMO
 
 
 def run(words: Words, *, auto: bool) -> int:
     """Tells the attack; returns the exit code, as story.run does."""
     return story.run(words, auto=auto,
-                     plot=story.Plot("demo.py attack", _introduce, STEPS, _hand_on))
+                     plot=story.Plot(f"{DEMO} attack", _introduce, STEPS, _hand_on))
 
 
 def _introduce(stage: Stage) -> None:

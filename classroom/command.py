@@ -16,6 +16,7 @@ from classroom.narrow import narrowed_help
 from classroom.screen import Screen
 from ponte.process.characters import plain, write_any
 from ponte.process.options import SWITCHES, UsageError
+from ponte.process.own_files import DEMO
 
 PLACES = (*roles.ROLES, "attack", "doctor")
 NOTHING: Mapping[str, str] = {}
@@ -106,7 +107,8 @@ class Parser(argparse.ArgumentParser):
     """A mistake gets one line, as everywhere else. The help fits the terminal."""
 
     def format_help(self) -> str:
-        return narrowed_help(super().format_help(), Screen(sys.stdout).columns)
+        text = super().format_help().replace("demo.py", DEMO)
+        return narrowed_help(text, Screen(sys.stdout).columns)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (--help shows all options)")

@@ -30,6 +30,7 @@ from ponte.net.stream import listen
 from ponte.net.threads import wait_for
 from ponte.process.characters import ASCII, has
 from ponte.process.options import PYTHON
+from ponte.process.own_files import DEMO
 
 LOOPBACK = "127.0.0.1"
 # How long a datagram or a connection to ourselves may take, or a name server, in seconds.
@@ -69,7 +70,7 @@ def main(words: Words) -> int:
     if bad:
         screen.line(words("Problems to solve first: {bad}.", bad=bad), style="failed")
         return 1
-    screen.line(words("Ready. Start with: {command}", command=words.command(f"{PYTHON} demo.py")),
+    screen.line(words("Ready. Start with: {command}", command=words.command(f"{PYTHON} {DEMO}")),
                 style="passed")
     return 0
 
@@ -159,7 +160,7 @@ def check_port(words: Words, role: str, port: int, kinds: Sequence[socket.Socket
     except OSError as error:
         reason = error.strerror or str(error)
     # Any free port helps.
-    command = words.command(f"{PYTHON} demo.py {role} --port 0")
+    command = words.command(f"{PYTHON} {DEMO} {role} --port 0")
     if _has_mark(port, mark):
         level = "note"
         text = words("port {port}: a {role} of Ponte is running there already. "
@@ -289,7 +290,7 @@ def check_network(words: Words, host: str | None) -> list[Finding]:
         return [Finding("note", words(
             "this computer has no address for others: the lesson works on it alone. "
             "For a class on several, connect it to their network"))]
-    command = words.command(f"{PYTHON} demo.py registry --host 0.0.0.0 --insecure")
+    command = words.command(f"{PYTHON} {DEMO} registry --host 0.0.0.0 --insecure")
     reached = Finding("ok", words(
         "other computers reach this one at {address}. For a registry that they can use: {command}",
         address=host, command=command))

@@ -25,6 +25,7 @@ from classroom.stage import Skipped, Stage
 from classroom.working import balancing, discovery, heartbeats, prepare, rpc
 from client import CallError
 from ponte.process.options import PYTHON
+from ponte.process.own_files import DEMO
 
 STEPS: Sequence[Callable[[Stage], None]] = (discovery, rpc, heartbeats, balancing, kill, freeze,
                                             lost_reply, everything_down, silence)
@@ -101,7 +102,7 @@ def run(words: Words, *, auto: bool, first: int = 1, plot: Plot | None = None) -
 
 def demo() -> Plot:
     """The guided demo."""
-    return Plot("demo.py", _introduce, STEPS, _hand_on)
+    return Plot(DEMO, _introduce, STEPS, _hand_on)
 
 
 def _ends() -> list[int]:
@@ -231,4 +232,4 @@ def _sum_up(stage: Stage, results: Sequence[Result]) -> None:
 
 def _hand_on(stage: Stage) -> None:
     stage.screen.line(stage.words("Your turn, one role per terminal. Start with: {command}",
-                                  command=stage.words.command(f"{PYTHON} demo.py registry")))
+                                  command=stage.words.command(f"{PYTHON} {DEMO} registry")))

@@ -32,6 +32,7 @@ from ponte.net.serving import ENGINES
 from ponte.net.tls import Tls
 from ponte.process.logs import FORMS
 from ponte.process.observe import parse_observer
+from ponte.process.own_files import DEMO, IN_ARCHIVE
 
 EXIT_USAGE = 2
 DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
@@ -333,12 +334,13 @@ def mistakes_in_one_line(chosen: argparse.Namespace) -> Iterator[None]:
 def start_command(role: str, registries: Sequence[Address] = DEFAULT_REGISTRIES) -> str:
     """What a user types to start a registry or a server: for errors that say what to do.
 
-    In a lesson, where this program is demo.py, that is `python3 demo.py registry`. `registries`:
-    where its callers look for it. A registry is started at the first of them.
+    In a lesson, where this program is demo.py or the archive, that is `python3 demo.py registry`.
+    `registries`: where its callers look for it. A registry is started at the first of them.
     """
     program = os.path.basename(sys.argv[0])
     file = " services/FILE.py" if role == "server" else ""
-    command = f"demo.py {role}" if program.startswith("demo.py") else f"{role}.py{file}"
+    in_lesson = program.startswith("demo.py") or IN_ARCHIVE
+    command = f"{DEMO} {role}" if in_lesson else f"{role}.py{file}"
     return " ".join([PYTHON, command, *_found_at(role, registries)])
 
 

@@ -17,6 +17,8 @@ from ponte.rpc.raised import HOUSE
 
 # Whether Ponte runs from an archive, which is then the file HOUSE.
 IN_ARCHIVE = os.path.isfile(HOUSE)
+# What a user types after `python3` for a part of the classroom.
+DEMO = os.path.basename(HOUSE) if IN_ARCHIVE else "demo.py"
 # The working folder of the processes that Ponte starts.
 FOLDER = os.path.dirname(HOUSE) if IN_ARCHIVE else HOUSE
 # The word after the archive that runs one of its programs (__main__.py).
