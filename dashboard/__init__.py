@@ -12,6 +12,7 @@
     caller.py       the client of the page: calls twice a second, and does as it is told
     links.py        the link in front of each server: loses a reply, is cut, is slow
     qr.py           the QR code of the address that phones open
+    archive.py      ponte.pyz: all of Ponte in one file
     votes.py        votes on a question, by phones and by raised hands
     recording.py    events in a file, and back
 
