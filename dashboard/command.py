@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import os
 import sys
 import threading
@@ -125,7 +126,24 @@ def _start(parts: Sequence[Part], failed: list[str], stop: Stop) -> None:
 
 
 def _parts(chosen: argparse.Namespace, words: Words, collector: Collector) -> list[Part]:
-    return []
+    """The parts of a live page, in the order in which they are started."""
+    put, observe = collector.put, collector.address
+    if chosen.attach is not None:
+        laboratory = _made("attach", "Attached", put, observe, words, chosen.registries)
+    else:
+        laboratory = _made("laboratory", "Laboratory", put, observe, words)
+    story = _made("story", "Story", put, collector.ring, observe, laboratory, chosen.story)
+    opens = getattr(chosen, "class")
+    return [part for part in (laboratory, story, _made(
+        "class_mode", "ClassMode", put, laboratory, story, words, opens)) if part]
+
+
+def _made(module: str, name: str, *arguments: Any) -> Any:
+    try:
+        made = getattr(importlib.import_module(f"dashboard.{module}"), name)
+    except ModuleNotFoundError:
+        return None
+    return made(*arguments)
 
 
 def _site(chosen: argparse.Namespace, words: Words, closing: contextlib.ExitStack,

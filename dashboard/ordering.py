@@ -9,8 +9,8 @@ process numbers its events, so a number that is missing shows a loss. It counts 
 missing for MISSING_S: two threads of one process may send in another order than they count.
 
 A datagram may also come from any other program of this machine, which may send anything. What is no
-event is counted by its reason, and never an error. What only the page's own side can know (KINDS_OF
-_THE_PAGE) is not taken from a datagram at all.
+event is counted by its reason, and never an error. Only KINDS are taken from a datagram: so nobody
+else can say what the page's own side says.
 
 Not guaranteed: the order of events that come later than HOLD_S after their time. They stand behind
 those that were let go before.
@@ -22,6 +22,7 @@ import heapq
 import itertools
 import json
 import math
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -31,8 +32,8 @@ from typing import Any, NoReturn
 HOLD_S = 0.04
 # Seconds after which a missing number is a lost event. Longer shows a loss later.
 MISSING_S = 0.25
-# Bytes of a datagram. Those of Ponte have some 300.
-MAX_BYTES = 4096
+# Bytes of a datagram (ponte/process/observe.py sends no longer one). Most have some 150.
+MAX_BYTES = 8192
 # Characters of the name of a process, as in ponte/discovery/beats.py, and of a kind.
 MAX_NAME = 64
 # Seconds by which the time of an event may lie in the future, or before the page began. The clocks
@@ -52,12 +53,9 @@ MAX_HELD = 50_000
 KINDS = frozenset((
     "call", "done", "resolving", "resolved", "send", "settle", "recv", "run", "memo", "reply",
     "beat", "acked", "took", "lease"))
-KINDS_OF_THE_PAGE = frozenset((
-    "proc", "fault", "lost", "story", "vote", "exposed", "start", "gap", "bad", "recording"))
 
 Event = dict[str, Any]
-# Who tells, and in which life: the name of a process, and its pid.
-Life = tuple[str, int]
+_TIME = re.compile(r'"t":[-+.0-9eE]+')
 
 
 class BadEvent(Exception):
@@ -65,10 +63,13 @@ class BadEvent(Exception):
 
 
 class _Missing:
-    """What has come of one life: the next number, and the stretches below it that are missing."""
+    """What has come of one process: the next number, and the stretches below it that are missing.
 
-    def __init__(self, expected: int) -> None:
-        self.expected = expected
+    `who`: its name, as it last told it. `heard_at`: when something last came.
+    """
+
+    def __init__(self, who: str, expected: int, heard_at: float) -> None:
+        self.who, self.expected, self.heard_at = who, expected, heard_at
         # First number, last number, and when it was noticed; in the order of the numbers.
         self.stretches: list[tuple[int, int, float]] = []
 
@@ -112,12 +113,15 @@ class Ordering:
 
     def __init__(self, began: float) -> None:
         self._began = began
-        self._held: list[tuple[float, int, Event]] = []
+        # The third is an event as a text, or one of the page's own side.
+        self._held: list[tuple[float, int, str | Event]] = []
         # Gives an order to events of the same time.
         self._count = itertools.count()
-        self._lives: OrderedDict[Life, _Missing] = OrderedDict()
+        # By pid: a process may tell under several names, such as that of a server, and that of a
+        # client in it. It has one row of numbers for all.
+        self._lives: OrderedDict[int, _Missing] = OrderedDict()
         # The lives of which a number is missing now.
-        self._gapped: set[Life] = set()
+        self._gapped: set[int] = set()
         self.bad: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -126,35 +130,42 @@ class Ordering:
     def take(self, datagram: bytes, now: float) -> None:
         """Takes a datagram that came at `now`. One that is no event is counted in `bad`."""
         try:
-            event = read_event(datagram)
+            text, event = read_event(datagram)
             time_s = event["t"]
             if not self._began - SLACK_S <= time_s <= now + SLACK_S:
                 raise BadEvent("time")
-            if not self._is_new((event["p"], event["i"]), event["n"], now):
+            if not self._is_new(event["p"], event["i"], event["n"], now):
                 raise BadEvent("twice")
         except BadEvent as reason:
             self.bad[str(reason)] += 1
             return
-        heapq.heappush(self._held, (time_s, next(self._count), event))
+        heapq.heappush(self._held, (time_s, next(self._count), text if _is_plain(text) else event))
 
     def add(self, event: Event) -> None:
-        """Takes an event of the page's own side: it is trusted, with its `t` in seconds."""
-        # A process that we have started is watched from its first event on.
-        if event["k"] == "proc" and event.get("state") == "starting":
-            self._lives.setdefault((event.get("who", ""), event.get("pid", 0)), _Missing(1))
+        """Takes an event of the page's own side: it is trusted, with its `t` in seconds.
+
+        A `proc` event says from which number on we shall hear of a process: a new one from 1 on;
+        one that was attached to has `told` so many to somebody else.
+        """
+        if event["k"] == "proc" and (event.get("state") == "starting" or "told" in event):
+            self._expect(event)
         heapq.heappush(self._held, (event["t"], next(self._count), event))
 
-    def release(self, until: float) -> list[Event]:
-        """The events whose time is HOLD_S before `until` or earlier, sorted; then the gaps.
+    def release(self, until: float) -> list[str]:
+        """The events whose time is HOLD_S before `until` or earlier, sorted, as JSON; then the
+        gaps.
 
         `until`: when the last datagram that waited was taken. Each event is given once.
         """
         released = []
         while self._held and (self._held[0][0] <= until - HOLD_S or len(self._held) > MAX_HELD):
-            event = heapq.heappop(self._held)[2]
-            event["t"] = round((event["t"] - self._began) * 1000, 3)
-            released.append(event)
-        return released + self._gaps(until)
+            time_s, _, event = heapq.heappop(self._held)
+            try:
+                released.append(_with_time(event, round((time_s - self._began) * 1000, 3)))
+            except (TypeError, ValueError, RecursionError):
+                # It cannot be written: lists in lists without end, or a mistake of our own.
+                self.bad["not JSON"] += 1
+        return released + [write_event(gap) for gap in self._gaps(until)]
 
     def due(self) -> float:
         """Until which time the next event is held; infinite while none is."""
@@ -163,13 +174,24 @@ class Ordering:
             return min(self._held[0][0] + HOLD_S if self._held else math.inf, self._first_gap())
         return self._held[0][0] + HOLD_S if self._held else math.inf
 
-    def _is_new(self, life: Life, number: int, now: float) -> bool:
-        missing = self._lives.get(life)
-        if missing is None:
-            # It was attached to: what it told somebody else before is none of ours.
-            missing = self._lives[life] = _Missing(number)
-            if len(self._lives) > MAX_LIVES:
-                self._gapped.discard(self._lives.popitem(last=False)[0])
+    def _expect(self, event: Event) -> None:
+        pid, heard = event.get("pid"), self._lives.get(event.get("pid", 0))
+        # The system gives a pid again. But a process that was heard since then is this one.
+        if type(pid) is int and (heard is None or heard.heard_at < event["t"]):
+            self._gapped.discard(pid)
+            self._begin(pid, event.get("who", ""), event.get("told", 0) + 1, event["t"])
+
+    def _begin(self, life: int, who: str, expected: int, now: float) -> _Missing:
+        self._lives.pop(life, None)
+        missing = self._lives[life] = _Missing(who, expected, now)
+        if len(self._lives) > MAX_LIVES:
+            self._gapped.discard(self._lives.popitem(last=False)[0])
+        return missing
+
+    def _is_new(self, who: str, life: int, number: int, now: float) -> bool:
+        # Of one that nobody has announced, the first number counts as its first.
+        missing = self._lives.get(life) or self._begin(life, who, number, now)
+        missing.who, missing.heard_at = who, now
         is_new = missing.take(number, now)
         if missing.stretches:
             self._gapped.add(life)
@@ -183,30 +205,38 @@ class Ordering:
         """An event for each life of which numbers are lost."""
         gaps: list[Event] = []
         for life in sorted(self._gapped):
-            lost = self._lives[life].take_lost(until - MISSING_S)
+            missing = self._lives[life]
+            lost = missing.take_lost(until - MISSING_S)
             if lost:
                 time_ms = round((until - self._began) * 1000, 3)
-                gaps.append({"k": "gap", "p": life[0], "i": life[1], "t": time_ms, "lost": lost})
-            if not self._lives[life].stretches:
+                gaps.append({"k": "gap", "p": missing.who, "i": life, "t": time_ms, "lost": lost})
+            if not missing.stretches:
                 self._gapped.discard(life)
         return gaps
 
 
-def read_event(datagram: bytes) -> Event:
-    """The event in a datagram, with its common fields checked. Raises BadEvent.
+def read_event(datagram: bytes) -> tuple[str, Event]:
+    """The text of a datagram, and the event in it, with its common fields checked.
 
-    >>> read_event(b'{"p":"server-1","i":7,"n":1,"t":0.5,"k":"run","id":"4b","method":"buy"}')["k"]
-    'run'
+    Raises BadEvent.
+
+    >>> _, event = read_event(b'{"p":"server-1","i":7,"n":1,"t":0.5,"k":"run","method":"buy"}')
+    >>> event["method"]
+    'buy'
     """
     if len(datagram) > MAX_BYTES:
         raise BadEvent("too long")
     try:
-        event = json.loads(datagram, parse_constant=_refuse)
+        text = datagram.decode("utf-8")
+        event = read_json(text)
     except (ValueError, RecursionError):
         raise BadEvent("not JSON") from None
     if type(event) is not dict:
         raise BadEvent("not an object")
-    who, life, number, time_s, kind = map(event.get, ("p", "i", "n", "t", "k"))
+    try:
+        who, life, number, time_s, kind = event["p"], event["i"], event["n"], event["t"], event["k"]
+    except KeyError:
+        raise BadEvent("field missing") from None
     if type(kind) is not str or kind not in KINDS:
         raise BadEvent("kind")
     if type(who) is not str or not 0 < len(who) <= MAX_NAME:
@@ -214,21 +244,46 @@ def read_event(datagram: bytes) -> Event:
     if type(life) is not int or type(number) is not int \
             or not 0 <= life < MAX_NUMBER or not 0 < number < MAX_NUMBER:
         raise BadEvent("number")
-    if not isinstance(time_s, (int, float)) or not math.isfinite(time_s):
+    # True is no time; whether a number is one that can be, the ordering knows.
+    if type(time_s) not in (int, float):
         raise BadEvent("time")
-    return event
+    return text, event
 
 
-def write_event(event: Mapping[str, Any]) -> bytes:
-    """An event as one line of JSON, in ASCII, without the end of the line. Raises ValueError for
-    a number that JSON does not have.
+def write_event(event: Mapping[str, Any]) -> str:
+    """An event as one line of JSON, in ASCII. Raises ValueError for a number that JSON does not
+    have.
     """
-    return _encode(event).encode("ascii")
+    return _encode(event)
 
 
-# Made once: json.dumps would make one for each event.
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+def _is_plain(text: str) -> bool:
+    """Whether an event can go on as the text that came, with another time in it.
+
+    To write it anew takes as long as all the rest. It is one line of ASCII; and as no character is
+    escaped, the only "t" in it is the name of the time.
+    """
+    return (text.count('"t"') == 1 and text.isascii() and text.isprintable() and "\\" not in text
+            and _TIME.search(text) is not None)
+
+
+def _with_time(event: str | Event, time_ms: float) -> str:
+    if isinstance(event, str):
+        return _TIME.sub(f'"t":{time_ms}', event, 1)
+    return write_event({**event, "t": time_ms})
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"JSON has no {constant}")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        _refuse(text)
+    return number
+
+
+# Made once: json.loads and json.dumps would make them for each event, at several times the cost.
+read_json = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse).decode
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Callable
 
-from dashboard.ordering import write_event
+from dashboard.ordering import read_json, write_event
 from dashboard.ring import Ring
 
 HEADER = b'{"ponte":"recording"'
@@ -52,7 +51,7 @@ class Recorder:
             # How much of the file is whole lines.
             self._whole_bytes = 0
             header = {"ponte": "recording", "form": FORM, "at": round(at, 3)}
-            self._append(write_event(header) + b"\n")
+            self._append(write_event(header).encode("ascii") + b"\n")
         except OSError:
             self._file.close()
             raise
@@ -117,17 +116,13 @@ def _line_of(numbered: tuple[int, bytes]) -> bytes:
     if event is None or event.get("s") != number or type(event.get("k")) is not str \
             or type(event.get("t")) not in (int, float):
         raise NotARecording(f"its line {number + 1} is not event {number}")
-    return write_event(event)
+    return write_event(event).encode("ascii")
 
 
 def _object_in(line: bytes) -> dict[str, Any] | None:
     """The object that a line is; None if it is none."""
     try:
-        value = json.loads(line, parse_constant=_refuse)
+        value = read_json(line.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _refuse(constant: str) -> Mapping[str, Any]:
-    raise ValueError(f"JSON has no {constant}")
