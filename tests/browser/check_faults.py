@@ -37,7 +37,7 @@ def kill(chromium: Chromium) -> str:
         way = page.text(f'[data-call="{met}"] [data-part="way"]')
         assert VICTIM in way and way.count("server-") >= 2, f"both attempts are shown: {way!r}"
         stage.wait_for_arrow("refused")
-        assert stage.state(f"state.counters.unknown + state.counters.notSent") == 0
+        assert stage.state("state.counters.unknown + state.counters.notSent") == 0
         return f"killed after {times['killed']:.0f} ms, expired after {times['expired']:.0f} ms"
 
 
@@ -190,8 +190,8 @@ def more_processes(chromium: Chromium) -> None:
                             "two registries are up")
         stage.wait(f"state.leases.get({second!r})?.size >= 4", "all servers beat to the second, too"
                    , 20)
-        known = wait_until(lambda: len(stage.registered(second)) >= 4 and stage.registered(second),
-                           10, "the second registry has them")
+        wait_until(lambda: len(stage.registered(second)) >= 4, 10, "the second registry has them")
+        known = stage.registered(second)
         for who in ("server-1", "server-4"):
             assert known[who] == "up", known
             page_says = stage.page.evaluate(

@@ -19,7 +19,7 @@ from tests.system.harness import Process
 FOUND = {"contrast: pale", "below16: small", "leaves: this text leaves its box",
          "overlap: lies below / lies above", "cut: this text is longer", "covered: hidden",
          "contrast: a line of div.box", "below16: half as large", "leaves: leaves it",
-         "contrast: a line of svg"}
+         "contrast: a line of svg", "cut: shorten"}
 LONG = "a-server-with-a-name-of-forty-characters"
 
 

@@ -54,7 +54,7 @@ def two_pages(chromium: Chromium) -> None:
                   "?.textContent.includes('killed')", "the late page knows who was killed")
         # What one page does, the other shows.
         late.key("2")
-        late.key("s")
+        late.key("r")
         stage.press("live")
         stage.wait("state.procs.get('server-2').state === 'up'", "started from the other page", 15)
 
@@ -133,5 +133,6 @@ def write_recording(file: Path) -> None:
              "of": 10 * number + 2, "outcome": "answered", "what": name},
             {"k": "done", "p": "client", "i": 2, "n": 10 * number + 4, "id": call,
              "outcome": "fault", "by": who, "why": name}]
-    lines = [json.dumps({"s": s, "t": 10.0 * s, **event}) for s, event in enumerate(events, 1)]
+    lines = [json.dumps({"ponte": "recording", "form": 1, "at": 1_790_000_000})]
+    lines += [json.dumps({"s": s, "t": 10.0 * s, **event}) for s, event in enumerate(events, 1)]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")

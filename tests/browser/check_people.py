@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from tests.browser.check_time import TWO_FRAMES
 from tests.browser.checks import check
 from tests.browser.chromium import Chromium
 from tests.browser.stage import Stage
 from tests.browser.tab import Tab
-from tests.browser.check_time import TWO_FRAMES
 from tests.system.harness import wait_until
 
 # Tab is pressed as often to go round the page once.

@@ -108,7 +108,7 @@ def moved_to(tab: Tab, at: int) -> tuple[str, str]:
 
 def moved_to_event(tab: Tab, s: int) -> None:
     """Moves the scrubber until the state is that after event `s`."""
-    tab.evaluate(f"Ponte.player.pause?.()")
+    tab.evaluate("Ponte.player.pause?.()")
     low, high = 0, int(tab.evaluate(f"+document.querySelector('{SCRUBBER}').max"))
     while low < high:
         middle = (low + high) // 2
@@ -126,8 +126,7 @@ def saved_by_click(stage: Stage, folder: str) -> Path:
     """Presses Save; returns the file when it is whole."""
     with stage.page.downloads_to(folder):
         stage.press("save")
-        return wait_until(lambda: next(iter(Path(folder).glob("*.html")), None), 15,
-                          "the saved file")
+        return wait_until(lambda: list(Path(folder).glob("*.html")), 15, "the saved file")[0]
 
 
 def opened(stage: Stage, file: Path) -> Tab:

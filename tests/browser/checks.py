@@ -56,7 +56,7 @@ def attempt(each: Check, chromium: Chromium) -> Result:
         figures = each.run(chromium) or ""
     except (AssertionError, BrowserError) as error:
         wrong = f"{error}\n{_where(error)}"
-    except Exception:  # noqa: BLE001
+    except Exception:
         wrong = traceback.format_exc()
     return Result(each, wrong, figures, time.monotonic() - began)
 

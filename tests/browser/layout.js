@@ -168,6 +168,12 @@
                 report("leaves", what, `the window by ${leaves(rect, window_).toFixed(1)} px: `
                     + placeOf(element));
             }
+            // Text that a script has shortened; a button may promise a dialog by three dots.
+            if (/\S…$/.test(node.data.trim()) && !element.closest("button")) {
+                const whole = element.title || element.closest("[title],[aria-label]")
+                    || element.parentElement.querySelector(":scope > title");
+                if (!(cutAllowed && whole)) report("cut", what, placeOf(element));
+            }
             if (size < SMALLEST_PX - 0.01) {
                 report("below16", what, `${size.toFixed(1)} px: ${placeOf(element)}`);
             }

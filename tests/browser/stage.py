@@ -10,6 +10,7 @@ import re
 import urllib.request
 import xmlrpc.client
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +27,8 @@ ADDRESS = r"http://(?:127\.0\.0\.1|localhost):\d+/\S*"
 CAST = ("registry", "server-1", "server-2", "server-3", "proxy", "client")
 HTTP_S = 5.0
 # What the page's caller buys.
-ITEMS = ("tea", "coffee", "ticket", "apple", "bread")
+ITEMS = ("coffee",)
+WATCH = Path(__file__).with_name("watch.js").read_text(encoding="utf-8")
 # The sizes of a projector, old and new.
 SMALL, LARGE = (1280, 720), (1920, 1080)
 
@@ -44,8 +46,8 @@ class Stage:
             self.address = self.process.wait_for_line(ADDRESS, ADDRESS_S)[0]
             self.page = self.open(self.address, size)
             if cast:
-                self.wait(f"{json.dumps(cast)}.every(name => state.procs.get(name)?.state === 'up')"
-                          , "the whole cast is up", CAST_S)
+                self.wait(f"{json.dumps(cast)}.every(name => state.procs.get(name)?.state"
+                          " === 'up')", "the whole cast is up", CAST_S)
         except BaseException:
             self.close()
             raise
@@ -114,8 +116,8 @@ class Stage:
         """Lets a fault loose, by two clicks."""
         self.pick(who)
         button = f'button[data-do="{what}"][data-who="{who}"]'
-        self.page.wait(f"document.querySelector({json.dumps(button)})?.getBoundingClientRect().width"
-                       , f"{who} has a button {what!r}")
+        self.page.wait(f"document.querySelector({json.dumps(button)})?.offsetWidth",
+                       f"{who} has a button {what!r}")
         self.page.click(button)
 
     def press(self, what: str) -> None:
@@ -127,6 +129,7 @@ class Stage:
 
     def add(self, what: str) -> None:
         """Adds a process: "add" (a server), "add proxy", "add registry"."""
+        self.press("open add")
         self.press(what)
 
     def show(self, call: str) -> None:
@@ -143,7 +146,7 @@ class Stage:
 
     def resolve(self, call: str) -> None:
         """Asks what became of an unknown call."""
-        self.page.click(f'button[data-do="resolve"]')
+        self.page.click('button[data-do="resolve"]')
 
     def watch(self, conditions: dict[str, str]) -> Callable[[], dict[str, float]]:
         """Waits in the page, frame by frame, from the next press of the mouse on.
@@ -152,30 +155,9 @@ class Stage:
         box. Returns a function that waits for all of them, and returns for each the milliseconds
         from the event of the mouse to the frame after the one in which it came true.
         """
-        self.page.evaluate("""(() => {
-            const part = (who, name) => [...document.querySelectorAll(
-                `[data-who="${who}"] [data-part="${name}"]`)].map(e => e.textContent).join(" ");
-            const waiting = new Map(Object.entries({%s}));
-            const times = {};
-            window.watched = new Promise(resolve => {
-                addEventListener("pointerdown", event => {
-                    const began = event.timeStamp;
-                    const look = now => {
-                        for (const [name, holds] of waiting) {
-                            if (holds(Ponte.player.state, part)) {
-                                waiting.delete(name);
-                                requestAnimationFrame(
-                                    () => { times[name] = performance.now() - began; });
-                            }
-                        }
-                        if (waiting.size && now - began < 20000) requestAnimationFrame(look);
-                        else requestAnimationFrame(() => setTimeout(() => resolve(times)));
-                    };
-                    requestAnimationFrame(look);
-                }, { once: true, capture: true });
-            });
-        })()""" % ", ".join(f"{json.dumps(name)}: (state, part) => {condition}"
-                            for name, condition in conditions.items()))
+        self.page.evaluate(WATCH.replace("CONDITIONS", ", ".join(
+            f"{json.dumps(name)}: (state, part) => {condition}"
+            for name, condition in conditions.items())))
 
         def told() -> dict[str, float]:
             times: dict[str, float] = self.page.evaluate("window.watched")

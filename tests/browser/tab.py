@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.browser.keyboard import key_of
@@ -32,10 +32,12 @@ class Tab:
         self._target = target
         self._changed = threading.Condition()
         # Guarded by self._changed: lines of errors; the URL of each request by its number; how
-        # often a page has loaded.
+        # often a page has loaded; the trace, and whether it is whole.
         self._problems: list[str] = []
         self._requests: dict[str, str] = {}
         self._loads = 0
+        self._trace: list[Message] = []
+        self._traced = False
 
     def prepare(self, width: int, height: int) -> None:
         """Lets the browser tell what happens in the tab, and gives the page its size."""
@@ -118,6 +120,18 @@ class Tab:
         """The counters of the browser: ScriptDuration, LayoutDuration and others, in seconds."""
         return {each["name"]: each["value"]
                 for each in self.call("Performance.getMetrics")["metrics"]}
+
+    def traced(self, categories: str, meanwhile: Callable[[], object]) -> list[Message]:
+        """The events of the browser's own trace while `meanwhile` runs."""
+        with self._changed:
+            self._trace, self._traced = [], False
+        self.call("Tracing.start", transferMode="ReportEvents",
+                  traceConfig={"includedCategories": categories.split(",")})
+        meanwhile()
+        self.call("Tracing.end")
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._traced, LOAD_S), "the trace has no end"
+            return self._trace
 
     # What a person does.
 
@@ -223,6 +237,11 @@ class Tab:
         with self._changed:
             if message["method"] == "Page.loadEventFired":
                 self._loads += 1
+                self._changed.notify_all()
+            elif message["method"] == "Tracing.dataCollected":
+                self._trace += params["value"]
+            elif message["method"] == "Tracing.tracingComplete":
+                self._traced = True
                 self._changed.notify_all()
             elif message["method"] == "Network.requestWillBeSent":
                 self._requests[params["requestId"]] = params["request"]["url"]

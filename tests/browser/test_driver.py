@@ -9,6 +9,7 @@ import unittest
 from tests.browser.keyboard import Key, key_of
 from tests.browser.pipe import BrowserError, Message, Pipe, Splitter, joined
 from tests.browser.tab import problems_in
+from tests.browser.tracing import work_by_frame
 
 
 class SplitterTest(unittest.TestCase):
@@ -56,6 +57,21 @@ class ProblemsTest(unittest.TestCase):
         self.assertEqual([], problems_in("Runtime.consoleAPICalled", {"type": "log", "args": []}))
         self.assertEqual([], problems_in("Log.entryAdded", {"entry": {"level": "verbose"}}))
         self.assertEqual([], problems_in("Network.responseReceived", {}))
+
+
+class FramesTest(unittest.TestCase):
+    """Work of a frame is counted once, and of the page's own thread."""
+
+    def test_work_inside_work_counts_once(self) -> None:
+        def work(name: str, ts: float, dur: float, tid: int = 1) -> Message:
+            return {"name": name, "ph": "X", "pid": 1, "tid": tid, "ts": ts, "dur": dur}
+
+        def frame(ts: float) -> Message:
+            return {"name": "AnimationFrame", "ph": "b", "pid": 1, "tid": 1, "ts": ts}
+        events = [frame(0), work("FireAnimationFrame", 1000, 4000),
+                  work("FunctionCall", 2000, 1000), work("Layout", 6000, 1000), frame(16000), work("Layout", 17000, 500),
+                  work("Paint", 18000, 9000), work("FunctionCall", 0, 9000, tid=2), frame(32000)]
+        self.assertEqual([5.0, 0.5], work_by_frame(events))
 
 
 class PipeTest(unittest.TestCase):
