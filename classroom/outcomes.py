@@ -32,7 +32,7 @@ def lost_reply(stage: Stage) -> None:
                           "100, with any client",
                           "200, with any client",
                           "200 with xmlrpc.client, 100 with Ponte", right=3), cents=CENTS)
-    cast, relay = stage.cast, TcpRelay()
+    cast, relay = stage.cast, stage.relay("bank-1")
     registry = cast.start_registry("bank-registry")
     bank = cast.start_server("bank-1", "bank", registry, advertise=relay.address).await_banner()
     relay.target = bank.address

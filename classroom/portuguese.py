@@ -12,12 +12,14 @@ from classroom.answers_portuguese import ANSWERS
 from classroom.attack_portuguese import ATTACK
 from classroom.doctor_portuguese import DOCTOR
 from classroom.page_portuguese import PAGE
+from classroom.predict_portuguese import PREDICT
 
 PORTUGUESE: dict[str, str] = {
     **ANSWERS,
     **ATTACK,
     **DOCTOR,
     **PAGE,
+    **PREDICT,
 
     # ---- story.py: around the steps
     "PONTE: a bridge between processes": "PONTE: uma ponte entre processos",

@@ -43,8 +43,8 @@ from ponte.net.address import Address, parse_address
 from ponte.net.pool import Pool
 from ponte.net.tls import Tls
 from ponte.process.characters import plain
-from ponte.process.own_files import own_file
 from ponte.process.options import EXIT_USAGE, UsageError, chosen_tls
+from ponte.process.own_files import own_file
 from ponte.rpc.raised import printable
 
 ROLES = ("registry", "server", "proxy", "client")

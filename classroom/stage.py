@@ -34,6 +34,7 @@ from classroom.cast import Cast, News
 from classroom.language import Words
 from classroom.screen import Rows, Screen
 from client import Client
+from lab.tcp_relay import TcpRelay
 from ponte.net.address import Address
 
 # How often a condition is looked at, in seconds: the times that we print may be late by this.
@@ -62,6 +63,10 @@ class Answers:
 
     def __init__(self, a: str, b: str, c: str, d: str, *, right: int) -> None:
         self.sentences, self.right = (a, b, c, d), right
+
+    def texts(self, words: Words) -> list[str]:
+        """The answers in the language, or the languages, of `words`."""
+        return list(map(words, self.sentences))
 
 
 class Check(NamedTuple):
@@ -110,6 +115,10 @@ class Stage:
     def open_client(self, registries: Sequence[Address]) -> None:
         """Opens the client that all further steps use."""
         self._client = Client("greeter", registries=registries, timeout_s=CALL_TIMEOUT_S)
+
+    def relay(self, who: str) -> TcpRelay:
+        """A relay that shall stand before the server `who`, and lose what it is told to lose."""
+        return TcpRelay()
 
     def predict(self, title: str, question: str, proves: str, answers: Answers | None = None,
                 **values: object) -> None:

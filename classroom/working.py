@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from xmlrpc.client import ServerProxy
 
-from classroom.cast import Actor, Cast, run_program
+from classroom.cast import Actor, Cast
 from classroom.screen import bar
 from classroom.stage import POLL_S, SERVERS, Answers, Stage
 from ponte.discovery.beats import LEASE_S
@@ -103,7 +103,7 @@ def rpc(stage: Stage) -> None:
     command = ["client.py", "greeter", "hello", "Hello", "--trace",
                "--registry", show(registry.address)]
     stage.say(" ".join(["$", PYTHON, *command]), style="strong")
-    ran = run_program(*command)
+    ran = stage.cast.run(*command)
     attempts = [line.strip() for line in ran.stderr.splitlines() if line.strip()]
     value = ran.stdout.strip()
     for line in [*attempts, value]:

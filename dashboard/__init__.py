@@ -13,6 +13,13 @@
     links.py        the link in front of each server: loses a reply, is cut, is slow
     qr.py           the QR code of the address that phones open
     archive.py      ponte.pyz: all of Ponte in one file
+    story.py        asks the class before it shows: the nine steps of the demo, or one fault
+    page_stage.py   the stage on which the steps are played: all that they show becomes events
+    prediction.py   a question about one fault: votes, the fault, and what came true
+    questions.py    the questions, their answers, and what the events say. Pure
+    seen.py         what the events of some seconds tell of their calls. Pure
+    ballot.py       the question that the class sees now, and its votes
+    remote.py       the presenter's remote, for which a story waits
     votes.py        votes on a question, by phones and by raised hands
     recording.py    events in a file, and back
 

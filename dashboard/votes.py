@@ -91,13 +91,16 @@ class Votes:
     def due(self, now: float) -> dict[str, Any] | None:
         """The event that tells the counts, if they are new and the last one is old enough.
 
-        Whoever calls this often enough tells every change, BETWEEN_EVENTS_S late at most.
+        A caller that asks often enough tells every change, BETWEEN_EVENTS_S late at most.
         """
-        event = {"k": "vote", "counts": self.counts, "voters": self.voters, "open": self.is_open}
-        if event == self._told or now < self._quiet_until:
+        if self.told() == self._told or now < self._quiet_until:
             return None
-        self._told, self._quiet_until = event, now + BETWEEN_EVENTS_S
-        return event
+        self._told, self._quiet_until = self.told(), now + BETWEEN_EVENTS_S
+        return self._told
+
+    def told(self) -> dict[str, Any]:
+        """The counts as an event tells them."""
+        return {"k": "vote", "counts": self.counts, "voters": self.voters, "open": self.is_open}
 
     def _must_be_open(self, answer: int) -> None:
         if not self.is_open:

@@ -48,6 +48,9 @@ def in_source(source: str, file: str) -> Iterator[Sentence]:
             continue
         function = _name(call)
         for position in TAKES.get(function, ()):
+            if position >= len(call.args):
+                # A function of another room, which has the same name.
+                continue
             argument = call.args[position]
             if id(argument) in passed_on:
                 # As in Stage.tell, which hands its own parameter on.

@@ -20,10 +20,10 @@ from tests.classroom.sentences import CLASSROOM, Sentence, in_source, sentences
 # What stands before a line of the event log, and before a title.
 EVENT_COLUMNS, TITLE_COLUMNS = 12, 4
 # A long list, an error or a command may need two lines; help and doctor are for a reader's own
-# screen; the picture has three lines.
+# screen, and questions.py for the page; the picture has three lines.
 MAY_BREAK = ("kill -9 for", "Ponte attempt", "The story ends here", "standard input", "client ──►",
              "client ───►")
-MAY_BREAK_IN = ("command.py", "doctor.py")
+MAY_BREAK_IN = ("command.py", "doctor.py", "questions.py")
 # What stands in a field, where it is not the number 999.
 SAMPLE: dict[str, Any] = {
     "name": "server-2", "names": "server-1, server-2, server-3", "server": "server-1",
