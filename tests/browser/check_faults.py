@@ -43,7 +43,7 @@ def kill(chromium: Chromium) -> str:
 
 @check("start again")
 def start_again(chromium: Chromium) -> None:
-    """A killed server starts again: another process under the same name, and the registry has it."""
+    """A killed server starts again: another process of that name, and the registry has it."""
     with Stage(chromium) as stage:
         before = stage.state(f"state.procs.get({VICTIM!r}).pid")
         stage.do("kill", VICTIM)

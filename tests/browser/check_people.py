@@ -20,7 +20,8 @@ FOCUS = """(() => {
     if (!e || e === document.body || e === document.documentElement) return null;
     const style = getComputedStyle(e), box = e.getBoundingClientRect();
     const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-    const name = e.id || e.dataset.do || e.dataset.who || e.dataset.call || e.outerHTML.slice(0, 80);
+    const { do: does, who, call } = e.dataset;
+    const name = e.id || does || who || call || e.outerHTML.slice(0, 80);
     return { name, seen: (outlined || style.boxShadow !== "none") && box.width > 0
         && box.right > 0 && box.bottom > 0 && box.left < innerWidth && box.top < innerHeight,
         named: !!(e.getAttribute("aria-label") || e.title || e.textContent.trim()
@@ -28,7 +29,8 @@ FOCUS = """(() => {
 })()"""
 # What moves by itself.
 MOTIONS = """document.getAnimations().filter(a => a.playState === "running"
-    && a.effect.getComputedTiming().duration > 1).map(a => a.effect.target?.outerHTML.slice(0, 80))"""
+    && a.effect.getComputedTiming().duration > 1)
+    .map(a => a.effect.target?.outerHTML.slice(0, 80))"""
 
 
 @check("keyboard alone")

@@ -87,8 +87,7 @@ def record_and_replay(chromium: Chromium) -> None:
             at = stage.state("state.s")
             rows = stage.page.evaluate(f"{TWO_FRAMES}.then(() => {ROWS})")
         with Stage(chromium, "--replay", str(file), cast=()) as stage:
-            stage.page.wait(f"+document.querySelector('{SCRUBBER}').max > 20", "the recording is there"
-                            )
+            stage.page.wait(f"+document.querySelector('{SCRUBBER}').max > 20", "it is there")
             moved_to_event(stage.page, at)
             assert stage.page.evaluate(ROWS) == rows
             no_buttons(stage.page)
@@ -139,8 +138,8 @@ def opened(stage: Stage, file: Path) -> Tab:
 
 def no_buttons(tab: Tab) -> None:
     """Nothing can be done to what is over."""
-    left = tab.evaluate("[...document.querySelectorAll('button[data-do]')].filter(e => e.offsetWidth"
-                        " && ['kill', 'freeze', 'drain', 'start', 'burst', 'add', 'cut', 'slow']"
+    left = tab.evaluate("[...document.querySelectorAll('button[data-do]')].filter(e =>"
+                        " e.offsetWidth && ['kill', 'freeze', 'drain', 'start', 'burst', 'add', 'cut', 'slow']"
                         ".includes(e.dataset.do)).map(e => e.dataset.do)")
     assert not left, f"buttons that can do nothing: {left}"
     assert tab.evaluate("document.documentElement.dataset.readonly") == "true"

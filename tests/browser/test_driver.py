@@ -69,7 +69,8 @@ class FramesTest(unittest.TestCase):
         def frame(ts: float) -> Message:
             return {"name": "AnimationFrame", "ph": "b", "pid": 1, "tid": 1, "ts": ts}
         events = [frame(0), work("FireAnimationFrame", 1000, 4000),
-                  work("FunctionCall", 2000, 1000), work("Layout", 6000, 1000), frame(16000), work("Layout", 17000, 500),
+                  work("FunctionCall", 2000, 1000), work("Layout", 6000, 1000),
+                  frame(16000), work("Layout", 17000, 500),
                   work("Paint", 18000, 9000), work("FunctionCall", 0, 9000, tid=2), frame(32000)]
         self.assertEqual([5.0, 0.5], work_by_frame(events))
 
