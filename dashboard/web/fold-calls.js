@@ -1,27 +1,11 @@
-/* The fold over the events of calls: who sent what to whom, and what became of it.
-
-   A *hop* is one message and its reply: the `send` of one process, the `recv` of another. Both are
-   paired exactly, since the `recv` names the life and the number of its `send`. The parts of a hop:
-
-       t0, recvT     it left; it arrived (null: nobody told so)
-       replyT        its reply left
-       t1, outcome   its sender settled it: "answered", "not sent" or "unknown"; null: under way
-       lost          "request"  it has not arrived, and its sender has given up
-                     "unheard"  the same, but its target tells nothing: perhaps it arrived
-                     "reply"    the reply left, and has not arrived
-                     "late"     it arrived after its sender had given up
-       nobodyWaits   its reply left after its sender had given up
-       told          its sender says "answered", and its target has told nothing of it */
+/* The fold over the events of calls. What they say of a hop is hops.js's. */
 "use strict";
 
 {
-    // Milliseconds. A link tells of a loss about when the reply tells that it leaves.
-    const LOSS_NEAR_MS = 250;
     // What sends that carry no call ask for: a session, or what became of a call.
     const NO_CALL = new Set(["opening", "resolve"]);
 
-    const text = value => typeof value === "string" ? value : "";
-    const number = value => typeof value === "number" ? value : 0;
+    const {textOf: text, numberOf: number} = Ponte;
 
     /** Handlers by kind: (state, call, event, t). */
     Ponte.callHandlers = {
@@ -51,64 +35,57 @@
             if (outcome && outcome !== "unknown") {
                 state.counters.resolved++;
             }
-            Ponte.note(state, t, outcome === "unknown" ? "warn" : "good",
-                       `log.resolved.${outcome || "unknown"}`, {number: call.number});
+            const known = COUNTER.has(outcome) ? outcome : "unknown";
+            Ponte.note(state, t, known === "unknown" ? "warn" : "good", `log.resolved.${known}`,
+                       {number: call.number, method: call.method});
         },
 
         send(state, call, event, t) {
-            const hop = newHop(text(event.p), text(event.to), number(event.i), number(event.n), t);
+            const hop = Ponte.hopOf(call, number(event.i), number(event.n))
+                ?? Ponte.addHop(call, number(event.i), number(event.n), t);
+            hop.isGuess = false;
+            hop.from = text(event.p);
+            hop.to = text(event.to);
+            hop.t0 = t;
             hop.kind = text(event.kind);
             hop.attempt = number(event.attempt);
             hop.timeoutMs = number(event.timeout) * 1000;
-            call.hops.push(hop);
             call.caller ||= hop.from;
             Ponte.procOf(state, hop.to);
             if (!NO_CALL.has(hop.kind)) {
                 countAttempt(state, call, hop);
             }
+            Ponte.judgeHop(state, call, hop);
         },
 
         settle(state, call, event, t) {
-            const hop = hopOf(call, number(event.i), number(event.of));
-            if (hop === undefined) {
-                return;
-            }
+            // Without its `send`, which was lost or comes later, we know only who sent it.
+            const hop = Ponte.hopOf(call, number(event.i), number(event.of))
+                ?? Ponte.addHop(call, number(event.i), number(event.of), t);
+            hop.from ||= text(event.p);
             hop.t1 = t;
             hop.outcome = text(event.outcome);
             hop.what = text(event.what);
-            hop.told = hop.outcome === "answered" && hop.recvT === null;
-            const target = state.procs.get(hop.to);
-            if (hop.outcome === "unknown" && !hop.lost) {
-                hop.lost = lossOf(hop, target);
-            } else if (hop.outcome === "not sent" && hop.recvT === null) {
-                hop.refused = true;
-                target.refused++;
-            }
+            Ponte.judgeHop(state, call, hop);
         },
 
         recv(state, call, event, t) {
+            const [life, n] = Array.isArray(event.of) ? event.of.map(number) : [0, 0];
             const name = text(event.p);
-            const proc = Ponte.procOf(state, name);
-            const of = Array.isArray(event.of) ? event.of : null;
-            let hop = of ? hopOf(call, number(of[0]), number(of[1])) : undefined;
-            if (hop === undefined || hop.recvT !== null) {
-                // A stranger sent it; or its way led through a process that tells nothing, which
-                // has sent it on more than once.
-                const from = hop === undefined ? "" : hop.from;
-                hop = newHop(from, name, of ? number(of[0]) : 0, of ? number(of[1]) : 0, t);
-                hop.isGuess = true;
-                call.hops.push(hop);
+            const sent = Ponte.hopOf(call, life, n);
+            let hop = sent;
+            if (sent === undefined || sent.recvT !== null) {
+                // A stranger sent it; or its way led through a process that tells nothing, and
+                // that has sent it on more than once.
+                hop = Ponte.addHop(call, life, n, t);
+                hop.from = sent === undefined ? "" : sent.from;
             }
             hop.recvT = t;
             hop.recvN = number(event.n);
             hop.life = number(event.i);
             hop.at = name;
             hop.kind ||= text(event.kind);
-            hop.told = false;
-            if (hop.t1 !== null && hop.outcome !== "answered") {
-                hop.lost = "late";
-                touchLate(state, call);
-            }
+            Ponte.judgeHop(state, call, hop);
         },
 
         run(state, call, event, t) {
@@ -129,8 +106,7 @@
         },
 
         reply(state, call, event, t) {
-            const proc = Ponte.procOf(state, text(event.p));
-            const hop = inHand(call, event, hop => hop.replyT === null);
+            const hop = Ponte.hopInHand(call, event, candidate => candidate.replyT === null);
             if (hop === undefined) {
                 return;
             }
@@ -138,67 +114,21 @@
             hop.replyN = number(event.n);
             hop.status = number(event.status);
             hop.why = text(event.why);
-            for (const done of call.works) {
-                if (done.hop === hop && done.t1 === null) {
-                    done.t1 = t;
+            for (const work of call.works) {
+                if (work.hop === hop && work.t1 === null) {
+                    work.t1 = t;
                 }
             }
-            if (hop.t1 !== null && hop.outcome !== "answered") {
-                hop.nobodyWaits = true;
-                touchLate(state, call);
-            } else if (proc.lossAhead && t - proc.lossAhead.t < LOSS_NEAR_MS) {
-                hop.lost = proc.lossAhead.what;
-                hop.lostT = proc.lossAhead.t;
-            }
-            proc.lossAhead = null;
+            Ponte.meetLoss(Ponte.procOf(state, text(event.p)), hop, t);
+            Ponte.judgeHop(state, call, hop);
             // A call of which no caller tells ends with the reply to its first message.
-            if (hop.isGuess && hop.from === "" && call.hops[0] === hop) {
+            if (hop.from === "" && call.hops[0] === hop) {
                 end(state, call, outcomeOf(hop.status), t);
                 call.by = hop.at;
                 call.why = hop.why;
             }
         },
     };
-
-    /** A link says what it lost. It knows no calls: the nearest fitting hop to `who` is meant. */
-    Ponte.foldLoss = (state, event, t) => {
-        const who = text(event.who);
-        const what = text(event.what);
-        const proc = Ponte.procOf(state, who);
-        const hop = nearestHop(state, who, candidate =>
-            what === "request" ? candidate.recvT === null && candidate.outcome === null
-                : what === "late" ? candidate.replyT !== null && candidate.t1 !== null
-                    : candidate.replyT !== null && candidate.t1 === null);
-        if (hop === undefined) {
-            proc.lossAhead = {t, what: what === "late" ? "late" : what};
-        } else if (what === "late") {
-            hop.nobodyWaits = true;
-        } else {
-            hop.lost = what === "request" ? "request" : "reply";
-            hop.lostT = t;
-        }
-        proc.link.loses = false;
-        const key = what === "request" || what === "late" ? `log.lost.${what}` : "log.lost.reply";
-        state.banner = Ponte.note(state, t, "bad", key, {who});
-    };
-
-    function newHop(from, to, life, n, t) {
-        return {from, to, kind: "", attempt: 0, timeoutMs: 0, i: life, n, t0: t, t1: null,
-                outcome: null, what: "", recvT: null, recvN: 0, life: 0, at: "", replyT: null,
-                replyN: 0, status: 0, why: "", lost: "", lostT: null, nobodyWaits: false,
-                refused: false, told: false, isGuess: false, begun: false, passedOn: false};
-    }
-
-    /** The hop that began with event `n` of that life. A call has few: they are looked through. */
-    function hopOf(call, life, n) {
-        const {hops} = call;
-        for (let at = hops.length - 1; at >= 0; at--) {
-            if (hops[at].n === n && hops[at].i === life && n > 0) {
-                return hops[at];
-            }
-        }
-        return undefined;
-    }
 
     /** An attempt counts unless it only passes on what has just come. */
     function countAttempt(state, call, sent) {
@@ -214,65 +144,12 @@
         }
     }
 
-    /** What is lost of a hop that is settled as unknown. */
-    function lossOf(hop, target) {
-        if (hop.recvT === null) {
-            return target !== undefined && target.observed ? "request" : "unheard";
-        }
-        // A reply that says "unknown" has arrived: 502, 504, 410. Another one would have counted.
-        const counts = hop.status === 200 || hop.status >= 400 && hop.status < 500
-            && hop.status !== 410;
-        return hop.replyT !== null && counts ? "reply" : "";
-    }
-
     /** A process works on what it has received: it runs, or answers from memory. */
     function work(call, event, t, kind, how) {
-        const hop = inHand(call, event, candidate => !candidate.begun);
+        const hop = Ponte.hopInHand(call, event, candidate => !candidate.begun);
         call.works.push({who: text(event.p), life: number(event.i), kind, how, t0: t, t1: null,
                          hop: hop ?? null, n: number(event.n)});
         return hop;
-    }
-
-    /** The hop that a process has received, and that an event of it is about: the oldest such one,
-        unless the event names the number of its `recv`. */
-    function inHand(call, event, fits) {
-        const {p, i, of} = event;
-        let oldest;
-        for (const hop of call.hops) {
-            if (hop.at === p && hop.life === i) {
-                if (typeof of === "number" && of === hop.recvN) {
-                    return hop;
-                }
-                if (oldest === undefined && fits(hop)) {
-                    oldest = hop;
-                }
-            }
-        }
-        return oldest;
-    }
-
-    /** The latest hop to `who`, of a call that is under way or has come late, that `fits`. */
-    function nearestHop(state, who, fits) {
-        let nearest;
-        for (const id of [...state.open, ...state.late]) {
-            const call = state.calls.get(id);
-            for (const hop of call ? call.hops : []) {
-                if (hop.to === who && !hop.lost && fits(hop)
-                    && (nearest === undefined || hop.t0 > nearest.t0)) {
-                    nearest = hop;
-                }
-            }
-        }
-        return nearest;
-    }
-
-    function touchLate(state, call) {
-        if (state.late[state.late.length - 1] !== call.id) {
-            state.late.push(call.id);
-            if (state.late.length > Ponte.KEEP.late) {
-                state.late.shift();
-            }
-        }
     }
 
     function outcomeOf(status) {
@@ -291,5 +168,9 @@
         call.outcome = COUNTER.has(outcome) ? outcome : "unknown";
         state.counters[COUNTER.get(call.outcome)]++;
         state.open.delete(call.id);
+        if (call.outcome === "unknown" || call.outcome === "not sent") {
+            Ponte.note(state, t, "bad", `log.call.${call.outcome}`,
+                       {number: call.number, method: call.method});
+        }
     }
 }

@@ -4,8 +4,7 @@
 "use strict";
 
 {
-    const text = value => typeof value === "string" ? value : "";
-    const number = value => typeof value === "number" ? value : 0;
+    const {textOf: text, numberOf: number} = Ponte;
 
     // States in which a process is not there: it believes nothing, and no line is drawn for it.
     const OVER = new Set(["killed", "ended", "gone"]);
@@ -49,8 +48,7 @@
             proc.owner = text(event.owner) || proc.owner;
             proc.can = Array.isArray(event.can) ? event.can.filter(text) : proc.can;
             const now = text(event.state) || "unknown";
-            if (now === "starting" || proc.life === 0) {
-                proc.life = number(event.pid) || proc.life;
+            if (proc.pid && Ponte.isNewLife(proc, proc.pid)) {
                 proc.link = {cut: false, slowMs: 0, loses: false};
             }
             Ponte.changeProc(proc, t, now, proc.pid);
@@ -77,8 +75,14 @@
                 proc.link.loses = true;
             }
             const [level, word] = key;
-            state.banner = Ponte.note(state, t, level, word,
-                {who, ms: number(event.ms), count: number(event.count)});
+            const values = {who, ms: number(event.ms), count: number(event.count)};
+            state.banner = Ponte.note(state, t, level, word, values);
+            // Truth beside belief: nobody has told the registry yet.
+            const believer = [...proc.registrySays].find(([, says]) => says === "up");
+            if (believer !== undefined && (what === "kill" || what === "freeze")) {
+                state.banner = {t, level, key: `banner.${what}`,
+                                values: {...values, registry: believer[0]}};
+            }
         },
 
         lost(state, event, t) {
@@ -155,6 +159,18 @@
             }
         },
 
+        bad(state, event) {
+            state.bad = {total: number(event.total), dropped: number(event.dropped),
+                         why: typeof event.why === "object" ? event.why ?? {} : {}};
+        },
+
+        recording(state, event, t) {
+            if (event.what === "stopped") {
+                state.banner = Ponte.note(state, t, "bad", "log.recording.stopped",
+                                          {why: text(event.why)});
+            }
+        },
+
         story(state, event) {
             Ponte.foldStory(state, event);
         },
@@ -185,15 +201,20 @@
         without an end. */
     function over(state, proc, now, t) {
         if (proc.role === "registry") {
-            state.leases.delete(proc.name);
-            for (const other of state.procs.values()) {
-                other.registrySays.delete(proc.name);
-            }
+            Ponte.forgetBelief(state, proc.name);
         }
         if (now !== "killed") {
             Ponte.note(state, t, "info", `log.proc.${now}`, {who: proc.name});
         }
     }
+
+    /** What a registry believed is gone with its life. */
+    Ponte.forgetBelief = (state, registry) => {
+        state.leases.delete(registry);
+        for (const proc of state.procs.values()) {
+            proc.registrySays.delete(registry);
+        }
+    };
 
     function leasesOf(state, registry) {
         let leases = state.leases.get(registry);

@@ -15,7 +15,7 @@
                            ["took", "registry"], ["lease", "registry"]]);
     // Who tells of others: the launcher, its links, the collector and the page's side.
     const TELLERS = new Set(["proc", "fault", "lost", "swallowed", "gap", "start", "story", "vote",
-                             "exposed"]);
+                             "exposed", "bad", "recording"]);
 
     /**
      * Takes one event into the state, which it changes and returns.
@@ -64,15 +64,11 @@
         }
         const proc = Ponte.procOf(state, p, ROLES.get(event.k) ?? "");
         proc.observed = true;
-        if (typeof i === "number" && i !== proc.life) {
-            if (proc.life !== 0 && proc.role === "registry") {
+        if (typeof i === "number" && Ponte.isNewLife(proc, i)) {
+            if (proc.role === "registry") {
                 // Another life of a registry begins with an empty table.
-                state.leases.delete(p);
-                for (const other of state.procs.values()) {
-                    other.registrySays.delete(p);
-                }
+                Ponte.forgetBelief(state, p);
             }
-            proc.life = i;
             if (!proc.toldByLaunch) {
                 proc.pid = i;
                 Ponte.changeProc(proc, t, "up", i);

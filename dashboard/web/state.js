@@ -6,7 +6,12 @@
 
 {
     // How many things are kept, newest last. More makes a long recording heavier.
-    Ponte.KEEP = {calls: 20000, log: 300, eventsOfACall: 300, changesOfAProcess: 200, late: 40};
+    Ponte.KEEP = {calls: 20000, log: 300, eventsOfACall: 300, changesOfAProcess: 200, late: 40,
+                  lives: 50};
+
+    /** What an event says in a field, if it is a text; if it is a number. */
+    Ponte.textOf = value => typeof value === "string" ? value : "";
+    Ponte.numberOf = value => typeof value === "number" ? value : 0;
 
     /** The state before the first event. */
     Ponte.newState = () => ({
@@ -28,6 +33,8 @@
         log: [], banner: null,
         // What the page's side tells: null as long as there is none.
         story: null, votes: null, exposed: null, classroom: null,
+        // Datagrams that were no events: {total, why: {reason: count}, dropped}.
+        bad: null,
     });
 
     /**
@@ -39,6 +46,7 @@
     Ponte.procOf = (state, name, role = "") => {
         let proc = state.procs.get(name);
         if (proc === undefined) {
+            // An event that does not say who is about nobody: what it says goes nowhere.
             proc = {
                 name, role: role || "server", isGuess: !role, service: "", life: 0,
                 state: "unknown", registrySays: new Map(), observed: false, toldByLaunch: false,
@@ -50,15 +58,32 @@
                 beats: new Map(),
                 // {t, state, life}: each change of its true state; what a diagram shades.
                 history: [],
-                // What a link lost before we knew of which call: {t, what} or null.
+                // The lives that have been seen; and when its link lost a reply of which no call
+                // is known yet.
+                lives: [],
                 lossAhead: null,
             };
-            state.procs.set(name, proc);
+            if (name) {
+                state.procs.set(name, proc);
+            }
         } else if (role && proc.isGuess) {
             proc.role = role;
             proc.isGuess = false;
         }
         return proc;
+    };
+
+    /** Whether this life of a process is one that was not seen before; it is noted. */
+    Ponte.isNewLife = (proc, life) => {
+        if (life === proc.life || proc.lives.includes(life)) {
+            return false;
+        }
+        proc.life = life;
+        proc.lives.push(life);
+        if (proc.lives.length > Ponte.KEEP.lives) {
+            proc.lives.shift();
+        }
+        return true;
     };
 
     /** Notes a change of the true state of a process. */

@@ -1,0 +1,140 @@
+/* What rule R decided for a call, and why, in a sentence or two (ponte/calls/rule.py).
+
+   Each attempt is not sent, answered or unknown. Not sent: any other may be asked. Answered: final.
+   Unknown: it may have run; what is idempotent may be asked elsewhere, all else only there again,
+   with the same number. The sentence names the step that decided. */
+"use strict";
+
+{
+    const NO_CALL = new Set(["opening", "resolve"]);
+
+    /** The attempts of a call that no further hop passed on, in their order. */
+    Ponte.attemptsOf = call => call.hops.filter(hop =>
+        !hop.passedOn && !NO_CALL.has(hop.kind) && (hop.at || hop.to));
+
+    /**
+     * The way of a call, for its row: [{who, mark}] with "✓" answered, "✕" not sent, "?" unknown,
+     * "…" under way. Attempts in a row that came to the same at one process are one step.
+     */
+    Ponte.way = call => {
+        const steps = [];
+        for (const hop of Ponte.attemptsOf(call)) {
+            const step = {who: hop.at || hop.to, mark: MARKS.get(hop.outcome) ?? "…"};
+            const last = steps[steps.length - 1];
+            if (!last || last.who !== step.who || last.mark !== step.mark) {
+                steps.push(step);
+            }
+        }
+        return steps;
+    };
+
+    const MARKS = new Map([["answered", "✓"], ["not sent", "✕"], ["unknown", "?"]]);
+
+    /** What rule R decided and why, as one text. */
+    Ponte.explain = (call, lang) => Ponte.explanation(call)
+        .map(({key, values}) => Ponte.say(lang, key, values)).join(" ");
+
+    /** The same as its parts: {key, values} of the tables of words. */
+    Ponte.explanation = call => {
+        const parts = [];
+        const add = (key, values = {}) => parts.push({key: `explain.${key}`, values});
+        const attempts = Ponte.attemptsOf(call);
+        const unknown = attempts.filter(hop => hop.outcome === "unknown");
+        addRefused(attempts, add);
+        if (unknown.length) {
+            addUnknown(call, attempts, unknown, add);
+        }
+        addEnd(call, attempts, unknown, parts, add);
+        addLater(call, add);
+        if (call.gaps) {
+            add("gap", {count: call.gaps});
+        }
+        return parts;
+    };
+
+    const names = hops => [...new Set(hops.map(hop => hop.at || hop.to))].join(", ");
+
+    /** Attempts that cannot have run. */
+    function addRefused(attempts, add) {
+        const refused = attempts.filter(hop => hop.outcome === "not sent");
+        // At the end of the only way nothing follows: the end of the sentence says it all.
+        if (refused.length === attempts.length) {
+            return;
+        }
+        const [unsent, declined] = [refused.filter(hop => hop.refused),
+                                    refused.filter(hop => !hop.refused)];
+        if (unsent.length) {
+            add("refused", {who: names(unsent)});
+        }
+        if (declined.length) {
+            add("declined", {who: names(declined)});
+        }
+    }
+
+    /** Attempts that may have run, and who may be asked next. */
+    function addUnknown(call, attempts, unknown, add) {
+        const who = names(unknown);
+        if (unknown.some(hop => hop.kind === "plain")) {
+            add("unknown.plain", {who});
+        } else if (isIdempotent(call, unknown)) {
+            const others = attempts.some(hop => !unknown.includes(hop)
+                && !unknown.some(one => (one.at || one.to) === (hop.at || hop.to)));
+            add(others || call.t1 === null ? "unknown.idempotent" : "unknown.alone", {who});
+        } else {
+            add("unknown.once", {who});
+        }
+    }
+
+    function isIdempotent(call, hops) {
+        return call.idem ?? hops.every(hop => hop.kind === "idempotent");
+    }
+
+    /** What the call came to. */
+    function addEnd(call, attempts, unknown, parts, add) {
+        const by = call.by || names(attempts.filter(hop => hop.outcome === "answered"));
+        if (call.t1 === null) {
+            const waits = attempts.filter(hop => hop.outcome === null);
+            add(waits.length ? "waits" : "begun", {who: names(waits)});
+        } else if (call.outcome === "fault") {
+            add("fault", {by: by || "?"});
+        } else if (call.outcome === "not sent") {
+            add(attempts.length ? "notSent" : "nobody", {who: names(attempts)});
+        } else if (call.outcome === "unknown") {
+            add(isIdempotent(call, attempts) ? "end.idempotent" : "end.unknown", {who: names(unknown)});
+        } else if (!parts.length) {
+            add(by ? "one" : "answered", {by});
+        } else {
+            add(endOfRepeat(call, attempts, unknown), {by});
+        }
+    }
+
+    /** How the attempt that was answered came to its reply. */
+    function endOfRepeat(call, attempts, unknown) {
+        const last = attempts.filter(hop => hop.outcome === "answered").pop();
+        const work = call.works.filter(one => one.hop === last).pop();
+        if (!unknown.length || !last || !work || isIdempotent(call, attempts)) {
+            return "then.answered";
+        }
+        if (work.kind === "run") {
+            return "then.ran";
+        }
+        return work.how === "wait" ? "then.waited" : "then.memory";
+    }
+
+    /** What came after the end: a request that arrived late, and what `resolve` was told. */
+    function addLater(call, add) {
+        const late = call.hops.filter(hop => hop.lost === "late" && !NO_CALL.has(hop.kind));
+        const ran = call.works.filter(work => late.includes(work.hop) && work.kind === "run");
+        if (ran.length) {
+            add("late.ran", {who: names(late)});
+        } else if (late.length) {
+            add("late", {who: names(late)});
+        }
+        if (call.resolved) {
+            const outcome = call.resolved.t1 === null ? "waits" : call.resolved.outcome;
+            add(`resolved.${RESOLVED.has(outcome) ? outcome : "unknown"}`);
+        }
+    }
+
+    const RESOLVED = new Set(["waits", "answered", "fault", "not sent", "unknown"]);
+}

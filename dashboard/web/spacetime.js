@@ -1,0 +1,343 @@
+/* The space and the time of one call, as geometry: a line for each process, time to the right.
+
+   Pure: it is given the room and a way to measure text, and returns where everything stands. The
+   order of events is space-events.js's, their places from left to right are space-axis.js's, and the
+   places of words are space-labels.js's. Here all of it comes together.
+
+   Unlike other tools, it draws a message that never arrived: refused, lost, late, or one that nobody
+   waits for any more. Those are what the picture is about. */
+"use strict";
+
+{
+    // Pixels. The largest circle, with room for two digits; half of a cross.
+    const RADIUS = 12;
+    const CROSS = 6;
+    // Pixels between a name and its line; and at the right edge.
+    const PAD = 10;
+    // A name takes at most this share of the width, and is cut short else.
+    const NAMES_SHARE = 0.24;
+    // Lines of processes that took no part are drawn, too, while there are no more than this.
+    const CALM = 5;
+    // The most lines, and the most messages to begin with. More cannot be told apart.
+    const MOST_LINES = 12;
+    const MOST_HOPS = 40;
+    // Pixels between two lines below which circles would touch.
+    const LEAST_ROW = 17;
+
+    /**
+     * Where everything of a call's diagram stands.
+     *
+     * @param {Object} call
+     * @param {{width, height, procs: Map, measure: function(string): number, lang?: string,
+     *     now?: number, textHeight?: number}} room `procs` of the state; `now`: state.t
+     * @returns {Object} of
+     *     lines: {who, y, x0, x1, text, textX, told, dead: [{x0, x1}], frozen: [{x0, x1}]};
+     *     events: {n, x, y, r, who, what, key, values}; n 0: no number, told by another process;
+     *     arrows: {x0, y0, x1, y1, kind, ends: "arrow"|"cross"|"open", told, word};
+     *     bars: {x, y, width, height, kind: "run"|"memory", who};
+     *     labels: {x, y, text, anchor, kind, width, height}; x and y are its middle;
+     *     marks: {x, y, who, state} where a process changed;
+     *     ticks: {x, textX, y, text}; gaps: {x, width, y0, y1, text, textX, textY} (text "": no
+     *     room for it); omitted: how many messages are left out; leftOut: labels without a place
+     */
+    Ponte.layout = (call, room) => {
+        const lang = room.lang ?? "en";
+        const say = (key, values) => Ponte.say(lang, key, values);
+        const high = room.textHeight ?? 18;
+        const now = Math.max(room.now ?? call.t1 ?? call.t0, call.t0);
+        const all = call.hops.filter(hop => hop.at || hop.to);
+        let hops = fewerLines(fewest(all, MOST_HOPS), room, high);
+        for (;;) {
+            const page = {call, room, lang, say, high, now, hops, all};
+            const drawn = draw(page);
+            if (drawn !== null || hops.length <= 1) {
+                return drawn ?? draw({...page, hops: []});
+            }
+            hops = fewest(hops, hops.length - 1);
+        }
+    };
+
+    /** The first ones and the last ones: those in the middle are left out. */
+    function fewest(hops, most) {
+        const first = Math.ceil(most / 3);
+        return hops.length <= most ? hops
+            : [...hops.slice(0, first), ...hops.slice(hops.length - (most - first))];
+    }
+
+    /** The hops of as many processes as there is height for. */
+    function fewerLines(hops, room, high) {
+        const most = Math.min(MOST_LINES, Math.floor((room.height - 2 * (high + 6)) / LEAST_ROW));
+        const names = new Set();
+        return hops.filter(hop => {
+            const both = [hop.from, hop.at || hop.to].filter(name => !names.has(name));
+            if (names.size + both.length > most) {
+                return false;
+            }
+            both.forEach(name => names.add(name));
+            return true;
+        });
+    }
+
+    function draw(page) {
+        const {room, hops, high} = page;
+        const {events, arrows} = Ponte.spaceEvents(hops, page.now);
+        const lines = linesOf(page);
+        const top = high + 6;
+        const bottom = room.height - high - 6;
+        const row = (bottom - top) / Math.max(1, lines.length);
+        lines.forEach((line, at) => {
+            line.y = top + row * (at + 0.5);
+        });
+        const left = Math.max(0, ...lines.map(line => room.measure(line.text))) + PAD;
+        const fits = Math.max(6, Math.min(RADIUS, row / 2 - CROSS));
+        const axis = Ponte.spaceAxis(events, {x0: left + fits + 2,
+                                              x1: room.width - Math.max(fits, CROSS) - PAD,
+                                              step: 2 * fits + 4});
+        if (axis === null) {
+            return null;
+        }
+        const r = Math.min(fits, axis.step / 2 - 1);
+        Object.assign(page, {events, arrows, lines, row, r, axis, top, bottom, left});
+        page.lineOf = new Map(lines.map(line => [line.who, line]));
+        placeEnds(page);
+        for (const line of lines) {
+            Object.assign(line, {x0: left, x1: room.width - 2, textX: left - PAD / 2},
+                          stretches(page, line));
+        }
+        const picture = {
+            lines, events: circles(page), arrows: arrows.map(arrow => shaft(page, arrow)),
+            bars: bars(page), marks: marks(page), r, omitted: page.all.length - hops.length,
+        };
+        return {...picture, ...words(page, picture), ticks: ticks(page), gaps: gaps(page)};
+    }
+
+    /** The processes that took part, from the callers down to the servers. */
+    function linesOf({room, hops, call, say}) {
+        const names = new Set(hops.flatMap(hop => [hop.from, hop.at || hop.to]));
+        if (call.caller) {
+            names.add(call.caller);
+        }
+        const servers = [...room.procs.values()].filter(proc => proc.role !== "registry"
+            && proc.role !== "client" && !names.has(proc.name) && !Ponte.isOver(proc));
+        if (names.size + servers.length <= CALM) {
+            servers.forEach(proc => names.add(proc.name));
+        }
+        const depth = {client: 0, proxy: 1, server: 2};
+        const rank = who => who === "" ? -1 : who === call.caller ? 0
+            : depth[room.procs.get(who)?.role] ?? 2;
+        const inOrder = [...names].sort((one, other) => rank(one) - rank(other)
+            || one.localeCompare(other, "en", {numeric: true}));
+        return inOrder.map(who => ({
+            who, told: who === "" || room.procs.get(who)?.observed !== true,
+            text: cut(who || say("diagram.stranger"), room.width * NAMES_SHARE, room.measure)}));
+    }
+
+    function cut(text, wide, measure) {
+        if (measure(text) <= wide) {
+            return text;
+        }
+        const letters = [...text];
+        while (letters.length > 1 && measure(`${letters.join("")}…`) > wide) {
+            letters.pop();
+        }
+        return `${letters.join("")}…`;
+    }
+
+    /** The ends of messages that reached no line stand between the lines. */
+    function placeEnds({events, arrows, lineOf, row}) {
+        for (const event of events) {
+            event.y = lineOf.get(event.who)?.y ?? 0;
+        }
+        for (const {from, to, kind, hop} of arrows) {
+            if (to.what === "end") {
+                const back = from.what === "reply" || from.what === "told";
+                const target = lineOf.get(back ? hop.from : hop.at || hop.to).y;
+                const way = Math.sign(target - from.y) || -1;
+                const rows = Math.abs(target - from.y) / row;
+                const lost = (Math.floor(rows / 2) + 0.5) * row;
+                to.y = kind === "lost" ? from.y + way * lost : target - way * row / 2;
+            }
+        }
+    }
+
+    const DEAD = new Set(["killed", "ended", "gone", "starting"]);
+
+    /** Where a process was dead or frozen while the call was under way. */
+    function stretches(page, line) {
+        const found = {dead: [], frozen: []};
+        const history = page.room.procs.get(line.who)?.history ?? [];
+        history.forEach(({t, state}, at) => {
+            const kind = state === "frozen" ? found.frozen : DEAD.has(state) ? found.dead : null;
+            const until = history[at + 1]?.t ?? Infinity;
+            if (kind !== null && until > page.call.t0) {
+                const x0 = t <= page.call.t0 ? line.x0 ?? page.left : page.axis.xOf(t);
+                const x1 = Math.min(page.axis.xOf(until), page.room.width - 2);
+                if (x1 > x0) {
+                    kind.push({x0, x1});
+                }
+            }
+        });
+        return found;
+    }
+
+    function marks({room, lines, call, axis, events}) {
+        const last = Math.max(call.t0, ...events.map(event => event.t));
+        return lines.flatMap(({who, y}) => (room.procs.get(who)?.history ?? [])
+            .filter(({t}) => t > call.t0 && t <= last)
+            .map(({t, state}) => ({x: axis.xOf(t), y, who, state})));
+    }
+
+    function circles({events, call, lang, r}) {
+        return events.filter(event => event.what !== "end").map(event => ({
+            n: event.what === "told" ? 0 : event.number, x: event.x, y: event.y,
+            r: event.what === "told" ? r / 2 : r, who: event.who, what: event.what,
+            key: `event.${event.what}`,
+            values: {who: event.who, other: otherOf(event), time: Ponte.time(event.t - call.t0, lang)},
+        }));
+    }
+
+    function otherOf({who, hop}) {
+        return who === hop.from ? hop.at || hop.to : hop.from;
+    }
+
+    /** An arrow from the edge of one circle to the edge of the other. */
+    function shaft({r}, {from, to, kind, word, ends, hop}) {
+        const long = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+        const begin = (from.what === "told" ? r / 2 : r) / long;
+        const end = (to.what === "end" ? 0 : to.what === "told" ? r / 2 : r) / long;
+        const at = share => ({x: from.x + share * (to.x - from.x), y: from.y + share * (to.y - from.y)});
+        const [a, b] = [at(Math.min(begin, 0.45)), at(1 - Math.min(end, 0.45))];
+        return {x0: a.x, y0: a.y, x1: b.x, y1: b.y, kind, ends, word, told: hop.told};
+    }
+
+    /** What a process did with what it had received. */
+    function bars({call, hops, events, lineOf, axis, r, room}) {
+        const height = Math.min(12, r);
+        return call.works.filter(work => lineOf.has(work.who) && hops.includes(work.hop)).map(work => {
+            const of = what => events.find(event => event.hop === work.hop && event.what === what);
+            const [begin, end] = [of("recv"), of("reply")];
+            const x1 = end ? end.x - r : Math.min(axis.xOf(work.t1 ?? Infinity), room.width - 2);
+            const x = Math.max(begin.x + r, Math.min(axis.xOf(work.t0), x1 - r));
+            return {x, y: lineOf.get(work.who).y, width: Math.max(2, x1 - x), height,
+                    kind: work.kind, who: work.who};
+        });
+    }
+
+    // Of words that compete for room, the first ones win.
+    const WORTH = ["refused", "lost", "nobody waits", "late", "not arrived", "no answer", "unknown",
+                   "run", "memory", "told", "repeat", "session", "resolve"];
+
+    /** Places the words of arrows and bars; of each word one first, then all others. */
+    function words({room, lines, top, bottom, left, high, say, r}, {events, arrows, bars: all}) {
+        const places = new Ponte.LabelPlaces({x0: left, y0: top, x1: room.width, y1: bottom},
+                                             room.measure, high);
+        events.forEach(({x, y, r: half}) => places.block(x - half, y - half, x + half, y + half));
+        all.forEach(({x, y, width, height}) =>
+            places.block(x, y - height / 2, x + width, y + height / 2));
+        lines.forEach(({x0, x1, y}) => places.avoid(x0, y, x1, y));
+        const wanted = [];
+        for (const arrow of arrows) {
+            places.avoid(arrow.x0, arrow.y0, arrow.x1, arrow.y1);
+            if (arrow.ends === "cross") {
+                places.block(arrow.x1 - CROSS, arrow.y1 - CROSS, arrow.x1 + CROSS, arrow.y1 + CROSS);
+            }
+            if (arrow.word) {
+                wanted.push({word: arrow.word, kind: arrow.kind,
+                             spots: wide => besideArrow(arrow, wide, high)});
+            }
+        }
+        for (const bar of all) {
+            wanted.push({word: bar.kind, kind: bar.kind, spots: wide => besideBar(bar, wide, high, r)});
+        }
+        const turns = new Map();
+        for (const want of wanted) {
+            want.turn = turns.get(want.word) ?? 0;
+            turns.set(want.word, want.turn + 1);
+        }
+        wanted.sort((one, other) => Math.min(one.turn, 1) - Math.min(other.turn, 1)
+            || WORTH.indexOf(one.word) - WORTH.indexOf(other.word));
+        for (const {word, kind, spots} of wanted) {
+            const text = say(`diagram.${word}`);
+            places.place({text, kind}, spots(room.measure(text)));
+        }
+        return {labels: places.placed, leftOut: places.leftOut};
+    }
+
+    /** Beside the end of an arrow if that is a cross, else along it. */
+    function besideArrow({x0, y0, x1, y1, ends}, wide, high) {
+        const spots = [];
+        const around = (x, y, near) => spots.push(
+            {x: x + wide / 2 + near, y}, {x: x - wide / 2 - near, y},
+            {x, y: y - high / 2 - near}, {x, y: y + high / 2 + near},
+            {x: x + wide / 2 + near, y: y - high / 2}, {x: x + wide / 2 + near, y: y + high / 2},
+            {x: x - wide / 2 - near, y: y - high / 2}, {x: x - wide / 2 - near, y: y + high / 2});
+        if (ends === "cross") {
+            around(x1, y1, CROSS + 3);
+        }
+        for (const share of [0.5, 0.35, 0.65, 0.2, 0.8]) {
+            around(x0 + share * (x1 - x0), y0 + share * (y1 - y0), 5);
+        }
+        return spots;
+    }
+
+    function besideBar({x, y, width, height}, wide, high, r) {
+        const middle = x + width / 2;
+        const spots = [];
+        for (const off of [Math.max(height / 2, r) + 2, height / 2 + 2]) {
+            for (const shift of [0, wide / 2, -wide / 2]) {
+                spots.push({x: middle + shift, y: y + off + high / 2},
+                           {x: middle + shift, y: y - off - high / 2});
+            }
+        }
+        return spots;
+    }
+
+    /** Times below the lines: of the first and the last event, around gaps, then where there is room. */
+    function ticks({events, call, axis, room, high, lang}) {
+        const taken = [];
+        const found = [];
+        const edges = axis.gaps.map(gap => gap.x + gap.width);
+        const worth = event => event === events[0] ? 0 : event === events[events.length - 1] ? 1
+            : edges.some(x => Math.abs(x - event.x) < 0.5) ? 2 : 3;
+        for (const event of [...events].sort((one, other) => worth(one) - worth(other))) {
+            const text = Ponte.time(event.t - call.t0, lang);
+            const half = room.measure(text) / 2;
+            const textX = Math.max(half, Math.min(event.x, room.width - half));
+            if (!taken.some(other => Math.abs(other.x - textX) < other.half + half + PAD)) {
+                taken.push({x: textX, half});
+                found.push({x: event.x, textX, y: room.height - high / 2, text});
+            }
+        }
+        return found;
+    }
+
+    /** Pauses that were cut short, with their true length above them. */
+    function gaps({axis, room, r, top, bottom, high, lang}) {
+        const taken = [];
+        const longest = [...axis.gaps].sort((one, other) => other.ms - one.ms);
+        const texts = new Map();
+        for (const gap of longest) {
+            const text = Ponte.time(gap.ms, lang);
+            const half = room.measure(text) / 2;
+            const x = Math.max(half, Math.min(gap.x + gap.width / 2, room.width - half));
+            const isFree = !taken.some(other => Math.abs(other.x - x) < other.half + half + PAD);
+            if (isFree) {
+                taken.push({x, half});
+            }
+            texts.set(gap, {text: isFree ? text : "", textX: x});
+        }
+        return axis.gaps.map(gap => {
+            const trim = Math.min(r + 2, gap.width / 3);
+            return {x: gap.x + trim, width: gap.width - 2 * trim, y0: top, y1: bottom,
+                    textY: high / 2, ...texts.get(gap)};
+        });
+    }
+
+    /** A time as people read it: "0.3 ms", "24 ms", "1.25 s"; with a comma in Portuguese. */
+    Ponte.time = (ms, lang) => {
+        const [value, unit] = ms >= 1000 ? [ms / 1000, "s"] : [Math.max(0, ms), "ms"];
+        const digits = unit === "s" ? value < 10 ? 2 : 1 : value < 10 ? 1 : 0;
+        const text = value.toFixed(digits);
+        return `${lang === "pt" ? text.replace(".", ",") : text} ${unit}`;
+    };
+}
