@@ -28,6 +28,7 @@ from classroom.attack_scene import (
 from classroom.cast import Actor, run_program
 from classroom.failing import DEAD_S
 from classroom.stage import Stage
+from classroom.working import NEWS_S
 from lab.tcp_relay import TcpRelay
 from lab.thief import NOTHING
 from lab.udp_relay import UdpRelay
@@ -147,7 +148,10 @@ def replay_a_beat(stage: Stage) -> None:
 
     stage.tell("the registry starts again: it remembers no number, but has a new epoch")
     restart_registry(stage)
+    told = stage.news_count
     stage.until(lambda: listed(stage, VICTIM) is not None, PATIENCE_S)
+    # What the registry prints of it reaches us a little later.
+    stage.until(lambda: stage.news_count > told, NEWS_S)
     answers_later, revived = _replay(stage, recorded, PATIENCE_S), listed(stage, name)
 
     stage.check((old, answers) == (TIMES, []),

@@ -1,4 +1,7 @@
-"""All tests: `python3 -m unittest`. One module: `python3 -m unittest tests.net.test_pool`."""
+"""All tests: `python3 -m unittest`. One module: `python3 -m unittest tests.net.test_pool`.
+
+Those that take long are left out: `python3 -m tests.long`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import logging
 import os
 import unittest
 
-from tests.side_by_side import side_by_side
+from tests.side_by_side import flat, side_by_side
 
 # The tests start a hundred processes. Without compiled files, each of them would compile all of
 # Ponte, which takes a fifth of the time of its test.
@@ -16,8 +19,20 @@ os.environ.pop("PONTE_KEY_FILE", None)
 # Many functions of the tests raise, on purpose. Their tracebacks would fill the screen.
 logging.getLogger("ponte.rpc").addHandler(logging.NullHandler())
 
+# Modules whose tests start many processes, or play thousands of calls. The suite keeps at least one
+# test of each promise: the demo in tests.system kills, freezes and loses replies, too.
+LONG = frozenset((
+    "tests.abuse.test_smuggling", "tests.lab.test_explore", "tests.system.test_attack",
+    "tests.system.test_chaos", "tests.system.test_cuts", "tests.system.test_engines",
+    "tests.system.test_failures", "tests.system.test_fork_roles", "tests.system.test_many_clients",
+    "tests.system.test_output", "tests.system.test_security_lab", "tests.system.test_stories",
+    "tests.system.test_story", "tests.system.test_unknown", "tests.terminals.test_counters",
+    "tests.terminals.test_pages", "tests.test_simulation"))
+
 
 def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite,
                pattern: str | None) -> unittest.TestSuite:
     """Called by unittest: how the tests of this package are found and run."""
-    return side_by_side(loader.discover(os.path.dirname(__file__), pattern or "test*.py"))
+    found = loader.discover(os.path.dirname(__file__), pattern or "test*.py")
+    return side_by_side(unittest.TestSuite(
+        test for test in flat(found) if type(test).__module__ not in LONG))
