@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import logging
 import os
 import sys
 import threading
@@ -29,12 +30,15 @@ from classroom.cast import StartFailed
 from classroom.command import add_settings, make_parser, shown
 from classroom.language import Words
 from dashboard.collector import Collector
+from dashboard.laboratory import Laboratory
 from dashboard.recording import NotARecording, Recorder, read_recording
-from dashboard.site import HOST, Site
+from dashboard.site import HOST, Commands, Site
 from ponte.net.address import check_port, parse_registries, show
 from ponte.process.logs import start_logging
 from ponte.process.options import UsageError
 from ponte.process.stopping import Stop, end_at_once_on_ctrl_c
+
+log = logging.getLogger("ponte.page")
 
 EXIT_FAILED = 1
 # What --replay cannot be said with.
@@ -48,8 +52,8 @@ _START_ERRORS = (StartFailed, OSError, ValueError)
 class Part(Protocol):
     """What can be done on the page. `close` ends all that it has started, also halfway."""
 
-    commands: dict[str, Callable[[Mapping[str, Any]], object]]
-
+    @property
+    def commands(self) -> Commands: ...
     def start(self) -> None: ...
     def close(self) -> None: ...
 
@@ -118,7 +122,9 @@ def _start(parts: Sequence[Part], failed: list[str], stop: Stop) -> None:
     for part in parts:
         try:
             part.start()
-        except _START_ERRORS as error:
+        except Exception as error:
+            if not isinstance(error, _START_ERRORS):
+                log.exception("a part of the page did not start")
             # Those that are started while the page ends fail, too: nobody asks why.
             failed.append(" ".join(str(error).split()))
             stop.set("failed")
@@ -129,9 +135,9 @@ def _parts(chosen: argparse.Namespace, words: Words, collector: Collector) -> li
     """The parts of a live page, in the order in which they are started."""
     put, observe = collector.put, collector.address
     if chosen.attach is not None:
-        laboratory = _made("attach", "Attached", put, observe, words, chosen.registries)
+        laboratory = _made("attach", "Attached", put, observe, chosen.registries)
     else:
-        laboratory = _made("laboratory", "Laboratory", put, observe, words)
+        laboratory = Laboratory(put, show(observe))
     story = _made("story", "Story", put, collector.ring, observe, laboratory, chosen.story)
     opens = getattr(chosen, "class")
     return [part for part in (laboratory, story, _made(
