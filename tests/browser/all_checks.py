@@ -8,9 +8,10 @@ from tests.browser import (
     check_pages,
     check_people,
     check_speed,
+    check_story,
     check_time,
 )
 from tests.browser.checks import CHECKS
 
 __all__ = ["CHECKS", "check_faults", "check_layout", "check_pages", "check_people", "check_speed",
-           "check_time"]
+           "check_story", "check_time"]
