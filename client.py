@@ -175,11 +175,9 @@ class Client:
             is_idempotent = self._is_idempotent(method)
             call = Call(self._balancer, is_idempotent, deadline)
         # 2. Rule R gets a reply, or raises.
-        if not observe.watcher:
-            return self._value_of(method, self._drive(method, body, call))
-        with begin_call(self._service, method, is_idempotent) as observed:
-            observed.reply = self._drive(method, body, call, observed)
-            return self._value_of(method, observed.reply)
+        if observe.watcher:
+            return self._call_observed(method, is_idempotent, body, call)
+        return self._value_of(method, self._drive(method, body, call))
 
     def _drive(self, method: str, body: bytes, call: Call,
                observed: ObservedCall | None = None) -> Reply:
@@ -199,16 +197,11 @@ class Client:
             if attempt is None:
                 break
             # 2. Act: send the request, and wait for the reply.
-            trace = observed.send(attempt) if observed else ""
-            lines = f"{attempt_lines(attempt)}{trace}Content-Type: {CONTENT_TYPE}\r\n"
-            request = write_request("POST", f"/{self._service}", lines, attempt.body_of(body))
             # The clock for what people read: on Windows, up to Python 3.12, the other one moves in
             # steps of 15.6 ms.
             began = time.perf_counter()
-            result = self._exchange(attempt, request, started)
+            result = self._exchange(attempt, body, started, observed)
             took_s, ended = time.perf_counter() - began, time.monotonic()
-            if observed:
-                observed.settle(result)
             # 3. Decide: what has this attempt come to?
             with self._lock:
                 call.settle(result, ended)
@@ -238,14 +231,27 @@ class Client:
 
     # ---- what the loop needs
 
-    def _exchange(self, attempt: Attempt, request: bytes, started: float) -> Result:
-        """Sends an attempt, and waits for what it comes to."""
+    def _call_observed(self, method: str, is_idempotent: bool, body: bytes, call: Call) -> Any:
+        """A call, of which somebody is told who watches."""
+        with begin_call(self._service, method, is_idempotent) as observed:
+            observed.reply = self._drive(method, body, call, observed)
+            return self._value_of(method, observed.reply)
+
+    def _exchange(self, attempt: Attempt, body: bytes, started: float,
+                  observed: ObservedCall | None) -> Result:
+        """Sends an attempt of the call in `body`, and waits for what it comes to."""
         # Not a variable of the loop: an error that somebody keeps has the variables with it, and so
         # would keep the connections of a client that was closed.
         pool = self._pool
         if pool is None:
             return Result(Outcome.NOT_SENT, None, "this client was closed")
-        return wait_for(exchange(pool, attempt, self._service, request, started))
+        trace = observed.send(attempt) if observed else ""
+        lines = f"{attempt_lines(attempt)}{trace}Content-Type: {CONTENT_TYPE}\r\n"
+        request = write_request("POST", f"/{self._service}", lines, attempt.body_of(body))
+        result = wait_for(exchange(pool, attempt, self._service, request, started))
+        if observed:
+            observed.settle(result)
+        return result
 
     def _how_to_ask(self, method: str, call: Call, sent_to: str,
                     observed: ObservedCall | None) -> Ask | None:

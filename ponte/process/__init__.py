@@ -14,6 +14,9 @@
     departure.py    how a server or proxy leaves by itself, when its name is taken
     pages.py        the pages of a process: /, /health, /status and /metrics
     front_page.py   what / shows to people
+    observe.py      tells a watcher on this machine what happens, while it happens
+    observed_call.py  what stub, proxy and server tell of a call
+    attaching.py    a watcher that asks a running process for its events
     families.py     which numbers /metrics shows of each role
     measures.py     histograms of durations, and the text format that Prometheus reads
 """
