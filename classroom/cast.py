@@ -116,21 +116,29 @@ class Cast:
         return self._folder.name
 
     def names(self) -> list[str]:
-        """The processes that were started since the last `kill_all`."""
+        """The processes that were started since `kill_all` or `end_all`."""
         return list(self._actors)
 
     def kill_all(self) -> None:
-        """kill -9 for every process, also for a frozen one."""
-        actors, self._actors = list(self._actors.values()), {}
-        for actor in actors:
+        """kill -9 for every process, also for a frozen one: a fault."""
+        for actor in self._take_all():
+            actor.kill()
+
+    def end_all(self) -> None:
+        """The same as the end of the cast, and no fault: each process is told to be gone."""
+        for actor in self._take_all():
             actor.leave()
 
     def close(self) -> None:
         """Kills every process, closes the connections to them, and deletes their files."""
-        self.kill_all()
+        self.end_all()
         self._pool.close()
         if self._folder:
             self._folder.cleanup()
+
+    def _take_all(self) -> list[Actor]:
+        actors, self._actors = list(self._actors.values()), {}
+        return actors
 
     def _key_option(self) -> list[str]:
         return ["--key-file", self.key_file] if self.key_file else []

@@ -108,7 +108,7 @@ class Laboratory:
                 self._members = {}
             for link in links:
                 link.refuse()
-            self._cast.kill_all()
+            self._cast.end_all()
             for link in links:
                 link.close()
 

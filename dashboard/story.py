@@ -94,7 +94,7 @@ class Story:
         self._ballot.stop()
         if cast:
             # A step may wait for them.
-            cast.kill_all()
+            cast.end_all()
         if teller:
             teller.join(CLOSE_S)
 
