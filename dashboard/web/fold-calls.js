@@ -114,6 +114,8 @@
             hop.replyN = number(event.n);
             hop.status = number(event.status);
             hop.why = text(event.why);
+            // Nobody was there any more to take it.
+            hop.isCutOff = hop.status === 0 && hop.why === "cut off";
             for (const work of call.works) {
                 if (work.hop === hop && work.t1 === null) {
                     work.t1 = t;

@@ -42,6 +42,7 @@
             const before = proc.state;
             proc.role = text(event.role) || proc.role;
             proc.toldByLaunch = true;
+            proc.forgotten = event.forget === true;
             proc.pid = number(event.pid) || proc.pid;
             proc.port = number(event.port) || proc.port;
             proc.service = text(event.service) || proc.service;
@@ -203,7 +204,7 @@
         if (proc.role === "registry") {
             Ponte.forgetBelief(state, proc.name);
         }
-        if (now !== "killed") {
+        if (now !== "killed" && !proc.forgotten) {
             Ponte.note(state, t, "info", `log.proc.${now}`, {who: proc.name});
         }
     }

@@ -55,7 +55,7 @@
         if (isOver && hop.recvT > hop.t1) {
             return "late";
         }
-        if (hop.lostOnLink === "reply" && hop.outcome !== "answered") {
+        if ((hop.lostOnLink === "reply" || hop.isCutOff) && hop.outcome !== "answered") {
             return "reply";
         }
         // A reply that says "unknown" has arrived: 502, 504, 410. Any other would have counted.
@@ -70,8 +70,8 @@
                      t1: null, outcome: null, what: "",
                      recvT: null, recvN: 0, life: 0, at: "",
                      replyT: null, replyN: 0, status: 0, why: "",
-                     lostOnLink: "", lossT: null, isGuess: true, begun: false, passedOn: false,
-                     lost: "", nobodyWaits: false, refused: false, told: false};
+                     lostOnLink: "", lossT: null, isCutOff: false, isGuess: true,
+                     begun: false, passedOn: false,                      lost: "", nobodyWaits: false, refused: false, told: false};
         call.hops.push(hop);
         return hop;
     };
@@ -114,12 +114,15 @@
         proc.lossAhead = null;
     };
 
-    /** A link says what it lost. It knows no calls: the nearest fitting hop to `who` is meant. */
+    /**
+     * A link says what it lost: it may name the `send` that it was about (`id`, `of`). If it cannot,
+     * the nearest fitting hop to `who` is meant.
+     */
     Ponte.foldLoss = (state, event, t) => {
         const who = textOf(event.who);
         const what = LOSSES.has(event.what) ? event.what : "reply";
+        const found = named(state, event) ?? nearest(state, who, LOSSES.get(what));
         const proc = Ponte.procOf(state, who);
-        const found = nearest(state, who, LOSSES.get(what));
         if (found !== undefined) {
             const {call, hop} = found;
             hop.lostOnLink = what;
@@ -128,9 +131,19 @@
         } else if (what === "reply") {
             proc.lossAhead = t;
         }
-        proc.link.loses = false;
-        state.banner = Ponte.note(state, t, "bad", `log.lost.${what}`, {who});
+        if (what === "reply") {
+            proc.link.loses = false;
+        }
+        const key = event.late === true ? "held" : what;
+        state.banner = Ponte.note(state, t, "bad", `log.lost.${key}`, {who});
     };
+
+    function named(state, event) {
+        const call = state.calls.get(event.id);
+        const hop = call && Array.isArray(event.of)
+            ? Ponte.hopOf(call, event.of[0], event.of[1]) : undefined;
+        return hop && {call, hop};
+    }
 
     // What a link may lose -> the hops that it may mean.
     const LOSSES = new Map([

@@ -6,11 +6,26 @@
 "use strict";
 
 {
-    const NO_CALL = new Set(["opening", "resolve"]);
+    // What the settle of an opening says that worked (ponte/calls/hop.py).
+    const GAVE_SESSION = "gave a session";
 
-    /** The attempts of a call that no further hop passed on, in their order. */
-    Ponte.attemptsOf = call => call.hops.filter(hop =>
-        !hop.passedOn && !NO_CALL.has(hop.kind) && (hop.at || hop.to));
+    /**
+     * The attempts of a call, in their order: without those that the next hop passed on, and without
+     * requests that carried no call, unless the call got no further because of one.
+     */
+    Ponte.attemptsOf = call => call.hops.filter(hop => {
+        if (hop.passedOn || hop.kind === "resolve" || !(hop.at || hop.to)) {
+            return false;
+        }
+        return hop.kind !== "opening" || hop.outcome !== null && !Ponte.isSession(hop);
+    });
+
+    /** Whether a hop asked for a session, and got one. */
+    Ponte.isSession = hop => hop.kind === "opening"
+        && (hop.outcome === "answered" || hop.what === GAVE_SESSION);
+
+    /** What an attempt came to. A request for a session cannot run, whatever became of it. */
+    const outcomeOf = hop => hop.kind === "opening" ? "not sent" : hop.outcome;
 
     /**
      * The way of a call, for its row: [{who, mark}] with "✓" answered, "✕" not sent, "?" unknown,
@@ -19,7 +34,7 @@
     Ponte.way = call => {
         const steps = [];
         for (const hop of Ponte.attemptsOf(call)) {
-            const step = {who: hop.at || hop.to, mark: MARKS.get(hop.outcome) ?? "…"};
+            const step = {who: hop.at || hop.to, mark: MARKS.get(outcomeOf(hop)) ?? "…"};
             const last = steps[steps.length - 1];
             if (!last || last.who !== step.who || last.mark !== step.mark) {
                 steps.push(step);
@@ -39,7 +54,7 @@
         const parts = [];
         const add = (key, values = {}) => parts.push({key: `explain.${key}`, values});
         const attempts = Ponte.attemptsOf(call);
-        const unknown = attempts.filter(hop => hop.outcome === "unknown");
+        const unknown = attempts.filter(hop => outcomeOf(hop) === "unknown");
         addRefused(attempts, add);
         if (unknown.length) {
             addUnknown(call, attempts, unknown, add);
@@ -56,19 +71,15 @@
 
     /** Attempts that cannot have run. */
     function addRefused(attempts, add) {
-        const refused = attempts.filter(hop => hop.outcome === "not sent");
+        const refused = attempts.filter(hop => outcomeOf(hop) === "not sent");
         // At the end of the only way nothing follows: the end of the sentence says it all.
         if (refused.length === attempts.length) {
             return;
         }
-        const [unsent, declined] = [refused.filter(hop => hop.refused),
-                                    refused.filter(hop => !hop.refused)];
-        if (unsent.length) {
-            add("refused", {who: names(unsent)});
-        }
-        if (declined.length) {
-            add("declined", {who: names(declined)});
-        }
+        const say = (key, hops) => hops.length && add(key, {who: names(hops)});
+        say("refused", refused.filter(hop => hop.refused));
+        say("opening", refused.filter(hop => hop.outcome === "unknown"));
+        say("declined", refused.filter(hop => !hop.refused && hop.outcome === "not sent"));
     }
 
     /** Attempts that may have run, and who may be asked next. */
@@ -123,10 +134,13 @@
 
     /** What came after the end: a request that arrived late, and what `resolve` was told. */
     function addLater(call, add) {
-        const late = call.hops.filter(hop => hop.lost === "late" && !NO_CALL.has(hop.kind));
-        const ran = call.works.filter(work => late.includes(work.hop) && work.kind === "run");
-        if (ran.length) {
+        const late = call.hops.filter(hop => hop.lost === "late" && !hop.passedOn
+            && hop.kind !== "opening" && hop.kind !== "resolve");
+        const works = call.works.filter(work => late.includes(work.hop));
+        if (works.some(work => work.kind === "run")) {
             add("late.ran", {who: names(late)});
+        } else if (late.length && !works.length && late.every(hop => hop.status === 503)) {
+            add("late.refused", {who: names(late)});
         } else if (late.length) {
             add("late", {who: names(late)});
         }

@@ -101,7 +101,7 @@
     }
 
     function kindOfReply(hop) {
-        if (hop.told || hop.outcome === "answered" || hop.kind === "opening") {
+        if (hop.told || hop.outcome === "answered" || Ponte.isSession(hop)) {
             return ["answered", hop.told ? "told" : ""];
         }
         return hop.outcome === "unknown" ? ["unknown", "unknown"] : ["refused", "refused"];

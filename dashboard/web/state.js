@@ -29,7 +29,7 @@
         open: new Set(), late: [],
         counters: {calls: 0, answered: 0, faults: 0, more: 0, notSent: 0, unknown: 0, resolved: 0,
                    untold: 0, lostEvents: 0},
-        // {t, level: "info"|"good"|"warn"|"bad", key, values}, newest last; the banner is such a one.
+        // {t, level: "info"|"good"|"warn"|"bad", key, values, times}, newest last; the banner is such a one.
         log: [], banner: null,
         // What the page's side tells: null as long as there is none.
         story: null, votes: null, exposed: null, classroom: null,
@@ -133,9 +133,18 @@
         }
     }
 
-    /** A line for "what happened". */
+    // Milliseconds in which a line that repeats the one before is counted instead.
+    Ponte.SAME_MS = 1500;
+
+    /** A line for "what happened"; `times`: how often in a row. */
     Ponte.note = (state, t, level, key, values) => {
-        const line = {t, level, key, values};
+        const last = state.log[state.log.length - 1];
+        if (last !== undefined && last.key === key && t - last.t < Ponte.SAME_MS
+            && last.values.who === values.who && last.values.number === values.number) {
+            last.times++;
+            return last;
+        }
+        const line = {t, level, key, values, times: 1};
         state.log.push(line);
         if (state.log.length > Ponte.KEEP.log * 1.1) {
             state.log.splice(0, state.log.length - Ponte.KEEP.log);

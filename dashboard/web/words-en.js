@@ -18,6 +18,7 @@ Object.assign(Ponte.words.en, {
     "log.fault.burst": "a burst of {count} calls",
     "log.lost.reply": "a reply of {who} was lost on its way",
     "log.lost.request": "a request to {who} was lost on its way",
+    "log.lost.held": "a message of {who} is held on its cut link",
     "log.lost.late": "a late reply of {who} found nobody waiting",
     "log.proc.ended": "{who} has ended",
     "log.proc.gone": "{who} is gone",
@@ -69,6 +70,8 @@ Object.assign(Ponte.words.en, {
     "explain.fault": "{by} answered with an error of the call: that is an answer too, and final.",
     "explain.refused": "{who}: never sent, so it cannot have run. Another may be asked.",
     "explain.declined": "{who}: refused, so it has not run. Another may be asked.",
+    "explain.opening":
+        "{who}: no session came in time. It carried no call, so nothing ran. Another may be asked.",
     "explain.unknown.idempotent":
         "{who}: it may have run. It does no harm if it runs twice, so another may be asked.",
     "explain.unknown.alone":
@@ -86,6 +89,8 @@ Object.assign(Ponte.words.en, {
     "explain.end.unknown": "No answer in time: the outcome is unknown. Nobody guesses.",
     "explain.end.idempotent": "No answer in time: the outcome is unknown. It may be called again.",
     "explain.late": "The request reached {who} late: nobody waited any more.",
+    "explain.late.refused":
+        "The request reached {who} late, and was not run: its caller had gone.",
     "explain.late.ran": "The request reached {who} late, and it ran: nobody waited any more.",
     "explain.resolved.waits": "Resolve asks what became of it.",
     "explain.resolved.answered": "Resolve asked, and knows: it has run once.",

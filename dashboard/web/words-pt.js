@@ -15,6 +15,7 @@ Object.assign(Ponte.words.pt, {
     "log.fault.burst": "uma rajada de {count} chamadas",
     "log.lost.reply": "uma resposta de {who} se perdeu no caminho",
     "log.lost.request": "um pedido para {who} se perdeu no caminho",
+    "log.lost.held": "uma mensagem de {who} está retida no link cortado",
     "log.lost.late": "uma resposta atrasada de {who} não encontrou ninguém esperando",
     "log.proc.ended": "{who} terminou",
     "log.proc.gone": "{who} não está mais aqui",
@@ -67,6 +68,9 @@ Object.assign(Ponte.words.pt, {
         "{by} respondeu com um erro da chamada: também é uma resposta, e é definitiva.",
     "explain.refused": "{who}: nem foi enviada, então não pode ter rodado. Pode-se pedir a outro.",
     "explain.declined": "{who}: recusada, então não rodou. Pode-se pedir a outro.",
+    "explain.opening":
+        "{who}: nenhuma sessão veio a tempo. Não levava a chamada, então nada rodou. "
+        + "Pode-se pedir a outro.",
     "explain.unknown.idempotent":
         "{who}: pode ter rodado. Não faz mal se rodar duas vezes, então pode-se pedir a outro.",
     "explain.unknown.alone":
@@ -89,6 +93,8 @@ Object.assign(Ponte.words.pt, {
     "explain.end.idempotent":
         "Sem resposta a tempo: o resultado é desconhecido. Pode-se chamar de novo.",
     "explain.late": "O pedido chegou atrasado a {who}: ninguém esperava mais.",
+    "explain.late.refused":
+        "O pedido chegou atrasado a {who}, e não rodou: quem chamou já tinha ido embora.",
     "explain.late.ran": "O pedido chegou atrasado a {who}, e rodou: ninguém esperava mais.",
     "explain.resolved.waits": "O resolve pergunta o que aconteceu com ela.",
     "explain.resolved.answered": "O resolve perguntou, e agora se sabe: rodou uma vez.",
