@@ -12,6 +12,7 @@ from typing import Any, Union
 
 from classroom.actor import (
     CAN_FREEZE,
+    CLIENT,
     FREEZES_BY,
     THAWS_BY,
     Actor,
@@ -50,7 +51,7 @@ class Cast:
     def __init__(self, observe: str = "", tell: Tell = tell_nobody) -> None:
         self.key_file = ""
         # By the environment, so that each command line stays as a user types it.
-        self._watched = {"PONTE_OBSERVE": observe} if observe else {}
+        self._observe = observe
         self._tell = tell
         self._actors: dict[str, Actor] = {}
         self._pool = Pool()
@@ -95,14 +96,14 @@ class Cast:
     def start(self, name: str, *arguments: str, role: str = "", service: str = "") -> Actor:
         """Starts any program of this folder; does not wait for its banner."""
         actor = Actor(name, list(arguments), self._pool,
-                      {**environment(os.environ), **self._watched}, role=role, service=service,
-                      tell=self._tell)
+                      {**environment(os.environ), **self._watched(name)}, role=role,
+                      service=service, tell=self._tell)
         self._actors[name] = actor
         return actor
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """As `run_program`, for a program that is watched as the processes are."""
-        return run_program(*arguments, watched=self._watched)
+        return run_program(*arguments, watched=self._watched(CLIENT))
 
     def lookup(self, service: str, registry: str = "registry") -> dict[str, dict[str, Any]]:
         """The endpoints of a service by instance, as the registry answers. Raises OSError."""
@@ -139,6 +140,10 @@ class Cast:
     def _take_all(self) -> list[Actor]:
         actors, self._actors = list(self._actors.values()), {}
         return actors
+
+    def _watched(self, name: str) -> dict[str, str]:
+        """The variable by which a process knows who collects its events, and its own name."""
+        return {"PONTE_OBSERVE": f"{name}@{self._observe}"} if self._observe else {}
 
     def _key_option(self) -> list[str]:
         return ["--key-file", self.key_file] if self.key_file else []

@@ -32,6 +32,7 @@ from xmlrpc.client import Fault
 
 from client import CallError, Client, OutcomeUnknown
 from ponte.net.address import show
+from ponte.process import observe
 from ponte.process.logs import start_logging
 from ponte.process.options import chosen_tls, options
 from ponte.process.running import run
@@ -181,7 +182,7 @@ class Caller:
         try:
             self._call(service, method, params)
         except OutcomeUnknown as error:
-            self._keep(getattr(error, "trace_id", ""), error)
+            self._keep(error.trace_id, error)
         except (CallError, Fault, ValueError, TypeError, OverflowError):
             # The stub has told it, where somebody watches.
             pass
@@ -220,6 +221,8 @@ def main(arguments: Sequence[str]) -> int:
     """Calls until standard input ends, or a signal stops it; returns 0."""
     chosen = command_line().parse_args(arguments)
     start_logging(chosen.verbose, chosen.log)
+    if chosen.observe:
+        observe.start(chosen.observe.address, name=chosen.observe.name)
     stop = Stop()
     # As `Stop` does for processes that listen: when the launcher dies while this process is frozen,
     # the kernel wakes it up.

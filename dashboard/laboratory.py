@@ -151,12 +151,16 @@ class Laboratory:
 
     def _freeze(self, command: Mapping[str, Any]) -> None:
         with self._acting:
-            actor, _ = self._checked(command, "freeze")
+            actor, link = self._checked(command, "freeze")
             self._of_system(actor.name, actor.freeze)
+            if link:
+                link.freeze()
 
     def _thaw(self, command: Mapping[str, Any]) -> None:
         with self._acting:
-            actor, _ = self._checked(command, "thaw")
+            actor, link = self._checked(command, "thaw")
+            if link:
+                link.thaw()
             self._of_system(actor.name, actor.thaw)
 
     def _drain(self, command: Mapping[str, Any]) -> None:

@@ -11,6 +11,11 @@ registry says "up" of a server that no call reaches, which is a lesson of its ow
                           then it arrives late, as with a network that sends a lost packet again
     slow                  a pause before each message, each way
 
+    frozen server       the ends of its callers' connections are lost, as when a caller's machine
+                        or a router on the way fails. A server that sees them does not begin what
+                        nobody waits for. Here it begins: that it runs once is the work of its
+                        memory alone, which is what a class shall see
+
 A link must not change what a caller is told when the server dies. A port where nobody listens
 refuses: the call is NotSent, and safe to repeat. A link that listens on would turn that into
 OutcomeUnknown. So it stops listening when its server dies. Each life of a server has a link of its
@@ -27,7 +32,7 @@ import time
 from typing import Any, Callable
 
 from lab.fates import HEALTHY, Fate
-from lab.tcp_relay import TcpRelay
+from lab.tcp_relay import HELD, NOBODY_WAITS, TcpRelay
 from ponte.net.address import Address
 
 # The longest pause of a slow link, in milliseconds. Longer looks like a cut one.
@@ -139,6 +144,17 @@ class Link:
         self._relay.give(HEALTHY)
         return late
 
+    def freeze(self) -> None:
+        """The server is frozen now: from here on the ends of connections are lost on the way.
+
+        So it does not learn that its callers have gone, and begins what they have sent.
+        """
+        self._relay.keeps_ends = True
+
+    def thaw(self) -> None:
+        """The server goes on: new ends arrive. Those that were lost stay lost."""
+        self._relay.keeps_ends = False
+
     def refuse(self) -> None:
         """The server dies now: new connections are refused, and open ones end with it."""
         self._relay.refuse()
@@ -158,7 +174,8 @@ class Link:
                 return LOST_REPLY
             return Fate(delay_s=self.slow_ms / 1000) if self.slow_ms else HEALTHY
 
-    def _on_loss(self, request: bytes, what: str, late: bool) -> None:
+    def _on_loss(self, request: bytes, direction: str, why: str) -> None:
+        what = "late" if why == NOBODY_WAITS else direction
         event = {"k": "lost", "p": "laboratory", "t": time.perf_counter(), "who": self._who,
                  "what": what, **trace_of(request)}
-        self._tell({**event, "late": True} if late else event)
+        self._tell({**event, "late": True} if why == HELD else event)

@@ -36,6 +36,8 @@ CHUNK_BYTES = 65536
 LATE_S = 10.0
 # Seconds that `close` waits to reach its own listener, whose queue may be full.
 WAKE_S = 2.0
+# Why a message did not arrive: for ever; until `deliver_late`; or its receiver has gone.
+LOST, HELD, NOBODY_WAITS = "lost", "held", "nobody waits"
 # Seconds of rest after an `accept` that failed.
 PAUSE_S = 0.01
 
@@ -45,9 +47,10 @@ class TcpRelay:
 
     Attributes, which any thread may set at any time: `target`, for new connections; `fates`, called
     for each new connection; `fate_of(data)`, called with all that a client sends: the fate from
-    there on, or None, and the fate stays; `on_loss(request, direction, late)`, called where a
-    message does not arrive: `request`, or the reply to it; `late` if it is held, and may arrive
-    after all. To read: `address`, where the relay listens, which never changes; `cuts`, how many
+    there on, or None, and the fate stays; `keeps_ends`, whether the target learns only after its
+    reply that a caller has gone, as where a network loses the end of a connection;
+    `on_loss(request, direction, why)`, called where a message does not arrive: `request`, or the
+    reply to it; `why` is one of LOST, HELD and NOBODY_WAITS. To read: `address`, where the relay listens, which never changes; `cuts`, how many
     connections it has cut; `heard`, the newest data of a client, as they came (an eavesdropper
     keeps them).
     """
@@ -56,7 +59,8 @@ class TcpRelay:
         self.target = target
         self.fates: Fates = healthy
         self.fate_of: Callable[[bytes], Fate | None] = lambda data: None
-        self.on_loss: Callable[[bytes, str, bool], None] = lambda request, direction, late: None
+        self.keeps_ends = False
+        self.on_loss: Callable[[bytes, str, str], None] = lambda request, direction, why: None
         self.cuts = 0
         self.heard = b""
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -157,13 +161,16 @@ class TcpRelay:
     def _hear(self, data: bytes) -> None:
         self.heard = data
 
-    # These callbacks may be set while connections are open.
+    # What follows may be set while connections are open.
 
     def _choose(self, data: bytes) -> Fate | None:
         return self.fate_of(data)
 
-    def _lose(self, request: bytes, direction: str, late: bool) -> None:
-        self.on_loss(request, direction, late)
+    def _lose(self, request: bytes, direction: str, why: str) -> None:
+        self.on_loss(request, direction, why)
+
+    def _keeps_ends(self) -> bool:
+        return self.keeps_ends
 
     def _accept(self) -> None:
         while not self._closed:
@@ -190,7 +197,8 @@ class TcpRelay:
             near.close()
             return
         pair = _Pair(near, far, self.fates, self._running, fate_of=self._choose,
-                     on_cut=self._count_cut, on_request=self._hear, on_loss=self._lose)
+                     keeps_ends=self._keeps_ends, on_cut=self._count_cut,
+                     on_request=self._hear, on_loss=self._lose)
         with self._lock:
             self._pairs = [p for p in self._pairs if p.is_open or p.held] + [pair]
         pair.carry()
@@ -205,8 +213,9 @@ class _Pair:
 
     def __init__(self, near: socket.socket, far: socket.socket, fates: Fates,
                  running: threading.Event, *, fate_of: Callable[[bytes], Fate | None],
-                 on_cut: Callable[[], None], on_request: Callable[[bytes], None],
-                 on_loss: Callable[[bytes, str, bool], None]) -> None:
+                 keeps_ends: Callable[[], bool], on_cut: Callable[[], None],
+                 on_request: Callable[[bytes], None],
+                 on_loss: Callable[[bytes, str, str], None]) -> None:
         for sock in (near, far):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._near, self._far = near, far
@@ -217,9 +226,10 @@ class _Pair:
         self._passed = {REQUEST: 0, REPLY: 0}
         self._running = running
         self._fate_of, self._on_cut, self._on_request = fate_of, on_cut, on_request
-        self._on_loss = on_loss
-        # The newest data of the client.
+        self._on_loss, self._keeps_ends = on_loss, keeps_ends
+        # The newest data of the client, and whether it waits for a reply.
         self._request = b""
+        self._awaits_reply = False
         # Guarded by self._lock: how many of the two directions have ended, and what is held.
         self._lock = threading.Lock()
         self._ended = 0
@@ -279,21 +289,23 @@ class _Pair:
                 self._running.wait()
                 if not self._pass_on(data, sink, direction):
                     self._on_cut()
-                    self._on_loss(self._request, direction, False)
+                    self._on_loss(self._request, direction, LOST)
                     break
                 if direction == REPLY and self._ended:
                     # A late request was carried out after its caller had gone.
+                    self._on_loss(self._request, direction, NOBODY_WAITS)
                     break
         except OSError:
             # One end has closed the connection.
             pass
         # The target does not learn that the caller has gone while its request is held.
-        if direction == REPLY or not self._fate.hold_request:
+        is_kept = self._fate.hold_request or (self._awaits_reply and self._keeps_ends())
+        if direction == REPLY or not is_kept:
             self.hang_up()
         self._close_when_both_ended()
 
     def _draw_fate(self, data: bytes) -> None:
-        self._request = data
+        self._request, self._awaits_reply = data, True
         fate = self._fate_of(data)
         if self._fates and not fate:
             fate, self._fates = self._fates(), None
@@ -307,12 +319,14 @@ class _Pair:
     def _pass_on(self, data: bytes, sink: socket.socket, direction: str) -> bool:
         """Passes data on as its fate demands. False where the connection must be cut now."""
         fate = self._fate
+        if direction == REPLY:
+            self._awaits_reply = False
         if fate.delay_s:
             time.sleep(fate.delay_s)
         if self._keeps(data, direction):
             return True
         if direction == REPLY and fate.swallow_replies:
-            self._on_loss(self._request, direction, False)
+            self._on_loss(self._request, direction, LOST)
             return True
         if direction == REPLY and fate.drip_reply_s:
             for position in range(len(data)):
@@ -336,7 +350,7 @@ class _Pair:
             is_first = not self._held[direction]
             self._held[direction] += data
         if is_first:
-            self._on_loss(self._request, direction, True)
+            self._on_loss(self._request, direction, HELD)
         return True
 
     def _close_when_both_ended(self) -> None:
