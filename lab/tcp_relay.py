@@ -287,13 +287,14 @@ class _Pair:
                     self._on_request(data)
                     self._draw_fate(data)
                 self._running.wait()
-                if not self._pass_on(data, sink, direction):
-                    self._on_cut()
-                    self._on_loss(self._request, direction, LOST)
-                    break
                 if direction == REPLY and self._ended:
                     # A late request was carried out after its caller had gone.
                     self._on_loss(self._request, direction, NOBODY_WAITS)
+                    self._pass_on(data, sink, direction)
+                    break
+                if not self._pass_on(data, sink, direction):
+                    self._on_cut()
+                    self._on_loss(self._request, direction, LOST)
                     break
         except OSError:
             # One end has closed the connection.
