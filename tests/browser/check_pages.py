@@ -10,6 +10,7 @@ from tests.browser.check_time import ROWS, TWO_FRAMES, no_buttons, opened, saved
 from tests.browser.checks import check
 from tests.browser.chromium import Chromium
 from tests.browser.stage import Stage
+from tests.browser.tab import Tab
 
 # Names that want to be more than names: markup, the end of a script, quotes, marks that turn the
 # direction of writing.
@@ -86,19 +87,14 @@ def foreign_names(chromium: Chromium) -> None:
         file = Path(folder) / "evil.jsonl"
         write_recording(file)
         with Stage(chromium, "--replay", str(file), cast=()) as stage:
-            for page in (stage.page, ):
-                page.wait("Ponte.player.events?.length > 20 "
-                          "|| +document.querySelector('#scrubber').max > 20", "the recording")
-                stay_text(page)
+            stage.page.wait("Ponte.player.end > 20", "the recording")
+            stay_text(stage.page)
             copy = opened(stage, saved_by_click(stage, folder))
             stay_text(copy)
 
 
-def stay_text(page: object) -> None:
+def stay_text(page: Tab) -> None:
     """Each evil name is to be read on the page, and has done nothing."""
-    from tests.browser.tab import Tab  # noqa: PLC0415
-    assert isinstance(page, Tab)
-    page.key("End")
     page.set_value("#scrubber", str(page.evaluate("document.querySelector('#scrubber').max")))
     page.evaluate(TWO_FRAMES)
     text = str(page.evaluate("document.body.textContent"))

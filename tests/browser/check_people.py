@@ -56,7 +56,9 @@ def keyboard(chromium: Chromium) -> None:
         page.key("ArrowLeft", "ArrowLeft")
         stage.wait(f"state.s < {at}", "stepped back")
         page.key(" ")
-        stage.wait("Ponte.player.mode === 'live'", "live by the space bar")
+        stage.wait("Ponte.player.mode === 'playing'", "it plays on from there")
+        page.key("End")
+        stage.wait("Ponte.player.mode === 'live'", "live again")
         names = go_round(page)
         for needed in ("pause", "save", "language", "theme"):
             assert needed in names, f"Tab never reaches {needed!r}: {names}"

@@ -144,8 +144,9 @@ def tap(phone: Tab, answer: int) -> None:
 
 def refused(url: str, path: str) -> None:
     """The phones' port does not answer that."""
+    base = url.partition("#")[0].rstrip("/")
     try:
-        with urllib.request.urlopen(f"{url.split('#')[0].rstrip('/')}/{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{base}/{path}", timeout=5) as answer:
             raise AssertionError(f"{path}: {answer.status} at the phones' port")
     except urllib.error.HTTPError as error:
         assert error.code in (403, 404, 405), f"{path}: {error.code}"

@@ -108,7 +108,7 @@ def take(chromium: Chromium, folder: str) -> None:
     for picture in PICTURES:
         tab = chromium.open("about:blank", *picture.size)
         tab.go(LESSON.as_uri())
-        tab.wait("globalThis.Ponte?.player && Ponte.player.range.to > 1000", "the lesson is there")
+        tab.wait("globalThis.Ponte?.player?.ends > 1000", "the lesson is there")
         show(tab, picture)
         path = os.path.join(folder, picture.file)
         tab.screenshot(path)
@@ -123,11 +123,11 @@ def show(tab: Tab, picture: Picture) -> None:
     if picture.theme == "dark":
         tab.key("n")
     # At the end, everything is known.
-    tab.evaluate("Ponte.player.scrub(Ponte.player.range.to)")
+    tab.evaluate("Ponte.player.seek(Ponte.player.end)")
     call = tab.evaluate(f"(state => {picture.call or 'null'})(Ponte.player.state)")
     moment = picture.moment.replace("state.lookedFor", repr(call))
     at = tab.evaluate(f"(state => {moment})(Ponte.player.state)")
-    tab.evaluate(f"Ponte.player.scrub({at})")
+    tab.evaluate(f"Ponte.player.seekTime({at})")
     if call:
         tab.evaluate(f"Ponte.calls.pick({call!r})")
     tab.evaluate("Ponte.redraw()")
