@@ -131,7 +131,7 @@ class RequestParser(Parser[Request]):
             # 7.6.1) is a header like any other.
             is_apart = traced == trace and \
                 "traceparent" not in head.headers.get("connection", "").lower()
-            if not is_apart:
+            if traced and not is_apart:
                 head.headers["traceparent"], trace = traced, ""
             # A head with a value that does not come a second time is not remembered: one whose
             # number or trace has another form, so that it is still in `shape`; and one with the key

@@ -15,6 +15,7 @@ from tests.net.parsing import post, read_all, read_reply, read_request, refusal
 
 # The longest one.
 NUMBER = "123456789012345-123456789012344"
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 class KnownHeads(unittest.TestCase):
@@ -51,6 +52,17 @@ class KnownHeads(unittest.TestCase):
                  "A: b0",
                  "A: b\n",
                  "Call-Attempt: 1",
+                 f"Traceparent: {TRACE}",
+                 f"traceparent: {TRACE}",
+                 f"traceparent: {TRACE[:-1]}0",
+                 f"TRACEPARENT: {TRACE}",
+                 f"Traceparent:  {TRACE}",
+                 f"Traceparent: {TRACE} ",
+                 f"Traceparent: {TRACE}0",
+                 f"Traceparent: {TRACE.upper()}",
+                 f"Traceparent: {TRACE}\0",
+                 f"X-traceparent: {TRACE}",
+                 "Connection: traceparent",
                  "Expect: 100-continue",
                  "Connection: close"]
         rng = random.Random(4)
@@ -60,6 +72,33 @@ class KnownHeads(unittest.TestCase):
             warm = self.judge(head)
             with mock.patch.object(RequestParser, "_known", {}):
                 self.assertEqual(self.judge(head), warm, head)
+
+    def test_a_trace_is_kept_apart(self) -> None:
+        """A new one in each call fills nothing, and costs no parsing."""
+        heads = [post("Content-Length: 0", "A: b", f"Traceparent: {TRACE[:-2]}{flags:02x}")
+                 for flags in range(9)]
+        with mock.patch.object(RequestParser, "_parse_head", autospec=True,
+                               side_effect=RequestParser._parse_head) as parse:
+            found = [read_request(head) for head in heads]
+        self.assertEqual(parse.call_count, 1)
+        self.assertEqual([request.traceparent for request in found],
+                         [f"{TRACE[:-2]}{flags:02x}" for flags in range(9)])
+        self.assertEqual({tuple(request.headers) for request in found},
+                         {("host", "content-length", "a")})
+        self.assertEqual(read_request(post("Content-Length: 0", "A: b")).traceparent, "")
+        self.assertEqual(len(RequestParser._known), 1)
+
+    def test_a_trace_of_another_form_is_a_header(self) -> None:
+        """Also one of two, and one for this hop alone. It fills nothing, either."""
+        for lines in ([f"Traceparent: {TRACE}0"], [f"Traceparent: {TRACE}"] * 2,
+                      [f"Traceparent: {TRACE}", "Connection: Traceparent"]):
+            request = read_request(post("Content-Length: 0", *lines))
+            self.assertEqual(request.traceparent, "")
+            self.assertTrue(request.headers["traceparent"].startswith(TRACE))
+        self.assertEqual(RequestParser._known, {})
+        request = read_request(post("Content-Length: 0", "Connection: Traceparent"))
+        self.assertNotIn("traceparent", request.headers)
+        self.assertEqual(RequestParser._known, {})
 
     def test_a_result_is_worked_out_once_for_each_known_head(self) -> None:
         """For a plain dictionary, which no parser made, it is worked out each time."""

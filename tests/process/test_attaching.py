@@ -25,7 +25,7 @@ NEIGHBOUR = {**JSON_TYPE, "host": "127.0.0.1:4180"}
 class AttachTest(unittest.TestCase):
     def setUp(self) -> None:
         self.now = 100.0
-        clock: Any = mock.patch.object(observe.time, "perf_counter", lambda: self.now)
+        clock: Any = mock.patch("ponte.process.observe.time.perf_counter", lambda: self.now)
         clock.start()
         self.addCleanup(clock.stop)
         self.addCleanup(observe.stop)
@@ -105,12 +105,14 @@ class WhoMayWatch(AttachTest):
 
 class Bodies(AttachTest):
     def test_what_is_wrong_is_said_in_one_line(self) -> None:
-        for body in (b"", b"{", b"[" * 999, [], 7, {"every": 1}, {"port": 0}, {"port": 65536},
-                     {"port": "5000"}, {"port": True}, {"port": 5000, "every": 0},
-                     {"port": 5000, "every": 1.5}, {"port": 5000, "lease_s": 0},
-                     {"port": 5000, "lease_s": MAX_LEASE_S + 1}, {"port": 5000, "lease_s": "5"},
-                     b'{"port": 5000, "lease_s": NaN}', {"port": 5000, "host": "10.0.0.7"},
-                     {"port": 5000, "name": "a b"}, {"port": 5000, "name": 7}):
+        wrong: tuple[object, ...] = (
+            b"", b"{", b"[" * 999, [], 7, {"every": 1}, {"port": 0}, {"port": 65536},
+            {"port": "5000"}, {"port": True}, {"port": 5000, "every": 0},
+            {"port": 5000, "every": 1.5}, {"port": 5000, "lease_s": 0},
+            {"port": 5000, "lease_s": MAX_LEASE_S + 1}, {"port": 5000, "lease_s": "5"},
+            b'{"port": 5000, "lease_s": NaN}', {"port": 5000, "host": "10.0.0.7"},
+            {"port": 5000, "name": "a b"}, {"port": 5000, "name": 7})
+        for body in wrong:
             reply = self.ask(body)
             assert reply
             self.assertEqual((reply.status, reply.body.count(b"\n")), (400, 1), body)

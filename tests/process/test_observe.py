@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 import unittest
 from typing import Any
 from unittest import mock
@@ -40,7 +41,7 @@ class ObserveTest(unittest.TestCase):
 
 class Events(ObserveTest):
     def test_an_event_says_who_in_which_life_when_and_what(self) -> None:
-        before, last = observe.time.perf_counter(), observe.life.last
+        before, last = time.perf_counter(), observe.life.last
         self.assertEqual(observe.tell("server-1", "beat", seq=7, who="x", kind="y"), last + 1)
         event = self.next_event()
         self.assertLessEqual(before, event.pop("t"))
@@ -59,7 +60,7 @@ class Events(ObserveTest):
 
     def test_a_long_text_is_cut_so_that_the_event_fits(self) -> None:
         """Any characters: JSON writes some of them with twelve bytes."""
-        texts = {name: "\U0001f309" * 5000 for name in ("service", "method", "what", "why", "to")}
+        texts = dict.fromkeys(("service", "method", "what", "why", "to"), "\U0001f309" * 5000)
         observe.tell("s" * 5000, "call", **texts, idem=True)
         data = self.socket.recv(65_535)
         self.assertLess(len(data), MAX_EVENT_BYTES)
@@ -109,7 +110,7 @@ class Sample(unittest.TestCase):
 
     def setUp(self) -> None:
         self.now = 0.0
-        clock: Any = mock.patch.object(observe.time, "perf_counter", lambda: self.now)
+        clock: Any = mock.patch("ponte.process.observe.time.perf_counter", lambda: self.now)
         clock.start()
         self.addCleanup(clock.stop)
 
