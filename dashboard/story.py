@@ -153,7 +153,7 @@ class Story:
         self._put(told("begin", kind="demo", of=len(STEPS), title=in_both(
             self._words("PONTE: a bridge between processes"))))
         self._laboratory.stop()
-        cast = Cast(show(self._collector), self._put)
+        cast = Cast(show(self._collector), self._hear)
         with self._lock:
             self._cast = cast
         stage = PageStage(self._put, self._ballot, self._remote, cast, steps=len(STEPS))
@@ -170,10 +170,10 @@ class Story:
         finally:
             stage.close()
             observe.stop()
+            cast.close()
             with self._lock:
                 self._cast = None
-            cast.close()
-            self._tell_client("gone")
+            self._tell_client("gone", forget=True)
             self._put(told("end", ended=how, results=results, **why))
         self._start_laboratory()
 
@@ -197,10 +197,16 @@ class Story:
                 stage.discuss()
         return Ending("passed")
 
-    def _tell_client(self, state: str) -> None:
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        """What happens to a process of the story. At its end the page forgets them all."""
+        is_over = event["k"] == "proc" and event["state"] == "gone"
+        self._put({**event, "forget": True} if is_over else event)
+
+    def _tell_client(self, state: str, **fields: Any) -> None:
         """This process calls, in a story: the page shows it as the client."""
         self._put({"k": "proc", "p": "laboratory", "who": "client", "role": "client",
-                   "state": state, "pid": os.getpid(), "port": 0, "service": "", "can": []})
+                   "state": state, "pid": os.getpid(), "port": 0, "service": "", "can": [],
+                   **fields})
 
     def _start_laboratory(self) -> None:
         with self._lock:
