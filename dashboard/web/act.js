@@ -1,0 +1,50 @@
+// What the page asks the laboratory to do: POST /do, with the token of the address.
+"use strict";
+{
+    globalThis.Ponte ??= {};
+    // How long a refusal stays on the page, in milliseconds: two lines of reading.
+    const SHOWN_MS = 6000;
+    const token = new URLSearchParams(location.hash.slice(1)).get("token");
+    let hiding = 0;
+
+    function show(line) {
+        const box = document.getElementById("refusal");
+        Ponte.dom.text(box, line);
+        box.hidden = !line;
+        clearTimeout(hiding);
+        if (line) hiding = setTimeout(() => show(""), SHOWN_MS);
+    }
+
+    /**
+     * Sends one command. Returns a promise of the answer, or of null when it was refused;
+     * the reason of a refusal is then shown on the page.
+     */
+    async function act(what, fields = {}) {
+        if (!Ponte.canAct) return null;
+        try {
+            const answer = await fetch("/do", {
+                method: "POST",
+                headers: { "Content-Type": "application/json", "Ponte-Token": token },
+                body: JSON.stringify({ what, ...fields }),
+            });
+            const body = await answer.json();
+            if (answer.ok) {
+                show("");
+                return body;
+            }
+            show(body.error ?? `${answer.status}`);
+        } catch (error) {
+            show(Ponte.say(Ponte.lang, "no answer", { why: error.message }));
+        }
+        return null;
+    }
+
+    Ponte.act = act;
+    Ponte.refuse = show;
+    /** False: no buttons. There is no token, or this is a recording. */
+    Ponte.canAct = Boolean(token) && location.protocol !== "file:";
+    Ponte.readOnly = () => {
+        Ponte.canAct = false;
+        document.documentElement.dataset.readonly = "true";
+    };
+}

@@ -1,0 +1,100 @@
+// The page as a whole: takes events, folds them, and lets every view draw what changed.
+//
+// One loop of animation frames. A view's `update` runs when the state, the language or the size
+// changed; its `frame` runs in each frame, for what burns or travels.
+"use strict";
+{
+    globalThis.Ponte ??= {};
+    const root = document.documentElement;
+
+    // With reduced motion only what changed is drawn, and fuses burn in steps of this, in ms.
+    const CALM_FRAME_MS = 250;
+
+    Ponte.player = new Ponte.Player();
+    let isAway = false;
+    let dirty = true;
+    let drawnState = null;
+    let drawnS = -1;
+    let lastFrame = 0;
+    let languageChosen = false;
+
+    /** Draws everything anew in the next frame. */
+    Ponte.redraw = () => {
+        dirty = true;
+    };
+
+    function measure() {
+        Ponte.text.refresh();
+        dirty = true;
+    }
+
+    function take(events, isReplay) {
+        if (isReplay && !Ponte.player.isReplay) {
+            Ponte.readOnly();
+            Ponte.player = new Ponte.Player({ isReplay });
+        }
+        const isFirst = Ponte.player.end === 0;
+        Ponte.player.add(events, performance.now());
+        if (isReplay && isFirst) Ponte.player.seekTime(Ponte.player.begins);
+        dirty = true;
+        const start = events.find((event) => event.k === "start");
+        if (start?.lang && !languageChosen) chooseLanguage(start.lang);
+    }
+
+    function chooseLanguage(lang) {
+        languageChosen = true;
+        Ponte.theme.setLanguage(String(lang).startsWith("pt") ? "pt" : "en");
+    }
+
+    function onFrame(now) {
+        requestAnimationFrame(onFrame);
+        if (Ponte.theme.still && !dirty && now - lastFrame < CALM_FRAME_MS
+            && Ponte.player.state.s === drawnS) return;
+        lastFrame = now;
+        draw(now);
+    }
+
+    /** One frame. The time that it takes is kept, so that tests can hold it against a bound. */
+    function draw(now) {
+        const begun = performance.now();
+        const { player } = Ponte;
+        const T = player.tick(now);
+        const { state } = player;
+        if (dirty || state !== drawnState || state.s !== drawnS) {
+            for (const view of Ponte.views) view.update(state, Ponte.lang);
+            dirty = false;
+            drawnState = state;
+            drawnS = state.s;
+        }
+        for (const view of Ponte.views) view.frame?.(state, T, now);
+        Ponte.frameMs = performance.now() - begun;
+    }
+
+    Ponte.theme.listen(measure);
+    addEventListener("resize", measure);
+    document.fonts?.ready.then(measure);
+
+    function begin() {
+        measure();
+        if (!Ponte.canAct) root.dataset.readonly = "true";
+        const fragment = new URLSearchParams(location.hash.slice(1));
+        if (fragment.get("lang")) chooseLanguage(fragment.get("lang"));
+        if (fragment.get("theme")) Ponte.theme.setTheme(fragment.get("theme"));
+        Ponte.isServed = !document.getElementById("recording");
+        if (!Ponte.isServed) {
+            Ponte.readOnly();
+            Ponte.recordingOf(document).then(({ events }) => take(events, true));
+        } else {
+            Ponte.follow({ take, restart: () => Ponte.player.clear(),
+                reach: (isThere) => {
+                    if (isAway !== !isThere) Ponte.redraw();
+                    isAway = !isThere;
+                    root.dataset.connection = isThere ? "there" : "gone";
+                } });
+        }
+        requestAnimationFrame(onFrame);
+    }
+
+    Object.defineProperty(Ponte, "isAway", { get: () => isAway });
+    begin();
+}

@@ -1,0 +1,157 @@
+// Where every process stands on the topology. Pure: sizes in, boxes out; no DOM.
+//
+// Four columns: clients, proxies, servers, registries. What a registry believes about a server
+// stands in the row of that server, so that truth and belief are read side by side.
+"use strict";
+{
+    globalThis.Ponte ??= {};
+
+    // All in rem. Columns at the width of 55 rem; a wider stage gives its rest to the ways.
+    const CLIENT = 5.6;
+    const PROXY = 7.4;
+    const SERVER = 13;
+    const REGISTRY = 14.6;
+    const TWO_REGISTRIES = 18;
+    // The least that a row of one line needs, and from where on a row has two lines.
+    const LINE = 1.42;
+    const TWO_LINES = 2.75;
+    const TALLEST = 4.7;
+    const GAP = 0.55;
+    const HEAD = 1.85;
+    // At the foot of the left columns there are buttons.
+    const FOOT = 2.6;
+
+    /**
+     * Places processes on a stage.
+     * @param {{width, height, rem}} stage  in pixels
+     * @param {{clients, proxies, servers, registries}} names  lists of names, in their order
+     * @returns {{boxes: Map, cells: Map, panels: Map, tall: boolean, columns: object}}
+     *   boxes: name → {x, y, w, h}; panels: registry → its box;
+     *   cells: registry → name → its row
+     */
+    function places(stage, names) {
+        const rem = stage.rem;
+        const { width, height } = stage;
+        const edge = 2;
+        const registries = names.registries.length > 1 ? TWO_REGISTRIES : REGISTRY;
+        const panelWidth = registries * rem;
+        const registryLeft = width - edge - panelWidth;
+        const rest = width - 2 * edge - (CLIENT + PROXY + SERVER + registries) * rem;
+        const way = Math.max(rest, 0);
+        const clientLeft = edge;
+        const proxyLeft = clientLeft + CLIENT * rem + way * 0.33;
+        const serverLeft = proxyLeft + PROXY * rem + way * 0.43;
+
+        const rows = rowsOf(stage, names);
+        const boxes = new Map();
+        for (const [name, row] of rows.servers) {
+            boxes.set(name, { x: serverLeft, y: row.y, w: SERVER * rem, h: row.h });
+        }
+        const middle = rows.top + (rows.bottom - rows.top) / 2;
+        const lowest = height - FOOT * rem;
+        stack(boxes, names.proxies, { x: proxyLeft, w: PROXY * rem, middle, lowest, rem });
+        stack(boxes, names.clients, { x: clientLeft, w: CLIENT * rem, middle, lowest, rem });
+
+        const cells = new Map();
+        const panels = new Map();
+        const each = panelWidth / Math.max(names.registries.length, 1);
+        names.registries.forEach((registry, index) => {
+            const x = registryLeft + index * each;
+            const between = index + 1 < names.registries.length ? 0.5 * rem : 0;
+            const panel = { x, y: edge, w: each - between,
+                h: rows.bottom + 0.25 * rem - edge };
+            panels.set(registry, panel);
+            boxes.set(registry, panel);
+            const inside = new Map();
+            for (const [name, row] of [...rows.proxies, ...rows.servers]) {
+                inside.set(name, { x: x + 0.7 * rem, y: row.y, w: panel.w - 1.4 * rem, h: row.h });
+            }
+            cells.set(registry, inside);
+        });
+        return { boxes, cells, panels, lanes: rows.proxies, tall: rows.tall, head: HEAD * rem,
+            columns: { clientLeft, proxyLeft, serverLeft, registryLeft }, middle, rem };
+    }
+
+    /** The rows of the proxies' leases (thin, on top) and of the servers. */
+    function rowsOf(stage, names) {
+        const rem = stage.rem;
+        const top = HEAD * rem;
+        const bottom = stage.height - 0.4 * rem;
+        const count = Math.max(names.servers.length, 1);
+        const lanes = names.proxies.length;
+        const laneHeight = (lanes + count > 9 ? 1.3 : LINE) * rem;
+        const room = bottom - top - lanes * (laneHeight + 0.15 * rem);
+        const least = LINE * rem;
+        const gap = Math.min(GAP * rem, Math.max(2, (room - count * least) / count));
+        const h = Math.min(TALLEST * rem, (room - gap * (count - 1)) / count);
+        const proxies = new Map();
+        names.proxies.forEach((name, index) =>
+            proxies.set(name, { y: top + index * (laneHeight + 0.15 * rem), h: laneHeight }));
+        const begin = top + lanes * (laneHeight + 0.15 * rem) + (lanes ? 0.1 * rem : 0);
+        const servers = new Map();
+        names.servers.forEach((name, index) =>
+            servers.set(name, { y: begin + index * (h + gap), h }));
+        return { proxies, servers, tall: h >= TWO_LINES * rem, top: begin,
+            bottom: begin + count * h + (count - 1) * gap };
+    }
+
+    /** Puts boxes of one column one below the other, around `middle`, above `lowest`. */
+    function stack(boxes, names, { x, w, middle, lowest, rem }) {
+        const h = (names.length > 2 ? 2.7 : 3.6) * rem;
+        const gap = (names.length > 2 ? 0.6 : 1) * rem;
+        const whole = names.length * h + (names.length - 1) * gap;
+        const top = Math.min(middle - whole / 2, lowest - whole);
+        names.forEach((name, index) => boxes.set(name, { x, y: top + index * (h + gap), w, h }));
+    }
+
+    /** The points of the way from one process to another, or null if one is not on the stage. */
+    function way(where, from, to) {
+        const start = where.boxes.get(from);
+        const end = where.boxes.get(to);
+        if (!start || !end) return null;
+        if (where.panels.has(to)) return wayOfBeat(where, from, to, start);
+        if (where.panels.has(from)) return wayOfBeat(where, to, from, end).reverse();
+        if (start.x < end.x) return [right(start), left(end)];
+        if (start.x > end.x) return [left(start), right(end)];
+        return [right(start), right(end)];
+    }
+
+    /** A server's beat goes straight to its row; a proxy's goes up and along the row on top. */
+    function wayOfBeat(where, who, registry, box) {
+        const cell = where.cells.get(registry).get(who);
+        const panel = where.panels.get(registry);
+        if (!cell) return [right(box), left(panel)];
+        const y = cell.y + cell.h / 2;
+        if (!where.lanes.has(who)) return [right(box), [panel.x, y]];
+        const lane = [...where.lanes.keys()].indexOf(who);
+        const x = box.x + box.w / 2 + (lane - (where.lanes.size - 1) / 2) * 1.4 * where.rem;
+        return [[x, box.y], [x, y], [panel.x, y]];
+    }
+
+    const right = (box) => [box.x + box.w, box.y + box.h / 2];
+    const left = (box) => [box.x, box.y + box.h / 2];
+
+    /** The point at `part` (0 to 1) of a way. */
+    function along(points, part) {
+        const lengths = [];
+        let whole = 0;
+        for (let i = 1; i < points.length; i++) {
+            const [[ax, ay], [bx, by]] = [points[i - 1], points[i]];
+            lengths.push(Math.hypot(bx - ax, by - ay));
+            whole += lengths[i - 1];
+        }
+        let rest = Math.min(Math.max(part, 0), 1) * whole;
+        for (let i = 0; i < lengths.length; i++) {
+            if (rest <= lengths[i] || i === lengths.length - 1) {
+                const f = lengths[i] ? rest / lengths[i] : 0;
+                const [ax, ay] = points[i];
+                const [bx, by] = points[i + 1];
+                return [ax + (bx - ax) * f, ay + (by - ay) * f];
+            }
+            rest -= lengths[i];
+        }
+        return points[0];
+    }
+
+    Object.assign(Ponte, { places, way, along });
+}

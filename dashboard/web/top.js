@@ -1,0 +1,107 @@
+// The top of the page: counters, whether this is live, the menu, and the banner.
+"use strict";
+{
+    globalThis.Ponte ??= {};
+    const { html, text, attribute, list } = Ponte.dom;
+    const element = (id) => document.getElementById(id);
+    const menu = element("menu");
+
+    // Counter → whether it is always there. The others appear when they are no longer 0.
+    const COUNTERS = new Map([["calls", true], ["answered", true], ["faults", false],
+        ["more", true], ["notSent", true], ["unknown", true], ["resolved", false],
+        ["untold", false], ["lostEvents", false]]);
+
+    const buttons = new Map();
+
+    function button(name, attributes, onClick) {
+        const node = html("button", { type: "button", "data-do": name, ...attributes });
+        node.addEventListener("click", onClick);
+        menu.append(node);
+        buttons.set(name, node);
+        return node;
+    }
+
+    button("predict", { class: "chief", "aria-keyshortcuts": "P" }, predict);
+    button("story", {}, () => Ponte.act("story"));
+    button("class", {}, () => Ponte.openClass?.());
+    button("save", {}, save);
+    button("language", { "aria-keyshortcuts": "G" }, switchLanguage);
+    button("theme", {}, () => Ponte.theme.toggle());
+    button("help", { "aria-keyshortcuts": "?" }, () => Ponte.help.toggle());
+
+    function predict() {
+        if (Ponte.canAct) Ponte.story?.choose?.(Ponte.player.state);
+    }
+
+    /** Lets the browser keep the whole recording as one file. */
+    function save() {
+        if (!Ponte.isServed) return;
+        const link = html("a", { href: "/save", download: "" });
+        document.body.append(link);
+        link.click();
+        link.remove();
+    }
+
+    function switchLanguage() {
+        Ponte.theme.setLanguage(Ponte.lang === "en" ? "pt" : "en");
+    }
+
+    function update(state, lang) {
+        const shown = [...COUNTERS].filter(([name, always]) => always || state.counters[name]);
+        list(element("counters"), shown, ([name]) => name, newCounter, (node, [name]) => {
+            text(node.figure, state.counters[name]);
+            text(node.word, Ponte.say(lang, `view.counter.${name}`));
+            attribute(node, "title", Ponte.say(lang, `view.why counter.${name}`));
+        });
+        const mode = modeOf(Ponte.player);
+        attribute(element("mode"), "data-mode", mode);
+        text(element("mode").lastElementChild, Ponte.say(lang, `view.mode.${mode}`));
+        updateMenu(lang);
+        updateBanner(state, lang);
+    }
+
+    /** The word beside the name: what of time is shown. */
+    function modeOf(player) {
+        if (Ponte.isAway) return "away";
+        if (player.mode === "live") return "live";
+        if (player.mode === "playing") return "replay";
+        return player.isReplay && player.position <= player.dropped ? "replay" : "paused";
+    }
+
+    function newCounter([name]) {
+        const node = html("li", { "data-name": name });
+        node.figure = html("b", { "data-counter": name });
+        node.word = html("span");
+        node.append(node.figure, node.word);
+        return node;
+    }
+
+    function updateMenu(lang) {
+        for (const name of ["predict", "story", "class"]) buttons.get(name).hidden = !Ponte.canAct;
+        const { story } = Ponte.player.state;
+        buttons.get("story").hidden ||= story !== null && story.phase !== "end";
+        buttons.get("class").hidden ||= !Ponte.openClass;
+        buttons.get("predict").hidden ||= !Ponte.story?.choose;
+        buttons.get("save").hidden = !Ponte.isServed;
+        for (const [name, node] of buttons) {
+            text(node, Ponte.say(lang, `view.menu.${name}`));
+            attribute(node, "title", Ponte.say(lang, `view.why menu.${name}`));
+        }
+        const dark = document.documentElement.dataset.theme === "dark";
+        text(buttons.get("theme"), Ponte.say(lang, dark ? "view.menu.light" : "view.menu.theme"));
+        text(buttons.get("language"), lang === "en" ? "PT" : "EN");
+        attribute(buttons.get("language"), "lang", lang === "en" ? "pt-BR" : "en");
+    }
+
+    function updateBanner(state, lang) {
+        const { banner } = state;
+        attribute(element("banner-row"), "data-level", banner?.level ?? "info");
+        const said = banner ? Ponte.say(lang, banner.key, banner.values)
+            : Ponte.say(lang, "view.welcome");
+        text(element("banner"), said);
+        attribute(element("banner"), "title", said);
+    }
+
+    Ponte.top = { predict, save, switchLanguage };
+    Ponte.views.push({ update });
+}
