@@ -86,6 +86,17 @@ def trace_of(data: bytes) -> dict[str, Any]:
     return {"id": found[1].decode().lower(), "of": [int(found[2], 16), int(found[3], 16)]}
 
 
+def loss(who: str, request: bytes, direction: str, why: str) -> dict[str, Any]:
+    """The event of a message that did not arrive, as a relay before `who` tells of it.
+
+    Its `what` is "request" or "reply", with `late` where it may arrive after all; or "late", for
+    a reply that came when nobody waited any more.
+    """
+    event = {"k": "lost", "p": "laboratory", "t": time.perf_counter(), "who": who,
+             "what": "late" if why == NOBODY_WAITS else direction, **trace_of(request)}
+    return {**event, "late": True} if why == HELD else event
+
+
 class Link:
     """A link to one life of the server `who`. It listens at once, and carries from `open` on.
 
@@ -175,7 +186,4 @@ class Link:
             return Fate(delay_s=self.slow_ms / 1000) if self.slow_ms else HEALTHY
 
     def _on_loss(self, request: bytes, direction: str, why: str) -> None:
-        what = "late" if why == NOBODY_WAITS else direction
-        event = {"k": "lost", "p": "laboratory", "t": time.perf_counter(), "who": self._who,
-                 "what": what, **trace_of(request)}
-        self._tell({**event, "late": True} if why == HELD else event)
+        self._tell(loss(self._who, request, direction, why))

@@ -50,9 +50,9 @@ class TcpRelay:
     there on, or None, and the fate stays; `keeps_ends`, whether the target learns only after its
     reply that a caller has gone, as where a network loses the end of a connection;
     `on_loss(request, direction, why)`, called where a message does not arrive: `request`, or the
-    reply to it; `why` is one of LOST, HELD and NOBODY_WAITS. To read: `address`, where the relay listens, which never changes; `cuts`, how many
-    connections it has cut; `heard`, the newest data of a client, as they came (an eavesdropper
-    keeps them).
+    reply to it; `why` is one of LOST, HELD and NOBODY_WAITS. To read: `address`, where the relay
+    listens, which never changes; `cuts`, how many connections it has cut; `heard`, the newest data
+    of a client, as they came (an eavesdropper keeps them).
     """
 
     def __init__(self, target: Address = NOBODY) -> None:
