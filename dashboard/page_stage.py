@@ -17,7 +17,7 @@ from classroom.screen import Rows, Screen
 from classroom.stage import Skipped, Stage
 from classroom.story import Ending
 from dashboard.ballot import Ballot, Put
-from dashboard.links import trace_of
+from dashboard.links import loss
 from dashboard.remote import Remote
 from lab.tcp_relay import TcpRelay
 
@@ -68,9 +68,8 @@ class PageStage(Stage):
 
     def relay(self, who: str) -> TcpRelay:
         """As on the terminal; each message that it loses is told, so that the page draws it."""
-        def on_loss(request: bytes, what: str, late: bool) -> None:
-            self._put({"k": "lost", "p": "laboratory", "who": who, "what": what,
-                       **trace_of(request), **({"late": True} if late else {})})
+        def on_loss(request: bytes, direction: str, why: str) -> None:
+            self._put(loss(who, request, direction, why))
 
         relay = super().relay(who)
         relay.on_loss = on_loss
