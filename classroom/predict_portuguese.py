@@ -21,7 +21,7 @@ PREDICT: dict[str, str] = {
     "Nobody can know": "Não dá para saber",
     "{answered} of {calls} calls were answered; the slowest took {slowest_ms:.0f} ms":
         "{answered} de {calls} chamadas foram respondidas; a mais lenta levou {slowest_ms:.0f} ms",
-    "{more} of them needed another attempt": "{more} delas precisaram de outra tentativa",
+    "calls that needed another attempt: {more}": "chamadas que precisaram de outra tentativa: {more}",
     # ---- a frozen server
     "{name} freezes, and a call of buy goes to it. What is the caller told?":
         "{name} congela, e uma chamada de buy vai para ele. O que dizem a quem chamou?",
@@ -29,10 +29,8 @@ PREDICT: dict[str, str] = {
     "That the coffee was not sold": "Que o café não foi vendido",
     "That nobody knows whether it is sold": "Que não se sabe se ele foi vendido",
     "Nothing: the caller waits for ever": "Nada: quem chamou espera para sempre",
-    "{met} calls of buy went to {name}: {unknown} of their callers were told that the outcome is "
-    "unknown":
-        "{met} chamadas de buy foram para {name}: a {unknown} delas se respondeu que o resultado "
-        "é desconhecido",
+    "calls of buy that went to {name}: {met}; told that the outcome is unknown: {unknown}":
+        "chamadas de buy que foram para {name}: {met}; com resultado desconhecido: {unknown}",
     "executions at {name} so far: {runs}": "execuções em {name} até aqui: {runs}",
     "{answered} of the {others} other calls were answered":
         "{answered} das outras {others} chamadas foram respondidas",
@@ -67,7 +65,7 @@ PREDICT: dict[str, str] = {
     "None: they all fail": "Nenhuma: todas falham",
     "{slow} of {calls} calls took {slow_ms} ms or longer":
         "{slow} de {calls} chamadas levaram {slow_ms} ms ou mais",
-    "{met} of these {slow} went to {name}": "{met} dessas {slow} foram para {name}",
+    "those of them that went to {name}: {met}": "as que foram para {name}: {met}",
     # ---- everything
     "Registry, proxy and all servers die at once. What is a caller of hello told?":
         "Registry, proxy e servidores morrem todos de uma vez. O que dizem a quem chama hello?",

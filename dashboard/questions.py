@@ -91,7 +91,7 @@ def how_many_are_answered(words: Words, fault: str, who: str) -> Question:
                   words("{answered} of {calls} calls were answered; the slowest took "
                         "{slowest_ms:.0f} ms", answered=answered, calls=calls,
                         slowest_ms=seen.slowest_ms())),
-            Check(True, words("{more} of them needed another attempt", more=more))])
+            Check(True, words("calls that needed another attempt: {more}", more=more))])
 
     return Question(text, Answers("All of them", "Only those that need nothing of it",
                                   "None, until its lease expires", "Nobody can know", right=0),
@@ -113,8 +113,8 @@ def buy_from_a_frozen_server(words: Words, who: str) -> Question:
         answered = sum(call.outcome == "answered" for call in others)
         return Verdict(came_true, [
             Check(bool(met) and unknown == len(met),
-                  words("{met} calls of buy went to {name}: {unknown} of their callers were told "
-                        "that the outcome is unknown", met=len(met), name=who, unknown=unknown)),
+                  words("calls of buy that went to {name}: {met}; told that the outcome is unknown: "
+                        "{unknown}", name=who, met=len(met), unknown=unknown)),
             Check(runs == 0, words("executions at {name} so far: {runs}", name=who, runs=runs)),
             Check(answered == len(others),
                   words("{answered} of the {others} other calls were answered",
@@ -194,8 +194,8 @@ def calls_over_a_slow_link(words: Words, who: str) -> Question:
             Check(0 < len(slow) < len(calls),
                   words("{slow} of {calls} calls took {slow_ms} ms or longer", slow=len(slow),
                         calls=len(calls), slow_ms=SLOW_MS)),
-            Check(met == len(slow), words("{met} of these {slow} went to {name}", met=met,
-                                          slow=len(slow), name=who))])
+            Check(met == len(slow), words("those of them that went to {name}: {met}", name=who,
+                                          met=met))])
 
     return Question(
         words("Each message to {name}, or from it, takes {slow_ms} ms longer. "
@@ -235,4 +235,6 @@ OF_SERVERS: dict[str, Callable[[Words, str], Question]] = {
 def undoing(fault: str, names: Sequence[str]) -> list[Order]:
     """What makes the processes whole again."""
     undo = {"kill": "start", "drain": "start", "freeze": "thaw", "cut": "mend", "slow": "mend"}
-    return [(undo[fault], {"who": name}) for name in names] if fault in undo else []
+    orders: list[Order] = [(undo[fault], {"who": name}) for name in names if fault in undo]
+    # A server that thaws knows what became of the calls that it has got.
+    return [*orders, ("resolve", {})] if fault == "freeze" else orders

@@ -37,7 +37,10 @@ class SeenCall:
 
 
 class Seen:
-    """What happened since a fault was let loose: give it every event since then, in order."""
+    """What happened since a fault was let loose: give it every event from then on, in order.
+
+    Calls that began before the fault do not count.
+    """
 
     def __init__(self) -> None:
         # By trace id.
@@ -70,6 +73,11 @@ class Seen:
     def slowest_ms(self) -> float:
         """How long the slowest call took; 0.0 if none has ended."""
         return max((call.took_ms for call in self.calls.values()), default=0.0)
+
+    def _take_fault(self, event: Mapping[str, Any]) -> None:
+        # The burst is no fault, but what meets it.
+        if event["what"] != "burst":
+            self.calls.clear()
 
     def _take_call(self, event: Mapping[str, Any]) -> None:
         self.calls[event["id"]] = SeenCall(event.get("method", ""), event["t"])
