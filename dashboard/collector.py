@@ -39,8 +39,8 @@ log = logging.getLogger("ponte.page")
 RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
 # Datagrams that are taken before those that are due go on.
 BATCH = 2000
-# Seconds between two turns at least, which is how often a page gets news: 25 times a second. Shorter
-# costs more answers to each page; longer shows everything later.
+# Seconds between two turns at least, which is how often a page gets news: 25 times a second.
+# Shorter costs more answers to each page; longer shows everything later.
 TURN_S = 0.04
 # Seconds of a wait without a datagram. On Windows a longer one might miss the end.
 IDLE_S = 0.5

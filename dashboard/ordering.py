@@ -285,5 +285,6 @@ def _finite(text: str) -> float:
 
 
 # Made once: json.loads and json.dumps would make them for each event, at several times the cost.
+# `read_json` takes what JSON has alone: no number is infinite, and none is not a number.
 read_json = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse).decode
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode

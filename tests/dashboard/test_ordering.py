@@ -1,0 +1,200 @@
+"""Events in the order of their times; what is missing; and what other programs may send."""
+
+from __future__ import annotations
+
+import json
+import unittest
+import unittest.mock
+from typing import Any
+
+from dashboard import ordering
+from dashboard.ordering import HOLD_S, MAX_LEAP, MISSING_S, Ordering
+
+BEGAN = 100.0
+# Long after every event of a test: all of them are released.
+LATER = BEGAN + 50
+
+
+def datagram(number: int, at: float, who: str = "server-1", pid: int = 7, **fields: Any) -> bytes:
+    return json.dumps({"p": who, "i": pid, "n": number, "t": BEGAN + at, "k": "run", **fields},
+                      separators=(",", ":")).encode()
+
+
+class Case(unittest.TestCase):
+    def setUp(self) -> None:
+        self.ordering = Ordering(BEGAN)
+
+    def take(self, *datagrams: bytes, now: float = 10.0) -> None:
+        for each in datagrams:
+            self.ordering.take(each, BEGAN + now)
+
+    def released(self, until: float = LATER - BEGAN) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.ordering.release(BEGAN + until)]
+
+
+class Order(Case):
+    def test_events_go_on_in_the_order_of_their_times(self) -> None:
+        self.take(datagram(1, 1.5), datagram(1, 1.25, "proxy", 8), datagram(2, 2, "proxy", 8))
+        self.assertEqual([(1250, "proxy"), (1500, "server-1"), (2000, "proxy")],
+                         [(event["t"], event["p"]) for event in self.released()])
+
+    def test_an_event_is_held_until_others_have_had_their_time(self) -> None:
+        self.take(datagram(1, 1.0))
+        self.assertEqual(BEGAN + 1.0 + HOLD_S, self.ordering.due())
+        self.assertEqual([], self.released(1.0 + HOLD_S / 2))
+        self.assertEqual(1, len(self.released(1.0 + HOLD_S * 1.01)))
+        self.assertEqual([], self.released())
+
+    def test_times_are_milliseconds_since_the_page_began(self) -> None:
+        self.take(datagram(1, 1.2345678))
+        self.assertEqual(1234.568, self.released()[0]["t"])
+
+    def test_a_late_event_is_not_dropped_and_keeps_its_time(self) -> None:
+        self.take(datagram(1, 5))
+        self.released()
+        self.take(datagram(1, 2, "proxy", 8))
+        self.assertEqual([2000], [event["t"] for event in self.released()])
+
+    def test_what_waits_is_bounded(self) -> None:
+        with unittest.mock.patch.object(ordering, "MAX_HELD", 3):
+            self.take(*(datagram(number, 9) for number in range(1, 6)))
+            self.assertEqual(2, len(self.released(0)))
+
+    def test_an_event_of_the_page_is_sorted_among_the_others(self) -> None:
+        self.take(datagram(1, 2))
+        self.ordering.add({"k": "fault", "p": "page", "t": BEGAN + 1, "who": "server-1"})
+        self.assertEqual(["fault", "run"], [event["k"] for event in self.released()])
+
+    def test_the_fields_of_an_event_go_on_as_they_came(self) -> None:
+        for fields in ({"id": "4bf9", "of": [1, 2]}, {"why": 'a "quote", \\ and </script>'},
+                       {"why": "ação"}, {"x": {"t": 5}}, {"x": ["t"]}, {"why": "t"},
+                       {"why": '"t":7'}):
+            with self.subTest(fields):
+                self.setUp()
+                self.take(datagram(1, 1, **fields))
+                (event,) = self.released()
+                self.assertEqual({"p": "server-1", "i": 7, "n": 1, "t": 1000, "k": "run", **fields},
+                                 event)
+
+    def test_an_event_is_one_line_of_ascii_however_it_was_written(self) -> None:
+        self.take(datagram(1, 1, why="ação"),
+                  b'{ "p": "a",\n"i": 9, "n": 1, "t": 101.0, "k": "run" }',
+                  b'{"p":"b","i":5,"n":1,"k":"run","\\u0074":101.5,"x":"t"}',
+                  b'{"p":"b","i":6,"n":1,"k":"run","t":1,"t":101.5}')
+        lines = self.ordering.release(LATER)
+        self.assertEqual(4, len(lines))
+        for line in lines:
+            self.assertTrue(line.isascii() and line.isprintable() and line.startswith('{"'), line)
+            self.assertLess(json.loads(line)["t"], 2000)
+
+
+class Missing(Case):
+    def gaps(self, until: float = LATER - BEGAN) -> list[tuple[str, int, int]]:
+        return [(event["p"], event["i"], event["lost"]) for event in self.released(until)
+                if event["k"] == "gap"]
+
+    def test_a_number_that_is_missing_becomes_a_gap(self) -> None:
+        self.take(datagram(1, 1), datagram(4, 2))
+        self.assertEqual([], self.gaps(10 + MISSING_S / 2))
+        self.assertEqual([("server-1", 7, 2)], self.gaps(10 + MISSING_S * 1.01))
+        self.assertEqual([], self.gaps())
+
+    def test_a_number_that_comes_a_little_later_is_not_lost(self) -> None:
+        self.take(datagram(1, 1), datagram(4, 1), datagram(3, 1), datagram(2, 1))
+        self.assertEqual(4, len(self.released()))
+        self.assertEqual({}, dict(self.ordering.bad))
+
+    def test_the_middle_of_a_stretch_may_come(self) -> None:
+        self.take(datagram(1, 1), datagram(7, 1), datagram(4, 1))
+        self.assertEqual([("server-1", 7, 4)], self.gaps())
+
+    def test_the_same_number_again_is_left_out(self) -> None:
+        self.take(datagram(1, 1), datagram(2, 1), datagram(1, 1), datagram(2, 1))
+        self.assertEqual(2, len(self.released()))
+        self.assertEqual({"twice": 2}, dict(self.ordering.bad))
+
+    def test_a_process_counts_once_for_all_its_names(self) -> None:
+        """A server whose function calls tells as the server and as the client in it."""
+        self.take(datagram(1, 1), datagram(2, 1, "client"), datagram(3, 1))
+        self.assertEqual([], self.gaps())
+
+    def test_of_a_process_that_we_started_the_first_events_can_be_lost(self) -> None:
+        self.ordering.add({"k": "proc", "who": "server-1", "state": "starting", "pid": 7,
+                           "t": BEGAN + 0.5})
+        self.take(datagram(3, 1))
+        self.assertEqual([("server-1", 7, 2)], self.gaps())
+
+    def test_one_that_was_attached_to_begins_where_it_is(self) -> None:
+        self.take(datagram(30, 1), datagram(31, 1))
+        self.assertEqual([], self.gaps())
+        self.ordering.add({"k": "proc", "who": "proxy", "state": "up", "pid": 8, "told": 20,
+                           "t": BEGAN + 0.5})
+        self.take(datagram(22, 1, "proxy", 8))
+        self.assertEqual([("proxy", 8, 1)], self.gaps())
+
+    def test_a_pid_that_is_given_again_is_another_life(self) -> None:
+        self.take(datagram(1, 1), datagram(9, 1), now=1)
+        self.ordering.add({"k": "proc", "who": "server-2", "state": "starting", "pid": 7,
+                           "t": BEGAN + 5})
+        self.take(datagram(1, 6, "server-2"), datagram(2, 6, "server-2"))
+        self.assertEqual([], self.gaps())
+        self.assertEqual({}, dict(self.ordering.bad))
+
+    def test_stretches_and_lives_are_bounded(self) -> None:
+        self.take(*(datagram(number, 1) for number in range(1, 1000, 2)))
+        self.assertEqual([("server-1", 7, 499)], self.gaps(10 + MISSING_S * 1.01))
+        with unittest.mock.patch.object(ordering, "MAX_LIVES", 10):
+            for pid in range(30):
+                self.take(datagram(1, 1, pid=pid), datagram(3, 1, pid=pid))
+            self.assertEqual(10, len(self.ordering._lives))
+            self.assertEqual(10, len(self.gaps()))
+
+    def test_there_is_something_to_wait_for_while_a_number_is_missing(self) -> None:
+        self.take(datagram(1, 1), datagram(3, 1))
+        self.released(5)
+        self.assertEqual(BEGAN + 10 + MISSING_S, self.ordering.due())
+        self.released()
+        self.assertEqual(float("inf"), self.ordering.due())
+
+
+class Lies(Case):
+    def test_what_is_no_event_is_counted_by_its_reason(self) -> None:
+        good = {"p": "a", "i": 1, "n": 1, "t": BEGAN, "k": "run"}
+        for reason, sent in (
+                ("too long", json.dumps({**good, "x": "y" * ordering.MAX_BYTES}).encode()),
+                ("not JSON", b"hello"), ("not JSON", b"\xff\xfe"), ("not JSON", b"[" * 8000),
+                ("not JSON", b'{"p":"a","i":1,"n":1,"t":NaN,"k":"run"}'),
+                ("not JSON", b'{"p":"a","i":1,"n":1,"t":100.0,"k":"run","x":1e999}'),
+                ("not JSON", b'{"p":"a","i":1,"n":1,"t":100.0,"k":"run","x":-Infinity}'),
+                ("not an object", b"[1]"), ("not an object", b"7"), ("field missing", b"{}"),
+                *(("field missing", json.dumps({key: value for key, value in good.items()
+                                                if key != left_out}).encode())
+                  for left_out in good),
+                *((reason, json.dumps({**good, key: value}).encode()) for reason, key, value in (
+                    ("kind", "k", "nothing"), ("kind", "k", 7), ("kind", "k", ["run"]),
+                    ("name", "p", ""), ("name", "p", "x" * 65), ("name", "p", None),
+                    ("number", "i", "1"), ("number", "i", True), ("number", "i", -1),
+                    ("number", "n", 0), ("number", "n", 1.5), ("number", "n", 10 ** 30),
+                    ("time", "t", "now"), ("time", "t", True), ("time", "t", None),
+                    ("time", "t", BEGAN - 100), ("time", "t", BEGAN + 1e6), ("time", "t", 1e300)))):
+            with self.subTest(reason, sent=sent[:80]):
+                self.setUp()
+                self.take(sent)
+                self.assertEqual({reason: 1}, dict(self.ordering.bad))
+                self.assertEqual([], self.released())
+
+    def test_nobody_else_says_what_the_page_says(self) -> None:
+        for kind in ("proc", "fault", "lost", "story", "vote", "exposed", "start", "gap", "bad",
+                     "recording"):
+            self.take(datagram(1, 1, k=kind))
+        self.assertEqual({"kind": 10}, dict(self.ordering.bad))
+        self.assertEqual([], self.released())
+
+    def test_a_number_that_leaps_is_no_loss_of_millions(self) -> None:
+        self.take(datagram(1, 1), datagram(MAX_LEAP + 9, 1), datagram(2, 1))
+        self.assertEqual(["run", "run"], [event["k"] for event in self.released()])
+        self.assertEqual({"number leaps": 1}, dict(self.ordering.bad))
+
+
+if __name__ == "__main__":
+    unittest.main()
