@@ -62,6 +62,10 @@ RESEND_S = 0.1
 # Seconds for which a start waits for an ack: a client that is started next finds the server.
 FIRST_ACK_S = 0.3
 
+# Of the beats that a registry does not answer, a watcher is told one of so many: two a second. Of
+# a registry that never has acked one, only the first.
+TOLD_IN_VAIN = 5
+
 # Why a registry does not take our beats.
 YOUNGER = "it knows a younger process of this name"
 ELSEWHERE = ("it is on another machine, which cannot call this one at a loopback address: start "
@@ -327,7 +331,7 @@ class Heartbeat:
             due = self._schedule.due(self._now())
         for sending in due:
             key, beat = self._keys[sending.turn % len(self._keys)], sending.beat
-            if observe.watcher:
+            if observe.watcher and self._is_news(sending):
                 observe.tell(beat.instance, "beat", seq=beat.seq, state=beat.state,
                              to=show(sending.registry))
             try:
@@ -335,6 +339,11 @@ class Heartbeat:
             except OSError:
                 # A full buffer, or no route: the same as a lost datagram.
                 pass
+
+    def _is_news(self, sending: Sending) -> bool:
+        """Whether a watcher is told of a beat: not of all that are sent to a silent registry."""
+        has_acked = self._schedule.links[sending.registry].acked_state
+        return sending.in_vain % TOLD_IN_VAIN == 0 if has_acked else sending.in_vain == 0
 
     def _receive(self) -> None:
         """Waits for answers until the next beat is due, but RESEND_S at most."""

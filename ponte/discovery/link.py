@@ -30,13 +30,15 @@ MAX_AWAITED = 50
 class Sending(NamedTuple):
     """A beat to send: to which place of which registry, and with which key.
 
-    `turn` counts through the keys: until a registry answers, it may have any of them.
+    `turn` counts through the keys: until a registry answers, it may have any of them. `in_vain`:
+    how many beats were sent to it since its latest answer.
     """
 
     registry: Address
     place: Place
     beat: Beat
     turn: int
+    in_vain: int
 
 
 class Link:
@@ -66,6 +68,8 @@ class Link:
         # The beats that may still be answered, by number; and whose turn it is to sign.
         self._awaited: dict[int, Sending] = {}
         self._turn = 0
+        # How often a beat was sent since the latest answer.
+        self._in_vain = 0
 
     def is_silent(self, now: float, patience_s: float = SILENCE_S) -> bool:
         """Whether it has not acked a beat for `patience_s`, and for SILENT_BEATS."""
@@ -92,11 +96,13 @@ class Link:
         sendings = []
         for place in [self._place] if self._place else self._places:
             beat = beat._replace(seq=beat.seq + 1, epoch=self._epochs.get(place, ""))
-            self._awaited[beat.seq] = Sending(self._registry, place, beat, self._turn)
+            self._awaited[beat.seq] = Sending(self._registry, place, beat, self._turn,
+                                              self._in_vain)
             sendings.append(self._awaited[beat.seq])
         while len(self._awaited) > MAX_AWAITED * len(self._places):
             del self._awaited[next(iter(self._awaited))]
         self._turn += 1
+        self._in_vain += 1
         return sendings
 
     def awaited(self, seq: int) -> Sending | None:
@@ -109,13 +115,13 @@ class Link:
 
     def hear_ack(self, sent: Sending, now: float) -> None:
         """The registry has accepted this beat: it is at this place, and has this key."""
-        self._place, self._turn = sent.place, sent.turn
+        self._place, self._turn, self._in_vain = sent.place, sent.turn, 0
         self._patient_since, self.acked_state, self.refusal = now, sent.beat.state, ""
         self.await_none()
 
     def hear_epoch(self, sent: Sending, epoch: str) -> bool:
         """The registry at this place has this epoch. Returns whether that is new."""
-        self._turn = sent.turn
+        self._turn, self._in_vain = sent.turn, 0
         is_new = self._epochs.get(sent.place) != epoch
         self._epochs[sent.place] = epoch
         return is_new
