@@ -59,7 +59,7 @@ class RequestParser(Parser[Request]):
 
     def __init__(self, peer: Address = ("", 0)) -> None:
         super().__init__()
-        self._peer = peer
+        self.peer = peer
         # Call-Number of the request whose head was read last: known heads are without it.
         self._number: str | None = None
         # Its Traceparent, likewise; "" if it has none.
@@ -186,7 +186,7 @@ class RequestParser(Parser[Request]):
     def _message(self, head: Head, body: bytes) -> Request:
         self._continued, self._empty_lines = False, 0
         (method, target), headers, _, keep_alive = head
-        return Request(method, target, headers, body, keep_alive, self._number, self._peer,
+        return Request(method, target, headers, body, keep_alive, self._number, self.peer,
                        self._trace)
 
 

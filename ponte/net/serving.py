@@ -84,9 +84,10 @@ class Listener:
     """Accepts connections, and serves each of them, request after request.
 
     Parameters: `handler`, see above, which must not block where `engine` is "events";
-    `max_connections` (default: that of the engine), more get a 503; `max_calls` that may run at
-    once; `tls`. Raises OSError if the port is taken, ValueError for an unknown engine, and for
-    a limit that is too high or serves nobody.
+    `max_connections` (default: that of the engine), more get a 503; `max_connections_each`, the
+    same for those of one address (default: no such limit); `max_calls` that may run at once; `tls`.
+    Raises OSError if the port is taken, ValueError for an unknown engine, and for a limit that is
+    too high or serves nobody.
 
     Attributes: `address`; `driver`, which carries out the programs; `served_by()`, the value of
     Served-By in each reply that comes without one, also in refusals. It may be set at any time;
@@ -97,7 +98,7 @@ class Listener:
 
     def __init__(self, host: str, port: int, handler: Handler, *, engine: str = "threads",
                  max_connections: int | None = None, max_calls: int = MAX_CALLS,
-                 tls: Tls | None = None) -> None:
+                 max_connections_each: int | None = None, tls: Tls | None = None) -> None:
         if engine not in ENGINES:
             raise ValueError(f"engine: there is no {engine!r}, only "
                              f"{' and '.join(sorted(ENGINES))}")
@@ -111,7 +112,7 @@ class Listener:
                 self._max_connections > made.max_connections:
             raise ValueError(f"on Windows, {engine} take {made.max_connections} connections")
         self._handler = handler
-        self._max_calls = max_calls
+        self._max_calls, self._max_each = max_calls, max_connections_each
         self._tls = tls
         self._socket = Waitable(listen(host, port))
         self.address: Address = self._socket.socket.getsockname()[:2]
@@ -235,7 +236,7 @@ class Listener:
             # The connection broke right after it was accepted.
             sock.close()
             return
-        is_welcome = len(self._open) < self._max_connections
+        is_welcome = len(self._open) < self._max_connections and self._has_room_for(peer[0])
         if is_welcome:
             self._open.add(stream)
             try:
@@ -251,6 +252,12 @@ class Listener:
                 with contextlib.suppress(OSError):
                     self._turn_away(stream)
             stream.close()
+
+    def _has_room_for(self, host: str) -> bool:
+        """Whether one address may have one more connection."""
+        return self._max_each is None or self._max_each > sum(
+            isinstance(stream.parser, RequestParser) and stream.parser.peer[0] == host
+            for stream in self._open.copy())
 
     def _turn_away(self, stream: Stream[Request]) -> None:
         """Says why a connection is not served. Does not wait for its request."""

@@ -13,8 +13,10 @@ from __future__ import annotations
 import os
 import zipimport
 
-from ponte.rpc.raised import HOUSE
+from ponte.rpc import raised
 
+# The folder or the archive.
+HOUSE = raised.HOUSE
 # Whether Ponte runs from an archive, which is then the file HOUSE.
 IN_ARCHIVE = os.path.isfile(HOUSE)
 # What a user types after `python3` for a part of the classroom.
@@ -61,6 +63,7 @@ def is_file(path: str) -> bool:
 def read(path: str) -> bytes:
     """What is in a file, in a folder or in the archive. Raises OSError where there is none."""
     if is_archived(path):
-        return zipimport.zipimporter(HOUSE).get_data(os.path.abspath(path))
+        data: bytes = zipimport.zipimporter(HOUSE).get_data(os.path.abspath(path))
+        return data
     with open(path, "rb") as file:
         return file.read()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import tempfile
@@ -46,7 +45,7 @@ class FromTheArchive(unittest.TestCase):
         path = os.path.join(self.folder.name, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(textwrap.dedent(source))
-        self.addCleanup(lambda: contextlib.suppress(OSError) or os.remove(path))
+        self.addCleanup(os.remove, path)
         return path
 
     def test_the_roles_of_a_lesson_work_together(self) -> None:

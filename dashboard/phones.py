@@ -1,0 +1,297 @@
+"""The port for phones: the question, four buttons, and the file for laptops.
+
+    GET  /            the page: one file, with its script and style in it
+    GET  /vote        the question as JSON, with what this device has voted for
+    POST /vote        a vote: {"question": ID, "answer": 0 to 3}
+    GET  /ponte.pyz   all of Ponte in one file (archive.py)
+
+This port is open to everybody in the local network, so it does nothing else: 404 and 405 for the
+rest. No name is asked for. A device is a random id in a cookie, which no script can read and which
+no other site makes the browser send (SameSite). One address gets a few ids, so that nobody votes a
+hundred times; a device has one vote. Requests are limited by device, by address, and in all; so are
+connections, and what is remembered.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import re
+import secrets
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple, Protocol
+
+from dashboard.gate import Rate
+from ponte.net.address import Address
+from ponte.net.loop import Loop
+from ponte.net.message import Reply, Request, text_reply
+from ponte.net.serving import Listener
+from ponte.process.own_files import own_file, read
+
+log = logging.getLogger("ponte.phones")
+
+# A class has some 40 phones, each with a connection or two. What is above one address's share stays
+# free for the others.
+MAX_CONNECTIONS, MAX_CONNECTIONS_EACH = min(256, Loop.max_connections), 64
+# Requests of one address, and of all: in a second, and at once. A phone asks every 1.5 s. A class
+# behind one address (a hotspot) still has room.
+EACH_PER_S, EACH_AT_ONCE = 50.0, 150.0
+ALL_PER_S, ALL_AT_ONCE = 400.0, 800.0
+# Votes of one device.
+VOTES_PER_S, VOTES_AT_ONCE = 2.0, 6.0
+# New devices of one address. With more, one person could vote often; with fewer, a class behind one
+# address would wait.
+DEVICES_PER_S, DEVICES_AT_ONCE = 0.1, 5.0
+# Downloads of the file, by address and in all: each is some 400 KB.
+FILES_PER_S, FILES_AT_ONCE = 0.5, 5.0
+ALL_FILES_PER_S, ALL_FILES_AT_ONCE = 20.0, 100.0
+# Devices and addresses that are remembered. Of more addresses, the one that was silent for longest
+# is forgotten.
+MAX_DEVICES, MAX_ADDRESSES = 500, 1000
+# A device that has not asked for so many seconds is not counted as one that is there.
+PRESENT_S = 10.0
+MAX_VOTE_BYTES = 200
+# Seconds until the cookie ends: longer than a class.
+COOKIE_S = 4 * 3600
+COOKIE = "device"
+_DEVICE = re.compile(rf"(?:^|;\s*){COOKIE}=([0-9a-f]{{32}})(?:;|$)")
+# A language and its weight in Accept-Language (RFC 9110, section 12.5.4).
+_LANGUAGE = re.compile(r"\s*([A-Za-z*]{1,8})(?:-[A-Za-z0-9-]*)?(?:\s*;\s*q=([01](?:\.\d{0,3})?))?\s*")
+
+
+class Ballot(Protocol):
+    """Where votes go (dashboard/story.py)."""
+
+    def vote(self, device: str, answer: int) -> None: ...
+    def answer_of(self, device: str) -> int | None: ...
+    def ballot(self) -> dict[str, Any] | None: ...
+
+
+class _Rates:
+    """The rates of one address."""
+
+    def __init__(self) -> None:
+        self.requests = Rate(EACH_PER_S, EACH_AT_ONCE)
+        self.devices = Rate(DEVICES_PER_S, DEVICES_AT_ONCE)
+        self.files = Rate(FILES_PER_S, FILES_AT_ONCE)
+
+
+class _Device:
+    """A phone: when it last asked, and its votes."""
+
+    def __init__(self) -> None:
+        self.seen = 0.0
+        self.votes = Rate(VOTES_PER_S, VOTES_AT_ONCE)
+
+
+class Page(NamedTuple):
+    """The page in parts: what stands before the language, and after it; and its policy."""
+
+    before: bytes
+    after: bytes
+    policy: str
+
+
+class Phones:
+    """Answers phones on one port. Requests are answered on the thread of its listener.
+
+    Parameters: the `address` to listen on, and from which its one Host is made; `ballot`; `file`,
+    the bytes of ponte.pyz; `now()`, a time in seconds. Raises OSError if the port is taken.
+
+    Attributes: `dropped`, what was refused, by reason.
+    """
+
+    def __init__(self, address: Address, ballot: Ballot, file: bytes,
+                 now: Callable[[], float] = time.monotonic) -> None:
+        self._ballot, self._file, self._now = ballot, file, now
+        self._page = load_page()
+        self.dropped: Counter[str] = Counter()
+        # Used on the thread of the listener alone; `devices` only counts.
+        self._devices: dict[str, _Device] = {}
+        self._rates: OrderedDict[str, _Rates] = OrderedDict()
+        self._all = Rate(ALL_PER_S, ALL_AT_ONCE)
+        self._all_files = Rate(ALL_FILES_PER_S, ALL_FILES_AT_ONCE)
+        self._listener = Listener(*address, self._handle, engine="events",
+                                  max_connections=MAX_CONNECTIONS,
+                                  max_connections_each=MAX_CONNECTIONS_EACH)
+        self.address = self._listener.address
+
+    def start(self) -> None:
+        self._listener.start()
+
+    def close(self) -> None:
+        """Closes the port, and cuts off who is connected."""
+        self._listener.close()
+
+    @property
+    def devices(self) -> int:
+        """How many phones have asked within PRESENT_S."""
+        now = self._now()
+        return sum(now - device.seen < PRESENT_S for device in list(self._devices.values()))
+
+    def _handle(self, request: Request, received_at: float,
+                caller_left: Callable[[], bool]) -> Reply:
+        reply = self.answer(request)
+        if reply.status >= 400:
+            self.dropped[str(reply.status)] += 1
+        return reply
+
+    def answer(self, request: Request) -> Reply:
+        """The reply to a request."""
+        now = self._now()
+        rates = self._rates_of(request.peer[0])
+        if not rates.requests.take(now) or not self._all.take(now):
+            return _too_many("too many requests: wait a moment")
+        # Phones have typed the address, so no other name leads here (DNS rebinding).
+        if request.headers.get("host", "") not in self._hosts():
+            return text_reply(421, "this is another host")
+        allowed = {"/": "GET, HEAD", "/vote": "GET, HEAD, POST", "/ponte.pyz": "GET, HEAD"}.get(
+            request.target)
+        if allowed is None:
+            return text_reply(404, "nothing here: GET /")
+        if request.method not in allowed.split(", "):
+            return text_reply(405, f"{request.target}: {allowed}", Allow=allowed)
+        if request.target == "/":
+            return self._show_page(request, rates, now)
+        if request.target == "/ponte.pyz":
+            return self._give_file(rates, now)
+        device = self._devices.get(_device_of(request.headers))
+        if device:
+            device.seen = now
+        if request.method == "POST":
+            return self._take_vote(request, device, now)
+        return self._show_ballot(request)
+
+    def _hosts(self) -> tuple[str, ...]:
+        host, port = self.address
+        return (f"{host}:{port}", host) if port == 80 else (f"{host}:{port}",)
+
+    def _rates_of(self, host: str) -> _Rates:
+        rates = self._rates.get(host)
+        if rates is None:
+            rates = self._rates[host] = _Rates()
+        self._rates.move_to_end(host)
+        if len(self._rates) > MAX_ADDRESSES:
+            self._rates.popitem(last=False)
+        return rates
+
+    # ---- what is asked for
+
+    def _show_page(self, request: Request, rates: _Rates, now: float) -> Reply:
+        language = preferred(request.headers.get("accept-language", ""))
+        headers = {"Content-Type": "text/html; charset=utf-8",
+                   "Content-Security-Policy": self._page.policy, **_SAFE}
+        # A device that is full or too fast sees the page as well: only its votes do not count.
+        if _device_of(request.headers) not in self._devices \
+                and len(self._devices) < MAX_DEVICES and rates.devices.take(now):
+            device = secrets.token_hex(16)
+            self._devices[device] = _Device()
+            self._devices[device].seen = now
+            headers["Set-Cookie"] = (f"{COOKIE}={device}; Path=/; Max-Age={COOKIE_S}; HttpOnly; "
+                                     "SameSite=Strict")
+        return Reply(200, headers, self._page.before + language.encode() + self._page.after)
+
+    def _give_file(self, rates: _Rates, now: float) -> Reply:
+        if not rates.files.take(now) or not self._all_files.take(now):
+            return _too_many("too many downloads: wait a moment")
+        return Reply(200, {"Content-Type": "application/octet-stream",
+                           "Content-Disposition": 'attachment; filename="ponte.pyz"', **_SAFE},
+                     self._file)
+
+    def _show_ballot(self, request: Request) -> Reply:
+        device = _device_of(request.headers)
+        ballot = self._ballot.ballot()
+        shown: dict[str, Any] = {"question": None, "known": device in self._devices}
+        if ballot:
+            # Not how others vote.
+            shown.update((key, ballot[key]) for key in _TOLD if key in ballot)
+            shown["mine"] = self._ballot.answer_of(device)
+        return Reply(200, {"Content-Type": "application/json", **_SAFE},
+                     json.dumps(shown).encode())
+
+    def _take_vote(self, request: Request, device: _Device | None, now: float) -> Reply:
+        # Another site cannot send this type without asking first, and is never allowed.
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return text_reply(415, "a vote is application/json")
+        origin = request.headers.get("origin")
+        if origin is not None and origin not in {f"http://{host}" for host in self._hosts()}:
+            return text_reply(403, "from another page")
+        if device is None:
+            return text_reply(403, "no device: open the page first")
+        if not device.votes.take(now):
+            return _too_many("too many votes: wait a moment")
+        try:
+            question, answer = _vote_in(request.body)
+        except ValueError as error:
+            return text_reply(400, str(error))
+        ballot = self._ballot.ballot()
+        if not ballot or ballot.get("id") != question:
+            return text_reply(409, "that question is over")
+        try:
+            self._ballot.vote(_device_of(request.headers), answer)
+        except ValueError as error:
+            return text_reply(409, str(error))
+        return self._show_ballot(request)
+
+
+# What phones are told of a question.
+_TOLD = ("id", "question", "answers", "open", "right")
+_SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+         "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin"}
+
+
+def _too_many(why: str) -> Reply:
+    return text_reply(429, why, Retry_After="2")
+
+
+def _device_of(headers: Mapping[str, str]) -> str:
+    """The device in the cookie; "" for none."""
+    found = _DEVICE.search(headers.get("cookie", ""))
+    return found[1] if found else ""
+
+
+def _vote_in(body: bytes) -> tuple[int, int]:
+    """The question and the answer of a vote. Raises ValueError."""
+    if len(body) > MAX_VOTE_BYTES:
+        raise ValueError("too long for a vote")
+    try:
+        vote = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    if not isinstance(vote, dict) or any(type(vote.get(key)) is not int
+                                         for key in ("question", "answer")):
+        raise ValueError('a vote is {"question": ID, "answer": 0 to 3}')
+    return vote["question"], vote["answer"]
+
+
+def preferred(accept: str) -> str:
+    """"pt" where a browser prefers it to English, else "en".
+
+    >>> preferred("pt-BR,pt;q=0.9,en;q=0.8"), preferred("en-US,pt;q=0.5"), preferred("")
+    ('pt', 'en', 'en')
+    """
+    weights: dict[str, float] = {}
+    for part in accept.split(",")[:20]:
+        found = _LANGUAGE.fullmatch(part)
+        if found:
+            weights.setdefault(found[1].lower(), float(found[2] or 1))
+    return "pt" if weights.get("pt", 0.0) > weights.get("en", 0.0) else "en"
+
+
+def load_page() -> Page:
+    """The page of the phones, whose script and style are named by their hashes in its policy."""
+    html, style, script = (read(own_file("dashboard", "web", f"phone.{ending}"))
+                           .replace(b"\r\n", b"\n") for ending in ("html", "css", "js"))
+    before, after = html.split(b"{language}")
+    after = after.replace(b"{style}", style).replace(b"{script}", script)
+    return Page(before, after,
+                f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
+                "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+
+
+def _hash(text: bytes) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
