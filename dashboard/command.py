@@ -24,15 +24,17 @@ import threading
 import time
 import webbrowser
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, Protocol
+from typing import Any, Callable, Protocol, cast
 
 from classroom.cast import StartFailed
 from classroom.command import add_settings, make_parser, shown
 from classroom.language import Words
+from dashboard.attach import Attached
 from dashboard.collector import Collector
 from dashboard.laboratory import Laboratory
 from dashboard.recording import NotARecording, Recorder, read_recording
 from dashboard.site import HOST, Commands, Site
+from dashboard.story import Story
 from ponte.net.address import check_port, parse_registries, show
 from ponte.process.logs import start_logging
 from ponte.process.options import UsageError
@@ -100,14 +102,14 @@ def _show_live(chosen: argparse.Namespace, words: Words, stop: Stop,
     site = _site(chosen, words, closing,
                  lambda: Site(collector.ring, commands, port=chosen.port))
     collector.start()
-    parts = _parts(chosen, words, collector)
+    parts, started = _parts(chosen, words, collector)
     for part in parts:
         closing.callback(part.close)
         commands.update(part.commands)
     _tell_address(site, chosen, words)
     # The page is there from now on: what comes up is shown.
     failed: list[str] = []
-    threading.Thread(target=_start, args=(parts, failed, stop), name="ponte-start",
+    threading.Thread(target=_start, args=(started, failed, stop), name="ponte-start",
                      daemon=True).start()
     stop.wait()
     closing.close()
@@ -131,25 +133,34 @@ def _start(parts: Sequence[Part], failed: list[str], stop: Stop) -> None:
             return
 
 
-def _parts(chosen: argparse.Namespace, words: Words, collector: Collector) -> list[Part]:
-    """The parts of a live page, in the order in which they are started."""
+def _parts(chosen: argparse.Namespace, words: Words,
+           collector: Collector) -> tuple[list[Part], list[Part]]:
+    """The parts of a live page, in the order in which they are made; and those to start.
+
+    Raises UsageError.
+    """
     put, observe = collector.put, collector.address
-    if chosen.attach is not None:
-        laboratory = _made("attach", "Attached", put, observe, chosen.registries)
-    else:
+    laboratory: Laboratory | Attached
+    if chosen.attach is None:
         laboratory = Laboratory(put, show(observe))
-    story = _made("story", "Story", put, collector.ring, observe, laboratory, chosen.story)
-    opens = getattr(chosen, "class")
-    return [part for part in (laboratory, story, _made(
-        "class_mode", "ClassMode", put, laboratory, story, words, opens)) if part]
+    else:
+        try:
+            laboratory = Attached(put, observe, chosen.registries)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    # Of a laboratory without commands, the story uses nothing else.
+    story = Story(put, collector.ring, observe, cast(Laboratory, laboratory), chosen.story)
+    class_mode = _class_mode(put, laboratory, story, words, getattr(chosen, "class"))
+    made: list[Part] = [laboratory, story, *class_mode]
+    # The story has processes of its own, and starts those of the laboratory when it ends.
+    return made, made[1:] if chosen.story else made
 
 
-def _made(module: str, name: str, *arguments: Any) -> Any:
+def _class_mode(*arguments: Any) -> list[Part]:
     try:
-        made = getattr(importlib.import_module(f"dashboard.{module}"), name)
+        return [importlib.import_module("dashboard.class_mode").ClassMode(*arguments)]
     except ModuleNotFoundError:
-        return None
-    return made(*arguments)
+        return []
 
 
 def _site(chosen: argparse.Namespace, words: Words, closing: contextlib.ExitStack,

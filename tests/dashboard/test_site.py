@@ -150,7 +150,8 @@ class Doing(Case):
         self.assert_guarded(answer)
 
     def test_the_page_learns_what_it_may_do(self) -> None:
-        self.assertEqual(["break", "kill", "refuse"], self.do({"what": "commands"}).json["commands"])
+        answer = self.do({"what": "commands"})
+        self.assertEqual(["break", "kill", "refuse"], answer.json["commands"])
 
     def test_why_a_command_cannot_be_is_one_line(self) -> None:
         answer = self.do({"what": "refuse"})
