@@ -25,8 +25,8 @@ PAGE: dict[str, str] = {
     "print the address, and open nothing": "mostra o endereço e não abre nada",
     "the steps of the demo on the page: question, votes, fault, proof":
         "os passos da demonstração na página: pergunta, votos, falha, prova",
-    "the class joins in by phone and laptop; ADDRESS is that of this machine in their network":
-        "a turma participa com celulares e notebooks; ADDRESS é o endereço desta máquina na rede "
+    "the class joins in by phone and laptop; HOST is that of this machine in their network":
+        "a turma participa com celulares e notebooks; HOST é o endereço desta máquina na rede "
         "da turma",
     "write all events into a new file": "grava todos os eventos num arquivo novo",
     "show what is in such a file, and start nothing":
@@ -34,7 +34,15 @@ PAGE: dict[str, str] = {
     "start nothing, and watch the processes of the registry that runs there":
         "não inicia nada: observa os processos do registry que roda nesse endereço",
     "also stop when standard input ends": "termina também quando a entrada padrão termina",
-    "--replay {file}: {why}": "--replay {file}: {why}",
+    "it is too long": "é longo demais",
+    "it is a saved page: open it in a browser": "é uma página salva: abra num navegador",
+    "it is no recording of this page": "não é uma gravação desta página",
+    "another version of Ponte has recorded it": "foi gravado por outra versão da Ponte",
+    "there is no event in it": "não há nenhum evento nele",
+    "its line {line} is no event, or events before it are missing":
+        "a linha {line} não é um evento, ou faltam eventos antes dela",
+    "--attach {given}: name the registry as HOST:PORT, such as 127.0.0.1:4100":
+        "--attach {given}: informe o registry como HOST:PORTA, por exemplo 127.0.0.1:4100",
     "--replay starts nothing: leave out --{other}":
         "--replay não inicia nada: tire --{other}",
     "--attach starts nothing: leave out --story and --class":
@@ -43,6 +51,8 @@ PAGE: dict[str, str] = {
     "--record {file}: it exists, and would be written over: choose another name":
         "--record {file}: o arquivo já existe e seria sobrescrito: escolha outro nome",
     "{option} {file}: there is no folder {folder}": "{option} {file}: não existe a pasta {folder}",
+    "{option} {file}: that is a folder": "{option} {file}: isso é uma pasta",
+    "{option} {file}: the system does not allow it": "{option} {file}: o sistema não permite",
     "{option} {file}: there is no such file": "{option} {file}: não existe esse arquivo",
     "{option} {file}: {error}": "{option} {file}: {error}",
     "cannot listen on {address}: {error} - choose another port with --port, or none, for any free "

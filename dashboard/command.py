@@ -35,7 +35,7 @@ from dashboard.laboratory import Laboratory
 from dashboard.recording import NotARecording, Recorder, read_recording
 from dashboard.site import HOST, Commands, Site
 from dashboard.story import Story
-from ponte.net.address import check_port, parse_registries, show
+from ponte.net.address import check_port, parse_registries, quoted, show
 from ponte.process.logs import start_logging
 from ponte.process.options import UsageError
 from ponte.process.stopping import Stop, end_at_once_on_ctrl_c
@@ -79,13 +79,25 @@ def _replay(chosen: argparse.Namespace, words: Words, stop: Stop,
     try:
         ring = read_recording(chosen.replay)
     except NotARecording as error:
-        raise UsageError(words("--replay {file}: {why}", file=chosen.replay, why=error)) from None
+        raise UsageError(f"--replay {chosen.replay}: {_why_not(error, words)}") from None
     except OSError as error:
         raise _file_error("--replay", chosen.replay, error, words) from None
     site = _site(chosen, words, closing, lambda: Site(ring, {}, port=chosen.port, replay=True))
     _tell_address(site, chosen, words)
     stop.wait()
     return 0
+
+
+def _why_not(error: NotARecording, words: Words) -> str:
+    """Why a file cannot be replayed."""
+    return {
+        "too long": words("it is too long"),
+        "saved page": words("it is a saved page: open it in a browser"),
+        "other": words("it is no recording of this page"),
+        "version": words("another version of Ponte has recorded it"),
+        "empty": words("there is no event in it"),
+        "line": words("its line {line} is no event, or events before it are missing",
+                      line=error.line)}[error.why]
 
 
 def _show_live(chosen: argparse.Namespace, words: Words, stop: Stop,
@@ -196,6 +208,11 @@ def _file_error(option: str, file: str, error: OSError, words: Words) -> UsageEr
     if not os.path.isdir(folder):
         return UsageError(words("{option} {file}: there is no folder {folder}", option=option,
                                 file=file, folder=folder))
+    if os.path.isdir(file):
+        return UsageError(words("{option} {file}: that is a folder", option=option, file=file))
+    if isinstance(error, PermissionError):
+        return UsageError(words("{option} {file}: the system does not allow it", option=option,
+                                file=file))
     if isinstance(error, FileNotFoundError):
         return UsageError(words("{option} {file}: there is no such file", option=option, file=file))
     return UsageError(words("{option} {file}: {error}", option=option, file=file,
@@ -234,8 +251,8 @@ def _parser(words: Words) -> argparse.ArgumentParser:
         "print the address, and open nothing")))
     settings.add_argument("--story", action="store_true", help=shown(words(
         "the steps of the demo on the page: question, votes, fault, proof")))
-    settings.add_argument("--class", nargs="?", const="", metavar="ADDRESS", help=shown(words(
-        "the class joins in by phone and laptop; ADDRESS is that of this machine in their "
+    settings.add_argument("--class", nargs="?", const="", metavar="HOST", help=shown(words(
+        "the class joins in by phone and laptop; HOST is that of this machine in their "
         "network")))
     settings.add_argument("--record", metavar="FILE", help=shown(words(
         "write all events into a new file")))
@@ -266,5 +283,6 @@ def _check(chosen: argparse.Namespace, words: Words) -> None:
         raise UsageError(f"--port: {error}") from None
     try:
         chosen.registries = parse_registries(chosen.attach) if chosen.attach is not None else ()
-    except ValueError as error:
-        raise UsageError(f"--attach: {error}") from None
+    except ValueError:
+        raise UsageError(words("--attach {given}: name the registry as HOST:PORT, such as "
+                               "127.0.0.1:4100", given=quoted(chosen.attach))) from None

@@ -31,7 +31,15 @@ MAX_LINE_BYTES = 64 * 1024
 
 
 class NotARecording(ValueError):
-    """A file that --replay cannot read. The text says why, without the name of the file."""
+    """A file that --replay cannot read.
+
+    Attributes: `why`: "too long", "saved page", "other", "version", "empty", or "line"; and `line`,
+    the number of the line that is no event.
+    """
+
+    def __init__(self, why: str, line: int = 0) -> None:
+        super().__init__(f"{why} {line}" if line else why)
+        self.why, self.line = why, line
 
 
 class Recorder:
@@ -87,24 +95,24 @@ def read_recording(path: str) -> Ring:
     Raises OSError, and NotARecording.
     """
     if os.path.getsize(path) > MAX_RECORDING_BYTES:
-        raise NotARecording(f"more than {MAX_RECORDING_BYTES // 1024 ** 2} MiB")
+        raise NotARecording("too long")
     ring = Ring(max_events=MAX_RECORDING_BYTES, max_bytes=2 * MAX_RECORDING_BYTES)
     with open(path, "rb") as file:
         _check_header(file.readline(MAX_LINE_BYTES))
         ring.append([line for line in map(_line_of, enumerate(file, 1)) if line])
     if ring.next == 1:
-        raise NotARecording("no event is in it")
+        raise NotARecording("empty")
     return ring
 
 
 def _check_header(line: bytes) -> None:
     if line.lstrip()[:1] == b"<":
-        raise NotARecording("a saved page: open it in a browser")
+        raise NotARecording("saved page")
     header = _object_in(line)
     if not line.startswith(HEADER) or header is None:
-        raise NotARecording("no recording of Ponte")
+        raise NotARecording("other")
     if header.get("form") != FORM:
-        raise NotARecording("a recording of another version of Ponte")
+        raise NotARecording("version")
 
 
 def _line_of(numbered: tuple[int, bytes]) -> bytes:
@@ -115,7 +123,7 @@ def _line_of(numbered: tuple[int, bytes]) -> bytes:
         return b""
     if event is None or event.get("s") != number or type(event.get("k")) is not str \
             or type(event.get("t")) not in (int, float):
-        raise NotARecording(f"its line {number + 1} is not event {number}")
+        raise NotARecording("line", number + 1)
     return write_event(event).encode("ascii")
 
 

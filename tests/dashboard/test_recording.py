@@ -102,26 +102,26 @@ class Reading(Case):
             self.write(HEADER + b"\n".join(LINES[:4]) + b"\n" + LINES[4][:end])
             self.assertEqual(LINES[:4], read_recording(self.path).read(0).lines)
 
-    def test_what_is_no_recording_is_told_in_a_few_words(self) -> None:
+    def test_what_is_no_recording_is_told_by_its_reason(self) -> None:
         whole = b"\n".join(LINES) + b"\n"
         for data, why in (
-                (b"", "no recording"), (b"hello\n", "no recording"),
-                (b"\x89PNG\r\n", "no recording"),
-                (b"{}\n", "no recording"), (whole, "no recording"),
+                (b"", "other"), (b"hello\n", "other"),
+                (b"\x89PNG\r\n", "other"),
+                (b"{}\n", "other"), (whole, "other"),
                 (b"<!DOCTYPE html>\n<html>", "saved page"),
-                (HEADER.replace(b"1,", b"2,"), "another version"), (HEADER, "no event"),
-                (HEADER + LINES[0][:20], "no event"),
-                (HEADER + b"garbage\n" + whole, "line 2 is not event 1"),
-                (HEADER + LINES[0] + b"\n" + LINES[2] + b"\n", "line 3 is not event 2"),
-                (HEADER + LINES[0] + b"\n" + b'{"s":2}\n', "line 3 is not event 2"),
-                (HEADER + b'{"s":1,"k":"run","t":1e999}\n', "line 2 is not event 1"),
+                (HEADER.replace(b"1,", b"2,"), "version"), (HEADER, "empty"),
+                (HEADER + LINES[0][:20], "empty"),
+                (HEADER + b"garbage\n" + whole, "line 2"),
+                (HEADER + LINES[0] + b"\n" + LINES[2] + b"\n", "line 3"),
+                (HEADER + LINES[0] + b"\n" + b'{"s":2}\n', "line 3"),
+                (HEADER + b'{"s":1,"k":"run","t":1e999}\n', "line 2"),
                 (HEADER + b'{"s":1,"k":"run","t":' + b"[" * 60_000 + b"\n", "line 2"),
                 (HEADER + b'{"s":1,"k":"run","t":1,"x":"' + b"x" * 70_000 + b'"}\n', "line 2")):
             with self.subTest(data[:60]):
                 self.write(data)
-                with self.assertRaisesRegex(NotARecording, why) as told:
+                with self.assertRaises(NotARecording) as told:
                     read_recording(self.path)
-                self.assertEqual(1, len(str(told.exception).splitlines()))
+                self.assertEqual(why, str(told.exception))
 
     def test_an_event_goes_on_as_ascii_on_one_line(self) -> None:
         self.write(HEADER + '{"s": 1, "k": "run", "t": 1, "why": "ação"}\n'.encode())
