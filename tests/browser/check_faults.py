@@ -195,8 +195,9 @@ def more_processes(chromium: Chromium) -> None:
         for who in ("server-1", "server-4"):
             assert known[who] == "up", known
             page_says = stage.page.evaluate(
-                f"document.querySelectorAll('[data-who=\"{who}\"] [data-part=\"belief\"]').length")
-            assert page_says >= 1, "the page shows what the registries say"
+                f"[...document.querySelectorAll('[data-lease=\"{who}\"]')]"
+                ".map(e => e.dataset.registry)")
+            assert sorted(page_says) == sorted(["registry", second]), page_says
 
 
 def call_with(*conditions: str) -> str:

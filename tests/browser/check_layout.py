@@ -73,7 +73,8 @@ def eight_servers(chromium: Chromium) -> None:
 
 def look_everywhere(stage: Stage, when: str, cut_allowed: bool = False) -> None:
     """Collects the faults of every size, language and theme; raises AssertionError with them."""
-    found: list[str] = []
+    # Each fault, and where it was seen.
+    found: dict[str, list[str]] = {}
     page = stage.page
     for size in (SMALL, LARGE):
         page.resize(*size)
@@ -82,12 +83,13 @@ def look_everywhere(stage: Stage, when: str, cut_allowed: bool = False) -> None:
             for theme in ("light", "dark"):
                 set_theme(stage, theme)
                 page.evaluate(TWO_FRAMES)
-                where = f"{when}, {size[0]}x{size[1]}, {language}, {theme}"
-                found += [f"{where}: {line}" for line in faults(page, cut_allowed=cut_allowed)]
+                for line in faults(page, cut_allowed=cut_allowed):
+                    found.setdefault(line, []).append(f"{size[0]} {language} {theme}")
     page.resize(*SMALL)
     say(stage, "en")
     set_theme(stage, "light")
-    assert not found, f"{len(found)} faults of layout\n" + "\n".join(found)
+    lines = [f"{line}: {', '.join(seen)}" for line, seen in found.items()]
+    assert not found, f"{when}: {len(found)} faults of layout\n" + "\n".join(lines)
 
 
 TWO_FRAMES = ("new Promise(done => requestAnimationFrame(() => requestAnimationFrame("

@@ -129,6 +129,6 @@ def write_recording(file: Path) -> None:
              "of": 10 * number + 2, "outcome": "answered", "what": name},
             {"k": "done", "p": "client", "i": 2, "n": 10 * number + 4, "id": call,
              "outcome": "fault", "by": who, "why": name}]
-    lines = [json.dumps({"ponte": "recording", "form": 1, "at": 1_790_000_000})]
+    lines = ['{"ponte":"recording","form":1,"at":1790000000.0}']
     lines += [json.dumps({"s": s, "t": 10.0 * s, **event}) for s, event in enumerate(events, 1)]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -14,15 +14,23 @@ from tests.system.harness import wait_until
 
 # Tab is pressed as often to go round the page once.
 ROUND = 80
-# The outline of what has the focus: at least 2 px, and 3 : 1 against what is around it.
+# What has the focus, whether it looks otherwise than without, and whether it has a name.
 FOCUS = """(() => {
     const e = document.activeElement;
     if (!e || e === document.body || e === document.documentElement) return null;
-    const style = getComputedStyle(e), box = e.getBoundingClientRect();
-    const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+    const box = e.getBoundingClientRect();
+    const looks = () => [e, ...[...e.querySelectorAll("*")].slice(0, 12)].map(each => {
+        const s = getComputedStyle(each);
+        return [s.outlineStyle === "none" ? "" : s.outlineWidth + s.outlineColor, s.boxShadow,
+            s.stroke, s.strokeWidth, s.borderColor, s.backgroundColor, s.fill].join();
+    }).join();
+    const focused = looks();
+    e.blur();
+    const blurred = looks();
+    e.focus({ focusVisible: true });
     const { do: does, who, call } = e.dataset;
     const name = e.id || does || who || call || e.outerHTML.slice(0, 80);
-    return { name, seen: (outlined || style.boxShadow !== "none") && box.width > 0
+    return { name, seen: focused !== blurred && box.width > 0
         && box.right > 0 && box.bottom > 0 && box.left < innerWidth && box.top < innerHeight,
         named: !!(e.getAttribute("aria-label") || e.title || e.textContent.trim()
             || e.getAttribute("aria-labelledby") || e.labels?.length) };
@@ -95,7 +103,7 @@ def reduced_motion(chromium: Chromium) -> None:
             const moves = new Set(), places = new Map();
             const began = performance.now();
             const look = () => {
-                for (const each of document.querySelectorAll("[data-moving], [data-moving] *")) {
+                for (const each of document.querySelectorAll(".layer-moving *")) {
                     const { x, y, width } = each.getBoundingClientRect();
                     const before = places.get(each);
                     // A step of some pixels from one frame to the next is a journey.
@@ -128,10 +136,9 @@ def grey(chromium: Chromium) -> None:
         for who, word in words.items():
             stage.wait_for_part(who, "state", word)
         stage.press("burst")
-        shapes = stage.page.wait("""(kinds => kinds.includes("dot") && kinds.includes("square")
-            && kinds)([...document.querySelectorAll("[data-moving] [data-shape], [data-shape]")]
-            .map(e => e.dataset.shape))""", "a dot and a square are on their way")
-        assert len(set(shapes)) >= 2
+        stage.page.wait("""["dot", "square"].every(shape =>
+            document.querySelector(`.message.${shape}:not([visibility="hidden"])`))""",
+                        "a dot and a square are on their way")
         stage.wait("state.counters.unknown > 0 || state.order.length > 20", "calls", 20)
         outcomes = stage.page.evaluate(
             "[...document.querySelectorAll('[data-call] [data-part=\"outcome\"]')]"

@@ -16,7 +16,7 @@ STATE = """JSON.stringify(Ponte.player.state, (key, value) => key === "hop" ? un
     : value instanceof Map ? [...value] : value instanceof Set ? [...value] : value)"""
 # What stands still: moving things are left out, and what a clock on the wall would change.
 PICTURE = """(() => { const copy = document.body.cloneNode(true);
-    for (const each of copy.querySelectorAll("[data-moving],script")) each.remove();
+    for (const each of copy.querySelectorAll(".layer-moving,script")) each.remove();
     return copy.innerHTML; })()"""
 ROWS = ("[...document.querySelectorAll('[data-call]')].map(row => "
         "row.textContent.trim().replace(/\\s+/g, ' '))")

@@ -72,7 +72,7 @@ class Chromium:
                                  browserContextId=context)["targetId"]
         session = self._pipe.call("Target.attachToTarget", targetId=target,
                                   flatten=True)["sessionId"]
-        tab = Tab(self._pipe, session, target)
+        tab = Tab(self._pipe, session, target, context)
         with self._lock:
             self._tabs[session] = tab
         tab.prepare(width, height)

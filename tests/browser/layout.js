@@ -6,11 +6,12 @@
 //   overlap    two texts lie over each other
 //   covered    something lies over a text
 //   contrast   text with less than 4.5 : 1, or a line with less than 3 : 1
-// What moves over the picture on purpose carries data-moving, and is left out.
+// What moves over the picture on purpose is left out, and a halo, which is as light as its paper.
 ({ root = "body", cutAllowed = false } = {}) => {
     const TEXT_CONTRAST = 4.5, LINE_CONTRAST = 3, SMALLEST_PX = 16;
     // Pixels by which a box may be missed: fractions of a pixel are rounded anew at every border.
     const SLACK = 1.5;
+    const MOVING = "[data-moving],.layer-moving";
     const SHAPES = "path,line,polyline,polygon,rect,circle,ellipse";
     const found = [];
     const report = (kind, what, detail) => found.push({ kind, what, detail });
@@ -122,7 +123,7 @@
         for (let node = walker.nextNode(); node; node = walker.nextNode()) {
             const element = node.parentElement;
             if (!node.data.trim() || !shown(element) || forEars(element)
-                || element.closest("option,script,style,title,desc,defs,[data-moving]")) continue;
+                || element.closest(`option,script,style,title,desc,defs,${MOVING}`)) continue;
             const range = document.createRange();
             range.selectNodeContents(node);
             for (const rect of range.getClientRects()) {
@@ -199,7 +200,7 @@
 
         for (const { element, rect, node } of visible) {
             const x = rect.left + rect.width / 2, y = rect.top + rect.height / 2;
-            const stack = document.elementsFromPoint(x, y).filter(e => !e.closest("[data-moving]"));
+            const stack = document.elementsFromPoint(x, y).filter(e => !e.closest(MOVING));
             if (!stack.length) continue;
             const hit = stack[0];
             const related = hit.contains(element) || element.contains(hit)
@@ -227,7 +228,7 @@
             if (!lines.has(key)) lines.set(key, [ratio, element, ink, paper]);
         };
         for (const shape of top.querySelectorAll(SHAPES)) {
-            if (!shown(shape) || shape.closest("[data-moving],defs,clipPath,mask,marker,pattern")) {
+            if (!shown(shape) || shape.closest(`${MOVING},.halo,defs,clipPath,mask,marker,pattern`)) {
                 continue;
             }
             const style = getComputedStyle(shape), rect = shape.getBoundingClientRect();
@@ -276,7 +277,7 @@
         }
         // Content that leaves a box without a text of its own in it: a button out of a card.
         for (const element of top.querySelectorAll("*")) {
-            if (isSvg(element) || !shown(element) || element.closest("[data-moving]")) continue;
+            if (isSvg(element) || !shown(element) || element.closest(MOVING)) continue;
             const style = getComputedStyle(element);
             if (!element.clientWidth || scrolled(style) || style.display.startsWith("inline")
                 && style.display === "inline" || forEars(element)) continue;

@@ -20,7 +20,7 @@ from tests.browser.tab import Tab
 from tests.system.harness import Process, wait_until
 
 # Seconds: for demo.py to print its address; for all its processes to be seen on the page.
-ADDRESS_S, CAST_S = 20.0, 20.0
+ADDRESS_S, CAST_S = 20.0, 40.0
 # How the page's address looks in what demo.py prints.
 ADDRESS = r"http://(?:127\.0\.0\.1|localhost):\d+/\S*"
 # Who plays, without options.
@@ -31,6 +31,12 @@ ITEMS = ("coffee",)
 WATCH = Path(__file__).with_name("watch.js").read_text(encoding="utf-8")
 # The sizes of a projector, old and new.
 SMALL, LARGE = (1280, 720), (1920, 1080)
+
+
+def place_of(who: str, part: str) -> str:
+    """The selector of a part: truth stands in the box of a process, belief in its lease."""
+    box = "data-lease" if part == "belief" else "data-who"
+    return f'[{box}="{who}"] [data-part="{part}"]'
 
 
 class Stage:
@@ -97,14 +103,14 @@ class Stage:
                                        within_s)
 
     def part(self, who: str, part: str) -> str:
-        """What the box of a process says: "state", "belief", "ran"."""
-        return self.page.text(f'[data-who="{who}"] [data-part="{part}"]')
+        """What is said of a process: "state", "ran"; "belief" is what the registry says."""
+        return self.page.text(place_of(who, part))
 
     def wait_for_part(self, who: str, part: str, word: str, within_s: float = 10.0) -> None:
-        """Waits until the box of a process shows a word."""
-        self.page.wait(f"[...document.querySelectorAll('[data-who=\"{who}\"] [data-part=\"{part}\"]"
-                       f"')].some(e => e.textContent.includes({json.dumps(word)}))",
-                       f"{who}'s box shows {word!r} as its {part}", within_s)
+        """Waits until a word is said of a process."""
+        self.page.wait(f"[...document.querySelectorAll('{place_of(who, part)}')]"
+                       f".some(e => e.textContent.includes({json.dumps(word)}))",
+                       f"{who}: {part} {word!r}", within_s)
 
     # What the lecturer does.
 

@@ -26,10 +26,11 @@ class Tab:
     Content-Security-Policy, and a request that failed or got a 4xx or 5xx.
     """
 
-    def __init__(self, pipe: Pipe, session: str, target: str) -> None:
+    def __init__(self, pipe: Pipe, session: str, target: str, context: str) -> None:
         self._pipe = pipe
         self._session = session
         self._target = target
+        self._context = context
         self._changed = threading.Condition()
         # Guarded by self._changed: lines of errors; the URL of each request by its number; how
         # often a page has loaded; the trace, and whether it is whole.
@@ -101,7 +102,8 @@ class Tab:
 
     def text(self, selector: str = "body") -> str:
         """The text of an element as it is shown; "" where there is none."""
-        value = self.evaluate(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
+        value = self.evaluate(f"document.querySelector({json.dumps(selector)})?.innerText ?? "
+                              f"document.querySelector({json.dumps(selector)})?.textContent ?? ''")
         return str(value)
 
     def screenshot(self, path: str) -> None:
@@ -220,11 +222,13 @@ class Tab:
     @contextlib.contextmanager
     def downloads_to(self, folder: str) -> Iterator[None]:
         """Lets the page save files into a folder."""
-        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=folder)
+        where = {"browserContextId": self._context}
+        self._pipe.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=folder,
+                        **where)
         try:
             yield
         finally:
-            self.call("Browser.setDownloadBehavior", behavior="deny")
+            self._pipe.call("Browser.setDownloadBehavior", behavior="deny", **where)
 
     def close(self) -> None:
         self._pipe.call("Target.closeTarget", targetId=self._target)

@@ -3,7 +3,8 @@
 // window.watched becomes { name: milliseconds from the event of the mouse to the frame after }.
 (() => {
     const part = (who, name) => [...document.querySelectorAll(
-        `[data-who="${who}"] [data-part="${name}"]`)].map(e => e.textContent).join(" ");
+        `[${name === "belief" ? "data-lease" : "data-who"}="${who}"] [data-part="${name}"]`)]
+        .map(e => e.textContent).join(" ");
     const waiting = new Map(Object.entries({ CONDITIONS }));
     const times = {};
     const LONGEST_MS = 20000;
