@@ -21,6 +21,9 @@ from dashboard.links import loss
 from dashboard.remote import Remote
 from lab.tcp_relay import TcpRelay
 
+# Between the end of a step and its proof, in seconds. The page stretches what happens, so that eyes
+# can follow; the proof must not cover it.
+LOOK_S = 1.2
 # A chart of a step is so many characters wide on the page.
 CHART_COLUMNS = 60
 
@@ -89,7 +92,12 @@ class PageStage(Stage):
             self.show(row, self.elapsed_s(), "chart")
 
     def show_proof(self, ending: Ending) -> None:
-        """Tells how a step ended: its proof line by line, and which answer came true."""
+        """Tells how a step ended: its proof line by line, and which answer came true.
+
+        Blocks for LOOK_S. Raises Ended.
+        """
+        if ending.what != "skipped":
+            self._remote.pause(LOOK_S)
         passed = ending.what == "passed"
         right = self.answers.right if passed and self.answers else None
         self._ballot.reveal(right)

@@ -19,6 +19,8 @@ CALLS = 12
 BUYS = 9
 # How much longer a message takes on a slow link, in milliseconds.
 SLOW_MS = 300
+# How long is waited at least, in seconds: the page stretches what happens, for the eye.
+LOOK_S = 2.0
 # How long a lease is watched, in seconds: it expires, and the registry has time to notice.
 WATCH_S = LEASE_S + 0.7
 # The "process" of a question about all of them.
@@ -47,7 +49,7 @@ class Question(NamedTuple):
     orders: list[Order]
     calls: int
     judge: Callable[[Seen], Verdict]
-    watch_s: float = 0.0
+    watch_s: float = LOOK_S
 
 
 def question(words: Words, fault: str, who: str, role: str) -> Question:

@@ -48,6 +48,12 @@ class Remote:
             self._ended = True
             self._pressed.notify_all()
 
+    def pause(self, seconds: float) -> None:
+        """Waits for so long, or until the story shall end. Raises Ended."""
+        with self._pressed:
+            self._pressed.wait_for(lambda: self._ended, seconds)
+        self.look()
+
     def look(self) -> None:
         """Raises Ended if the story shall end."""
         with self._pressed:

@@ -64,10 +64,13 @@
         return Boolean(choice);
     }
 
+    // The registry is picked when nobody has picked anything, and servers have more faults.
     Ponte.storyChoose = {
         node: sheet, draw, onKey,
+        first: () => who.querySelector("[aria-pressed=true]") ?? sheet.parentNode,
         begin(state) {
-            picked = Ponte.topology?.picked ?? "";
+            picked = state.procs.get(Ponte.topology.picked)?.role === "registry" ? ""
+                : Ponte.topology.picked;
             draw(state, Ponte.lang);
         },
     };

@@ -22,7 +22,7 @@
     function newAnswer({ index }) {
         const letter = LETTERS[index];
         const node = html("li", { class: "answer", "data-answer": letter });
-        node.mark = shape("good");
+        node.mark = shape("good", "mark");
         node.words = html("span", { class: "answer-text" });
         node.fill = html("span");
         node.less = button({ class: "press" }, () => Ponte.story.press(index, -1));
@@ -43,10 +43,6 @@
         return node;
     }
 
-    function newResult() {
-        return newCheck();
-    }
-
     /** Writes a line of a proof: its sign, its sentence, and what else was seen. */
     function drawCheck(node, check, lang) {
         attribute(node, "class", check.holds ? "holds" : "fails");
@@ -62,7 +58,7 @@
         list(answers, rows, (row) => row.index, newAnswer, (node, { answer, index }) => {
             const isRight = scene.scene === "proof" && story.right === index;
             attribute(node, "class", isRight ? "answer right" : "answer");
-            attribute(node.mark, "class", isRight ? "shape" : "shape none");
+            attribute(node.mark, "class", isRight ? "shape mark" : "shape mark away");
             node.fill.style.width = `${100 * Ponte.storyShare(votes.counts, index)}%`;
             text(node.words, Ponte.pick(answer, lang));
             text(node.count, votes.counts[index]);
@@ -79,7 +75,7 @@
         const { story } = scene;
         let lines = [];
         if (scene.scene === "proof") lines = story.checks;
-        else if (scene.scene === "end") lines = story.results.map((result) => resultLine(result));
+        else if (scene.scene === "end") lines = story.results.map(resultLine);
         list(checks, lines.map((line, index) => ({ line, index })), (row) => row.index, newCheck,
             (node, { line }) => drawCheck(node, line, lang));
         checks.hidden = lines.length === 0;
@@ -87,23 +83,24 @@
 
     /** A step in the sum. */
     function resultLine(result) {
-        const both = (lang) => `${result.step}  ${Ponte.pick(result.proves, lang)}: ${
+        const both = (lang) => `${result.step} · ${Ponte.pick(result.proves, lang)}: ${
             Ponte.say(lang, `story.result.${result.what}`)}`;
         return { holds: result.what !== "failed", text: { en: both("en"), pt: both("pt") } };
     }
 
     function titleOf({ scene, story }, lang) {
-        if (scene === "proof") return Ponte.say(lang, "story.proof");
+        if (scene === "proof") {
+            const how = story.passed === null ? "skipped" : story.passed ? "holds" : "fails";
+            return Ponte.say(lang, `story.${how}`);
+        }
         if (scene !== "end") return Ponte.pick(story.question, lang);
         return Ponte.say(lang, story.ended === "failed" ? "story.failed" : "story.sum");
     }
 
     function placeOf({ scene, story }, lang) {
         if (scene === "end") return "";
-        const step = story.of > 1 ? `${story.step}/${story.of}  ` : "";
-        if (scene !== "proof") return step + Ponte.pick(story.title, lang);
-        const how = story.passed === null ? "skipped" : story.passed ? "holds" : "fails";
-        return `${step}${Ponte.pick(story.question, lang)} – ${Ponte.say(lang, `story.${how}`)}`;
+        const step = story.of > 1 ? `${story.step}/${story.of} · ` : "";
+        return step + Ponte.pick(scene === "proof" ? story.question : story.title, lang);
     }
 
     /** Writes the scene on the sheet. `canAct`: with its buttons. */
@@ -121,15 +118,16 @@
         skip.hidden = scene.scene !== "question" || story.kind !== "demo";
         end.hidden = scene.scene === "end";
         text(skip, Ponte.say(lang, "story.skip"));
-        text(end, Ponte.say(lang, "story.end"));
-        text(go, Ponte.say(lang, goesBy(scene)));
+        text(end, Ponte.say(lang, story.kind === "demo" ? "story.end" : "story.leave"));
+        text(go, goesBy(scene, lang));
     }
 
-    function goesBy({ scene, story }) {
-        if (scene === "question") return "story.go";
-        if (scene === "end") return "story.close";
-        return story.step < story.of ? "story.next" : "story.done";
+    /** What the button says that goes on. */
+    function goesBy({ scene, story }, lang) {
+        if (scene === "question") return Ponte.say(lang, "story.go");
+        if (scene === "end") return Ponte.say(lang, "story.close");
+        return Ponte.say(lang, story.step < story.of ? "story.next" : "story.done");
     }
 
-    Ponte.storySheet = { node: sheet, go, draw };
+    Ponte.storySheet = { node: sheet, go, draw, goesBy };
 }

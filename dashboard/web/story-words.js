@@ -3,15 +3,12 @@
 "use strict";
 
 Object.assign(Ponte.words.en, {
-    "story.question": "Predict",
-    "story.proof": "What came true",
-    "story.holds": "as the rule says",
-    "story.fails": "not as the rule says",
-    "story.skipped": "passed over",
+    "story.holds": "It came true as the rule says",
+    "story.fails": "It came true otherwise",
+    "story.skipped": "Passed over",
     "story.votes": "{voters} devices have voted",
     "story.more": "one vote more for {letter}",
     "story.less": "one vote less for {letter}",
-    "story.right": "this came true",
     "story.go": "Find out",
     "story.next": "Next question",
     "story.done": "Go on",
@@ -19,6 +16,7 @@ Object.assign(Ponte.words.en, {
     "story.close": "Close",
     "story.skip": "Pass over",
     "story.end": "End the story",
+    "story.leave": "Leave it",
     "story.show": "Show",
     "story.starts": "the processes of the story start…",
     "story.runs": "it happens now…",
@@ -39,15 +37,12 @@ Object.assign(Ponte.words.en, {
 });
 
 Object.assign(Ponte.words.pt, {
-    "story.question": "Preveja",
-    "story.proof": "O que aconteceu",
-    "story.holds": "como diz a regra",
-    "story.fails": "não como diz a regra",
-    "story.skipped": "pulado",
+    "story.holds": "Aconteceu o que diz a regra",
+    "story.fails": "Aconteceu outra coisa",
+    "story.skipped": "Pulado",
     "story.votes": "{voters} aparelhos votaram",
     "story.more": "um voto a mais para {letter}",
     "story.less": "um voto a menos para {letter}",
-    "story.right": "foi isto que aconteceu",
     "story.go": "Descobrir",
     "story.next": "Próxima pergunta",
     "story.done": "Continuar",
@@ -55,6 +50,7 @@ Object.assign(Ponte.words.pt, {
     "story.close": "Fechar",
     "story.skip": "Pular",
     "story.end": "Encerrar a história",
+    "story.leave": "Desistir",
     "story.show": "Mostrar",
     "story.starts": "os processos da história estão subindo…",
     "story.runs": "está acontecendo agora…",

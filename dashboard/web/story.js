@@ -88,12 +88,17 @@
         const home = isNote ? note : dialog;
         if (Ponte.storySheet.node.parentNode !== home) home.append(Ponte.storySheet.node);
         note.hidden = !isNote;
-        if (isModal && !dialog.open) dialog.showModal();
-        else if (!isModal && dialog.open) dialog.close();
+        if (isModal && !dialog.open) {
+            dialog.showModal();
+            begin().focus();
+        } else if (!isModal && dialog.open) dialog.close();
         // A key or a click on another place must not lose the way on.
-        if (isModal && !isChoosing && !dialog.contains(document.activeElement)) {
-            Ponte.storySheet.go.focus();
-        }
+        if (isModal && !dialog.contains(document.activeElement)) begin().focus();
+    }
+
+    /** The button with which most will go on. */
+    function begin() {
+        return isChoosing ? Ponte.storyChoose.first() : Ponte.storySheet.go;
     }
 
     function drawBar(lang) {
@@ -103,15 +108,15 @@
         attribute(bar, "data-scene", scene.scene);
         mark.setShape({ proof: story.passed === false ? "bad" : "good", question: "unknown" }[
             scene.scene] ?? "start");
-        text(step, `${story.step ? `${story.step}/${story.of}  ` : ""}${
+        text(step, `${story.of > 1 && story.step ? `${story.step}/${story.of} · ` : ""}${
             Ponte.pick(story.title, lang)}`);
         text(line, lineOf(story, lang));
         show.hidden = !hasSheet() || isOpen();
         next.hidden = show.hidden || !canAct();
         end.hidden = !canAct();
         text(show, Ponte.say(lang, "story.show"));
-        text(next, Ponte.say(lang, scene.scene === "proof" ? "story.next" : "story.go"));
-        text(end, Ponte.say(lang, "story.end"));
+        text(next, Ponte.storySheet.goesBy(scene, lang));
+        text(end, Ponte.say(lang, story.kind === "demo" ? "story.end" : "story.leave"));
     }
 
     function lineOf(story, lang) {

@@ -33,6 +33,9 @@ class Pressed(Remote):
             raise Ended
         return self.presses.pop(0)
 
+    def pause(self, seconds: float) -> None:
+        self.look()
+
 
 def texts_in(value: Any) -> Iterator[dict[str, str]]:
     """Every text for a class, anywhere in an event."""
