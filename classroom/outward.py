@@ -41,8 +41,16 @@ def outward_host(family: socket.AddressFamily = socket.AF_INET) -> str | None:
 
     Blocks for LOOK_UP_S at most.
     """
-    return next((host for host in _candidates(family)
-                 if not is_loopback(host) and _is_ours(host)), None)
+    return next(_outward_hosts(family), None)
+
+
+def outward_hosts(family: socket.AddressFamily = socket.AF_INET) -> list[str]:
+    """All of them that are found, the likeliest first. Blocks for LOOK_UP_S at most."""
+    return list(dict.fromkeys(_outward_hosts(family)))
+
+
+def _outward_hosts(family: socket.AddressFamily) -> Iterator[str]:
+    return (host for host in _candidates(family) if not is_loopback(host) and _is_ours(host))
 
 
 def addresses_of(registry: Address) -> list[str]:

@@ -12,6 +12,10 @@
     caller.py       the client of the page: calls twice a second, and does as it is told
     links.py        the link in front of each server: loses a reply, is cut, is slow
     qr.py           the QR code of the address that phones open
+    class_mode.py   the class joins: what the local network reaches is opened, shown and closed
+    code.py         the code that a laptop types: address, port and secret
+    gate.py         the UDP port of a class: which beats pass to the registry
+    phones.py       the TCP port of a class: the question, votes, and the file
     archive.py      ponte.pyz: all of Ponte in one file
     story.py        asks the class before it shows: the nine steps of the demo, or one fault
     page_stage.py   the stage on which the steps are played: all that they show becomes events

@@ -30,6 +30,7 @@ from classroom.cast import StartFailed
 from classroom.command import add_settings, make_parser, shown
 from classroom.language import Words
 from dashboard.attach import Attached
+from dashboard.class_mode import ClassMode
 from dashboard.collector import Collector
 from dashboard.laboratory import Laboratory
 from dashboard.recording import NotARecording, Recorder, read_recording
@@ -162,17 +163,12 @@ def _parts(chosen: argparse.Namespace, words: Words,
             raise UsageError(str(error)) from None
     # Of a laboratory without commands, the story uses nothing else.
     story = Story(put, collector.ring, observe, cast(Laboratory, laboratory), chosen.story)
-    class_mode = _class_mode(put, laboratory, story, words, getattr(chosen, "class"))
-    made: list[Part] = [laboratory, story, *class_mode]
+    made: list[Part] = [laboratory, story]
+    # A class joins in where there are processes of our own.
+    if isinstance(laboratory, Laboratory):
+        made.append(ClassMode(put, laboratory, story, getattr(chosen, "class")))
     # The story has processes of its own, and starts those of the laboratory when it ends.
     return made, made[1:] if chosen.story else made
-
-
-def _class_mode(*arguments: Any) -> list[Part]:
-    try:
-        return [importlib.import_module("dashboard.class_mode").ClassMode(*arguments)]
-    except ModuleNotFoundError:
-        return []
 
 
 def _site(chosen: argparse.Namespace, words: Words, closing: contextlib.ExitStack,

@@ -29,7 +29,7 @@ import socket
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Callable, NamedTuple
 
 from ponte.discovery.beats import (
@@ -124,15 +124,13 @@ class Gatekeeper:
         except BadDatagram as error:
             self.dropped[error.reason] += 1
             return None
-        reason = self._why_not(beat, sender[0], now)
-        if reason == "old":
-            self.dropped[reason] += 1
-            return None
+        reason = next(self._objections(beat, sender[0], now), None)
         if reason:
             self.dropped[reason] += 1
             answer = encode_answer(Answer(REFUSED, beat.instance, beat.incarnation, beat.seq,
                                           reason, beat.incarnation), self._key)
-            return answer if len(answer) <= len(datagram) else None
+            # A replay is not answered.
+            return answer if reason != "old" and len(answer) <= len(datagram) else None
         known = self.members.get(beat.instance)
         # An elder process of the same device: the registry tells it that it is superseded.
         if not known or beat.incarnation >= known.beat.incarnation or known.until <= now:
@@ -155,34 +153,33 @@ class Gatekeeper:
         return any(member.host == host and member.until > now
                    for member in self.members.values()) or self._all.take(now)
 
-    def _why_not(self, beat: Beat, host: str, now: float) -> str:
-        """Why an authentic beat is refused; "" for one that passes."""
-        if beat.service != self._service:
-            return "service"
-        if beat.host != host:
-            return "host"
-        if beat.lease_s > MAX_LEASE_S:
-            return "lease"
-        if _LABS_OWN.fullmatch(beat.instance):
-            return "name"
+    def _objections(self, beat: Beat, host: str, now: float) -> Iterator[str]:
+        """Why an authentic beat is refused: the reasons, of which the first one counts."""
         known = self.members.get(beat.instance)
-        if known and known.until > now and known.host != host:
-            return "taken"
+        is_kept = known is not None and known.until > now
+        if beat.service != self._service:
+            yield "service"
+        if beat.host != host:
+            yield "host"
+        if beat.lease_s > MAX_LEASE_S:
+            yield "lease"
+        if _LABS_OWN.fullmatch(beat.instance):
+            yield "name"
         if known and known.host == host and known.beat.incarnation == beat.incarnation \
                 and beat.seq <= known.beat.seq:
-            return "old"
-        if not known or known.until <= now:
-            return self._why_not_new(beat.instance, host, now)
-        return ""
+            yield "old"
+        if known and is_kept and known.host != host:
+            yield "taken"
+        if not is_kept and self._is_full(host, now):
+            yield "full"
+        if not is_kept and beat.instance in self._taken():
+            yield "taken"
 
-    def _why_not_new(self, name: str, host: str, now: float) -> str:
-        """Why a name that is not in use here cannot be had."""
+    def _is_full(self, host: str, now: float) -> bool:
+        """Whether no more servers can come, or no more of this host."""
         live = self.live(now)
-        if len(live) >= MAX_SERVERS or len(self.members) >= MAX_SERVERS * MAX_EACH:
-            return "full"
-        if sum(member.host == host for member in live.values()) >= MAX_EACH:
-            return "full"
-        return "taken" if name in self._taken() else ""
+        return (len(live) >= MAX_SERVERS or len(self.members) >= MAX_SERVERS * MAX_EACH
+                or sum(member.host == host for member in live.values()) >= MAX_EACH)
 
 
 class _Awaited(NamedTuple):
@@ -201,7 +198,7 @@ class Gate:
     `on_change(members)` is called on its thread when servers have come or gone.
     """
 
-    def __init__(self, sock: socket.socket, keeper: Gatekeeper, key: bytes, lab_key: bytes,
+    def __init__(self, sock: socket.socket, keeper: Gatekeeper, *, key: bytes, lab_key: bytes,
                  registry: Callable[[], Address | None],
                  on_change: Callable[[Mapping[str, Member]], None]) -> None:
         self._outside, self._keeper = sock, keeper

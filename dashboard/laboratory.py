@@ -123,6 +123,12 @@ class Laboratory:
         with self._lock:
             return list(self._members)
 
+    @property
+    def registry(self) -> Address | None:
+        """Where the first registry listens, or will again; None before the start."""
+        registries = self._registries
+        return registries[0] if registries else None
+
     def actor(self, name: str) -> Actor:
         """The process of that name in its present life. Raises KeyError."""
         with self._acting:

@@ -28,7 +28,7 @@ from typing import Any, Callable, NamedTuple, Protocol
 from dashboard.gate import Rate
 from ponte.net.address import Address
 from ponte.net.loop import Loop
-from ponte.net.message import Reply, Request, text_reply
+from ponte.net.message import ProtocolError, Reply, Request, text_reply
 from ponte.net.serving import Listener
 from ponte.process.own_files import own_file, read
 
@@ -60,7 +60,8 @@ COOKIE_S = 4 * 3600
 COOKIE = "device"
 _DEVICE = re.compile(rf"(?:^|;\s*){COOKIE}=([0-9a-f]{{32}})(?:;|$)")
 # A language and its weight in Accept-Language (RFC 9110, section 12.5.4).
-_LANGUAGE = re.compile(r"\s*([A-Za-z*]{1,8})(?:-[A-Za-z0-9-]*)?(?:\s*;\s*q=([01](?:\.\d{0,3})?))?\s*")
+_LANGUAGE = re.compile(r"\s*([A-Za-z*]{1,8})(?:-[A-Za-z0-9-]*)?"
+                       r"(?:\s*;\s*q=([01](?:\.\d{0,3})?))?\s*")
 
 
 class Ballot(Protocol):
@@ -135,26 +136,28 @@ class Phones:
 
     def _handle(self, request: Request, received_at: float,
                 caller_left: Callable[[], bool]) -> Reply:
-        reply = self.answer(request)
-        if reply.status >= 400:
-            self.dropped[str(reply.status)] += 1
-        return reply
+        return self.answer(request)
 
     def answer(self, request: Request) -> Reply:
-        """The reply to a request."""
-        now = self._now()
+        """The reply to a request. One that is refused is counted."""
+        try:
+            return self._carry_out(request, self._now())
+        except ProtocolError as error:
+            self.dropped[str(error.status)] += 1
+            return text_reply(error.status, error.reason, **error.headers)
+
+    def _carry_out(self, request: Request, now: float) -> Reply:
         rates = self._rates_of(request.peer[0])
         if not rates.requests.take(now) or not self._all.take(now):
-            return _too_many("too many requests: wait a moment")
+            raise _too_many("too many requests: wait a moment")
         # Phones have typed the address, so no other name leads here (DNS rebinding).
         if request.headers.get("host", "") not in self._hosts():
-            return text_reply(421, "this is another host")
-        allowed = {"/": "GET, HEAD", "/vote": "GET, HEAD, POST", "/ponte.pyz": "GET, HEAD"}.get(
-            request.target)
+            raise ProtocolError(421, "this is another host")
+        allowed = _METHODS.get(request.target)
         if allowed is None:
-            return text_reply(404, "nothing here: GET /")
+            raise ProtocolError(404, "nothing here: GET /")
         if request.method not in allowed.split(", "):
-            return text_reply(405, f"{request.target}: {allowed}", Allow=allowed)
+            raise ProtocolError(405, f"{request.target}: {allowed}", Allow=allowed)
         if request.target == "/":
             return self._show_page(request, rates, now)
         if request.target == "/ponte.pyz":
@@ -163,7 +166,7 @@ class Phones:
         if device:
             device.seen = now
         if request.method == "POST":
-            return self._take_vote(request, device, now)
+            self._take_vote(request, device, now)
         return self._show_ballot(request)
 
     def _hosts(self) -> tuple[str, ...]:
@@ -197,7 +200,7 @@ class Phones:
 
     def _give_file(self, rates: _Rates, now: float) -> Reply:
         if not rates.files.take(now) or not self._all_files.take(now):
-            return _too_many("too many downloads: wait a moment")
+            raise _too_many("too many downloads: wait a moment")
         return Reply(200, {"Content-Type": "application/octet-stream",
                            "Content-Disposition": 'attachment; filename="ponte.pyz"', **_SAFE},
                      self._file)
@@ -213,39 +216,41 @@ class Phones:
         return Reply(200, {"Content-Type": "application/json", **_SAFE},
                      json.dumps(shown).encode())
 
-    def _take_vote(self, request: Request, device: _Device | None, now: float) -> Reply:
-        # Another site cannot send this type without asking first, and is never allowed.
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            return text_reply(415, "a vote is application/json")
-        origin = request.headers.get("origin")
-        if origin is not None and origin not in {f"http://{host}" for host in self._hosts()}:
-            return text_reply(403, "from another page")
+    def _take_vote(self, request: Request, device: _Device | None, now: float) -> None:
+        self._check_vote(request)
         if device is None:
-            return text_reply(403, "no device: open the page first")
+            raise ProtocolError(403, "no device: open the page first")
         if not device.votes.take(now):
-            return _too_many("too many votes: wait a moment")
-        try:
-            question, answer = _vote_in(request.body)
-        except ValueError as error:
-            return text_reply(400, str(error))
+            raise _too_many("too many votes: wait a moment")
+        question, answer = _vote_in(request.body)
         ballot = self._ballot.ballot()
         if not ballot or ballot.get("id") != question:
-            return text_reply(409, "that question is over")
+            raise ProtocolError(409, "that question is over")
         try:
             self._ballot.vote(_device_of(request.headers), answer)
         except ValueError as error:
-            return text_reply(409, str(error))
-        return self._show_ballot(request)
+            raise ProtocolError(409, str(error)) from None
+
+    def _check_vote(self, request: Request) -> None:
+        """Refuses what the page of another site could make a browser send."""
+        # This type a browser does not send to another site without asking first.
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise ProtocolError(415, "a vote is application/json")
+        origin = request.headers.get("origin")
+        if origin is not None and origin not in {f"http://{host}" for host in self._hosts()}:
+            raise ProtocolError(403, "from another page")
 
 
+# What is here, and by which methods.
+_METHODS = {"/": "GET, HEAD", "/vote": "GET, HEAD, POST", "/ponte.pyz": "GET, HEAD"}
 # What phones are told of a question.
 _TOLD = ("id", "question", "answers", "open", "right")
 _SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
          "Referrer-Policy": "no-referrer", "Cross-Origin-Resource-Policy": "same-origin"}
 
 
-def _too_many(why: str) -> Reply:
-    return text_reply(429, why, Retry_After="2")
+def _too_many(why: str) -> ProtocolError:
+    return ProtocolError(429, why, Retry_After="2")
 
 
 def _device_of(headers: Mapping[str, str]) -> str:
@@ -255,17 +260,17 @@ def _device_of(headers: Mapping[str, str]) -> str:
 
 
 def _vote_in(body: bytes) -> tuple[int, int]:
-    """The question and the answer of a vote. Raises ValueError."""
-    if len(body) > MAX_VOTE_BYTES:
-        raise ValueError("too long for a vote")
+    """The question and the answer of a vote. Raises ProtocolError."""
     try:
+        if len(body) > MAX_VOTE_BYTES:
+            raise ValueError
         vote = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise ValueError("not JSON") from None
-    if not isinstance(vote, dict) or any(type(vote.get(key)) is not int
-                                         for key in ("question", "answer")):
-        raise ValueError('a vote is {"question": ID, "answer": 0 to 3}')
-    return vote["question"], vote["answer"]
+        question, answer = vote["question"], vote["answer"]
+        if type(question) is not int or type(answer) is not int:
+            raise ValueError
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise ProtocolError(400, 'a vote is {"question": ID, "answer": 0 to 3}') from None
+    return question, answer
 
 
 def preferred(accept: str) -> str:

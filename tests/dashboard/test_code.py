@@ -57,7 +57,8 @@ class Code(unittest.TestCase):
         code = new_invitation("192.168.1.20", 4190).code()
         for typed, reason, what in (("", "length", 0), (code[:-1], "length", 20),
                                     (code + "7", "length", 22), ("U" + code[1:], "letter", "U"),
-                                    ("é" + code[1:], "letter", "É"), ("192.168.1.20", "letter", ".")):
+                                    ("é" + code[1:], "letter", "É"),
+                                    ("192.168.1.20", "letter", ".")):
             with self.subTest(typed), self.assertRaises(WrongCode) as raised:
                 read_code(typed)
             self.assertEqual((raised.exception.reason, raised.exception.what), (reason, what))

@@ -14,8 +14,7 @@ from dashboard.gate import (
     REFUSED,
     Gatekeeper,
 )
-from ponte.discovery.beats import Beat, decode_answer, encode_answer, encode_beat
-from ponte.discovery.beats import Answer as BeatAnswer
+from ponte.discovery.beats import Answer, Beat, decode_answer, encode_answer, encode_beat
 
 KEY = b"the key of the class"
 ANA, BIA = ("192.168.1.31", 50_000), ("192.168.1.32", 50_000)
@@ -52,7 +51,7 @@ class GatekeeperTest(unittest.TestCase):
 
     def test_what_the_class_has_not_signed_is_dropped_and_not_answered(self) -> None:
         """Another key, none, an answer, and what is no datagram of ours at all."""
-        answer = encode_answer(BeatAnswer("ack", "ana-x7", 1000, 1, "e", 1000), KEY)
+        answer = encode_answer(Answer("ack", "ana-x7", 1000, 1, "e", 1000), KEY)
         for datagram in (encode_beat(beat(), b"another key"), encode_beat(beat()), answer, b"",
                          b"\n", b"GET / HTTP/1.1\r\n\r\n", bytes(2000), b"\xff" * 100):
             with self.subTest(datagram[:20]):

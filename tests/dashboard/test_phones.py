@@ -138,8 +138,8 @@ class PhonesTest(unittest.TestCase):
             for method in ("GET", "POST"):
                 with self.subTest(method=method, target=target):
                     self.assertEqual(self.ask(method, target).status, 404)
-        for method, target in (("POST", "/"), ("PUT", "/vote"), ("DELETE", "/"), ("OPTIONS", "/vote"),
-                               ("POST", "/ponte.pyz"), ("TRACE", "/")):
+        for method, target in (("POST", "/"), ("PUT", "/vote"), ("DELETE", "/"), ("TRACE", "/"),
+                               ("POST", "/ponte.pyz"), ("OPTIONS", "/vote")):
             with self.subTest(method=method, target=target):
                 self.question.now += 1
                 reply = self.ask(method, target)
