@@ -175,7 +175,7 @@ class Actor:
         """Waits until it listens, for START_S at most; returns itself. Raises StartFailed."""
         with self._printed:
             self._printed.wait_for(lambda: self.state != "starting" or self._ended, START_S)
-            if self.state in ("starting", "ended"):
+            if self.state == "starting" or (self.state in OVER and not self.address[1]):
                 reason = self._lines[-1] if self._lines else "it printed nothing"
                 raise StartFailed(f"{self.name}: {reason}")
         return self

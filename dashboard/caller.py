@@ -101,14 +101,17 @@ class Caller:
         if not isinstance(command, dict):
             raise ValueError("a command is a JSON object")
         do = command.get("do")
+        for name in ("method", "service", "id"):
+            if not isinstance(command.get(name, ""), str):
+                raise ValueError(f"{name}: give a text")
         if do == "rate":
             self.set_rate(command.get("per_s"))
         elif do == "burst":
             self.burst(command.get("count"), command.get("method", ""))
         elif do == "call":
-            method = command.get("method")
-            usual = PARAMS.get(method, ()) if isinstance(method, str) else ()
-            self._begin(command.get("service", SERVICE), method, command.get("params", usual))
+            method = command.get("method", "")
+            self._begin(command.get("service", SERVICE), method,
+                        command.get("params", PARAMS.get(method, ())))
         elif do == "resolve":
             self.resolve(command.get("id", ""))
         else:
@@ -170,9 +173,8 @@ class Caller:
             self._turns += 1
             return TURN[(self._turns - 1) % len(TURN)]
 
-    def _begin(self, service: object, method: object, params: object) -> None:
-        if not isinstance(service, str) or not isinstance(method, str) or not method \
-                or not isinstance(params, (list, tuple)):
+    def _begin(self, service: str, method: str, params: object) -> None:
+        if not service or not method or not isinstance(params, (list, tuple)):
             raise ValueError("a call has a service, a method, and a list of parameters")
         with self._changed:
             self._waiting += 1

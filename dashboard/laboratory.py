@@ -75,6 +75,7 @@ class Laboratory:
         self._tell = tell
         self._observe = observe
         self._acting = threading.RLock()
+        self._is_closing = False
         # Held during no call to elsewhere. It guards the two tables.
         self._lock = threading.Lock()
         self._members: dict[str, Member] = {}
@@ -113,7 +114,10 @@ class Laboratory:
                 link.close()
 
     def close(self) -> None:
-        """Ends all processes, and deletes their files."""
+        """Ends all processes, and deletes their files. A `start` that goes on fails."""
+        self._is_closing = True
+        # Without the lock, which a `start` has: it waits for the banners of these.
+        self._cast.end_all()
         with self._acting:
             self.stop()
             self._cast.close()
@@ -326,6 +330,8 @@ class Laboratory:
 
     def _start(self, member: Member) -> Actor:
         """Starts one, for the first time or again. Only a registry is waited for."""
+        if self._is_closing:
+            raise StartFailed(f"{member.name}: the page ends")
         with self._lock:
             self._members[member.name] = member
             member.is_cut, member.slow_ms = False, 0

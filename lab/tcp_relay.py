@@ -114,6 +114,12 @@ class TcpRelay:
         with self._lock:
             return sum(pair.is_open for pair in self._pairs)
 
+    @property
+    def orphans(self) -> int:
+        """How many connections are open whose caller has gone: their target does not know that."""
+        with self._lock:
+            return sum(pair.is_orphan for pair in self._pairs)
+
     def deliver_late(self) -> int:
         """Delivers every message that is held; returns how many there were.
 
@@ -256,6 +262,12 @@ class _Pair:
         """How many messages wait for `deliver_late`."""
         with self._lock:
             return sum(1 for data in self._held.values() if data)
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether its caller has gone, and its target has not."""
+        with self._lock:
+            return self.is_open and self._ended == 1
 
     def deliver_late(self, target: Address) -> int:
         """Delivers what is held; a request to `target` where the far side has ended."""
