@@ -234,14 +234,15 @@
     function learnAddress(state, registry, proc, seq) {
         let found;
         for (const [to, beat] of proc.beats) {
-            if (beat.seq === seq && state.registryAt.get(to) !== registry.name) {
+            if (beat.seq === seq && !state.registryAt.has(to)) {
                 if (found !== undefined) {
+                    // Two beats have that number: it may be the other one.
                     return;
                 }
                 found = to;
             }
         }
-        if (found !== undefined && !state.registryAt.has(found)) {
+        if (found !== undefined) {
             state.registryAt.set(found, registry.name);
         }
     }

@@ -126,7 +126,7 @@
         for (const proc of state.procs.values()) {
             for (const [address, beat] of proc.beats) {
                 const moved = (T - beat.t) / Ponte.STRETCH_MS;
-                const to = state.registryAt.get(address) ?? Ponte.registryAt(state, address);
+                const to = registryAt(state, address);
                 if (to === "" || moved < 0 || moved > 1 + CROSS_MS / Ponte.STRETCH_MS) {
                     continue;
                 }
@@ -142,20 +142,21 @@
         }
     }
 
-    /** The registry to which beats for that "host:port" go: by its port, or the only one. */
-    Ponte.registryAt = (state, address) => {
+    /** The registry to which beats for that "host:port" go: the one with that port, as its launcher
+        says; else as was learned from its beats; else the only one. */
+    function registryAt(state, address) {
         const port = Number(address.slice(address.lastIndexOf(":") + 1));
         let only = "";
         let count = 0;
         for (const proc of state.procs.values()) {
             if (proc.role === "registry") {
-                if (proc.port === port && port) {
+                if (port && proc.port === port) {
                     return proc.name;
                 }
                 only = proc.name;
                 count++;
             }
         }
-        return count === 1 ? only : "";
-    };
+        return state.registryAt.get(address) ?? (count === 1 ? only : "");
+    }
 }

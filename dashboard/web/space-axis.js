@@ -34,7 +34,7 @@
         // 2. Give the rest of the room to time: the largest scale that still fits.
         let low = 0;
         let high = wide / Math.max(Number.MIN_VALUE, Math.max(0, ...wishes));
-        for (let round = 0; round < 40 && Number.isFinite(high); round++) {
+        for (let round = 0; round < 24 && Number.isFinite(high); round++) {
             const middle = (low + high) / 2;
             if (place(events, step, middle, wishes, cuts) > wide) {
                 high = middle;

@@ -126,10 +126,21 @@
         const rank = who => who === "" ? -1 : who === call.caller ? 0
             : depth[room.procs.get(who)?.role] ?? 2;
         const inOrder = [...names].sort((one, other) => rank(one) - rank(other)
-            || one.localeCompare(other, "en", {numeric: true}));
+            || byName(one, other));
         return inOrder.map(who => ({
             who, told: who === "" || room.procs.get(who)?.observed !== true,
             text: cut(who || say("diagram.stranger"), room.width * NAMES_SHARE, room.measure)}));
+    }
+
+    /** server-2 before server-10. A collator would do so, too, but takes 0.3 s when first used. */
+    function byName(one, other) {
+        const [left, right] = [one, other].map(name => name.split(/(\d+)/));
+        for (let at = 0; at < Math.min(left.length, right.length); at++) {
+            if (left[at] !== right[at]) {
+                return at % 2 ? left[at] - right[at] : left[at] < right[at] ? -1 : 1;
+            }
+        }
+        return left.length - right.length;
     }
 
     function cut(text, wide, measure) {
@@ -166,12 +177,14 @@
     function stretches(page, line) {
         const found = {dead: [], frozen: []};
         const history = page.room.procs.get(line.who)?.history ?? [];
+        const last = Math.max(page.call.t0, ...page.events.map(event => event.t));
+        const edge = page.room.width - 2;
         history.forEach(({t, state}, at) => {
             const kind = state === "frozen" ? found.frozen : DEAD.has(state) ? found.dead : null;
             const until = history[at + 1]?.t ?? Infinity;
             if (kind !== null && until > page.call.t0) {
-                const x0 = t <= page.call.t0 ? line.x0 ?? page.left : page.axis.xOf(t);
-                const x1 = Math.min(page.axis.xOf(until), page.room.width - 2);
+                const x0 = t <= page.call.t0 ? page.left : page.axis.xOf(t);
+                const x1 = until > last ? edge : Math.min(page.axis.xOf(until), edge);
                 if (x1 > x0) {
                     kind.push({x0, x1});
                 }

@@ -12,6 +12,8 @@ const {sample} = require("./sample.js");
 // The boxes of the diagram at 1280x720 and at 1920x1080, and one that is nearly too small.
 const BOXES = [{width: 790, height: 250}, {width: 1190, height: 400}, {width: 560, height: 190}];
 const LANGUAGES = ["en", "pt"];
+// Made-up calls; more find more: PONTE_SEEDS=5000 node test_spacetime.js.
+const SEEDS = Number(process.env.PONTE_SEEDS ?? 120);
 
 /** About as wide as 16 px of a sans serif: wider than it, so that what fits here fits there. */
 const measure = text => [...text].length * 8.6;
@@ -91,7 +93,7 @@ function checkAll(call, state) {
 }
 
 test("any made-up call is drawn without a collision, in its box", () => {
-    for (let seed = 1; seed <= 400; seed++) {
+    for (let seed = 1; seed <= SEEDS; seed++) {
         const state = madeUp(randomOf(seed), seed % 10 === 0 ? 60 : 9).state();
         for (const call of state.calls.values()) {
             try {
@@ -116,7 +118,7 @@ test("every call of a real recording is drawn without a collision, in its box", 
 
 test("while a real call is under way, it can be drawn at each of its events", () => {
     const state = Ponte.newState();
-    for (const event of sample().slice(0, 1500)) {
+    for (const event of sample().slice(0, 700)) {
         Ponte.fold(state, event);
         const call = state.calls.get(event.id);
         if (call) {

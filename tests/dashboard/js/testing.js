@@ -1,4 +1,4 @@
-/* Runs tests one after another: `node test_fold.js`. Node 14 has no runner of its own. */
+/* Runs tests one after another: `node test_fold.js`. Node 16 has no runner of its own. */
 "use strict";
 
 const tests = [];

@@ -1,0 +1,52 @@
+/* The words of the page: both languages have the same keys and fields, and no key is missing. */
+"use strict";
+
+const assert = require("assert");
+const fs = require("fs");
+const path = require("path");
+const vm = require("vm");
+const {test} = require("./testing.js");
+const {Ponte, WEB} = require("./page.js");
+
+const sources = fs.readdirSync(WEB).filter(name => name.endsWith(".js"))
+    .map(name => ({name, text: fs.readFileSync(path.join(WEB, name), "utf8")}));
+
+// Tables of other files: those that touch nothing but the words.
+for (const {name, text} of sources) {
+    if (/^(labels|.*-words|.*-en|.*-pt)/.test(name.replace(/\.js$/, "")) && !/^words-/.test(name)) {
+        vm.runInThisContext(text, {filename: name});
+    }
+}
+
+const fields = text => (text.match(/\{\w+\}/g) ?? []).sort();
+
+test("both languages have the same keys, and each text the same fields", () => {
+    const {en, pt} = Ponte.words;
+    assert.deepStrictEqual(Object.keys(pt).sort(), Object.keys(en).sort());
+    for (const key of Object.keys(en)) {
+        assert.deepStrictEqual(fields(pt[key]), fields(en[key]), key);
+        assert(pt[key].trim() && en[key].trim(), key);
+    }
+});
+
+test("whatever is said by a key that stands in the source, has words", () => {
+    for (const {name, text} of sources) {
+        for (const [, key] of text.matchAll(/"((?:log|banner|explain|diagram|event)\.[\w. ]+)"/g)) {
+            assert(key in Ponte.words.en, `${name}: ${key}`);
+        }
+        for (const [, key] of text.matchAll(/\badd\("([\w. ]+)"/g)) {
+            assert(`explain.${key}` in Ponte.words.en, `${name}: explain.${key}`);
+        }
+    }
+});
+
+test("a key is said with its fields; what is missing is said as it is", () => {
+    assert.strictEqual(Ponte.say("en", "log.lease.up", {who: "a", registry: "r"}), "r: a is up");
+    assert.strictEqual(Ponte.say("pt", "log.lease.up", {who: "{registry}", registry: "r"}),
+                       "r: {registry} está no ar");
+    assert.strictEqual(Ponte.say("en", "log.lease.up", {}), "{registry}: {who} is up");
+    assert.strictEqual(Ponte.say("xx", "diagram.lost"), "lost");
+    assert.strictEqual(Ponte.say("en", "no such key"), "no such key");
+    assert.strictEqual(Ponte.pick({en: "one", pt: "um"}, "pt"), "um");
+    assert.strictEqual(Ponte.pick(null, "pt"), "");
+});
