@@ -47,7 +47,7 @@ class Page:
 
     def until(self, holds: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
         """Waits until an event is there for which `holds`; returns it."""
-        return wait_until(lambda: next(filter(holds, self.look()), None), UP_S, what)
+        return wait_until(lambda: list(filter(holds, self.look())), UP_S, what)[0]
 
     def until_up(self) -> None:
         """Waits until calls go through."""
@@ -113,11 +113,12 @@ class PageTest(unittest.TestCase):
         page = self.page("--record", self.path)
         page.until_up()
         self.assertEqual(200, page.do("freeze", who="server-2").status)
-        page.until(lambda event: event["k"] == "proc" and event["state"] == "frozen", "a frozen one")
+        page.until(lambda event: event["k"] == "proc" and event["state"] == "frozen",
+                   "a frozen process")
         shown = page.look()[-1]
         page.process.signal(signal.SIGKILL)
         page.process.wait(UP_S)
-        wait_until(lambda: not list(filter(is_there, page.pids())), UP_S, "the end of all processes")
+        wait_until(lambda: not list(filter(is_there, page.pids())), UP_S, "no process")
         # All that was shown is in the recording, and it is replayed.
         ring = read_recording(self.path)
         self.assertGreater(ring.next, shown["s"])
