@@ -13,11 +13,12 @@
 
     Ponte.Player = class {
         /**
-         * @param {{isReplay?: boolean}} [options] isReplay: no more events come than are added, and
-         *     it begins at the first one; else it begins live
+         * @param {{isReplay?: boolean, most?: number}} [options] isReplay: no more events come than
+         *     are added, and it begins at the first one; else it begins live. most: events held
          */
-        constructor({isReplay = false} = {}) {
+        constructor({isReplay = false, most = MOST_EVENTS} = {}) {
             this.isReplay = isReplay;
+            this._most = most;
             this.clear();
         }
 
@@ -70,8 +71,8 @@
             if (this.mode === "live") {
                 this._foldTo(this.end);
             }
-            if (this.events.length > MOST_EVENTS * 1.1) {
-                this._letGo(this.events.length - MOST_EVENTS);
+            if (this.events.length > this._most * 1.1) {
+                this._letGo(this.events.length - this._most);
             }
         }
 

@@ -13,13 +13,13 @@ const {sample} = require("./sample.js");
 const BOXES = [{width: 790, height: 250}, {width: 1190, height: 400}, {width: 560, height: 190}];
 const LANGUAGES = ["en", "pt"];
 // Made-up calls; more find more: PONTE_SEEDS=5000 node test_spacetime.js.
-const SEEDS = Number(process.env.PONTE_SEEDS ?? 120);
+const SEEDS = Number(process.env.PONTE_SEEDS ?? 100);
 
 /** About as wide as 16 px of a sans serif: wider than it, so that what fits here fits there. */
 const measure = text => [...text].length * 8.6;
 
-function layouts(call, state) {
-    return BOXES.flatMap(box => LANGUAGES.map(lang => ({box, lang, picture: Ponte.layout(call, {
+function layouts(call, state, boxes = BOXES) {
+    return boxes.flatMap(box => LANGUAGES.map(lang => ({box, lang, picture: Ponte.layout(call, {
         ...box, lang, measure, procs: state.procs, now: state.t})})));
 }
 
@@ -30,9 +30,12 @@ const meet = (one, other) => one.x0 < other.x1 - 0.01 && other.x0 < one.x1 - 0.0
 
 /** Everything that must be true of any picture. */
 function check({box, lang, picture}) {
-    const inside = ({x0, y0, x1, y1}, what) => assert(
-        x0 >= -0.01 && y0 >= -0.01 && x1 <= box.width + 0.01 && y1 <= box.height + 0.01,
-        `${what} leaves the box: ${[x0, y0, x1, y1]} of ${box.width}x${box.height} ${lang}`);
+    const inside = ({x0, y0, x1, y1}, what) => {
+        if (!(x0 >= -0.01 && y0 >= -0.01 && x1 <= box.width + 0.01 && y1 <= box.height + 0.01)) {
+            assert.fail(`${what} leaves the box: ${[x0, y0, x1, y1]} of ${box.width}x${box.height} `
+                        + lang);
+        }
+    };
     // 1. Words: in the box, and not on each other, on a circle or on a cross.
     const words = picture.labels.map(around);
     words.forEach((word, at) => {
@@ -109,9 +112,11 @@ test("any made-up call is drawn without a collision, in its box", () => {
 test("every call of a real recording is drawn without a collision, in its box", () => {
     const state = sample().reduce(Ponte.fold, Ponte.newState());
     for (const call of state.calls.values()) {
-        checkAll(call, state);
-        for (const {picture} of layouts(call, state).slice(0, 4)) {
-            assert.strictEqual(picture.omitted, 0);
+        // Most are the same: a call through the proxy that goes well.
+        const all = layouts(call, state, call.hops.length === 2 ? BOXES.slice(0, 1) : BOXES);
+        all.forEach(check);
+        for (const {box, picture} of all) {
+            assert(picture.omitted === 0 || box === BOXES[2]);
         }
     }
 });
@@ -122,7 +127,7 @@ test("while a real call is under way, it can be drawn at each of its events", ()
         Ponte.fold(state, event);
         const call = state.calls.get(event.id);
         if (call) {
-            check(layouts(call, state)[0]);
+            check(layouts(call, state, BOXES.slice(0, 1))[0]);
         }
     }
 });
