@@ -59,5 +59,6 @@ PAGE: dict[str, str] = {
     "one":
         "não foi possível escutar em {address}: {error} - escolha outra porta com --port, ou "
         "nenhuma, para qualquer uma livre",
+    "Stopped. The processes go on.": "Interrompido. Os processos continuam.",
     "The page is at {url} - stop with Ctrl-C": "A página está em {url} - para terminar: Ctrl-C",
 }

@@ -128,7 +128,8 @@ def _show_live(chosen: argparse.Namespace, words: Words, stop: Stop,
     if failed:
         print(f"demo.py page: {words.quoted(failed[0])}", file=sys.stderr)
         return EXIT_FAILED
-    print(words("Stopped. All processes are gone."), flush=True)
+    print(words("Stopped. All processes are gone.") if chosen.attach is None else
+          words("Stopped. The processes go on."), flush=True)
     return 0
 
 
@@ -166,8 +167,10 @@ def _parts(chosen: argparse.Namespace, words: Words,
     # A class joins in where there are processes of our own.
     if isinstance(laboratory, Laboratory):
         made.append(ClassMode(put, laboratory, story, getattr(chosen, "class")))
-    # The story has processes of its own, and starts those of the laboratory when it ends.
-    return made, made[1:] if chosen.story else made
+    # The story has processes of its own, and starts those of the laboratory when it ends. A class
+    # needs a registry to join.
+    alone = chosen.story and getattr(chosen, "class") is None
+    return made, made[1:] if alone else made
 
 
 def _site(chosen: argparse.Namespace, words: Words, closing: contextlib.ExitStack,

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from ponte.process.options import UsageError
 from tests.classroom.portuguese import english_in
 from tests.dashboard.asking import ask, do
 
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 HEADER = '{"ponte":"recording","form":1,"at":5.0}\n'
 EVENT = '{"s":1,"k":"start","t":0}\n'
 
@@ -259,6 +261,15 @@ class Helping(Case):
             for option in ("--no-browser", "--story", "--class", "--record", "--replay",
                            "--attach", "--port", "--lang"):
                 self.assertIn(option, out.getvalue())
+
+    def test_the_reference_has_every_option_and_no_other(self) -> None:
+        options = {string for option in command._parser(Words("en"))._actions
+                   for string in option.option_strings if string.startswith("--")}
+        for name, heading in (("command-line.md", "## The live page"),
+                              ("command-line.pt-BR.md", "## A página ao vivo")):
+            section = (DOCS / name).read_text(encoding="utf-8").partition(heading)[2]
+            told = re.findall(r"^\| `(--[\w-]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
+            self.assertEqual(sorted(options), sorted(told))
 
     def test_demo_py_knows_the_word(self) -> None:
         with self.assertRaisesRegex(UsageError, "page[?]"):
