@@ -107,7 +107,7 @@
     let rows = 0;
 
     function update(state, lang) {
-        const height = place.clientHeight;
+        const { height } = Ponte.size(place);
         rows = Math.max(1, Math.floor(height / (1.9 * Ponte.text.rem)));
         const shown = shownCall(state);
         view.shown = shown;
@@ -116,7 +116,8 @@
         if (shown && !ids.includes(shown.id)) ids[ids.length - 1] = shown.id;
         list(place, ids.map((id) => state.calls.get(id)), (call) => call.id, newRow,
             (node, call) => updateRow(node, call, state, lang, shown));
-        attribute(place, "aria-label", Ponte.say(lang, "view.calls"));
+        const digits = String(state.counters.calls).length;
+        place.style.setProperty("--number", `${0.85 + 0.56 * Math.max(digits, 2)}rem`);
         text(document.getElementById("calls-title"), Ponte.say(lang, "view.calls"));
     }
 

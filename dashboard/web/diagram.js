@@ -2,11 +2,14 @@
 "use strict";
 {
     globalThis.Ponte ??= {};
-    const { svg, set, attribute, text, list } = Ponte.dom;
+    const { html, svg, set, attribute, text, list, shape } = Ponte.dom;
     const place = document.getElementById("diagram");
     const title = document.getElementById("diagram-title");
     const sentence = document.getElementById("sentence");
     const bubble = document.getElementById("event-text");
+
+    // The least height of a line with its circles, in rem.
+    const LINE = 2.1;
 
     const layers = {};
     for (const name of ["gaps", "lines", "bars", "arrows", "labels", "events", "ticks"]) {
@@ -18,28 +21,42 @@
     let pointed = null;
 
     /** The sizes that the layout has to know: of text in pixels, and of the things it places. */
-    function sizes(state) {
-        const box = place.getBoundingClientRect();
-        return { width: box.width, height: box.height, procs: state.procs, now: state.t,
+    function sizes(call, state) {
+        const box = Ponte.size(place);
+        return { width: box.width, height: box.height, procs: procsOf(call, state, box.height),
+            now: state.t,
             textHeight: 1.15 * Ponte.text.rem,
             measure: (string) => Ponte.text.width(string, 1, 600), lang: Ponte.lang };
     }
 
+    /** The processes that get a line: where there is little height, only those that took part. */
+    function procsOf(call, state, height) {
+        const lines = Math.floor(height / (LINE * Ponte.text.rem)) - 1;
+        if (state.procs.size <= lines) return state.procs;
+        const took = new Set([call.caller, ...call.hops.flatMap((hop) => [hop.from, hop.to])]);
+        return new Map([...state.procs].filter(([name]) => took.has(name)));
+    }
+
     function update(state, lang) {
         const call = Ponte.calls.shown;
-        const box = place.getBoundingClientRect();
-        text(title, call ? Ponte.say(lang, "view.space and time", { number: call.number,
-            method: call.method }) : Ponte.say(lang, "view.space and time of none"));
+        const box = Ponte.size(place);
+        const values = call && { number: call.number, method: call.method };
+        text(title, call ? Ponte.say(lang, "view.call", values)
+            : Ponte.say(lang, "view.space and time of none"));
+        attribute(place, "aria-label", call ? Ponte.say(lang, "view.space and time", values) : null);
+        attribute(larger, "title", Ponte.say(lang, "view.zoom"));
+        attribute(larger, "aria-label", Ponte.say(lang, "view.zoom"));
+        // A line shows where its process was frozen or dead, so those changes count, too.
+        const key = call ? [call.id, call.events.length, call.hops.length, call.t1, call.works.length,
+            call.resolved?.t1, call.gaps, lang, box.width, box.height, Ponte.text.rem,
+            historyOf(state)].join(" ") : `none ${lang}`;
+        if (key === drawn) return;
+        drawn = key;
         const said = call ? Ponte.explain(call, lang) : Ponte.say(lang, "view.no call yet");
         text(sentence, said);
         attribute(sentence, "title", said);
-        // A line shows where its process was frozen or dead, so those changes count, too.
-        const key = call ? [call.id, call.events.length, call.hops.length, call.t1, lang, box.width,
-            box.height, Ponte.text.rem, historyOf(state)].join(" ") : "";
-        if (key === drawn) return;
-        drawn = key;
         point(null);
-        draw(call ? Ponte.layout(call, sizes(state)) : null, lang);
+        draw(call ? Ponte.layout(call, sizes(call, state)) : null, lang);
     }
 
     function historyOf(state) {
@@ -52,7 +69,7 @@
     const byIndex = (item) => item.index;
 
     function draw(layout, lang) {
-        const box = place.getBoundingClientRect();
+        const box = Ponte.size(place);
         attribute(place, "viewBox", `0 0 ${number(box.width)} ${number(box.height)}`);
         const all = (name) => indexed(layout?.[name]);
         list(layers.gaps, all("gaps"), byIndex, () => group("gap", "rect", "text"), drawGap);
@@ -156,7 +173,7 @@
         pointed = node;
         bubble.hidden = !node;
         if (!node) return;
-        const box = place.getBoundingClientRect();
+        const box = Ponte.size(place);
         text(bubble, node.said);
         const width = bubble.offsetWidth;
         const height = bubble.offsetHeight;
@@ -166,6 +183,18 @@
         bubble.style.top = `${above >= 0 ? above : y + 0.9 * Ponte.text.rem}px`;
     }
 
-    Ponte.diagram = { get pointed() { return pointed; } };
+    /** Gives the diagram the place of the topology, or gives it back. */
+    function zoom() {
+        const page = place.closest(".page");
+        page.dataset.zoom = page.dataset.zoom ? "" : "diagram";
+        Ponte.redraw();
+    }
+
+    const larger = html("button", { type: "button", class: "zoom", "data-do": "zoom",
+        "aria-keyshortcuts": "Z" }, shape("zoom"));
+    larger.addEventListener("click", zoom);
+    title.parentNode.append(larger);
+
+    Ponte.diagram = { zoom, get pointed() { return pointed; } };
     Ponte.views.push({ update });
 }

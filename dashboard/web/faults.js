@@ -59,7 +59,7 @@
             const why = Ponte.say(lang, `view.why.${item.what}`, { who, ms: SLOW_MS });
             attribute(node, "title", why);
         });
-        text(hint, faults.length ? "" : Ponte.say(lang, "view.no faults"));
+        text(hint, faults.length || !who ? "" : Ponte.say(lang, "view.no faults"));
     }
 
     Ponte.faults = { act, keys: new Map([...FAULTS].map(([what, [key]]) => [key, what])) };

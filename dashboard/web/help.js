@@ -12,7 +12,7 @@
         ["B", "burst"], ["A", "add"],
         ["Space  .", "pause"], ["←  →", "arrows"], ["↑  ↓", "calls"], ["Esc", "escape"],
         ["End", "end"], ["+  −", "speed"], ["PgUp  PgDn", "page"],
-        ["P", "predict"], ["V", "save"], ["G", "language"], ["N", "night"],
+        ["P", "predict"], ["V", "save"], ["G", "language"], ["Z", "zoom"], ["N", "night"],
         ["J", "join"], ["?", "help"],
     ];
     const SIGNS = [["dot", "dot"], ["square", "square"], ["heart", "heart"],

@@ -15,8 +15,7 @@
     function newPanel(name) {
         const parts = { box: svg("rect", { class: "panel" }), name: svg("text", { class: "name" }),
             shape: shape("up", "state-shape"),
-            state: svg("text", { class: "state", "data-part": "state" }),
-            half: svg("line", { class: "half" }) };
+            state: svg("text", { class: "state", "data-part": "state" }) };
         const node = svg("g", { class: "process registry", "data-who": name, tabindex: "0",
             role: "button", "data-role": "registry" }, ...Object.values(parts));
         node.parts = parts;
@@ -47,9 +46,6 @@
         set(parts.state, { x: right, y, text: isBrief ? "" : word });
         set(parts.shape, { x: right - stateWidth, y: y - 0.5 * rem, width: rem, height: rem });
         parts.shape.setShape(topology.SHAPES[proc.state] ?? "unknown");
-        const middle = panel.x + panel.w / 2;
-        set(parts.half, { x1: middle, x2: middle, y1: panel.y + topology.where.head,
-            y2: panel.y + panel.h });
     }
 
     function newCell(item) {

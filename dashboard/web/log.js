@@ -6,6 +6,11 @@
     const place = document.getElementById("log");
     const SHAPES = { info: "info", good: "good", warn: "warn", bad: "bad" };
 
+    // In rem: a row of one line and of two, and what stands beside its text.
+    const LINE = 1.65;
+    const TWO_LINES = 2.75;
+    const BESIDE = 6.4;
+
     // Lines have no number of their own: each gets one when it is first seen.
     const numbers = new WeakMap();
     let next = 0;
@@ -15,7 +20,7 @@
         return numbers.get(line);
     }
 
-    function newRow(line) {
+    function newRow({ line }) {
         const parts = { time: html("time"), form: shape(SHAPES[line.level] ?? "info"),
             text: html("span", { class: "what" }) };
         const node = html("li", { class: "row", "data-row": line.key, "data-level": line.level },
@@ -24,11 +29,29 @@
         return node;
     }
 
+    /** The newest lines, as many as there is height for. A long one takes two. */
+    function rowsOf(state, lang) {
+        const rem = Ponte.text.rem;
+        const size = Ponte.size(place);
+        const room = size.width - BESIDE * rem;
+        let { height } = size;
+        const rows = [];
+        for (let at = state.log.length - 1; at >= 0; at--) {
+            const line = state.log[at];
+            const said = Ponte.say(lang, line.key, line.values);
+            const isLong = Ponte.text.width(said, 1, line.level === "bad" ? 600 : 400) > room;
+            height -= (isLong ? TWO_LINES : LINE) * rem;
+            if (height < 0) break;
+            rows.push({ line, said, isLong });
+        }
+        return rows;
+    }
+
     function update(state, lang) {
         text(document.getElementById("log-title"), Ponte.say(lang, "view.log"));
-        const rows = Math.max(1, Math.floor(place.clientHeight / (1.65 * Ponte.text.rem)));
-        list(place, state.log.slice(-rows).reverse(), numberOf, newRow, (node, line) => {
-            const said = Ponte.say(lang, line.key, line.values);
+        list(place, rowsOf(state, lang), ({ line }) => numberOf(line), newRow, (node, row) => {
+            const { line, said, isLong } = row;
+            attribute(node, "data-long", isLong ? "true" : null);
             const s = (line.t / 1000).toFixed(1);
             text(node.parts.time, lang === "pt" ? s.replace(".", ",") : s);
             text(node.parts.text, said);

@@ -5,6 +5,8 @@
 "use strict";
 {
     globalThis.Ponte ??= {};
+    // What has changed is written at most so often, in ms. What moves is drawn in every frame.
+    const UPDATE_MS = 40;
     const root = document.documentElement;
 
     // With reduced motion only what changed is drawn, and fuses burn in steps of this, in ms.
@@ -16,6 +18,7 @@
     let drawnState = null;
     let drawnS = -1;
     let lastFrame = 0;
+    let lastUpdate = -Infinity;
     let languageChosen = false;
 
     /** Draws everything anew in the next frame. */
@@ -60,7 +63,9 @@
         const { player } = Ponte;
         const T = player.tick(now);
         const { state } = player;
-        if (dirty || state !== drawnState || state.s !== drawnS) {
+        const isNew = state !== drawnState || state.s !== drawnS;
+        if (dirty || isNew && now - lastUpdate >= UPDATE_MS) {
+            lastUpdate = now;
             for (const view of Ponte.views) view.update(state, Ponte.lang);
             dirty = false;
             drawnState = state;

@@ -7,6 +7,10 @@
     globalThis.Ponte ??= {};
     const { svg, attribute, text, set } = Ponte.dom;
     const { topology } = Ponte;
+    // Half the width of each shape, in rem.
+    const ROOM = { dot: 0.9, square: 0.9, heart: 0.6, cross: 0 };
+    // With more messages than this on the stage no number can be read: they are small, without one.
+    const READABLE = 30;
     // Groups that are not in use are kept for the next message.
     const used = new Map();
     const free = { dot: [], square: [], heart: [], cross: [] };
@@ -16,10 +20,12 @@
         const node = svg("g", { class: `message ${shape}` });
         node.shape = shape;
         node.rem = rem;
-        if (shape === "dot") node.append(svg("circle", { r: 0.82 * rem }));
-        if (shape === "square") {
-            node.append(svg("rect", { x: -0.8 * rem, y: -0.7 * rem, width: 1.6 * rem,
-                height: 1.4 * rem, rx: 0.15 * rem }));
+        if (shape === "dot" || shape === "square") {
+            const h = (shape === "dot" ? 1.64 : 1.45) * rem;
+            node.height = h;
+            node.box = svg("rect", { rx: shape === "dot" ? h / 2 : 0.15 * rem });
+            node.number = svg("text", { class: "number" });
+            node.append(node.box, node.number);
         }
         if (shape === "heart") {
             node.append(svg("use", { href: "#shape-heart", x: -0.55 * rem, y: -0.55 * rem,
@@ -28,9 +34,6 @@
         if (shape === "cross") {
             node.append(svg("path", { class: "halo", d: cross(0.62 * rem) }),
                 svg("path", { d: cross(0.62 * rem) }));
-        }
-        if (shape === "dot" || shape === "square") {
-            node.number = node.appendChild(svg("text", { class: "number" }));
         }
         if (shape === "cross") node.word = node.appendChild(svg("text", { class: "fate" }));
         topology.layers.moving.append(node);
@@ -66,16 +69,18 @@
     function frame(state, T) {
         const still = Ponte.theme.still;
         const messages = Ponte.messages(state, T);
+        const isFlood = messages.length > READABLE;
         const seen = new Set();
         const hot = new Set();
         for (const message of messages) {
-            const points = Ponte.way(topology.where, message.from, message.to);
-            if (!points) continue;
+            const whole = Ponte.way(topology.where, message.from, message.to);
+            if (!whole) continue;
+            const points = before(whole, ROOM[message.shape] * Ponte.text.rem);
             seen.add(message.key);
             if (still) {
                 hot.add(`${message.from} ${message.to}`).add(`${message.to} ${message.from}`);
             }
-            draw(take(message), message, Ponte.along(points, still ? restAt(message) : message.at));
+            draw(take(message), message, isFlood, Ponte.along(points, still ? restAt(message) : message.at));
         }
         for (const [key, node] of used) {
             if (!seen.has(key)) release(key, node);
@@ -83,17 +88,35 @@
         mark(hot);
     }
 
+    /** The way without its last `room` pixels: what arrives stands beside the card, not on it. */
+    function before(points, room) {
+        const [x0, y0] = points[points.length - 2];
+        const [x1, y1] = points[points.length - 1];
+        const length = Math.hypot(x1 - x0, y1 - y0);
+        const part = Math.max(length - room, length / 2) / (length || 1);
+        return [...points.slice(0, -1), [x0 + (x1 - x0) * part, y0 + (y1 - y0) * part]];
+    }
+
     /** Where a message stands when nothing may move: requests and replies beside each other. */
     const restAt = (message) => (message.shape === "square" ? 0.68 : message.at > 0.97 ? 1 : 0.32);
 
-    function draw(node, message, [x, y]) {
+    function draw(node, message, isFlood, [x, y]) {
         attribute(node, "transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
         attribute(node, "data-tone", message.tone);
-        if (node.number) text(node.number, message.number ?? "");
+        if (node.number) {
+            // A dot with a long number is longer, not fuller.
+            const rem = Ponte.text.rem;
+            const number = isFlood ? "" : String(message.number);
+            const width = isFlood ? 0.8 * rem
+                : Math.max(1.64 * rem, Ponte.text.width(number, 1, 650) + 0.6 * rem);
+            const height = isFlood ? 0.8 * rem : node.height;
+            set(node.box, { x: -width / 2, width, y: -height / 2, height });
+            text(node.number, number);
+        }
         if (node.word) {
             text(node.word, message.word
                 ? Ponte.say(Ponte.lang, `view.fate.${message.word}`) : "");
-            set(node.word, { y: 1.5 * Ponte.text.rem });
+            set(node.word, { y: -1.35 * Ponte.text.rem });
         }
     }
 

@@ -7,10 +7,10 @@
     globalThis.Ponte ??= {};
 
     // All in rem. Columns at the width of 55 rem; a wider stage gives its rest to the ways.
-    const CLIENT = 5.6;
+    const CLIENT = 5.5;
     const PROXY = 7.4;
     const SERVER = 13;
-    const REGISTRY = 14.6;
+    const REGISTRY = 12.8;
     const TWO_REGISTRIES = 18;
     // The least that a row of one line needs, and from where on a row has two lines.
     const LINE = 1.42;
@@ -68,7 +68,7 @@
             }
             cells.set(registry, inside);
         });
-        return { boxes, cells, panels, lanes: rows.proxies, tall: rows.tall, head: HEAD * rem,
+        return { boxes, cells, panels, lanes: rows.proxies, tall: rows.tall, top: rows.top,
             columns: { clientLeft, proxyLeft, serverLeft, registryLeft }, middle, rem };
     }
 

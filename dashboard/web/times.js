@@ -14,19 +14,38 @@
     // Not drawn more often than this, in milliseconds: with many calls a drawing costs some.
     const PAUSE_MS = 250;
     // At most so many marks are drawn, the newest. More than that lie on top of each other.
-    const MARKS = 3000;
+    const MARKS = 8000;
 
     let last = 0;
     let drawn = "";
     let marks = [];
 
-    const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
+    // Colours of the theme, read once after each change of it.
+    let colours = null;
+
+    const NAMES = { answered: "--good", fault: "--bad", "not sent": "--bad", unknown: "--unknown",
+        open: "--muted", line: "--rule", text: "--muted", cut: "--bad" };
+
+    function readColours() {
+        const style = getComputedStyle(document.documentElement);
+        colours = { family: getComputedStyle(document.body).fontFamily };
+        for (const [name, variable] of Object.entries(NAMES)) {
+            colours[name] = style.getPropertyValue(variable);
+        }
+    }
+
+    Ponte.theme.listen(() => {
+        colours = null;
+        drawn = "";
+    });
 
     function draw(state, T) {
-        const { begins: from, ends: to } = Ponte.player;
-        const box = canvas.getBoundingClientRect();
+        const from = Ponte.player.begins;
+        const to = Math.max(Ponte.player.ends, T);
+        const box = Ponte.size(canvas);
         const ratio = devicePixelRatio || 1;
         const rem = Ponte.text.rem;
+        if (!colours) readColours();
         if (canvas.width !== Math.round(box.width * ratio)
             || canvas.height !== Math.round(box.height * ratio)) {
             canvas.width = Math.round(box.width * ratio);
@@ -45,32 +64,47 @@
         scale(pen, height, left, right, rem);
         faults(pen, state, place, top, bottom);
         marks = [];
-        const colours = { answered: colour("--good"), fault: colour("--bad"),
-            "not sent": colour("--bad"), unknown: colour("--unknown"), open: colour("--muted") };
-        for (const id of state.order.slice(-MARKS)) {
-            const call = state.calls.get(id);
-            const outcome = call.outcome ?? "open";
-            const x = place(call.t0);
-            const y = height((call.t1 ?? T) - call.t0);
+        for (const [outcome, calls] of byOutcome(state)) {
+            const r = (outcome === "answered" ? 0.2 : 0.3) * rem;
             pen.fillStyle = pen.strokeStyle = colours[outcome];
-            mark(pen, outcome, x, y, outcome === "answered" ? 0.2 * rem : 0.3 * rem);
-            marks.push([x, y, id]);
+            pen.lineWidth = r * 0.65;
+            pen.beginPath();
+            for (const call of calls) {
+                const x = place(call.t0);
+                const y = height((call.t1 ?? T) - call.t0);
+                trace(pen, outcome, x, y, r);
+                marks.push([x, y, call.id]);
+            }
+            if (outcome === "unknown" || outcome === "open") pen.stroke();
+            else pen.fill();
         }
     }
 
+    /** The newest calls, grouped: all marks of one kind are drawn at once. */
+    function byOutcome(state) {
+        const groups = new Map();
+        for (const id of state.order.slice(-MARKS)) {
+            const call = state.calls.get(id);
+            const outcome = call.outcome ?? "open";
+            if (!groups.has(outcome)) groups.set(outcome, []);
+            groups.get(outcome).push(call);
+        }
+        return groups;
+    }
+
     function scale(pen, height, left, right, rem) {
-        pen.font = `${rem}px ${getComputedStyle(canvas).fontFamily}`;
+        pen.font = `${rem}px ${colours.family}`;
         pen.textAlign = "right";
         pen.textBaseline = "middle";
         pen.lineWidth = 1;
         for (const ms of LINES) {
             const y = Math.round(height(ms)) + 0.5;
-            pen.strokeStyle = colour("--rule");
+            pen.strokeStyle = colours.line;
             pen.beginPath();
             pen.moveTo(left, y);
             pen.lineTo(right, y);
             pen.stroke();
-            pen.fillStyle = colour("--muted");
+            pen.fillStyle = colours.text;
             // Every second line has its words: they stand apart at 16 px, too.
             if (ms === 1 || ms === 100 || ms === 10000) {
                 pen.fillText(ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`, left - 0.5 * rem, y);
@@ -80,7 +114,7 @@
 
     /** A thin line at each moment at which a fault was let loose. */
     function faults(pen, state, place, top, bottom) {
-        pen.strokeStyle = colour("--bad");
+        pen.strokeStyle = colours.cut;
         pen.lineWidth = 1;
         pen.setLineDash([3, 3]);
         for (const line of state.log) {
@@ -94,25 +128,22 @@
         pen.setLineDash([]);
     }
 
-    function mark(pen, outcome, x, y, r) {
-        pen.beginPath();
+    /** Adds the shape of one call to the path. */
+    function trace(pen, outcome, x, y, r) {
         if (outcome === "answered") {
+            pen.moveTo(x + r, y);
             pen.arc(x, y, r, 0, 7);
-            pen.fill();
         } else if (outcome === "fault") {
             pen.moveTo(x, y - r);
             pen.lineTo(x + r, y + r);
             pen.lineTo(x - r, y + r);
-            pen.fill();
         } else if (outcome === "not sent") {
-            pen.fillRect(x - r * 0.85, y - r * 0.85, r * 1.7, r * 1.7);
+            pen.rect(x - r * 0.85, y - r * 0.85, r * 1.7, r * 1.7);
         } else {
-            pen.lineWidth = r * 0.65;
             pen.moveTo(x - r, y - r);
             pen.lineTo(x + r, y + r);
             pen.moveTo(x + r, y - r);
             pen.lineTo(x - r, y + r);
-            pen.stroke();
         }
     }
 
@@ -135,9 +166,10 @@
 
     function frame(state, T, now) {
         if (now - last < PAUSE_MS) return;
-        const { begins: from, ends: to } = Ponte.player;
-        const key = [state.s, from, Math.round(to / PAUSE_MS), canvas.clientWidth,
-            canvas.clientHeight, document.documentElement.dataset.theme, Ponte.text.rem,
+        const from = Ponte.player.begins;
+        const to = Math.max(Ponte.player.ends, T);
+        const key = [state.s, from, Math.round(to / PAUSE_MS), Ponte.size(canvas).width,
+            Ponte.size(canvas).height, Ponte.text.rem,
             state.open.size ? Math.round(T / PAUSE_MS) : 0].join(" ");
         if (key === drawn) return;
         drawn = key;

@@ -6,10 +6,16 @@
     const element = (id) => document.getElementById(id);
     const menu = element("menu");
 
-    // Counter → whether it is always there. The others appear when they are no longer 0.
-    const COUNTERS = new Map([["calls", true], ["answered", true], ["faults", false],
-        ["more", true], ["notSent", true], ["unknown", true], ["resolved", false],
-        ["untold", false], ["lostEvents", false]]);
+    // In the order in which they stand. Those that are not ALWAYS there appear when they are not 0.
+    const COUNTERS = ["calls", "answered", "faults", "more", "notSent", "unknown", "resolved",
+        "untold", "lostEvents"];
+    const ALWAYS = new Set(["calls", "answered", "more", "notSent", "unknown"]);
+    // Where there is no room for all, the last of these go first. Lost events are never hidden.
+    const WORTH = ["lostEvents", "calls", "unknown", "answered", "notSent", "more", "resolved",
+        "faults", "untold"];
+    // Sizes in rem: of a figure, and of the space in and beside a counter.
+    const FIGURE = 1.35;
+    const SPACE = 1.15;
 
     const buttons = new Map();
 
@@ -29,6 +35,8 @@
     button("theme", {}, () => Ponte.theme.toggle());
     button("help", { "aria-keyshortcuts": "?" }, () => Ponte.help.toggle());
 
+    buttons.get("theme").append(Ponte.dom.shape("half"));
+
     function predict() {
         if (Ponte.canAct) Ponte.story?.choose?.(Ponte.player.state);
     }
@@ -47,17 +55,32 @@
     }
 
     function update(state, lang) {
-        const shown = [...COUNTERS].filter(([name, always]) => always || state.counters[name]);
-        list(element("counters"), shown, ([name]) => name, newCounter, (node, [name]) => {
-            text(node.figure, state.counters[name]);
-            text(node.word, Ponte.say(lang, `view.counter.${name}`));
-            attribute(node, "title", Ponte.say(lang, `view.why counter.${name}`));
-        });
+        list(element("counters"), countersOf(state, lang), (name) => name, newCounter,
+            (node, name) => {
+                text(node.figure, state.counters[name]);
+                text(node.word, Ponte.say(lang, `view.counter.${name}`));
+                attribute(node, "title", Ponte.say(lang, `view.why counter.${name}`));
+            });
         const mode = modeOf(Ponte.player);
         attribute(element("mode"), "data-mode", mode);
         text(element("mode").lastElementChild, Ponte.say(lang, `view.mode.${mode}`));
         updateMenu(lang);
         updateBanner(state, lang);
+    }
+
+    /** The counters for which there is room, in their order. */
+    function countersOf(state, lang) {
+        let room = Ponte.size(element("counters")).width;
+        const kept = new Set();
+        for (const name of WORTH) {
+            const count = state.counters[name];
+            if (!count && !ALWAYS.has(name)) continue;
+            room -= Ponte.text.width(String(count), FIGURE, 700) + SPACE * Ponte.text.rem
+                + Ponte.text.width(Ponte.say(lang, `view.counter.${name}`));
+            if (room < 0 && name !== "lostEvents") break;
+            kept.add(name);
+        }
+        return COUNTERS.filter((name) => kept.has(name));
     }
 
     /** The word beside the name: what of time is shown. */
@@ -68,7 +91,7 @@
         return player.isReplay && player.position <= player.dropped ? "replay" : "paused";
     }
 
-    function newCounter([name]) {
+    function newCounter(name) {
         const node = html("li", { "data-name": name });
         node.figure = html("b", { "data-counter": name });
         node.word = html("span");
@@ -84,11 +107,12 @@
         buttons.get("predict").hidden ||= !Ponte.story?.choose;
         buttons.get("save").hidden = !Ponte.isServed;
         for (const [name, node] of buttons) {
-            text(node, Ponte.say(lang, `view.menu.${name}`));
-            attribute(node, "title", Ponte.say(lang, `view.why menu.${name}`));
+            const why = Ponte.say(lang, `view.why menu.${name}`);
+            attribute(node, "title", why);
+            // The one with a shape says its word to those who hear the page.
+            if (name === "theme") attribute(node, "aria-label", why);
+            else text(node, Ponte.say(lang, `view.menu.${name}`));
         }
-        const dark = document.documentElement.dataset.theme === "dark";
-        text(buttons.get("theme"), Ponte.say(lang, dark ? "view.menu.light" : "view.menu.theme"));
         text(buttons.get("language"), lang === "en" ? "PT" : "EN");
         attribute(buttons.get("language"), "lang", lang === "en" ? "pt-BR" : "en");
     }
@@ -97,7 +121,7 @@
         const { banner } = state;
         attribute(element("banner-row"), "data-level", banner?.level ?? "info");
         const said = banner ? Ponte.say(lang, banner.key, banner.values)
-            : Ponte.say(lang, "view.welcome");
+            : Ponte.say(lang, state.procs.size ? "view.welcome" : "view.begins");
         text(element("banner"), said);
         attribute(element("banner"), "title", said);
     }

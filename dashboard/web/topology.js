@@ -49,7 +49,9 @@
         const { servers, hidden } = serversOf(state);
         const names = { servers, proxies: namesOf(state, "proxy"),
             clients: namesOf(state, "client"), registries: namesOf(state, "registry") };
-        const box = stage.getBoundingClientRect();
+        const size = Ponte.size(stage);
+        // While the diagram has its place, the topology is laid out all the same.
+        const box = { width: size.width || 800, height: size.height || 240 };
         const key = JSON.stringify([names, box.width, box.height, Ponte.text.rem]);
         if (key !== shown) {
             shown = key;
@@ -67,7 +69,7 @@
         attribute(page, "data-rows", rows > 7 ? "many" : rows > 5 ? "some" : "few");
         attribute(page, "data-registries", names.registries.length);
         list(layers.ways, waysOf(state, names), (way) => way.key, newWay,
-            (node, way) => updateWay(node, way, state, lang));
+            (node, way) => updateWay(node, way, state));
         const cards = [...names.clients, ...names.proxies, ...servers];
         list(layers.cards, cards, (name) => name, newCard, (node, name) =>
             updateCard(node, state.procs.get(name), servers.indexOf(name), lang));
@@ -100,14 +102,14 @@
 
     function newWay() {
         const parts = { line: svg("path", { class: "way" }),
-            mark: Ponte.dom.shape("cut", "link-mark"), word: svg("text", { class: "way-word" }) };
-        const node = svg("g", {}, parts.line, parts.mark, parts.word);
+            mark: Ponte.dom.shape("cut", "link-mark") };
+        const node = svg("g", {}, parts.line, parts.mark);
         node.parts = parts;
         return node;
     }
 
-    function updateWay(node, way, state, lang) {
-        const { line, mark, word } = node.parts;
+    function updateWay(node, way, state) {
+        const { line, mark } = node.parts;
         const points = Ponte.way(view.where, way.from, way.to);
         const { link } = state.procs.get(way.to);
         const rem = Ponte.text.rem;
@@ -119,7 +121,6 @@
         set(mark, { x: x - 0.6 * rem, y: y - 0.6 * rem, width: 1.2 * rem, height: 1.2 * rem,
             class: `shape link-mark ${fault ? "" : "none"}` });
         if (fault) mark.setShape(fault);
-        text(word, "");
     }
 
     function newCard(name) {
@@ -160,12 +161,12 @@
             "aria-label": [proc.name, word, believed].filter(Boolean).join("; ") });
         set(parts.box, { x: box.x, y: box.y, width: box.w, height: box.h, rx: 0.4 * rem });
         text(parts.title, `${proc.name}: ${word}`);
-        const ran = isServer || proc.ran ? ranOf(proc, lang, wide) : "";
         const link = linkOf(proc, lang);
+        const ran = isServer ? ranOf(proc, lang, Boolean(link)) : "";
         if (isServer) {
             serverCard(parts, proc, box, row, { word, ran, link, wide });
         } else {
-            smallCard(parts, proc, box, { word, ran: link });
+            smallCard(parts, proc, box, word);
         }
         parts.shape.setShape(SHAPES[proc.state] ?? "unknown");
     }
@@ -199,7 +200,7 @@
     }
 
     /** A client or a proxy: its name, and its state below. */
-    function smallCard(parts, proc, box, { word }) {
+    function smallCard(parts, proc, box, word) {
         const rem = Ponte.text.rem;
         const middle = box.x + box.w / 2;
         const stateWidth = Ponte.text.width(word, 1, 600) + 1.35 * rem;
@@ -210,11 +211,12 @@
             width: rem, height: rem });
     }
 
-    function ranOf(proc, lang, brief) {
-        if (brief) return String(proc.ran);
+    /** How many calls ran here, and where there is room, how many were answered from memory. */
+    function ranOf(proc, lang, isBrief) {
+        if (!view.where.tall) return String(proc.ran);
         const ran = Ponte.say(lang, "view.ran", { count: proc.ran });
-        if (!proc.fromMemory) return ran;
-        return `${ran}  ${Ponte.say(lang, "view.from memory", { count: proc.fromMemory })}`;
+        if (!proc.fromMemory || isBrief) return ran;
+        return `${ran} · ${Ponte.say(lang, "view.from memory", { count: proc.fromMemory })}`;
     }
 
     function linkOf(proc, lang) {

@@ -85,7 +85,8 @@
     }
 
     function frame(state, T) {
-        const { begins: from, ends: to } = Ponte.player;
+        const from = Ponte.player.begins;
+        const to = Math.max(Ponte.player.ends, T);
         attribute(scrubber, "min", Math.floor(from));
         attribute(scrubber, "max", Math.ceil(to));
         const value = String(Math.round(T));
