@@ -8,6 +8,7 @@
     web_files.py    the page's own files
     saved.py        the page that is saved: one file with everything in it
     laboratory.py   the processes: started, killed, frozen; and what else a click does
+    attach.py       watches processes that run already, by the registry that lists them
     processes.py    what can be done to a process, and when. Pure
     caller.py       the client of the page: calls twice a second, and does as it is told
     links.py        the link in front of each server: loses a reply, is cut, is slow
