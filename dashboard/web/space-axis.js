@@ -12,6 +12,8 @@
     const SHORT_MS = 1;
     // How far distances may shrink before messages are left out.
     const TIGHTEST = 0.62;
+    // A cross stands between the lines, so it keeps this share of a step from what is beside it.
+    const BESIDE_CROSS = 0.72;
 
     /**
      * Gives each event its `x`.
@@ -64,7 +66,9 @@
     function place(events, step, scale, wishes, cuts) {
         let latest = 0;
         events.forEach((event, at) => {
-            let x = latest + wishes[at] * scale + (cuts[at] ? step : 0);
+            const isBesideCross = at > 0 && (event.what === "end" || events[at - 1].what === "end");
+            let x = latest + Math.max(wishes[at] * scale + (cuts[at] ? step : 0),
+                                      isBesideCross ? BESIDE_CROSS * step : 0);
             for (const one of event.before) {
                 x = Math.max(x, one.x + distance(one, event, step));
             }

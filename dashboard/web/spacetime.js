@@ -9,15 +9,19 @@
 "use strict";
 
 {
-    // Pixels. The largest circle, with room for two digits; half of a cross.
+    // Pixels where text has 16. The largest circle, with room for two digits, and one that still has
+    // room for one; half of a cross.
     const RADIUS = 12;
+    const SMALLEST = 7;
     const CROSS = 6;
     // Pixels between a name and its line; and at the right edge.
     const PAD = 10;
     // A name takes at most this share of the width, and is cut short else.
     const NAMES_SHARE = 0.24;
-    // Lines of processes that took no part are drawn, too, while there are no more than this.
+    // Lines of processes that took no part are drawn, too, while there are no more lines than this,
+    // and this many pixels for each.
     const CALM = 5;
+    const CALM_ROW = 36;
     // The most lines, and the most messages to begin with. More cannot be told apart.
     const MOST_LINES = 12;
     const MOST_HOPS = 40;
@@ -29,13 +33,15 @@
      *
      * @param {Object} call
      * @param {{width, height, procs: Map, measure: function(string): number, lang?: string,
-     *     now?: number, textHeight?: number}} room `procs` of the state; `now`: state.t
+     *     now?: number, textHeight?: number, scale?: number}} room `procs` of the state; `now`:
+     *     state.t; `scale`: how many times 16 pixels the page's text has
      * @returns {Object} of
      *     lines: {who, y, x0, x1, text, textX, told, dead: [{x0, x1}], frozen: [{x0, x1}]};
      *     events: {n, x, y, r, who, what, key, values}; n 0: no number, told by another process;
      *     arrows: {x0, y0, x1, y1, kind, ends: "arrow"|"cross"|"open", told, word};
      *     bars: {x, y, width, height, kind: "run"|"memory", who};
      *     labels: {x, y, text, anchor, kind, width, height}; x and y are its middle;
+     *     r, cross: the radius of a circle, and half of a cross;
      *     marks: {x, y, who, state} where a process changed;
      *     ticks: {x, textX, y, text}; gaps: {x, width, y0, y1, text, textX, textY} (text "": no
      *     room for it); omitted: how many messages are left out; leftOut: labels without a place
@@ -43,12 +49,13 @@
     Ponte.layout = (call, room) => {
         const lang = room.lang ?? "en";
         const say = (key, values) => Ponte.say(lang, key, values);
-        const high = room.textHeight ?? 18;
+        const scale = room.scale ?? 1;
+        const high = room.textHeight ?? 18 * scale;
         const now = Math.max(room.now ?? call.t1 ?? call.t0, call.t0);
         const all = call.hops.filter(hop => hop.at || hop.to);
         let hops = fewerLines(fewest(all, MOST_HOPS), room, high);
         for (;;) {
-            const page = {call, room, lang, say, high, now, hops, all};
+            const page = {call, room, lang, say, high, scale, now, hops, all};
             const drawn = draw(page);
             if (drawn !== null || hops.length <= 1) {
                 return drawn ?? draw({...page, hops: []});
@@ -79,7 +86,7 @@
     }
 
     function draw(page) {
-        const {room, hops, high} = page;
+        const {room, hops, high, scale} = page;
         const {events, arrows} = Ponte.spaceEvents(hops, page.now);
         const lines = linesOf(page);
         const top = high + 6;
@@ -88,38 +95,39 @@
         lines.forEach((line, at) => {
             line.y = top + row * (at + 0.5);
         });
-        const left = Math.max(0, ...lines.map(line => room.measure(line.text))) + PAD;
-        const fits = Math.max(6, Math.min(RADIUS, row / 2 - CROSS));
-        const axis = Ponte.spaceAxis(events, {x0: left + fits + 2,
-                                              x1: room.width - Math.max(fits, CROSS) - PAD,
-                                              step: 2 * fits + 4});
+        const left = Math.max(0, ...lines.map(line => room.measure(line.text))) + PAD * scale;
+        const most = Math.max(SMALLEST, Math.min(RADIUS * scale, row / 2 - 2));
+        const axis = Ponte.spaceAxis(events, {x0: left + most + 2,
+                                              x1: room.width - Math.max(most, CROSS * scale) - PAD,
+                                              step: 2 * most + 4});
         if (axis === null) {
             return null;
         }
-        const r = Math.min(fits, axis.step / 2 - 1);
+        const r = Math.min(most, axis.step / 2 - 1);
         Object.assign(page, {events, arrows, lines, row, r, axis, top, bottom, left});
         page.lineOf = new Map(lines.map(line => [line.who, line]));
         placeEnds(page);
         for (const line of lines) {
-            Object.assign(line, {x0: left, x1: room.width - 2, textX: left - PAD / 2},
+            Object.assign(line, {x0: left, x1: room.width - 2, textX: left - PAD * scale / 2},
                           stretches(page, line));
         }
         const picture = {
             lines, events: circles(page), arrows: arrows.map(arrow => shaft(page, arrow)),
             bars: bars(page), marks: marks(page), r, omitted: page.all.length - hops.length,
         };
-        return {...picture, ...words(page, picture), ticks: ticks(page), gaps: gaps(page)};
+        return {...picture, cross: CROSS * scale, ...words(page, picture), ticks: ticks(page), gaps: gaps(page)};
     }
 
     /** The processes that took part, from the callers down to the servers. */
-    function linesOf({room, hops, call, say}) {
+    function linesOf({room, hops, call, say, high, scale}) {
         const names = new Set(hops.flatMap(hop => [hop.from, hop.at || hop.to]));
         if (call.caller) {
             names.add(call.caller);
         }
         const servers = [...room.procs.values()].filter(proc => proc.role !== "registry"
             && proc.role !== "client" && !names.has(proc.name) && !Ponte.isOver(proc));
-        if (names.size + servers.length <= CALM) {
+        if (names.size + servers.length <= CALM
+            && (room.height - 2 * high) / (names.size + servers.length) >= CALM_ROW * scale) {
             servers.forEach(proc => names.add(proc.name));
         }
         const depth = {client: 0, proxy: 1, server: 2};
@@ -241,22 +249,23 @@
                    "run", "memory", "told", "repeat", "session", "resolve"];
 
     /** Places the words of arrows and bars; of each word one first, then all others. */
-    function words({room, lines, top, bottom, left, high, say, r}, {events, arrows, bars: all}) {
+    function words({room, lines, top, bottom, left, high, say, r, scale}, {events, arrows, bars: all}) {
         const places = new Ponte.LabelPlaces({x0: left, y0: top, x1: room.width, y1: bottom},
                                              room.measure, high);
         events.forEach(({x, y, r: half}) => places.block(x - half, y - half, x + half, y + half));
         all.forEach(({x, y, width, height}) =>
             places.block(x, y - height / 2, x + width, y + height / 2));
         lines.forEach(({x0, x1, y}) => places.avoid(x0, y, x1, y));
+        const cross = CROSS * scale;
         const wanted = [];
         for (const arrow of arrows) {
             places.avoid(arrow.x0, arrow.y0, arrow.x1, arrow.y1);
             if (arrow.ends === "cross") {
-                places.block(arrow.x1 - CROSS, arrow.y1 - CROSS, arrow.x1 + CROSS, arrow.y1 + CROSS);
+                places.block(arrow.x1 - cross, arrow.y1 - cross, arrow.x1 + cross, arrow.y1 + cross);
             }
             if (arrow.word) {
                 wanted.push({word: arrow.word, kind: arrow.kind,
-                             spots: wide => besideArrow(arrow, wide, high)});
+                             spots: wide => besideArrow(arrow, wide, high, cross)});
             }
         }
         for (const bar of all) {
@@ -277,7 +286,7 @@
     }
 
     /** Beside the end of an arrow if that is a cross, else along it. */
-    function besideArrow({x0, y0, x1, y1, ends}, wide, high) {
+    function besideArrow({x0, y0, x1, y1, ends}, wide, high, cross) {
         const spots = [];
         const around = (x, y, near) => spots.push(
             {x: x + wide / 2 + near, y}, {x: x - wide / 2 - near, y},
@@ -285,7 +294,7 @@
             {x: x + wide / 2 + near, y: y - high / 2}, {x: x + wide / 2 + near, y: y + high / 2},
             {x: x - wide / 2 - near, y: y - high / 2}, {x: x - wide / 2 - near, y: y + high / 2});
         if (ends === "cross") {
-            around(x1, y1, CROSS + 3);
+            around(x1, y1, cross + 3);
         }
         for (const share of [0.5, 0.35, 0.65, 0.2, 0.8]) {
             around(x0 + share * (x1 - x0), y0 + share * (y1 - y0), 5);

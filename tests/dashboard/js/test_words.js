@@ -33,7 +33,8 @@ test("whatever is said by a key that stands in the source, has words", () => {
     const rooms = new Set(Object.keys(Ponte.words.en).map(key => key.split(".")[0]));
     for (const {name, text} of sources) {
         for (const [, key] of text.matchAll(/"([a-z]+\.[a-z][\w. ]*)"/g)) {
-            const isKey = rooms.has(key.split(".")[0]);
+            // One that ends with a dot is the beginning of several.
+            const isKey = rooms.has(key.split(".")[0]) && !key.endsWith(".");
             assert(!isKey || key in Ponte.words.en, `${name}: ${key}`);
         }
         const ofSentences = name === "sentences.js" ? text.matchAll(/\badd\("([\w. ]+)"/g) : [];
