@@ -68,7 +68,7 @@ def save(chromium: Chromium) -> str:
         at = stage.state("state.s")
         file = saved_by_click(stage, folder)
         copy = opened(stage, file)
-        stage.wait(f"state.s >= {at} - 1", "the copy has all events", tab=copy)
+        stage.wait(f"Ponte.player.end >= {at}", "the copy has all events", tab=copy)
         moved_to_event(copy, at)
         assert copy.evaluate(ROWS) == rows, f"{copy.evaluate(ROWS)} != {rows}"
         asked = [url for url in copy.requests if not url.startswith(("data:", "blob:"))]

@@ -222,7 +222,7 @@ class Tab:
     @contextlib.contextmanager
     def downloads_to(self, folder: str) -> Iterator[None]:
         """Lets the page save files into a folder."""
-        where = {"browserContextId": self._context}
+        where: Message = {"browserContextId": self._context}
         self._pipe.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=folder,
                         **where)
         try:

@@ -1,4 +1,7 @@
-"""How long the script and the layout of each frame took: from the browser's own trace.
+"""How much the script and the layout of each frame cost: from the browser's own trace.
+
+What counts is the processor time of the page's thread: so a neighbour that takes the processor away
+does not count.
 
 Source: the Trace Event Format of Chromium; the categories are those of its DevTools' timeline.
 """
@@ -21,13 +24,15 @@ FRAME = ("AnimationFrame", "b")
 
 
 def frames_of(tab: Tab, seconds: float) -> list[float]:
-    """Milliseconds of script and layout in each frame of a tab, for so many seconds."""
+    """Milliseconds of script and layout in each frame of a tab, for so many seconds: of processor
+    time.
+    """
     events = tab.traced(CATEGORIES, lambda: threading.Event().wait(seconds))
     return work_by_frame(events)
 
 
 def work_by_frame(events: Iterable[dict[str, Any]]) -> list[float]:
-    """Milliseconds of work between each beginning of a frame and the next, of the busiest thread.
+    """Milliseconds of work from each beginning of a frame to the next, in the busiest thread.
 
     Work inside other work counts once.
     """
@@ -39,15 +44,14 @@ def work_by_frame(events: Iterable[dict[str, Any]]) -> list[float]:
     busiest = max(threads.values(), key=len, default=[])
     busiest.sort(key=lambda event: float(event["ts"]))
     frames: list[float] = []
-    # Until where time is counted, in microseconds.
+    # Until when work is counted, in microseconds of the wall's clock.
     counted = 0.0
     for event in busiest:
         if event["name"] == FRAME[0]:
             frames.append(0.0)
             continue
-        end = event["ts"] + event.get("dur", 0)
-        if frames:
-            frames[-1] += max(end - max(event["ts"], counted), 0) / 1000
-        counted = max(counted, end)
+        if frames and event["ts"] >= counted:
+            frames[-1] += event.get("tdur", 0) / 1000
+        counted = max(counted, event["ts"] + event.get("dur", 0))
     # The last frame may not have ended.
     return frames[:-1]
