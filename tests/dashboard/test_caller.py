@@ -20,7 +20,9 @@ WRONG = ("[]", "{", '{"do": "dance"}', '{"do": "rate"}', '{"do": "rate", "per_s"
          '{"do": "rate", "per_s": true}', '{"do": "burst"}', '{"do": "burst", "count": 0}',
          '{"do": "burst", "count": 101}', '{"do": "burst", "count": 1.5}', '{"do": "call"}',
          '{"do": "call", "method": []}', '{"do": "call", "method": "buy", "params": "tea"}',
-         '{"do": "resolve", "id": "ab"}', '{"do": "resolve", "id": 7}', "[" * 100_000)
+         '{"do": "resolve", "id": "ab"}', '{"do": "resolve", "id": 7}',
+         '{"do": "resolve", "id": [7]}', '{"do": "burst", "count": 1, "method": []}',
+         '{"do": "call", "method": "buy", "service": {}}', "[" * 100_000)
 
 
 class Callers(unittest.TestCase):
@@ -83,8 +85,12 @@ class Callers(unittest.TestCase):
         answered = threading.Event()
         self.addCleanup(answered.set)
         waiting: list[int] = []
-        slow = Caller(lambda *_: (waiting.append(1), answered.wait(PATIENCE_S)))
-        slow.burst(30)
+
+        def wait(service: str, method: str, params: Sequence[Any]) -> None:
+            waiting.append(1)
+            answered.wait(PATIENCE_S)
+
+        Caller(wait).burst(30)
         wait_until(lambda: len(waiting) == 30, PATIENCE_S, "30 calls that wait at once")
 
     def test_an_unknown_outcome_is_resolved_when_that_is_asked_for(self) -> None:

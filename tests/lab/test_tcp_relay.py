@@ -11,7 +11,7 @@ from unittest import mock
 from xmlrpc.client import ServerProxy
 
 from lab.fates import Fate, random_delays, random_fates
-from lab.tcp_relay import TcpRelay
+from lab.tcp_relay import LOST, TcpRelay
 from server import Server
 from tests.fakes import hurry_listeners
 from tests.system.harness import wait_until
@@ -65,6 +65,45 @@ class TcpRelays(unittest.TestCase):
         self.assertFalse(closing.is_alive())
         with self.assertRaises(OSError):
             socket.create_connection(relay.address, PATIENCE_S)
+
+
+    def test_it_refuses_as_a_port_does_whose_process_has_died(self) -> None:
+        """Also while it holds data back. Open connections go on until their ends close them."""
+        for holds in (False, True):
+            with self.subTest(holds=holds), contextlib.closing(TcpRelay()) as relay, \
+                    Server("notes", [len], registries=()) as server, \
+                    ServerProxy(f"http://127.0.0.1:{relay.address[1]}/notes") as client:
+                relay.target = server.address
+                self.assertEqual(client.len("a"), 1)
+                if holds:
+                    relay.freeze()
+                relay.refuse()
+                with self.assertRaises(ConnectionRefusedError):
+                    socket.create_connection(relay.address, PATIENCE_S)
+                relay.thaw()
+                self.assertEqual(client.len("ab"), 2)
+
+    def test_each_request_can_have_a_fate_and_who_asks_is_told_what_it_lost(self) -> None:
+        lost: list[tuple[bytes, str, str]] = []
+        with contextlib.closing(TcpRelay()) as relay, \
+                socket.create_server(("127.0.0.1", 0)) as target:
+            relay.target = target.getsockname()
+            relay.fate_of = lambda data: Fate(swallow_replies=b"quiet" in data)
+            relay.on_loss = lambda *loss: lost.append(loss)
+            with socket.create_connection(relay.address, PATIENCE_S) as client:
+                client.settimeout(PATIENCE_S)
+                client.sendall(b"quiet")
+                far, _ = target.accept()
+                with far:
+                    far.settimeout(PATIENCE_S)
+                    self.assertEqual(far.recv(100), b"quiet")
+                    far.sendall(b"lost")
+                    wait_until(lambda: lost, PATIENCE_S, "the reply is lost")
+                    client.sendall(b"loud")
+                    self.assertEqual(far.recv(100), b"loud")
+                    far.sendall(b"heard")
+                    self.assertEqual(client.recv(100), b"heard")
+        self.assertEqual(lost, [(b"quiet", "reply", LOST)])
 
 
 class LateMessages(unittest.TestCase):
