@@ -64,15 +64,16 @@ class FramesTest(unittest.TestCase):
 
     def test_work_inside_work_counts_once(self) -> None:
         def work(name: str, ts: float, dur: float, tid: int = 1) -> Message:
-            return {"name": name, "ph": "X", "pid": 1, "tid": tid, "tts": ts, "tdur": dur}
+            return {"name": name, "ph": "X", "pid": 1, "tid": tid, "ts": ts, "dur": dur,
+                    "tdur": dur / 2}
 
         def frame(ts: float) -> Message:
-            return {"name": "AnimationFrame", "ph": "b", "pid": 1, "tid": 1, "tts": ts}
+            return {"name": "AnimationFrame", "ph": "b", "pid": 1, "tid": 1, "ts": ts}
         events = [frame(0), work("FireAnimationFrame", 1000, 4000),
                   work("FunctionCall", 2000, 1000), work("Layout", 6000, 1000),
                   frame(16000), work("Layout", 17000, 500),
                   work("Paint", 18000, 9000), work("FunctionCall", 0, 9000, tid=2), frame(32000)]
-        self.assertEqual([5.0, 0.5], work_by_frame(events))
+        self.assertEqual([2.5, 0.25], work_by_frame(events))
 
 
 class PipeTest(unittest.TestCase):
