@@ -91,10 +91,7 @@
         const lines = linesOf(page);
         const top = high + 6;
         const bottom = room.height - high - 6;
-        const row = (bottom - top) / Math.max(1, lines.length);
-        lines.forEach((line, at) => {
-            line.y = top + row * (at + 0.5);
-        });
+        const row = placeLines(lines, top, bottom, high, scale);
         const left = Math.max(0, ...lines.map(line => room.measure(line.text))) + PAD * scale;
         const most = Math.max(SMALLEST, Math.min(RADIUS * scale, row / 2 - 2));
         const axis = Ponte.spaceAxis(events, {x0: left + most + 2,
@@ -116,6 +113,19 @@
             bars: bars(page), marks: marks(page), r, omitted: page.all.length - hops.length,
         };
         return {...picture, cross: CROSS * scale, ...words(page, picture), ticks: ticks(page), gaps: gaps(page)};
+    }
+
+    /** Lines one below the other; below the last one there is room for a word, if it is to be had.
+        Returns the distance of two lines. */
+    function placeLines(lines, top, bottom, high, scale) {
+        const edge = RADIUS * scale + 4;
+        const rowFor = below => (bottom - top - edge - below) / Math.max(1, lines.length - 1);
+        const row = rowFor(edge + high) >= CALM_ROW * scale * 0.8 ? rowFor(edge + high)
+            : Math.min(rowFor(edge), (bottom - top) / lines.length);
+        lines.forEach((line, at) => {
+            line.y = lines.length === 1 ? (top + bottom) / 2 : top + edge + row * at;
+        });
+        return lines.length === 1 ? bottom - top : row;
     }
 
     /** The processes that took part, from the callers down to the servers. */
@@ -171,10 +181,12 @@
             if (to.what === "end") {
                 const back = from.what === "reply" || from.what === "told";
                 const target = lineOf.get(back ? hop.from : hop.at || hop.to).y;
-                const way = Math.sign(target - from.y) || -1;
-                const rows = Math.abs(target - from.y) / row;
+                const way = Math.sign(target - from.y);
+                const rows = Math.round(Math.abs(target - from.y) / row);
                 const lost = (Math.floor(rows / 2) + 0.5) * row;
-                to.y = kind === "lost" ? from.y + way * lost : target - way * row / 2;
+                // A process that sends to itself has the end above its line.
+                to.y = way === 0 ? from.y - RADIUS
+                    : kind === "lost" ? from.y + way * lost : target - way * row / 2;
             }
         }
     }
@@ -190,7 +202,9 @@
         history.forEach(({t, state}, at) => {
             const kind = state === "frozen" ? found.frozen : DEAD.has(state) ? found.dead : null;
             const until = history[at + 1]?.t ?? Infinity;
-            if (kind !== null && until > page.call.t0) {
+            // What happened after the call is not of this picture.
+            const isOfCall = until > page.call.t0 && (t <= last || page.call.t1 === null);
+            if (kind !== null && isOfCall) {
                 const x0 = t <= page.call.t0 ? page.left : page.axis.xOf(t);
                 const x1 = until > last ? edge : Math.min(page.axis.xOf(until), edge);
                 if (x1 > x0) {
