@@ -62,7 +62,7 @@
         return `${lang === "pt" ? figure.replace(".", ",") : figure} ${unit}`;
     }
 
-    function newRow(call) {
+    function newRow() {
         const parts = {};
         const inRow = ["number", "method", "way", "time", "outcome"];
         for (const part of inRow) {
@@ -70,20 +70,22 @@
         }
         parts.outcome.append((parts.word = html("span", { class: "heard" })),
             (parts.mark = html("span")));
-        const node = html("div", { class: "row call", role: "option", tabindex: "0",
-            "data-call": call.id }, ...inRow.map((part) => parts[part]));
+        const node = html("div", { class: "row call", role: "option", tabindex: "0" },
+            ...inRow.map((part) => parts[part]));
         node.parts = parts;
-        node.addEventListener("click", () => pick(call.id));
+        node.addEventListener("click", () => pick(node.call));
         node.addEventListener("keydown", (event) => {
             if (event.key !== "Enter" && event.key !== " ") return;
             event.preventDefault();
             event.stopPropagation();
-            pick(call.id);
+            pick(node.call);
         });
         return node;
     }
 
     function updateRow(node, call, state, lang, shown) {
+        node.call = call.id;
+        attribute(node, "data-call", call.id);
         const outcome = call.resolved?.outcome && call.outcome === "unknown"
             && call.resolved.outcome !== "unknown" ? "resolved" : call.outcome ?? "open";
         const way = wayOf(call, state);
@@ -114,8 +116,9 @@
         const ids = state.order.slice(-rows).reverse();
         // A picked call that is older than the list still stands in it, as its last row.
         if (shown && !ids.includes(shown.id)) ids[ids.length - 1] = shown.id;
-        list(place, ids.map((id) => state.calls.get(id)), (call) => call.id, newRow,
-            (node, call) => updateRow(node, call, state, lang, shown));
+        // A row is a place: with many calls a second, new nodes for each would cost too much.
+        list(place, [...ids.keys()], (row) => row, newRow,
+            (node, row) => updateRow(node, state.calls.get(ids[row]), state, lang, shown));
         const digits = String(state.counters.calls).length;
         place.style.setProperty("--number", `${0.85 + 0.56 * Math.max(digits, 2)}rem`);
         text(document.getElementById("calls-title"), Ponte.say(lang, "view.calls"));

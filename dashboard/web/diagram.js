@@ -25,7 +25,7 @@
         const box = Ponte.size(place);
         return { width: box.width, height: box.height, procs: procsOf(call, state, box.height),
             now: state.t,
-            textHeight: 1.15 * Ponte.text.rem,
+            textHeight: 1.15 * Ponte.text.rem, scale: Ponte.text.rem / 16,
             measure: (string) => Ponte.text.width(string, 1, 600), lang: Ponte.lang };
     }
 
@@ -43,12 +43,13 @@
         const values = call && { number: call.number, method: call.method };
         text(title, call ? Ponte.say(lang, "view.call", values)
             : Ponte.say(lang, "view.space and time of none"));
-        attribute(place, "aria-label", call ? Ponte.say(lang, "view.space and time", values) : null);
+        const name = call ? "view.space and time" : "view.space and time of none";
+        attribute(place, "aria-label", Ponte.say(lang, name, values ?? {}));
         attribute(larger, "title", Ponte.say(lang, "view.zoom"));
         attribute(larger, "aria-label", Ponte.say(lang, "view.zoom"));
         // A line shows where its process was frozen or dead, so those changes count, too.
-        const key = call ? [call.id, call.events.length, call.hops.length, call.t1, call.works.length,
-            call.resolved?.t1, call.gaps, lang, box.width, box.height, Ponte.text.rem,
+        const key = call ? [call.id, call.events.length, call.hops.length, call.works.length,
+            call.t1, call.resolved?.t1, call.gaps, lang, box.width, box.height, Ponte.text.rem,
             historyOf(state)].join(" ") : `none ${lang}`;
         if (key === drawn) return;
         drawn = key;

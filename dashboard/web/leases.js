@@ -10,7 +10,7 @@
     const SHAPES = { up: "up", suspect: "half", expired: "bad", draining: "drain", left: "empty",
         unknown: "unknown" };
     // The least change of a fuse that an eye can see, in pixels.
-    const STEP = 0.5;
+    const STEP = 1;
 
     function newPanel(name) {
         const parts = { box: svg("rect", { class: "panel" }), name: svg("text", { class: "name" }),

@@ -5,8 +5,8 @@
 "use strict";
 {
     globalThis.Ponte ??= {};
-    // What has changed is written at most so often, in ms. What moves is drawn in every frame.
-    const UPDATE_MS = 40;
+    // Figures and rows are written at most so often, in ms; what a fault changed, at once.
+    const UPDATE_MS = 100;
     const root = document.documentElement;
 
     // With reduced motion only what changed is drawn, and fuses burn in steps of this, in ms.
@@ -17,6 +17,8 @@
     let dirty = true;
     let drawnState = null;
     let drawnS = -1;
+    let drawnBanner = null;
+    let drawnProcs = 0;
     let lastFrame = 0;
     let lastUpdate = -Infinity;
     let languageChosen = false;
@@ -64,12 +66,15 @@
         const T = player.tick(now);
         const { state } = player;
         const isNew = state !== drawnState || state.s !== drawnS;
-        if (dirty || isNew && now - lastUpdate >= UPDATE_MS) {
+        const isNews = state.banner !== drawnBanner || state.procs.size !== drawnProcs;
+        if (dirty || isNews || isNew && now - lastUpdate >= UPDATE_MS) {
             lastUpdate = now;
             for (const view of Ponte.views) view.update(state, Ponte.lang);
             dirty = false;
             drawnState = state;
             drawnS = state.s;
+            drawnBanner = state.banner;
+            drawnProcs = state.procs.size;
         }
         for (const view of Ponte.views) view.frame?.(state, T, now);
         Ponte.frameMs = performance.now() - begun;

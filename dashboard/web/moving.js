@@ -11,6 +11,7 @@
     const ROOM = { dot: 0.9, square: 0.9, heart: 0.6, cross: 0 };
     // With more messages than this on the stage no number can be read: they are small, without one.
     const READABLE = 30;
+    const SMALL = 0.8;
     // Groups that are not in use are kept for the next message.
     const used = new Map();
     const free = { dot: [], square: [], heart: [], cross: [] };
@@ -55,6 +56,7 @@
                 node = make(message.shape);
             }
             used.set(message.key, node);
+            node.look = "";
             attribute(node, "visibility", null);
         }
         return node;
@@ -80,7 +82,8 @@
             if (still) {
                 hot.add(`${message.from} ${message.to}`).add(`${message.to} ${message.from}`);
             }
-            draw(take(message), message, isFlood, Ponte.along(points, still ? restAt(message) : message.at));
+            const at = still ? restAt(message) : message.at;
+            draw(take(message), message, isFlood, Ponte.along(points, at));
         }
         for (const [key, node] of used) {
             if (!seen.has(key)) release(key, node);
@@ -101,23 +104,28 @@
     const restAt = (message) => (message.shape === "square" ? 0.68 : message.at > 0.97 ? 1 : 0.32);
 
     function draw(node, message, isFlood, [x, y]) {
-        attribute(node, "transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+        node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+        // All else is written only when it changed: with many messages every write counts.
+        const look = `${message.tone} ${message.number} ${message.word} ${isFlood} ${Ponte.lang}`;
+        if (node.look === look) return;
+        node.look = look;
         attribute(node, "data-tone", message.tone);
-        if (node.number) {
-            // A dot with a long number is longer, not fuller.
-            const rem = Ponte.text.rem;
-            const number = isFlood ? "" : String(message.number);
-            const width = isFlood ? 0.8 * rem
-                : Math.max(1.64 * rem, Ponte.text.width(number, 1, 650) + 0.6 * rem);
-            const height = isFlood ? 0.8 * rem : node.height;
-            set(node.box, { x: -width / 2, width, y: -height / 2, height });
-            text(node.number, number);
-        }
+        if (node.number) size(node, isFlood ? "" : String(message.number), isFlood);
         if (node.word) {
             text(node.word, message.word
                 ? Ponte.say(Ponte.lang, `view.fate.${message.word}`) : "");
             set(node.word, { y: -1.35 * Ponte.text.rem });
         }
+    }
+
+    /** A dot with a long number is longer, not fuller. In a flood it is small, without a number. */
+    function size(node, number, isFlood) {
+        const rem = Ponte.text.rem;
+        const width = isFlood ? SMALL * rem
+            : Math.max(1.64 * rem, Ponte.text.width(number, 1, 650) + 0.6 * rem);
+        const height = isFlood ? SMALL * rem : node.height;
+        set(node.box, { x: -width / 2, width, y: -height / 2, height });
+        text(node.number, number);
     }
 
     let marked = new Set();

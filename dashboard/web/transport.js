@@ -5,6 +5,10 @@
     const { html, text, attribute, shape } = Ponte.dom;
     const place = document.getElementById("transport");
     const scrubber = document.getElementById("scrubber");
+    // The clock shows tenths of a second, and nothing is written in between.
+    const TENTH_MS = 100;
+    let written = "";
+    let at = "";
     const SPEEDS = [0.1, 0.25, 0.5, 1, 2, 5];
 
     function button(name, form, key, onClick) {
@@ -87,12 +91,13 @@
     function frame(state, T) {
         const from = Ponte.player.begins;
         const to = Math.max(Ponte.player.ends, T);
+        const shown = [from, to, T].map((t) => Math.floor(t / TENTH_MS));
+        if (String(shown) === written && scrubber.value === at) return;
+        written = String(shown);
         attribute(scrubber, "min", Math.floor(from));
         attribute(scrubber, "max", Math.ceil(to));
-        const value = String(Math.round(T));
-        if (document.activeElement !== scrubber || scrubber.value !== value) {
-            if (scrubber.value !== value) scrubber.value = value;
-        }
+        scrubber.value = String(Math.round(T));
+        at = scrubber.value;
         const said = timeOf(T);
         attribute(scrubber, "aria-valuetext", said);
         text(clock, `${said} / ${timeOf(to)}`);
