@@ -14,7 +14,8 @@
     const skip = button({ "data-do": "skip" }, () => Ponte.story.send("skip"));
     const end = button({ "data-do": "end story" }, () => Ponte.story.send("end story"));
     const go = button({ class: "chief", "data-do": "next" }, () => Ponte.story.goOn());
-    const foot = html("div", { class: "foot" }, end, skip, go);
+    const close = button({ "data-do": "close" }, () => Ponte.story.dismiss());
+    const foot = html("div", { class: "foot" }, close, end, skip, go);
     const sheet = html("div", { class: "story-sheet" }, place, title, answers, voters, reason,
         checks, foot);
 
@@ -114,9 +115,11 @@
             ? Ponte.say(lang, "story.votes", { voters: votes.voters }) : "");
         text(reason, scene.scene === "question" ? "" : Ponte.pick(story.text, lang));
         drawChecks(scene, lang);
-        foot.hidden = !canAct;
-        skip.hidden = scene.scene !== "question" || story.kind !== "demo";
-        end.hidden = scene.scene === "end";
+        close.hidden = canAct;
+        go.hidden = !canAct;
+        skip.hidden = !canAct || scene.scene !== "question" || story.kind !== "demo";
+        end.hidden = !canAct || scene.scene === "end";
+        text(close, Ponte.say(lang, "story.close"));
         text(skip, Ponte.say(lang, "story.skip"));
         text(end, Ponte.say(lang, story.kind === "demo" ? "story.end" : "story.leave"));
         text(go, goesBy(scene, lang));

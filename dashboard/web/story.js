@@ -103,7 +103,8 @@
 
     function drawBar(lang) {
         const { story } = scene;
-        bar.hidden = scene.scene === "none" || scene.scene === "end" || (isOpen() && canAct());
+        // It stays behind an open sheet, so that the page below does not move.
+        bar.hidden = scene.scene === "none" || scene.scene === "end";
         if (bar.hidden) return;
         attribute(bar, "data-scene", scene.scene);
         mark.setShape({ proof: story.passed === false ? "bad" : "good", question: "unknown" }[
@@ -160,5 +161,5 @@
 
     Ponte.keyHandlers.unshift(onKey);
     Ponte.views.push({ update });
-    Ponte.story = { choose, send, press, goOn };
+    Ponte.story = { choose, send, press, goOn, dismiss };
 }

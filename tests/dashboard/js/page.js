@@ -10,7 +10,8 @@ const WEB = path.join(__dirname, "..", "..", "..", "dashboard", "web");
 // In the order of index.html.
 const SCRIPTS = ["say", "words-en", "words-pt", "state", "hops", "fold-calls", "fold-procs",
                  "fold-story", "fold", "schedule", "messages", "space-events", "space-axis",
-                 "space-labels", "spacetime", "sentences", "player", "saved"];
+                 "space-labels", "spacetime", "sentences", "player", "saved",
+                 "story-scene"];
 
 for (const name of SCRIPTS) {
     const file = path.join(WEB, `${name}.js`);
