@@ -22,6 +22,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Callable, NamedTuple, Protocol
 from xmlrpc.client import Fault
 
+from classroom.language import Words
 from classroom.outward import outward_hosts
 from dashboard.archive import archive
 from dashboard.caller import SERVICE
@@ -75,14 +76,15 @@ class _Setting(NamedTuple):
 class ClassMode:
     """A part of the page (dashboard/command.py), whose command `class` opens and closes it.
 
-    Parameters: `put` takes events; `laboratory`; `ballot`, where votes go; `opens`, the address at
-    which `start` opens it: None for not yet, "" for the likeliest; `service` of the laboratory;
-    `limit_s`, after which it ends by itself, in seconds.
+    Parameters: `put` takes events; `laboratory`; `ballot`, where votes go; `words`; `opens`, the
+    address at which `start` opens it: None for not yet, "" for the likeliest; `service` of the
+    laboratory; `limit_s`, after which it ends by itself, in seconds.
     """
 
-    def __init__(self, put: Put, laboratory: Lab, ballot: Ballot, opens: str | None, *,
+    def __init__(self, put: Put, laboratory: Lab, ballot: Ballot, words: Words,
+                 opens: str | None, *,
                  service: str = SERVICE, limit_s: float = LIMIT_S) -> None:
-        self._opens = opens
+        self._words, self._opens = words, opens
         self._setting = _Setting(put, laboratory, ballot, service, limit_s)
         self.commands: dict[str, Callable[[Mapping[str, Any]], object]] = {"class": self._command}
         self._lock = threading.RLock()
@@ -105,12 +107,13 @@ class ClassMode:
         """Opens both ports at `address`, "" for the likeliest. Raises ValueError, with one line."""
         with self._lock:
             if self._class or self._ended:
-                raise ValueError("the class is open already" if self._class else "the page ends")
-            hosts = hosts_for(address)
+                raise ValueError(self._words("the class is open already"))
+            hosts = hosts_for(address, self._words)
             try:
                 self._class = _Class(self._setting, hosts, self._end_if)
             except OSError as error:
-                raise ValueError(f"cannot listen at {hosts[0]}: {error.strerror or error}") \
+                raise ValueError(self._words("--class: cannot listen at {address}: {error}",
+                                             address=hosts[0], error=error.strerror or error)) \
                     from None
             self._class.start()
 
@@ -250,7 +253,7 @@ def _seen(member: Member) -> tuple[str, int, str]:
     return member.host, member.beat.port, member.beat.state
 
 
-def hosts_for(address: str) -> list[str]:
+def hosts_for(address: str, words: Words) -> list[str]:
     """The addresses of this machine that phones may reach; the one to be used comes first.
 
     Raises ValueError, with one line, where there is none, or where `address` is none.
@@ -258,16 +261,16 @@ def hosts_for(address: str) -> list[str]:
     found = outward_hosts()
     if not address:
         if not found:
-            raise ValueError("this computer has no address in a network: connect it, or name one "
-                             "with --class ADDRESS")
+            raise ValueError(words("--class: this computer has no address in a network: connect "
+                                   "it first"))
         return found
     try:
         named = ipaddress.IPv4Address(address)
     except ValueError:
-        raise ValueError(f"--class {address}: take an IPv4 address of this computer, such as "
-                         f"{found[0] if found else '192.168.1.20'}") from None
+        named = ipaddress.IPv4Address(0)
     if named.is_unspecified or named.is_multicast:
-        raise ValueError(f"--class {address}: name one address of this computer, and not all")
+        raise ValueError(words("--class {address}: take an IPv4 address of this computer, such as "
+                               "{example}", address=address, example=(*found, "192.168.1.20")[0]))
     return [address, *(host for host in found if host != address)]
 
 

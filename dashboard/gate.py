@@ -50,6 +50,9 @@ log = logging.getLogger("ponte.gate")
 
 # The type of an answer to a beat that is refused; its epoch is the reason.
 REFUSED = "refused"
+# A beat of this service asks whether the gate knows the key, while no registry answers. The type of
+# its answer is the same word.
+KNOCK = "knock"
 # Servers of the class, and servers of one address. With more, the page could not show them.
 MAX_SERVERS, MAX_EACH = 100, 4
 # The longest lease, in seconds: so long may the page show a server that has gone.
@@ -124,18 +127,24 @@ class Gatekeeper:
         except BadDatagram as error:
             self.dropped[error.reason] += 1
             return None
+        if beat.service == KNOCK:
+            return self._answer(beat, KNOCK, "class", datagram)
         reason = next(self._objections(beat, sender[0], now), None)
         if reason:
             self.dropped[reason] += 1
-            answer = encode_answer(Answer(REFUSED, beat.instance, beat.incarnation, beat.seq,
-                                          reason, beat.incarnation), self._key)
             # A replay is not answered.
-            return answer if reason != "old" and len(answer) <= len(datagram) else None
+            return None if reason == "old" else self._answer(beat, REFUSED, reason, datagram)
         known = self.members.get(beat.instance)
         # An elder process of the same device: the registry tells it that it is superseded.
         if not known or beat.incarnation >= known.beat.incarnation or known.until <= now:
             self.members[beat.instance] = Member(beat, sender[0], now + beat.lease_s)
         return beat
+
+    def _answer(self, beat: Beat, what: str, why: str, datagram: bytes) -> bytes | None:
+        """An answer of our own, if it is no longer than its question."""
+        answer = encode_answer(Answer(what, beat.instance, beat.incarnation, beat.seq, why,
+                                      beat.incarnation), self._key)
+        return answer if len(answer) <= len(datagram) else None
 
     def live(self, now: float) -> dict[str, Member]:
         """The servers whose leases live, and that have not left."""
