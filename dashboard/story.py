@@ -29,6 +29,7 @@ from dashboard.ballot import Ballot, Put
 from dashboard.laboratory import Laboratory
 from dashboard.page_stage import PageStage, told
 from dashboard.prediction import Prediction
+from dashboard.processes import Refused
 from dashboard.remote import Ended, Remote
 from dashboard.ring import Ring
 from ponte.net.address import Address, show
@@ -102,12 +103,12 @@ class Story:
 
     def _begin(self, plot: Callable[[], None]) -> None:
         if not self._laboratory.commands:
-            raise ValueError("this page only watches: it has no processes for a story")
+            raise Refused("only watches", "this page only watches: it has no processes for a story")
         with self._lock:
             if self._closed:
-                raise ValueError("the page ends")
+                raise Refused("no story", "the page ends")
             if self._teller:
-                raise ValueError("a story is on: end it first")
+                raise Refused("story is on", "a story is on: end it first")
             self._remote = Remote()
             self._teller = threading.Thread(target=self._run, args=(plot,), name="story",
                                             daemon=True)
@@ -128,14 +129,14 @@ class Story:
         with self._lock:
             remote, is_on = self._remote, self._teller is not None
         if not is_on:
-            raise ValueError("no story is on")
+            raise Refused("no story", "no story is on")
         if not remote.press(what):
-            raise ValueError("the step is still running: wait for its proof")
+            raise Refused("step runs", "the step is still running: wait for its proof")
 
     def _end(self) -> None:
         with self._lock:
             if not self._teller:
-                raise ValueError("no story is on")
+                raise Refused("no story", "no story is on")
             self._remote.end()
 
     # ---- the thread that tells

@@ -34,6 +34,11 @@ Object.assign(Ponte.words.en, {
     "story.do.lose reply": "lose a reply of buy",
     "story.do.cut": "cut the link",
     "story.do.slow": "slow the link",
+    "refused.only watches": "this page only watches: it has no processes for a story",
+    "refused.story is on": "a story is on: end it first",
+    "refused.no story": "no story is on",
+    "refused.step runs": "the step is still running: wait for its proof",
+    "refused.closed": "no question is open",
 });
 
 Object.assign(Ponte.words.pt, {
@@ -68,4 +73,9 @@ Object.assign(Ponte.words.pt, {
     "story.do.lose reply": "perder uma resposta de buy",
     "story.do.cut": "cortar o enlace",
     "story.do.slow": "deixar o enlace lento",
+    "refused.only watches": "esta página só observa: não tem processos para uma história",
+    "refused.story is on": "já há uma história: encerre-a primeiro",
+    "refused.no story": "não há nenhuma história agora",
+    "refused.step runs": "o passo ainda está rodando: espere a prova",
+    "refused.closed": "nenhuma pergunta está aberta",
 });
