@@ -28,6 +28,26 @@
     votes.py        votes on a question, by phones and by raised hands
     recording.py    events in a file, and back
 
+The half of the page in web/ that draws nothing, and has tests in Node (tests/dashboard/js):
+
+    say.js          what the page says: a key, with its fields filled in
+    words-en.js     its words in English; words-pt.js: in Portuguese
+    state.js        what is known at one moment
+    hops.js         the hops of a call: who sent what to whom, and what became of it
+    fold-calls.js   the fold over the events of calls
+    fold-procs.js   the fold over the events of processes: truth beside belief
+    fold-story.js   the fold over the events of a story
+    fold.js         takes one event into the state
+    schedule.js     when each message of a call is shown, slow enough for an eye
+    messages.js     what moves on the topology at a moment
+    space-events.js the events of a call in happened-before order
+    space-axis.js   where they stand from left to right; pauses that are cut short
+    space-labels.js where words stand: never on each other, or out of the box
+    spacetime.js    the space and the time of a call, as geometry
+    sentences.js    what rule R decided for a call, and why
+    player.js       which moment is shown: live, paused, stepped, replayed
+    saved.js        reads the recording in a saved page
+
 Everything that the page shows is an event: a small JSON object, told by the process in which it
 happened, at the moment in which it happened (ponte/process/observe.py). So the way is short:
 

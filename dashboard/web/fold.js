@@ -42,6 +42,7 @@
                 if (call.events.length < Ponte.KEEP.eventsOfACall) {
                     call.events.push(event);
                 }
+                call.changes++;
                 ofCall(state, call, event, t);
             }
             return state;

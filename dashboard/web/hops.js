@@ -127,6 +127,7 @@
             const {call, hop} = found;
             hop.lostOnLink = what;
             hop.lossT = t;
+            call.changes++;
             Ponte.judgeHop(state, call, hop);
         } else if (what === "reply") {
             proc.lossAhead = t;

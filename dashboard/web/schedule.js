@@ -10,7 +10,7 @@
     // the picture of a call through a proxy lags behind what has happened.
     Ponte.STRETCH_MS = 350;
 
-    // A call's legs are made anew only when it has a new event.
+    // A call's legs are made anew only when it has changed.
     const made = new WeakMap();
 
     /**
@@ -19,25 +19,13 @@
      * @returns {Array} in the order in which they are shown to leave
      */
     Ponte.legs = call => {
-        const known = made.get(call);
-        const stamp = stampOf(call);
-        if (known !== undefined && known.stamp === stamp) {
-            return known.legs;
+        let known = made.get(call);
+        if (known === undefined || known.changes !== call.changes) {
+            known = {changes: call.changes, legs: schedule(call)};
+            made.set(call, known);
         }
-        const legs = schedule(call);
-        made.set(call, {stamp, legs});
-        return legs;
+        return known.legs;
     };
-
-    /** Changes whenever the hops of a call change. */
-    function stampOf(call) {
-        let stamp = call.hops.length;
-        for (const hop of call.hops) {
-            stamp = stamp * 31 + (hop.recvT ?? 0) + 3 * (hop.replyT ?? 0) + 7 * (hop.t1 ?? 0)
-                + 11 * (hop.lossT ?? 0) + (hop.lost ? 13 : 0) + (hop.nobodyWaits ? 17 : 0);
-        }
-        return stamp;
-    }
 
     function schedule(call) {
         const legs = [];

@@ -107,7 +107,7 @@
                 // Who calls; "" if the call came from a process that tells nothing.
                 caller: "", t0: t, t1: null,
                 outcome: null, by: "", why: "", resolved: null,
-                hops: [], events: [],
+                hops: [], events: [], changes: 0,
                 // Attempts that were not passed on by the next hop; {who, life, t, of, what} of each
                 // run and answer from memory.
                 attempts: 0, works: [],
