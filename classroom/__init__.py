@@ -20,6 +20,7 @@
     doctor_portuguese.py   those of doctor.py
     both.py         a text in both languages, for a page that can switch
     page_portuguese.py     those of the live page's programs (dashboard/)
+    join_portuguese.py     those of joining a class
     reasons.py      what a program said, such as the reason of an error, in Portuguese
     screen.py       lines for a projector, on any console
     narrow.py       lines of a role in fewer columns

@@ -11,6 +11,7 @@ from __future__ import annotations
 from classroom.answers_portuguese import ANSWERS
 from classroom.attack_portuguese import ATTACK
 from classroom.doctor_portuguese import DOCTOR
+from classroom.join_portuguese import JOIN
 from classroom.page_portuguese import PAGE
 from classroom.predict_portuguese import PREDICT
 
@@ -19,6 +20,7 @@ PORTUGUESE: dict[str, str] = {
     **ATTACK,
     **DOCTOR,
     **PAGE,
+    **JOIN,
     **PREDICT,
 
     # ---- story.py: around the steps

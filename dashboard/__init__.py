@@ -15,6 +15,8 @@
     qr.py           the QR code of the address that phones open
     class_mode.py   the class joins: what the local network reaches is opened, shown and closed
     code.py         the code that a laptop types: address, port and secret
+    join.py         `demo.py join`: a server of a student takes part in a class
+    knock.py        asks the gate, before that server starts, what it thinks of it
     gate.py         the UDP port of a class: which beats pass to the registry
     phones.py       the TCP port of a class: the question, votes, and the file
     archive.py      ponte.pyz: all of Ponte in one file

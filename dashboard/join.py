@@ -103,8 +103,8 @@ def _ask_to_come_in(guest: Guest, host: str, key: bytes, words: Words) -> None:
                          name=guest.name),
            "taken": words("{name} is taken in this class: choose another NAME", name=guest.name),
            "full": words("the class has no room for one more server"),
-           "host": words("the class sees this computer at another address than {host}: a router "
-                         "stands between, through which no call comes back", host=host),
+           "host": words("a router between here and the class hides {host}: no call would arrive",
+                         host=host),
            "service": words("this version of Ponte does not fit the class: fetch ponte.pyz again"),
            "lease": words("this version of Ponte does not fit the class: fetch ponte.pyz again"),
            }.get(answer)
@@ -114,8 +114,8 @@ def _ask_to_come_in(guest: Guest, host: str, key: bytes, words: Words) -> None:
                                "over", address=address),
                "somebody": words("the class at {address} does not know this code: it is of an "
                                  "earlier class", address=address),
-               "no way": words("nothing answers at {address}: is this computer in the network of "
-                               "the class? Some networks keep their computers apart",
+               "no way": words("nothing answers at {address}: another network, or one that keeps "
+                               "computers apart?",
                                address=address)}[what_is_there(guest.invitation.address)]
     if why:
         raise UsageError(why)
@@ -137,8 +137,8 @@ class _Stay:
 
     def run(self, stop: Stop) -> int:
         words, server = self._words, self._server
-        print(words("joined as {name}: the class sees this server, and calls it at {address} - "
-                    "stop with Ctrl-C", name=server.name, address=show(server.address)))
+        print(words("joined as {name}, at {address} - stop with Ctrl-C", name=server.name,
+                    address=show(server.address)))
         reason = stop.wait(lambda: self._look(stop))
         self._console.show("")
         if self._end:
@@ -164,8 +164,7 @@ class _Stay:
         if not self._spoke_of_firewall and now - self._joined_at > NO_CALL_S and \
                 not self._is_waiting and not self._calls():
             self._spoke_of_firewall = True
-            print(self._words("no call has come yet: a firewall of this computer may block port "
-                              "{port}; let Python receive connections",
+            print(self._words("no call has come yet: does a firewall here block port {port}?",
                               port=self._server.address[1]))
         if now - self._counted_at >= COUNT_S and self._console.rewrites:
             self._counted_at = now
@@ -222,11 +221,10 @@ def _counting_console() -> Iterator[Console]:
 def _parser(words: Words) -> argparse.ArgumentParser:
     parser = make_parser(
         words, "demo.py join",
-        description=shown(words("This computer takes part in the page of a class, with a server "
-                                "of its own. CODE is on the projector.")))
+        description=shown(words("This computer takes part in a class, with a server of its own. "
+                                "CODE: see the projector.")))
     parser.add_argument("words", nargs="+", metavar="CODE [NAME] [FILE]", help=shown(words(
-        "the code; the name of the server (default: made of the login); a file of functions "
-        "(default: services/kiosk.py)")))
+        "the code; a name for the server; a file of functions (default: services/kiosk.py)")))
     settings = add_settings(parser, words)
     settings.add_argument("--port", metavar="N", default="0", help=shown(words(
         "the port of the server (default: any free one)")))

@@ -102,7 +102,7 @@ class Joining(ClassTest):
             with open(path, "w", encoding="utf-8") as file:
                 file.write("def hello(text): return 'Ana'\ndef buy(item): return 1\n")
             laptop = self.join(*self.code.lower().split("-"), "Aná", path)
-            laptop.wait_for_line(r"joined as Ana: .* at 127\.0\.0\.1:\d+ - stop with Ctrl-C", 15)
+            laptop.wait_for_line(r"joined as Ana, at 127\.0\.0\.1:\d+ - stop with Ctrl-C", 15)
         # Its owner is its address. The page knows it, and the registry lists it.
         wait_until(lambda: "Ana" in self.listed(), 5, "the server of the laptop")
         shown = wait_until(lambda: [event for event in self.events if event["k"] == "proc"], 5,
