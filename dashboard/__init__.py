@@ -45,6 +45,7 @@ The half of the page in web/ that draws nothing, and has tests in Node (tests/da
     space-events.js the events of a call in happened-before order
     space-axis.js   where they stand from left to right; pauses that are cut short
     space-labels.js where words stand: never on each other, or out of the box
+    space-words.js  the words of the diagram; space-times.js: its times
     spacetime.js    the space and the time of a call, as geometry
     sentences.js    what rule R decided for a call, and why
     player.js       which moment is shown: live, paused, stepped, replayed

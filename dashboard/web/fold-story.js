@@ -1,7 +1,7 @@
 /* The fold over a story's events: question, vote, fault, what came true, proof.
 
-   The story's own file draws it (story.js). A question begins anew: what was told of the step before
-   is over. */
+   The story's own file draws it (story.js). A question begins anew: what was told of the step
+   before is over. */
 "use strict";
 
 {

@@ -1,10 +1,10 @@
 /* The state of the page is a fold over events: the state at any moment is all events up to it.
 
    So live, pause, step back, scrub and replay are one code path, and a recording shows what the
-   class saw. Nothing here looks at a clock or at the page. The events are the ones of the collector:
+   class saw. Nothing here looks at a clock or at the page. The events are those of the collector:
    `s` number, `t` milliseconds, `p` who, `i` its life, `n` its number, `k` kind (docs/page.md).
 
-   An event of a kind that we do not know, or without its fields, changes nothing and stops nothing. */
+   An event of a kind that we do not know, or without its fields, changes and stops nothing. */
 "use strict";
 
 {

@@ -70,8 +70,9 @@
                      t1: null, outcome: null, what: "",
                      recvT: null, recvN: 0, life: 0, at: "",
                      replyT: null, replyN: 0, status: 0, why: "",
-                     lostOnLink: "", lossT: null, isCutOff: false, isGuess: true,
-                     begun: false, passedOn: false,                      lost: "", nobodyWaits: false, refused: false, told: false};
+                     lostOnLink: "", lossT: null, isCutOff: false,
+                     isGuess: true, begun: false, passedOn: false,
+                     lost: "", nobodyWaits: false, refused: false, told: false};
         call.hops.push(hop);
         return hop;
     };
@@ -115,8 +116,8 @@
     };
 
     /**
-     * A link says what it lost: it may name the `send` that it was about (`id`, `of`). If it cannot,
-     * the nearest fitting hop to `who` is meant.
+     * A link says what it lost: it may name the `send` that it was about (`id`, `of`). If it does
+     * not, the nearest fitting hop to `who` is meant.
      */
     Ponte.foldLoss = (state, event, t) => {
         const who = textOf(event.who);

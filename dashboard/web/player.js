@@ -1,8 +1,8 @@
 /* The player: which moment the page shows. Live, pause, step, scrub and replay are one code path.
 
    It holds all events, and the state that is the fold of the first `position` of them. Forward, it
-   folds on. Back, it folds from the start: an event costs less than a microsecond, so an hour at two
-   calls a second takes about a tenth of a second, and no state is ever copied or undone. */
+   folds on. Back, it folds from the start: an event costs less than a microsecond, so an hour at
+   two calls a second takes about a tenth of a second, and no state is ever undone. */
 "use strict";
 
 {
@@ -181,7 +181,7 @@
             this._foldTo(to);
         }
 
-        /** The oldest events are folded into the base, and forgotten; nothing that is shown moves. */
+        /** The oldest events are folded into the base, and forgotten; what is shown stays. */
         _letGo(count) {
             const most = Math.min(count, this.position - this.dropped);
             this._base ??= Ponte.newState();

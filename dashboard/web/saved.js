@@ -1,8 +1,8 @@
 /* A saved page carries its recording in itself: JSON, deflated, in base64, in a script of data.
 
-   Nothing is fetched, and no script of the file runs on data: the browser inflates it. The scripts of
-   a saved file stand at the end of its body, so that the recording is there when they run; the page
-   waits for the whole document all the same. */
+   Nothing is fetched, and no script of the file runs on data: the browser inflates it. The scripts
+   of a saved file stand at the end of its body, so that the recording is there when they run; the
+   page waits for the whole document all the same. */
 "use strict";
 
 {

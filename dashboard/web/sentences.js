@@ -10,8 +10,8 @@
     const GAVE_SESSION = "gave a session";
 
     /**
-     * The attempts of a call, in their order: without those that the next hop passed on, and without
-     * requests that carried no call, unless the call got no further because of one.
+     * The attempts of a call, in their order: without those that the next hop passed on, and
+     * without requests that carried no call, unless the call got no further because of one.
      */
     Ponte.attemptsOf = call => call.hops.filter(hop => {
         if (hop.passedOn || hop.kind === "resolve" || !(hop.at || hop.to)) {
@@ -111,7 +111,7 @@
         } else if (call.outcome === "not sent") {
             add(attempts.length ? "notSent" : "nobody", {who: names(attempts)});
         } else if (call.outcome === "unknown") {
-            add(isIdempotent(call, attempts) ? "end.idempotent" : "end.unknown", {who: names(unknown)});
+            add(isIdempotent(call, attempts) ? "end.idempotent" : "end.unknown");
         } else if (!parts.length) {
             add(by ? "one" : "answered", {by});
         } else {

@@ -1,8 +1,8 @@
 /* Where events stand from left to right: in their order, by time as far as there is room.
 
-   Three rules: an event never stands left of one that happened before it; circles of one line keep a
-   distance; and a pause longer than most is cut short. Where that is done a gap is marked, with its
-   true length. Distances tell the order and hint at time; the times below tell it. */
+   Three rules: an event never stands left of one that happened before it; circles of one line keep
+   a distance; and a pause longer than most is cut short. Where that is done a gap is marked, with
+   its true length. Distances tell the order and hint at time; the times below tell it. */
 "use strict";
 
 {

@@ -1,8 +1,8 @@
 /* The events and the messages of one call, in happened-before order. Pure; no geometry yet.
 
-   An event happens at one process. One event happened before another if both are of one process and
-   it came first, or if it sent the message that the other received, or by a chain of such steps. Its
-   number is Lamport's: one more than the highest number among the events just before it.
+   An event happens at one process. One event happened before another if both are of one process
+   and it came first, or if it sent the message that the other received, or by a chain of such
+   steps. Its number is Lamport's: one more than the highest one of the events just before it.
 
    L. Lamport: "Time, Clocks, and the Ordering of Events in a Distributed System" (1978). */
 "use strict";
@@ -12,10 +12,10 @@
      * @param {Array} hops of a call (fold-calls.js)
      * @param {number} now milliseconds; the end of what is under way
      * @returns {{events: Array, arrows: Array}} events in their order: {who, t, what, hop, number};
-     *     `what` is "send", "recv", "reply", "settle" (its reply has arrived), "gave up", "told" (it
-     *     is known by another's word alone), "end" (a message ends here, on no line: `who` is "",
-     *     `band` names its two lines). Arrows: {from, to (events), kind, word, ends: "arrow"|"cross"
-     *     |"open", hop}; kinds "ask", "late", "answered", "unknown", "refused", "lost",
+     *     `what` is "send", "recv", "reply", "settle" (its reply has arrived), "gave up", "told"
+     *     (it is known by another's word alone), "end" (a message ends here, on no line: `who` is
+     *     "", `band` names its two lines). Arrows: {from, to (events), kind, word, hop, ends:
+     *     "arrow"|"cross"|"open"}; kinds "ask", "late", "answered", "unknown", "refused", "lost",
      *     "nobody waits".
      */
     Ponte.spaceEvents = (hops, now) => {
@@ -96,7 +96,8 @@
             arrow(reply, end(hop.replyT), "answered", "", "open");
         } else {
             // A stranger asked: we see that its reply leaves, and no more.
-            arrow(reply, at("", hop.replyT, "told"), hop.status === 200 ? "answered" : "unknown", "");
+            const kind = hop.status === 200 ? "answered" : "unknown";
+            arrow(reply, at("", hop.replyT, "told"), kind, "");
         }
     }
 

@@ -1,8 +1,8 @@
 /* Where words stand in the diagram: never on each other, on a circle or a cross, or out of the box.
 
-   Words come in the order of their worth. Each has places where it may stand; the first that is free
-   and crossed by the fewest lines is taken. A word without a free place is left out: the arrow's kind
-   still shows it, and the page says it when it is pointed at. */
+   Words come in the order of their worth. Each has places where it may stand; the first one that is
+   free and crossed by the fewest lines is taken. A word without a free place is left out: the look
+   of its arrow still tells it, and the page says it when it is pointed at. */
 "use strict";
 
 {
@@ -19,7 +19,7 @@
             // Rectangles that are taken; segments that a word should not stand on.
             this._taken = [];
             this._lines = [];
-            /** Words that have their place: {x, y, text, anchor, ...what was given}; and all others. */
+            /** Words that have a place: {x, y, text, anchor, ...what was given}; and all others. */
             this.placed = [];
             this.leftOut = [];
         }

@@ -1,16 +1,16 @@
 /* The space and the time of one call, as geometry: a line for each process, time to the right.
 
    Pure: it is given the room and a way to measure text, and returns where everything stands. The
-   order of events is space-events.js's, their places from left to right are space-axis.js's, and the
-   places of words are space-labels.js's. Here all of it comes together.
+   order of events is space-events.js's, their places from left to right are space-axis.js's, words
+   and times are space-words.js's and space-times.js's. Here all of it comes together.
 
-   Unlike other tools, it draws a message that never arrived: refused, lost, late, or one that nobody
-   waits for any more. Those are what the picture is about. */
+   Unlike other tools, it draws a message that never arrived: refused, lost, late, or one that
+   nobody waits for any more. Those are what the picture is about. */
 "use strict";
 
 {
-    // Pixels where text has 16. The largest circle, with room for two digits, and one that still has
-    // room for one; half of a cross.
+    // Pixels where text has 16. The largest circle, with room for two digits, and one that still
+    // has room for one; half of a cross.
     const RADIUS = 12;
     const SMALLEST = 7;
     const CROSS = 6;
@@ -110,9 +110,11 @@
         }
         const picture = {
             lines, events: circles(page), arrows: arrows.map(arrow => shaft(page, arrow)),
-            bars: bars(page), marks: marks(page), r, omitted: page.all.length - hops.length,
+            bars: bars(page), marks: marks(page), r, cross: CROSS * scale,
+            omitted: page.all.length - hops.length,
         };
-        return {...picture, cross: CROSS * scale, ...words(page, picture), ticks: ticks(page), gaps: gaps(page)};
+        return {...picture, ...Ponte.spaceWords(page, picture), ticks: Ponte.spaceTicks(page),
+                gaps: Ponte.spaceGaps(page)};
     }
 
     /** Lines one below the other; below the last one there is room for a word, if it is to be had.
@@ -227,7 +229,8 @@
             n: event.what === "told" ? 0 : event.number, x: event.x, y: event.y,
             r: event.what === "told" ? r / 2 : r, who: event.who, what: event.what,
             key: `event.${event.what}`,
-            values: {who: event.who, other: otherOf(event), time: Ponte.time(event.t - call.t0, lang)},
+            values: {who: event.who, other: otherOf(event),
+                     time: Ponte.time(event.t - call.t0, lang)},
         }));
     }
 
@@ -240,7 +243,8 @@
         const long = Math.hypot(to.x - from.x, to.y - from.y) || 1;
         const begin = (from.what === "told" ? r / 2 : r) / long;
         const end = (to.what === "end" ? 0 : to.what === "told" ? r / 2 : r) / long;
-        const at = share => ({x: from.x + share * (to.x - from.x), y: from.y + share * (to.y - from.y)});
+        const at = share => ({x: from.x + share * (to.x - from.x),
+                              y: from.y + share * (to.y - from.y)});
         const [a, b] = [at(Math.min(begin, 0.45)), at(1 - Math.min(end, 0.45))];
         return {x0: a.x, y0: a.y, x1: b.x, y1: b.y, kind, ends, word, told: hop.told};
     }
@@ -248,7 +252,8 @@
     /** What a process did with what it had received. */
     function bars({call, hops, events, lineOf, axis, r, room}) {
         const height = Math.min(12, r);
-        return call.works.filter(work => lineOf.has(work.who) && hops.includes(work.hop)).map(work => {
+        const drawn = call.works.filter(work => lineOf.has(work.who) && hops.includes(work.hop));
+        return drawn.map(work => {
             const of = what => events.find(event => event.hop === work.hop && event.what === what);
             const [begin, end] = [of("recv"), of("reply")];
             const x1 = end ? end.x - r : Math.min(axis.xOf(work.t1 ?? Infinity), room.width - 2);
@@ -257,123 +262,4 @@
                     kind: work.kind, who: work.who};
         });
     }
-
-    // Of words that compete for room, the first ones win.
-    const WORTH = ["refused", "lost", "nobody waits", "late", "not arrived", "no answer", "unknown",
-                   "run", "memory", "told", "repeat", "session", "resolve"];
-
-    /** Places the words of arrows and bars; of each word one first, then all others. */
-    function words({room, lines, top, bottom, left, high, say, r, scale}, {events, arrows, bars: all}) {
-        const places = new Ponte.LabelPlaces({x0: left, y0: top, x1: room.width, y1: bottom},
-                                             room.measure, high);
-        events.forEach(({x, y, r: half}) => places.block(x - half, y - half, x + half, y + half));
-        all.forEach(({x, y, width, height}) =>
-            places.block(x, y - height / 2, x + width, y + height / 2));
-        lines.forEach(({x0, x1, y}) => places.avoid(x0, y, x1, y));
-        const cross = CROSS * scale;
-        const wanted = [];
-        for (const arrow of arrows) {
-            places.avoid(arrow.x0, arrow.y0, arrow.x1, arrow.y1);
-            if (arrow.ends === "cross") {
-                places.block(arrow.x1 - cross, arrow.y1 - cross, arrow.x1 + cross, arrow.y1 + cross);
-            }
-            if (arrow.word) {
-                wanted.push({word: arrow.word, kind: arrow.kind,
-                             spots: wide => besideArrow(arrow, wide, high, cross)});
-            }
-        }
-        for (const bar of all) {
-            wanted.push({word: bar.kind, kind: bar.kind, spots: wide => besideBar(bar, wide, high, r)});
-        }
-        const turns = new Map();
-        for (const want of wanted) {
-            want.turn = turns.get(want.word) ?? 0;
-            turns.set(want.word, want.turn + 1);
-        }
-        wanted.sort((one, other) => Math.min(one.turn, 1) - Math.min(other.turn, 1)
-            || WORTH.indexOf(one.word) - WORTH.indexOf(other.word));
-        for (const {word, kind, spots} of wanted) {
-            const text = say(`diagram.${word}`);
-            places.place({text, kind}, spots(room.measure(text)));
-        }
-        return {labels: places.placed, leftOut: places.leftOut};
-    }
-
-    /** Beside the end of an arrow if that is a cross, else along it. */
-    function besideArrow({x0, y0, x1, y1, ends}, wide, high, cross) {
-        const spots = [];
-        const around = (x, y, near) => spots.push(
-            {x: x + wide / 2 + near, y}, {x: x - wide / 2 - near, y},
-            {x, y: y - high / 2 - near}, {x, y: y + high / 2 + near},
-            {x: x + wide / 2 + near, y: y - high / 2}, {x: x + wide / 2 + near, y: y + high / 2},
-            {x: x - wide / 2 - near, y: y - high / 2}, {x: x - wide / 2 - near, y: y + high / 2});
-        if (ends === "cross") {
-            around(x1, y1, cross + 3);
-        }
-        for (const share of [0.5, 0.35, 0.65, 0.2, 0.8]) {
-            around(x0 + share * (x1 - x0), y0 + share * (y1 - y0), 5);
-        }
-        return spots;
-    }
-
-    function besideBar({x, y, width, height}, wide, high, r) {
-        const middle = x + width / 2;
-        const spots = [];
-        for (const off of [Math.max(height / 2, r) + 2, height / 2 + 2]) {
-            for (const shift of [0, wide / 2, -wide / 2]) {
-                spots.push({x: middle + shift, y: y + off + high / 2},
-                           {x: middle + shift, y: y - off - high / 2});
-            }
-        }
-        return spots;
-    }
-
-    /** Times below the lines: of the first and the last event, around gaps, then where there is room. */
-    function ticks({events, call, axis, room, high, lang}) {
-        const taken = [];
-        const found = [];
-        const edges = axis.gaps.map(gap => gap.x + gap.width);
-        const worth = event => event === events[0] ? 0 : event === events[events.length - 1] ? 1
-            : edges.some(x => Math.abs(x - event.x) < 0.5) ? 2 : 3;
-        for (const event of [...events].sort((one, other) => worth(one) - worth(other))) {
-            const text = Ponte.time(event.t - call.t0, lang);
-            const half = room.measure(text) / 2;
-            const textX = Math.max(half, Math.min(event.x, room.width - half));
-            if (!taken.some(other => Math.abs(other.x - textX) < other.half + half + PAD)) {
-                taken.push({x: textX, half});
-                found.push({x: event.x, textX, y: room.height - high / 2, text});
-            }
-        }
-        return found;
-    }
-
-    /** Pauses that were cut short, with their true length above them. */
-    function gaps({axis, room, r, top, bottom, high, lang}) {
-        const taken = [];
-        const longest = [...axis.gaps].sort((one, other) => other.ms - one.ms);
-        const texts = new Map();
-        for (const gap of longest) {
-            const text = Ponte.time(gap.ms, lang);
-            const half = room.measure(text) / 2;
-            const x = Math.max(half, Math.min(gap.x + gap.width / 2, room.width - half));
-            const isFree = !taken.some(other => Math.abs(other.x - x) < other.half + half + PAD);
-            if (isFree) {
-                taken.push({x, half});
-            }
-            texts.set(gap, {text: isFree ? text : "", textX: x});
-        }
-        return axis.gaps.map(gap => {
-            const trim = Math.min(r + 2, gap.width / 3);
-            return {x: gap.x + trim, width: gap.width - 2 * trim, y0: top, y1: bottom,
-                    textY: high / 2, ...texts.get(gap)};
-        });
-    }
-
-    /** A time as people read it: "0.3 ms", "24 ms", "1.25 s"; with a comma in Portuguese. */
-    Ponte.time = (ms, lang) => {
-        const [value, unit] = ms >= 1000 ? [ms / 1000, "s"] : [Math.max(0, ms), "ms"];
-        const digits = unit === "s" ? value < 10 ? 2 : 1 : value < 10 ? 1 : 0;
-        const text = value.toFixed(digits);
-        return `${lang === "pt" ? text.replace(".", ",") : text} ${unit}`;
-    };
 }

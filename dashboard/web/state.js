@@ -29,7 +29,8 @@
         open: new Set(), late: [],
         counters: {calls: 0, answered: 0, faults: 0, more: 0, notSent: 0, unknown: 0, resolved: 0,
                    untold: 0, lostEvents: 0},
-        // {t, level: "info"|"good"|"warn"|"bad", key, values, times}, newest last; the banner is such a one.
+        // {t, level: "info"|"good"|"warn"|"bad", key, values, times}, newest last; the banner is
+        // such a line.
         log: [], banner: null,
         // What the page's side tells: null as long as there is none.
         story: null, votes: null, exposed: null, classroom: null,
@@ -108,8 +109,8 @@
                 caller: "", t0: t, t1: null,
                 outcome: null, by: "", why: "", resolved: null,
                 hops: [], events: [], changes: 0,
-                // Attempts that were not passed on by the next hop; {who, life, t, of, what} of each
-                // run and answer from memory.
+                // Attempts that were not passed on by the next hop; {who, life, kind, how, t0, t1,
+                // hop} of each run and each answer from memory.
                 attempts: 0, works: [],
                 // Events that were lost while it was under way: its picture may lack something.
                 gaps: 0,

@@ -79,10 +79,12 @@ Object.assign(Ponte.words.en, {
     "explain.unknown.once":
         "{who}: it may have run, and must not run twice. So only {who} may be asked again, "
         + "with the same number.",
-    "explain.unknown.plain": "{who}: it may have run, and remembers no calls. So nobody is asked again.",
+    "explain.unknown.plain":
+        "{who}: it may have run, and remembers no calls. So nobody is asked again.",
     "explain.then.answered": "{by} answered.",
     "explain.then.memory": "{by} knew the number, and sent the first reply again: it ran once.",
-    "explain.then.waited": "{by} knew the number, and the repeat waited for the first run: it ran once.",
+    "explain.then.waited":
+        "{by} knew the number, and the repeat waited for the first run: it ran once.",
     "explain.then.ran": "The number was new to {by}: it ran now, once.",
     "explain.notSent": "Nobody could be reached ({who}): it has not run. Calling again is safe.",
     "explain.nobody": "No server is known, so nothing was sent. Calling again is safe.",
@@ -97,5 +99,6 @@ Object.assign(Ponte.words.en, {
     "explain.resolved.fault": "Resolve asked, and knows: it has run, with an error.",
     "explain.resolved.not sent": "Resolve asked, and knows: it has not run, and never will.",
     "explain.resolved.unknown": "Resolve asked, and nobody could tell.",
-    "explain.gap": "Events were lost on their way to this page ({count}): the picture may lack some.",
+    "explain.gap":
+        "Events were lost on their way to this page ({count}): the picture may lack some.",
 });

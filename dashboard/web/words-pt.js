@@ -88,7 +88,8 @@ Object.assign(Ponte.words.pt, {
     "explain.then.ran": "O número era novo para {by}: rodou agora, uma vez.",
     "explain.notSent":
         "Ninguém foi alcançado ({who}): não rodou. É seguro chamar de novo.",
-    "explain.nobody": "Nenhum servidor é conhecido, então nada foi enviado. É seguro chamar de novo.",
+    "explain.nobody":
+        "Nenhum servidor é conhecido, então nada foi enviado. É seguro chamar de novo.",
     "explain.end.unknown": "Sem resposta a tempo: o resultado é desconhecido. Ninguém adivinha.",
     "explain.end.idempotent":
         "Sem resposta a tempo: o resultado é desconhecido. Pode-se chamar de novo.",

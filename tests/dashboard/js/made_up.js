@@ -9,7 +9,8 @@ const STATES = ["killed", "starting", "up", "frozen", "up", "draining", "gone"];
 
 /** A story of one call that the seed makes up, with up to `most` messages. */
 module.exports.madeUp = (random, most = 9) => {
-    const story = new Story().cast(1 + random.below(8), ["proxy", "proxy-2"].slice(random.below(3)));
+    const proxies = ["proxy", "proxy-2"].slice(random.below(3));
+    const story = new Story().cast(1 + random.below(8), proxies);
     const servers = [...story.lives.keys()].filter(name => /^(server|proxy)/.test(name));
     const long = "a-very-long-name-of-a-server-that-somebody-typed-in";
     const names = random.chance(0.1) ? [...servers, long, "ana", "<b>"] : servers;
@@ -59,7 +60,8 @@ function afterwards(story, sent, random) {
         steps.push(() => {
             const got = story.recv(sent, random.chance(0.9) ? sent.to : "server-1", 0);
             if (random.chance(0.5)) {
-                random.chance(0.6) ? story.run(got) : story.memo(got, random.pick(["reply", "wait"]));
+                random.chance(0.6) ? story.run(got)
+                    : story.memo(got, random.pick(["reply", "wait"]));
             }
             if (random.chance(0.8)) {
                 story.reply(got, random.pick([200, 200, 503, 504, 410, 400]), "");

@@ -7,11 +7,10 @@ const vm = require("vm");
 
 const WEB = path.join(__dirname, "..", "..", "..", "dashboard", "web");
 
-// In the order of index.html.
-const SCRIPTS = ["say", "words-en", "words-pt", "state", "hops", "fold-calls", "fold-procs",
-                 "fold-story", "fold", "schedule", "messages", "space-events", "space-axis",
-                 "space-labels", "spacetime", "sentences", "player", "saved",
-                 "story-scene"];
+// The scripts before the first one that needs a document (dom.js), in the order of index.html.
+const INDEX = fs.readFileSync(path.join(WEB, "index.html"), "utf8");
+const ALL = [...INDEX.matchAll(/<script src="\/web\/([\w-]+)\.js"/g)].map(found => found[1]);
+const SCRIPTS = ALL.slice(0, ALL.indexOf("dom"));
 
 for (const name of SCRIPTS) {
     const file = path.join(WEB, `${name}.js`);

@@ -3,7 +3,7 @@
 
 const {Ponte} = require("./page.js");
 
-/** Writes events as the collector gives them: `s` grows by one, `t` by a millisecond unless told. */
+/** Writes events as the collector gives them: `s` grows by one, `t` by a millisecond or as told. */
 class Story {
     constructor() {
         this.events = [];

@@ -202,7 +202,7 @@ test("a message that a cut link held is late when it arrives, and not lost if in
     }
 });
 
-test("a server that tells nothing: its answers are told by the proxy, its silence is unheard", () => {
+test("a server that tells nothing: its answers are told by the proxy, silence is unheard", () => {
     const story = new Story().cast(0);
     story.call("a");
     story.settle(story.send("a", "proxy", "ana"), "answered");
@@ -296,14 +296,15 @@ test("draining is a state of both sides, and ends with a goodbye", () => {
     story.tell("laboratory", "fault", {who: "server-1", what: "drain"});
     story.proc("server-1", "server", "draining");
     story.tell("registry", "lease", {who: "server-1", service: "kiosk", what: "draining"});
-    assert.strictEqual(story.state().procs.get("server-1").registrySays.get("registry"), "draining");
+    const drains = story.state().procs.get("server-1");
+    assert.strictEqual(drains.registrySays.get("registry"), "draining");
     story.tell("registry", "lease", {who: "server-1", service: "kiosk", what: "left"});
     story.proc("server-1", "server", "ended");
     const proc = story.state().procs.get("server-1");
     assert.deepStrictEqual([proc.state, proc.registrySays.get("registry")], ["ended", "left"]);
 });
 
-test("a caller that dies leaves its call open, and a server that never closes stays as it was", () => {
+test("a caller that dies leaves its call open, and a server that never closes as it was", () => {
     const story = new Story().cast();
     story.call("a");
     story.recv(story.send("a", "client", "server-1"), "server-1");
@@ -377,9 +378,9 @@ test("events of any kind, with any fields or none, never throw", () => {
     const random = randomOf(17);
     const kinds = [...new Set(sample().map(event => event.k)), "vote", "story", "exposed", "gap",
                    "bad", "recording", "swallowed", "new", "__proto__", "constructor", "", 7, null];
-    const fields = ["s", "t", "p", "i", "n", "id", "of", "to", "who", "what", "role", "state", "pid",
-                    "kind", "outcome", "status", "seq", "lease", "verdict", "counts", "list", "can",
-                    "lost", "why", "method", "service", "text", "link", "idem", "untold"];
+    const fields = ["s", "t", "p", "i", "n", "id", "of", "to", "who", "what", "role", "state",
+                    "pid", "kind", "outcome", "status", "seq", "lease", "verdict", "counts", "list",
+                    "can", "lost", "why", "method", "service", "text", "link", "idem", "untold"];
     const values = [undefined, null, 0, -1, 1e99, NaN, "", "server-1", "__proto__", [], [1], [1, 2],
                     {}, {en: "x"}, true, "a", ["a", {}], "up", "reply"];
     const state = Ponte.newState();

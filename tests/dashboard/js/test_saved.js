@@ -26,7 +26,7 @@ test("another form is refused in one line", async () => {
     await assert.rejects(Ponte.unpack(packed([], {form: "zip"})), /zip.*deflate-raw/);
 });
 
-test("a page that is served has no recording; one that is not whole yet is waited for", async () => {
+test("a page that is served has no recording; one not yet whole is waited for", async () => {
     const page = {readyState: "complete", getElementById: () => null};
     assert.strictEqual(await Ponte.recordingOf(page), null);
     let isWhole = false;

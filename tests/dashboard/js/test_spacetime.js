@@ -136,7 +136,8 @@ function kinds(story, id = "a") {
     const state = story.state();
     checkAll(state.calls.get(id), state);
     const {picture} = layouts(state.calls.get(id), state)[2];
-    return {arrows: picture.arrows.map(arrow => arrow.kind), bars: picture.bars.map(bar => bar.kind),
+    return {arrows: picture.arrows.map(arrow => arrow.kind),
+            bars: picture.bars.map(bar => bar.kind), 
             words: picture.labels.map(label => label.text), picture};
 }
 

@@ -4,19 +4,11 @@
 const assert = require("assert");
 const fs = require("fs");
 const path = require("path");
-const vm = require("vm");
 const {test} = require("./testing.js");
 const {Ponte, WEB} = require("./page.js");
 
 const sources = fs.readdirSync(WEB).filter(name => name.endsWith(".js"))
     .map(name => ({name, text: fs.readFileSync(path.join(WEB, name), "utf8")}));
-
-// Tables of other files: those that touch nothing but the words.
-for (const {name, text} of sources) {
-    if (/^(labels|.*-words|.*-en|.*-pt)/.test(name.replace(/\.js$/, "")) && !/^words-/.test(name)) {
-        vm.runInThisContext(text, {filename: name});
-    }
-}
 
 const fields = text => (text.match(/\{\w+\}/g) ?? []).sort();
 
