@@ -135,7 +135,7 @@ class Site:
                 raise Refused(404, "path", "nothing here")
             if path == "/save":
                 return self._save()
-            return self._file(INDEX if path == "/" else path)
+            return self._file("/web/" + INDEX if path == "/" else path)
         except Refused as error:
             return _json(error.status, {"error": str(error), "code": error.code},
                          {"Allow": "GET, HEAD"} if error.status == 405 else {})
@@ -155,8 +155,8 @@ class Site:
             raise Refused(403, "origin", "another page may not ask this")
 
     def _file(self, path: str) -> Reply:
-        name = path[len("/web/"):] if path.startswith("/web/") else path
-        if name not in self._files or name == path != INDEX:
+        folder, name = path[:len("/web/")], path[len("/web/"):]
+        if folder != "/web/" or name not in self._files:
             raise Refused(404, "path", "nothing here")
         return _reply(200, *self._files[name])
 

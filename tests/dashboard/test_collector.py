@@ -11,7 +11,7 @@ import unittest
 import unittest.mock
 from typing import Any
 
-from dashboard import collector
+from dashboard import collector, ordering
 from dashboard.collector import Collector
 
 # Seconds after which a test gives up.
@@ -79,9 +79,11 @@ class Collecting(unittest.TestCase):
 
     def test_the_end_keeps_what_was_told_just_before(self) -> None:
         self.until(1)
-        self.tell(1)
-        self.collector.put({"k": "proc", "who": "server-1", "state": "gone"})
-        self.collector.close()
+        with unittest.mock.patch.object(collector, "HOLD_S", 60.0), \
+                unittest.mock.patch.object(ordering, "HOLD_S", 60.0):
+            self.tell(1)
+            self.collector.put({"k": "proc", "who": "server-1", "state": "gone"})
+            self.collector.close()
         self.assertEqual({"start", "run", "proc"},
                          {event["k"] for event in self.collector.ring.events(0)})
 

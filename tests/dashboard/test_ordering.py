@@ -78,14 +78,19 @@ class Order(Case):
 
     def test_an_event_is_one_line_of_ascii_however_it_was_written(self) -> None:
         self.take(datagram(1, 1, why="ação"),
+                  '{"p":"a","i":8,"n":1,"t":101.0,"k":"run","why":"ação"}'.encode(),
                   b'{ "p": "a",\n"i": 9, "n": 1, "t": 101.0, "k": "run" }',
-                  b'{"p":"b","i":5,"n":1,"k":"run","\\u0074":101.5,"x":"t"}',
-                  b'{"p":"b","i":6,"n":1,"k":"run","t":1,"t":101.5}')
+                  b'{"p":"a",\n"i":10,"n":1,"t":101.0,"k":"run"}',
+                  b'{"p":"b","i":5,"n":1,"k":"run","\\u0074":101.5,"x":{"t":7}}',
+                  b'{"p":"b","i":6,"n":1,"k":"run","t":1,"t":101.5}',
+                  b'{"p":"b","i":17,"n":1,"k":"run","x":{"t":7},"t":101.5}')
         lines = self.ordering.release(LATER)
-        self.assertEqual(4, len(lines))
+        self.assertEqual(7, len(lines))
         for line in lines:
             self.assertTrue(line.isascii() and line.isprintable() and line.startswith('{"'), line)
-            self.assertLess(json.loads(line)["t"], 2000)
+            event = json.loads(line)
+            self.assertIn(event["t"], (1000, 1500))
+            self.assertEqual({"t": 7}, event.get("x", {"t": 7}))
 
 
 class Missing(Case):
@@ -142,7 +147,10 @@ class Missing(Case):
 
     def test_stretches_and_lives_are_bounded(self) -> None:
         self.take(*(datagram(number, 1) for number in range(1, 1000, 2)))
-        self.assertEqual([("server-1", 7, 499)], self.gaps(10 + MISSING_S * 1.01))
+        # Those beyond the bound are given up at once.
+        self.assertEqual([("server-1", 7, 499 - ordering.MAX_STRETCHES)], self.gaps(10))
+        self.assertEqual([("server-1", 7, ordering.MAX_STRETCHES)],
+                         self.gaps(10 + MISSING_S * 1.01))
         with unittest.mock.patch.object(ordering, "MAX_LIVES", 10):
             for pid in range(30):
                 self.take(datagram(1, 1, pid=pid), datagram(3, 1, pid=pid))

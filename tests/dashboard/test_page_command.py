@@ -232,10 +232,16 @@ class Opening(Case):
             raise webbrowser.Error("no browser")
 
         self.stop.look = lambda: tried.wait(0.2)
-        with unittest.mock.patch("webbrowser.open", open_it), \
+        died: list[object] = []
+        with unittest.mock.patch("threading.excepthook", died.append), \
+                unittest.mock.patch("webbrowser.open", open_it), \
                 unittest.mock.patch.dict(os.environ, environ), \
                 contextlib.redirect_stdout(io.StringIO()) as out:
             self.assertEqual(0, command.main(arguments, Words("en")))
+            for thread in threading.enumerate():
+                if thread.name == "ponte-browser":
+                    thread.join()
+        self.assertEqual([], died)
         self.assertTrue(all(url in out.getvalue() for url in opened))
         return opened
 
