@@ -181,11 +181,8 @@
                            voters: number(event.voters), open: event.open === true};
         },
 
-        exposed(state, event) {
-            const list = Array.isArray(event.list) ? event.list : [];
-            state.exposed = list.length ? list : null;
-            state.classroom = list.length ? {code: text(event.code), url: text(event.url),
-                                             devices: number(event.devices)} : null;
+        exposed(state, event, t) {
+            Ponte.foldClass(state, event, t);
         },
     };
 
