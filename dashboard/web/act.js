@@ -15,6 +15,13 @@
         if (line) hiding = setTimeout(() => show(""), SHOWN_MS);
     }
 
+    /** Why a command was refused: in the page's language, where its code is known. */
+    function reasonOf({ code, error, values }, fields) {
+        const key = `refused.${code}`;
+        const isKnown = Ponte.words[Ponte.lang][key] !== undefined;
+        return isKnown ? Ponte.say(Ponte.lang, key, { ...fields, ...values }) : error;
+    }
+
     /**
      * Sends one command. Returns a promise of the answer, or of null when it was refused;
      * the reason of a refusal is then shown on the page.
@@ -32,7 +39,7 @@
                 show("");
                 return body;
             }
-            show(body.error ?? `${answer.status}`);
+            show(reasonOf(body, fields) || `${answer.status}`);
         } catch (error) {
             show(Ponte.say(Ponte.lang, "no answer", { why: error.message }));
         }

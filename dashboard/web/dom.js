@@ -51,6 +51,14 @@
         return node;
     }
 
+    /**
+     * A button that was pressed by mouse gives the focus back: else the next Space, which is to
+     * pause, would press it again. One that was pressed by a key keeps it.
+     */
+    function blurAfterMouse(event) {
+        if (event.detail > 0) event.target.closest("button")?.blur();
+    }
+
     /** A shape from the table in index.html, the size of the text beside it. */
     function shape(name, className = "") {
         const use = svg("use", { href: `#shape-${name}` });
@@ -84,7 +92,7 @@
         });
     }
 
-    Ponte.dom = { set, attribute, text, html, svg, button, shape, list };
+    Ponte.dom = { set, attribute, text, html, svg, button, shape, list, blurAfterMouse };
     Ponte.views ??= [];
     Ponte.keyHandlers ??= [];
 }

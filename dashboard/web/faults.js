@@ -19,6 +19,7 @@
     const buttons = html("span", { class: "buttons" });
     const hint = html("span", { class: "hint" });
     bar.append(whom, buttons, hint);
+    bar.addEventListener("click", Ponte.dom.blurAfterMouse);
 
     /** The faults that can be let loose now on a process. */
     function faultsOf(proc) {
@@ -59,7 +60,8 @@
             const why = Ponte.say(lang, `view.why.${item.what}`, { who, ms: SLOW_MS });
             attribute(node, "title", why);
         });
-        text(hint, faults.length || !who ? "" : Ponte.say(lang, "view.no faults"));
+        const isAway = state.story?.kind === "demo" && state.story.phase !== "end";
+        text(hint, faults.length || !who || isAway ? "" : Ponte.say(lang, "view.no faults"));
     }
 
     Ponte.faults = { act, keys: new Map([...FAULTS].map(([what, [key]]) => [key, what])) };

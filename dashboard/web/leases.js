@@ -53,7 +53,7 @@
             word: svg("text", { class: "state", "data-part": "belief" }),
             left: svg("text", { class: "left" }),
             track: svg("rect", { class: "fuse-track" }), fuse: svg("rect", { class: "fuse" }),
-            half: svg("line", { class: "fuse-half" }) };
+            half: svg("rect", { class: "fuse-half" }) };
         const node = svg("g", { class: "lease", "data-lease": item.who,
             "data-registry": item.registry }, ...Object.values(parts));
         node.parts = parts;
@@ -68,9 +68,9 @@
         const says = proc.registrySays.get(item.registry) ?? "unknown";
         const word = Ponte.say(lang, `view.says.${says}`);
         const lane = topology.where.lanes.has(item.who);
-        const tall = topology.where.tall && !lane;
+        const tall = topology.where.tall && cell.h > 2.4 * rem;
         const thick = tall ? 0.62 * rem : 0.28 * rem;
-        const y = tall ? cell.y + cell.h * 0.3 : cell.y + (cell.h - thick) / 2 - 0.08 * rem;
+        const y = tall ? cell.y + cell.h * 0.29 : cell.y + (cell.h - thick) / 2 - 0.08 * rem;
         const barTop = tall ? cell.y + cell.h * 0.62 : cell.y + cell.h - thick;
         const nameRoom = cell.w - Ponte.text.width(word, 1, 600) - 2.2 * rem;
         const name = lane ? Ponte.text.fit(item.who, nameRoom) : "";
@@ -80,15 +80,19 @@
         text(parts.title, `${item.who}: ${Ponte.say(lang, "view.registry says", { what: word })}`);
         set(parts.shape, { x: wordLeft, y: y - 0.5 * rem, width: rem, height: rem });
         parts.shape.setShape(SHAPES[says] ?? "unknown");
-        const said = tall && cell.w > 10 * rem
-            ? Ponte.say(lang, "view.says", { what: word }) : word;
+        const room = cell.x + cell.w - wordLeft - 1.35 * rem;
+        const long = Ponte.say(lang, "view.says", { what: word });
+        const clock = Ponte.text.width("00.0 s") + 0.6 * rem;
+        const isLong = tall && Ponte.text.width(long, 1, 600) + clock <= room;
+        const said = Ponte.text.fit(isLong ? long : word, room, 1, 600);
         set(parts.word, { x: wordLeft + 1.35 * rem, y, text: said });
         set(parts.left, { x: cell.x + cell.w, y, "data-name": name });
         set(parts.track, { x: cell.x, y: barTop, width: cell.w, height: thick, rx: thick / 4 });
         set(parts.fuse, { x: cell.x, y: barTop, height: thick, rx: thick / 4 });
-        set(parts.half, { x1: cell.x + cell.w / 2, x2: cell.x + cell.w / 2,
-            y1: barTop - 0.22 * rem, y2: barTop + thick + (tall ? 0.22 * rem : 0) });
-        parts.room = cell.x + cell.w - wordLeft - 1.35 * rem - Ponte.text.width(said, 1, 600);
+        const over = 0.2 * rem;
+        set(parts.half, { x: cell.x + cell.w / 2 - 0.1 * rem, y: barTop - over, width: 0.2 * rem,
+            height: thick + over + (tall ? over : 0) });
+        parts.room = room - Ponte.text.width(said, 1, 600);
         parts.width = cell.w;
         parts.lease = state.leases.get(item.registry)?.get(item.who) ?? null;
         updateLaneName(node, lane, name, cell, y);

@@ -14,8 +14,9 @@
     const TWO_REGISTRIES = 18;
     // The least that a row of one line needs, and from where on a row has two lines.
     const LINE = 1.42;
-    const TWO_LINES = 2.75;
+    const TWO_LINES = 2.5;
     const TALLEST = 4.7;
+    const FEW = 4;
     const GAP = 0.55;
     const HEAD = 1.85;
     // At the foot of the left columns there are buttons.
@@ -79,6 +80,8 @@
         const bottom = stage.height - 0.4 * rem;
         const count = Math.max(names.servers.length, 1);
         const lanes = names.proxies.length;
+        // Where there are few rows, those of proxies are as high as those of servers.
+        if (lanes + count <= FEW) return evenRows(stage, names, { top, bottom });
         const laneHeight = (lanes + count > 9 ? 1.3 : LINE) * rem;
         const room = bottom - top - lanes * (laneHeight + 0.15 * rem);
         const least = LINE * rem;
@@ -93,6 +96,17 @@
             servers.set(name, { y: begin + index * (h + gap), h }));
         return { proxies, servers, tall: h >= TWO_LINES * rem, top: begin,
             bottom: begin + count * h + (count - 1) * gap };
+    }
+
+    function evenRows({ rem }, { proxies, servers }, { top, bottom }) {
+        const count = proxies.length + Math.max(servers.length, 1);
+        const gap = GAP * rem;
+        const h = Math.min(TALLEST * rem, (bottom - top - gap * (count - 1)) / count);
+        const row = (index) => ({ y: top + index * (h + gap), h });
+        const begin = proxies.length;
+        return { proxies: new Map(proxies.map((name, index) => [name, row(index)])),
+            servers: new Map(servers.map((name, index) => [name, row(begin + index)])),
+            tall: h >= TWO_LINES * rem, top: row(begin).y, bottom: row(count - 1).y + h };
     }
 
     /** Puts boxes of one column one below the other, around `middle`, above `lowest`. */

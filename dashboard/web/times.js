@@ -8,7 +8,7 @@
     const canvas = document.getElementById("times");
 
     // The scale, in milliseconds. What is faster or slower stands at its edge.
-    const LEAST = 0.5;
+    const LEAST = 0.6;
     const MOST = 20000;
     const LINES = [1, 10, 100, 1000, 10000];
     // Not drawn more often than this, in milliseconds: with many calls a drawing costs some.
@@ -54,10 +54,10 @@
         const pen = canvas.getContext("2d");
         pen.setTransform(ratio, 0, 0, ratio, 0, 0);
         pen.clearRect(0, 0, box.width, box.height);
-        const left = 4.2 * rem;
+        const left = 3.2 * rem;
         const right = box.width - 0.55 * rem;
-        const top = 0.5 * rem;
-        const bottom = box.height - 0.45 * rem;
+        const top = 0.35 * rem;
+        const bottom = box.height - 0.3 * rem;
         const height = (ms) => bottom - (bottom - top)
             * Math.log(Math.min(Math.max(ms, LEAST), MOST) / LEAST) / Math.log(MOST / LEAST);
         const place = (t) => left + (right - left) * (t - from) / Math.max(to - from, 1);
@@ -105,8 +105,8 @@
             pen.lineTo(right, y);
             pen.stroke();
             pen.fillStyle = colours.text;
-            // Every second line has its words: they stand apart at 16 px, too.
-            if (ms === 1 || ms === 100 || ms === 10000) {
+            // Two lines have their words: more would not stand apart.
+            if (ms === 1 || ms === 1000) {
                 pen.fillText(ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`, left - 0.5 * rem, y);
             }
         }

@@ -18,6 +18,7 @@
     const SPACE = 1.15;
 
     const buttons = new Map();
+    menu.addEventListener("click", Ponte.dom.blurAfterMouse);
 
     function button(name, attributes, onClick) {
         const node = html("button", { type: "button", "data-do": name, ...attributes });

@@ -175,8 +175,8 @@
     function serverCard(parts, proc, box, row, { word, ran, link, wide }) {
         const rem = Ponte.text.rem;
         const pad = 0.7 * rem;
-        const first = wide ? box.y + box.h / 2 : box.y + box.h * 0.34;
-        const second = box.y + box.h * 0.74;
+        const first = wide ? box.y + box.h / 2 : box.y + box.h * 0.31;
+        const second = box.y + box.h * 0.75;
         const digit = row < 9 ? String(row + 1) : "";
         const size = wide ? 1 : 1.15;
         const stateWidth = Ponte.text.width(word, 1, 600) + 1.35 * rem;

@@ -29,6 +29,7 @@
     speed.addEventListener("change", () => setSpeed(Number(speed.value)));
     const clock = html("output", { class: "clock", "data-part": "clock" });
     place.append(speed, clock);
+    place.addEventListener("click", Ponte.dom.blurAfterMouse);
 
     function toggle() {
         const { player } = Ponte;
