@@ -31,7 +31,7 @@ def story(chromium: Chromium) -> str:
         for step in range(1, STEPS + 1):
             stage.wait(f"state.story?.step === {step} && state.story.phase === 'open'"
                        , f"question {step} is open", STEP_S)
-            stage.page.wait("document.querySelector('dialog[open]')", "the question is shown")
+            stage.page.wait("!!document.querySelector('dialog[open]')", "the question is shown")
             title = stage.state("Ponte.pick(state.story.question, 'en')")
             assert title in stage.page.text("body"), f"the question is to be read: {title!r}"
             sound(stage, f"question {step}")
@@ -81,7 +81,7 @@ def predict(chromium: Chromium) -> None:
         assert stage.page.evaluate(
             "Ponte.act('predict', { fault: 'kill', who: 'server-2' }).then(Boolean)")
         stage.wait("state.story?.phase === 'open'", "the question is open")
-        stage.page.wait("document.querySelector('dialog[open]')", "the question is shown")
+        stage.page.wait("!!document.querySelector('dialog[open]')", "the question is shown")
         stage.press_key("b", "b", "d")
         stage.wait("state.votes.counts.join() === '0,2,0,1'", "three hands are counted")
         assert stage.status("server-2")["state"] == "up", "nothing happens before the votes"
