@@ -28,7 +28,7 @@ from typing import Any, Callable
 
 from classroom.actor import OVER, Actor, StartFailed, Tell
 from classroom.cast import Cast
-from dashboard.caller import SERVICE, checked_count, checked_rate
+from dashboard.caller import RATE_PER_S, SERVICE, checked_count, checked_rate
 from dashboard.links import Link
 from dashboard.processes import CLIENT, PROXY, REGISTRY, SERVER, Member, Refused
 from ponte.net.address import Address, show
@@ -75,6 +75,8 @@ class Laboratory:
         self._tell = tell
         self._observe = observe
         self._acting = threading.RLock()
+        # The calls a second that the client makes. Guarded by self._acting.
+        self.per_s = RATE_PER_S
         self._is_closing = False
         # Held during no call to elsewhere. It guards the two tables.
         self._lock = threading.Lock()
@@ -253,6 +255,7 @@ class Laboratory:
         per_s = checked_rate(command.get("per_s"))
         with self._acting:
             self._ask_client({"do": "rate", "per_s": per_s})
+            self.per_s = per_s
 
     def _resolve(self, command: Mapping[str, Any]) -> None:
         with self._acting:
@@ -341,6 +344,7 @@ class Laboratory:
         if member.role == PROXY:
             return self._cast.start_proxy(member.name, self._registries)
         if member.role == CLIENT:
+            self.per_s = RATE_PER_S
             return self._cast.start(member.name, "-m", "dashboard.caller", "--registry",
                                     ",".join(map(show, self._registries)), role=CLIENT)
         link = Link(member.name, self._tell)

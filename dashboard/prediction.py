@@ -11,7 +11,6 @@ from typing import Any
 
 from classroom.both import BothLanguages, in_both
 from dashboard.ballot import Ballot, Put
-from dashboard.caller import RATE_PER_S
 from dashboard.laboratory import Laboratory
 from dashboard.page_stage import told
 from dashboard.questions import EVERYTHING, question, undoing
@@ -59,7 +58,9 @@ class Prediction:
         if pressed == "skip":
             return
         put(told("fault"))
+        per_s = self._laboratory.per_s
         try:
+            # The client's own calls would be in the way: a fault for a `buy` could meet a `hello`.
             self._order("rate", {"per_s": 0})
             seen = self._let_loose(ring, remote)
             verdict = asked.judge(seen)
@@ -73,7 +74,7 @@ class Prediction:
         finally:
             for order in undoing(self._fault, self._victims):
                 self._order(*order)
-            self._order("rate", {"per_s": RATE_PER_S})
+            self._order("rate", {"per_s": per_s})
 
     def _let_loose(self, ring: Ring, remote: Remote) -> Seen:
         """Gives the orders, and watches until all calls have ended. Raises Ended."""

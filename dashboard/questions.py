@@ -115,8 +115,8 @@ def buy_from_a_frozen_server(words: Words, who: str) -> Question:
         answered = sum(call.outcome == "answered" for call in others)
         return Verdict(came_true, [
             Check(bool(met) and unknown == len(met),
-                  words("calls of buy that went to {name}: {met}; told that the outcome is unknown: "
-                        "{unknown}", name=who, met=len(met), unknown=unknown)),
+                  words("calls of buy that went to {name}: {met}; with an unknown outcome: {unknown}",
+                        name=who, met=len(met), unknown=unknown)),
             Check(runs == 0, words("executions at {name} so far: {runs}", name=who, runs=runs)),
             Check(answered == len(others),
                   words("{answered} of the {others} other calls were answered",

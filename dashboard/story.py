@@ -102,8 +102,7 @@ class Story:
     # ---- commands
 
     def _begin(self, plot: Callable[[], None]) -> None:
-        if not self._laboratory.commands:
-            raise Refused("only watches", "this page only watches: it has no processes for a story")
+        self._must_have_processes()
         with self._lock:
             if self._closed:
                 raise Refused("no story", "the page ends")
@@ -116,8 +115,13 @@ class Story:
 
     def _predict(self, body: Mapping[str, Any]) -> None:
         fault, who = str(body.get("fault", "")), str(body.get("who", ""))
+        self._must_have_processes()
         prediction = Prediction(fault, who, self._laboratory, self._words)
         self._begin(lambda: self._tell_prediction(prediction))
+
+    def _must_have_processes(self) -> None:
+        if not self._laboratory.commands:
+            raise Refused("only watches", "this page only watches: it has no processes for a story")
 
     def _press(self, body: Mapping[str, Any]) -> None:
         answer, delta = body.get("answer"), body.get("delta", 1)

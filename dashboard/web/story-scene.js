@@ -45,15 +45,13 @@ globalThis.Ponte ??= {};
         const choices = [];
         for (const role of ["server", "proxy", "registry"]) {
             for (const proc of state.procs.values()) {
-                if (proc.role === role && proc.state === "up" && !proc.owner) {
-                    choices.push({who: proc.name,
-                                  faults: FAULTS[role].filter((what) => proc.can.includes(what))});
+                const faults = FAULTS[role].filter((what) => proc.can.includes(what));
+                if (proc.role === role && proc.state === "up" && !proc.owner && faults.length > 0) {
+                    choices.push({who: proc.name, faults});
                 }
             }
         }
-        if (choices.length > 0) {
-            choices.push({who: Ponte.EVERYTHING, faults: ["kill"]});
-        }
-        return choices.filter((choice) => choice.faults.length > 0);
+        return choices.length === 0 ? []
+            : [...choices, {who: Ponte.EVERYTHING, faults: ["kill"]}];
     };
 }

@@ -124,7 +124,9 @@
         if (scene.scene === "start") return Ponte.say(lang, "story.starts");
         if (scene.scene === "question") return Ponte.pick(story.question, lang);
         const last = story.lines[story.lines.length - 1];
-        return last ? Ponte.pick(last.text, lang) : Ponte.say(lang, "story.runs");
+        if (last) return Ponte.pick(last.text, lang);
+        return story.kind === "demo" ? Ponte.say(lang, "story.runs")
+            : Ponte.pick(story.question, lang);
     }
 
     dialog.addEventListener("cancel", (event) => {
