@@ -233,7 +233,10 @@ class Client:
 
     def _call_observed(self, method: str, is_idempotent: bool, body: bytes, call: Call) -> Any:
         """A call, of which somebody is told who watches."""
-        with begin_call(self._service, method, is_idempotent) as observed:
+        observed = begin_call(self._service, method, is_idempotent)
+        if not observed.id:
+            return self._value_of(method, self._drive(method, body, call, observed))
+        with observed:
             observed.reply = self._drive(method, body, call, observed)
             return self._value_of(method, observed.reply)
 

@@ -58,7 +58,7 @@ from ponte.process.attaching import attach
 from ponte.process.departure import Departure
 from ponte.process.keys import keys_for_listening
 from ponte.process.measures import shown_durations
-from ponte.process.observed_call import follow
+from ponte.process.observed_call import follow, is_new
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
@@ -259,7 +259,7 @@ class Proxy:
                caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
         """A reply of our own to a request, or the program that relays it. Raises ProtocolError."""
         # What somebody watches comes here a second time.
-        if observe.watcher and request.method == "POST" and request.observed is None:
+        if observe.watcher and is_new(request):
             return follow(self.name, request,
                           lambda seen: self._begin(seen, received_at, caller_left))
         if request.method != "POST" or not log.isEnabledFor(logging.DEBUG):

@@ -48,7 +48,7 @@ from ponte.process import observe
 from ponte.process.attaching import attach
 from ponte.process.departure import Departure
 from ponte.process.keys import keys_for_listening
-from ponte.process.observed_call import follow
+from ponte.process.observed_call import follow, is_new
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
@@ -267,7 +267,7 @@ class Server:
                     or attach(request, self.name, "server", self.address, self._keys)
                     or self._refusal(request))
         # What somebody watches comes here a second time.
-        if observe.watcher and request.observed is None:
+        if observe.watcher and is_new(request):
             return follow(self.name, request,
                           lambda seen: self._handle(seen, received_at, caller_left))
         call = cached(CallHeaders.parse, request.headers)

@@ -110,6 +110,8 @@ class ObservedCall:
 
     def send(self, attempt: Attempt) -> str:
         """An attempt goes out. Returns the header line that it carries."""
+        if not self.id:
+            return self._untold_lines
         self._sent, line = self._send(attempt.endpoint.instance, attempt.kind.value, attempt.first,
                                       attempt.timeout_s)
         return line
@@ -124,6 +126,8 @@ class ObservedCall:
 
     def settle(self, result: Result, sent: int = 0) -> None:
         """The latest attempt has come to this."""
+        if not self.id:
+            return
         what = "gave a session" if result.session else result.what[:MAX_WHY]
         self._tell("settle", of=sent or self._sent, outcome=result.outcome.value, what=what)
 
@@ -172,15 +176,19 @@ class ObservedCall:
         self._tell("reply", of=self._received, status=status, **({"why": why} if why else {}))
 
 
+# A call that its stub has left out of the sample.
+UNTOLD_CALL = ObservedCall("", "", UNTOLD)
+
+
 def begin_call(service: str, method: str, is_idempotent: bool) -> ObservedCall:
-    """The stub begins a call: it is told if it is in the sample."""
-    watcher, outer = observe.watcher, current.calls.get(threading.get_ident())
-    # A function of a server may call: then the server is who calls, in a call of its own.
-    who = outer[0] if outer else observe.own_name("client")
+    """The stub begins a call: UNTOLD_CALL if it is not in the sample."""
+    watcher = observe.watcher
     untold = watcher.take() if watcher else None
     if untold is None:
-        return ObservedCall(who, "", UNTOLD)
-    call = ObservedCall(who, secrets.token_hex(16))
+        return UNTOLD_CALL
+    # A function of a server may call: then the server is who calls, in a call of its own.
+    outer = current.calls.get(threading.get_ident())
+    call = ObservedCall(outer[0] if outer else observe.own_name("client"), secrets.token_hex(16))
     fields: dict[str, Any] = {"untold": untold} if untold else {}
     if outer and outer[1].observed and outer[1].observed.id:
         fields["within"] = outer[1].observed.id
@@ -188,17 +196,22 @@ def begin_call(service: str, method: str, is_idempotent: bool) -> ObservedCall:
     return call
 
 
+def is_new(request: Request) -> bool:
+    """Whether `follow` has something to do for a request: a call that nobody has left out."""
+    return (request.observed is None and "call-untold" not in request.headers
+            and request.method == "POST" and path_in(request.target) != PATH)
+
+
 def follow(who: str, request: Request, begin: Callable[[Request], Begun]) -> Begun:
     """Carries out a request that has come in at `who`, by `begin`, and tells what comes of it.
 
-    Raises ProtocolError like `begin`.
+    `begin` gets the request with what tells its events. Raises ProtocolError like `begin`.
     """
     found = _TRACEPARENT.fullmatch(request.traceparent)
     is_valid = found and int(found[1], 16) and int(found[2] + found[3], 16)
     pid, number = (int(found[2], 16), int(found[3], 16)) if found and is_valid else (0, 0)
-    # 1. Somebody has decided: it is not told. And a watcher that comes again makes no call.
-    if ("call-untold" in request.headers or path_in(request.target) == PATH
-            or (found and is_valid and not int(found[4], 16) & 1)):
+    # 1. Somebody has decided: it is not told.
+    if found and is_valid and not int(found[4], 16) & 1:
         return begin(request._replace(observed=ObservedCall(who, "", request.trace_line)))
     # 2. Or that it is; and else it is for us to decide.
     fields: dict[str, Any] = {}
