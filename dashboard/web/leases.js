@@ -105,7 +105,7 @@
         set(node.parts.name, { x: cell.x, y, text: name });
     }
 
-    const isOver = (proc) => ["killed", "ended", "frozen"].includes(proc.state);
+    const isOver = (proc) => ["killed", "ended", "gone", "frozen"].includes(proc.state);
 
     function update(state, lang) {
         const { registries, servers, proxies } = topology.names;

@@ -69,7 +69,8 @@
             }
             cells.set(registry, inside);
         });
-        return { boxes, cells, panels, lanes: rows.proxies, tall: rows.tall, top: rows.top,
+        const proxies = names.proxies.map((name) => boxes.get(name));
+        return { boxes, proxies, cells, panels, lanes: rows.proxies, tall: rows.tall, top: rows.top,
             columns: { clientLeft, proxyLeft, serverLeft, registryLeft }, middle, rem };
     }
 
@@ -125,9 +126,17 @@
         if (!start || !end) return null;
         if (where.panels.has(to)) return wayOfBeat(where, from, to, start);
         if (where.panels.has(from)) return wayOfBeat(where, to, from, end).reverse();
-        if (start.x < end.x) return [right(start), left(end)];
-        if (start.x > end.x) return [left(start), right(end)];
+        if (start.x < end.x) return past(where, right(start), left(end));
+        if (start.x > end.x) return past(where, right(end), left(start)).reverse();
         return [right(start), right(end)];
+    }
+
+    /** A straight way; one that leads past the proxies bends above them. */
+    function past({ proxies, rem }, from, to) {
+        const between = proxies.filter((box) => box.x > from[0] && box.x + box.w < to[0]);
+        if (!between.length) return [from, to];
+        const x = between[0].x + between[0].w / 2;
+        return [from, [x, Math.min(...between.map((box) => box.y)) - 0.9 * rem], to];
     }
 
     /** A server's beat goes straight to its row; a proxy's goes up and along the row on top. */

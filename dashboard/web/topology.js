@@ -11,7 +11,7 @@
     const ROWS = 9;
     // The shape beside the word of each true state.
     const SHAPES = { up: "up", starting: "empty", frozen: "frozen", draining: "drain",
-        killed: "bad", ended: "empty", unknown: "unknown" };
+        killed: "bad", ended: "empty", gone: "empty", unknown: "unknown" };
 
     const stage = document.getElementById("stage");
     const layers = {};
@@ -29,16 +29,23 @@
     function namesOf(state, role) {
         const names = [];
         for (const proc of state.procs.values()) {
-            if (proc.role === role && proc.state !== "gone") names.push(proc.name);
+            if (proc.role === role && isSeen(proc)) names.push(proc.name);
         }
         return names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+    }
+
+    /** False for what is over for good: nobody can start it again, and no registry believes in it. */
+    function isSeen(proc) {
+        if (proc.forgotten) return false;
+        if (proc.state !== "gone" || proc.can.includes("start")) return true;
+        return [...proc.registrySays.values()].some((says) => says === "up" || says === "suspect");
     }
 
     /** Servers that live come first when there are more than can be shown. */
     function serversOf(state) {
         const all = namesOf(state, "server");
         if (all.length <= ROWS) return { servers: all, hidden: 0 };
-        const isOver = (name) => ["killed", "ended"].includes(state.procs.get(name).state);
+        const isOver = (name) => ["killed", "ended", "gone"].includes(state.procs.get(name).state);
         const lives = all.filter((name) => !isOver(name));
         const kept = new Set([...lives, ...all].slice(0, ROWS));
         kept.delete([...kept][ROWS]);
