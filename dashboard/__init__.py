@@ -7,7 +7,8 @@
     site.py         what the browser asks for
     web_files.py    the page's own files
     saved.py        the page that is saved: one file with everything in it
-    laboratory.py   the processes: started, killed, frozen; and what else a click does
+    laboratory.py   what a click does: kill, freeze, cut, a burst of calls, one more server
+    lives.py        the processes, each by its name: started, and what is true of it now
     attach.py       watches processes that run already, by the registry that lists them
     processes.py    what can be done to a process, and when. Pure
     caller.py       the client of the page: calls twice a second, and does as it is told

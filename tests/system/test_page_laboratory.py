@@ -10,12 +10,14 @@ import sys
 import threading
 import unittest
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from classroom.actor import CAN_FREEZE
 from dashboard.attach import Attached
 from dashboard.collector import Collector
-from dashboard.laboratory import Laboratory, free_ports
+from dashboard.laboratory import Laboratory
+from dashboard.lives import free_ports
 from ponte.net.address import show
 from tests.system.cluster import SystemTest
 from tests.system.harness import ROOT, wait_until
@@ -173,6 +175,11 @@ class Faults(unittest.TestCase):
         self.assertNotIn("server-5", self.laboratory.names())
 
 
+def are_gone(pids: Sequence[int]) -> bool:
+    """Whether none of these processes is there any more."""
+    return not any(map(is_alive, pids))
+
+
 class Launchers(unittest.TestCase):
     @windows_cannot("it has no such signals; there a job ends all, see test_demo.py")
     def test_nothing_outlives_a_launcher_however_it_ends_also_what_is_frozen(self) -> None:
@@ -194,8 +201,7 @@ class Launchers(unittest.TestCase):
                 for step in end:
                     step(launcher)
                 launcher.wait()
-                wait_until(lambda pids=pids: not any(map(is_alive, pids)),  # type: ignore[misc]
-                           PATIENCE_S, "all processes have ended")
+                wait_until(partial(are_gone, pids), PATIENCE_S, "all processes have ended")
 
 
 class Attaching(SystemTest):
