@@ -21,6 +21,7 @@
     both.py         a text in both languages, for a page that can switch
     page_portuguese.py     those of the live page's programs (dashboard/)
     join_portuguese.py     those of joining a class
+    predict_portuguese.py  those of predictions on that page
     reasons.py      what a program said, such as the reason of an error, in Portuguese
     screen.py       lines for a projector, on any console
     narrow.py       lines of a role in fewer columns

@@ -22,7 +22,8 @@ PREDICT: dict[str, str] = {
     "{answered} of {calls} calls were answered; the slowest took {slowest_ms:.0f} ms":
         "{answered} de {calls} chamadas foram respondidas; a mais lenta levou "
         "{slowest_ms:.0f} ms",
-    "calls that needed another attempt: {more}": "chamadas que precisaram de outra tentativa: {more}",
+    "calls that needed another attempt: {more}":
+        "chamadas que precisaram de outra tentativa: {more}",
     # ---- a frozen server
     "{name} freezes, and a call of buy goes to it. What is the caller told?":
         "{name} congela, e uma chamada de buy vai para ele. O que dizem a quem chamou?",
@@ -30,8 +31,8 @@ PREDICT: dict[str, str] = {
     "That the coffee was not sold": "Que o café não foi vendido",
     "That nobody knows whether it is sold": "Que não se sabe se ele foi vendido",
     "Nothing: the caller waits for ever": "Nada: quem chamou espera para sempre",
-    "calls of buy that went to {name}: {met}; with an unknown outcome: {unknown}":
-        "chamadas de buy que foram para {name}: {met}; com resultado desconhecido: {unknown}",
+    "calls of buy that went to {name}: {met}; unknown outcomes: {unknown}":
+        "chamadas de buy que foram para {name}: {met}; resultados desconhecidos: {unknown}",
     "executions at {name} so far: {runs}": "execuções em {name} até aqui: {runs}",
     "{answered} of the {others} other calls were answered":
         "{answered} das outras {others} chamadas foram respondidas",

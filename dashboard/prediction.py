@@ -52,6 +52,8 @@ class Prediction:
                  answers=list(map(in_both, answers))))
         ballot.ask(asked.text, answers)
         put(told("open"))
+        if asked.before:
+            self._order(*asked.before)
         pressed = remote.wait()
         ballot.close()
         put(told("close"))

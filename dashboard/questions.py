@@ -41,7 +41,8 @@ class Question(NamedTuple):
     """A question about one fault: `orders` let it loose, and make the calls that meet it.
 
     `calls`: how many calls then must end, before `judge` can say what came true; `watch_s`: how
-    long is waited at least, in seconds.
+    long is waited at least, in seconds; `before`: the order that is given when the question is
+    asked, if there is one.
     """
 
     text: str
@@ -50,6 +51,7 @@ class Question(NamedTuple):
     calls: int
     judge: Callable[[Seen], Verdict]
     watch_s: float = LOOK_S
+    before: Order | None = None
 
 
 def question(words: Words, fault: str, who: str, role: str) -> Question:
@@ -115,7 +117,7 @@ def buy_from_a_frozen_server(words: Words, who: str) -> Question:
         answered = sum(call.outcome == "answered" for call in others)
         return Verdict(came_true, [
             Check(bool(met) and unknown == len(met),
-                  words("calls of buy that went to {name}: {met}; with an unknown outcome: {unknown}",
+                  words("calls of buy that went to {name}: {met}; unknown outcomes: {unknown}",
                         name=who, met=len(met), unknown=unknown)),
             Check(runs == 0, words("executions at {name} so far: {runs}", name=who, runs=runs)),
             Check(answered == len(others),
@@ -127,7 +129,9 @@ def buy_from_a_frozen_server(words: Words, who: str) -> Question:
         Answers("A count: another server sells the coffee", "That the coffee was not sold",
                 "That nobody knows whether it is sold", "Nothing: the caller waits for ever",
                 right=2),
-        [("freeze", {"who": who}), burst("buy", BUYS)], BUYS, judge)
+        [("freeze", {"who": who}), burst("buy", BUYS)], BUYS, judge,
+        # A proxy that has no session with the server yet would ask for that first, and for no more.
+        before=burst("buy", BUYS))
 
 
 # ---- a lost reply -------------------------------------------------------------------------------
