@@ -31,7 +31,8 @@
     const over = html("p", { class: "small" });
     const end = Ponte.dom.button({ class: "chief", "data-do": "end class",
         "aria-keyshortcuts": "X" }, finish);
-    const hide = Ponte.dom.button({ class: "close", "aria-keyshortcuts": "J" },
+    // It has the focus first: Enter of a presenter's remote must not end the class.
+    const hide = Ponte.dom.button({ class: "close", autofocus: true, "aria-keyshortcuts": "J" },
         () => dialog.close());
     const endWord = html("span");
     const hideWord = html("span");
@@ -158,11 +159,10 @@
             finish();
             return true;
         }
-        if (key === "j" && dialog.open) {
-            dialog.close();
-            return true;
-        }
-        return false;
+        if (!dialog.open || (key !== "j" && key !== "g")) return false;
+        if (key === "j") dialog.close();
+        else Ponte.theme.setLanguage(Ponte.lang === "en" ? "pt" : "en");
+        return true;
     });
     chip.addEventListener("click", () => Ponte.openClass());
     chip.hidden = true;
