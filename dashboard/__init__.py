@@ -3,6 +3,7 @@
     command.py      `demo.py page`: its options, and how the parts below come together
     ordering.py     events in the order of their times, and what is missing. Pure
     ring.py         the newest events, for readers that each have their own place
+    standing.py     what still holds of events that were dropped. Pure
     collector.py    takes events by UDP, orders them, and keeps them
     site.py         what the browser asks for
     web_files.py    the page's own files

@@ -3,7 +3,8 @@
 A reader names the number of the first event that it wants, and learns the number to ask for next
 time. So the ring knows nothing of its readers: one that goes away leaves nothing behind, and a slow
 one keeps nobody waiting. Where a reader is so slow that events have been dropped, it sees so: the
-first number that is kept is larger than the one it asked for.
+first number that is kept is larger than the one it asked for. It gets what still holds of those
+that were dropped (dashboard/standing.py).
 
 Threads: all methods may be called from any.
 """
@@ -18,6 +19,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, NamedTuple
 
+from dashboard.standing import Standing
+
 # An hour at two calls a second has some 170,000 events of 150 bytes: this is two hours, and 60 MiB
 # of memory with what Python adds. The oldest are dropped beyond either.
 MAX_EVENTS = 400_000
@@ -28,12 +31,14 @@ BATCH = 5000
 
 class Batch(NamedTuple):
     """What a reader gets: `lines`, the JSON of events; `first`, the number of the oldest event that
-    is kept; and `next`, the number to ask for next time.
+    is kept; `next`, the number to ask for next time; and `standing`, for a reader that begins with
+    the oldest kept: the dropped events that still hold.
     """
 
     first: int
     next: int
     lines: list[bytes]
+    standing: list[bytes]
 
 
 class Ring:
@@ -46,22 +51,25 @@ class Ring:
         self._max_events, self._max_bytes = max_events, max_bytes
         self._lock = threading.Lock()
         # Guarded by self._lock: the events from the index self._begin on, and the number of that
-        # one; their bytes; those who wait for more; and whether no more will come.
+        # one; the number of the next one, which is read without the lock, too; their bytes; what still holds of those before; those who wait for more; and whether
+        # no more will come.
         self._lines: list[bytes] = []
-        self._begin, self._first = 0, 1
+        self._begin, self._first, self._next = 0, 1, 1
         self._bytes = 0
+        self._standing = Standing()
         self._waiting: set[Future[None]] = set()
         self._closed = False
 
     @property
     def next(self) -> int:
         """The number that the next event will get."""
-        return self._first + len(self._lines) - self._begin
+        return self._next
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Adds events, and wakes all readers that wait."""
         with self._lock:
             self._lines += lines
+            self._next += len(lines)
             self._bytes += sum(map(len, lines))
             self._drop()
             waiting, self._waiting = self._waiting, set()
@@ -73,11 +81,12 @@ class Ring:
         A `since` that was dropped, or that no event has had, is that of the oldest kept.
         """
         with self._lock:
-            end = self._first + len(self._lines) - self._begin
-            since = since if self._first <= since <= end else self._first
+            goes_on = self._first <= since <= self._next
+            since = since if goes_on else self._first
             index = self._begin + since - self._first
             lines = self._lines[index:index + limit]
-            return Batch(self._first, since + len(lines), lines)
+            return Batch(self._first, since + len(lines), lines,
+                         [] if goes_on else self._standing.lines)
 
     def events(self, since: int, limit: int = BATCH) -> list[dict[str, Any]]:
         """The same as objects, without the numbers to go on with: each event has its own, `s`."""
@@ -89,7 +98,7 @@ class Ring:
         Also None for a number that no event can have next, and when the ring is closed.
         """
         with self._lock:
-            if self._closed or since != self._first + len(self._lines) - self._begin:
+            if self._closed or since != self._next:
                 return None
             future: Future[None] = Future()
             self._waiting.add(future)
@@ -125,6 +134,7 @@ class Ring:
         """Drops the oldest events beyond the limits. Caller holds self._lock."""
         while len(self._lines) - self._begin > self._max_events or self._bytes > self._max_bytes:
             self._bytes -= len(self._lines[self._begin])
+            self._standing.take(self._lines[self._begin])
             self._lines[self._begin] = b""
             self._begin += 1
             self._first += 1

@@ -32,10 +32,11 @@ _ENDS_A_SCRIPT = re.compile(r"</script|<script|<!--", re.IGNORECASE)
 _ENDS_A_STYLE = re.compile(r"</style", re.IGNORECASE)
 
 
-def saved_page(files: Mapping[str, WebFile], lines: Sequence[bytes], first: int) -> bytes:
+def saved_page(files: Mapping[str, WebFile], lines: Sequence[bytes], first: int,
+               standing: Sequence[bytes] = ()) -> bytes:
     """The page with these events in it: `lines`, the first of which has the number `first`.
 
-    `files` as `web_files.load` gives them. Raises ValueError for a script that cannot stand inside
+    `standing`: what still holds of those before. `files` as `web_files.load` gives them. Raises ValueError for a script that cannot stand inside
     a page.
     """
     page = files[INDEX].body.decode("utf-8")
@@ -44,7 +45,7 @@ def saved_page(files: Mapping[str, WebFile], lines: Sequence[bytes], first: int)
     page = SCRIPT.sub("", STYLE.sub("", page))
     head = (f'<meta http-equiv="Content-Security-Policy" content="{_policy(styles, scripts)}">\n'
             + "".join(f"<style>{style}</style>\n" for style in styles))
-    tail = (f'<script type="application/json" id="recording">{recording(lines, first)}</script>\n'
+    tail = (f'<script type="application/json" id="recording">{recording(lines, first, standing)}</script>\n'
             + "".join(f"<script>{script}</script>\n" for script in scripts))
     # Not by `re.sub`, to which a backslash in a script would mean something. The policy must stand
     # before everything that it is for, and the encoding in the first 1,024 bytes.
@@ -55,7 +56,7 @@ def saved_page(files: Mapping[str, WebFile], lines: Sequence[bytes], first: int)
     return f"{opening}{charset}{head}{before}{tail}{closing}{after}".encode()
 
 
-def recording(lines: Sequence[bytes], first: int) -> str:
+def recording(lines: Sequence[bytes], first: int, standing: Sequence[bytes] = ()) -> str:
     """The events as the text of a block of data, in which no `<`, `>` or `&` is left.
 
     `dropped`: whether older events are missing, so that the page says from when it tells.
@@ -64,7 +65,8 @@ def recording(lines: Sequence[bytes], first: int) -> str:
     packed = packer.compress(b"[" + b",".join(map(_without_number, lines)) + b"]")
     packed += packer.flush()
     return escaped({"form": "deflate-raw", "count": len(lines), "first": first,
-                    "dropped": first > 1, "data": base64.b64encode(packed).decode("ascii")})
+                    "dropped": first > 1, "standing": list(map(json.loads, standing)),
+                    "data": base64.b64encode(packed).decode("ascii")})
 
 
 def escaped(value: Any) -> str:

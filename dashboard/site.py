@@ -163,7 +163,7 @@ class Site:
     def _save(self) -> Reply:
         """The page as one file. It takes some seconds for hours of events."""
         batch = self._ring.read(0, self._ring.next)
-        page = saved_page(self._files, batch.lines, batch.next - len(batch.lines))
+        page = saved_page(self._files, batch.lines, batch.first, batch.standing)
         name = time.strftime("ponte-%Y-%m-%d-%H%M.html")
         return _reply(200, "text/html; charset=utf-8", page,
                       {"Content-Disposition": f'attachment; filename="{name}"'})
@@ -185,8 +185,8 @@ class Site:
         batch = self._ring.read(since)
         head = json.dumps({"life": self._life, "first": batch.first, "next": batch.next,
                            "replay": self._replay}, separators=(",", ":"))
-        return _reply(200, "application/json", b'%s,"events":[%s]}' % (
-            head[:-1].encode("ascii"), b",".join(batch.lines)))
+        return _reply(200, "application/json", b'%s,"standing":[%s],"events":[%s]}' % (
+            head[:-1].encode("ascii"), b",".join(batch.standing), b",".join(batch.lines)))
 
     def _do(self, request: Request) -> Reply:
         if request.method != "POST":

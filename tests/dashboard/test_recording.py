@@ -94,7 +94,7 @@ class NearlyFull(io.FileIO):
 class Reading(Case):
     def test_what_was_recorded_is_read(self) -> None:
         self.recorder().write(LINES)
-        self.assertEqual((1, 6, LINES), read_recording(self.path).read(0))
+        self.assertEqual((1, 6, LINES, []), read_recording(self.path).read(0))
 
     def test_a_last_line_that_is_torn_is_passed_over(self) -> None:
         """As kill -9 may leave it."""

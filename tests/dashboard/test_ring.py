@@ -17,25 +17,25 @@ class Reading(unittest.TestCase):
         ring = Ring()
         ring.append(lines(1, 3))
         batch = ring.read(0)
-        self.assertEqual((1, 4, lines(1, 3)), batch)
-        self.assertEqual((1, 4, []), ring.read(batch.next))
+        self.assertEqual((1, 4, lines(1, 3), []), batch)
+        self.assertEqual((1, 4, []), ring.read(batch.next)[:3])
         ring.append(lines(4, 1))
-        self.assertEqual((1, 5, lines(4, 1)), ring.read(batch.next))
+        self.assertEqual((1, 5, lines(4, 1)), ring.read(batch.next)[:3])
         self.assertEqual([{"s": 4}], ring.events(4))
 
     def test_an_answer_is_bounded(self) -> None:
         ring = Ring()
         ring.append(lines(1, 10))
-        self.assertEqual((1, 5, lines(1, 4)), ring.read(0, 4))
-        self.assertEqual((1, 9, lines(5, 4)), ring.read(5, 4))
+        self.assertEqual((1, 5, lines(1, 4)), ring.read(0, 4)[:3])
+        self.assertEqual((1, 9, lines(5, 4)), ring.read(5, 4)[:3])
 
     def test_the_oldest_are_dropped_by_number_and_by_bytes(self) -> None:
         for ring in (Ring(max_events=4), Ring(max_bytes=4 * len(b'{"s":1}'))):
             for number in range(1, 10):
                 ring.append(lines(number, 1))
                 self.assertEqual(number + 1, ring.next)
-            self.assertEqual((6, 10, lines(6, 4)), ring.read(0))
-            self.assertEqual((6, 10, lines(8, 2)), ring.read(8))
+            self.assertEqual((6, 10, lines(6, 4)), ring.read(0)[:3])
+            self.assertEqual((6, 10, lines(8, 2)), ring.read(8)[:3])
             self.assertEqual(4, len(ring._lines) - ring._begin)
             ring.append(lines(10, 90))
             self.assertLessEqual(len(ring._lines), 4)
@@ -43,12 +43,12 @@ class Reading(unittest.TestCase):
     def test_a_reader_that_was_too_slow_begins_at_the_oldest(self) -> None:
         ring = Ring(max_events=2)
         ring.append(lines(1, 9))
-        self.assertEqual((8, 10, lines(8, 2)), ring.read(3))
+        self.assertEqual((8, 10, lines(8, 2)), ring.read(3)[:3])
 
     def test_a_number_that_no_event_has_had_is_that_of_another_ring(self) -> None:
         ring = Ring()
         ring.append(lines(1, 2))
-        self.assertEqual((1, 3, lines(1, 2)), ring.read(77))
+        self.assertEqual((1, 3, lines(1, 2)), ring.read(77)[:3])
 
 
 class Waiting(unittest.TestCase):

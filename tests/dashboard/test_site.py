@@ -132,13 +132,19 @@ class Showing(Case):
         self.assertEqual(EVIL, events_in(Page(answer.body).recording)[1]["who"])
 
     def test_a_saved_page_says_that_older_events_were_dropped(self) -> None:
+        """And what still holds of them."""
         ring = Ring(max_events=2)
-        ring.append([line(1), line(2), line(3)])
+        ring.append([line(1, k="proc", who=EVIL), line(2), line(3)])
         site = Site(ring, {})
         self.addCleanup(site.close)
         site.start()
         found = Page(ask(site.address, "GET", "/save").body).recording
-        self.assertEqual((2, 2, True), (found["count"], found["first"], found["dropped"]))
+        self.assertEqual((2, 2, True, [EVIL]), (found["count"], found["first"], found["dropped"],
+                                                [event["who"] for event in found["standing"]]))
+        shown = ask(site.address, "GET", "/events?since=0").json
+        self.assertEqual(([1], [2, 3]), tuple([event["s"] for event in shown[part]]
+                                              for part in ("standing", "events")))
+        self.assertEqual([], ask(site.address, "GET", "/events?since=2").json["standing"])
 
 
 class Doing(Case):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import sys
 import tempfile
 import unittest
@@ -116,8 +115,8 @@ class PageTest(unittest.TestCase):
         page.until(lambda event: event["k"] == "proc" and event["state"] == "frozen",
                    "a frozen process")
         shown = page.look()[-1]
-        page.process.signal(signal.SIGKILL)
-        page.process.wait(UP_S)
+        # As kill -9 does.
+        page.process.close()
         wait_until(lambda: not list(filter(is_there, page.pids())), UP_S, "no process")
         # All that was shown is in the recording, and it is replayed.
         ring = read_recording(self.path)
