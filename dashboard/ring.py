@@ -51,8 +51,8 @@ class Ring:
         self._max_events, self._max_bytes = max_events, max_bytes
         self._lock = threading.Lock()
         # Guarded by self._lock: the events from the index self._begin on, and the number of that
-        # one; the number of the next one, which is read without the lock, too; their bytes; what still holds of those before; those who wait for more; and whether
-        # no more will come.
+        # one; the number of the next one, which is read without the lock, too; their bytes; what
+        # still holds of those before; those who wait for more; and whether no more will come.
         self._lines: list[bytes] = []
         self._begin, self._first, self._next = 0, 1, 1
         self._bytes = 0

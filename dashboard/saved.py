@@ -36,8 +36,8 @@ def saved_page(files: Mapping[str, WebFile], lines: Sequence[bytes], first: int,
                standing: Sequence[bytes] = ()) -> bytes:
     """The page with these events in it: `lines`, the first of which has the number `first`.
 
-    `standing`: what still holds of those before. `files` as `web_files.load` gives them. Raises ValueError for a script that cannot stand inside
-    a page.
+    `standing`: what still holds of those before. `files` as `web_files.load` gives them. Raises
+    ValueError for a script that cannot stand inside a page.
     """
     page = files[INDEX].body.decode("utf-8")
     styles = [_text(files, name, _ENDS_A_STYLE) for name in STYLE.findall(page)]
@@ -45,7 +45,8 @@ def saved_page(files: Mapping[str, WebFile], lines: Sequence[bytes], first: int,
     page = SCRIPT.sub("", STYLE.sub("", page))
     head = (f'<meta http-equiv="Content-Security-Policy" content="{_policy(styles, scripts)}">\n'
             + "".join(f"<style>{style}</style>\n" for style in styles))
-    tail = (f'<script type="application/json" id="recording">{recording(lines, first, standing)}</script>\n'
+    data = recording(lines, first, standing)
+    tail = (f'<script type="application/json" id="recording">{data}</script>\n'
             + "".join(f"<script>{script}</script>\n" for script in scripts))
     # Not by `re.sub`, to which a backslash in a script would mean something. The policy must stand
     # before everything that it is for, and the encoding in the first 1,024 bytes.

@@ -46,7 +46,7 @@ class Standing:
                 del self._last[old]
         # 2. The last word takes the place of those before, and stands behind the others.
         self._last.pop(key, None)
-        if not (kind == "proc" and event.get("forget") or kind == "story" and what == "end"):
+        if not (event.get("forget") or what == "end"):
             self._last[key] = line
         # 3. The oldest go first.
         if len(self._last) > MAX_STANDING:
