@@ -15,6 +15,8 @@ Object.assign(Ponte.words.en, {
     "view.zoom": "Larger, or as before (Z)",
     "view.call": "Call #{number} {method}",
     "view.begins": "The processes are starting.",
+    "view.recording": "A recording. Space plays it, the arrows step through it.",
+    "view.watching": "This page watches: what happens here is real.",
     "view.space and time": "Space and time of call #{number} {method}",
     "view.space and time of none": "Space and time of a call",
     "view.no call yet": "No call yet.",

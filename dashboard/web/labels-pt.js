@@ -15,6 +15,8 @@ Object.assign(Ponte.words.pt, {
     "view.zoom": "Maior, ou como antes (Z)",
     "view.call": "Chamada #{number} {method}",
     "view.begins": "Os processos estão iniciando.",
+    "view.recording": "Uma gravação. Espaço a reproduz, as setas vão passo a passo.",
+    "view.watching": "Esta página observa: o que acontece aqui é real.",
     "view.space and time": "Espaço e tempo da chamada #{number} {method}",
     "view.space and time of none": "Espaço e tempo de uma chamada",
     "view.no call yet": "Nenhuma chamada ainda.",

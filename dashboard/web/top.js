@@ -89,7 +89,7 @@
         if (Ponte.isAway) return "away";
         if (player.mode === "live") return "live";
         if (player.mode === "playing") return "replay";
-        return player.isReplay && player.position <= player.dropped ? "replay" : "paused";
+        return player.isReplay && player.T <= player.begins ? "replay" : "paused";
     }
 
     function newCounter(name) {
@@ -118,11 +118,18 @@
         attribute(buttons.get("language"), "lang", lang === "en" ? "pt-BR" : "en");
     }
 
+    /** What the banner says before anything has happened. */
+    function welcomeOf(state) {
+        if (Ponte.player.isReplay) return "view.recording";
+        if (!state.procs.size) return "view.begins";
+        return Ponte.canAct ? "view.welcome" : "view.watching";
+    }
+
     function updateBanner(state, lang) {
         const { banner } = state;
         attribute(element("banner-row"), "data-level", banner?.level ?? "info");
         const said = banner ? Ponte.say(lang, banner.key, banner.values)
-            : Ponte.say(lang, state.procs.size ? "view.welcome" : "view.begins");
+            : Ponte.say(lang, welcomeOf(state));
         text(element("banner"), said);
         attribute(element("banner"), "title", said);
     }

@@ -24,6 +24,7 @@
 
     const view = { stage, layers, where: null, names: null, picked: "", update };
     let shown = "";
+    let chosen = "";
 
     /** The processes of a role that are there, in the order of their names. */
     function namesOf(state, role) {
@@ -34,7 +35,7 @@
         return names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
     }
 
-    /** False for what is over for good: nobody can start it again, and no registry believes in it. */
+    /** False for what is over for good: none can start it again, no registry believes in it. */
     function isSeen(proc) {
         if (proc.forgotten) return false;
         if (proc.state !== "gone" || proc.can.includes("start")) return true;
@@ -69,7 +70,8 @@
         }
         const { where } = view;
         const picked = [...servers, ...names.proxies, ...names.registries, ...names.clients];
-        if (!picked.includes(view.picked)) view.picked = servers[0] ?? picked[0] ?? "";
+        // Until somebody picks another one it is the first server; where nobody can act, none.
+        view.picked = !Ponte.canAct ? "" : picked.includes(chosen) ? chosen : servers[0] ?? "";
         attribute(stage, "data-tall", String(where.tall));
         const page = stage.closest(".page");
         const rows = servers.length + names.proxies.length;
@@ -235,7 +237,7 @@
 
     /** Makes a process the one that the fault bar and the keys act on. */
     function pick(name) {
-        view.picked = name;
+        chosen = name;
         Ponte.redraw();
     }
 
