@@ -24,7 +24,7 @@ from ponte.process.running import allow_open_files
 from ponte.process.typed import here
 
 SECTIONS = ("calls", "proxy", "cost", "once", "server", "peers", "registry", "failover",
-            "memory", "overload", "slow")
+            "memory", "overload", "slow", "observe")
 # A section that runs only when it is named: it compares bench/load.py with wrk.
 CHECK = "check"
 ROUNDS, SECONDS = 3, 2.0
@@ -79,8 +79,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
                         help=f"of each round (default: {SECONDS:g})")
     parser.add_argument("--against", default=earlier.COMMIT, metavar="COMMIT",
                         help="the commit of this project, or the folder of another copy of it, "
-                             "that the sections cost and server measure beside it "
-                             "(default: %(default)s)")
+                             "that the sections cost, server and observe measure "
+                             "beside it (default: %(default)s)")
     parser.add_argument("--quick", action="store_true",
                         help="the least of everything: shows that it works, no more")
     parser.add_argument("--save", action="store_true",

@@ -67,6 +67,11 @@ TARGETS = (
     *(Target(f"p99 of those served then ÷ p99 at the peak, {way}", f"overload p99 {way}", 1.5,
              at_most=True)
       for way in ("server", "proxy, threads", "proxy, events")),
+    Target("a call that nobody watches ÷ a call before there were hooks", "observe nobody / before",
+           1.01, at_most=True),
+    Target("a call while 1 in 64 is told ÷ one that nobody watches, processor time",
+           "observe 1 in 64 / nobody", 1.1, at_most=True),
+    Target("events/s taken by the live page's collector", "observe collected/s", 20_000),
     *(Target(f"p99 beside 1,000 clients that drip ({kind}) ÷ without, events",
              f"slow p99 events {kind}", 1.5,
              at_most=True) for kind in KINDS),
