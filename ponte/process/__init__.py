@@ -6,6 +6,7 @@
     services.py     loads the functions of a services file
     served_names.py  which of its names are served, and why the others are not
     taken_names.py  neighbours of it that cannot be imported: Ponte or Python has their name
+    own_files.py    files and programs of Ponte, in a folder or in an archive
     keys.py         the key that signs heartbeats: where it comes from, and who may read it
     output.py       lines that are printed without making anybody wait
     logs.py         the forms of log lines; a count of the threads that died
