@@ -14,6 +14,8 @@ from tests.browser.tab import Tab
 
 # Seconds for a step of the story: some wait for a lease.
 STEP_S = 60.0
+# The buttons of the answers on a phone.
+ANSWERS = "[...document.querySelectorAll('button[aria-pressed]')].filter(b => b.offsetWidth)"
 # A phone in a hand.
 PHONE = (390, 844)
 # How many steps are gone through.
@@ -104,12 +106,12 @@ def phones(chromium: Chromium) -> None:
         stage.page.evaluate("Ponte.act('predict', { fault: 'kill', who: 'server-2' })")
         stage.wait("state.story?.phase === 'open'", "the question is open")
         for device, answer in ((phone, 1), (other, 2)):
-            device.wait("document.querySelectorAll('button').length >= 4", "four answers")
+            device.wait(f"{ANSWERS}.length === 4", "four answers")
             expect_sound(device, "the phone's page with a question")
             tap(device, answer)
         stage.wait("state.votes.counts.join() === '0,1,1,0'", "two phones have voted")
         phone.reload()
-        phone.wait("document.querySelectorAll('button').length >= 4", "four answers again")
+        phone.wait(f"{ANSWERS}.length === 4", "four answers again")
         phone.wait("document.querySelector('[aria-pressed=\"true\"]')", "it knows its vote")
         tap(phone, 2)
         stage.wait("state.votes.counts.join() === '0,0,2,0' && state.votes.voters === 2",
@@ -136,8 +138,8 @@ def a_phone(stage: Stage, url: str) -> Tab:
 
 def tap(phone: Tab, answer: int) -> None:
     """Taps an answer with a finger."""
-    x, y = phone.evaluate(f"(b => [b.x + b.width / 2, b.y + b.height / 2])([...document."
-                          f"querySelectorAll('button')][{answer}].getBoundingClientRect())")
+    x, y = phone.evaluate("(b => [b.x + b.width / 2, b.y + b.height / 2])"
+                          f"({ANSWERS}[{answer}].getBoundingClientRect())")
     phone.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
     phone.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 

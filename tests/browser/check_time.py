@@ -16,7 +16,9 @@ STATE = """JSON.stringify(Ponte.player.state, (key, value) => key === "hop" ? un
     : value instanceof Map ? [...value] : value instanceof Set ? [...value] : value)"""
 # What stands still: moving things are left out, and what a clock on the wall would change.
 PICTURE = """(() => { const copy = document.body.cloneNode(true);
-    for (const each of copy.querySelectorAll(".layer-moving,script")) each.remove();
+    for (const each of copy.querySelectorAll(`.layer-moving,script,#scrubber,[data-part="clock"]`)) {
+        each.remove();
+    }
     return copy.innerHTML; })()"""
 ROWS = ("[...document.querySelectorAll('[data-call]')].map(row => "
         "row.textContent.trim().replace(/\\s+/g, ' '))")
@@ -94,7 +96,8 @@ def record_and_replay(chromium: Chromium) -> None:
         with Stage(chromium, "--replay", str(file), cast=()) as stage:
             stage.page.wait(f"+document.querySelector('{SCRUBBER}').max > 20", "it is there")
             moved_to_event(stage.page, at)
-            assert stage.page.evaluate(ROWS) == rows
+            again = stage.page.evaluate(ROWS)
+            assert again == rows, f"{again} != {rows}"
             no_buttons(stage.page)
 
 

@@ -70,6 +70,8 @@ def record(chromium: Chromium, file: str) -> None:
 
 def lesson(stage: Stage) -> None:
     """What a lecturer would do, one fault after the other."""
+    stage.press("burst")
+    stage.wait("state.counters.answered > 35", "every server was called")
     stage.do("kill", "server-2")
     stage.press("burst")
     stage.wait(REFUSED, "a call met the dead server")
@@ -82,6 +84,8 @@ def lesson(stage: Stage) -> None:
         if stage.state(LOST):
             break
     stage.wait(LOST, "a buy was answered from memory")
+    stage.press("burst")
+    stage.wait("state.open.size === 0 && state.procs.get('server-3').ran > 9", "sessions are there")
     stage.do("freeze", "server-3")
     stage.press("burst")
     stage.wait(call_with("call.outcome === 'unknown'"), "an unknown call", 20)

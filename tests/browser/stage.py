@@ -139,10 +139,15 @@ class Stage:
         self.press(what)
 
     def show(self, call: str) -> None:
-        """Picks a call, by a click on its row, and waits for its picture."""
+        """Picks a call, by a click on its row, and waits for its picture.
+
+        A call that is older than all rows is picked by the script of the page.
+        """
         row = f'[data-call="{call}"]'
-        self.page.wait(f"document.querySelector({json.dumps(row)})", "the call has a row")
-        self.page.click(row)
+        if self.page.evaluate(f"!!document.querySelector({json.dumps(row)})"):
+            self.page.click(row)
+        else:
+            self.page.evaluate(f"Ponte.calls.pick({json.dumps(call)})")
         self.page.wait("document.querySelector('#diagram [data-event]')", "the call has a picture")
 
     def wait_for_arrow(self, kind: str) -> None:
