@@ -62,10 +62,6 @@ RESEND_S = 0.1
 # Seconds for which a start waits for an ack: a client that is started next finds the server.
 FIRST_ACK_S = 0.3
 
-# Of the beats that a registry does not answer, a watcher is told one of so many: two a second. Of
-# a registry that never has acked one, only the first.
-TOLD_IN_VAIN = 5
-
 # Why a registry does not take our beats.
 YOUNGER = "it knows a younger process of this name"
 ELSEWHERE = ("it is on another machine, which cannot call this one at a loopback address: start "
@@ -167,6 +163,11 @@ class BeatSchedule:
 
 
 # ---- the thread
+
+# Of the beats that a registry does not answer, a watcher is told one of so many: two a second. Of
+# a registry that never has acked one, only the first.
+TOLD_IN_VAIN = 5
+
 
 class Heartbeat:
     """Beats for one server until closed. All methods may be called from any thread.

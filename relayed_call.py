@@ -199,8 +199,9 @@ class RelayedCall:
         # 3. The request: the caller's end-to-end headers, and those of our hop. If others have
         #    relayed it, our Via is a second one, behind theirs (RFC 9110 section 7.6.3).
         method, target, headers, body = self._request[:4]
-        observed = self._request.observed
-        trace = observed.send(attempt) if observed else self._request.trace_line
+        observed, trace = self._request.observed, self._request.traceparent
+        if observed or trace:
+            trace = observed.send(attempt) if observed else self._request.trace_line
         lines = (f"{cached(_lines_to_pass_on, headers)}{attempt_lines(attempt)}"
                  f"Via: {self._shared.via}\r\n{trace}")
         return attempt, write_request(method, target, lines, attempt.body_of(body))

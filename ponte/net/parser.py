@@ -120,9 +120,12 @@ class RequestParser(Parser[Request]):
 
     def _read_head(self, raw: bytes) -> Head:
         """The head, from the known ones if possible. What is new in each call is kept apart."""
-        shape, number = without_number(raw)
-        shape, trace = without_trace(shape)
+        (shape, number), trace = without_number(raw), ""
         head = self._known.get(shape)
+        if head is None:
+            # No head is known with its trace: most have none.
+            shape, trace = without_trace(shape)
+            head = self._known.get(shape) if trace else None
         if head is None:
             head = self._parse_head((raw + b"\r\n").decode("latin-1"))
             parsed = head.headers.pop("call-number", None)

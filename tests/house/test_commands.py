@@ -13,8 +13,8 @@ PREPARES = ("write_any(sys.stdout, sys.stderr)", "run(main)")
 # Programs whose lines are read by another program of ours: addresses and JSON, all of it ASCII.
 READ_BY_PROGRAMS = {
     "bench/attackers.py", "bench/beats.py", "bench/cheap.py", "bench/crowd.py",
-    "bench/failover.py", "bench/load.py", "bench/peer.py", "tests/chaos/callers.py",
-    "tests/hosts/port_mapping.py", "tests/hosts/watcher.py", "tests/soak/worker.py",
+    "bench/failover.py", "bench/load.py", "bench/one_thread.py", "bench/peer.py",
+    "tests/chaos/callers.py", "tests/hosts/port_mapping.py", "tests/hosts/watcher.py", "tests/soak/worker.py",
     "tests/system/refusals.py"}
 
 
