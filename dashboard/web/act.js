@@ -46,6 +46,22 @@
         return null;
     }
 
+    /** Asks once whether the token is the one of this page; if not, the page only shows. */
+    async function probe() {
+        if (!Ponte.canAct) return;
+        try {
+            const answer = await fetch("/do", {
+                method: "POST",
+                headers: { "Content-Type": "application/json", "Ponte-Token": token },
+                body: JSON.stringify({ what: "commands" }),
+            });
+            if (answer.status === 401) Ponte.readOnly();
+        } catch {
+            // No answer says nothing about the token. live.js shows that nobody answers.
+        }
+    }
+
+    Ponte.probe = probe;
     Ponte.act = act;
     Ponte.refuse = show;
     /** False: no buttons. There is no token, or this is a recording. */
@@ -53,5 +69,6 @@
     Ponte.readOnly = () => {
         Ponte.canAct = false;
         document.documentElement.dataset.readonly = "true";
+        Ponte.redraw?.();
     };
 }

@@ -40,19 +40,16 @@
     }
 
     /** The attempts of a call in one line, such as "server-1 ✕ › server-2 ✓". */
-    function wayOf(call, state) {
-        const parts = [];
-        const isServer = (hop) => (state.procs.get(hop.to)?.role ?? "server") === "server";
-        const served = call.hops.filter(isServer);
-        for (const hop of served.length ? served : call.hops) {
-            if (hop.kind === "opening" || hop.kind === "resolve") continue;
-            const step = `${hop.to} ${MARKS[hop.outcome] ?? "…"}`;
-            const last = parts[parts.length - 1];
-            if (last && last.step === step) last.count += 1;
-            else parts.push({ step, count: 1 });
+    function wayOf(call) {
+        const steps = [];
+        for (const { who, mark } of Ponte.way(call)) {
+            const step = `${who} ${mark}`;
+            const last = steps[steps.length - 1];
+            if (last?.step === step) last.count += 1;
+            else steps.push({ step, count: 1 });
         }
         const told = ({ step, count }) => (count > 1 ? `${step}×${count}` : step);
-        return parts.map(told).join(" › ");
+        return steps.map(told).join(" › ");
     }
 
     function duration(ms, lang) {
@@ -70,7 +67,7 @@
         }
         parts.outcome.append((parts.word = html("span", { class: "heard" })),
             (parts.mark = html("span")));
-        const node = html("div", { class: "row call", role: "option", tabindex: "0" },
+        const node = html("div", { class: "row call", role: "option" },
             ...inRow.map((part) => parts[part]));
         node.parts = parts;
         node.addEventListener("click", () => pick(node.call));
@@ -88,7 +85,7 @@
         attribute(node, "data-call", call.id);
         const outcome = call.resolved?.outcome && call.outcome === "unknown"
             && call.resolved.outcome !== "unknown" ? "resolved" : call.outcome ?? "open";
-        const way = wayOf(call, state);
+        const way = wayOf(call);
         const word = Ponte.say(lang, `view.outcome.${outcome}`);
         text(node.parts.number, `#${call.number}`);
         text(node.parts.method, call.method);
@@ -103,6 +100,8 @@
         attribute(node, "data-outcome", outcome);
         attribute(node, "data-telling", String(isTelling(call, state.t)));
         attribute(node, "aria-selected", String(call === shown));
+        // One stop for Tab in the whole list; the arrows go on from there.
+        attribute(node, "tabindex", call === shown ? "0" : "-1");
         attribute(node, "aria-label", `#${call.number} ${call.method}, ${way}, ${word}`);
     }
 
@@ -135,7 +134,11 @@
         const { order } = Ponte.player.state;
         const at = order.indexOf(view.shown?.id);
         const next = order[Math.min(Math.max(at - step, 0), order.length - 1)];
-        if (next) picked = next;
+        if (!next) return;
+        picked = next;
+        const hadFocus = place.contains(document.activeElement);
+        update(Ponte.player.state, Ponte.lang);
+        if (hadFocus) place.querySelector("[aria-selected='true']")?.focus();
         Ponte.redraw();
     }
 

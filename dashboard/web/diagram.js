@@ -151,7 +151,14 @@
 
     function newEvent() {
         const node = group("event", "circle", "text");
-        set(node, { tabindex: "0", role: "img" });
+        set(node, { role: "img" });
+        node.addEventListener("keydown", (key) => {
+            const way = { ArrowRight: "nextSibling", ArrowLeft: "previousSibling" }[key.key];
+            if (!way) return;
+            key.preventDefault();
+            key.stopPropagation();
+            node[way]?.focus();
+        });
         node.addEventListener("mouseenter", () => point(node));
         node.addEventListener("focus", () => point(node));
         node.addEventListener("mouseleave", () => point(null));
@@ -162,7 +169,9 @@
     function drawEvent(node, event, lang) {
         node.said = Ponte.say(lang, event.key, event.values);
         const n = event.n || "";
-        set(node, { "data-event": event.n, "aria-label": `${n} ${node.said}`,
+        // One stop for Tab in all events; the arrows go on from there.
+        set(node, { tabindex: event.index ? "-1" : "0", "data-event": event.n,
+            "aria-label": `${n} ${node.said}`,
             transform: `translate(${number(event.x)} ${number(event.y)})` });
         set(node.circle, { r: number(event.r) });
         set(node.text, { text: n, class: event.n > 9 ? "two" : "" });

@@ -91,6 +91,7 @@
         if (fragment.get("lang")) chooseLanguage(fragment.get("lang"));
         if (fragment.get("theme")) Ponte.theme.setTheme(fragment.get("theme"));
         Ponte.isServed = !document.getElementById("recording");
+        Ponte.probe();
         if (!Ponte.isServed) {
             Ponte.readOnly();
             Ponte.recordingOf(document).then(({ events }) => take(events, true));

@@ -5,7 +5,7 @@
 "use strict";
 {
     globalThis.Ponte ??= {};
-    const { svg, attribute, text, set } = Ponte.dom;
+    const { svg, attribute, text, set, list } = Ponte.dom;
     const { topology } = Ponte;
     // Half the width of each shape, in rem.
     const ROOM = { dot: 0.9, square: 0.9, heart: 0.6, cross: 0 };
@@ -15,6 +15,9 @@
     // Groups that are not in use are kept for the next message.
     const used = new Map();
     const free = { dot: [], square: [], heart: [], cross: [] };
+
+    const extras = svg("g");
+    topology.layers.moving.append(extras);
 
     function make(shape) {
         const rem = Ponte.text.rem;
@@ -73,12 +76,14 @@
         const messages = Ponte.messages(state, T);
         const isFlood = messages.length > READABLE;
         const seen = new Set();
+        const extra = new Map();
         const hot = new Set();
         for (const message of messages) {
-            const whole = Ponte.way(topology.where, message.from, message.to);
+            const whole = Ponte.wayBetween(topology.where, message.from, message.to);
             if (!whole) continue;
             const points = before(whole, ROOM[message.shape] * Ponte.text.rem);
             seen.add(message.key);
+            noteExtra(extra, message, whole);
             if (still) {
                 hot.add(`${message.from} ${message.to}`).add(`${message.to} ${message.from}`);
             }
@@ -89,6 +94,24 @@
             if (!seen.has(key)) release(key, node);
         }
         mark(hot);
+        drawExtra(extra);
+    }
+
+    /** A message on a way that is not always there, such as from a client past the proxies. */
+    function noteExtra(extra, { from, to, shape }, points) {
+        if (shape === "heart" || topology.ways.has(`${from} ${to}`)
+            || topology.ways.has(`${to} ${from}`)) return;
+        extra.set([from, to].sort().join(" "), points);
+    }
+
+    let extraShown = "";
+
+    function drawExtra(extra) {
+        const key = [...extra.keys()].join("\n");
+        if (key === extraShown) return;
+        extraShown = key;
+        list(extras, [...extra], ([name]) => name, () => svg("path", { class: "way extra" }),
+            (node, [, points]) => attribute(node, "d", `M${points.join("L")}`));
     }
 
     /** The way without its last `room` pixels: what arrives stands beside the card, not on it. */

@@ -176,5 +176,5 @@
         return points[0];
     }
 
-    Object.assign(Ponte, { places, way, along });
+    Object.assign(Ponte, { places, along, wayBetween: way });
 }

@@ -8,7 +8,7 @@
     const { svg, set, attribute, text, list } = Ponte.dom;
 
     // More rows than this are not readable on a projector: the rest is counted in one line.
-    const ROWS = 9;
+    const ROWS = 8;
     // The shape beside the word of each true state.
     const SHAPES = { up: "up", starting: "empty", frozen: "frozen", draining: "drain",
         killed: "bad", ended: "empty", gone: "empty", unknown: "unknown" };
@@ -22,7 +22,7 @@
     const more = svg("text", { class: "more" });
     stage.append(more);
 
-    const view = { stage, layers, where: null, names: null, picked: "", update };
+    const view = { stage, layers, where: null, names: null, ways: new Set(), picked: "", update };
     let shown = "";
     let chosen = "";
 
@@ -32,7 +32,10 @@
         for (const proc of state.procs.values()) {
             if (proc.role === role && isSeen(proc)) names.push(proc.name);
         }
-        return names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+        // Those of the class come after the laboratory's own, whose digits then stay theirs.
+        const owner = (name) => (state.procs.get(name).owner ? 1 : 0);
+        return names.sort((a, b) => owner(a) - owner(b)
+            || a.localeCompare(b, "en", { numeric: true }));
     }
 
     /** False for what is over for good: none can start it again, no registry believes in it. */
@@ -77,7 +80,9 @@
         const rows = servers.length + names.proxies.length;
         attribute(page, "data-rows", rows > 7 ? "many" : rows > 5 ? "some" : "few");
         attribute(page, "data-registries", names.registries.length);
-        list(layers.ways, waysOf(state, names), (way) => way.key, newWay,
+        const ways = waysOf(state, names);
+        view.ways = new Set(ways.map((way) => way.key));
+        list(layers.ways, ways, (way) => way.key, newWay,
             (node, way) => updateWay(node, way, state));
         const cards = [...names.clients, ...names.proxies, ...servers];
         list(layers.cards, cards, (name) => name, newCard, (node, name) =>
@@ -119,7 +124,7 @@
 
     function updateWay(node, way, state) {
         const { line, mark } = node.parts;
-        const points = Ponte.way(view.where, way.from, way.to);
+        const points = Ponte.wayBetween(view.where, way.from, way.to);
         const { link } = state.procs.get(way.to);
         const rem = Ponte.text.rem;
         const fault = way.kind === "beat" ? "" : link.cut ? "cut" : link.slowMs ? "slow" : "";
@@ -171,7 +176,10 @@
         set(parts.box, { x: box.x, y: box.y, width: box.w, height: box.h, rx: 0.4 * rem });
         text(parts.title, `${proc.name}: ${word}`);
         const link = linkOf(proc, lang);
-        const ran = isServer ? ranOf(proc, lang, Boolean(link)) : "";
+        // A server that tells nothing has no figures here.
+        const tells = proc.observed || !proc.owner;
+        const ran = isServer && tells ? ranOf(proc, lang, Boolean(link)) : "";
+        text(parts.title, [proc.name, proc.owner, word].filter(Boolean).join(", "));
         if (isServer) {
             serverCard(parts, proc, box, row, { word, ran, link, wide });
         } else {
