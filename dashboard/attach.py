@@ -87,9 +87,9 @@ class Attached:
         """Begins to watch. Raises ValueError, with one line, if no registry answers."""
         registries = [Watched(REGISTRY if number == 1 else f"{REGISTRY}-{number}", REGISTRY, "",
                               address) for number, address in enumerate(self._registries, 1)]
-        failures = list(filter(None, map(self._look, registries)))
-        if len(failures) == len(registries):
-            raise ValueError(f"no registry answers: {'; '.join(failures)} - start one with: "
+        if not any([self._look(registry) for registry in registries]):
+            where = ", ".join(map(show, self._registries))
+            raise ValueError(f"no registry answers at {where} - start one with: "
                              f"{start_command(REGISTRY, self._registries)}")
         for registry in registries:
             threading.Thread(target=self._follow, args=(registry,),
@@ -107,16 +107,16 @@ class Attached:
         while not self._closing.wait(LOOK_S):
             self._look(registry)
 
-    def _look(self, registry: Watched) -> str:
-        """Watches a registry and all that it lists. Returns why that cannot be, or ""."""
+    def _look(self, registry: Watched) -> bool:
+        """Watches a registry and all that it lists; False where it does not answer as one."""
         try:
             answer = ask(self._pool, registry.address, "lookup", "*", timeout_s=ANSWER_S)
             endpoints = [Endpoint.from_struct(struct) for struct in answer["endpoints"]]
-        except (OSError, Fault, ValueError, KeyError, TypeError) as error:
-            return f"{show(registry.address)}: {' '.join(str(error).split()):.200}"
+        except (OSError, Fault, ValueError, KeyError, TypeError):
+            return False
         self._watch(registry)
         self._take(endpoints)
-        return ""
+        return True
 
     def _take(self, endpoints: list[Endpoint]) -> None:
         for endpoint in endpoints:

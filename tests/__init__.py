@@ -25,7 +25,8 @@ LONG = frozenset((
     "tests.abuse.test_smuggling", "tests.lab.test_explore", "tests.system.test_attack",
     "tests.system.test_chaos", "tests.system.test_cuts", "tests.system.test_engines",
     "tests.system.test_failures", "tests.system.test_fork_roles", "tests.system.test_many_clients",
-    "tests.system.test_output", "tests.system.test_page", "tests.system.test_security_lab",
+    "tests.system.test_output", "tests.system.test_page", "tests.system.test_page_laboratory",
+    "tests.system.test_security_lab",
     "tests.system.test_stories",
     "tests.system.test_story", "tests.system.test_unknown", "tests.terminals.test_counters",
     "tests.terminals.test_pages", "tests.test_simulation"))
