@@ -88,8 +88,8 @@ def how_many_are_answered(words: Words, fault: str, who: str) -> Question:
     def judge(seen: Seen) -> Verdict:
         answered, calls = seen.count("answered"), len(seen.calls)
         more = sum(call.was_repeated for call in seen.calls.values())
-        came_true = (3 if seen.count("unknown") else 0 if answered == calls else
-                     1 if answered else 2)
+        came_true = (3 if seen.count("unknown") else 2 if answered == calls else
+                     1 if answered else 0)
         return Verdict(came_true if calls else None, [
             Check(calls > 0 and answered == calls,
                   words("{answered} of {calls} calls were answered; the slowest took "
@@ -97,8 +97,9 @@ def how_many_are_answered(words: Words, fault: str, who: str) -> Question:
                         slowest_ms=seen.slowest_ms())),
             Check(True, words("calls that needed another attempt: {more}", more=more))])
 
-    return Question(text, Answers("All of them", "Only those that need nothing of it",
-                                  "None, until its lease expires", "Nobody can know", right=0),
+    return Question(text, Answers("None, until its lease expires",
+                                  "Only those that need nothing of it", "All of them",
+                                  "Nobody can know", right=2),
                     [(fault, {"who": who}), burst("hello", CALLS)], CALLS, judge)
 
 
@@ -168,8 +169,8 @@ def belief_behind_a_cut(words: Words, who: str) -> Question:
     def judge(seen: Seen) -> Verdict:
         heard = seen.leases.get(who, [])
         beats = seen.beats[who]
-        came_true = (2 if "expired" in heard else 1 if "suspect" in heard else
-                     3 if "draining" in heard else 0 if beats else None)
+        came_true = (0 if "expired" in heard else 1 if "suspect" in heard else
+                     2 if "draining" in heard else 3 if beats else None)
         answered, calls = seen.count("answered"), len(seen.calls)
         return Verdict(came_true, [
             Check(beats > 0 and not heard,
@@ -183,7 +184,7 @@ def belief_behind_a_cut(words: Words, who: str) -> Question:
     return Question(
         words("The link to {name} is cut, but its heartbeats have another way. "
               "What does the registry say of it?", name=who),
-        Answers("It is up", "It is suspect", "It is gone", "It is about to leave", right=0),
+        Answers("It is gone", "It is suspect", "It is about to leave", "It is up", right=3),
         [("cut", {"who": who}), burst("hello", CALLS)], CALLS, judge, WATCH_S)
 
 

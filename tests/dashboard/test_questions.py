@@ -72,7 +72,7 @@ class CameTrue(unittest.TestCase):
 
     def test_calls_after_a_kill(self) -> None:
         self.world.call()
-        self.assertEqual(0, self.world.came_true("kill"))
+        self.assertEqual(2, self.world.came_true("kill"))
         self.world.call(outcome="not sent")
         self.assertEqual(1, self.world.came_true("kill"))
         self.assertEqual([False, True], self.world.holds("kill"))
@@ -84,6 +84,13 @@ class CameTrue(unittest.TestCase):
             self.world.call(attempts=attempts)
         checks = question(WORDS, "kill", "server-1", "server").judge(self.world.seen).checks
         self.assertEqual("calls that needed another attempt: 1", checks[1].text)
+
+    def test_so_is_one_that_the_client_sent_to_the_servers_itself(self) -> None:
+        self.world.tell("client", "call", id="x", method="hello")
+        for server in ("server-1", "server-2"):
+            self.assertFalse(self.world.seen.calls["x"].was_repeated)
+            self.world.tell("client", "send", id="x", to=server, kind="original")
+        self.assertTrue(self.world.seen.calls["x"].was_repeated)
 
     def test_only_buys_that_met_the_frozen_server_are_asked(self) -> None:
         self.world.call("buy", to="server-2")
@@ -98,11 +105,11 @@ class CameTrue(unittest.TestCase):
     def test_the_registry_believes_beats_behind_a_cut(self) -> None:
         self.assertIsNone(self.world.came_true("cut"))
         self.world.tell("registry", "took", who="server-1", verdict="ack")
-        self.assertEqual(0, self.world.came_true("cut"))
+        self.assertEqual(3, self.world.came_true("cut"))
         self.world.tell("registry", "lease", who="server-1", what="suspect")
         self.assertEqual(1, self.world.came_true("cut"))
         self.world.tell("registry", "lease", who="server-1", what="expired")
-        self.assertEqual(2, self.world.came_true("cut"))
+        self.assertEqual(0, self.world.came_true("cut"))
 
     def test_a_slow_link_delays_those_that_meet_it(self) -> None:
         self.world.call(to="server-2")
@@ -122,7 +129,7 @@ class CameTrue(unittest.TestCase):
         self.world.tell("laboratory", "fault", who="server-1", what="kill")
         self.world.tell("laboratory", "fault", who="client", what="burst", count=2)
         self.world.call()
-        self.assertEqual(0, self.world.came_true("kill"))
+        self.assertEqual(2, self.world.came_true("kill"))
 
     def test_all_have_ended_when_enough_began_and_none_waits(self) -> None:
         self.assertFalse(self.world.seen.all_ended(1))
