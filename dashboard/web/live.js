@@ -23,9 +23,9 @@
     }
 
     /** An error of the page itself is no error of the server: it is thrown where it is seen. */
-    function taken(page, events, isReplay) {
+    function taken(page, { events, standing = [], first, replay }) {
         try {
-            page.take(events, isReplay);
+            page.take(events, { standing, isCut: first > 1, isReplay: Boolean(replay) });
         } catch (error) {
             setTimeout(() => {
                 throw error;
@@ -36,8 +36,9 @@
     /**
      * Polls for ever.
      * @param {{take, restart, reach}} page
-     *   take(events, isReplay): new events; restart(): the server lives anew or has dropped
-     *   events that we have not seen; reach(isThere): whether the server answers
+     *   take(events, {standing, isCut, isReplay}): new events, after what still holds of those that
+     *   were dropped; restart(): the server lives anew, or has dropped events that we have not
+     *   seen; reach(isThere): whether the server answers
      */
     async function follow(page) {
         let life = null;
@@ -52,7 +53,8 @@
                 const answer = await fetch(`/events?since=${since}&wait=${WAIT_S}`,
                     { signal: stop.signal, cache: "no-store" });
                 if (!answer.ok) throw new Error(`status ${answer.status}`);
-                const { life: now, first, next, events, replay } = await answer.json();
+                const answered = await answer.json();
+                const { life: now, first, next } = answered;
                 page.reach(true);
                 pause = FIRST_PAUSE_MS;
                 const changed = life !== null && now !== life;
@@ -65,7 +67,7 @@
                 }
                 life = now;
                 since = next;
-                taken(page, events, Boolean(replay));
+                taken(page, answered);
             } catch (error) {
                 if (error.name !== "AbortError") {
                     page.reach(false);

@@ -3,6 +3,7 @@
 {
     globalThis.Ponte ??= {};
     const { html, text, attribute, list, shape } = Ponte.dom;
+    const root = document.documentElement;
     const place = document.getElementById("log");
     const SHAPES = { info: "info", good: "good", warn: "warn", bad: "bad" };
 
@@ -47,8 +48,16 @@
         return rows;
     }
 
+    /** Where older events were dropped, the title says from when on this page tells. */
+    function titleOf(state, lang) {
+        const { player } = Ponte;
+        if (!player.dropped && !Ponte.isCut || !state.began) return Ponte.say(lang, "view.log");
+        const at = new Date(state.began.at * 1000 + player.begins);
+        return Ponte.say(lang, "view.log from", { time: at.toLocaleTimeString(root.lang) });
+    }
+
     function update(state, lang) {
-        text(document.getElementById("log-title"), Ponte.say(lang, "view.log"));
+        text(document.getElementById("log-title"), titleOf(state, lang));
         list(place, rowsOf(state, lang), ({ line }) => numberOf(line), newRow, (node, row) => {
             const { line, said, isLong } = row;
             attribute(node, "data-long", isLong ? "true" : null);

@@ -33,17 +33,25 @@
         dirty = true;
     }
 
-    function take(events, isReplay) {
+    function take(events, { standing = [], isCut = false, isReplay = false }) {
         if (isReplay && !Ponte.player.isReplay) {
             Ponte.readOnly();
             Ponte.player = new Ponte.Player({ isReplay });
         }
         const isFirst = Ponte.player.end === 0;
+        Ponte.isCut ||= isCut;
+        if (standing.length && isFirst) Ponte.player.base?.(standing);
         Ponte.player.add(events, performance.now());
         if (isReplay && isFirst) Ponte.player.seekTime(Ponte.player.begins);
         dirty = true;
-        const start = events.find((event) => event.k === "start");
+        const start = [...standing, ...events].find((event) => event.k === "start");
         if (start?.lang && !languageChosen) chooseLanguage(start.lang);
+    }
+
+    function restart() {
+        Ponte.player.clear();
+        Ponte.isCut = false;
+        dirty = true;
     }
 
     function chooseLanguage(lang) {
@@ -94,9 +102,10 @@
         Ponte.probe();
         if (!Ponte.isServed) {
             Ponte.readOnly();
-            Ponte.recordingOf(document).then(({ events }) => take(events, true));
+            Ponte.recordingOf(document).then(({ events, standing, dropped }) =>
+                take(events, { standing, isCut: dropped, isReplay: true }));
         } else {
-            Ponte.follow({ take, restart: () => Ponte.player.clear(),
+            Ponte.follow({ take, restart,
                 reach: (isThere) => {
                     if (isAway !== !isThere) Ponte.redraw();
                     isAway = !isThere;
