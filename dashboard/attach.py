@@ -87,7 +87,8 @@ class Attached:
         """Begins to watch. Raises ValueError, with one line, if no registry answers."""
         registries = [Watched(REGISTRY if number == 1 else f"{REGISTRY}-{number}", REGISTRY, "",
                               address) for number, address in enumerate(self._registries, 1)]
-        if not any([self._look(registry) for registry in registries]):
+        # The others are looked at soon, too.
+        if not any(self._look(registry) for registry in registries):
             where = ", ".join(map(show, self._registries))
             raise ValueError(f"no registry answers at {where} - start one with: "
                              f"{start_command(REGISTRY, self._registries)}")

@@ -18,7 +18,7 @@ from typing import Any, Callable
 from classroom.actor import Actor, StartFailed, Tell
 from dashboard.caller import SERVICE, checked_count, checked_rate
 from dashboard.links import Link
-from dashboard.lives import Lives
+from dashboard.lives import Lives, did_not_start
 from dashboard.processes import CLIENT, PROXY, REGISTRY, SERVER, Member, Refused
 from ponte.net.address import Address
 from ponte.process.own_files import is_file, own_file
@@ -120,7 +120,7 @@ class Laboratory:
             try:
                 self._lives.start_one(member)
             except StartFailed as error:
-                raise Refused("did not start", str(error), who=member.name) from None
+                raise did_not_start(member.name, error) from None
 
     def _of_system(self, who: str, act: Callable[[], None]) -> None:
         try:
@@ -231,7 +231,7 @@ class Laboratory:
                 self._lives.start_one(Member(name, REGISTRY))
             except StartFailed as error:
                 self._lives.forget(name)
-                raise Refused("did not start", str(error), who=name) from None
+                raise did_not_start(name, error) from None
 
 
 def _text(command: Mapping[str, Any], key: str) -> str:

@@ -61,6 +61,12 @@ def is_free(address: Address) -> bool:
         return True
 
 
+def did_not_start(who: str, error: StartFailed) -> Refused:
+    """What the page is told: the last line that the process has printed."""
+    why = str(error).partition(": ")[2]
+    return Refused("did not start", str(error), who=who, why=why)
+
+
 class Lives:
     """The table. `start` starts all; `stop` ends all, and `start` may follow.
 
@@ -175,7 +181,7 @@ class Lives:
             actor.await_banner()
         except StartFailed as error:
             self.forget(actor.name)
-            raise Refused("did not start", str(error), who=actor.name) from None
+            raise did_not_start(actor.name, error) from None
 
     def next_name(self, role: str) -> str:
         """The name of one more process. Servers have numbers from 1 on; of others the second is the
