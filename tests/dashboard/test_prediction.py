@@ -27,8 +27,8 @@ class MadeUp:
     def __init__(self, ring: Ring, **states: str) -> None:
         self.ring, self.states = ring, states
         self.orders: list[tuple[str, Any]] = []
-        self.commands = {name: self.obey for name in (
-            "kill", "start", "freeze", "thaw", "rate", "burst", "resolve", "lose reply")}
+        self.commands = dict.fromkeys(("kill", "start", "freeze", "thaw", "rate", "burst",
+                                       "resolve", "lose reply"), self.obey)
 
     def names(self) -> list[str]:
         return [name.replace("_", "-") for name in self.states]
