@@ -12,6 +12,8 @@ VICTIM = "server-2"
 KILLED_MS, EXPIRED_MS = 500, 2500
 # Times that a fault is let loose until the call that meets it is one of `buy`.
 TRIES = 8
+# Purchases at once: enough that several meet each server.
+BUYS = 24
 
 
 @check("kill", alone=True)
@@ -61,12 +63,12 @@ def start_again(chromium: Chromium) -> None:
 def freeze_buy_thaw(chromium: Chromium) -> None:
     """Freeze, buy, thaw: one run, an arrow that comes late, unknown, and later resolved."""
     with Stage(chromium) as stage:
-        # The proxy must have a session there: a first call to a frozen server is not even sent.
-        stage.press("burst")
+        # The proxy must have sessions there: a first call to a frozen server is not even sent.
+        stage.buy(BUYS)
         stage.wait(f"state.procs.get({VICTIM!r}).ran > 3 && state.open.size === 0", "warm")
         stage.do("freeze", VICTIM)
         stage.wait_for_part(VICTIM, "state", "frozen")
-        stage.press("burst")
+        stage.buy(BUYS)
         met = stage.wait(call_with(f"hops.some(h => h.to === {VICTIM!r})", "call.method === 'buy'",
                                    "call.outcome === 'unknown'"),
                          "a buy that may have run has the outcome unknown", 20)

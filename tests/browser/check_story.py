@@ -100,7 +100,8 @@ def phones(chromium: Chromium) -> None:
     with Stage(chromium, "--class", "127.0.0.1", cast=CAST) as stage:
         exposed = stage.wait("state.exposed?.length && state.exposed", "what is exposed is told")
         url = stage.wait("state.classroom?.url", "the address for the phones is told")
-        assert stage.page.text("#exposed").strip(), "the header says that ports are open"
+        stage.page.wait("document.querySelector('#exposed').textContent.trim()",
+                        "the header says that ports are open")
         phone, other = (a_phone(stage, url) for _ in range(2))
         expect_sound(phone, "the phone's page without a question")
         stage.page.evaluate("Ponte.act('predict', { fault: 'kill', who: 'server-2' })")

@@ -16,7 +16,8 @@ STATE = """JSON.stringify(Ponte.player.state, (key, value) => key === "hop" ? un
     : value instanceof Map ? [...value] : value instanceof Set ? [...value] : value)"""
 # What stands still: moving things are left out, and what a clock on the wall would change.
 PICTURE = """(() => { const copy = document.body.cloneNode(true);
-    for (const each of copy.querySelectorAll(`.layer-moving,script,#scrubber,[data-part="clock"]`)) {
+    const LIVE = `.layer-moving,script,#scrubber,[data-part="clock"]`;
+    for (const each of copy.querySelectorAll(LIVE)) {
         each.remove();
     }
     return copy.innerHTML; })()"""

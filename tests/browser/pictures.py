@@ -84,10 +84,10 @@ def lesson(stage: Stage) -> None:
         if stage.state(LOST):
             break
     stage.wait(LOST, "a buy was answered from memory")
-    stage.press("burst")
+    stage.buy(24)
     stage.wait("state.open.size === 0 && state.procs.get('server-3').ran > 9", "sessions are there")
     stage.do("freeze", "server-3")
-    stage.press("burst")
+    stage.buy(24)
     stage.wait(call_with("call.outcome === 'unknown'"), "an unknown call", 20)
     stage.wait_for_part("server-3", "belief", "expired")
     stage.do("thaw", "server-3")

@@ -155,6 +155,11 @@ class Stage:
         self.page.wait(f"document.querySelector('#diagram [data-arrow=\"{kind}\"]')",
                        f"the diagram has an arrow {kind!r}")
 
+    def buy(self, count: int) -> None:
+        """Lets the client buy so many times at once; the button mixes buy and hello."""
+        assert self.page.evaluate(
+            f"Ponte.act('burst', {{ count: {count}, method: 'buy' }}).then(Boolean)")
+
     def resolve(self, call: str) -> None:
         """Asks what became of an unknown call."""
         self.page.click('button[data-do="resolve"]')
