@@ -22,8 +22,9 @@ logging.getLogger("ponte.rpc").addHandler(logging.NullHandler())
 # Modules whose tests start many processes, or play thousands of calls. The suite keeps at least one
 # test of each promise: the demo in tests.system kills, freezes and loses replies, too.
 LONG = frozenset((
-    "tests.abuse.test_smuggling", "tests.lab.test_explore", "tests.system.test_attack",
-    "tests.system.test_chaos", "tests.system.test_cuts", "tests.system.test_engines",
+    "tests.abuse.test_smuggling", "tests.lab.test_explore", "tests.system.test_archive",
+    "tests.system.test_attack", "tests.system.test_chaos", "tests.system.test_class",
+    "tests.system.test_cuts", "tests.system.test_engines",
     "tests.system.test_failures", "tests.system.test_fork_roles", "tests.system.test_many_clients",
     "tests.system.test_output", "tests.system.test_page", "tests.system.test_page_laboratory",
     "tests.system.test_security_lab",

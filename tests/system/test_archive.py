@@ -74,7 +74,6 @@ class FromTheArchive(unittest.TestCase):
         own.wait_for_line(r"half raised ZeroDivisionError: .* \(mine\.py, line 3\)", 5)
         own.wait_for_line(r"return 10 // number", 5)
 
-    @unittest.skipUnless(os.environ.get("CI"), "takes some seconds: CI does it")
     def test_the_guided_demo(self) -> None:
         """Its last step: all processes start from the archive, and the proofs hold."""
         said = self.ends("--auto", "--from", "9")
