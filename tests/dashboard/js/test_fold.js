@@ -278,6 +278,14 @@ test("two registries believe each its own; one that dies believes nothing", () =
     assert(!story.state().leases.has("registry"));
 });
 
+test("another life of a registry, of which no launcher tells, begins with an empty table", () => {
+    const story = new Story();
+    story.beat("server-1", "registry");
+    story.lives.set("registry", 8888);
+    story.tell("registry", "lease", {who: "server-2", service: "kiosk", what: "up"});
+    assert.deepStrictEqual([...story.state().procs.get("server-1").registrySays], []);
+});
+
 test("only a beat that was accepted renews a lease", () => {
     const story = new Story().cast();
     const took = verdict => story.tell("registry", "took", {who: "server-1", service: "kiosk",
@@ -312,6 +320,29 @@ test("a caller that dies leaves its call open, and a server that never closes as
     const state = story.state();
     assert.strictEqual(state.calls.get("a").outcome, null);
     assert(state.open.has("a"));
+});
+
+test("a call ends once, and a line that repeats the one before is counted", () => {
+    const story = new Story().cast();
+    story.call("a");
+    story.done("a", "unknown");
+    story.done("a", "unknown");
+    for (let again = 0; again < 3; again++) {
+        story.tell("laboratory", "lost", {who: "server-1", what: "request"});
+    }
+    const state = story.state();
+    assert.strictEqual(state.counters.unknown, 1);
+    assert.strictEqual(state.log[state.log.length - 1].times, 3);
+});
+
+test("whatever changes a call is counted as a change, so that it is drawn anew", () => {
+    const story = new Story().cast();
+    story.call("a");
+    const sent = story.send("a", "client", "server-1");
+    const {changes} = story.state().calls.get("a");
+    story.tell("laboratory", "lost", {who: "server-1", what: "request", id: "a",
+                                      of: [sent.i, sent.n]});
+    assert.strictEqual(story.state().calls.get("a").changes, changes + 1);
 });
 
 test("lost events are counted, and marked at the calls under way", () => {

@@ -91,6 +91,17 @@ test("a lost reply ends with a cross half-way, and a late one where nobody waits
     assert.strictEqual(frames[frames.length - 1], "cross server-1>client nobody waits");
 });
 
+test("what comes late is shown, however long after its call", () => {
+    const story = new Story();
+    story.call("a");
+    const sent = story.send("a", "client", "server-1");
+    story.settle(sent, "unknown", "timed out", 900);
+    story.done("a", "unknown");
+    story.reply(story.recv(sent, "server-1", 60000));
+    const shapes = Ponte.messages(story.state(), story.t + 100).map(one => one.shape);
+    assert(shapes.includes("square"), shapes.join());
+});
+
 test("a request waits before a frozen process, also when its caller has given up", () => {
     const story = new Story();
     story.proc("server-1", "server", "frozen");
@@ -141,6 +152,10 @@ test("in a flood, at most a bound of messages, and the newest ones", () => {
     const found = Ponte.messages(story.state(), story.t + 100);
     assert.strictEqual(found.length, 80);
     assert.strictEqual(found[found.length - 1].number, 500);
+    for (let at = 0; at < 200; at++) {
+        story.send("0", "client", "server-1");
+    }
+    assert(Ponte.messages(story.state(), story.t + 100).length <= 80);
 });
 
 test("messages of a real recording: each at 0 to 1, each key once, at any moment", () => {

@@ -190,6 +190,30 @@ test("a refused attempt ends with a cross, and the lifeline of the dead is dotte
     assert.strictEqual(picture.lines.find(line => line.who === "server-2").dead.length, 0);
 });
 
+test("a line is dotted to its end while its process is dead, and later lives are not drawn", () => {
+    const story = new Story().cast();
+    story.proc("server-1", "server", "killed");
+    story.goesWell("a", "server-2");
+    story.proc("server-2", "server", "frozen");
+    story.t += 500;
+    story.proc("server-1", "server", "up");
+    const {picture} = kinds(story);
+    const line = who => picture.lines.find(one => one.who === who);
+    const [{x0, x1}] = line("server-1").dead;
+    assert.deepStrictEqual([x0, x1], [line("server-1").x0, line("server-1").x1]);
+    assert.deepStrictEqual(line("server-2").frozen, []);
+});
+
+test("a word takes the free place that the fewest lines cross", () => {
+    const places = new Ponte.LabelPlaces({x0: 0, y0: 0, x1: 100, y1: 100}, () => 10, 10);
+    places.avoid(0, 20, 100, 20);
+    places.block(40, 40, 60, 60);
+    places.place({text: "a"}, [{x: 50, y: 50}, {x: 2, y: 80}, {x: 50, y: 20}, {x: 50, y: 80}]);
+    places.place({text: "b"}, [{x: 50, y: 50}]);
+    assert.deepStrictEqual(places.placed.map(({x, y}) => [x, y]), [[50, 80]]);
+    assert.deepStrictEqual(places.leftOut.map(label => label.text), ["b"]);
+});
+
 test("a lost reply ends with a cross on its way; the repeat is answered from memory", () => {
     const story = new Story().cast();
     story.call("a");
@@ -222,6 +246,7 @@ test("after a thaw: the late arrows, nobody waits, one run, and the frozen stret
     }
     assert.strictEqual(picture.lines.find(line => line.who === "server-1").frozen.length, 1);
     assert(picture.gaps.length >= 1);
+    assert(picture.gaps.every(gap => gap.width > picture.r / 2));
     assert(picture.gaps.some(gap => gap.text));
 });
 
