@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
@@ -52,12 +53,13 @@ class Story:
         self._laboratory, self._plays = laboratory, plays
         self._words = BothLanguages()
         self._ballot = Ballot(put)
-        # Guarded by self._lock: who tells now, its remote, its processes, and whether `close` was
-        # called.
+        # Guarded by self._lock: who tells now, its remote, its processes, what was last told of
+        # each of them, and whether `close` was called.
         self._lock = threading.Lock()
         self._teller: threading.Thread | None = None
         self._remote = Remote()
         self._cast: Cast | None = None
+        self._seen: dict[str, Mapping[str, Any]] = {}
         self._closed = False
         self.commands: dict[str, Callable[[Mapping[str, Any]], object]] = {
             "story": lambda body: self._begin(self._tell_demo),
@@ -162,7 +164,7 @@ class Story:
         with self._lock:
             self._cast = cast
         stage = PageStage(self._put, self._ballot, self._remote, cast, steps=len(STEPS))
-        self._tell_client("up")
+        self._tell_client()
         observe.start(self._collector, name="client")
         results: list[dict[str, Any]] = []
         how, why = "stopped", {}
@@ -178,9 +180,9 @@ class Story:
             cast.close()
             with self._lock:
                 self._cast = None
-            self._tell_client("gone", forget=True)
+            self._forget_all()
             self._put(told("end", ended=how, results=results, **why))
-        self._start_laboratory()
+            self._start_laboratory()
 
     def _tell_steps(self, stage: PageStage, results: list[dict[str, Any]]) -> Ending:
         """Plays the steps, and collects how they ended. Raises Ended."""
@@ -203,15 +205,23 @@ class Story:
         return Ending("passed")
 
     def _hear(self, event: Mapping[str, Any]) -> None:
-        """What happens to a process of the story. At its end the page forgets them all."""
-        is_over = event["k"] == "proc" and event["state"] == "gone"
-        self._put({**event, "forget": True} if is_over else event)
+        """What happens to a process of the story."""
+        if event["k"] == "proc":
+            with self._lock:
+                self._seen[event["who"]] = event
+        self._put(event)
 
-    def _tell_client(self, state: str, **fields: Any) -> None:
+    def _forget_all(self) -> None:
+        """The page forgets the processes of the story, also those that were killed in it."""
+        with self._lock:
+            seen, self._seen = self._seen, {}
+        for event in seen.values():
+            self._put({**event, "t": time.perf_counter(), "state": "gone", "forget": True})
+
+    def _tell_client(self) -> None:
         """This process calls, in a story: the page shows it as the client."""
-        self._put({"k": "proc", "p": "laboratory", "who": "client", "role": "client",
-                   "state": state, "pid": os.getpid(), "port": 0, "service": "", "can": [],
-                   **fields})
+        self._hear({"k": "proc", "p": "laboratory", "who": "client", "role": "client",
+                    "state": "up", "pid": os.getpid(), "port": 0, "service": "", "can": []})
 
     def _start_laboratory(self) -> None:
         with self._lock:

@@ -101,6 +101,9 @@ class StoryOnThePage(unittest.TestCase):
         """The laboratory is there again, and a press of the remote has no meaning."""
         page.must("end story")
         self.assertEqual("stopped", page.story("end")["ended"])
+        gone = {event["who"] for event in page.told("proc", state="gone", forget=True)}
+        self.assertEqual({"registry", "server-1", "server-2", "server-3", "proxy-1", "client"},
+                         gone)
         wait_until(lambda: {"registry", "server-1", "server-2", "server-3", "proxy",
                             "client"} == page.up().keys(), STEP_S, "the laboratory")
         self.assertEqual(400, page.do("next").status)
