@@ -340,6 +340,7 @@ test("whatever changes a call is counted as a change, so that it is drawn anew",
     story.call("a");
     const sent = story.send("a", "client", "server-1");
     const {changes} = story.state().calls.get("a");
+    assert.strictEqual(changes, 2);
     story.tell("laboratory", "lost", {who: "server-1", what: "request", id: "a",
                                       of: [sent.i, sent.n]});
     assert.strictEqual(story.state().calls.get("a").changes, changes + 1);

@@ -312,6 +312,17 @@ test("of many processes, those are drawn that took part; of few, all that live",
     assert.deepStrictEqual(names(8), ["client", "proxy", "server-1"]);
 });
 
+test("of very many messages the first and the last are drawn, and how many are left out", () => {
+    const story = new Story().cast(1);
+    story.call("a");
+    for (let at = 0; at < 60; at++) {
+        story.reply(story.recv(story.send("a", "client", "server-1"), "server-1"));
+    }
+    const {picture} = kinds(story);
+    assert(picture.omitted > 20 && picture.events.length > 10);
+    assert.strictEqual(picture.arrows.length, 2 * (60 - picture.omitted));
+});
+
 test("the longest name is cut, never the diagram", () => {
     const story = new Story().cast(1);
     story.call("a");
