@@ -85,7 +85,7 @@ def lesson(stage: Stage) -> None:
             break
     stage.wait(LOST, "a buy was answered from memory")
     stage.buy(24)
-    stage.wait("state.open.size === 0 && state.procs.get('server-3').ran > 9", "sessions are there")
+    stage.wait("state.procs.get('server-3').ran > 12", "sessions are there", 20)
     stage.do("freeze", "server-3")
     stage.buy(24)
     stage.wait(call_with("call.outcome === 'unknown'"), "an unknown call", 20)

@@ -94,6 +94,7 @@ class Tab:
             f"new Promise(resolve => {{ const end = performance.now() + {within_s * 1000};"
             f"const look = () => {{ let value = null;"
             f"try {{ value = ({condition}); }} catch (error) {{ value = null; }}"
+            "if (value instanceof Node) value = true;"
             f"if (value || performance.now() > end) resolve(value || null);"
             f"else setTimeout(look, {POLL_MS}); }}; look(); }})", within_s + 30)
         if not value:
