@@ -15,6 +15,7 @@
     departure.py    how a server or proxy leaves by itself, when its name is taken
     pages.py        the pages of a process: /, /health, /status and /metrics
     front_page.py   what / shows to people
+    shared_clock.py  one clock for all processes of a machine
     observe.py      tells a watcher on this machine what happens, while it happens
     observed_call.py  what stub, proxy and server tell of a call
     attaching.py    a watcher that asks a running process for its events

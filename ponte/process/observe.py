@@ -10,7 +10,7 @@ have numbers, so the watcher sees that one is missing.
 Wire format: one JSON object a datagram, at most MAX_EVENT_BYTES, to a loopback address.
 
     p   who: an instance, or "client", "registry"       i   its life: the pid
-    n   1, 2, 3 ... in each life: a gap is a loss        t   seconds of time.perf_counter()
+    n   1, 2, 3 ... in each life: a gap is a loss        t   seconds, see shared_clock.py
     k   what happens; the other fields depend on it      ponte/process/observed_call.py has most
 
 Nobody watches: then a hook costs one test of a variable.
@@ -31,11 +31,11 @@ import random
 import re
 import socket
 import threading
-import time
 from typing import Any, NamedTuple
 
 from ponte.net.address import Address, is_loopback, parse_address
 from ponte.net.forking import leave_parent_in_child
+from ponte.process.shared_clock import shared_s
 
 # Bytes of an event. macOS sends no datagram that is longer than 9,216 bytes.
 MAX_EVENT_BYTES = 8192
@@ -79,13 +79,13 @@ class Watcher:
         self._socket.setblocking(False)
         # Guarded by life.lock: the tokens of the bucket, and when they were counted; calls of this
         # group of `every`, and which of them is told; how many were not told since the last one.
-        self._tokens, self._counted_at = BURST_CALLS, time.perf_counter()
+        self._tokens, self._counted_at = BURST_CALLS, shared_s()
         self._position = self._chosen = 0
         self._untold = 0
 
     def is_over(self) -> bool:
         """Whether its time has ended."""
-        return time.perf_counter() > self.ends_at
+        return shared_s() > self.ends_at
 
     def take(self) -> int | None:
         """Whether a new call is told: None if not, else how many were not told since the last one.
@@ -101,7 +101,7 @@ class Watcher:
             return untold
 
     def _has_token(self) -> bool:
-        now = time.perf_counter()
+        now = shared_s()
         self._tokens = min(self._tokens + (now - self._counted_at) * CALLS_PER_S, BURST_CALLS)
         self._counted_at = now
         if self._tokens < 1.0:
@@ -145,7 +145,7 @@ watcher: Watcher | None = None
 
 def tell(who: str, kind: str, /, **fields: Any) -> int:
     """Tells one event of instance `who`; returns its number, 0 if nobody watches. Never blocks."""
-    now, told = time.perf_counter(), watcher
+    now, told = shared_s(), watcher
     if told is None:
         return 0
     if now > told.ends_at:
@@ -171,7 +171,7 @@ def start(address: Address, every: int = 1, name: str = "", lease_s: float = mat
                          "as 127.0.0.1")
     # Nothing is looked up when an event is sent.
     host = address[0] if address[0][-1].isdigit() or ":" in address[0] else "127.0.0.1"
-    before, ends_at = watcher, time.perf_counter() + lease_s
+    before, ends_at = watcher, shared_s() + lease_s
     if before and before.address == (host, address[1]):
         before.every, before.name, before.ends_at = every, name, ends_at
         return

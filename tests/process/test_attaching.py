@@ -25,7 +25,7 @@ NEIGHBOUR = {**JSON_TYPE, "host": "127.0.0.1:4180"}
 class AttachTest(unittest.TestCase):
     def setUp(self) -> None:
         self.now = 100.0
-        clock: Any = mock.patch("ponte.process.observe.time.perf_counter", lambda: self.now)
+        clock: Any = mock.patch("ponte.process.observe.shared_s", lambda: self.now)
         clock.start()
         self.addCleanup(clock.stop)
         self.addCleanup(observe.stop)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
 import unittest
 from typing import Any
 from unittest import mock
@@ -19,6 +18,7 @@ from ponte.process.observe import (
     Watcher,
     parse_observer,
 )
+from ponte.process.shared_clock import shared_s
 
 NOWHERE = ("127.0.0.1", 9)
 
@@ -41,7 +41,7 @@ class ObserveTest(unittest.TestCase):
 
 class Events(ObserveTest):
     def test_an_event_says_who_in_which_life_when_and_what(self) -> None:
-        before, last = time.perf_counter(), observe.life.last
+        before, last = shared_s(), observe.life.last
         self.assertEqual(observe.tell("server-1", "beat", seq=7, who="x", kind="y"), last + 1)
         event = self.next_event()
         self.assertLessEqual(before, event.pop("t"))
@@ -110,7 +110,7 @@ class Sample(unittest.TestCase):
 
     def setUp(self) -> None:
         self.now = 0.0
-        clock: Any = mock.patch("ponte.process.observe.time.perf_counter", lambda: self.now)
+        clock: Any = mock.patch("ponte.process.observe.shared_s", lambda: self.now)
         clock.start()
         self.addCleanup(clock.stop)
 
