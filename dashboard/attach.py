@@ -31,6 +31,7 @@ from ponte.net.message import encode_request
 from ponte.net.pool import ExchangeError, Pool
 from ponte.net.threads import wait_for
 from ponte.process.options import start_command
+from ponte.process.shared_clock import shared_s
 
 # Seconds between two looks at a registry: a newcomer is seen so late at most.
 LOOK_S = 0.5
@@ -187,7 +188,7 @@ class Attached:
             self._tell(watched, "gone", last)
 
     def _tell(self, watched: Watched, state: str, answer: Answer) -> None:
-        event = {"k": "proc", "p": "laboratory", "t": time.perf_counter(), "who": watched.name,
+        event = {"k": "proc", "p": "laboratory", "t": shared_s(), "who": watched.name,
                  "role": watched.role, "state": state, "pid": answer.pid,
                  "port": watched.address[1], "service": watched.service, "can": []}
         if answer.pid and state == "up":

@@ -31,6 +31,7 @@ from dashboard.ordering import HOLD_S, MAX_BYTES, Event, Ordering
 from dashboard.ring import Ring
 from ponte.net.address import Address
 from ponte.net.mishaps import Mishaps
+from ponte.process.shared_clock import shared_s
 
 log = logging.getLogger("ponte.page")
 
@@ -67,7 +68,7 @@ class Collector:
     def __init__(self, language: str = "en") -> None:
         self.ring = Ring()
         self.on_lines: Callable[[list[bytes]], None] = lambda lines: None
-        self._began = time.perf_counter()
+        self._began = shared_s()
         self._ordering = Ordering(self._began)
         self._put: collections.deque[Event] = collections.deque(maxlen=MAX_PUT)
         self._numbers = itertools.count(1)
@@ -96,7 +97,7 @@ class Collector:
         Where they are missing, `p` ("page"), `i`, `n` and `t` are filled in.
         """
         self._put.append({"p": "page", "i": os.getpid(), "n": next(self._numbers),
-                          "t": time.perf_counter(), **event})
+                          "t": shared_s(), **event})
         # An empty datagram wakes the thread. If the buffer is full, it is awake.
         with contextlib.suppress(OSError):
             self._socket.sendto(b"", self.address)
@@ -130,23 +131,23 @@ class Collector:
         if self._is_behind:
             return
         # 1. Until something comes, or is due.
-        wait_s = min(self._ordering.due() - time.perf_counter(), IDLE_S)
+        wait_s = min(self._ordering.due() - shared_s(), IDLE_S)
         if wait_s > 0 and not self._put:
             select.select([self._socket], [], [], wait_s)
         # 2. What comes right after goes along.
-        rest_s = self._turned_at + TURN_S - time.perf_counter()
+        rest_s = self._turned_at + TURN_S - shared_s()
         if rest_s > 0 and not self._closed:
             time.sleep(rest_s)
 
     def _turn(self, everything: bool = False) -> None:
         """Takes what has come, and lets go what is due."""
-        self._turned_at = time.perf_counter()
+        self._turned_at = shared_s()
         self._receive()
         while self._put:
             self._ordering.add(self._put.popleft())
         self._report()
         # At the end, also what was told just now.
-        until = time.perf_counter() + HOLD_S if everything else self._drained_at
+        until = shared_s() + HOLD_S if everything else self._drained_at
         lines = [f'{{"s":{number},{event[1:]}'.encode("ascii") for number, event in
                  enumerate(self._ordering.release(until), self._next)]
         self._next += len(lines)
@@ -157,7 +158,7 @@ class Collector:
     def _receive(self) -> None:
         """Takes the datagrams that have come, BATCH at most."""
         receive, take = self._socket.recv, self._ordering.take
-        now = time.perf_counter()
+        now = shared_s()
         self._is_behind = True
         try:
             for _ in range(BATCH):
@@ -178,7 +179,7 @@ class Collector:
         if told != self._told and (told[0] or told[1]):
             self._told = told
             self._ordering.add({"k": "bad", "p": "page", "i": os.getpid(),
-                                "n": next(self._numbers), "t": time.perf_counter(),
+                                "n": next(self._numbers), "t": shared_s(),
                                 "total": told[0], "why": dict(self._ordering.bad),
                                 "dropped": told[1]})
 

@@ -28,12 +28,12 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from typing import Any, Callable
 
 from lab.fates import HEALTHY, Fate
 from lab.tcp_relay import HELD, NOBODY_WAITS, TcpRelay
 from ponte.net.address import Address
+from ponte.process.shared_clock import shared_s
 
 # The longest pause of a slow link, in milliseconds. Longer looks like a cut one.
 MAX_SLOW_MS = 10_000
@@ -92,7 +92,7 @@ def loss(who: str, request: bytes, direction: str, why: str) -> dict[str, Any]:
     Its `what` is "request" or "reply", with `late` where it may arrive after all; or "late", for
     a reply that came when nobody waited any more.
     """
-    event = {"k": "lost", "p": "laboratory", "t": time.perf_counter(), "who": who,
+    event = {"k": "lost", "p": "laboratory", "t": shared_s(), "who": who,
              "what": "late" if why == NOBODY_WAITS else direction, **trace_of(request)}
     return {**event, "late": True} if why == HELD else event
 

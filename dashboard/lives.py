@@ -19,7 +19,6 @@ import random
 import socket
 import sys
 import threading
-import time
 from typing import Any
 
 from classroom.actor import OVER, Actor, StartFailed, Tell
@@ -28,6 +27,7 @@ from dashboard.caller import RATE_PER_S, SERVICE
 from dashboard.links import Link
 from dashboard.processes import CLIENT, PROXY, REGISTRY, SERVER, Member, Refused
 from ponte.net.address import Address, show
+from ponte.process.shared_clock import shared_s
 
 SERVERS = 3
 # The page has room for so many.
@@ -254,5 +254,5 @@ class Lives:
 
     def tell_fault(self, who: str, what: str, **values: Any) -> None:
         """A fault is let loose now, for which there is no other witness."""
-        self._tell({"k": "fault", "p": "laboratory", "t": time.perf_counter(), "who": who,
+        self._tell({"k": "fault", "p": "laboratory", "t": shared_s(), "who": who,
                     "what": what, **values})

@@ -1,8 +1,8 @@
 """Events in the order of their times, and what is missing between them. Pure.
 
-The problem: several processes tell what happens, each by datagrams of its own. The clock is the
-same for all on one machine (`time.perf_counter`), but a datagram that was sent later may be read
-earlier. And UDP may lose one: a class must see that something is missing.
+The problem: several processes tell what happens, each by datagrams of its own. They have one clock
+(ponte/process/shared_clock.py), but a datagram that was sent later may be read earlier. And UDP may
+lose one: a class must see that something is missing.
 
 The idea: an event is held for HOLD_S, and those that are held are sorted by their times. Each
 process numbers its events, so a number that is missing shows a loss. It counts as lost once it is
@@ -105,7 +105,7 @@ class _Missing:
 class Ordering:
     """Takes events as they come, and gives them back in order. For one thread.
 
-    `began`: the time of the page's beginning, as time.perf_counter() gives it; the `t` of an event
+    `began`: the time of the page's beginning, as `shared_s` gives it; the `t` of an event
     is in seconds of that clock when it comes, and in milliseconds since `began` when it goes.
 
     Attribute: `bad`, how many datagrams were refused, by reason.

@@ -13,6 +13,7 @@ from typing import Any
 
 from dashboard import collector, ordering
 from dashboard.collector import Collector
+from ponte.process.shared_clock import shared_s
 
 # Seconds after which a test gives up.
 PATIENCE_S = 20.0
@@ -30,7 +31,7 @@ class Collecting(unittest.TestCase):
         self.socket.connect(self.collector.address)
 
     def tell(self, number: int, **fields: Any) -> None:
-        event = {"p": "server-1", "i": 7, "n": number, "t": time.perf_counter(), "k": "run"}
+        event = {"p": "server-1", "i": 7, "n": number, "t": shared_s(), "k": "run"}
         self.socket.send(json.dumps({**event, **fields}).encode())
 
     def until(self, count: int) -> list[dict[str, Any]]:
@@ -41,7 +42,7 @@ class Collecting(unittest.TestCase):
         return self.collector.ring.events(0)
 
     def test_events_are_numbered_in_the_order_of_their_times(self) -> None:
-        now = time.perf_counter()
+        now = shared_s()
         self.tell(1, t=now + 0.002)
         self.tell(2, t=now + 0.001)
         events = self.until(3)
