@@ -161,7 +161,7 @@ class Stage:
             f"Ponte.act('burst', {{ count: {count}, method: 'buy' }}).then(Boolean)")
 
     def resolve(self, call: str) -> None:
-        """Asks what became of an unknown call."""
+        """Asks what became of an unknown call that is shown."""
         self.page.click('button[data-do="resolve"]')
 
     def watch(self, conditions: dict[str, str]) -> Callable[[], dict[str, float]]:
