@@ -17,6 +17,7 @@ JOIN: dict[str, str] = {
         "Este computador participa de uma aula, com um servidor próprio. CODE: no projetor.",
     "the code; a name for the server; a file of functions (default: services/kiosk.py)":
         "o código; um nome para o servidor; um arquivo de funções (padrão: services/kiosk.py)",
+    "the words after demo.py join": "as palavras depois de demo.py join",
     "the port of the server (default: any free one)":
         "a porta do servidor (padrão: qualquer uma livre)",
     "{code}: a code has {length} letters and digits, and this one has {what}":

@@ -220,10 +220,11 @@ def _counting_console() -> Iterator[Console]:
 
 def _parser(words: Words) -> argparse.ArgumentParser:
     parser = make_parser(
-        words, "demo.py join",
+        words, "demo.py join", usage="%(prog)s CODE [NAME] [FILE] [--port N]",
         description=shown(words("This computer takes part in a class, with a server of its own. "
                                 "CODE: see the projector.")))
-    parser.add_argument("words", nargs="+", metavar="CODE [NAME] [FILE]", help=shown(words(
+    typed = parser.add_argument_group(shown(words("the words after demo.py join")))
+    typed.add_argument("words", nargs="+", metavar="CODE [NAME] [FILE]", help=shown(words(
         "the code; a name for the server; a file of functions (default: services/kiosk.py)")))
     settings = add_settings(parser, words)
     settings.add_argument("--port", metavar="N", default="0", help=shown(words(

@@ -29,6 +29,9 @@ class Archive(unittest.TestCase):
 
     def test_the_same_files_make_the_same_bytes(self) -> None:
         self.assertEqual(archive(), self.made)
+        # On another day, too.
+        with zipfile.ZipFile(io.BytesIO(self.made)) as packed:
+            self.assertEqual({info.date_time for info in packed.infolist()}, {(1980, 1, 1, 0, 0, 0)})
 
     def test_it_is_small(self) -> None:
         self.assertLess(len(self.made), 1_000_000)

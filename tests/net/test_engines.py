@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 import unittest
@@ -323,6 +324,20 @@ class Callers(EngineCase):
                 self.assertEqual(self.ask(within).status, 200)
             self.wait_for_end(engine)
             self.assertEqual(len(self.exchange(engine.address, POST)), 1)
+
+    @unittest.skipIf(sys.platform == "darwin", "macOS has one loopback address")
+    def test_one_address_may_have_a_share_of_the_connections(self) -> None:
+        """More of it are turned away; another address comes in."""
+        with self.running(max_connections_each=1) as engine, connected(engine.address) as within:
+            self.ask(within)
+            with connected(engine.address) as beyond:
+                reply = beyond.read(soon())
+            assert reply
+            self.assertEqual(reply.status, 503)
+            with socket.create_connection(engine.address, PATIENCE_S,
+                                          ("127.0.0.2", 0)) as another:
+                another.sendall(POST)
+                self.assertTrue(another.recv(100).startswith(b"HTTP/1.1 200"))
 
     def test_a_connection_that_breaks_as_it_is_accepted_does_not_stop_the_others(self) -> None:
         with self.running() as engine:
