@@ -17,7 +17,10 @@
             const text = Ponte.time(event.t - call.t0, lang);
             const half = room.measure(text) / 2;
             const textX = Math.max(half, Math.min(event.x, room.width - half));
-            if (!taken.some(other => Math.abs(other.x - textX) < other.half + half + PAD)) {
+            // The same time twice would tell nothing.
+            const isFree = !found.some(other => other.text === text)
+                && !taken.some(other => Math.abs(other.x - textX) < other.half + half + PAD);
+            if (isFree) {
                 taken.push({x: textX, half});
                 found.push({x: event.x, textX, y: room.height - high / 2, text});
             }

@@ -79,7 +79,9 @@ function check({box, lang, picture}) {
     for (const {x0, x1} of picture.arrows) {
         assert(x1 > x0 - 0.01, "an arrow leads back in time");
     }
-    // 5. Rows of times do not collide.
+    // 5. Rows of times do not collide, and no time stands below twice.
+    const below = picture.ticks.map(tick => tick.text);
+    assert.strictEqual(new Set(below).size, below.length, "the same time twice");
     for (const row of [picture.ticks, picture.gaps.filter(gap => gap.text)]) {
         const texts = row.map(({text, textX}) => ({x0: textX - measure(text) / 2,
                                                    x1: textX + measure(text) / 2, y0: 0, y1: 1}));
