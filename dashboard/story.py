@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
@@ -216,7 +215,9 @@ class Story:
         with self._lock:
             seen, self._seen = self._seen, {}
         for event in seen.values():
-            self._put({**event, "t": time.perf_counter(), "state": "gone", "forget": True})
+            # It happens now, so the time of what was told before is left out.
+            told_now = {name: value for name, value in event.items() if name != "t"}
+            self._put({**told_now, "state": "gone", "forget": True})
 
     def _tell_client(self) -> None:
         """This process calls, in a story: the page shows it as the client."""
