@@ -19,7 +19,7 @@
     function reasonOf({ code, error, values }, fields) {
         const key = `refused.${code}`;
         const isKnown = Ponte.words[Ponte.lang][key] !== undefined;
-        return isKnown ? Ponte.say(Ponte.lang, key, { ...fields, ...values }) : error;
+        return isKnown ? Ponte.say(Ponte.lang, key, { why: error, ...fields, ...values }) : error;
     }
 
     /**

@@ -5,7 +5,7 @@
     const { html, text, attribute, list } = Ponte.dom;
     const place = document.getElementById("calls");
 
-    const MARKS = { answered: "✓", fault: "!", "not sent": "✕", unknown: "?" };
+    const MARKS = { answered: "✓", fault: "!", "not sent": "✕", unknown: "?", resolved: "✓" };
     // A call that is under way for longer than this is worth looking at, in milliseconds.
     const SLOW_MS = 400;
     // For how long the page stays with a call in which something went wrong, in milliseconds.
@@ -14,6 +14,9 @@
     const CALM_MS = 3000;
     // How far back the page looks for a call to show by itself.
     const LOOK_BACK = 200;
+
+    // What stands between the parts of a row, in rem.
+    const BESIDE = 3.4;
 
     let picked = "";
 
@@ -39,7 +42,7 @@
         return newest ?? (order.length ? state.calls.get(order[order.length - 1]) : null);
     }
 
-    /** The attempts of a call in one line, such as "server-1 ✕ › server-2 ✓". */
+    /** The attempts of a call as steps, such as "server-1 ✕" and "server-2 ✓". */
     function wayOf(call) {
         const steps = [];
         for (const { who, mark } of Ponte.way(call)) {
@@ -48,8 +51,16 @@
             if (last?.step === step) last.count += 1;
             else steps.push({ step, count: 1 });
         }
-        const told = ({ step, count }) => (count > 1 ? `${step}×${count}` : step);
-        return steps.map(told).join(" › ");
+        return steps.map(({ step, count }) => (count > 1 ? `${step}×${count}` : step));
+    }
+
+    /** As many of the last steps as there is room for: what came last matters most. */
+    function shortened(steps, room) {
+        for (let from = 0; from < steps.length; from++) {
+            const said = (from ? "… › " : "") + steps.slice(from).join(" › ");
+            if (Ponte.text.width(said) <= room) return said;
+        }
+        return steps.length ? Ponte.text.fit(steps[steps.length - 1], room) : "";
     }
 
     function duration(ms, lang) {
@@ -85,18 +96,22 @@
         attribute(node, "data-call", call.id);
         const outcome = call.resolved?.outcome && call.outcome === "unknown"
             && call.resolved.outcome !== "unknown" ? "resolved" : call.outcome ?? "open";
-        const way = wayOf(call);
+        const steps = wayOf(call);
+        const way = steps.join(" › ");
         const word = Ponte.say(lang, `view.outcome.${outcome}`);
         text(node.parts.number, `#${call.number}`);
         text(node.parts.method, call.method);
-        text(node.parts.way, way);
         attribute(node.parts.way, "title", way);
         attribute(node.parts.method, "title", call.method);
         text(node.parts.time, call.t1 === null ? "" : duration(call.t1 - call.t0, lang));
         // A call that was simply answered needs no word: the space is for its way.
         const isPlain = call.outcome === "answered";
         text(node.parts.word, isPlain ? `${word} ` : "");
-        text(node.parts.mark, `${isPlain ? "" : `${word} `}${MARKS[call.outcome] ?? "…"}`);
+        text(node.parts.mark, `${isPlain ? "" : `${word} `}${MARKS[outcome] ?? "…"}`);
+        const taken = [`#${call.number}`, call.method, node.parts.time.textContent,
+            node.parts.mark.textContent].map((said) => Ponte.text.width(said, 1, 650));
+        const room = Ponte.size(place).width - taken.reduce((sum, each) => sum + each, 0);
+        text(node.parts.way, shortened(steps, room - BESIDE * Ponte.text.rem));
         attribute(node, "data-outcome", outcome);
         attribute(node, "data-telling", String(isTelling(call, state.t)));
         attribute(node, "aria-selected", String(call === shown));

@@ -47,6 +47,8 @@
         attribute(place, "aria-label", Ponte.say(lang, name, values ?? {}));
         attribute(larger, "title", Ponte.say(lang, "view.zoom"));
         attribute(larger, "aria-label", Ponte.say(lang, "view.zoom"));
+        resolve.hidden = !Ponte.canAct || !isOpen(call);
+        text(word, Ponte.say(lang, "view.do.resolve"));
         // A line shows where its process was frozen or dead, so those changes count, too.
         const key = call ? [call.id, call.events.length, call.hops.length, call.works.length,
             call.t1, call.resolved?.t1, call.gaps, lang, box.width, box.height, Ponte.text.rem,
@@ -70,8 +72,6 @@
     const byIndex = (item) => item.index;
 
     function draw(layout, lang) {
-        const box = Ponte.size(place);
-        attribute(place, "viewBox", `0 0 ${number(box.width)} ${number(box.height)}`);
         const all = (name) => indexed(layout?.[name]);
         list(layers.gaps, all("gaps"), byIndex, () => group("gap", "rect", "text"), drawGap);
         list(layers.lines, all("lines"), byIndex, newLine, drawLine);
@@ -203,8 +203,24 @@
     const larger = html("button", { type: "button", class: "zoom", "data-do": "zoom",
         "aria-keyshortcuts": "Z" }, shape("zoom"));
     larger.addEventListener("click", zoom);
-    title.parentNode.append(larger);
+    const word = html("span");
+    const resolve = html("button", { type: "button", class: "resolve", "data-do": "resolve",
+        "aria-keyshortcuts": "U" }, shape("unknown"), word,
+        html("kbd", { text: "U", "aria-hidden": "true" }));
+    resolve.addEventListener("click", askWhat);
+    title.parentNode.append(resolve, larger);
+    title.parentNode.addEventListener("click", Ponte.dom.blurAfterMouse);
 
-    Ponte.diagram = { zoom, get pointed() { return pointed; } };
+    /** True for a call of which nobody knows yet what became of it. */
+    const isOpen = (call) => call?.outcome === "unknown" && !(call.resolved?.outcome
+        && call.resolved.outcome !== "unknown");
+
+    /** Lets the caller ask what became of the shown call. */
+    function askWhat() {
+        const call = Ponte.calls.shown;
+        if (isOpen(call)) Ponte.act("resolve", { id: call.id });
+    }
+
+    Ponte.diagram = { zoom, askWhat, get pointed() { return pointed; } };
     Ponte.views.push({ update });
 }

@@ -9,7 +9,7 @@
     const KEYS = [
         ["1 … 9", "digits"], ["0", "zero"], ["K", "kill"], ["F", "freeze"], ["T", "thaw"],
         ["D", "drain"], ["L", "lose"], ["C  M", "cut"], ["S", "slow"], ["R", "start"],
-        ["B", "burst"], ["A", "add"],
+        ["U", "resolve"], ["B", "burst"], ["A", "add"],
         ["Space  .", "pause"], ["←  →", "arrows"], ["↑  ↓", "calls"], ["Esc", "escape"],
         ["End", "end"], ["+  −", "speed"], ["PgUp  PgDn", "page"],
         ["P", "predict"], ["V", "save"], ["G", "language"], ["Z", "zoom"], ["N", "night"],

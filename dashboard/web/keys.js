@@ -26,6 +26,7 @@
         ["p", () => Ponte.top.predict()],
         ["v", () => Ponte.top.save()],
         ["g", () => Ponte.top.switchLanguage()],
+        ["u", () => Ponte.diagram.askWhat()],
         ["z", () => Ponte.diagram.zoom()],
         ["n", () => Ponte.theme.toggle()],
         ["j", () => Ponte.canAct && Ponte.openClass?.()],

@@ -44,7 +44,7 @@
         set(parts.name, { x: panel.x + 0.7 * rem, y,
             text: Ponte.text.fit(proc.name, panel.w - 1.8 * rem - stateWidth, 1.15, 650) });
         set(parts.state, { x: right, y, text: isBrief ? "" : word });
-        set(parts.shape, { x: right - stateWidth, y: y - 0.5 * rem, width: rem, height: rem });
+        set(parts.shape, { x: right - stateWidth, y: y - 0.55 * rem, width: rem, height: rem });
         parts.shape.setShape(topology.SHAPES[proc.state] ?? "unknown");
     }
 
@@ -78,7 +78,7 @@
         const believes = !["unknown", "expired", "left"].includes(says);
         set(node, { "data-says": says, "data-lie": String(believes && isOver(proc)) });
         text(parts.title, `${item.who}: ${Ponte.say(lang, "view.registry says", { what: word })}`);
-        set(parts.shape, { x: wordLeft, y: y - 0.5 * rem, width: rem, height: rem });
+        set(parts.shape, { x: wordLeft, y: y - 0.55 * rem, width: rem, height: rem });
         parts.shape.setShape(SHAPES[says] ?? "unknown");
         const room = cell.x + cell.w - wordLeft - 1.35 * rem;
         const long = Ponte.say(lang, "view.says", { what: word });

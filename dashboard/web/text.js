@@ -34,7 +34,7 @@
 
     /** `string`, or as much of it as fits into `room` pixels, with an ellipsis. */
     function fit(string, room, size = 1, weight = 400) {
-        if (width(string, size, weight) <= room) return string;
+        if (!string || width(string, size, weight) <= room) return string;
         let low = 0;
         let high = string.length;
         while (low < high) {

@@ -15,7 +15,7 @@
         "faults", "untold"];
     // Sizes in rem: of a figure, and of the space in and beside a counter.
     const FIGURE = 1.35;
-    const SPACE = 1.15;
+    const SPACE = 1.02;
 
     const buttons = new Map();
     menu.addEventListener("click", Ponte.dom.blurAfterMouse);

@@ -69,7 +69,6 @@
             view.names = names;
             view.where = Ponte.places({ width: box.width, height: box.height - (hidden ? 20 : 0),
                 rem: Ponte.text.rem }, names);
-            attribute(stage, "viewBox", `0 0 ${box.width} ${box.height}`);
         }
         const { where } = view;
         const picked = [...servers, ...names.proxies, ...names.registries, ...names.clients];
@@ -192,8 +191,8 @@
     function serverCard(parts, proc, box, row, { word, ran, link, wide }) {
         const rem = Ponte.text.rem;
         const pad = 0.7 * rem;
-        const first = wide ? box.y + box.h / 2 : box.y + box.h * 0.31;
-        const second = box.y + box.h * 0.75;
+        const first = wide ? box.y + box.h / 2 : box.y + box.h * 0.3;
+        const second = box.y + box.h * 0.73;
         const digit = row < 9 ? String(row + 1) : "";
         const size = wide ? 1 : 1.15;
         const stateWidth = Ponte.text.width(word, 1, 600) + 1.35 * rem;
@@ -205,7 +204,7 @@
         if (wide && fits) room -= ranWidth;
         set(parts.name, { x: left, y: first, text: Ponte.text.fit(proc.name, room, size, 650) });
         set(parts.state, { x: box.x + box.w - pad, y: first, text: word });
-        set(parts.shape, { x: box.x + box.w - pad - stateWidth, y: first - 0.5 * rem,
+        set(parts.shape, { x: box.x + box.w - pad - stateWidth, y: first - 0.55 * rem,
             width: rem, height: rem });
         const linkRoom = box.w - 2 * pad - Ponte.text.width(ran) - 0.8 * rem;
         set(parts.ran, wide
@@ -224,7 +223,7 @@
         set(parts.name, { x: middle, y: box.y + box.h * 0.34, "text-anchor": "middle",
             text: Ponte.text.fit(proc.name, box.w - 0.8 * rem, 1.15, 650) });
         set(parts.state, { x: middle + stateWidth / 2, y: box.y + box.h * 0.72, text: word });
-        set(parts.shape, { x: middle - stateWidth / 2, y: box.y + box.h * 0.72 - 0.5 * rem,
+        set(parts.shape, { x: middle - stateWidth / 2, y: box.y + box.h * 0.72 - 0.55 * rem,
             width: rem, height: rem });
     }
 
