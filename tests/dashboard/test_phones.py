@@ -111,7 +111,8 @@ class PhonesTest(unittest.TestCase):
 
     def test_what_is_no_vote(self) -> None:
         cookie = self.device()
-        for body in (b"", b"[]", b"{}", b"nonsense", b"\xff", b"[" * 150, b'{"question": 7, "answer": 1}' + b" " * 200,
+        for body in (b"", b"[]", b"{}", b"nonsense", b"\xff", b"[" * 150,
+                     b'{"question": 7, "answer": 1}' + b" " * 200,
                      b'{"question": 7, "answer": true}', b'{"question": 7, "answer": 1.0}'):
             with self.subTest(body):
                 self.question.now += 1
