@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import errno
 import itertools
 import logging
 import os
@@ -47,8 +48,8 @@ TURN_S = 0.04
 IDLE_S = 0.5
 # Seconds between two events that tell of bad or dropped datagrams.
 REPORT_S = 1.0
-# Events that the page's own side hands in faster than they are taken: beyond it they are dropped.
-MAX_PUT = 10_000
+# Windows says so of a datagram that is longer than was asked for.
+TOO_LONG = getattr(errno, "WSAEMSGSIZE", None)
 
 Put = Callable[[Mapping[str, Any]], None]
 
@@ -70,7 +71,7 @@ class Collector:
         self.on_lines: Callable[[list[bytes]], None] = lambda lines: None
         self._began = shared_s()
         self._ordering = Ordering(self._began)
-        self._put: collections.deque[Event] = collections.deque(maxlen=MAX_PUT)
+        self._put: collections.deque[Event] = collections.deque()
         self._numbers = itertools.count(1)
         # The thread's own: the number of the next event; when the last turn was; until when all
         # datagrams were taken, and whether more wait; and what was told of bad ones.
@@ -124,7 +125,9 @@ class Collector:
             except Exception as error:
                 self._mishaps.survive(error)
         with contextlib.suppress(Exception):
-            self._turn(everything=True)
+            self._take()
+            # Also what was told just now.
+            self._let_go(shared_s() + HOLD_S)
 
     def _wait(self) -> None:
         """Blocks until it is time for a turn."""
@@ -139,15 +142,20 @@ class Collector:
         if rest_s > 0 and not self._closed:
             time.sleep(rest_s)
 
-    def _turn(self, everything: bool = False) -> None:
-        """Takes what has come, and lets go what is due."""
+    def _turn(self) -> None:
         self._turned_at = shared_s()
+        self._take()
+        self._report()
+        self._let_go(self._drained_at)
+
+    def _take(self) -> None:
+        """Takes what has come."""
         self._receive()
         while self._put:
             self._ordering.add(self._put.popleft())
-        self._report()
-        # At the end, also what was told just now.
-        until = shared_s() + HOLD_S if everything else self._drained_at
+
+    def _let_go(self, until: float) -> None:
+        """Numbers the events that are due, and gives them to readers."""
         lines = [f'{{"s":{number},{event[1:]}'.encode("ascii") for number, event in
                  enumerate(self._ordering.release(until), self._next)]
         self._next += len(lines)
@@ -165,9 +173,13 @@ class Collector:
                 datagram = receive(MAX_BYTES + 1)
                 if datagram:
                     take(datagram, now)
-        except OSError:
-            # All were taken, or on Windows one was longer than asked for. Those that are sent from
-            # now on have a later time than `now`.
+            # More wait. They came later than this one, and so were sent later, or nearly so.
+            self._drained_at = max(self._drained_at, min(now, self._ordering.told_at))
+        except OSError as error:
+            if error.errno == TOO_LONG:
+                self._ordering.bad["too long"] += 1
+                return
+            # All were taken. Those that are sent from now on have a later time than `now`.
             self._drained_at, self._is_behind = now, False
 
     def _report(self) -> None:

@@ -108,7 +108,8 @@ class Ordering:
     `began`: the time of the page's beginning, as `shared_s` gives it; the `t` of an event
     is in seconds of that clock when it comes, and in milliseconds since `began` when it goes.
 
-    Attribute: `bad`, how many datagrams were refused, by reason.
+    Attributes: `bad`, how many datagrams were refused, by reason; `told_at`, the time of the event
+    that was taken last.
     """
 
     def __init__(self, began: float) -> None:
@@ -123,6 +124,7 @@ class Ordering:
         # The lives of which a number is missing now.
         self._gapped: set[int] = set()
         self.bad: Counter[str] = Counter()
+        self.told_at = began
 
     def __len__(self) -> int:
         return len(self._held)
@@ -139,6 +141,7 @@ class Ordering:
         except BadEvent as reason:
             self.bad[str(reason)] += 1
             return
+        self.told_at = time_s
         heapq.heappush(self._held, (time_s, next(self._count), text if _is_plain(text) else event))
 
     def add(self, event: Event) -> None:

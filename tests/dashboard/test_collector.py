@@ -98,6 +98,23 @@ class Collecting(unittest.TestCase):
         other.ring.wait(1, PATIENCE_S)
         self.assertEqual([(1, 1)], written)
 
+    def test_while_more_comes_than_can_be_taken_events_go_on(self) -> None:
+        with unittest.mock.patch.object(collector, "BATCH", 1):
+            still = Collector()
+            self.addCleanup(still.close)
+            for number in range(1, 4):
+                event = {"p": "server-1", "i": 7, "n": number, "t": still._began + number / 10,
+                         "k": "run"}
+                self.socket.sendto(json.dumps(event).encode(), still.address)
+            with unittest.mock.patch.object(collector, "shared_s", lambda: still._began + 5):
+                # The first one only woke the thread, for the start of the page.
+                for shown in (0, 1, 1, 2):
+                    still._turn()
+                    self.assertTrue(still._is_behind)
+                    self.assertLessEqual(shown, still.ring.next)
+            self.assertEqual(["start", "run", "run"],
+                             [event["k"] for event in still.ring.events(0)])
+
     def test_a_flood_ends_nothing(self) -> None:
         """More than fits into the buffer, as fast as one thread sends: all are there or told."""
         # A small buffer, so that some are lost on any machine.
