@@ -10,12 +10,14 @@
     const COUNTERS = ["calls", "answered", "faults", "more", "notSent", "unknown", "resolved",
         "untold", "lostEvents"];
     const ALWAYS = new Set(["calls", "answered", "more", "notSent", "unknown"]);
-    // Where there is no room for all, the last of these go first. Lost events are never hidden.
+    // Where there is no room for all, those that are 0 go first, then the last of these. Lost
+    // events are never hidden.
     const WORTH = ["lostEvents", "calls", "unknown", "answered", "notSent", "more", "resolved",
         "faults", "untold"];
-    // Sizes in rem: of a figure, and of the space in and beside a counter.
+    // Sizes in rem: of a figure, of the space in and beside a counter, and what stays free.
     const FIGURE = 1.35;
     const SPACE = 1.02;
+    const SPARE = 0.5;
 
     const buttons = new Map();
     menu.addEventListener("click", Ponte.dom.blurAfterMouse);
@@ -71,9 +73,10 @@
 
     /** The counters for which there is room, in their order. */
     function countersOf(state, lang) {
-        let room = Ponte.size(element("counters")).width;
+        let room = Ponte.size(element("counters")).width - SPARE * Ponte.text.rem;
         const kept = new Set();
-        for (const name of WORTH) {
+        const isZero = (name) => (name !== "calls" && !state.counters[name] ? 1 : 0);
+        for (const name of [...WORTH].sort((a, b) => isZero(a) - isZero(b))) {
             const count = state.counters[name];
             if (!count && !ALWAYS.has(name)) continue;
             room -= Ponte.text.width(String(count), FIGURE, 700) + SPACE * Ponte.text.rem
