@@ -43,15 +43,21 @@ class PageStage(Stage):
         self._put, self._ballot, self._remote = put, ballot, remote
 
     def ask(self, title: str, question: str) -> None:
-        """Has the class vote until the presenter goes on. Raises Skipped, or Ended."""
-        assert self.answers, "the page's class chooses one of four answers"
-        answers = self.answers.texts(self.words)
+        """Has the class vote until the presenter goes on. Raises Skipped, or Ended.
+
+        A step without answers has no votes: the class speaks.
+        """
+        answers = self.answers.texts(self.words) if self.answers else []
         self._put(told("question", step=self.number, of=self.steps, title=in_both(title),
                        question=in_both(question), answers=list(map(in_both, answers))))
-        self._ballot.ask(question, answers)
+        if answers:
+            self._ballot.ask(question, answers)
+        else:
+            self._ballot.clear()
         self._put(told("open"))
         pressed = self._remote.wait()
-        self._ballot.close()
+        if answers:
+            self._ballot.close()
         self._put(told("close"))
         if pressed == "skip":
             raise Skipped(self.words("the teacher passed over this step"))

@@ -143,6 +143,21 @@ class OneSource(unittest.TestCase):
         self.assertIsNone(proof["passed"])
         self.assertEqual("quem apresenta pulou este passo", proof["text"]["pt"])
 
+    def test_a_step_without_answers_is_asked_without_votes(self) -> None:
+        """Such as one that a reader has added for the terminal."""
+        def step(stage: Stage) -> None:
+            stage.predict("DISCOVERY", "Now nobody calls anybody. Is the network silent?",
+                          "HEARTBEATS")
+            stage.check(True, "{name} answers calls again", name="server-1")
+
+        page = self.page("next")
+        page.show_proof(story.play(page, step))
+        self.assertEqual([], self.told("question")[0]["answers"])
+        self.assertIsNone(self.ballot.shown())
+        self.assertEqual((True, None), (self.told("proof")[0]["passed"],
+                                        self.told("proof")[0]["right"]))
+        self.assertEqual([], [event for event in self.events if event["k"] == "vote"])
+
     def test_votes_are_open_while_the_story_waits_and_at_no_other_time(self) -> None:
         class Votes(Pressed):
             def wait(remote) -> str:
