@@ -307,6 +307,12 @@ class AtServer(Watched, ServerTest):
         self.post(target="/-/observe")
         self.assertEqual(self.told.events, [])
 
+    def test_the_first_that_decides_says_how_many_were_not_told(self) -> None:
+        with mock.patch.object(self.told, "take", side_effect=[None, None, 2]):
+            for number in (1, 2, 3):
+                self.post(number)
+        self.assertEqual(words(self.told_of("recv"), "untold"), [("recv", 2)])
+
     def test_a_strangers_call_gets_an_id_and_no_sender(self) -> None:
         self.post(None)
         recv, _, _ = self.told_of()
@@ -439,6 +445,25 @@ class AtProxy(Watched, RelayCase):
         self.post(number=1, Call_Resolve="1", body=b"")
         self.assertEqual(words(told.of("memo", "send", "reply"), "how", "status"),
                          [("memo", "dead", None), ("reply", None, 410)])
+
+    def test_nobody_can_tell_what_came_of_a_call_that_was_sent_plain(self) -> None:
+        self.knows(endpoint("f1", remembers=False))
+        self.relays(1, LOST)
+        told = self.watch()
+        self.repeats(1, OK)
+        self.assertEqual(words(told.of("memo", "send", "reply"), "how", "status"),
+                         [("memo", "unknown", None), ("reply", None, 410)])
+
+    def test_a_watcher_that_comes_again_makes_no_call(self) -> None:
+        self.post("/-/observe")
+        self.assertEqual(self.told.events, [])
+
+    def test_a_trace_goes_on_when_the_watcher_leaves_in_the_middle(self) -> None:
+        call = self.begins(None, trace=FOREIGN, Call_Idempotent="1")
+        with mock.patch.object(observe, "watcher", None):
+            self.comes_to(call, REFUSED)
+        assert call.request
+        self.assertEqual(call.request.traceparent, FOREIGN)
 
     def test_refusals(self) -> None:
         self.knows()

@@ -14,8 +14,8 @@ PREPARES = ("write_any(sys.stdout, sys.stderr)", "run(main)")
 READ_BY_PROGRAMS = {
     "bench/attackers.py", "bench/beats.py", "bench/cheap.py", "bench/crowd.py",
     "bench/failover.py", "bench/load.py", "bench/one_thread.py", "bench/peer.py",
-    "tests/chaos/callers.py", "tests/hosts/port_mapping.py", "tests/hosts/watcher.py", "tests/soak/worker.py",
-    "tests/system/refusals.py"}
+    "tests/chaos/callers.py", "tests/hosts/port_mapping.py", "tests/hosts/watcher.py",
+    "tests/soak/worker.py", "tests/system/refusals.py"}
 
 
 def programs() -> Iterator[tuple[str, str]]:
