@@ -92,6 +92,7 @@ class Events(ObserveTest):
     @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
     def test_a_forked_child_is_a_life_of_its_own(self) -> None:
         """Watched like its parent, with a pid and numbers of its own; whoever held the lock."""
+        assert sys.platform != "win32"
         last = observe.tell("a", "beat")
         with observe.life.lock:
             pid = os.fork()
