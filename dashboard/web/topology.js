@@ -193,12 +193,16 @@
         const pad = 0.7 * rem;
         const first = wide ? box.y + box.h / 2 : box.y + box.h * 0.3;
         const second = box.y + box.h * 0.73;
-        const digit = row < 9 ? String(row + 1) : "";
         const size = wide ? 1 : 1.15;
         const stateWidth = Ponte.text.width(word, 1, 600) + 1.35 * rem;
-        set(parts.key, { x: box.x + pad, y: first, text: digit });
-        const left = box.x + pad + (digit ? 1.05 * rem : 0);
-        let room = box.x + box.w - pad - stateWidth - 0.5 * rem - left;
+        let room = box.w - 2 * pad - stateWidth - 0.4 * rem;
+        // The digit that picks it, where there is room for its whole name beside it.
+        const beside = 1.05 * rem;
+        const hasDigit = Ponte.text.width(proc.name, size, 650) <= room - beside
+            || Ponte.text.width(proc.name, size, 650) > room;
+        if (hasDigit) room -= beside;
+        const left = box.x + pad + (hasDigit ? beside : 0);
+        set(parts.key, { x: box.x + pad, y: first, text: hasDigit ? String(row + 1) : "" });
         const ranWidth = Ponte.text.width(ran) + 0.5 * rem;
         const fits = !wide || Ponte.text.width(proc.name, size, 650) + ranWidth < room;
         if (wide && fits) room -= ranWidth;
@@ -206,11 +210,15 @@
         set(parts.state, { x: box.x + box.w - pad, y: first, text: word });
         set(parts.shape, { x: box.x + box.w - pad - stateWidth, y: first - 0.55 * rem,
             width: rem, height: rem });
-        const linkRoom = box.w - 2 * pad - Ponte.text.width(ran) - 0.8 * rem;
+        // What is wrong with its link goes before what it did.
+        const linkRoom = box.w - 2 * pad;
+        const both = Ponte.text.width(ran) + 0.8 * rem + Ponte.text.width(link, 1, 600);
+        const isTight = both > linkRoom;
         set(parts.ran, wide
             ? { x: box.x + box.w - pad - stateWidth - 0.5 * rem, y: first, text: fits ? ran : "",
                 "text-anchor": "end" }
-            : { x: box.x + pad, y: second, text: ran, "text-anchor": "start" });
+            : { x: box.x + pad, y: second, text: link && isTight ? "" : ran,
+                "text-anchor": "start" });
         set(parts.link, { x: box.x + box.w - pad, y: second,
             text: wide ? "" : Ponte.text.fit(link, linkRoom, 1, 600) });
     }
