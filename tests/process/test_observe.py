@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import unittest
 from typing import Any
 from unittest import mock
@@ -92,7 +93,9 @@ class Events(ObserveTest):
     @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
     def test_a_forked_child_is_a_life_of_its_own(self) -> None:
         """Watched like its parent, with a pid and numbers of its own; whoever held the lock."""
-        assert sys.platform != "win32"
+        # The type checker knows that Windows has none.
+        if sys.platform == "win32":
+            return
         last = observe.tell("a", "beat")
         with observe.life.lock:
             pid = os.fork()
