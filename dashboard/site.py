@@ -73,11 +73,15 @@ Commands = Mapping[str, Callable[[Mapping[str, Any]], object]]
 
 
 class Refused(Exception):
-    """A request that is not carried out: the status of the reply, a word for programs, and why."""
+    """A request that is not carried out: the status of the reply, a word for programs, and why.
 
-    def __init__(self, status: int, code: str, why: str) -> None:
+    `values`: what the page fills into its own sentence for that word.
+    """
+
+    def __init__(self, status: int, code: str, why: str,
+                 values: Mapping[str, object] | None = None) -> None:
         super().__init__(why)
-        self.status, self.code = status, code
+        self.status, self.code, self.values = status, code, values or {}
 
 
 class Site:
@@ -137,7 +141,8 @@ class Site:
                 return self._save()
             return self._file("/web/" + INDEX if path == "/" else path)
         except Refused as error:
-            return _json(error.status, {"error": str(error), "code": error.code},
+            return _json(error.status, {"error": str(error), "code": error.code,
+                                        "values": error.values},
                          {"Allow": "GET, HEAD"} if error.status == 405 else {})
 
     def _check_who_asks(self, request: Request) -> None:
@@ -211,8 +216,8 @@ class Site:
             self._commands[name](command)
         except (ValueError, OSError) as error:
             log.debug("%s was refused: %s", name, error)
-            code = getattr(error, "code", "refused")
-            raise Refused(400, str(code), " ".join(str(error).split())) from None
+            code, values = getattr(error, "code", "refused"), getattr(error, "values", {})
+            raise Refused(400, str(code), " ".join(str(error).split()), values) from None
         return _json(200, {"ok": True})
 
 
@@ -231,7 +236,8 @@ def _command_in(body: bytes) -> dict[str, Any]:
 
 def _json(status: int, value: Mapping[str, object],
           headers: Mapping[str, str] | None = None) -> Reply:
-    return _reply(status, "application/json", json.dumps(value).encode("ascii"), headers)
+    return _reply(status, "application/json", json.dumps(value, default=str).encode("ascii"),
+                  headers)
 
 
 def _reply(status: int, content_type: str, body: bytes,

@@ -164,6 +164,17 @@ class Doing(Case):
         self.assert_refused(answer, 400, "refused")
         self.assertEqual("there is no server-9 here", answer.json["error"])
 
+    def test_a_refusal_brings_a_word_and_values_for_the_language_of_the_page(self) -> None:
+        def refuse(command: Mapping[str, Any]) -> None:
+            error = ValueError("server-2 does not run")
+            vars(error).update(code="not running", values={"who": "server-2", "most": 8})
+            raise error
+
+        self.commands["refuse"] = refuse
+        answer = self.do({"what": "refuse"})
+        self.assert_refused(answer, 400, "not running")
+        self.assertEqual({"who": "server-2", "most": 8}, answer.json["values"])
+
     def test_a_mistake_of_ours_is_not_shown(self) -> None:
         with self.assertLogs("ponte.serving", "ERROR"):
             answer = self.do({"what": "break"})
