@@ -10,7 +10,7 @@
     // In rem: a row of one line and of two, and what stands beside its text.
     const LINE = 1.65;
     const TWO_LINES = 2.75;
-    const BESIDE = 6.4;
+    const BESIDE = 6.9;
 
     // Lines have no number of their own: each gets one when it is first seen.
     const numbers = new WeakMap();
@@ -28,6 +28,15 @@
             ...Object.values(parts));
         node.parts = parts;
         return node;
+    }
+
+    /** Minutes and seconds since the start; tenths in the first ten minutes. */
+    function timeOf(ms, lang) {
+        const tenths = Math.floor(ms / 100);
+        const seconds = Math.floor(tenths / 10);
+        const two = (n) => String(n).padStart(2, "0");
+        const clock = `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
+        return seconds >= 600 ? clock : `${clock}${lang === "pt" ? "," : "."}${tenths % 10}`;
     }
 
     /** The newest lines, as many as there is height for. A long one takes two. */
@@ -61,8 +70,7 @@
         list(place, rowsOf(state, lang), ({ line }) => numberOf(line), newRow, (node, row) => {
             const { line, said, isLong } = row;
             attribute(node, "data-long", isLong ? "true" : null);
-            const s = (line.t / 1000).toFixed(1);
-            text(node.parts.time, lang === "pt" ? s.replace(".", ",") : s);
+            text(node.parts.time, timeOf(line.t, lang));
             text(node.parts.text, said);
             attribute(node.parts.text, "title", said);
         });
