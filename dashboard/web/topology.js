@@ -240,7 +240,11 @@
         if (!view.where.tall) return String(proc.ran);
         const ran = Ponte.say(lang, "view.ran", { count: proc.ran });
         if (!proc.fromMemory || isBrief) return ran;
-        return `${ran} · ${Ponte.say(lang, "view.from memory", { count: proc.fromMemory })}`;
+        const memory = Ponte.say(lang, "view.from memory", { count: proc.fromMemory });
+        const room = view.where.boxes.get(proc.name).w - 1.4 * Ponte.text.rem;
+        // Where both do not fit, the number of runs stands without its word.
+        const both = `${ran} · ${memory}`;
+        return Ponte.text.width(both) <= room ? both : `${proc.ran} · ${memory}`;
     }
 
     function linkOf(proc, lang) {
