@@ -40,7 +40,7 @@
         }
         const isFirst = Ponte.player.end === 0;
         Ponte.isCut ||= isCut;
-        if (standing.length && isFirst) Ponte.player.base?.(standing);
+        if (standing.length && isFirst) Ponte.player.base(standing);
         Ponte.player.add(events, performance.now());
         if (isReplay && isFirst) Ponte.player.seekTime(Ponte.player.begins);
         dirty = true;

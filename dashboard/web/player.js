@@ -40,6 +40,18 @@
             this._base = null;
         }
 
+        /**
+         * Begins with what still holds of events that are not to be had any more: before `add`.
+         * @param {Array} standing the last of each kind, such as the state of each process
+         */
+        base(standing) {
+            this._base = Ponte.newState();
+            for (const event of standing) {
+                Ponte.fold(this._base, event);
+            }
+            this.state = structuredClone(this._base);
+        }
+
         /** How many events there are, with those that were let go. */
         get end() {
             return this.dropped + this.events.length;

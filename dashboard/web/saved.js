@@ -9,7 +9,7 @@
     /**
      * The recording of this page, if it is a saved one.
      * @param {Document} page
-     * @returns {Promise<{events: Array, first: number, dropped: boolean}|null>}
+     * @returns {Promise<{events: Array, first: number, dropped: boolean, standing: Array}|null>}
      */
     Ponte.recordingOf = async page => {
         if (page.readyState === "loading") {
@@ -21,10 +21,11 @@
 
     /**
      * The events in the text of the script of data.
-     * @param {string} text {"form", "count", "first", "dropped", "data"} (dashboard/saved.py)
+     * @param {string} text {"form", "count", "first", "dropped", "standing", "data"}
+     *     (dashboard/saved.py)
      */
     Ponte.unpack = async text => {
-        const {form, first = 1, dropped = false, data} = JSON.parse(text);
+        const {form, first = 1, dropped = false, standing = [], data} = JSON.parse(text);
         if (form !== "deflate-raw") {
             throw new Error(`a recording in the form ${form}: this page knows deflate-raw only`);
         }
@@ -34,6 +35,6 @@
         events.forEach((event, at) => {
             event.s ??= first + at;
         });
-        return {events, first, dropped};
+        return {events, first, dropped, standing};
     };
 }

@@ -46,6 +46,22 @@ test("live follows what comes; paused stays, and live again is where all is", ()
     assert.strictEqual(player.mode, "live");
 });
 
+test("what still holds of older events is there from the start, and after going back", () => {
+    const standing = [{s: 3, t: 10, k: "proc", p: "page", who: "server-1", role: "server",
+                       state: "up", pid: 7}];
+    const events = sample().slice(100, 200);
+    const player = new Ponte.Player();
+    player.base(standing);
+    assert.strictEqual(player.state.procs.get("server-1").pid, 7);
+    player.add(events, 0);
+    const whole = fresh([...standing, ...events]);
+    assert.deepStrictEqual(player.state, whole);
+    player.seek(50);
+    player.live();
+    assert.deepStrictEqual(player.state, whole);
+    assert.strictEqual(player.end, events.length);
+});
+
 test("a step stops at what matters, and back is where it came from", () => {
     const events = sample();
     const player = playerOf(events, {isReplay: true});

@@ -18,7 +18,14 @@ test("events come back as they were, with the numbers that were left out", async
     if (can) {
         const events = [{k: "call", id: "a", method: "</script><!-- é"}, {s: 9, k: "done"}];
         assert.deepStrictEqual(await Ponte.unpack(packed(events)),
-            {events: [{...events[0], s: 7}, events[1]], first: 7, dropped: true});
+            {events: [{...events[0], s: 7}, events[1]], first: 7, dropped: true, standing: []});
+    }
+});
+
+test("what still holds of dropped events is given along", async () => {
+    const standing = [{s: 1, k: "start"}];
+    if (can) {
+        assert.deepStrictEqual((await Ponte.unpack(packed([], {standing}))).standing, standing);
     }
 });
 
