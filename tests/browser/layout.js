@@ -154,7 +154,8 @@
                     if (beyond > SLACK) break;
                 } else if (own.textOverflow === "ellipsis" && e.scrollWidth > e.clientWidth + 1) {
                     const whole = e.title || e.closest("[title]")?.title || "";
-                    if (!(cutAllowed && whole)) report("cut", what, placeOf(e));
+                    const isWay = element.dataset.part === "way";
+                    if (!((cutAllowed || isWay) && whole)) report("cut", what, placeOf(e));
                     hidden = rect.left > box.right;
                     rect.width = Math.min(rect.width, box.right - rect.left);
                     break;
@@ -170,7 +171,8 @@
                     + placeOf(element));
             }
             // Text that a script has shortened; a button may promise a dialog by three dots.
-            if (/\S…$/.test(node.data.trim()) && !element.closest("button")) {
+            if (/\S…$/.test(node.data.trim())
+                && !element.closest("button,[data-part='way']")) {
                 const whole = element.title || element.closest("[title],[aria-label]")
                     || element.parentElement.querySelector(":scope > title");
                 if (!(cutAllowed && whole)) report("cut", what, placeOf(element));

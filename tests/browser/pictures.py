@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.browser.check_faults import call_with
+from tests.browser.check_faults import call_with, refused_call
 from tests.browser.check_time import TWO_FRAMES, saved_by_click
 from tests.browser.chromium import Chromium
 from tests.browser.stage import LARGE, SMALL, Stage
@@ -74,7 +74,7 @@ def lesson(stage: Stage) -> None:
     stage.wait("state.counters.answered > 35", "every server was called")
     stage.do("kill", "server-2")
     stage.press("burst")
-    stage.wait(REFUSED, "a call met the dead server")
+    refused_call(stage, "server-2")
     stage.wait_for_part("server-2", "belief", "expired")
     stage.do("start", "server-2")
     stage.wait_for_part("server-2", "belief", "up")

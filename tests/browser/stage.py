@@ -136,7 +136,10 @@ class Stage:
     def add(self, what: str) -> None:
         """Adds a process: "add" (a server), "add proxy", "add registry"."""
         self.press("open add")
-        self.press(what)
+        button = f'dialog[open] button[data-do="{what}"]'
+        self.page.wait(f"document.querySelector({json.dumps(button)})?.offsetWidth",
+                       "the dialog is open")
+        self.page.click(button)
 
     def show(self, call: str) -> None:
         """Picks a call, by a click on its row, and waits for its picture.
