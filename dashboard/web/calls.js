@@ -108,10 +108,15 @@
         const isPlain = call.outcome === "answered";
         text(node.parts.word, isPlain ? `${word} ` : "");
         text(node.parts.mark, `${isPlain ? "" : `${word} `}${MARKS[outcome] ?? "…"}`);
-        const taken = [`#${call.number}`, call.method, node.parts.time.textContent,
-            node.parts.mark.textContent].map((said) => Ponte.text.width(said, 1, 650));
-        const room = Ponte.size(place).width - taken.reduce((sum, each) => sum + each, 0);
-        text(node.parts.way, shortened(steps, room - BESIDE * Ponte.text.rem));
+        const widths = [`#${call.number}`, call.method, node.parts.mark.textContent]
+            .map((said) => Ponte.text.width(said, 1, 650));
+        const free = Ponte.size(place).width - widths.reduce((sum, each) => sum + each, 0)
+            - BESIDE * Ponte.text.rem;
+        const room = free - Ponte.text.width(node.parts.time.textContent, 1, 650);
+        // Where both do not fit, the last process goes before the time.
+        const isTight = steps.length > 0 && Ponte.text.width(steps[steps.length - 1]) > room;
+        if (isTight) text(node.parts.time, "");
+        text(node.parts.way, shortened(steps, isTight ? free : room));
         attribute(node, "data-outcome", outcome);
         attribute(node, "data-telling", String(isTelling(call, state.t)));
         attribute(node, "aria-selected", String(call === shown));

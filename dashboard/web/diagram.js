@@ -49,6 +49,7 @@
         attribute(larger, "aria-label", Ponte.say(lang, "view.zoom"));
         resolve.hidden = !Ponte.canAct || !isOpen(call);
         text(word, Ponte.say(lang, "view.do.resolve"));
+        attribute(resolve, "title", Ponte.say(lang, "view.key.resolve"));
         // A line shows where its process was frozen or dead, so those changes count, too.
         const key = call ? [call.id, call.events.length, call.hops.length, call.works.length,
             call.t1, call.resolved?.t1, call.gaps, lang, box.width, box.height, Ponte.text.rem,
@@ -208,7 +209,7 @@
         "aria-keyshortcuts": "U" }, shape("unknown"), word,
         html("kbd", { text: "U", "aria-hidden": "true" }));
     resolve.addEventListener("click", askWhat);
-    title.parentNode.append(resolve, larger);
+    title.before(larger, resolve);
     title.parentNode.addEventListener("click", Ponte.dom.blurAfterMouse);
 
     /** True for a call of which nobody knows yet what became of it. */

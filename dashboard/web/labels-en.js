@@ -110,7 +110,7 @@ Object.assign(Ponte.words.en, {
     "view.why.mend": "The link of {who} is whole again",
     "view.why.slow": "Each reply of {who} takes {ms} ms more",
     "view.why.start": "Start {who} again: a new life under the same name",
-    "view.do.resolve": "what became of it?",
+    "view.do.resolve": "resolve",
     "view.do.burst": "burst of {count}",
     "view.do.add": "add…",
     "view.do.add server": "start a server",

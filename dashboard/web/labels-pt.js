@@ -110,7 +110,7 @@ Object.assign(Ponte.words.pt, {
     "view.why.mend": "O link de {who} volta a ficar inteiro",
     "view.why.slow": "Cada resposta de {who} demora {ms} ms a mais",
     "view.why.start": "Iniciar {who} de novo: uma vida nova com o mesmo nome",
-    "view.do.resolve": "o que foi feito dela?",
+    "view.do.resolve": "esclarecer",
     "view.do.burst": "rajada de {count}",
     "view.do.add": "novo…",
     "view.do.add server": "iniciar um servidor",
