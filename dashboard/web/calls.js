@@ -15,8 +15,9 @@
     // How far back the page looks for a call to show by itself.
     const LOOK_BACK = 200;
 
-    // What stands between the parts of a row, in rem.
-    const BESIDE = 3.4;
+    // In rem: what stands between the parts of a row, and the least width of a method's name.
+    const BESIDE = 3.2;
+    const METHOD = 2.7;
 
     let picked = "";
 
@@ -70,6 +71,10 @@
         return `${lang === "pt" ? figure.replace(".", ",") : figure} ${unit}`;
     }
 
+    /** The width of the column of numbers, in rem: that of the longest. */
+    const numberWidth = (state) =>
+        0.85 + 0.56 * Math.max(String(state.counters.calls).length, 2);
+
     function newRow() {
         const parts = {};
         const inRow = ["number", "method", "way", "time", "outcome"];
@@ -108,10 +113,10 @@
         const isPlain = call.outcome === "answered";
         text(node.parts.word, isPlain ? `${word} ` : "");
         text(node.parts.mark, `${isPlain ? "" : `${word} `}${MARKS[outcome] ?? "…"}`);
-        const widths = [`#${call.number}`, call.method, node.parts.mark.textContent]
-            .map((said) => Ponte.text.width(said, 1, 650));
-        const free = Ponte.size(place).width - widths.reduce((sum, each) => sum + each, 0)
-            - BESIDE * Ponte.text.rem;
+        const { rem, width } = Ponte.text;
+        const method = Math.min(Math.max(width(call.method, 1, 650), METHOD * rem), 6 * rem);
+        const free = Ponte.size(place).width - (numberWidth(state) + BESIDE) * rem - method
+            - width(node.parts.mark.textContent, 1, 650);
         const room = free - Ponte.text.width(node.parts.time.textContent, 1, 650);
         // Where both do not fit, the last process goes before the time.
         const isTight = steps.length > 0 && Ponte.text.width(steps[steps.length - 1]) > room;
@@ -138,8 +143,7 @@
         // A row is a place: with many calls a second, new nodes for each would cost too much.
         list(place, [...ids.keys()], (row) => row, newRow,
             (node, row) => updateRow(node, state.calls.get(ids[row]), state, lang, shown));
-        const digits = String(state.counters.calls).length;
-        place.style.setProperty("--number", `${0.85 + 0.56 * Math.max(digits, 2)}rem`);
+        place.style.setProperty("--number", `${numberWidth(state)}rem`);
         text(document.getElementById("calls-title"), Ponte.say(lang, "view.calls"));
     }
 
