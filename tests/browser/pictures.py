@@ -44,14 +44,14 @@ def at_fault(what: str, later_ms: int) -> str:
 
 UNKNOWN = call_with("call.outcome === 'unknown'", "hops.some(h => h.lost === 'late')")
 LOST = call_with("call.method === 'buy'", "hops.some(h => h.lost === 'reply')",
-                 "call.works.some(w => w.kind === 'memory')")
+                 "hops.every(h => h.lost !== 'late')", "call.works.some(w => w.kind === 'memory')")
 REFUSED = call_with("hops.some(h => h.refused)", "call.outcome === 'answered'")
 PICTURES = (
-    Picture("page.png", "state.calls.get(state.lookedFor)?.t1 + 500", LOST, LARGE),
+    Picture("page.png", "state.calls.get(state.lookedFor)?.t1 + 250", LOST, LARGE),
     Picture("kill.png", at_fault("kill", 900), REFUSED),
-    Picture("lose.png", "state.calls.get(state.lookedFor)?.t1 + 500", LOST),
-    Picture("thaw.png", at_fault("thaw", 1500), UNKNOWN),
-    Picture("thaw.pt-BR.png", at_fault("thaw", 1500), UNKNOWN, language="pt"),
+    Picture("lose.png", "state.calls.get(state.lookedFor)?.t1 + 250", LOST),
+    Picture("thaw.png", at_fault("thaw", 500), UNKNOWN),
+    Picture("thaw.pt-BR.png", at_fault("thaw", 500), UNKNOWN, language="pt"),
     Picture("dark.png", at_fault("kill", 900), REFUSED, theme="dark"),
 )
 
