@@ -11,8 +11,8 @@
         ["drain", ["D", "drain"]], ["lose reply", ["L", "lost"]], ["cut", ["C", "cut"]],
         ["mend", ["M", "good"]], ["slow", ["S", "slow"]], ["start", ["R", "start"]],
     ]);
-    // Milliseconds that a slow link takes for each reply. Much longer than any call, and shorter
-    // than the wait of a proxy, so that the call is answered late instead of being repeated.
+    // Milliseconds that a slow link takes more for each message, there and back. Much longer than
+    // any call, and twice this is shorter than a proxy waits: so the call is answered, but late.
     const SLOW_MS = 400;
 
     const whom = html("strong", { class: "whom" });

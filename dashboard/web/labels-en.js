@@ -108,7 +108,7 @@ Object.assign(Ponte.words.en, {
     "view.why.lose reply": "The next reply of {who} is lost on its way",
     "view.why.cut": "Nothing passes between {who} and its callers",
     "view.why.mend": "The link of {who} is whole again",
-    "view.why.slow": "Each reply of {who} takes {ms} ms more",
+    "view.why.slow": "Each message to {who}, or from it, takes {ms} ms more",
     "view.why.start": "Start {who} again: a new life under the same name",
     "view.do.resolve": "resolve",
     "view.do.burst": "burst of {count}",
