@@ -61,9 +61,13 @@ class Votes:
         return len(self._devices)
 
     def open(self) -> None:
-        """Begins a new question: all votes are gone."""
+        """Begins a new question: all votes are gone, and the next `due` tells so.
+
+        Also where nobody has voted on the question before: a page must learn that it may vote.
+        """
         self.is_open = True
         self._hands, self._devices = [0] * ANSWERS, {}
+        self._told, self._quiet_until = {}, 0.0
 
     def close(self) -> None:
         """Takes no more votes. Those that were given stay."""

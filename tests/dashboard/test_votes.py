@@ -59,6 +59,13 @@ class VotesTest(unittest.TestCase):
         self.votes.open()
         self.assertEqual(([0, 0, 0, 0], 0), (self.votes.counts, self.votes.voters))
 
+    def test_a_new_question_is_told_also_where_nobody_has_voted_on_the_one_before(self) -> None:
+        first = self.votes.due(1.0)
+        self.votes.close()
+        self.votes.open()
+        self.assertIsNotNone(first)
+        self.assertEqual(first, self.votes.due(1.0))
+
     def test_there_are_four_answers(self) -> None:
         for answer in (-1, 4, 1 << 70):
             self.assertEqual("answer", self.refused("a", answer, 0.0))
