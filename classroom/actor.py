@@ -39,6 +39,7 @@ from ponte.net.message import encode_request
 from ponte.net.pool import Pool
 from ponte.net.threads import wait_for
 from ponte.process.own_files import FOLDER, command
+from ponte.process.shared_clock import shared_s
 
 # How long a process may take to print its banner, in seconds. A slow laptop with a virus scanner
 # needs some 20. One that ends before is not waited for.
@@ -155,7 +156,7 @@ class Actor:
             # Where that is not allowed, only a frozen process could outlive a demo that is killed.
             with contextlib.suppress(OSError):
                 windows.end_with_us(self._process.pid)
-        self._tell_state(time.perf_counter())
+        self._tell_state()
         threading.Thread(target=self._read, name=f"read-{name}", daemon=True).start()
 
     @property
@@ -246,7 +247,7 @@ class Actor:
 
     def tell_again(self) -> None:
         """Tells the same state once more, for somebody who adds to it."""
-        self._tell_state(time.perf_counter())
+        self._tell_state()
 
     def _end(self, state: str) -> None:
         self._become(state, after=self._process.kill)
@@ -269,17 +270,17 @@ class Actor:
             self._printed.notify_all()
         after()
         if is_new:
-            self._tell_state(time.perf_counter(), why)
+            self._tell_state(why)
 
-    def _tell_state(self, at: float, why: str = "") -> None:
-        event = {"k": "proc", "p": "laboratory", "t": at, "who": self.name, "role": self.role,
+    def _tell_state(self, why: str = "") -> None:
+        event = {"k": "proc", "p": "laboratory", "t": shared_s(), "who": self.name, "role": self.role,
                  "state": self.state, "pid": self.pid, "port": self.address[1],
                  "service": self.service, "can": []}
         self._tell({**event, "why": why} if why else event)
 
     def _tell_fault(self, what: str) -> None:
         if self.state not in OVER:
-            self._tell({"k": "fault", "p": "laboratory", "t": time.perf_counter(),
+            self._tell({"k": "fault", "p": "laboratory", "t": shared_s(),
                         "who": self.name, "what": what})
 
     # ---- the thread that reads

@@ -85,6 +85,12 @@ class Freezing(unittest.TestCase):
             "k": "proc", "p": "laboratory", "who": "server-1", "role": "server", "state": "up",
             "pid": 4711, "port": 80, "service": "kiosk", "can": []})
 
+    def test_it_is_told_by_the_clock_of_all_processes(self) -> None:
+        """That of one process alone would put it before or behind what the others tell."""
+        with mock.patch("classroom.actor.shared_s", return_value=4711.5):
+            self.actor.kill()
+        self.assertEqual([4711.5] * 2, [event["t"] for event in self.told[-2:]])
+
     def test_one_that_ends_by_itself_says_why(self) -> None:
         self.process.stdout = io.StringIO("Traceback\nOSError: no space left\n")
         self.actor._read()
