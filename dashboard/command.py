@@ -43,6 +43,8 @@ from ponte.process.stopping import Stop, end_at_once_on_ctrl_c
 log = logging.getLogger("ponte.page")
 
 EXIT_FAILED = 1
+# The reason of a stop because a part did not start.
+FAILED = "failed"
 # What --replay cannot be said with.
 _WITH_NO_REPLAY = ("story", "class", "record", "attach")
 # Variables without which a browser on a system of the X11 kind would open in the terminal.
@@ -123,9 +125,10 @@ def _show_live(chosen: argparse.Namespace, words: Words, stop: Stop,
     failed: list[str] = []
     threading.Thread(target=_start, args=(started, failed, stop), name="ponte-start",
                      daemon=True).start()
-    stop.wait()
+    reason = stop.wait()
     closing.close()
-    if failed:
+    # What was still being started when the page was stopped fails, too: nobody asks why.
+    if reason == FAILED:
         print(f"demo.py page: {words.quoted(failed[0])}", file=sys.stderr)
         return EXIT_FAILED
     print(words("Stopped. All processes are gone.") if chosen.attach is None else
@@ -140,9 +143,8 @@ def _start(parts: Sequence[Part], failed: list[str], stop: Stop) -> None:
         except Exception as error:
             if not isinstance(error, _START_ERRORS):
                 log.exception("a part of the page did not start")
-            # Those that are started while the page ends fail, too: nobody asks why.
             failed.append(" ".join(str(error).split()))
-            stop.set("failed")
+            stop.set(FAILED)
             return
 
 

@@ -38,6 +38,7 @@ class Stopped:
 
     def __init__(self, until_eof: bool = False) -> None:
         self.look: Any = None
+        self.reason = "Ctrl-C"
 
     def set(self, reason: str) -> None:
         pass
@@ -45,7 +46,7 @@ class Stopped:
     def wait(self) -> str:
         if self.look:
             self.look()
-        return "Ctrl-C"
+        return self.reason
 
 
 class Case(unittest.TestCase):
@@ -183,11 +184,27 @@ class Running(Case):
         part = Part(notes, fails="registry: no memory")
         self.parts = [part]
         stopped = threading.Event()
-        self.stop.set = lambda reason: stopped.set()  # type: ignore[method-assign]
+
+        def stop(reason: str) -> None:
+            self.stop.reason = reason
+            stopped.set()
+
+        self.stop.set = stop  # type: ignore[method-assign]
         self.stop.look = lambda: stopped.wait(20)
         code, printed = self.run_page()
         self.assertEqual((1, ["start", "close"]), (code, notes))
         self.assertIn("registry: no memory", printed.splitlines()[-1])
+
+    def test_a_page_that_is_stopped_while_a_part_starts_says_only_that_it_stopped(self) -> None:
+        notes: list[str] = []
+        part = Part(notes, fails="server-1: the page ends")
+        self.parts = [part]
+        failed = threading.Event()
+        self.stop.set = lambda reason: failed.set()  # type: ignore[method-assign]
+        self.stop.look = lambda: failed.wait(20)
+        code, printed = self.run_page()
+        self.assertEqual((0, ["start", "close"]), (code, notes))
+        self.assertIn("Stopped.", printed.splitlines()[-1])
 
     def test_a_recording_has_what_the_page_has_shown(self) -> None:
         path = str(self.folder / "lesson")
