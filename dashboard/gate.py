@@ -55,6 +55,9 @@ REFUSED = "refused"
 KNOCK = "knock"
 # Servers of the class, and servers of one address. With more, the page could not show them.
 MAX_SERVERS, MAX_EACH = 100, 4
+# Names that are remembered, also after their leases: so a beat that is sent again is known. Of
+# more names, the one whose lease ended first is forgotten.
+MAX_NAMES = 400
 # The longest lease, in seconds: so long may the page show a server that has gone.
 MAX_LEASE_S = 5.0
 # Datagrams that one address may send: in a second, and at once. A server that is not answered
@@ -107,7 +110,8 @@ class Gatekeeper:
     Parameters: the `service` of the lab; the `key` of the class; `taken()`, the names that are not
     for the class.
 
-    Attributes: `members`, the servers that have come, by name; `dropped`, by reason.
+    Attributes: `members`, the latest MAX_NAMES servers that have come, by name; `dropped`, how many
+    datagrams, by reason.
     """
 
     def __init__(self, service: str, key: bytes, taken: Callable[[], Collection[str]]) -> None:
@@ -138,6 +142,8 @@ class Gatekeeper:
         # An elder process of the same device: the registry tells it that it is superseded.
         if not known or beat.incarnation >= known.beat.incarnation or known.until <= now:
             self.members[beat.instance] = Member(beat, sender[0], now + beat.lease_s)
+            if len(self.members) > MAX_NAMES:
+                del self.members[min(self.members, key=lambda name: self.members[name].until)]
         return beat
 
     def _answer(self, beat: Beat, what: str, why: str, datagram: bytes) -> bytes | None:
@@ -187,7 +193,7 @@ class Gatekeeper:
     def _is_full(self, host: str, now: float) -> bool:
         """Whether no more servers can come, or no more of this host."""
         live = self.live(now)
-        return (len(live) >= MAX_SERVERS or len(self.members) >= MAX_SERVERS * MAX_EACH
+        return (len(live) >= MAX_SERVERS
                 or sum(member.host == host for member in live.values()) >= MAX_EACH)
 
 

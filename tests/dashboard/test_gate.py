@@ -10,6 +10,7 @@ from dashboard.gate import (
     MAX_ADDRESSES,
     MAX_EACH,
     MAX_LEASE_S,
+    MAX_NAMES,
     MAX_SERVERS,
     REFUSED,
     Gatekeeper,
@@ -121,6 +122,16 @@ class GatekeeperTest(unittest.TestCase):
             host = f"10.0.0.{number}"
             self.admit(beat(f"student-{number}", host=host), (host, 1))
         self.assertEqual(self.refused(beat()), "full")
+
+    def test_names_that_have_gone_never_fill_the_class(self) -> None:
+        """Each start has a random name: a lesson has hundreds of them. Those that live stay."""
+        self.admit(beat(seq=1, lease_s=MAX_LEASE_S), now=0.0)
+        for number in range(MAX_NAMES * 2):
+            now = number * 1.0
+            self.admit(beat(seq=2 + number, lease_s=MAX_LEASE_S), now=now)
+            self.assertIsInstance(self.admit(beat(f"bia-{number}", host=BIA[0]), BIA, now), Beat)
+        self.assertEqual(len(self.keeper.members), MAX_NAMES)
+        self.assertIn("ana-x7", self.keeper.members)
 
     def test_a_server_that_leaves_is_gone(self) -> None:
         self.admit(beat())
