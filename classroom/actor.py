@@ -273,8 +273,8 @@ class Actor:
             self._tell_state(why)
 
     def _tell_state(self, why: str = "") -> None:
-        event = {"k": "proc", "p": "laboratory", "t": shared_s(), "who": self.name, "role": self.role,
-                 "state": self.state, "pid": self.pid, "port": self.address[1],
+        event = {"k": "proc", "p": "laboratory", "t": shared_s(), "who": self.name,
+                 "role": self.role, "state": self.state, "pid": self.pid, "port": self.address[1],
                  "service": self.service, "can": []}
         self._tell({**event, "why": why} if why else event)
 
