@@ -35,7 +35,7 @@ from dashboard.laboratory import Laboratory
 from dashboard.recording import NotARecording, Recorder, read_recording
 from dashboard.site import HOST, Commands, Site
 from dashboard.story import Story
-from ponte.net.address import check_port, parse_registries, quoted, show
+from ponte.net.address import parse_port, parse_registries, quoted, show
 from ponte.process.logs import start_logging
 from ponte.process.options import UsageError
 from ponte.process.stopping import Stop, end_at_once_on_ctrl_c
@@ -277,8 +277,7 @@ def _check(chosen: argparse.Namespace, words: Words) -> None:
         if getattr(chosen, option) == "":
             raise UsageError(words("--{option}: name a file", option=option))
     try:
-        is_number = chosen.port.isascii() and chosen.port.isdigit() and len(chosen.port) < 10
-        chosen.port = check_port(int(chosen.port) if is_number else chosen.port)
+        chosen.port = parse_port(chosen.port)
     except ValueError as error:
         raise UsageError(f"--port: {error}") from None
     try:

@@ -37,7 +37,7 @@ from dashboard.caller import SERVICE
 from dashboard.code import LENGTH, Invitation, WrongCode, letters_of, read_code
 from dashboard.knock import Knock, is_known, knock, what_is_there
 from ponte.discovery.reachable import own_host_towards
-from ponte.net.address import check_port, show
+from ponte.net.address import parse_port, show
 from ponte.process.characters import plain
 from ponte.process.logs import start_logging
 from ponte.process.options import UsageError
@@ -254,8 +254,7 @@ def _read(chosen: argparse.Namespace, words: Words) -> Guest:
     if not name:
         raise UsageError(words("{name}: a name has letters or digits", name=names[0]))
     try:
-        is_number = chosen.port.isascii() and chosen.port.isdigit() and len(chosen.port) < 10
-        port = check_port(int(chosen.port) if is_number else chosen.port)
+        port = parse_port(chosen.port)
     except ValueError as error:
         raise UsageError(f"--port: {error}") from None
     return Guest(invitation, name, files[0] if files else own_file("services", f"{SERVICE}.py"),

@@ -69,7 +69,7 @@ def parse_address(text: str) -> Address:
     if not colon or not host:
         raise ValueError(f"{quoted(text)} is not HOST:PORT, as in 127.0.0.1:4100")
     try:
-        return _host_in(host), check_port(_number(port), lowest=1)
+        return _host_in(host), parse_port(port, lowest=1)
     except ValueError as error:
         raise ValueError(f"{quoted(text)} is not HOST:PORT, as in 127.0.0.1:4100: "
                          f"{error}") from None
@@ -145,6 +145,14 @@ def check_port(port: object, *, lowest: int = 0) -> int:
     return number
 
 
+def parse_port(text: str, *, lowest: int = 0) -> int:
+    """The port that the digits of `text` are. Raises ValueError as `check_port` does."""
+    # int() raises an error of its own for thousands of digits.
+    is_port = text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= 65535
+    # A text is no port: the check says so, and shows it as it was given.
+    return check_port(int(text) if is_port else text, lowest=lowest)
+
+
 def is_wildcard(host: str) -> bool:
     """Whether a host stands for all addresses of a machine, as 0.0.0.0 and :: do."""
     try:
@@ -158,12 +166,6 @@ def quoted(value: object) -> str:
     """`value` as a message of one line shows it."""
     text = " ".join(repr(value).split())
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
-
-
-def _number(text: str) -> object:
-    """The number that the digits of `text` are; `text` itself, if it is none."""
-    # More digits are no port; and int() raises an error of its own for thousands of them.
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
 def _pair(value: object, lowest_port: int, whole: object, expected: str) -> Address:

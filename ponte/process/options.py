@@ -22,7 +22,6 @@ from ponte.net import address
 from ponte.net.address import (
     Address,
     check_host,
-    check_port,
     parse_advertised,
     parse_registries,
     show,
@@ -239,13 +238,7 @@ advertised = shown_by_argparse(parse_advertised)
 parse_address = shown_by_argparse(address.parse_address)
 parse_addresses = shown_by_argparse(parse_registries)
 _observer = shown_by_argparse(parse_observer)
-
-
-@shown_by_argparse
-def _port(text: str) -> int:
-    is_port = text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= 65535
-    # A text is no port: the check says so.
-    return check_port(int(text) if is_port else text)
+_port = shown_by_argparse(address.parse_port)
 
 
 def seconds(text: str) -> float:
