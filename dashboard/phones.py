@@ -30,6 +30,7 @@ from ponte.net.address import Address
 from ponte.net.loop import Loop
 from ponte.net.message import ProtocolError, Reply, Request, text_reply
 from ponte.net.serving import Listener
+from ponte.process.front_page import preferred
 from ponte.process.own_files import own_file, read
 
 log = logging.getLogger("ponte.phones")
@@ -59,9 +60,6 @@ MAX_VOTE_BYTES = 200
 COOKIE_S = 4 * 3600
 COOKIE = "device"
 _DEVICE = re.compile(rf"(?:^|;\s*){COOKIE}=([0-9a-f]{{32}})(?:;|$)")
-# A language and its weight in Accept-Language (RFC 9110, section 12.5.4).
-_LANGUAGE = re.compile(r"\s*([A-Za-z*]{1,8})(?:-[A-Za-z0-9-]*)?"
-                       r"(?:\s*;\s*q=([01](?:\.\d{0,3})?))?\s*")
 
 
 class Ballot(Protocol):
@@ -234,7 +232,8 @@ class Phones:
     def _check_vote(self, request: Request) -> None:
         """Refuses what the page of another site could make a browser send."""
         # This type a browser does not send to another site without asking first.
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() \
+                != "application/json":
             raise ProtocolError(415, "a vote is application/json")
         origin = request.headers.get("origin")
         if origin is not None and origin not in {f"http://{host}" for host in self._hosts()}:
@@ -271,20 +270,6 @@ def _vote_in(body: bytes) -> tuple[int, int]:
     except (ValueError, LookupError, TypeError, RecursionError):
         raise ProtocolError(400, 'a vote is {"question": ID, "answer": 0 to 3}') from None
     return question, answer
-
-
-def preferred(accept: str) -> str:
-    """"pt" where a browser prefers it to English, else "en".
-
-    >>> preferred("pt-BR,pt;q=0.9,en;q=0.8"), preferred("en-US,pt;q=0.5"), preferred("")
-    ('pt', 'en', 'en')
-    """
-    weights: dict[str, float] = {}
-    for part in accept.split(",")[:20]:
-        found = _LANGUAGE.fullmatch(part)
-        if found:
-            weights.setdefault(found[1].lower(), float(found[2] or 1))
-    return "pt" if weights.get("pt", 0.0) > weights.get("en", 0.0) else "en"
 
 
 def load_page() -> Page:

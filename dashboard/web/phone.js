@@ -24,7 +24,7 @@
     let isGone = false;
     let isLost = false;
 
-    const language = () => (document.documentElement.lang === "pt" ? "pt" : "en");
+    const language = () => (document.documentElement.lang.startsWith("pt") ? "pt" : "en");
     const pick = text => (text && typeof text === "object" ? text[language()] ?? text.en : text);
 
     function write(node, text) {
@@ -94,18 +94,23 @@
         ballot.mine = answer;
         isLost = false;
         draw();
+        let status = 0;
         try {
             const reply = await fetch("/vote", {
                 method: "POST", headers: {"Content-Type": "application/json"},
                 body: JSON.stringify({question: ballot.id, answer})});
-            isLost = reply.status === 429;
-            if (!reply.ok) {
-                throw new Error(`status ${reply.status}`);
+            status = reply.status;
+            if (reply.ok) {
+                ballot = await reply.json();
             }
-            ballot = await reply.json();
         } catch {
+            // The network is gone: the status says so.
+        }
+        if (status !== 200) {
             ballot.mine = before;
         }
+        // It may be sent again: nobody answered, or we were too fast.
+        isLost = status === 0 || status === 429;
         draw();
     }
 
@@ -128,7 +133,7 @@
     }
 
     place("language").addEventListener("click", () => {
-        document.documentElement.lang = language() === "pt" ? "en" : "pt";
+        document.documentElement.lang = language() === "pt" ? "en" : "pt-BR";
         draw();
     });
     document.addEventListener("visibilitychange", draw);

@@ -17,7 +17,6 @@ from dashboard.phones import (
     VOTES_AT_ONCE,
     Phones,
     load_page,
-    preferred,
 )
 from dashboard.votes import Votes
 from ponte.net.message import Reply, Request
@@ -171,13 +170,8 @@ class PhonesTest(unittest.TestCase):
         self.assertEqual(load_page().policy, policy)
 
     def test_the_language_of_the_browser(self) -> None:
-        self.assertIn(b'<html lang="pt">', self.ask(accept_language="pt-BR,en;q=0.5").body)
+        self.assertIn(b'<html lang="pt-BR">', self.ask(accept_language="pt-BR,en;q=0.5").body)
         self.assertIn(b'<html lang="en">', self.ask(accept_language="de,fr").body)
-        for header, language in (("pt", "pt"), ("PT-pt", "pt"), ("en,pt", "en"),
-                                 ("en;q=0.2,pt;q=0.3", "pt"), ("pt;q=0", "en"), ("*", "en"),
-                                 ("\x00,,;q=1," * 50, "en"), ("pt;q=nan", "en")):
-            with self.subTest(header):
-                self.assertEqual(preferred(header), language)
 
     def test_one_address_gets_a_few_devices(self) -> None:
         """So nobody votes a hundred times. The page is shown all the same."""

@@ -99,7 +99,8 @@ class FrontPage(unittest.TestCase):
     def test_the_first_wish_of_the_browser_counts(self) -> None:
         for wish, language in (("", "en"), ("*", "en"), ("pt", "pt-BR"), ("PT-pt", "pt-BR"),
                                ("en;q=0.4, pt;q=0.6", "pt-BR"), ("en, pt", "en"),
-                               ("pt;q=0, en", "en"), ("pt;q=x", "en"), ("fr, pt;q=0.1", "pt-BR"),
+                               ("pt;q=0, en", "en"), ("pt;q=x", "en"), ("pt;q=nan", "en"),
+                               ("\x00,,;q=1," * 50, "en"), ("fr, pt;q=0.1", "pt-BR"),
                                ("x," * 10_000 + "pt", "en")):
             self.assertEqual(preferred(wish), language, wish[:40])
 
