@@ -58,12 +58,12 @@ class Ballot:
             self._votes.close()
 
     def vote(self, device: str, answer: int) -> None:
-        """The vote of a device. Raises votes.Refused."""
+        """The vote of a device. Raises Refused."""
         with self._changed:
             self._votes.vote(device, answer, time.monotonic())
 
     def press(self, answer: int, delta: int) -> None:
-        """The teacher counts hands: one more, or one less. Raises votes.Refused."""
+        """The teacher counts hands: one more, or one less. Raises Refused."""
         with self._changed:
             self._votes.press(answer, delta)
 

@@ -25,6 +25,7 @@ from xmlrpc.client import Fault
 from classroom.language import Words
 from classroom.outward import outward_hosts
 from dashboard.archive import archive
+from dashboard.ballot import Put
 from dashboard.caller import SERVICE
 from dashboard.code import new_invitation
 from dashboard.gate import Gate, Gatekeeper, Member
@@ -51,8 +52,6 @@ BEATS = {"en": "heartbeats that the code has signed: laptops join with a server 
          "pt": "batimentos assinados com o código: notebooks entram com um servidor próprio"}
 VOTES = {"en": "the question, one vote a device, and the file ponte.pyz",
          "pt": "a pergunta, um voto por aparelho e o arquivo ponte.pyz"}
-
-Put = Callable[[Mapping[str, Any]], None]
 
 
 class Lab(Protocol):

@@ -51,8 +51,6 @@ REPORT_S = 1.0
 # Windows says so of a datagram that is longer than was asked for.
 TOO_LONG = getattr(errno, "WSAEMSGSIZE", None)
 
-Put = Callable[[Mapping[str, Any]], None]
-
 
 class Collector:
     """Collects events from `start` to `close`.

@@ -231,9 +231,7 @@ class Phones:
 
     def _check_vote(self, request: Request) -> None:
         """Refuses what the page of another site could make a browser send."""
-        # This type a browser does not send to another site without asking first.
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() \
-                != "application/json":
+        if not request.is_json:
             raise ProtocolError(415, "a vote is application/json")
         origin = request.headers.get("origin")
         if origin is not None and origin not in {f"http://{host}" for host in self._hosts()}:

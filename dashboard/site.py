@@ -197,8 +197,7 @@ class Site:
         if request.method != "POST":
             return _json(405, {"error": "commands are sent by POST", "code": "method"},
                          {"Allow": "POST"})
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() \
-                != "application/json":
+        if not request.is_json:
             raise Refused(415, "type", "a command is JSON: Content-Type: application/json")
         token = request.headers.get("ponte-token", "")
         # In constant time, so that nobody can guess it character by character.

@@ -69,7 +69,7 @@ class Story:
     # ---- for the phones of a class
 
     def vote(self, device: str, answer: int) -> None:
-        """The vote of a device. Raises votes.Refused."""
+        """The vote of a device. Raises Refused."""
         self._ballot.vote(device, answer)
 
     def answer_of(self, device: str) -> int | None:

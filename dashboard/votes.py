@@ -4,12 +4,14 @@ Pure: it takes the time, and locks nothing. One device has one vote, and may cha
 question is open. A device is a random name that the phones' page gives to a browser (phones.py): a
 class that wants to cheat can, and no vote decides anything.
 
-Threads: one at a time; story.py holds a lock.
+Threads: one at a time; ballot.py holds a lock.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from dashboard.processes import Refused
 
 ANSWERS = 4
 # Between two votes of one device, in seconds: a finger that changes its mind is slower, and a
@@ -21,17 +23,6 @@ MAX_DEVICES = 500
 MAX_HANDS = 999
 # Between two events that tell the counts, in seconds: ten a second move a bar smoothly.
 BETWEEN_EVENTS_S = 0.1
-
-
-class Refused(ValueError):
-    """A vote that does not count: the text says why, in one line.
-
-    Attribute: `code`, one of "closed", "answer", "rate", "full".
-    """
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class Votes:
@@ -74,7 +65,9 @@ class Votes:
         self.is_open = False
 
     def vote(self, device: str, answer: int, now: float) -> None:
-        """The vote of a device, at the time `now` in seconds. Raises Refused."""
+        """The vote of a device, at the time `now` in seconds. Raises Refused, with one of the codes
+        "closed", "answer", "rate" and "full".
+        """
         self._must_be_open(answer)
         if device in self._devices:
             if now - self._devices[device][1] < BETWEEN_VOTES_S:

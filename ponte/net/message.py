@@ -89,6 +89,14 @@ class Request(NamedTuple):
     observed: Any = None
 
     @property
+    def is_json(self) -> bool:
+        """Whether its Content-Type is application/json, which no page of a browser sends to another
+        site without asking there first (CORS protocol, Fetch standard).
+        """
+        given = self.headers.get("content-type", "")
+        return given.partition(";")[0].strip().lower() == "application/json"
+
+    @property
     def trace_line(self) -> str:
         """Its Traceparent as the line of a head; "" where it has none."""
         return f"Traceparent: {self.traceparent}\r\n" if self.traceparent else ""

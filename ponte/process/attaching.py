@@ -27,7 +27,6 @@ import hashlib
 import hmac
 import json
 import math
-import re
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -46,7 +45,6 @@ LEASE_S, MAX_LEASE_S = 5.0, 60.0
 # One call of so many is told, at the least.
 MAX_EVERY = 1_000_000
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 # One watcher at a time: held while it is decided who that is.
 _lock = threading.Lock()
 
@@ -85,10 +83,9 @@ def attach(request: Request, instance: str, role: str, address: Address,
 
 def _why_not_from(request: Request) -> str:
     """Why no such request is taken, whoever sends it; "" if it may be."""
-    headers = request.headers
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    if not request.is_json:
         return "Content-Type must be application/json"
-    if "origin" in headers:
+    if "origin" in request.headers:
         return "no page of a browser may ask for events"
     if len(request.body) > MAX_BODY_BYTES:
         return f"a body of more than {MAX_BODY_BYTES} bytes"
@@ -139,6 +136,6 @@ def _read(body: bytes) -> tuple[int, int, float, str]:
     if type(lease_s) not in (int, float) or not 0 < lease_s <= MAX_LEASE_S:
         raise ValueError(f"lease_s: {quoted(lease_s)} is not a number of seconds up to "
                          f"{MAX_LEASE_S:g}")
-    if not isinstance(name, str) or (name and not _NAME.fullmatch(name)):
+    if not isinstance(name, str) or (name and not observe.is_name(name)):
         raise ValueError(f"name: {quoted(name)} cannot be a name")
     return port, every, float(lease_s), name

@@ -49,6 +49,11 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
+def is_name(text: str) -> bool:
+    """Whether a process may call itself so in its events: as instances are named."""
+    return _NAME.fullmatch(text) is not None
+
+
 class Life:
     """This process as its events name it: its `pid`, and `last`, the number of its latest event.
 
@@ -211,7 +216,7 @@ def parse_observer(text: str) -> Observer:
 127.0.0.1:5000
     """
     name, at, place = text.strip().rpartition("@")
-    if at and not _NAME.fullmatch(name):
+    if at and not is_name(name):
         raise ValueError(f"{text!r} is not NAME@HOST:PORT: a name has up to 64 letters, digits, "
                          "'_', '-' and '.'")
     address = parse_address(place)

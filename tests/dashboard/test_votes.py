@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import unittest
 
+from dashboard.processes import Refused
 from dashboard.votes import (
     BETWEEN_EVENTS_S,
     BETWEEN_VOTES_S,
     MAX_DEVICES,
     MAX_HANDS,
-    Refused,
     Votes,
 )
 
