@@ -28,7 +28,9 @@ def kill(chromium: Chromium) -> str:
             "killed": f"part({VICTIM!r}, 'state').includes('killed')"
                       f" && part({VICTIM!r}, 'belief').includes('up')",
             "expired": f"part({VICTIM!r}, 'belief').includes('expired')"})
-        page.click(f'button[data-do="kill"][data-who="{VICTIM}"]')
+        button = f'button[data-do="kill"][data-who="{VICTIM}"]'
+        page.wait(f"document.querySelector({button!r})?.offsetWidth", "there is a button")
+        page.click(button)
         stage.press("burst")
         times = told()
         assert times["killed"] <= KILLED_MS, f"'killed' beside 'up' after {times['killed']} ms"

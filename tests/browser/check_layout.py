@@ -43,7 +43,7 @@ def three_servers(chromium: Chromium) -> None:
         look_everywhere(stage, "quiet")
         stage.do("kill", "server-2")
         stage.do("freeze", "server-3")
-        stage.press("burst")
+        stage.buy(24)
         stage.wait("state.counters.unknown > 0", "something went wrong", 25)
         stage.show(stage.wait("state.order.slice().reverse().find(id => state.calls.get(id).outcome"
                               " === 'unknown')", "an unknown call"))

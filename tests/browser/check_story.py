@@ -66,6 +66,8 @@ def sound(stage: Stage, where: str) -> None:
         for language in ("en", "pt"):
             stage.page.evaluate(f"Ponte.theme.setLanguage('{language}')")
             stage.page.evaluate(TWO_FRAMES)
+            stage.page.wait("document.getAnimations().every(each => each.playState !== 'running')",
+                            "nothing fades any more")
             root = "dialog[open]" if stage.page.evaluate(
                 "!!document.querySelector('dialog[open]')") else "body"
             wrong += [f"{where}, {size[0]}x{size[1]}, {language}: {line}"

@@ -29,6 +29,8 @@ HTTP_S = 5.0
 # What the page's caller buys.
 ITEMS = ("coffee",)
 WATCH = Path(__file__).with_name("watch.js").read_text(encoding="utf-8")
+TWO_FRAMES = ("new Promise(done => requestAnimationFrame(() => requestAnimationFrame("
+              "() => done())))")
 # The sizes of a projector, old and new.
 SMALL, LARGE = (1280, 720), (1920, 1080)
 
@@ -154,7 +156,9 @@ class Stage:
         row = f'[data-call="{call}"]'
         if self.page.evaluate(f"!!document.querySelector({json.dumps(row)})"):
             self.page.click(row)
-        else:
+        # A new call moves the rows, perhaps under the mouse that is about to click.
+        selected = f"document.querySelector({json.dumps(row)})?.getAttribute('aria-selected')"
+        if self.page.evaluate(f"{TWO_FRAMES}.then(() => {selected})") != "true":
             self.page.evaluate(f"Ponte.calls.pick({json.dumps(call)})")
             self.page.wait(f"document.querySelector({json.dumps(row)})", "a picked call has a row")
         self.page.wait("document.querySelector('#diagram [data-event]')", "the call has a picture")
