@@ -232,7 +232,7 @@ class Client:
     # ---- what the loop needs
 
     def _call_observed(self, method: str, is_idempotent: bool, body: bytes, call: Call) -> Any:
-        """A call, of which somebody is told who watches."""
+        """A call while somebody watches: its events are told, if it is in the sample."""
         observed = begin_call(self._service, method, is_idempotent)
         if not observed.id:
             return self._value_of(method, self._drive(method, body, call, observed))

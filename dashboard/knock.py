@@ -8,6 +8,7 @@ registry answers, a beat of the service KNOCK asks whether the gate knows our ke
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import time
 from collections.abc import Sequence
@@ -63,10 +64,11 @@ def _ask(asks: Knock, services: Sequence[str], timeout_s: float) -> str:
         # Windows receives nothing at a socket that has no port yet.
         sock.bind(("", 0))
         sock.settimeout(AGAIN_S)
-        deadline, seq = time.monotonic() + timeout_s, 0
-        while time.monotonic() < deadline:
-            seq += 1
-            asked = beat._replace(service=services[seq % len(services) - 1], seq=seq)
+        deadline = time.monotonic() + timeout_s
+        for seq, service in enumerate(itertools.cycle(services), 1):
+            if time.monotonic() >= deadline:
+                break
+            asked = beat._replace(service=service, seq=seq)
             # OSError: there is no route.
             with contextlib.suppress(OSError):
                 sock.sendto(encode_beat(asked, asks.key), asks.gate)

@@ -31,7 +31,8 @@ import threading
 from typing import Any, Callable
 
 from lab.fates import HEALTHY, Fate
-from lab.tcp_relay import HELD, NOBODY_WAITS, TcpRelay
+from lab.relayed import HELD, NOBODY_WAITS
+from lab.tcp_relay import TcpRelay
 from ponte.net.address import Address
 from ponte.process.shared_clock import shared_s
 
@@ -147,13 +148,12 @@ class Link:
         # Also replies to what was sent before.
         self._relay.give(SILENT)
 
-    def mend(self) -> int:
-        """Passes everything on, at once and in order. Returns how many messages arrive late."""
+    def mend(self) -> None:
+        """Passes everything on from now on, first what was held: that arrives late."""
         with self._lock:
             self.is_cut, self.slow_ms = False, 0
-        late = self._relay.deliver_late()
+        self._relay.deliver_late()
         self._relay.give(HEALTHY)
-        return late
 
     def freeze(self) -> None:
         """The server is frozen now: from here on the ends of connections are lost on the way.

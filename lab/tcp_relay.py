@@ -24,10 +24,10 @@ import time
 from typing import Callable
 
 from lab.fates import HEALTHY, Fate, Fates, healthy
-from lab.relayed import HELD, LOST, NOBODY_WAITS, Pair, connect, shut_down
+from lab.relayed import Pair, connect, shut_down
 from ponte.net.address import Address
 
-__all__ = ["HELD", "LOST", "NOBODY_WAITS", "Fate", "TcpRelay"]
+__all__ = ["Fate", "TcpRelay"]
 
 # Port 9 ("discard"): nothing listens there.
 NOBODY: Address = ("127.0.0.1", 9)
@@ -45,9 +45,9 @@ class TcpRelay:
     there on, or None, and the fate stays; `keeps_ends`, whether the target learns only after its
     reply that a caller has gone, as where a network loses the end of a connection;
     `on_loss(request, direction, why)`, called where a message does not arrive: `request`, or the
-    reply to it; `why` is one of LOST, HELD and NOBODY_WAITS. To read: `address`, where the relay
-    listens, which never changes; `cuts`, how many connections it has cut; `heard`, the newest data
-    of a client, as they came (an eavesdropper keeps them).
+    reply to it; `why` is one of those in relayed.py. To read: `address`, where the relay listens,
+    which never changes; `cuts`, how many connections it has cut; `heard`, the newest data of a
+    client, as they came (an eavesdropper keeps them).
     """
 
     def __init__(self, target: Address = NOBODY) -> None:

@@ -49,7 +49,6 @@
             hop.t0 = t;
             hop.kind = text(event.kind);
             hop.attempt = number(event.attempt);
-            hop.timeoutMs = number(event.timeout) * 1000;
             call.caller ||= hop.from;
             Ponte.procOf(state, hop.to);
             if (!NO_CALL.has(hop.kind)) {

@@ -20,8 +20,7 @@
     /** Handlers by kind: (state, event, t). */
     Ponte.procHandlers = {
         start(state, event) {
-            state.began = {at: number(event.at), lang: text(event.lang),
-                           version: text(event.version)};
+            state.began = {at: number(event.at), lang: text(event.lang)};
         },
 
         gap(state, event, t) {
@@ -88,10 +87,6 @@
 
         lost(state, event, t) {
             Ponte.foldLoss(state, event, t);
-        },
-
-        swallowed(state, event, t) {
-            Ponte.foldLoss(state, {...event, what: "late"}, t);
         },
 
         beat(state, event, t) {

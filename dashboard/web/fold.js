@@ -14,7 +14,7 @@
     const ROLES = new Map([["call", "client"], ["done", "client"], ["run", "server"],
                            ["took", "registry"], ["lease", "registry"]]);
     // Who tells of others: the launcher, its links, the collector and the page's side.
-    const TELLERS = new Set(["proc", "fault", "lost", "swallowed", "gap", "start", "story", "vote",
+    const TELLERS = new Set(["proc", "fault", "lost", "gap", "start", "story", "vote",
                              "exposed", "bad", "recording"]);
 
     /**

@@ -66,7 +66,7 @@
 
     /** A new hop, of which nothing is known but its life and number. */
     Ponte.addHop = (call, life, n, t) => {
-        const hop = {from: "", to: "", kind: "", attempt: 0, timeoutMs: 0, i: life, n, t0: t,
+        const hop = {from: "", to: "", kind: "", attempt: 0, i: life, n, t0: t,
                      t1: null, outcome: null, what: "",
                      recvT: null, recvN: 0, life: 0, at: "",
                      replyT: null, replyN: 0, status: 0, why: "",

@@ -142,5 +142,4 @@
     function lineOf(event) {
         return event.what === "end" ? `end ${event.band}` : `at ${event.who}`;
     }
-    Ponte.spaceLineOf = lineOf;
 }

@@ -119,8 +119,7 @@ def resolve(pool: Pool, places: Sequence[Place], service: str, deadline: float,
             # Those that are still to be asked in this round have equal shares of the time.
             now = time.monotonic()
             share_s = (deadline - now) / (len(asked) - position)
-            result = yield from (ask_one or ask)(pool, place, service, "",
-                                                  now + share_s)
+            result = yield from (ask_one or ask)(pool, place, service, "", now + share_s)
             if result.outcome is Outcome.ANSWERED or result.ran:
                 return result
             if result.is_final:

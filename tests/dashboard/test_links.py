@@ -11,7 +11,7 @@ from typing import Any
 from xmlrpc.client import dumps
 
 from dashboard.links import Link, is_call, loss, trace_of
-from lab.tcp_relay import HELD, LOST, NOBODY_WAITS
+from lab.relayed import HELD, LOST, NOBODY_WAITS
 from server import Server
 from tests.fakes import hurry_listeners
 from tests.system.harness import wait_until

@@ -11,7 +11,8 @@ from unittest import mock
 from xmlrpc.client import ServerProxy
 
 from lab.fates import Fate, random_delays, random_fates
-from lab.tcp_relay import LOST, TcpRelay
+from lab.relayed import LOST
+from lab.tcp_relay import TcpRelay
 from server import Server
 from tests.fakes import hurry_listeners
 from tests.system.harness import wait_until
