@@ -11,12 +11,15 @@ import subprocess
 import unittest
 from pathlib import Path
 
+from tests.windows import windows_cannot
+
 SCRIPTS = Path(__file__).resolve().parent / "js"
 # Seconds for one script. A quiet machine takes two at most.
 TIMEOUT_S = 180.0
 NODE = shutil.which("node")
 
 
+@windows_cannot("what a browser runs is tested in Node on Linux")
 class PageScripts(unittest.TestCase):
     """Each script is one test; it prints a line for each of its own."""
 
