@@ -49,7 +49,7 @@ PREDICT: dict[str, str] = {
     # ---- a link that is cut, or slow
     "The link to {name} is cut, but its heartbeats have another way. "
     "What does the registry say of it?":
-        "O enlace até {name} é cortado, mas os batimentos vão por outro caminho. "
+        "O link até {name} é cortado, mas os batimentos vão por outro caminho. "
         "O que o registry diz dele?",
     "It is up": "Está no ar",
     "It is suspect": "Está sob suspeita",
