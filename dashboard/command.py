@@ -168,7 +168,8 @@ def _parts(chosen: argparse.Namespace, words: Words,
     made: list[Part] = [laboratory, story]
     # A class joins in where there are processes of our own.
     if isinstance(laboratory, Laboratory):
-        made.append(ClassMode(put, laboratory, story, words, getattr(chosen, "class")))
+        made.append(ClassMode(put, laboratory, story.ballot, words,
+                              getattr(chosen, "class")))
     # The story has processes of its own, and starts those of the laboratory when it ends. A class
     # needs a registry to join.
     alone = chosen.story and getattr(chosen, "class") is None

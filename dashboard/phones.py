@@ -63,11 +63,11 @@ _DEVICE = re.compile(rf"(?:^|;\s*){COOKIE}=([0-9a-f]{{32}})(?:;|$)")
 
 
 class Ballot(Protocol):
-    """Where votes go (dashboard/story.py)."""
+    """What is asked of the ballot (dashboard/ballot.py)."""
 
     def vote(self, device: str, answer: int) -> None: ...
     def answer_of(self, device: str) -> int | None: ...
-    def ballot(self) -> dict[str, Any] | None: ...
+    def shown(self) -> dict[str, Any] | None: ...
 
 
 class _Rates:
@@ -205,7 +205,7 @@ class Phones:
 
     def _show_ballot(self, request: Request) -> Reply:
         device = _device_of(request.headers)
-        ballot = self._ballot.ballot()
+        ballot = self._ballot.shown()
         shown: dict[str, Any] = {"question": None, "known": device in self._devices}
         if ballot:
             # Not how others vote.
@@ -221,7 +221,7 @@ class Phones:
         if not device.votes.take(now):
             raise _too_many("too many votes: wait a moment")
         question, answer = _vote_in(request.body)
-        ballot = self._ballot.ballot()
+        ballot = self._ballot.shown()
         if not ballot or ballot.get("id") != question:
             raise ProtocolError(409, "that question is over")
         try:

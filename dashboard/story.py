@@ -44,6 +44,8 @@ class Story:
 
     Parameters: `put` takes events; `ring` has those of all processes; `collector`, where processes
     tell their events; `plays`: whether `start` begins the nine steps.
+
+    Attribute: `ballot`, where phones vote.
     """
 
     def __init__(self, put: Put, ring: Ring, collector: Address, laboratory: Laboratory,
@@ -51,7 +53,7 @@ class Story:
         self._put, self._ring, self._collector = put, ring, collector
         self._laboratory, self._plays = laboratory, plays
         self._words = BothLanguages()
-        self._ballot = Ballot(put)
+        self.ballot = Ballot(put)
         # Guarded by self._lock: who tells now, its remote, its processes, what was last told of
         # each of them, and whether `close` was called.
         self._lock = threading.Lock()
@@ -66,20 +68,6 @@ class Story:
             "next": lambda body: self._go_on("next"), "skip": lambda body: self._go_on("skip"),
             "end story": lambda body: self._end()}
 
-    # ---- for the phones of a class
-
-    def vote(self, device: str, answer: int) -> None:
-        """The vote of a device. Raises Refused."""
-        self._ballot.vote(device, answer)
-
-    def answer_of(self, device: str) -> int | None:
-        """What a device has voted for in this question; None if it has not."""
-        return self._ballot.answer_of(device)
-
-    def ballot(self) -> dict[str, Any] | None:
-        """The question as a phone shows it; None if there is none. See Ballot.shown."""
-        return self._ballot.shown()
-
     # ---- a part of the page
 
     def start(self) -> None:
@@ -93,7 +81,7 @@ class Story:
             self._closed = True
             teller, cast = self._teller, self._cast
         self._remote.end()
-        self._ballot.stop()
+        self.ballot.stop()
         if cast:
             # A step may wait for them.
             cast.end_all()
@@ -128,7 +116,7 @@ class Story:
         answer, delta = body.get("answer"), body.get("delta", 1)
         if type(answer) is not int or delta not in (1, -1):
             raise ValueError("a vote has an answer from 0 to 3, and a delta of 1 or -1")
-        self._ballot.press(answer, delta)
+        self.ballot.press(answer, delta)
 
     def _go_on(self, what: str) -> None:
         with self._lock:
@@ -150,7 +138,7 @@ class Story:
         try:
             plot()
         finally:
-            self._ballot.clear()
+            self.ballot.clear()
             with self._lock:
                 self._teller = None
 
@@ -162,7 +150,7 @@ class Story:
         cast = Cast(show(self._collector), self._hear)
         with self._lock:
             self._cast = cast
-        stage = PageStage(self._put, self._ballot, self._remote, cast, steps=len(STEPS))
+        stage = PageStage(self._put, self.ballot, self._remote, cast, steps=len(STEPS))
         self._tell_client()
         observe.start(self._collector, name="client")
         results: list[dict[str, Any]] = []
@@ -238,7 +226,7 @@ class Story:
         """One question about one fault, with the processes of the laboratory."""
         how = "stopped"
         try:
-            prediction.run(self._put, self._ring, self._ballot, self._remote)
+            prediction.run(self._put, self._ring, self.ballot, self._remote)
             how = "finished"
         except Ended:
             pass

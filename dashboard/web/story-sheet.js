@@ -11,8 +11,8 @@
     const voters = html("p", { class: "story-voters" });
     const reason = html("p", { class: "story-reason" });
     const checks = html("ul", { class: "checks" });
-    const skip = button({ "data-do": "skip" }, () => Ponte.story.send("skip"));
-    const end = button({ "data-do": "end story" }, () => Ponte.story.send("end story"));
+    const skip = button({ "data-do": "skip" }, () => Ponte.act("skip"));
+    const end = button({ "data-do": "end story" }, () => Ponte.act("end story"));
     const go = button({ class: "chief", "data-do": "next" }, () => Ponte.story.goOn());
     const close = button({ "data-do": "close" }, () => Ponte.story.dismiss());
     const foot = html("div", { class: "foot" }, close, end, skip, go);

@@ -25,7 +25,7 @@
     const mark = shape("start");
     const show = button({ "data-do": "show" }, () => { dismissed = ""; Ponte.redraw(); });
     const next = button({ class: "chief", "data-do": "next" }, goOn);
-    const end = button({ "data-do": "end story" }, () => send("end story"));
+    const end = button({ "data-do": "end story" }, () => Ponte.act("end story"));
     bar.append(mark, step, line, show, next, end);
     document.body.append(note);
     dialog.append(Ponte.storyChoose.node);
@@ -34,10 +34,6 @@
     const hasSheet = () => ["question", "proof", "end"].includes(scene.scene);
     const isOpen = () => hasSheet() && dismissed !== scene.key;
 
-    function send(what, fields) {
-        return Ponte.act(what, fields);
-    }
-
     /** From the votes to the fault, from the proof to the next question. Once for each scene. */
     async function goOn() {
         if (scene.scene === "end") {
@@ -45,12 +41,12 @@
             Ponte.redraw();
         } else if (hasSheet() && sent !== scene.key) {
             sent = scene.key;
-            if (await send("next") === null) sent = "";
+            if (await Ponte.act("next") === null) sent = "";
         }
     }
 
     function press(answer, delta) {
-        if (canAct() && scene.votes.open) send("vote", { answer, delta });
+        if (canAct() && scene.votes.open) Ponte.act("vote", { answer, delta });
     }
 
     /** Opens the choice of a prediction, or the sheet that was closed. */
@@ -90,14 +86,14 @@
         note.hidden = !isNote;
         if (isModal && !dialog.open) {
             dialog.showModal();
-            begin().focus();
+            mainButton().focus();
         } else if (!isModal && dialog.open) dialog.close();
         // A key or a click on another place must not lose the way on.
-        if (isModal && !dialog.contains(document.activeElement)) begin().focus();
+        if (isModal && !dialog.contains(document.activeElement)) mainButton().focus();
     }
 
     /** The button with which most will go on. */
-    function begin() {
+    function mainButton() {
         return isChoosing ? Ponte.storyChoose.first() : Ponte.storySheet.go;
     }
 
@@ -163,5 +159,5 @@
 
     Ponte.keyHandlers.unshift(onKey);
     Ponte.views.push({ update });
-    Ponte.story = { choose, send, press, goOn, dismiss };
+    Ponte.story = { choose, press, goOn, dismiss };
 }

@@ -31,7 +31,7 @@ class Question:
         self.votes = Votes()
         self.votes.open()
         self.now = 100.0
-        self.shown: dict[str, Any] | None = {
+        self.asked: dict[str, Any] | None = {
             "id": 7, "question": {"en": "What </script> next?", "pt": "E agora?"},
             "answers": [{"en": each, "pt": each} for each in "abcd"], "open": True,
             "counts": [9, 0, 0, 0], "voters": 9}
@@ -42,8 +42,8 @@ class Question:
     def answer_of(self, device: str) -> int | None:
         return self.votes.answer_of(device)
 
-    def ballot(self) -> dict[str, Any] | None:
-        return self.shown
+    def shown(self) -> dict[str, Any] | None:
+        return self.asked
 
 
 class PhonesTest(unittest.TestCase):
@@ -127,7 +127,7 @@ class PhonesTest(unittest.TestCase):
         cookie = self.device()
         self.question.votes.close()
         self.assertEqual(self.vote(cookie).status, 409)
-        self.question.shown = None
+        self.question.asked = None
         self.assertEqual(self.vote(cookie).status, 409)
         self.assertIsNone(json.loads(self.ask(target="/vote").body)["question"])
 

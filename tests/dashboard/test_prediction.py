@@ -135,10 +135,10 @@ class Commands(unittest.TestCase):
             with self.subTest(what, body=body), self.assertRaises(ValueError) as caught:
                 story.commands[what](body)
             self.assertNotIn("\n", str(caught.exception))
-        self.assertIsNone(story.ballot())
-        self.assertIsNone(story.answer_of("a phone"))
+        self.assertIsNone(story.ballot.shown())
+        self.assertIsNone(story.ballot.answer_of("a phone"))
         with self.assertRaises(ValueError):
-            story.vote("a phone", 0)
+            story.ballot.vote("a phone", 0)
 
     def test_a_page_that_only_watches_has_no_story(self) -> None:
         story = self.story(SimpleNamespace(commands={}))

@@ -48,7 +48,7 @@ class Ballot:
     def answer_of(self, device: str) -> int | None:
         return None
 
-    def ballot(self) -> dict[str, Any] | None:
+    def shown(self) -> dict[str, Any] | None:
         return None
 
 
