@@ -6,9 +6,9 @@ whose other end closes with us. A frozen process cannot watch anything. It leads
 its own, and the kernel sends SIGHUP and SIGCONT to a stopped group that loses its parent. On
 Windows all are in one job, which ends with us.
 
-Who shows the processes to a class on the live page gives a function `tell`. It gets an event,
-a dict for JSON, at the moment in which something happens to a process: `proc` with the state that
-it has from then on, and `fault` for what was let loose on it.
+The live page gives a function `tell`. It gets an event, a dict for JSON, at the moment in which
+something happens to a process: `proc` with the state that the process has from then on, and `fault`
+for what was let loose on it.
 
     starting → up ⇄ frozen       it was started; it listens; freeze, and thaw
     up → draining → gone         it was told to leave

@@ -35,8 +35,8 @@ from ponte.process.shared_clock import shared_s
 
 # Seconds between two looks at a registry: a newcomer is seen so late at most.
 LOOK_S = 0.5
-# Seconds for which a process tells, and between two renewals: one that died is
-# noticed so late at most.
+# Seconds for which a process tells, and between two renewals: one that died is noticed so late at
+# most.
 LEASE_S, RENEW_S = 5.0, 1.0
 # Seconds that an answer may take. All processes are on this machine.
 ANSWER_S = 1.0

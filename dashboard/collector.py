@@ -8,7 +8,7 @@ A process that sends an event never waits for us: where the socket's buffer is f
 drops the datagram. The number that is then missing is shown as a gap, and on Linux the kernel's
 own count as well.
 
-Not guaranteed: that the last events of a process are missed where they are lost. No number comes
+Not guaranteed: that a loss is noticed where the last events of a process are lost. No number comes
 after them.
 """
 
@@ -78,6 +78,7 @@ class Collector:
         self._turned_at = self._reported_at = self._drained_at = self._began
         self._told: tuple[int, int | None] = 0, None
         self._mishaps = Mishaps(log, "a turn of the collector")
+        # Set once, by `close`, and read without a lock: it may be noticed a turn later.
         self._closed = False
         self._socket = _open()
         self.address: Address = self._socket.getsockname()[:2]

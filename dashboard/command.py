@@ -45,8 +45,8 @@ log = logging.getLogger("ponte.page")
 EXIT_FAILED = 1
 # The reason of a stop because a part did not start.
 FAILED = "failed"
-# What --replay cannot be said with.
-_WITH_NO_REPLAY = ("story", "class", "record", "attach")
+# Options that make no sense beside --replay.
+_NOT_WITH_REPLAY = ("story", "class", "record", "attach")
 # Variables without which a browser on a system of the X11 kind would open in the terminal.
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 # What a start can end with, and a line can tell.
@@ -163,7 +163,7 @@ def _parts(chosen: argparse.Namespace, words: Words,
             laboratory = Attached(put, observe, chosen.registries)
         except ValueError as error:
             raise UsageError(str(error)) from None
-    # Of a laboratory without commands, the story uses nothing else.
+    # An Attached has no commands, so no story begins, and nothing else of a laboratory is used.
     story = Story(put, collector.ring, observe, cast(Laboratory, laboratory), chosen.story)
     made: list[Part] = [laboratory, story]
     # A class joins in where there are processes of our own.
@@ -269,7 +269,7 @@ def _parser(words: Words) -> argparse.ArgumentParser:
 def _check(chosen: argparse.Namespace, words: Words) -> None:
     """Raises UsageError for options that cannot be, alone or together."""
     if chosen.replay is not None:
-        for other in _WITH_NO_REPLAY:
+        for other in _NOT_WITH_REPLAY:
             if getattr(chosen, other) not in (None, False):
                 raise UsageError(words("--replay starts nothing: leave out --{other}", other=other))
     if chosen.attach is not None and (chosen.story or getattr(chosen, "class") is not None):

@@ -209,7 +209,7 @@ class Gate:
     """Passes beats on, and answers back, until closed. Its methods may be called from any thread.
 
     Parameters: `sock`, a UDP socket that listens, which it will close; `keeper`; `key` of the
-    class, and `lab_key` ("" where the lab has none); `registry()`, its address now, or None;
+    class, and `lab_key` (b"" where the lab has none); `registry()`, its address now, or None;
     `on_change(members)` is called on its thread when servers have come or gone.
     """
 
@@ -223,8 +223,9 @@ class Gate:
         self._inside.bind(("127.0.0.1", 0))
         for each in (self._outside, self._inside):
             each.setblocking(False)
+        # The thread's own: the beats that the registry has not answered yet; the host of each
+        # server that it has acked; and what `on_change` was last told of each.
         self._awaited: OrderedDict[tuple[str, int, int], _Awaited] = OrderedDict()
-        # Those that the registry has acked, as `on_change` last heard.
         self._acked: dict[str, str] = {}
         self._told: dict[str, tuple[str, str, int]] = {}
         self._mishaps = Mishaps(log, "a turn of the gate")

@@ -81,7 +81,7 @@ def _ask(asks: Knock, services: Sequence[str], timeout_s: float) -> str:
 
 
 def _pause(deadline: float) -> None:
-    """A port that is closed is told at once: not as fast as we can."""
+    """Waits a little: a closed port answers at once, and would be asked without a pause."""
     time.sleep(max(min(AGAIN_S / 5, deadline - time.monotonic()), 0))
 
 

@@ -80,12 +80,14 @@ class Lives:
         self.acting = threading.RLock()
         # The calls a second that the client makes. Guarded by self.acting.
         self.per_s = RATE_PER_S
+        # Set once, by `close`, and read without a lock: a `start` that goes on fails soon after.
         self._is_closing = False
-        # Held during no call to elsewhere. It guards the two tables.
+        # Guarded by self._lock, which is held during no call to elsewhere: the two tables.
         self._lock = threading.Lock()
         self._members: dict[str, Member] = {}
         self._links: dict[str, Link] = {}
-        # Guarded by self.acting.
+        # Guarded by self.acting; the addresses of registries, which are replaced as a whole, are
+        # read without it, too.
         self._cast = Cast()
         self._registries: list[Address] = []
 

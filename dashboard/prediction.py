@@ -20,7 +20,7 @@ from dashboard.seen import Seen
 
 # How long the calls after a fault may take, in seconds.
 PATIENCE_S = 12.0
-# How long the page hears nothing before we look again whether the story was ended, in seconds.
+# Seconds between two looks whether the story was ended, while no event comes.
 LOOK_S = 0.2
 # The events of a process come so much later than they happen, at most, in seconds.
 LATE_S = 0.3
@@ -98,7 +98,7 @@ class Prediction:
         return seen
 
     def _order(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Gives an order. One that is refused changes nothing, and the events tell no more."""
+        """Gives an order. One that is refused changes nothing: what came true, the events tell."""
         try:
             self._laboratory.commands[name]({"what": name, **fields})
         except (ValueError, KeyError, OSError):

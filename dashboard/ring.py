@@ -78,7 +78,8 @@ class Ring:
     def read(self, since: int, limit: int = BATCH) -> Batch:
         """The kept events from number `since` on, `limit` of them at most. Does not block.
 
-        A `since` that was dropped, or that no event has had, is that of the oldest kept.
+        It begins with the oldest kept event where number `since` was dropped, or is larger than the
+        next one.
         """
         with self._lock:
             goes_on = self._first <= since <= self._next

@@ -47,7 +47,6 @@
     Ponte.procOf = (state, name, role = "") => {
         let proc = state.procs.get(name);
         if (proc === undefined) {
-            // An event that does not say who is about nobody: what it says goes nowhere.
             proc = {
                 name, role: role || "server", isGuess: !role, service: "", life: 0,
                 state: "unknown", registrySays: new Map(), observed: false, toldByLaunch: false,
@@ -64,6 +63,7 @@
                 lives: [],
                 lossAhead: null,
             };
+            // An event without a name is about nobody: what it says is not kept.
             if (name) {
                 state.procs.set(name, proc);
             }

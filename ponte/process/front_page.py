@@ -47,7 +47,7 @@ HEADERS = {"Content-Type": "text/html; charset=utf-8", "Vary": "Accept-Language"
            "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
            "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
                                       f"frame-ancestors 'none'; style-src 'sha256-{_STYLE_HASH}'"}
-# A sign beside each state, for who cannot tell colours.
+# A sign beside each state, for readers who cannot tell its colour.
 SIGNS = {"up": "●", "suspect": "?", "draining": "◐"}
 
 # The Portuguese text for each English one.

@@ -63,8 +63,8 @@ Begun = Union[Reply, Program[Reply]]
 class ObservedCall:
     """Tells the events of one call. Each method tells one, if the call is in the sample.
 
-    Parameters: `who` sees it; `trace_id`, "" for a call that is not told; `untold_lines`, what
-    header lines an attempt carries then, or if nobody watches any more.
+    Parameters: `who` sees it; `trace_id`, "" for a call that is not told; `untold_lines`, the
+    header lines that an attempt carries where it is not told, or where nobody watches any more.
     """
 
     def __init__(self, who: str, trace_id: str, untold_lines: str = "") -> None:
