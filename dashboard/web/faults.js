@@ -23,8 +23,11 @@
 
     /** The faults that can be let loose now on a process. */
     function faultsOf(proc) {
-        return proc && Ponte.canAct ? [...FAULTS.keys()].filter((what) => proc.can.includes(what))
-            : [];
+        if (!proc || !Ponte.canAct) return [];
+        // A link that is slow already is mended, not made slow again.
+        const isSlow = proc.link.slowMs && proc.can.includes("mend");
+        return [...FAULTS.keys()].filter((what) => proc.can.includes(what)
+            && !(isSlow && what === "slow"));
     }
 
     function act(what) {

@@ -34,15 +34,18 @@
         // Where both do not fit, the name goes before the word of a registry that simply runs.
         const nameWidth = Ponte.text.width(proc.name, 1.15, 650);
         const wordWidth = Ponte.text.width(word, 1, 600) + 1.35 * rem;
-        const isBrief = proc.state === "up" && nameWidth + wordWidth > panel.w - 1.8 * rem;
+        const isBrief = nameWidth + wordWidth > panel.w - 1.8 * rem;
         const stateWidth = isBrief ? rem : wordWidth;
+        const nameRoom = panel.w - 1.7 * rem - stateWidth;
+        const isLong = nameWidth > nameRoom;
         const right = panel.x + panel.w - 0.7 * rem;
         const y = panel.y + 0.95 * rem;
         set(node, { "data-state": proc.state, "aria-pressed": String(proc.name === topology.picked),
             "aria-label": `${proc.name}: ${word}` });
         set(parts.box, { x: panel.x, y: panel.y, width: panel.w, height: panel.h, rx: 0.4 * rem });
         set(parts.name, { x: panel.x + 0.7 * rem, y,
-            text: Ponte.text.fit(proc.name, panel.w - 1.8 * rem - stateWidth, 1.15, 650) });
+            class: isLong ? "name long" : "name",
+            text: Ponte.text.fit(proc.name, nameRoom, isLong ? 1 : 1.15, 650) });
         set(parts.state, { x: right, y, text: isBrief ? "" : word });
         set(parts.shape, { x: right - stateWidth, y: y - 0.55 * rem, width: rem, height: rem });
         parts.shape.setShape(topology.SHAPES[proc.state] ?? "unknown");
@@ -72,8 +75,10 @@
         const thick = tall ? 0.62 * rem : 0.28 * rem;
         const y = tall ? cell.y + cell.h * 0.29 : cell.y + (cell.h - thick) / 2 - 0.08 * rem;
         const barTop = tall ? cell.y + cell.h * 0.62 : cell.y + cell.h - thick;
+        // Where a proxy's name and the word do not both fit, the shape alone says that it is up.
         const nameRoom = cell.w - Ponte.text.width(word, 1, 600) - 2.2 * rem;
-        const name = lane ? Ponte.text.fit(item.who, nameRoom) : "";
+        const isBrief = lane && says === "up" && Ponte.text.width(item.who) > nameRoom;
+        const name = lane ? Ponte.text.fit(item.who, isBrief ? cell.w - 1.6 * rem : nameRoom) : "";
         const wordLeft = cell.x + (lane ? Ponte.text.width(name) + 0.6 * rem : 0);
         const believes = !["unknown", "expired", "left"].includes(says);
         set(node, { "data-says": says, "data-lie": String(believes && isOver(proc)) });
@@ -84,7 +89,7 @@
         const long = Ponte.say(lang, "view.says", { what: word });
         const clock = Ponte.text.width("00.0 s") + 0.6 * rem;
         const isLong = tall && Ponte.text.width(long, 1, 600) + clock <= room;
-        const said = Ponte.text.fit(isLong ? long : word, room, 1, 600);
+        const said = isBrief ? "" : Ponte.text.fit(isLong ? long : word, room, 1, 600);
         set(parts.word, { x: wordLeft + 1.35 * rem, y, text: said });
         set(parts.left, { x: cell.x + cell.w, y, "data-name": name });
         set(parts.track, { x: cell.x, y: barTop, width: cell.w, height: thick, rx: thick / 4 });

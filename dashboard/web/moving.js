@@ -8,7 +8,7 @@
     const { svg, attribute, text, set, list } = Ponte.dom;
     const { topology } = Ponte;
     // Half the width of each shape, in rem.
-    const ROOM = { dot: 0.9, square: 0.9, heart: 0.6, cross: 0 };
+    const ROOM = { dot: 0.9, square: 0.9, heart: 0.6, cross: 0.9 };
     // With more messages than this on the stage no number can be read: they are small, without one.
     const READABLE = 30;
     const SMALL = 0.8;
@@ -17,7 +17,10 @@
     const free = { dot: [], square: [], heart: [], cross: [] };
 
     const extras = svg("g");
-    topology.layers.moving.append(extras);
+    const crosses = svg("g");
+    topology.layers.moving.append(extras, crosses);
+    const layerOf = { dot: topology.layers.moving, square: topology.layers.moving,
+        heart: topology.layers.behind, cross: crosses };
 
     function make(shape) {
         const rem = Ponte.text.rem;
@@ -39,8 +42,12 @@
             node.append(svg("path", { class: "halo", d: cross(0.62 * rem) }),
                 svg("path", { d: cross(0.62 * rem) }));
         }
-        if (shape === "cross") node.word = node.appendChild(svg("text", { class: "fate" }));
-        topology.layers.moving.append(node);
+        if (shape === "cross") {
+            node.words = [0, 1].map(() => node.appendChild(svg("text", { class: "fate" })));
+        }
+        // What was refused or lost stands before all that still moves.
+        const layer = layerOf[shape];
+        layer.insertBefore(node, layer === topology.layers.moving ? crosses : null);
         return node;
     }
 
@@ -78,6 +85,7 @@
         const seen = new Set();
         const extra = new Map();
         const hot = new Set();
+        const fates = [];
         for (const message of messages) {
             const whole = Ponte.wayBetween(topology.where, message.from, message.to);
             if (!whole) continue;
@@ -88,7 +96,10 @@
                 hot.add(`${message.from} ${message.to}`).add(`${message.to} ${message.from}`);
             }
             const at = still ? restAt(message) : message.at;
-            draw(take(message), message, isFlood, Ponte.along(points, at));
+            const point = Ponte.along(points, at);
+            const node = take(message);
+            draw(node, message, isFlood, point);
+            if (message.shape === "cross") drawFate(node, message, point, fates);
         }
         for (const [key, node] of used) {
             if (!seen.has(key)) release(key, node);
@@ -134,11 +145,41 @@
         node.look = look;
         attribute(node, "data-tone", message.tone);
         if (node.number) size(node, isFlood ? "" : String(message.number), isFlood);
-        if (node.word) {
-            text(node.word, message.word
-                ? Ponte.say(Ponte.lang, `view.fate.${message.word}`) : "");
-            set(node.word, { y: -1.35 * Ponte.text.rem });
+    }
+
+    /**
+     * The word above a cross: between the cards, in two lines where it is wider than that. Where
+     * crosses stand close to each other, only the first has its word.
+     */
+    function drawFate(node, { word }, [x, y], fates) {
+        const rem = Ponte.text.rem;
+        const isClose = fates.some((fate) => Math.abs(fate.x - x) < 5 * rem
+            && Math.abs(fate.y - y) < 1.5 * rem);
+        const said = word && !isClose ? Ponte.say(Ponte.lang, `view.fate.${word}`) : "";
+        if (said) fates.push({ x, y });
+        const { left, right } = roomAt(x);
+        const isWide = Ponte.text.width(said, 1, 650) > right - left;
+        const lines = isWide ? said.split(" ") : [said];
+        const half = Math.max(...lines.map((line) => Ponte.text.width(line, 1, 650))) / 2;
+        const middle = right - left < 2 * half ? (left + right) / 2
+            : Math.min(Math.max(x, left + half), right - half);
+        node.words.forEach((part, index) => {
+            text(part, lines[index] ?? "");
+            set(part, { x: (middle - x).toFixed(1),
+                y: (-1.35 - 1.1 * (lines.length - 1 - index)) * rem });
+        });
+    }
+
+    /** From where to where no card stands in the column of ways at `x`. */
+    function roomAt(x) {
+        let left = 0;
+        let right = Infinity;
+        for (const box of topology.where.boxes.values()) {
+            if (box.x + box.w <= x) left = Math.max(left, box.x + box.w);
+            else if (box.x >= x) right = Math.min(right, box.x);
+            else return { left: 0, right: Infinity };
         }
+        return { left: left + 3, right: right - 3 };
     }
 
     /** A dot with a long number is longer, not fuller. In a flood it is small, without a number. */

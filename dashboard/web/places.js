@@ -7,11 +7,10 @@
     globalThis.Ponte ??= {};
 
     // All in rem. Columns at the width of 55 rem; a wider stage gives its rest to the ways.
-    const CLIENT = 5.5;
-    const PROXY = 7.4;
-    const SERVER = 13;
-    const REGISTRY = 12.8;
-    const TWO_REGISTRIES = 18;
+    const LARGE = { client: 5.5, proxy: 7.4, server: 13, registry: 12.8, two: 20.5 };
+    // Where the stage is narrower than this, its columns are, too: `two` is of two registries.
+    const NARROW = 48;
+    const SMALL = { client: 5.2, proxy: 6.6, server: 11.2, registry: 9.4, two: 15 };
     // The least that a row of one line needs, and from where on a row has two lines.
     const LINE = 1.42;
     const TWO_LINES = 2.5;
@@ -19,8 +18,6 @@
     const FEW = 4;
     const GAP = 0.55;
     const HEAD = 1.85;
-    // At the foot of the left columns there are buttons.
-    const FOOT = 2.6;
 
     /**
      * Places processes on a stage.
@@ -34,24 +31,26 @@
         const rem = stage.rem;
         const { width, height } = stage;
         const edge = 2;
-        const registries = names.registries.length > 1 ? TWO_REGISTRIES : REGISTRY;
+        const isNarrow = width < NARROW * rem;
+        const columns = isNarrow ? SMALL : LARGE;
+        const registries = names.registries.length > 1 ? columns.two : columns.registry;
         const panelWidth = registries * rem;
         const registryLeft = width - edge - panelWidth;
-        const rest = width - 2 * edge - (CLIENT + PROXY + SERVER + registries) * rem;
+        const rest = width - 2 * edge - (columns.client + columns.proxy + columns.server + registries) * rem;
         const way = Math.max(rest, 0);
         const clientLeft = edge;
-        const proxyLeft = clientLeft + CLIENT * rem + way * 0.33;
-        const serverLeft = proxyLeft + PROXY * rem + way * 0.43;
+        const proxyLeft = clientLeft + columns.client * rem + way * 0.33;
+        const serverLeft = proxyLeft + columns.proxy * rem + way * 0.43;
 
         const rows = rowsOf(stage, names);
         const boxes = new Map();
         for (const [name, row] of rows.servers) {
-            boxes.set(name, { x: serverLeft, y: row.y, w: SERVER * rem, h: row.h });
+            boxes.set(name, { x: serverLeft, y: row.y, w: columns.server * rem, h: row.h });
         }
         const middle = rows.top + (rows.bottom - rows.top) / 2;
-        const lowest = height - FOOT * rem;
-        stack(boxes, names.proxies, { x: proxyLeft, w: PROXY * rem, middle, lowest, rem });
-        stack(boxes, names.clients, { x: clientLeft, w: CLIENT * rem, middle, lowest, rem });
+        const lowest = height - edge;
+        stack(boxes, names.proxies, { x: proxyLeft, w: columns.proxy * rem, middle, lowest, rem });
+        stack(boxes, names.clients, { x: clientLeft, w: columns.client * rem, middle, lowest, rem });
 
         const cells = new Map();
         const panels = new Map();
@@ -131,12 +130,12 @@
         return [right(start), right(end)];
     }
 
-    /** A straight way; one that leads past the proxies bends above them. */
+    /** A straight way; one that leads past the proxies goes above them. */
     function past({ proxies, rem }, from, to) {
         const between = proxies.filter((box) => box.x > from[0] && box.x + box.w < to[0]);
         if (!between.length) return [from, to];
-        const x = between[0].x + between[0].w / 2;
-        return [from, [x, Math.min(...between.map((box) => box.y)) - 0.9 * rem], to];
+        const y = Math.min(...between.map((box) => box.y)) - 1.1 * rem;
+        return [from, [between[0].x, y], [between[0].x + between[0].w, y], to];
     }
 
     /** A server's beat goes straight to its row; a proxy's goes up and along the row on top. */

@@ -70,6 +70,8 @@
             }
         });
         answers.hidden = rows.length === 0;
+        // Where nobody voted, what came true has no bars.
+        attribute(answers, "data-empty", scene.scene === "proof" && !votes.voters ? "true" : null);
     }
 
     function drawChecks(scene, lang) {

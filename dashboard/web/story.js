@@ -12,6 +12,9 @@
     const LETTERS = "ABCD";
     const NEXT = ["Enter", ".", "PageDown", "ArrowRight", " "];
 
+    // The keys of a presenter's remote that go on.
+    const REMOTE = [".", "PageDown"];
+
     let scene = { scene: "none", key: "" };
     // The scene that was closed by a key or a button, the one whose `next` was sent, and whether
     // the choice of a prediction is open.
@@ -31,6 +34,9 @@
     dialog.append(Ponte.storyChoose.node);
 
     const canAct = () => Ponte.canAct && Ponte.player.mode === "live";
+    // While a step runs there is nothing to go on to: an impatient press must not stop the time.
+    const isRunning = () => Ponte.canAct && scene.scene !== "none" && scene.scene !== "end"
+        && (!hasSheet() || Ponte.player.mode !== "live");
     const hasSheet = () => ["question", "proof", "end"].includes(scene.scene);
     const isOpen = () => hasSheet() && dismissed !== scene.key;
 
@@ -140,6 +146,11 @@
     function onKey(event) {
         if (event.key === "Escape" && (isOpen() || isChoosing)) {
             dismiss();
+            return true;
+        }
+        if (REMOTE.includes(event.key) && isRunning()) {
+            // Who looked back comes to the present by the same key.
+            if (Ponte.player.mode !== "live") Ponte.transport.goLive();
             return true;
         }
         if (!canAct()) return false;

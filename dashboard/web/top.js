@@ -124,7 +124,8 @@
     /** What the banner says before anything has happened. */
     function welcomeOf(state) {
         if (Ponte.player.isReplay) return "view.recording";
-        if (!state.procs.size) return "view.begins";
+        const isUp = (proc) => proc.state !== "starting";
+        if (!state.counters.calls && ![...state.procs.values()].some(isUp)) return "view.begins";
         return Ponte.canAct ? "view.welcome" : "view.watching";
     }
 

@@ -15,7 +15,8 @@
 
     const stage = document.getElementById("stage");
     const layers = {};
-    for (const name of ["panels", "ways", "cards", "cells", "moving"]) {
+    // Beats to a second registry pass behind the first one: so `behind` comes before the panels.
+    for (const name of ["behind", "panels", "ways", "cards", "cells", "moving"]) {
         layers[name] = svg("g", { class: `layer-${name}` });
         stage.append(layers[name]);
     }
@@ -129,9 +130,9 @@
         const fault = way.kind === "beat" ? "" : link.cut ? "cut" : link.slowMs ? "slow" : "";
         attribute(line, "d", `M${points.map((point) => point.map((n) => n.toFixed(1))).join("L")}`);
         set(node, { "data-kind": way.kind, "data-way": way.key, "data-fault": fault });
-        // The mark stands near the server, so that marks of several links do not meet.
-        const [x, y] = Ponte.along(points, 0.78);
-        set(mark, { x: x - 0.6 * rem, y: y - 0.6 * rem, width: 1.2 * rem, height: 1.2 * rem,
+        // The mark stands at the server's card: the ways of all proxies end there.
+        const [x, y] = points[points.length - 1];
+        set(mark, { x: x - 1.7 * rem, y: y - 0.6 * rem, width: 1.2 * rem, height: 1.2 * rem,
             class: `shape link-mark ${fault ? "" : "none"}` });
         if (fault) mark.setShape(fault);
     }
