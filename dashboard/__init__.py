@@ -41,6 +41,7 @@ The half of the page in web/ that draws nothing, and has tests in Node (tests/da
     fold-calls.js   the fold over the events of calls
     fold-procs.js   the fold over the events of processes: truth beside belief
     fold-story.js   the fold over the events of a story
+    fold-class.js   the fold over what is open to a class
     fold.js         takes one event into the state
     schedule.js     when each message of a call is shown, slow enough for an eye
     messages.js     what moves on the topology at a moment
@@ -52,6 +53,7 @@ The half of the page in web/ that draws nothing, and has tests in Node (tests/da
     sentences.js    what rule R decided for a call, and why
     player.js       which moment is shown: live, paused, stepped, replayed
     saved.js        reads the recording in a saved page
+    story-scene.js  which scene of a story is on
 
 Everything that the page shows is an event: a small JSON object, told by the process in which it
 happened, at the moment in which it happened (ponte/process/observe.py). So the way is short:
