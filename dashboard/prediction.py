@@ -13,6 +13,7 @@ from classroom.both import BothLanguages, in_both
 from dashboard.ballot import Ballot, Put
 from dashboard.laboratory import Laboratory
 from dashboard.page_stage import told
+from dashboard.processes import Refused
 from dashboard.questions import EVERYTHING, question, undoing
 from dashboard.remote import Remote
 from dashboard.ring import Ring
@@ -29,7 +30,7 @@ START_ORDER = ("registry", "proxy", "server")
 
 
 class Prediction:
-    """One question. The constructor raises ValueError where there is none about this fault."""
+    """One question. The constructor raises Refused where there is none about this fault."""
 
     def __init__(self, fault: str, who: str, laboratory: Laboratory,
                  words: BothLanguages) -> None:
@@ -40,7 +41,7 @@ class Prediction:
         self._question = question(words, fault, who, role)
         self._victims = self._all() if who == EVERYTHING else [who]
         if role and state != "up":
-            raise ValueError(f"{who} is {state}: ask about a process that is up")
+            raise Refused("not up", f"{who} is {state}: ask about a process that is up", who=who)
 
     def run(self, put: Put, ring: Ring, ballot: Ballot, remote: Remote) -> None:
         """Asks, lets the fault loose, says what came true, and makes all whole. Raises Ended."""

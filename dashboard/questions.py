@@ -11,6 +11,7 @@ from typing import Any, Callable, NamedTuple
 
 from classroom.language import Words
 from classroom.stage import Answers, Check
+from dashboard.processes import Refused
 from dashboard.seen import Seen
 from ponte.discovery.beats import LEASE_S
 
@@ -55,15 +56,15 @@ class Question(NamedTuple):
 
 
 def question(words: Words, fault: str, who: str, role: str) -> Question:
-    """The question about a fault of a process of this role. Raises ValueError where there is none.
-    """
+    """The question about a fault of a process of this role. Raises Refused where there is none."""
     if who == EVERYTHING and fault == "kill":
         return everything_dies(words)
     if role == "server" and fault in OF_SERVERS:
         return OF_SERVERS[fault](words, who)
     if role in ("server", "proxy", "registry") and fault in ("kill", "freeze", "drain"):
         return how_many_are_answered(words, fault, who)
-    raise ValueError(f"there is no question about {fault or 'no fault'} at {who or 'nobody'}")
+    raise Refused("no question",
+                  f"there is no question about {fault or 'no fault'} at {who or 'nobody'}")
 
 
 def burst(method: str, count: int) -> Order:

@@ -39,6 +39,8 @@ Object.assign(Ponte.words.en, {
     "refused.no story": "no story is on",
     "refused.step runs": "the step is still running: wait for its proof",
     "refused.closed": "no question is open",
+    "refused.no question": "there is no question about that",
+    "refused.not up": "{who} is not up: ask about a process that is up",
 });
 
 Object.assign(Ponte.words.pt, {
@@ -78,4 +80,6 @@ Object.assign(Ponte.words.pt, {
     "refused.no story": "não há nenhuma história agora",
     "refused.step runs": "o passo ainda está rodando: espere a prova",
     "refused.closed": "nenhuma pergunta está aberta",
+    "refused.no question": "não há pergunta sobre isso",
+    "refused.not up": "{who} não está no ar: pergunte sobre um processo que está no ar",
 });

@@ -13,6 +13,7 @@ from classroom.both import BothLanguages
 from dashboard.ballot import Ballot
 from dashboard.laboratory import Laboratory
 from dashboard.prediction import Prediction
+from dashboard.processes import Refused
 from dashboard.remote import Ended, Remote
 from dashboard.ring import Ring
 from dashboard.story import Story
@@ -112,9 +113,12 @@ class PredictionTest(unittest.TestCase):
                          self.laboratory.orders[-3:])
 
     def test_only_a_process_that_is_up_can_be_asked_about(self) -> None:
-        for who in ("server-2", "client", "nobody"):
-            with self.subTest(who), self.assertRaises(ValueError):
+        for who, code in (("server-2", "not up"), ("client", "no question"),
+                          ("nobody", "no question")):
+            with self.subTest(who), self.assertRaises(Refused) as caught:
                 self.predict("kill", who)
+            # The page says it in its own language.
+            self.assertEqual(code, caught.exception.code)
 
 
 class Commands(unittest.TestCase):
