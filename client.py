@@ -471,8 +471,7 @@ def main(arguments: Sequence[str]) -> int:
     """Makes one call or several; returns the exit code of the last one that failed, or 0."""
     chosen = command_line().parse_args(arguments)
     start_logging(chosen.verbose, chosen.log)
-    if chosen.observe:
-        observe.start(chosen.observe.address, name=chosen.observe.name)
+    observe.start_as(chosen.observe)
     # A registry that cannot be read is in our one line of error already.
     if not chosen.verbose:
         logging.getLogger("ponte.directory").setLevel(logging.ERROR)

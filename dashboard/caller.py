@@ -223,8 +223,7 @@ def main(arguments: Sequence[str]) -> int:
     """Calls until standard input ends, or a signal stops it; returns 0."""
     chosen = command_line().parse_args(arguments)
     start_logging(chosen.verbose, chosen.log)
-    if chosen.observe:
-        observe.start(chosen.observe.address, name=chosen.observe.name)
+    observe.start_as(chosen.observe)
     stop = Stop()
     # As `Stop` does for processes that listen: when the launcher dies while this process is frozen,
     # the kernel wakes it up.

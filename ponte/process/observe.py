@@ -205,6 +205,12 @@ class Observer(NamedTuple):
     name: str
 
 
+def start_as(observer: Observer | None) -> None:
+    """Starts as --observe says, for as long as the process lives; nothing where it says nothing."""
+    if observer:
+        start(observer.address, name=observer.name)
+
+
 def parse_observer(text: str) -> Observer:
     """HOST:PORT of a watcher on this machine, or NAME@HOST:PORT. Raises ValueError.
 

@@ -133,8 +133,7 @@ def begin(chosen: argparse.Namespace) -> None:
     if chosen.cores == "one":
         stay_on_one_core()
     start_logging(chosen.verbose, chosen.log)
-    if chosen.observe:
-        observe.start(chosen.observe.address, name=chosen.observe.name)
+    observe.start_as(chosen.observe)
 
 
 def stay_on_one_core() -> None:
