@@ -210,7 +210,7 @@
         html("kbd", { text: "U", "aria-hidden": "true" }));
     resolve.addEventListener("click", askWhat);
     title.before(larger, resolve);
-    title.parentNode.addEventListener("click", Ponte.dom.blurAfterMouse);
+    title.parentNode.addEventListener("click", Ponte.dom.blurAfterMouse, true);
 
     /** True for a call of which nobody knows yet what became of it. */
     const isOpen = (call) => call?.outcome === "unknown" && !(call.resolved?.outcome

@@ -19,7 +19,7 @@
     const buttons = html("span", { class: "buttons" });
     const hint = html("span", { class: "hint" });
     bar.append(whom, buttons, hint);
-    bar.addEventListener("click", Ponte.dom.blurAfterMouse);
+    bar.addEventListener("click", Ponte.dom.blurAfterMouse, true);
 
     /** The faults that can be let loose now on a process. */
     function faultsOf(proc) {
@@ -52,7 +52,7 @@
         const proc = state.procs.get(who);
         const faults = faultsOf(proc).map((what) => ({ what }));
         attribute(bar, "aria-label", Ponte.say(lang, "view.faults"));
-        bar.hidden = !Ponte.canAct;
+        bar.hidden = !Ponte.canAct || Ponte.isDemo(state);
         text(whom, who);
         attribute(whom, "title", who);
         list(buttons, faults, (item) => item.what, newButton, (node, item) => {
@@ -63,8 +63,7 @@
             const why = Ponte.say(lang, `view.why.${item.what}`, { who, ms: SLOW_MS });
             attribute(node, "title", why);
         });
-        const isAway = state.story?.kind === "demo" && state.story.phase !== "end";
-        text(hint, faults.length || !who || isAway ? "" : Ponte.say(lang, "view.no faults"));
+        text(hint, faults.length || !who ? "" : Ponte.say(lang, "view.no faults"));
     }
 
     Ponte.faults = { act, keys: new Map([...FAULTS].map(([what, [key]]) => [key, what])) };

@@ -28,7 +28,7 @@
     const faster = html("button", { type: "button", text: "+", "data-do": "faster" });
     slower.addEventListener("click", () => change(-1));
     faster.addEventListener("click", () => change(1));
-    place.addEventListener("click", Ponte.dom.blurAfterMouse);
+    place.addEventListener("click", Ponte.dom.blurAfterMouse, true);
     place.append(
         labelled("view.do.burst", { "data-do": "burst", "aria-keyshortcuts": "B" }, burst),
         html("span", { class: "stepper" }, slower, rateWord, faster),
@@ -77,9 +77,7 @@
     }
 
     function update(state, lang) {
-        // While the demo's steps are played, its own processes stand here, and the laboratory rests.
-        const isAway = state.story?.kind === "demo" && state.story.phase !== "end";
-        place.hidden = !Ponte.canAct || isAway;
+        place.hidden = !Ponte.canAct || Ponte.isDemo(state);
         for (const [node, key] of words) text(node, Ponte.say(lang, key, { count: BURST }));
         text(rateWord, Ponte.say(lang, "view.per second", { count: rate }));
         attribute(slower, "aria-label", Ponte.say(lang, "view.slower"));

@@ -75,9 +75,11 @@
         const thick = tall ? 0.62 * rem : 0.28 * rem;
         const y = tall ? cell.y + cell.h * 0.29 : cell.y + (cell.h - thick) / 2 - 0.08 * rem;
         const barTop = tall ? cell.y + cell.h * 0.62 : cell.y + cell.h - thick;
-        // Where a proxy's name and the word do not both fit, the shape alone says that it is up.
+        // Where a proxy's name and the word do not both fit, the shape alone says that it is up,
+        // or that nothing is known of it.
         const nameRoom = cell.w - Ponte.text.width(word, 1, 600) - 2.2 * rem;
-        const isBrief = lane && says === "up" && Ponte.text.width(item.who) > nameRoom;
+        const isBrief = lane && ["up", "unknown"].includes(says)
+            && Ponte.text.width(item.who) > nameRoom;
         const name = lane ? Ponte.text.fit(item.who, isBrief ? cell.w - 1.6 * rem : nameRoom) : "";
         const wordLeft = cell.x + (lane ? Ponte.text.width(name) + 0.6 * rem : 0);
         const believes = !["unknown", "expired", "left"].includes(says);

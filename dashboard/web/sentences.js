@@ -71,7 +71,8 @@
 
     /** Attempts that cannot have run. */
     function addRefused(attempts, add) {
-        const refused = attempts.filter(hop => outcomeOf(hop) === "not sent");
+        const refused = attempts.filter((hop, index) => outcomeOf(hop) === "not sent"
+            && !isAgain(attempts, index));
         // At the end of the only way nothing follows: the end of the sentence says it all.
         if (refused.length === attempts.length) {
             return;
@@ -81,6 +82,11 @@
         say("opening", refused.filter(hop => hop.outcome === "unknown"));
         say("declined", refused.filter(hop => !hop.refused && hop.outcome === "not sent"));
     }
+
+    /** Whether an attempt repeats one that may have run, at the same process. */
+    const isAgain = (attempts, index) => attempts.slice(0, index).some(hop =>
+        outcomeOf(hop) === "unknown"
+        && (hop.at || hop.to) === (attempts[index].at || attempts[index].to));
 
     /** Attempts that may have run, and who may be asked next. */
     function addUnknown(call, attempts, unknown, add) {
@@ -93,6 +99,10 @@
             add(others || call.t1 === null ? "unknown.idempotent" : "unknown.alone", {who});
         } else {
             add("unknown.once", {who});
+            if (attempts.some((hop, index) => outcomeOf(hop) === "not sent"
+                && isAgain(attempts, index))) {
+                add("again.refused");
+            }
         }
     }
 

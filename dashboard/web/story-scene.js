@@ -26,6 +26,9 @@ globalThis.Ponte ??= {};
                 votes};
     };
 
+    /** Whether the demo's steps are played: its own processes stand here, nobody else acts on them. */
+    Ponte.isDemo = ({story}) => story?.kind === "demo" && story.phase !== "end";
+
     /** Whether the end has a list of what was proved, or a reason. */
     function hasSomethingToSay(story) {
         return story.ended === "failed" || (story.ended === "finished" && story.results.length > 0);

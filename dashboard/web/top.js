@@ -20,7 +20,7 @@
     const SPARE = 0.5;
 
     const buttons = new Map();
-    menu.addEventListener("click", Ponte.dom.blurAfterMouse);
+    menu.addEventListener("click", Ponte.dom.blurAfterMouse, true);
 
     function button(name, attributes, onClick) {
         const node = html("button", { type: "button", "data-do": name, ...attributes });
@@ -124,9 +124,11 @@
     /** What the banner says before anything has happened. */
     function welcomeOf(state) {
         if (Ponte.player.isReplay) return "view.recording";
-        const isUp = (proc) => proc.state !== "starting";
-        if (!state.counters.calls && ![...state.procs.values()].some(isUp)) return "view.begins";
-        return Ponte.canAct ? "view.welcome" : "view.watching";
+        const isStarting = (proc) => proc.state === "starting";
+        if (!state.counters.calls && [...state.procs.values()].some(isStarting)) {
+            return "view.begins";
+        }
+        return Ponte.canAct && !Ponte.isDemo(state) ? "view.welcome" : "view.watching";
     }
 
     function updateBanner(state, lang) {

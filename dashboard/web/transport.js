@@ -29,7 +29,7 @@
     speed.addEventListener("change", () => setSpeed(Number(speed.value)));
     const clock = html("output", { class: "clock", "data-part": "clock" });
     place.append(speed, clock);
-    place.addEventListener("click", Ponte.dom.blurAfterMouse);
+    place.addEventListener("click", Ponte.dom.blurAfterMouse, true);
 
     function toggle() {
         const { player } = Ponte;

@@ -80,6 +80,7 @@ Object.assign(Ponte.words.en, {
         "{who}: it may have run, and must not run twice. So only {who} may be asked again.",
     "explain.unknown.plain":
         "{who}: it may have run, and remembers no calls. So nobody is asked again.",
+    "explain.again.refused": "Asked again, it refused: that tells nothing of the first attempt.",
     "explain.then.answered": "{by} answered.",
     "explain.then.memory": "{by} knew the number, and sent the first reply again: it ran once.",
     "explain.then.waited":

@@ -79,6 +79,8 @@ Object.assign(Ponte.words.pt, {
         "{who}: pode ter rodado, e não deve rodar duas vezes. Só se pede de novo a {who}.",
     "explain.unknown.plain":
         "{who}: pode ter rodado, e não se lembra de chamadas. Então não se pede a mais ninguém.",
+    "explain.again.refused":
+        "Chamado de novo, recusou: isso nada diz da primeira tentativa.",
     "explain.then.answered": "{by} respondeu.",
     "explain.then.memory":
         "{by} conhecia o número e enviou a primeira resposta de novo: rodou uma vez.",
