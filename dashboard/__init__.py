@@ -19,7 +19,8 @@
     code.py         the code that a laptop types: address, port and secret
     join.py         `demo.py join`: a server of a student takes part in a class
     knock.py        asks the gate, before that server starts, what it thinks of it
-    gate.py         the UDP port of a class: which beats pass to the registry
+    gatekeeper.py   which beats of a class pass to the registry, and why no others. Pure
+    gate.py         the UDP port of a class: takes what its gatekeeper lets pass
     phones.py       the TCP port of a class: the question, votes, and the file
     archive.py      ponte.pyz: all of Ponte in one file
     story.py        asks the class before it shows: the nine steps of the demo, or one fault

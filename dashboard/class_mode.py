@@ -28,7 +28,8 @@ from dashboard.archive import archive
 from dashboard.ballot import Put
 from dashboard.caller import SERVICE
 from dashboard.code import new_invitation
-from dashboard.gate import Gate, Gatekeeper, Member
+from dashboard.gate import Gate
+from dashboard.gatekeeper import Gatekeeper, Member
 from dashboard.phones import Ballot, Phones
 from dashboard.qr import qr_rows
 from ponte.discovery.follower import ask
@@ -170,8 +171,7 @@ class _Class:
         self._url = f"http://{show(self._phones.address)}/"
         self._qr = qr_rows(self._url.encode())
         keeper = Gatekeeper(self._service, key, self._taken)
-        # The laboratory's registry listens on loopback alone, and has no key.
-        self._gate = Gate(sock, keeper, key=key, lab_key=b"", on_change=self._tell_members,
+        self._gate = Gate(sock, keeper, key=key, on_change=self._tell_members,
                           registry=lambda: self._laboratory.registry)
         self._thread = threading.Thread(target=self._watch, name="ponte-class", daemon=True)
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dashboard.caller import SERVICE
-from dashboard.gate import KNOCK, REFUSED
+from dashboard.gatekeeper import KNOCK, REFUSED
 from ponte.discovery.beats import (
     MAX_DATAGRAM_BYTES,
     Answer,
@@ -45,7 +45,7 @@ class Knock(NamedTuple):
 
 def knock(asks: Knock, timeout_s: float = ANSWER_S) -> str:
     """What the gate answers to a server that wants to come in: "welcome"; "wait" (no registry
-    answers now); or why it is refused (gate.py), such as "taken". "" if nothing is answered.
+    answers now); or why it is refused (gatekeeper.py), such as "taken". "" if nothing is answered.
     """
     return _ask(asks, (SERVICE, SERVICE, KNOCK), timeout_s)
 

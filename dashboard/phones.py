@@ -25,7 +25,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple, Protocol
 
-from dashboard.gate import Rate
+from dashboard.gatekeeper import Rate
 from ponte.net.address import Address
 from ponte.net.loop import Loop
 from ponte.net.message import ProtocolError, Reply, Request, text_reply

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 from typing import Any
 
-from dashboard.gate import (
+from dashboard.gatekeeper import (
     EACH_AT_ONCE,
     MAX_ADDRESSES,
     MAX_EACH,
