@@ -50,7 +50,7 @@ class Archive(unittest.TestCase):
             listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, text=True,
                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
         except (OSError, subprocess.CalledProcessError):
-            self.skipTest("needs git")
+            self.skipTest("needs the command git")
         needed = {name for name in listed.splitlines()
                   if not name.startswith(("tests/", "bench/", "docs/", "."))
                   and not name.endswith((".md", ".toml")) and (ROOT / name).exists()}

@@ -20,6 +20,7 @@ from ponte.process.observe import (
     parse_observer,
 )
 from ponte.process.shared_clock import shared_s
+from tests.windows import windows_cannot
 
 NOWHERE = ("127.0.0.1", 9)
 
@@ -90,7 +91,7 @@ class Events(ObserveTest):
         for _ in range(3):
             self.assertTrue(observe.tell("a", "beat"))
 
-    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+    @windows_cannot("it has no fork")
     def test_a_forked_child_is_a_life_of_its_own(self) -> None:
         """Watched like its parent, with a pid and numbers of its own; whoever held the lock."""
         # The type checker knows that Windows has none.

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import http.client
 import json
-import os
 import socket
 import threading
 import unittest
@@ -20,6 +19,7 @@ from ponte.net.message import encode_request
 from ponte.rpc.marshal import encode_call
 from tests.system.cluster import SystemTest
 from tests.system.harness import Process
+from tests.windows import windows_cannot
 
 Event = dict[str, Any]
 
@@ -209,7 +209,7 @@ class Calls(ObserveTest):
         second = self.cluster.start_server(shop, "victim", *self.watched)
         self.assertEqual(self.sees("beat", p="victim", i=second.pid)["n"], 1)
 
-    @unittest.skipUnless(hasattr(os, "fork"), "this system has no fork")
+    @windows_cannot("it has no fork")
     def test_fork(self) -> None:
         """A child is a life of its own."""
         with ServerProxy("http://{}:{}/kiosk".format(*self.server.address)) as stock:

@@ -19,6 +19,7 @@ from dashboard.recording import read_recording
 from ponte.net.address import Address
 from tests.dashboard.asking import Answer, ask, do
 from tests.system.harness import Process, wait_until
+from tests.windows import windows_cannot
 
 # Seconds for everything to come up. A healthy machine needs two.
 UP_S = 30.0
@@ -107,7 +108,7 @@ class PageTest(unittest.TestCase):
         if sys.platform != "win32":
             self.assertEqual([], list(filter(is_there, page.pids())))
 
-    @unittest.skipIf(sys.platform == "win32", "needs the signals of POSIX")
+    @windows_cannot("it has not the signals of POSIX")
     def test_kill_9_leaves_no_process_also_none_that_is_frozen_and_a_whole_recording(self) -> None:
         page = self.page("--record", self.path)
         page.until_up()
