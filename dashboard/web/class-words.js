@@ -20,8 +20,8 @@ Object.assign(Ponte.words.en, {
     "class.chip": "Open: {time}",
     "class.why chip": "The local network reaches {address}. {here}. X ends it, J shows it.",
     "class.over": "It was open here. The code is worth nothing any more.",
-    "log.class opened": "the class: {address} is open",
-    "log.class ended": "the class: nothing is open",
+    "log.class opened": "The class: {address} is open",
+    "log.class ended": "The class: nothing is open",
 });
 
 Object.assign(Ponte.words.pt, {
@@ -43,6 +43,6 @@ Object.assign(Ponte.words.pt, {
     "class.chip": "Aberto: {time}",
     "class.why chip": "A rede local alcança {address}. {here}. X encerra, J mostra.",
     "class.over": "Esteve aberto aqui. O código já não vale nada.",
-    "log.class opened": "a turma: {address} aberto",
-    "log.class ended": "a turma: nada aberto",
+    "log.class opened": "A turma: {address} aberto",
+    "log.class ended": "A turma: nada aberto",
 });

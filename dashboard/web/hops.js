@@ -28,10 +28,13 @@
     /** What the facts of a hop mean, as far as they are known. */
     Ponte.judgeHop = (state, call, hop) => {
         const target = state.procs.get(hop.to);
-        const isOver = hop.t1 !== null && hop.outcome !== "answered";
-        hop.told = hop.outcome === "answered" && hop.recvT === null;
+        // A session that was given is an answer, though the call itself was not sent yet.
+        const isAnswered = hop.outcome === "answered" || Ponte.isSession(hop);
+        const isOver = hop.t1 !== null && !isAnswered;
+        hop.told = isAnswered && hop.recvT === null;
         hop.nobodyWaits = hop.lostOnLink === "late" || isOver && hop.replyT > hop.t1;
-        const isRefused = hop.outcome === "not sent" && hop.recvT === null;
+        const isRefused = hop.outcome === "not sent" && !isAnswered
+            && hop.recvT === null;
         if (target !== undefined && isRefused !== hop.refused) {
             target.refused += isRefused ? 1 : -1;
         }

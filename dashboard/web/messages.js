@@ -116,6 +116,9 @@
     }
 
     function toneOf(hop) {
+        if (Ponte.isSession(hop) || hop.kind === "opening" && hop.outcome === null) {
+            return "good";
+        }
         if (hop.nobodyWaits || hop.lost === "reply") {
             return "unknown";
         }

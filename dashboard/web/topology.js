@@ -78,7 +78,7 @@
         attribute(stage, "data-tall", String(where.tall));
         const page = stage.closest(".page");
         const rows = servers.length + names.proxies.length;
-        attribute(page, "data-rows", rows > 7 ? "many" : rows > 5 ? "some" : "few");
+        attribute(page, "data-rows", rows > 7 ? "many" : rows > 4 ? "some" : "few");
         attribute(page, "data-registries", names.registries.length);
         const ways = waysOf(state, names);
         view.ways = new Set(ways.map((way) => way.key));

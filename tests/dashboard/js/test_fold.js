@@ -47,6 +47,16 @@ test("a refused attempt is one more attempt, and its target has refused it", () 
     assert.strictEqual(state.counters.more, 1);
 });
 
+test("a session from a server that tells nothing itself was not refused", () => {
+    const story = new Story().cast();
+    story.call("a");
+    story.settle(story.send("a", "client", "server-1", "opening"), "not sent", "gave a session");
+    const state = story.state();
+    const [hop] = state.calls.get("a").hops;
+    assert.deepStrictEqual([hop.refused, hop.told], [false, true]);
+    assert.strictEqual(state.procs.get("server-1").refused, 0);
+});
+
 test("a call through a proxy is one attempt, and a request for a session is none", () => {
     const story = new Story().cast();
     story.call("a");

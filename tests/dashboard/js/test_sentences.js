@@ -97,6 +97,13 @@ test("under way: begun, or waiting for somebody", () => {
     assert.deepStrictEqual(told(story => story.send("a", "client", "server-1")), ["waits"]);
 });
 
+test("a repeat that is refused says nothing of the first attempt", () => {
+    assert.deepStrictEqual(told(story => {
+        attempt(story, "server-1", "unknown");
+        attempt(story, "server-1", "refused", "repeat");
+    }, "unknown"), ["unknown.once", "again.refused", "end.unknown"]);
+});
+
 test("a request for a session that works is not told of; one that fails is", () => {
     assert.deepStrictEqual(told(story => {
         const opening = story.send("a", "client", "server-1", "opening");
