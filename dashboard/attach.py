@@ -175,7 +175,7 @@ class Attached:
         try:
             said = json.loads(reply.body)
             return Answer(int(said["pid"]), int(said.get("n", 0)))
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return Answer(why="it does not tell: its answer cannot be read")
 
     def _end(self, watched: Watched, last: Answer) -> None:

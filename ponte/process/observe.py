@@ -57,7 +57,7 @@ def is_name(text: str) -> bool:
 class Life:
     """This process as its events name it: its `pid`, and `last`, the number of its latest event.
 
-    `lock` guards the number and the watcher's socket and sample.
+    `lock` guards the number; and who watches, until when, and the watcher's socket and sample.
     """
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ class Watcher:
 
 
 life = Life()
-# Replaced as a whole. A hook tests it, and does nothing where it is None.
+# Replaced as a whole, under life.lock. A hook reads it without: where it is None, nothing is told.
 watcher: Watcher | None = None
 
 
@@ -154,7 +154,7 @@ def tell(who: str, kind: str, /, **fields: Any) -> int:
     if told is None:
         return 0
     if now > told.ends_at:
-        stop()
+        _replace(None, told)
         return 0
     return told.send({"p": who, "i": life.pid, "n": 0, "t": now, "k": kind, **fields})
 
@@ -176,10 +176,11 @@ def start(address: Address, every: int = 1, name: str = "", lease_s: float = mat
                          "as 127.0.0.1")
     # Nothing is looked up when an event is sent.
     host = address[0] if address[0][-1].isdigit() or ":" in address[0] else "127.0.0.1"
-    before, ends_at = watcher, shared_s() + lease_s
-    if before and before.address == (host, address[1]):
-        before.every, before.name, before.ends_at = every, name, ends_at
-        return
+    ends_at = shared_s() + lease_s
+    with life.lock:
+        if watcher and watcher.address == (host, address[1]):
+            watcher.every, watcher.name, watcher.ends_at = every, name, ends_at
+            return
     _replace(Watcher((host, address[1]), every, name, ends_at))
 
 
@@ -188,9 +189,13 @@ def stop() -> None:
     _replace(None)
 
 
-def _replace(new: Watcher | None) -> None:
+def _replace(new: Watcher | None, over: Watcher | None = None) -> None:
+    """Has a new watcher, or none. `over`: only if it was not renewed or replaced meanwhile."""
     global watcher
-    before, watcher = watcher, new
+    with life.lock:
+        if over and (watcher is not over or not over.is_over()):
+            return
+        before, watcher = watcher, new
     if before:
         before.close()
 

@@ -91,6 +91,22 @@ class Events(ObserveTest):
         for _ in range(3):
             self.assertTrue(observe.tell("a", "beat"))
 
+    def test_the_end_of_a_lease_takes_nothing_from_a_watcher_that_came_meanwhile(self) -> None:
+        """One thread has seen that it is over, and another one renews or replaces it."""
+        observe.start(NOWHERE, lease_s=-1.0)
+        over = observe.watcher
+        assert over
+        observe.start(NOWHERE, lease_s=60.0)
+        observe._replace(None, over)
+        self.assertIs(over, observe.watcher)
+        observe.start(NOWHERE, lease_s=-1.0)
+        observe.start(("127.0.0.1", 10), lease_s=60.0)
+        later = observe.watcher
+        observe._replace(None, over)
+        self.assertIs(later, observe.watcher)
+        observe.start(("127.0.0.1", 10), lease_s=-1.0)
+        self.assertEqual((0, None), (observe.tell("a", "beat"), observe.watcher))
+
     @windows_cannot("it has no fork")
     def test_a_forked_child_is_a_life_of_its_own(self) -> None:
         """Watched like its parent, with a pid and numbers of its own; whoever held the lock."""
