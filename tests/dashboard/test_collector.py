@@ -134,7 +134,8 @@ class Collecting(unittest.TestCase):
                 event["lost"] for event in events if event["k"] == "gap")
         self.assertEqual(FLOOD, there)
 
-    @unittest.skipUnless(sys.platform == "linux", "needs Linux: other kernels do not tell what they dropped")
+    @unittest.skipUnless(sys.platform == "linux",
+                         "needs Linux: other kernels do not tell what they dropped")
     def test_the_kernel_tells_what_it_dropped(self) -> None:
         """A socket that nobody reads is full some time."""
         still = Collector()
