@@ -1,7 +1,7 @@
 """Makes what the documents show: the saved page of a scripted run, and pictures of it.
 
 The pictures are made from the saved page, so they show what really happened in that run, and can be
-made again.
+made again. Only what a recording does not show is taken from a live page (live_pictures.py).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import NamedTuple
 from tests.browser.check_faults import call_with, refused_call
 from tests.browser.check_time import TWO_FRAMES, saved_by_click
 from tests.browser.chromium import Chromium
+from tests.browser.live_pictures import take_live
+from tests.browser.smaller import picture_of
 from tests.browser.stage import LARGE, SMALL, Stage
 from tests.browser.tab import Tab
 from tests.system.harness import ROOT
@@ -48,6 +50,7 @@ LOST = call_with("call.method === 'buy'", "hops.some(h => h.lost === 'reply')",
 REFUSED = call_with("hops.some(h => h.refused)", "call.outcome === 'answered'")
 PICTURES = (
     Picture("page.png", "state.calls.get(state.lookedFor)?.t1 + 250", LOST, LARGE),
+    Picture("page.pt-BR.png", "state.calls.get(state.lookedFor)?.t1 + 250", LOST, LARGE, "pt"),
     Picture("kill.png", at_fault("kill", 900), REFUSED),
     Picture("lose.png", "state.calls.get(state.lookedFor)?.t1 + 250", LOST),
     Picture("thaw.png", at_fault("thaw", 500), UNKNOWN),
@@ -78,12 +81,14 @@ def lesson(stage: Stage) -> None:
     stage.wait_for_part("server-2", "belief", "expired")
     stage.do("start", "server-2")
     stage.wait_for_part("server-2", "belief", "up")
+    pause(stage)
     for _ in range(8):
         stage.do("lose reply", "server-1")
         stage.wait("!state.procs.get('server-1').link.loses", "a reply was lost")
         if stage.state(LOST):
             break
     stage.wait(LOST, "a buy was answered from memory")
+    pause(stage)
     stage.buy(24)
     stage.wait("state.procs.get('server-3').ran > 12", "sessions are there", 20)
     stage.do("freeze", "server-3")
@@ -93,6 +98,7 @@ def lesson(stage: Stage) -> None:
     stage.do("thaw", "server-3")
     stage.wait(UNKNOWN, "the late one came")
     stage.wait_for_part("server-3", "belief", "up")
+    pause(stage)
     stage.do("slow", "server-1")
     stage.wait(call_with("call.by === 'server-1'", "call.t1 - call.t0 > 300"), "a slow call")
     stage.do("mend", "server-1")
@@ -101,23 +107,29 @@ def lesson(stage: Stage) -> None:
     stage.wait(call_with("hops.some(h => h.to === 'server-2' && h.outcome === 'unknown')"),
                "a call met the cut", 20)
     stage.do("mend", "server-2")
+    pause(stage)
     stage.do("drain", "server-3")
     stage.wait("['ended', 'gone'].includes(state.procs.get('server-3').state)", "it has ended")
     stage.do("start", "server-3")
     stage.wait_for_part("server-3", "belief", "up")
 
 
+def pause(stage: Stage) -> None:
+    """Some calls in which nothing happens: so each fault has a picture of its own."""
+    calls = stage.state("state.counters.calls")
+    stage.wait(f"state.counters.calls >= {calls + 5}", "some quiet calls")
+
+
 def take(chromium: Chromium, folder: str) -> None:
-    """Makes the pictures from the saved page."""
+    """Makes the pictures from the saved page, and some of a live one."""
     for picture in PICTURES:
         tab = chromium.open("about:blank", *picture.size)
         tab.go(LESSON.as_uri())
         tab.wait("globalThis.Ponte?.player?.ends > 1000", "the lesson is there")
         show(tab, picture)
-        path = os.path.join(folder, picture.file)
-        tab.screenshot(path)
+        picture_of(tab, os.path.join(folder, picture.file))
         tab.close()
-        print(path)
+    take_live(chromium, folder)
 
 
 def show(tab: Tab, picture: Picture) -> None:
