@@ -79,7 +79,7 @@ class Keys(unittest.TestCase):
         """A cast whose processes are not started."""
         self.registry: Any = mock.Mock(spec=cast.Actor, address=REGISTRY)
         self.registry.await_banner.return_value = self.registry
-        patched = mock.patch.object(cast, "Actor", return_value=self.registry)
+        patched = mock.patch.object(cast.Cast, "start", return_value=self.registry)
         self.started = patched.start()
         self.addCleanup(patched.stop)
         self.cast = cast.Cast()
@@ -87,7 +87,7 @@ class Keys(unittest.TestCase):
 
     def arguments(self) -> list[str]:
         """Those of the process that was started last."""
-        return list(self.started.call_args.args[1])
+        return list(self.started.call_args.args[1:])
 
     def test_every_process_but_the_thief_gets_the_key_from_the_moment_it_is_there(self) -> None:
         registry, address = self.registry, REGISTRY

@@ -20,7 +20,7 @@ class DoctorTest(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             taken.settimeout(0)
-            with unittest.mock.patch("classroom.cast.STATUS_S", 0.05):
+            with unittest.mock.patch("classroom.actor.STATUS_S", 0.05):
                 finding = doctor.check_port(words, "proxy", port, TCP, "services")
         self.assertEqual("bad", finding.level)
         self.assertIn(str(port), finding.text)
