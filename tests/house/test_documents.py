@@ -13,6 +13,7 @@ import re
 import sys
 import unittest
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from unittest import mock
 
 import client
@@ -45,6 +46,8 @@ BENCH_COMMAND = re.compile(r"`python3 -m (bench\S*)([^`]*)`")
 FILE = re.compile(r"`((?:[\w.-]+/)*[\w.-]+(?:\.py|\.md|/))`")
 # Files that a document speaks of and that are not there: a reader makes them, or could.
 IMAGINED = {"queue.py", "calendar.py", "__init__.py"}
+# A page with all its pictures is to open at once, also over a slow network.
+MAX_PICTURE_BYTES = 150_000
 # Its own test types it.
 TYPED_BY_A_TEST = {"docs/security.md"}
 
@@ -142,6 +145,13 @@ class Everything(unittest.TestCase):
                     self.assertTrue(os.path.exists(os.path.join(ROOT, file)))
                     if anchor:
                         self.assertIn(anchor, anchors(file))
+
+    def test_pictures_are_small(self) -> None:
+        """`python3 -m tests.browser --pictures docs/page` makes them so."""
+        pictures = list(Path(ROOT, "docs", "page").glob("*.png"))
+        self.assertGreater(len(pictures), 8)
+        for picture in pictures:
+            self.assertLess(picture.stat().st_size, MAX_PICTURE_BYTES, picture.name)
 
     def test_every_document_can_be_found_from_the_list(self) -> None:
         """docs/README.md is the list: from there, or from a twin, each page is one click away."""
