@@ -47,9 +47,11 @@
             event.preventDefault();
             return;
         }
-        // An open dialog has its own keys; the page below it stays as it is.
+        // An open dialog has its own keys; the page below it stays as it is. Language and light are
+        // of the dialog, too.
         const open = document.querySelector("dialog[open]");
-        if (open && !(open.id === "help" && event.key === "?")) return;
+        const isOfAll = ["g", "n"].includes(event.key.toLowerCase());
+        if (open && !isOfAll && !(open.id === "help" && event.key === "?")) return;
         // A button that has the focus is pressed by Space and Enter.
         if (event.target instanceof HTMLButtonElement && event.key === " ") return;
         const letter = event.key.length === 1 ? event.key.toLowerCase() : event.key;

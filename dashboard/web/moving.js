@@ -151,14 +151,17 @@
      * The word above a cross: between the cards, in two lines where it is wider than that. Where
      * crosses stand close to each other, only the first has its word.
      */
-    function drawFate(node, { word }, [x, y], fates) {
+    function drawFate(node, { word, number }, [x, y], fates) {
         const rem = Ponte.text.rem;
+        const isBeat = number === 0;
         const isClose = fates.some((fate) => Math.abs(fate.x - x) < 5 * rem
-            && Math.abs(fate.y - y) < 1.5 * rem);
-        const said = word && !isClose ? Ponte.say(Ponte.lang, `view.fate.${word}`) : "";
-        if (said) fates.push({ x, y });
+            && Math.abs(fate.y - y) < 2.6 * rem);
         const { left, right } = roomAt(x);
-        const isWide = Ponte.text.width(said, 1, 650) > right - left;
+        const whole = word && !isClose ? Ponte.say(Ponte.lang, `view.fate.${word}`) : "";
+        const isWide = Ponte.text.width(whole, 1, 650) > right - left;
+        // A beat that was lost has no room for a word where the registry is near.
+        const said = isWide && isBeat ? "" : whole;
+        if (said) fates.push({ x, y });
         const lines = isWide ? said.split(" ") : [said];
         const half = Math.max(...lines.map((line) => Ponte.text.width(line, 1, 650))) / 2;
         const middle = right - left < 2 * half ? (left + right) / 2

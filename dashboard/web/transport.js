@@ -71,6 +71,9 @@
         const { player } = Ponte;
         const running = isRunning();
         pause.icon.setShape(running ? "pause" : "start");
+        // At the start of a recording this is what to press.
+        const isFirst = player.isReplay && !running && player.T <= player.begins;
+        attribute(pause, "class", isFirst ? "chief" : null);
         say(back, lang, "view.back");
         say(forth, lang, "view.step");
         say(pause, lang, running ? "view.pause" : "view.play");
