@@ -12,6 +12,7 @@
     stage.py        what every step works with: the processes, the screen, the proof
     cast.py         the processes that it starts, by name
     actor.py        one of them: killed, frozen and thawed, and what is told of it
+    guard.py        what ends a frozen one when the demo is killed
     load.py         callers that never stop, and a record of each of their calls
     language.py     the language of what is printed: English, or Portuguese
     portuguese.py   the Portuguese sentence for each English one

@@ -2,9 +2,8 @@
 
 Each is a real process on a free port. It prints its address in a line, its banner, and we read the
 address there. No process outlives the demo, however the demo ends: each watches its standard input,
-whose other end closes with us. A frozen process cannot watch anything. It leads a process group of
-its own, and the kernel sends SIGHUP and SIGCONT to a stopped group that loses its parent. On
-Windows all are in one job, which ends with us.
+whose other end closes with us. A frozen process cannot watch anything: a guard watches in its place
+(guard.py). On Windows all are in one job, which ends with us.
 
 The live page gives a function `tell`. It gets an event, a dict for JSON, at the moment in which
 something happens to a process: `proc` with the state that the process has from then on, and `fault`
@@ -33,6 +32,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
 
+from classroom.guard import Guard
 from ponte.net import windows
 from ponte.net.address import Address, parse_address, show
 from ponte.net.message import encode_request
@@ -147,6 +147,9 @@ class Actor:
         self._ended = False
         # One line to it at a time.
         self._asking = threading.Lock()
+        # Guarded by self._guarding: who ends it if we are killed while it is frozen.
+        self._guarding = threading.Lock()
+        self._guard: Guard | None = None
         python, variables = windows.own_python(variables)
         self._process = subprocess.Popen(
             [python, *command(*arguments), "--until-eof"], cwd=FOLDER,
@@ -222,8 +225,7 @@ class Actor:
         if sys.platform == "win32":
             windows.suspend(self.pid)
         else:
-            self._process.send_signal(signal.SIGSTOP)
-            os.waitpid(self.pid, os.WUNTRACED)
+            self._stop_guarded()
         self._become("frozen")
 
     def thaw(self) -> None:
@@ -235,6 +237,7 @@ class Actor:
             windows.resume(self.pid)
         else:
             self._process.send_signal(signal.SIGCONT)
+            self._dismiss_guard()
 
     def drain(self) -> None:
         """Tells it to leave in order, and does not wait: SIGTERM, or the end of its input."""
@@ -249,8 +252,30 @@ class Actor:
         """Tells the same state once more, for somebody who adds to it."""
         self._tell_state()
 
+    def _stop_guarded(self) -> None:
+        if sys.platform != "win32":
+            with self._guarding:
+                self._guard = self._guard or Guard(self.pid)
+            try:
+                self._process.send_signal(signal.SIGSTOP)
+                _, status = os.waitpid(self.pid, os.WUNTRACED)
+                stands = os.WIFSTOPPED(status)
+            except OSError:
+                self._dismiss_guard()
+                raise
+            # It has ended by itself meanwhile.
+            if not stands:
+                self._dismiss_guard()
+
+    def _dismiss_guard(self) -> None:
+        with self._guarding:
+            guard, self._guard = self._guard, None
+            if guard:
+                guard.dismiss()
+
     def _end(self, state: str) -> None:
         self._become(state, after=self._process.kill)
+        self._dismiss_guard()
         self._process.wait()
         self._hang_up()
 
@@ -294,6 +319,7 @@ class Actor:
             self._ended = True
             self._printed.notify_all()
             last = self._lines[-1] if self._lines else "it printed nothing"
+        self._dismiss_guard()
         self._process.wait()
         self._hang_up()
         if self.state == "draining":

@@ -15,6 +15,10 @@ from ponte.net import windows
 from ponte.net.pool import Pool
 from tests.windows import windows_cannot
 
+# What os.waitpid returns of the process when it stands: its number, and SIGSTOP as Linux and macOS
+# write it (WIFSTOPPED).
+STOPPED = 4711, getattr(signal, "SIGSTOP", 0) << 8 | 0x7F
+
 
 class Interpreters(unittest.TestCase):
     """A process that is started can be frozen only if it is the interpreter itself."""
@@ -60,16 +64,44 @@ class Freezing(unittest.TestCase):
         """And wait until it stands."""
         # For the type checker, which knows that Windows has no such signals.
         if sys.platform != "win32":
-            with mock.patch("os.waitpid") as stands:
+            with mock.patch("os.waitpid", return_value=STOPPED) as stands, \
+                    mock.patch("classroom.actor.Guard") as guard:
                 self.actor.freeze()
             self.process.send_signal.assert_called_once_with(signal.SIGSTOP)
             stands.assert_called_once()
+            guard.assert_called_once_with(4711)
+            guard.return_value.dismiss.assert_not_called()
             self.actor.thaw()
             self.process.send_signal.assert_called_with(signal.SIGCONT)
+            guard.return_value.dismiss.assert_called_once()
+
+    @windows_cannot("all are in one job")
+    def test_the_guard_is_dismissed_before_the_process_can_be_another_one(self) -> None:
+        """Killed, ended by itself, or ended while it was to be frozen."""
+        done: list[str] = []
+        self.process.wait.side_effect = lambda: done.append("waited for")
+        self.process.stdout = io.StringIO("")
+        for end in (self.actor.kill, self.actor.leave, self.actor._read):
+            with mock.patch("os.waitpid", return_value=STOPPED), \
+                    mock.patch("classroom.actor.Guard") as guard:
+                self.actor.freeze()
+                guard.return_value.dismiss.side_effect = lambda: done.append("dismissed")
+                end()
+            self.assertEqual(["dismissed", "waited for"], done)
+            done.clear()
+        with mock.patch("os.waitpid", return_value=(4711, 0)), \
+                mock.patch("classroom.actor.Guard") as guard:
+            self.actor.freeze()
+            guard.return_value.dismiss.assert_called_once()
+        with mock.patch("os.waitpid", side_effect=ChildProcessError), \
+                mock.patch("classroom.actor.Guard") as guard:
+            self.assertRaises(OSError, self.actor.freeze)
+            guard.return_value.dismiss.assert_called_once()
 
     def test_what_happens_is_told_when_it_happens(self) -> None:
         """Kinds, faults and states, in order; what died tells no more."""
-        with mock.patch("os.waitpid", create=True), \
+        with mock.patch("os.waitpid", create=True, return_value=STOPPED), \
+                mock.patch("classroom.actor.Guard"), \
                 mock.patch.multiple(windows, create=True, suspend=mock.DEFAULT,
                                     resume=mock.DEFAULT):
             self.actor._hear("server-1: serving at http://127.0.0.1:80/x - stop with Ctrl-C", 0.0)

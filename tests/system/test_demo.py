@@ -36,6 +36,17 @@ print(registry.pid, server.pid, flush=True)
 sys.stdin.read()
 """
 
+# A program that adopts the processes of a demo that is killed, in the same session: such as the
+# shell of a container with a terminal. 36 is PR_SET_CHILD_SUBREAPER (linux/prctl.h).
+ADOPTS = """
+import ctypes, subprocess, sys
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0
+with subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdin=subprocess.PIPE) as demo:
+    sys.stdin.readline()
+    demo.kill()
+sys.stdin.read()
+"""
+
 # A program that plays the last step as on a system where nothing can be frozen.
 WITHOUT_A_FREEZE = """
 import sys
@@ -136,6 +147,20 @@ class EndTest(unittest.TestCase):
         self.assertTrue(all(map(is_alive, started)))
         driver.kill()
         driver.communicate()
+        self.assertTrue(until(lambda: not any(map(is_alive, started)), 5.0),
+                        "a process has outlived the demo")
+
+    @unittest.skipUnless(sys.platform == "linux", "only Linux has subreapers (prctl)")
+    def test_also_where_a_process_of_the_same_session_adopts_the_frozen_one(self) -> None:
+        """Its process group is not orphaned then, so the kernel does not wake it up."""
+        reaper = start("-c", ADOPTS, FROZEN)
+        self.addCleanup(reaper.communicate)
+        assert reaper.stdin and reaper.stdout
+        started = {int(pid) for pid in reaper.stdout.readline().split()}
+        self.addCleanup(self._kill, started)
+        self.assertEqual(2, len(started))
+        reaper.stdin.write("kill it\n")
+        reaper.stdin.flush()
         self.assertTrue(until(lambda: not any(map(is_alive, started)), 5.0),
                         "a process has outlived the demo")
 
