@@ -164,14 +164,14 @@ class Collector:
 
     def _receive(self) -> None:
         """Takes the datagrams that have come, BATCH at most."""
-        receive, take = self._socket.recv, self._ordering.take
+        receive, take = self._socket.recvfrom, self._ordering.take
         now = shared_s()
         self._is_behind = True
         try:
             for _ in range(BATCH):
-                datagram = receive(MAX_BYTES + 1)
+                datagram, sender = receive(MAX_BYTES + 1)
                 if datagram:
-                    take(datagram, now)
+                    take(datagram, now, sender[1])
             # More wait. They came later than this one, and so were sent later, or nearly so.
             self._drained_at = max(self._drained_at, min(now, self._ordering.told_at))
         except OSError as error:

@@ -10,7 +10,8 @@ missing for MISSING_S: two threads of one process may send in another order than
 
 A datagram may also come from any other program of this machine, which may send anything. What is no
 event is counted by its reason, and never an error. Only KINDS are taken from a datagram: so nobody
-else can say what the page's own side says.
+else can say what the page's own side says. Numbers are counted for each sending address: so who
+tells in the name of a process can add to what it tells, and take nothing away.
 
 Not guaranteed: the order of events that come later than HOLD_S after their time. They stand behind
 those that were let go before.
@@ -41,8 +42,10 @@ MAX_NAME = 64
 SLACK_S = 1.0
 # Numbers beyond these are no event's: a count that high takes days at any rate we can carry.
 MAX_NUMBER = 2 ** 40
-# Numbers that may be missing at once. A larger leap is a lie, or another way to count.
+# Numbers that may be missing at once. Beyond a larger leap we count anew, and no loss.
 MAX_LEAP = 1_000_000
+# Digits of a whole number. JavaScript takes one of 310 digits for infinite.
+MAX_DIGITS = 300
 # Lives whose numbers are watched, and stretches of missing numbers of each. Beyond these the oldest
 # are given up.
 MAX_LIVES = 1024
@@ -55,7 +58,10 @@ KINDS = frozenset((
     "beat", "acked", "took", "lease"))
 
 Event = dict[str, Any]
+# A life, as one address tells of it: the pid, and the port of the sender.
+Teller = tuple[int, int]
 _TIME = re.compile(r'"t":[-+.0-9eE]+')
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 class BadEvent(Exception):
@@ -79,9 +85,8 @@ class _Missing:
             self.expected = number + 1
             return True
         if number > self.expected:
-            if number - self.expected > MAX_LEAP:
-                raise BadEvent("number leaps")
-            self.stretches.append((self.expected, number - 1, now))
+            if number - self.expected <= MAX_LEAP:
+                self.stretches.append((self.expected, number - 1, now))
             self.expected = number + 1
             return True
         for index, (first, last, since) in enumerate(self.stretches):
@@ -118,31 +123,35 @@ class Ordering:
         self._held: list[tuple[float, int, str | Event]] = []
         # Gives an order to events of the same time.
         self._count = itertools.count()
-        # By pid: a process may tell under several names, such as that of a server, and that of a
-        # client in it. It has one row of numbers for all.
-        self._lives: OrderedDict[int, _Missing] = OrderedDict()
-        # The lives of which a number is missing now.
-        self._gapped: set[int] = set()
+        # A process may tell under several names, such as that of a server, and that of a client in
+        # it. It has one row of numbers for all.
+        self._lives: OrderedDict[Teller, _Missing] = OrderedDict()
+        # By pid: the first number of one that was announced, and has told nothing yet.
+        self._announced: OrderedDict[int, int] = OrderedDict()
+        # Those of which a number is missing now.
+        self._gapped: set[Teller] = set()
         self.bad: Counter[str] = Counter()
         self.told_at = began
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def take(self, datagram: bytes, now: float) -> None:
-        """Takes a datagram that came at `now`. One that is no event is counted in `bad`."""
+    def take(self, datagram: bytes, now: float, port: int = 0) -> None:
+        """Takes a datagram that came at `now`, from this port. One that is no event is counted in
+        `bad`.
+        """
         try:
             text, event = read_event(datagram)
             time_s = event["t"]
             if not self._began - SLACK_S <= time_s <= now + SLACK_S:
                 raise BadEvent("time")
-            if not self._is_new(event["p"], event["i"], event["n"], now):
+            if not self._is_new(event["p"], (event["i"], port), event["n"], now):
                 raise BadEvent("twice")
         except BadEvent as reason:
             self.bad[str(reason)] += 1
             return
         self.told_at = time_s
-        heapq.heappush(self._held, (time_s, next(self._count), text if _is_plain(text) else event))
+        heapq.heappush(self._held, (time_s, next(self._count), text or event))
 
     def add(self, event: Event) -> None:
         """Takes an event of the page's own side: it is trusted, with its `t` in seconds.
@@ -178,52 +187,62 @@ class Ordering:
         return self._held[0][0] + HOLD_S if self._held else math.inf
 
     def _expect(self, event: Event) -> None:
-        pid, heard = event.get("pid"), self._lives.get(event.get("pid", 0))
+        pid = event.get("pid")
+        if type(pid) is not int:
+            return
         # The system gives a pid again. But a process that was heard since then is this one.
-        if type(pid) is int and (heard is None or heard.heard_at < event["t"]):
-            self._gapped.discard(pid)
-            self._begin(pid, event.get("who", ""), event.get("told", 0) + 1, event["t"])
+        known = [teller for teller in self._lives if teller[0] == pid]
+        if any(self._lives[teller].heard_at >= event["t"] for teller in known):
+            return
+        for teller in known:
+            self._gapped.discard(teller)
+            del self._lives[teller]
+        self._announced[pid] = event.get("told", 0) + 1
+        if len(self._announced) > MAX_LIVES:
+            self._announced.popitem(last=False)
 
-    def _begin(self, life: int, who: str, expected: int, now: float) -> _Missing:
-        self._lives.pop(life, None)
-        missing = self._lives[life] = _Missing(who, expected, now)
+    def _begin(self, who: str, teller: Teller, number: int, now: float) -> _Missing:
+        # Of one that nobody has announced, the first number counts as its first.
+        expected = self._announced.pop(teller[0], number)
+        missing = self._lives[teller] = _Missing(who, expected, now)
         if len(self._lives) > MAX_LIVES:
             self._gapped.discard(self._lives.popitem(last=False)[0])
         return missing
 
-    def _is_new(self, who: str, life: int, number: int, now: float) -> bool:
-        # Of one that nobody has announced, the first number counts as its first.
-        missing = self._lives.get(life) or self._begin(life, who, number, now)
+    def _is_new(self, who: str, teller: Teller, number: int, now: float) -> bool:
+        missing = self._lives.get(teller) or self._begin(who, teller, number, now)
         missing.who, missing.heard_at = who, now
         is_new = missing.take(number, now)
         if missing.stretches:
-            self._gapped.add(life)
+            self._gapped.add(teller)
         return is_new
 
     def _first_gap(self) -> float:
-        return MISSING_S + min((stretch[2] for life in self._gapped
-                                for stretch in self._lives[life].stretches[:1]), default=0.0)
+        return MISSING_S + min((stretch[2] for teller in self._gapped
+                                for stretch in self._lives[teller].stretches[:1]), default=0.0)
 
     def _gaps(self, until: float) -> list[Event]:
         """An event for each life of which numbers are lost."""
         gaps: list[Event] = []
-        for life in sorted(self._gapped):
-            missing = self._lives[life]
+        for teller in sorted(self._gapped):
+            missing = self._lives[teller]
             lost = missing.take_lost(until - MISSING_S)
             if lost:
                 time_ms = round((until - self._began) * 1000, 3)
-                gaps.append({"k": "gap", "p": missing.who, "i": life, "t": time_ms, "lost": lost})
+                gaps.append({"k": "gap", "p": missing.who, "i": teller[0], "t": time_ms,
+                             "lost": lost})
             if not missing.stretches:
-                self._gapped.discard(life)
+                self._gapped.discard(teller)
         return gaps
 
 
 def read_event(datagram: bytes) -> tuple[str, Event]:
-    """The text of a datagram, and the event in it, with its common fields checked.
+    """The event in a datagram, with its common fields checked; and before it the text of it, ""
+    for one that must be written anew.
 
     Raises BadEvent.
 
-    >>> _, event = read_event(b'{"p":"server-1","i":7,"n":1,"t":0.5,"k":"run","method":"buy"}')
+    >>> text, event = read_event(b'{"p":"server-1","i":7,"n":1,"t":0.5,"k":"run","method":"buy"}')
     >>> event["method"]
     'buy'
     """
@@ -250,7 +269,15 @@ def read_event(datagram: bytes) -> tuple[str, Event]:
     # True is no time; whether a number is one that can be, the ordering knows.
     if type(time_s) not in (int, float):
         raise BadEvent("time")
-    return text, event
+    # The collector numbers events by it.
+    if "s" in event:
+        raise BadEvent("number of the page")
+    if _is_plain(text, event):
+        return text, event
+    # No process of ours tells more. What is deeper could be too deep for some reader.
+    if not all(map(_is_flat, event.values())):
+        raise BadEvent("nested")
+    return "", event
 
 
 def write_event(event: Mapping[str, Any]) -> str:
@@ -260,14 +287,26 @@ def write_event(event: Mapping[str, Any]) -> str:
     return _encode(event)
 
 
-def _is_plain(text: str) -> bool:
+def _is_plain(text: str, event: Event) -> bool:
     """Whether an event can go on as the text that came, with another time in it.
 
-    To write it anew takes as long as all the rest. It is one line of ASCII; and as no character is
-    escaped, the only "t" in it is the name of the time.
+    To write it anew takes as long as all the rest. Where in doubt, that is done: a reader may
+    understand a strange text otherwise than we do.
     """
-    return (text.count('"t"') == 1 and text.isascii() and text.isprintable() and "\\" not in text
+    # 1. One object from the first character to the last, on one line of ASCII.
+    return (text.startswith('{"') and text.endswith("}") and text.isascii() and text.isprintable()
+            # 2. No object in it, and no list in a list.
+            and text.count("{") == 1 and text.count("[") <= 1
+            # 3. Each name once. No quote is escaped, and no space stands behind one: so all names
+            #    are counted here; and a text that begins with a colon is one too many.
+            and "\\" not in text and '" ' not in text and text.count('":') == len(event)
+            # 4. Its time is written so that it can be replaced.
             and _TIME.search(text) is not None)
+
+
+def _is_flat(value: object) -> bool:
+    return type(value) in _SCALARS or (
+        type(value) is list and all(type(each) in _SCALARS for each in value))
 
 
 def _with_time(event: str | Event, time_ms: float) -> str:
@@ -280,6 +319,12 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"JSON has no {constant}")
 
 
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("JSON has it, and JavaScript has not")
+    return int(text)
+
+
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
@@ -289,5 +334,5 @@ def _finite(text: str) -> float:
 
 # Made once: json.loads and json.dumps would make them for each event, at several times the cost.
 # `read_json` takes what JSON has alone: no number is infinite, and none is not a number.
-read_json = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse).decode
+read_json = json.JSONDecoder(parse_int=_whole, parse_float=_finite, parse_constant=_refuse).decode
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode

@@ -72,6 +72,24 @@ class Collecting(unittest.TestCase):
         (bad,) = [event for event in events if event["k"] == "bad"][-1:]
         self.assertEqual((2, {"not JSON": 1, "too long": 1}), (bad["total"], bad["why"]))
 
+    def test_no_datagram_makes_a_line_that_is_no_event(self) -> None:
+        """A page could read no line after it."""
+        for number, written in enumerate((" %s", "%s ", "\t%s\n", "%s"), 1):
+            event = {"p": "evil", "i": 9, "n": number, "t": shared_s(), "k": "run"}
+            text = json.dumps(event, separators=(",", ":"))
+            self.socket.send((written % text).encode())
+        self.socket.send((text[:-1] + ',"s":1}').encode())
+        self.assertEqual([1, 2, 3, 4, 5], [event["s"] for event in self.until(5)])
+
+    def test_numbers_are_counted_for_each_sender(self) -> None:
+        self.tell(1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as liar:
+            event = {"p": "server-1", "i": 7, "n": 2, "t": shared_s(), "k": "run"}
+            liar.sendto(json.dumps(event).encode(), self.collector.address)
+            self.until(3)
+        self.tell(2)
+        self.assertEqual([1, 2, 2], [event["n"] for event in self.until(4)[1:]])
+
     def test_a_loss_is_told(self) -> None:
         self.tell(1)
         self.tell(5)
