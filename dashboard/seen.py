@@ -2,6 +2,8 @@
 
 It is the evidence for a prediction: how often a call ran is counted from what the servers told, and
 not taken from a table.
+
+Any program of this machine may send events. One without its fields is passed over.
 """
 
 from __future__ import annotations
@@ -9,6 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+# The fields of each kind without which an event says nothing: all of them are texts.
+NEEDS = {"fault": ("what",), "call": ("id", "method"), "done": ("id", "outcome"),
+         "send": ("id", "p", "to"), "run": ("id", "p"), "memo": ("id",), "lost": ("id", "who"),
+         "took": ("who",), "lease": ("who", "what")}
 
 
 class SeenCall:
@@ -54,9 +61,10 @@ class Seen:
     def take(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Takes what came next."""
         for event in events:
-            take = getattr(self, f"_take_{event.get('k')}", None)
-            if take:
-                take(event)
+            kind = event.get("k")
+            needed = NEEDS.get(kind) if type(kind) is str else None
+            if needed and all(type(event.get(name)) is str for name in needed):
+                getattr(self, f"_take_{kind}")(event)
 
     def all_ended(self, count: int) -> bool:
         """Whether so many calls began, and all of them have ended."""
@@ -80,7 +88,7 @@ class Seen:
             self.calls.clear()
 
     def _take_call(self, event: Mapping[str, Any]) -> None:
-        self.calls[event["id"]] = SeenCall(event.get("method", ""), event["t"])
+        self.calls[event["id"]] = SeenCall(event["method"], event["t"])
 
     def _take_done(self, event: Mapping[str, Any]) -> None:
         call = self.calls.get(event["id"])
@@ -103,7 +111,7 @@ class Seen:
             call.from_memory += 1
 
     def _take_lost(self, event: Mapping[str, Any]) -> None:
-        if event.get("what") == "reply" and "id" in event:
+        if event.get("what") == "reply":
             self.lost.setdefault(event["who"], []).append(event["id"])
 
     def _take_took(self, event: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ import re
 MAX_STANDING = 500
 # Looked for in each event that is dropped, so before it is read.
 _STANDS = re.compile(rb'"k":"(?:start|proc|exposed|story|vote|recording)"')
+KINDS = frozenset(("start", "proc", "exposed", "story", "vote", "recording"))
 
 Key = tuple[str, str]
 
@@ -39,6 +40,9 @@ class Standing:
             return
         event = json.loads(line)
         kind, what = event.get("k"), event.get("what")
+        # It may stand within another event.
+        if kind not in KINDS:
+            return
         key = kind, str(event.get("who" if kind == "proc" else "what", ""))
         # 1. A story that begins or ends leaves nothing of the one before.
         if kind == "story" and what in ("begin", "end"):

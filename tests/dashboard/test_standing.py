@@ -33,6 +33,10 @@ class StandingTest(unittest.TestCase):
         self.drop("beat", seq=1)
         self.assertEqual([start, other, last], self.left())
 
+    def test_what_stands_within_another_event_does_not_stand(self) -> None:
+        self.drop("run", x={"k": "proc", "who": "server-1"})
+        self.assertEqual([], self.left())
+
     def test_a_process_that_is_off_the_picture_is_forgotten(self) -> None:
         self.drop("proc", who="server-1", state="up")
         self.drop("proc", who="server-1", state="gone", forget=True)
