@@ -7,9 +7,12 @@
 
 This port is open to everybody in the local network, so it does nothing else: 404 and 405 for the
 rest. No name is asked for. A device is a random id in a cookie, which no script can read and which
-no other site makes the browser send (SameSite). One address gets a few ids, so that nobody votes a
-hundred times; a device has one vote. Requests are limited by device, by address, and in all; so are
-connections, and what is remembered.
+no other site makes the browser send (SameSite). A device has one vote. A whole class may come from
+one address (a router that translates addresses, a hotspot), so one address gets as many ids as a
+class needs. Requests are limited by device, by address, and in all; so are connections, and what is
+remembered. Who reloads without the cookie fills the share of one address, and then has its own
+devices forgotten, those that were absent for longest first; none that has voted in the open
+question, or it could vote once more.
 """
 
 from __future__ import annotations
@@ -35,24 +38,28 @@ from ponte.process.own_files import own_file, read
 
 log = logging.getLogger("ponte.phones")
 
-# A class has some 40 phones, each with a connection or two. What is above one address's share stays
-# free for the others.
-MAX_CONNECTIONS, MAX_CONNECTIONS_EACH = min(256, Loop.max_connections), 64
-# Requests of one address, and of all: in a second, and at once. A phone asks every 1.5 s. A class
-# behind one address (a hotspot) still has room.
-EACH_PER_S, EACH_AT_ONCE = 50.0, 150.0
+# A class has up to 60 phones, each with a connection or two, perhaps all behind one address. What is
+# above one address's share stays free for the others.
+MAX_CONNECTIONS, MAX_CONNECTIONS_EACH = min(256, Loop.max_connections), 128
+# Requests of one address, of one device, and of all: in a second, and at once. A phone asks every
+# 1.5 s, so 60 phones behind one address ask 40 times a second.
+EACH_PER_S, EACH_AT_ONCE = 100.0, 300.0
+DEVICE_PER_S, DEVICE_AT_ONCE = 5.0, 30.0
 ALL_PER_S, ALL_AT_ONCE = 400.0, 800.0
 # Votes of one device.
 VOTES_PER_S, VOTES_AT_ONCE = 2.0, 6.0
-# New devices of one address. With more, one person could vote often; with fewer, a class behind one
-# address would wait.
-DEVICES_PER_S, DEVICES_AT_ONCE = 0.1, 5.0
+# New devices of one address. With more, one person could vote more often; with fewer, a class
+# behind one address would wait.
+DEVICES_PER_S, DEVICES_AT_ONCE = 1.0, 80.0
 # Downloads of the file, by address and in all: each is some 400 KB.
-FILES_PER_S, FILES_AT_ONCE = 0.5, 5.0
+FILES_PER_S, FILES_AT_ONCE = 2.0, 60.0
 ALL_FILES_PER_S, ALL_FILES_AT_ONCE = 20.0, 100.0
-# Devices and addresses that are remembered. Of more addresses, the one that was silent for longest
-# is forgotten.
-MAX_DEVICES, MAX_ADDRESSES = 500, 1000
+# Devices and addresses that are remembered, and devices of one address. Of more addresses, the one
+# that was silent for longest is forgotten.
+MAX_DEVICES, MAX_DEVICES_EACH, MAX_ADDRESSES = 500, 150, 1000
+# A device that has not asked for so many seconds can be forgotten for a new one. A phone asks only
+# while its screen is on. One that comes back too late gets a new id when it opens the page again.
+ABSENT_S = 60.0
 # A device that has not asked for so many seconds is not counted as one that is there.
 PRESENT_S = 10.0
 MAX_VOTE_BYTES = 200
@@ -80,10 +87,11 @@ class _Rates:
 
 
 class _Device:
-    """A phone: when it last asked, and its votes."""
+    """A phone: the address that it first came from, when it last asked, and its rates."""
 
-    def __init__(self) -> None:
-        self.seen = 0.0
+    def __init__(self, host: str, now: float) -> None:
+        self.host, self.seen = host, now
+        self.requests = Rate(DEVICE_PER_S, DEVICE_AT_ONCE)
         self.votes = Rate(VOTES_PER_S, VOTES_AT_ONCE)
 
 
@@ -109,7 +117,8 @@ class Phones:
         self._ballot, self._file, self._now = ballot, file, now
         self._page = load_page()
         self.dropped: Counter[str] = Counter()
-        # Used on the thread of the listener alone; `devices` only counts.
+        # Used on the thread of the listener alone; `devices` only counts. Of the devices, the one
+        # that asked last comes last.
         self._devices: dict[str, _Device] = {}
         self._rates: OrderedDict[str, _Rates] = OrderedDict()
         self._all = Rate(ALL_PER_S, ALL_AT_ONCE)
@@ -160,9 +169,7 @@ class Phones:
             return self._show_page(request, rates, now)
         if request.target == "/ponte.pyz":
             return self._give_file(rates, now)
-        device = self._devices.get(_device_of(request.headers))
-        if device:
-            device.seen = now
+        device = self._see(_device_of(request.headers), now)
         if request.method == "POST":
             self._take_vote(request, device, now)
         return self._show_ballot(request)
@@ -186,15 +193,51 @@ class Phones:
         language = preferred(request.headers.get("accept-language", ""))
         headers = {"Content-Type": "text/html; charset=utf-8",
                    "Content-Security-Policy": self._page.policy, **_SAFE}
-        # A device that is full or too fast sees the page as well: only its votes do not count.
-        if _device_of(request.headers) not in self._devices \
-                and len(self._devices) < MAX_DEVICES and rates.devices.take(now):
+        host = request.peer[0]
+        # One for which there is no room sees the page as well: only its votes do not count.
+        if not self._see(_device_of(request.headers), now) \
+                and rates.devices.take(now) and self._make_room(host, now):
             device = secrets.token_hex(16)
-            self._devices[device] = _Device()
-            self._devices[device].seen = now
+            self._devices[device] = _Device(host, now)
             headers["Set-Cookie"] = (f"{COOKIE}={device}; Path=/; Max-Age={COOKIE_S}; HttpOnly; "
                                      "SameSite=Strict")
         return Reply(200, headers, self._page.before + language.encode() + self._page.after)
+
+    def _see(self, name: str, now: float) -> _Device | None:
+        """The device of that name, which asks now; None for one that is not known.
+
+        Raises ProtocolError where it asks too often.
+        """
+        device = self._devices.pop(name, None)
+        if device:
+            device.seen = now
+            self._devices[name] = device
+            if not device.requests.take(now):
+                raise _too_many("too many requests of this device: wait a moment")
+        return device
+
+    def _make_room(self, host: str, now: float) -> bool:
+        """Whether there is room for one more device of this address; it may take another's place.
+
+        The place of one of the same address where that has its share, so that nobody takes those of
+        others by opening the page again and again.
+        """
+        of_host = [name for name, device in self._devices.items() if device.host == host]
+        if len(of_host) >= MAX_DEVICES_EACH:
+            replaced = of_host
+        elif len(self._devices) >= MAX_DEVICES:
+            replaced = list(self._devices)
+        else:
+            return True
+        ballot = self._ballot.shown()
+        is_open = bool(ballot and ballot.get("open"))
+        for name in replaced:
+            if now - self._devices[name].seen < ABSENT_S:
+                break
+            if not is_open or self._ballot.answer_of(name) is None:
+                del self._devices[name]
+                return True
+        return False
 
     def _give_file(self, rates: _Rates, now: float) -> Reply:
         if not rates.files.take(now) or not self._all_files.take(now):

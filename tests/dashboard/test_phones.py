@@ -8,12 +8,15 @@ import unittest
 from typing import Any
 
 from dashboard.phones import (
+    ABSENT_S,
     ALL_AT_ONCE,
+    DEVICE_AT_ONCE,
     DEVICES_AT_ONCE,
     EACH_AT_ONCE,
     FILES_AT_ONCE,
     MAX_ADDRESSES,
     MAX_DEVICES,
+    MAX_DEVICES_EACH,
     VOTES_AT_ONCE,
     Phones,
     load_page,
@@ -173,20 +176,73 @@ class PhonesTest(unittest.TestCase):
         self.assertIn(b'<html lang="pt-BR">', self.ask(accept_language="pt-BR,en;q=0.5").body)
         self.assertIn(b'<html lang="en">', self.ask(accept_language="de,fr").body)
 
-    def test_one_address_gets_a_few_devices(self) -> None:
-        """So nobody votes a hundred times. The page is shown all the same."""
-        cookies = [self.ask().headers.get("Set-Cookie") for _ in range(20)]
+    def test_a_class_behind_one_address_votes_at_once(self) -> None:
+        """60 phones open the page within a second, ask every 1.5 s, and vote; so do 20 more."""
+        cookies = [self.device() for _ in range(60)]
+        for _ in range(20):
+            self.question.now += 1.5
+            statuses = [self.ask(target="/vote", cookie=each).status for each in cookies]
+            self.assertEqual(statuses, [200] * 60)
+        self.assertEqual([self.vote(each).status for each in cookies], [200] * 60)
+        self.assertEqual(self.question.votes.voters, 60)
+        for _ in range(20):
+            self.question.now += 1
+            self.assertEqual(self.vote(self.device()).status, 200)
+
+    def test_one_address_gets_as_many_devices_as_a_class_needs(self) -> None:
+        """The page is shown all the same."""
+        cookies = [self.ask().headers.get("Set-Cookie") for _ in range(200)]
         self.assertEqual(sum(cookie is not None for cookie in cookies), DEVICES_AT_ONCE)
         self.assertIn("Set-Cookie", self.ask(peer=("192.168.1.32", 1)).headers)
 
-    def test_there_is_room_for_a_number_of_devices_and_addresses(self) -> None:
-        for number in range(MAX_DEVICES + 50):
+    def test_who_reloads_without_its_cookie_takes_the_place_of_no_other_address(self) -> None:
+        other = self.device(("192.168.1.32", 1))
+        for _ in range(3 * MAX_DEVICES):
+            self.question.now += 1
+            self.assertEqual(self.ask().status, 200)
+        self.assertLessEqual(len(self.phones._devices), MAX_DEVICES_EACH + 1)
+        self.assertEqual(self.vote(other).status, 200)
+
+    def fill(self) -> None:
+        """As many devices as there is room for, of many addresses."""
+        number = 0
+        while len(self.phones._devices) < MAX_DEVICES:
             self.question.now += 0.01
             self.ask(peer=(f"10.0.{number >> 8}.{number & 255}", 1))
-        self.question.now += 1
+            number += 1
+
+    def test_those_that_were_absent_for_longest_are_forgotten_for_new_ones(self) -> None:
+        first, second = self.device(), self.device()
+        self.fill()
+        self.question.now += ABSENT_S
+        self.ask(target="/vote", cookie=first)
+        self.assertIn("Set-Cookie", self.ask(peer=("10.9.9.9", 1)).headers)
         self.assertEqual(len(self.phones._devices), MAX_DEVICES)
+        self.assertTrue(json.loads(self.ask(target="/vote", cookie=first).body)["known"])
+        self.assertFalse(json.loads(self.ask(target="/vote", cookie=second).body)["known"])
+
+    def test_none_that_has_voted_in_the_open_question_is_forgotten(self) -> None:
+        """Or its phone could get another vote in it."""
+        voter = self.device()
+        self.vote(voter)
+        self.fill()
+        self.question.now += ABSENT_S
+        self.device(("10.9.9.9", 1))
+        assert self.question.asked
+        self.question.asked["open"] = False
+        self.assertTrue(json.loads(self.ask(target="/vote", cookie=voter).body)["known"])
+        self.question.now += ABSENT_S
+        for number in range(MAX_DEVICES):
+            self.ask(peer=(f"10.3.{number >> 8}.{number & 255}", 1))
+            self.question.now += 0.01
+        self.assertFalse(json.loads(self.ask(target="/vote", cookie=voter).body)["known"])
+
+    def test_there_is_room_for_a_number_of_devices_and_addresses(self) -> None:
+        self.fill()
+        self.question.now += 1
         reply = self.ask(peer=("10.9.9.9", 1))
         self.assertEqual((reply.status, reply.headers.get("Set-Cookie")), (200, None))
+        self.assertEqual(len(self.phones._devices), MAX_DEVICES)
         for number in range(MAX_ADDRESSES * 2):
             self.ask(peer=(f"10.1.{number >> 8}.{number & 255}", 1))
         self.assertLessEqual(len(self.phones._rates), MAX_ADDRESSES)
@@ -196,9 +252,13 @@ class PhonesTest(unittest.TestCase):
         cookie = self.device()
         statuses = [self.vote(cookie).status for _ in range(20)]
         self.assertEqual(statuses.count(429), 20 - VOTES_AT_ONCE)
-        files = [self.ask(target="/ponte.pyz", peer=("10.0.0.9", 1)).status for _ in range(20)]
+        self.question.now += 100
+        cookie = self.device()
+        asked = [self.ask(target="/vote", cookie=cookie).status for _ in range(100)]
+        self.assertEqual(asked.count(200), DEVICE_AT_ONCE)
+        files = [self.ask(target="/ponte.pyz", peer=("10.0.0.9", 1)).status for _ in range(100)]
         self.assertEqual(files.count(200), FILES_AT_ONCE)
-        one = [self.ask(peer=("10.0.0.8", 1)).status for _ in range(300)]
+        one = [self.ask(peer=("10.0.0.8", 1)).status for _ in range(350)]
         self.assertEqual(one.count(200), EACH_AT_ONCE)
         # The address that did it waits; another one does not.
         self.assertEqual(self.ask(peer=("10.0.0.7", 1)).status, 200)
