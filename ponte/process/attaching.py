@@ -13,9 +13,10 @@ is how a registry calls itself in its events. `n` is the number of the latest ev
 
 Who may ask? Whoever can speak to a process on this machine: the process listens on a loopback
 address, the request comes from one, and it names one as Host (so no name of a stranger leads here,
-which a browser would follow). Or who has the key: `Signature` is the HMAC-SHA256 of the body, in
-hexadecimal digits. No page of a browser may: it says its Origin, and cannot send this media type
-elsewhere unasked. One watcher at a time: another one gets 409 until the lease is over.
+which a browser would follow). A proxy on this machine could hide somebody else: so a request that
+says that it came through one is refused. Or who has the key: `Signature` is the HMAC-SHA256 of the
+body, in hexadecimal digits. No page of a browser may: it says its Origin, and cannot send this
+media type elsewhere unasked. One watcher at a time: another one gets 409 until the lease is over.
 
 A signed request may be sent again by somebody who has seen it. It does what it did the first time:
 events go to a port of the machine that the process runs on, for some seconds.
@@ -44,6 +45,9 @@ MAX_BODY_BYTES = 1000
 LEASE_S, MAX_LEASE_S = 5.0, 60.0
 # One call of so many is told, at the least.
 MAX_EVERY = 1_000_000
+# Headers of a request that came through a proxy (RFC 7239, RFC 9110 section 7.6.3, and customs).
+RELAYED = frozenset(("forwarded", "via", "x-forwarded", "x-real-ip", "x-client-ip",
+                     "true-client-ip", "cf-connecting-ip"))
 
 # One watcher at a time: held while it is decided who that is.
 _lock = threading.Lock()
@@ -99,6 +103,8 @@ def _why_not_by(request: Request, address: Address, keys: Sequence[bytes]) -> st
         return "" if _is_signed(request, keys) else "this signature is made with no key of ours"
     if not is_loopback(address[0]) or not is_loopback(request.peer[0]):
         return "from another machine, or to a port that others reach: sign it with the key"
+    if any(name in RELAYED or name.startswith("x-forwarded-") for name in headers):
+        return "it came through a proxy: sign it with the key"
     if not _names_us(headers.get("host", ""), address):
         return "Host must be a loopback address and our port"
     return ""

@@ -95,6 +95,17 @@ class WhoMayWatch(AttachTest):
         self.assertEqual(self.status(
             headers={**NEIGHBOUR, "content-type": "Application/JSON; charset=utf-8"}), 200)
 
+    def test_who_comes_through_a_proxy_of_this_machine_may_not(self) -> None:
+        """It may come from anywhere. Only the key helps."""
+        body = b'{"port": 5000}'
+        for name in ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"):
+            relayed = {**NEIGHBOUR, name: "for=203.0.113.9"}
+            self.assertEqual(self.status(body, relayed), 403, name)
+            self.assertIsNone(observe.watcher)
+            signed = {**relayed, "signature": hmac.new(KEY, body, hashlib.sha256).hexdigest()}
+            self.assertEqual(self.status(body, signed, keys=(KEY,)), 200)
+            observe.stop()
+
     def test_a_name_of_a_stranger_does_not_lead_here(self) -> None:
         for host in ("evil.example:4180", "127.0.0.1:80", "127.0.0.1", "", "10.0.0.7:4180"):
             self.assertEqual(self.status(headers={**JSON_TYPE, "host": host}), 403)
