@@ -51,6 +51,8 @@ PAGE: dict[str, str] = {
     "--record {file}: it exists, and would be written over: choose another name":
         "--record {file}: o arquivo já existe e seria sobrescrito: escolha outro nome",
     "{option} {file}: there is no folder {folder}": "{option} {file}: não existe a pasta {folder}",
+    "{option} {file}: that is no regular file":
+        "{option} {file}: isso não é um arquivo comum",
     "{option} {file}: that is a folder": "{option} {file}: isso é uma pasta",
     "{option} {file}: the system does not allow it": "{option} {file}: o sistema não permite",
     "{option} {file}: there is no such file": "{option} {file}: não existe esse arquivo",

@@ -53,6 +53,10 @@ DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 _START_ERRORS = (StartFailed, OSError, ValueError)
 
 
+class _Stopped(Exception):
+    """The page is stopped before it is there."""
+
+
 class Part(Protocol):
     """What can be done on the page. `close` ends all that it has started, also halfway."""
 
@@ -78,8 +82,14 @@ def main(arguments: Sequence[str], words: Words) -> int:
 def _replay(chosen: argparse.Namespace, words: Words, stop: Stop,
             closing: contextlib.ExitStack) -> int:
     """Shows what is in a file. Nothing is started, and nothing can be done."""
+    def look() -> None:
+        if stop.has_come():
+            raise _Stopped
+
     try:
-        ring = read_recording(chosen.replay)
+        ring = read_recording(chosen.replay, look)
+    except _Stopped:
+        return 0
     except NotARecording as error:
         raise UsageError(f"--replay {chosen.replay}: {_why_not(error, words)}") from None
     except OSError as error:
@@ -211,6 +221,9 @@ def _file_error(option: str, file: str, error: OSError, words: Words) -> UsageEr
                                 file=file, folder=folder))
     if os.path.isdir(file):
         return UsageError(words("{option} {file}: that is a folder", option=option, file=file))
+    if os.path.exists(file) and not os.path.isfile(file):
+        return UsageError(words("{option} {file}: that is no regular file", option=option,
+                                file=file))
     if isinstance(error, PermissionError):
         return UsageError(words("{option} {file}: the system does not allow it", option=option,
                                 file=file))

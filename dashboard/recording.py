@@ -15,12 +15,14 @@ the page says why.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
+import stat
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from dashboard.ordering import read_json, write_event
+from dashboard.ordering import MAX_NUMBER, read_json, write_event
 from dashboard.ring import Ring
 
 HEADER = b'{"ponte":"recording"'
@@ -28,6 +30,8 @@ FORM = 1
 # A recording of a whole day at two calls a second has some 600 MB.
 MAX_RECORDING_BYTES = 1024 * 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024
+# Lines between two looks whether to go on: some ten milliseconds.
+LOOK_LINES = 1000
 
 
 class NotARecording(ValueError):
@@ -46,12 +50,14 @@ class Recorder:
     """Writes events into a new file. Threads: `write` on one, the collector's; `close` on any.
 
     Parameters: `path`, which must be new or empty; `at`, seconds since 1970; `stopped(why)`, which
-    is called when the file can take no more. Raises OSError, FileExistsError where something else
-    is in the file.
+    is called when the file can take no more. Raises OSError, also for what is no file, such as a
+    pipe, which could block for ever; FileExistsError where something else is in the file.
     """
 
     def __init__(self, path: str, at: float, stopped: Callable[[str], None]) -> None:
         self._stopped = stopped
+        if os.path.exists(path):
+            check_is_file(path)
         self._file: io.RawIOBase = open(path, "ab", buffering=0)  # noqa: SIM115
         try:
             if self._file.seek(0, os.SEEK_END) > 0:
@@ -89,17 +95,35 @@ class Recorder:
         self._whole_bytes += len(data)
 
 
-def read_recording(path: str) -> Ring:
-    """The events of a recording, in a ring that keeps all of them. Blocks for some seconds.
+def check_is_file(path: str) -> None:
+    """Raises OSError for what is there and no regular file: to open a pipe would block."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
 
-    Raises OSError, and NotARecording.
+
+def read_recording(path: str, look: Callable[[], None] = lambda: None) -> Ring:
+    """The events of a recording, in a ring that keeps all of them. It takes a minute for millions.
+
+    `look` is called every now and then; what it raises ends the reading. Raises OSError, and
+    NotARecording.
     """
+    check_is_file(path)
     if os.path.getsize(path) > MAX_RECORDING_BYTES:
         raise NotARecording("too long")
     ring = Ring(max_events=MAX_RECORDING_BYTES, max_bytes=2 * MAX_RECORDING_BYTES)
     with open(path, "rb") as file:
         _check_header(file.readline(MAX_LINE_BYTES))
-        ring.append([line for line in map(_line_of, enumerate(file, 1)) if line])
+        # A line without end is not read whole.
+        lines = iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
+        for number, line in enumerate(lines, 1):
+            if number % LOOK_LINES == 0:
+                look()
+            event = _line_of(number, line)
+            if event:
+                ring.append([event])
     if ring.next == 1:
         raise NotARecording("empty")
     return ring
@@ -115,16 +139,24 @@ def _check_header(line: bytes) -> None:
         raise NotARecording("version")
 
 
-def _line_of(numbered: tuple[int, bytes]) -> bytes:
+def _line_of(number: int, line: bytes) -> bytes:
     """The event in a line, written as we write it; b"" for a last line that is torn."""
-    number, line = numbered
     event = _object_in(line) if len(line) <= MAX_LINE_BYTES else None
-    if event is None and not line.endswith(b"\n"):
+    if event is None and not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES:
         return b""
-    if event is None or event.get("s") != number or type(event.get("k")) is not str \
-            or type(event.get("t")) not in (int, float):
+    if event is None or not _is_event(event, number):
         raise NotARecording("line", number + 1)
-    return write_event(event).encode("ascii")
+    try:
+        return write_event(event).encode("ascii")
+    except RecursionError:
+        raise NotARecording("line", number + 1) from None
+
+
+def _is_event(event: dict[str, Any], number: int) -> bool:
+    """Whether it has this number, a kind, and a time in milliseconds that can be: of 34 years."""
+    time_ms = event.get("t")
+    return (type(event.get("s")) is int and event["s"] == number and type(event.get("k")) is str
+            and type(time_ms) in (int, float) and abs(time_ms) < MAX_NUMBER)
 
 
 def _object_in(line: bytes) -> dict[str, Any] | None:

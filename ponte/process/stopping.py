@@ -78,6 +78,10 @@ class Stop:
         """Ends the wait, from any thread."""
         self._reasons.put(reason)
 
+    def has_come(self) -> bool:
+        """Whether it is time to stop, while there is other work to do. Does not block."""
+        return bool(self.reason) or not self._reasons.empty()
+
     def wait(self, look: Callable[[], None] = lambda: None) -> str:
         """Blocks until it is time to stop; returns the reason. For the thread that made it.
 

@@ -43,6 +43,9 @@ class Stopped:
     def set(self, reason: str) -> None:
         pass
 
+    def has_come(self) -> bool:
+        return True
+
     def wait(self) -> str:
         if self.look:
             self.look()
@@ -88,7 +91,12 @@ class Mistakes(Case):
         missing = str(self.folder / "missing" / "file")
         lesson, garbage = self.file("lesson", HEADER + EVENT), self.file("garbage", "hello")
         saved = self.file("saved.html", "<!DOCTYPE html>")
+        pipe = str(self.folder / "pipe")
+        if hasattr(os, "mkfifo"):
+            os.mkfifo(pipe)
         for arguments in (
+                ["--record", os.devnull], ["--replay", pipe],
+                *([["--record", pipe]] if hasattr(os, "mkfifo") else []),
                 ["--port", port], ["--port", "x"], ["--port", "-1"], ["--port", "65536"],
                 ["--port", ""], ["--port"], ["--port", "4100.5"], ["--port", "\u0663"],
                 ["--record"], ["--record", ""], ["--record", missing],
@@ -229,6 +237,11 @@ class Running(Case):
 
         self.stop.look = look_again
         self.assertEqual(0, self.run_page("--replay", path)[0])
+
+    def test_who_stops_a_long_replay_does_not_wait_for_it(self) -> None:
+        lesson = self.file("lesson", HEADER + EVENT)
+        with unittest.mock.patch("dashboard.recording.LOOK_LINES", 1):
+            self.assertEqual((0, ""), self.run_page("--replay", lesson))
 
     def test_the_address_is_printed_in_both_languages(self) -> None:
         for language, word in (("en", "page"), ("pt", "página")):

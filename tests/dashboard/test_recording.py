@@ -7,9 +7,12 @@ import io
 import json
 import os
 import tempfile
+import tracemalloc
 import unittest
+import unittest.mock
 from pathlib import Path
 
+from dashboard import recording
 from dashboard.recording import NotARecording, Recorder, read_recording
 
 LINES = [b'{"s":%d,"k":"run","p":"a","i":7,"n":%d,"t":%d.5}' % (number, number, number)
@@ -69,6 +72,14 @@ class Writing(Case):
         self.assertEqual(HEADER + LINES[0] + b"\n", self.read())
         self.assertEqual(1, len(self.stopped))
 
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "needs pipes with a name")
+    def test_a_pipe_is_no_file(self) -> None:
+        """To open it would block until somebody reads, and no signal would end that."""
+        os.mkfifo(self.path)
+        for use in (self.recorder, lambda: read_recording(self.path)):
+            with self.assertRaisesRegex(OSError, "not a regular file"):
+                use()
+
     @unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
     def test_a_disk_that_is_full_from_the_beginning_is_an_error(self) -> None:
         self.path = "/dev/full"
@@ -114,7 +125,13 @@ class Reading(Case):
                 (HEADER + b"garbage\n" + whole, "line 2"),
                 (HEADER + LINES[0] + b"\n" + LINES[2] + b"\n", "line 3"),
                 (HEADER + LINES[0] + b"\n" + b'{"s":2}\n', "line 3"),
-                (HEADER + b'{"s":1,"k":"run","t":1e999}\n', "line 2"),
+                *((HEADER + b'{"s":1,"k":"run","t":%b}\n' % time, "line 2") for time in (
+                    b"1e999", b"1e300", b"-1e15", b"9" * 400, b"9" * 40, b"true", b"null", b'"1"',
+                    b"NaN")),
+                *((HEADER + b'{"s":%b,"k":"run","t":1}\n' % number, "line 2") for number in (
+                    b"true", b"1.0", b'"1"', b"2")),
+                (HEADER + b'{"s":1,"k":"run","t":1,"x":' + b"9" * 400 + b"}\n", "line 2"),
+                (HEADER + b"x" * 70_000, "line 2"),
                 (HEADER + b'{"s":1,"k":"run","t":' + b"[" * 60_000 + b"\n", "line 2"),
                 (HEADER + b'{"s":1,"k":"run","t":1,"x":"' + b"x" * 70_000 + b'"}\n', "line 2")):
             with self.subTest(data[:60]):
@@ -128,6 +145,27 @@ class Reading(Case):
         (line,) = read_recording(self.path).read(0).lines
         self.assertTrue(line.isascii())
         self.assertEqual("ação", json.loads(line)["why"])
+
+    def test_a_line_without_end_is_not_read_whole(self) -> None:
+        with open(self.path, "wb") as file:
+            file.write(HEADER)
+            # It takes no room on the disk.
+            file.truncate(100_000_000)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        with self.assertRaisesRegex(NotARecording, "line 2"):
+            read_recording(self.path)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 2_000_000)
+
+    def test_a_long_reading_can_be_ended(self) -> None:
+        class Enough(Exception):
+            pass
+
+        self.write(HEADER + b"\n".join(LINES) + b"\n")
+        looks = unittest.mock.Mock(side_effect=[None, Enough])
+        with unittest.mock.patch.object(recording, "LOOK_LINES", 2), self.assertRaises(Enough):
+            read_recording(self.path, looks)
+        self.assertEqual(2, looks.call_count)
 
     def test_a_file_that_is_not_there_is_an_oserror(self) -> None:
         with self.assertRaises(OSError):

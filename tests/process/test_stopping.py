@@ -67,6 +67,24 @@ class Draining(unittest.TestCase):
         self.assertEqual(steps.taken[-1], "close")
 
 
+class Looking(unittest.TestCase):
+    def test_who_has_other_work_can_look_whether_it_is_time(self) -> None:
+        def look() -> None:
+            stop = Stop()
+            seen.append(stop.has_come())
+            stop.set("enough")
+            seen.append(stop.has_come())
+            stop.wait()
+            seen.append(stop.has_come())
+
+        seen: list[bool] = []
+        # The main thread would take the signals of the tests.
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+        self.assertEqual([False, True, True], seen)
+
+
 class Grace(unittest.TestCase):
     """How long running calls may go on."""
 
