@@ -15,7 +15,8 @@ for what was let loose on it.
     any → ended                  it ended by itself; `why` is the last line that it printed
     any → gone                   the demo ends
 
-Threads: one for each process, which reads what it prints. `tell` runs on any thread.
+Threads: one for each process, which reads what it prints; another one for each that is told lines,
+which writes them. `tell` runs on any thread.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import re
 import signal
 import subprocess
@@ -52,6 +54,8 @@ CAN_FREEZE = sys.platform == "win32" or hasattr(signal, "SIGSTOP")
 # By what a process is frozen and thawed on this system.
 FREEZES_BY, THAWS_BY = (("NtSuspendProcess", "NtResumeProcess") if sys.platform == "win32" else
                         ("SIGSTOP", "SIGCONT"))
+# Lines that a process is told and has not read, beside those in its pipe.
+MAX_SAID = 50
 # Lines of a process that we keep, for the message where it does not start.
 KEPT_LINES = 20
 
@@ -145,8 +149,11 @@ class Actor:
         self._news: list[News] = []
         self._lines: list[str] = []
         self._ended = False
-        # One line to it at a time.
+        # Lines for it that were not written yet; None ends the thread that writes them.
+        self._said: queue.Queue[str | None] = queue.Queue(MAX_SAID)
+        # Guarded by self._asking: whether that thread was started.
         self._asking = threading.Lock()
+        self._speaks = False
         # Guarded by self._guarding: who ends it if we are killed while it is frozen.
         self._guarding = threading.Lock()
         self._guard: Guard | None = None
@@ -195,17 +202,21 @@ class Actor:
         return read_status(self._pool, self.address)
 
     def say(self, line: str) -> None:
-        """Sends it a line on its standard input. Raises OSError where it is no more.
+        """Sends it a line on its standard input, soon; does not block.
 
-        Blocks while it is frozen and has not read the lines before.
+        Raises OSError where it is no more; TimeoutError, which is one, where it has not read many
+        lines before: it may be stopped from outside.
         """
-        assert self._process.stdin
+        if self.state in OVER or not self.is_running:
+            raise BrokenPipeError(f"{self.name} is no more")
+        try:
+            self._said.put_nowait(line)
+        except queue.Full:
+            raise TimeoutError(f"{self.name} does not read what it is told") from None
         with self._asking:
-            try:
-                self._process.stdin.write(line + "\n")
-                self._process.stdin.flush()
-            except ValueError:
-                raise BrokenPipeError(f"{self.name} is no more") from None
+            if not self._speaks:
+                self._speaks = True
+                threading.Thread(target=self._speak, name=f"say-{self.name}", daemon=True).start()
 
     def kill(self) -> None:
         """kill -9: it ends at once, and cannot announce it."""
@@ -280,8 +291,18 @@ class Actor:
         self._hang_up()
 
     def _hang_up(self) -> None:
+        """Ends its standard input, behind what was said before."""
+        with self._asking:
+            if not self._speaks:
+                self._close_input()
+                return
+        # Where it is full, the process does not read, or is no more: the thread ends by that.
+        with contextlib.suppress(queue.Full):
+            self._said.put_nowait(None)
+
+    def _close_input(self) -> None:
         assert self._process.stdin
-        with self._asking, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
             self._process.stdin.close()
 
     # ---- what the class is told
@@ -308,7 +329,17 @@ class Actor:
             self._tell({"k": "fault", "p": "laboratory", "t": shared_s(),
                         "who": self.name, "what": what})
 
-    # ---- the thread that reads
+    # ---- the threads that write and read
+
+    def _speak(self) -> None:
+        assert self._process.stdin
+        # OSError: it has ended.
+        with contextlib.suppress(OSError):
+            for line in iter(self._said.get, None):
+                # One at a time, so that what a stopped process has not read stays bounded.
+                self._process.stdin.write(line + "\n")
+                self._process.stdin.flush()
+        self._close_input()
 
     def _read(self) -> None:
         assert self._process.stdout

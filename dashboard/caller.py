@@ -20,6 +20,7 @@ Threads: one for the rate, one that reads commands, one for each call, and those
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import os
@@ -48,10 +49,11 @@ TIMEOUT_S = 2.0
 # Seconds that a resolve asks. A class waits for it.
 RESOLVE_S = 5.0
 RATE_PER_S = 2.0
-# More would need other processes to make them.
+# More would need other processes to make them; with fewer, nobody would wait for the next one.
 MAX_RATE_PER_S = 200.0
+MIN_RATE_PER_S = 0.01
 MAX_BURST = 100
-# Calls that wait at once. While so many do, the rate makes no further ones.
+# Calls that wait at once, each with a thread. While so many do, no further ones are made.
 AT_ONCE = 200
 # Unknown outcomes that can still be resolved; the oldest is given up. Each keeps a number of its
 # session open, and who got the call remembers it as long.
@@ -64,15 +66,16 @@ Call = Callable[[str, str, Sequence[Any]], Any]
 def checked_rate(per_s: object) -> float:
     """A number of calls a second. Raises ValueError with one line for any other value."""
     if isinstance(per_s, bool) or not isinstance(per_s, (int, float)) \
-            or not 0 <= per_s <= MAX_RATE_PER_S:
-        raise ValueError(f"{per_s!r} is no rate: take 0 to {MAX_RATE_PER_S:.0f} calls a second")
+            or not (per_s == 0 or MIN_RATE_PER_S <= per_s <= MAX_RATE_PER_S):
+        raise ValueError(f"{per_s!r:.80} is no rate: take 0, or {MIN_RATE_PER_S} to "
+                         f"{MAX_RATE_PER_S:.0f} calls a second")
     return float(per_s)
 
 
 def checked_count(count: object) -> int:
     """A number of calls at once. Raises ValueError with one line for any other value."""
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_BURST:
-        raise ValueError(f"{count!r} is no burst: take 1 to {MAX_BURST} calls")
+        raise ValueError(f"{count!r:.80} is no burst: take 1 to {MAX_BURST} calls")
     return count
 
 
@@ -125,7 +128,7 @@ class Caller:
             self._changed.notify_all()
 
     def burst(self, count: object, method: str = "") -> None:
-        """Makes so many calls at once. Raises ValueError."""
+        """Makes so many calls at once; fewer where too many wait already. Raises ValueError."""
         for _ in range(checked_count(count)):
             name = method or self._next_turn()
             self._begin(SERVICE, name, PARAMS.get(name, ()))
@@ -139,7 +142,7 @@ class Caller:
             error = self._unknown.get(trace_id)
         if error is None:
             raise ValueError("there is no unknown outcome of that call")
-        threading.Thread(target=self._resolve, args=(trace_id, error), daemon=True).start()
+        _start(self._resolve, trace_id, error)
 
     def pace(self) -> None:
         """Makes calls at the rate that is set, until `close`. Blocks."""
@@ -157,8 +160,8 @@ class Caller:
                     continue
                 # After a pause of the whole process, it does not make up for what it missed.
                 due = max(due + 1 / self._per_s, time.monotonic() - 1 / self._per_s)
-                has_room = self._waiting < AT_ONCE
-            if has_room:
+            # ValueError: too many calls wait. It is tried again when the next one is due.
+            with contextlib.suppress(ValueError):
                 name = self._next_turn()
                 self._begin(SERVICE, name, PARAMS[name])
 
@@ -177,8 +180,15 @@ class Caller:
         if not service or not method or not isinstance(params, (list, tuple)):
             raise ValueError("a call has a service, a method, and a list of parameters")
         with self._changed:
+            if self._waiting >= AT_ONCE:
+                raise ValueError(f"{AT_ONCE} calls wait already: no more are made")
             self._waiting += 1
-        threading.Thread(target=self._make, args=(service, method, params), daemon=True).start()
+        try:
+            _start(self._make, service, method, params)
+        except ValueError:
+            with self._changed:
+                self._waiting -= 1
+            raise
 
     def _make(self, service: str, method: str, params: Sequence[Any]) -> None:
         try:
@@ -209,6 +219,14 @@ class Caller:
             pass
         with self._changed:
             self._unknown.pop(trace_id, None)
+
+
+def _start(do: Callable[..., None], *arguments: Any) -> None:
+    """Starts a thread. Raises ValueError where the system has no room for one more."""
+    try:
+        threading.Thread(target=do, args=arguments, daemon=True).start()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
 
 
 def command_line() -> argparse.ArgumentParser:

@@ -199,6 +199,9 @@ class Laboratory:
         before()
         try:
             actor.say(json.dumps(ask))
+        except TimeoutError:
+            raise Refused("does not read", "client does not read what it is told: it may be "
+                          "stopped from outside", who="client") from None
         except OSError:
             raise Refused("not running", "client has ended: start it again first",
                           who="client") from None
@@ -237,6 +240,15 @@ class Laboratory:
 def _text(command: Mapping[str, Any], key: str) -> str:
     """A text of a command; "" where it has none. Raises ValueError for anything else."""
     value = command.get(key, "")
-    if not isinstance(value, str) or len(value) > 1000:
+    # JSON has lone surrogates ("\\ud800"), which no file and no message can carry.
+    if not isinstance(value, str) or len(value) > 1000 or not _can_be_sent(value):
         raise ValueError(f"{key}: give a text")
     return value
+
+
+def _can_be_sent(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -48,6 +48,8 @@ _NO_CALL = re.compile(rb"\r\n(?:call-session: *new|call-resolve: *1) *\r\n", re.
 _TRACE = re.compile(rb"\r\ntraceparent: *00-([0-9a-f]{32})-([0-9a-f]{8})([0-9a-f]{8})-",
                     re.IGNORECASE)
 _METHOD = re.compile(rb"<methodName>\s*([^<\s]+)\s*</methodName>")
+# What may stand there. A lone surrogate has no bytes.
+_NAME = re.compile("[^<>&\\s\ud800-\udfff]+")
 
 
 def begins_message(data: bytes) -> bool:
@@ -127,7 +129,12 @@ class Link:
         self._relay.thaw()
 
     def lose_reply(self, method: str = "") -> None:
-        """Loses the reply of the next call; of `method`, where one is given."""
+        """Loses the reply of the next call; of `method`, where one is given.
+
+        Raises ValueError for what is no name of a method.
+        """
+        if method and not _NAME.fullmatch(method):
+            raise ValueError(f"{method!r:.80} is no name of a method")
         with self._lock:
             self.loses, self._victim = True, method
 

@@ -38,8 +38,8 @@ from ponte.process.own_files import own_file, read
 
 log = logging.getLogger("ponte.phones")
 
-# A class has up to 60 phones, each with a connection or two, perhaps all behind one address. What is
-# above one address's share stays free for the others.
+# A class has up to 60 phones, each with a connection or two, perhaps all behind one address. What
+# is above one address's share stays free for the others.
 MAX_CONNECTIONS, MAX_CONNECTIONS_EACH = min(256, Loop.max_connections), 128
 # Requests of one address, of one device, and of all: in a second, and at once. A phone asks every
 # 1.5 s, so 60 phones behind one address ask 40 times a second.

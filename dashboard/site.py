@@ -226,6 +226,9 @@ def _command_in(body: bytes) -> dict[str, Any]:
         raise Refused(413, "length", f"a command of more than {MAX_COMMAND_BYTES} bytes")
     try:
         command = read_json(body.decode("utf-8"))
+        # UnicodeEncodeError, a ValueError: JSON has lone surrogates, which no file, no message and
+        # no event can carry.
+        json.dumps(command, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         command = None
     if type(command) is not dict or type(command.get("what")) is not str:

@@ -169,6 +169,7 @@ Object.assign(Ponte.words.en, {
     "refused.not frozen": "{who} is not frozen",
     "refused.runs": "{who} is there already",
     "refused.not running": "{who} does not run: start it again first",
+    "refused.does not read": "{who} does not read what it is told: it may be stopped from outside",
     "refused.did not start": "It did not start: {why}",
     "refused.cannot freeze": "{who} cannot be frozen on this system",
     "refused.no such file": "{file}: no such file. Give its path, or a name in services/",

@@ -169,6 +169,7 @@ Object.assign(Ponte.words.pt, {
     "refused.not frozen": "{who} não está congelado",
     "refused.runs": "{who} já está aí",
     "refused.not running": "{who} não está rodando: inicie de novo primeiro",
+    "refused.does not read": "{who} não lê o que lhe dizem: talvez esteja parado por fora",
     "refused.did not start": "Não iniciou: {why}",
     "refused.cannot freeze": "{who} não pode ser congelado neste sistema",
     "refused.no such file": "{file}: arquivo inexistente. Dê o caminho, ou um nome em services/",

@@ -6,11 +6,13 @@ import io
 import signal
 import subprocess
 import sys
+import threading
 import unittest
 from typing import Any
 from unittest import mock
 
 from classroom import cast
+from classroom.actor import MAX_SAID
 from ponte.net import windows
 from ponte.net.pool import Pool
 from tests.windows import windows_cannot
@@ -135,6 +137,40 @@ class Freezing(unittest.TestCase):
         self.actor._read()
         self.assertEqual(self.told[-1]["state"], "gone")
         self.assertNotIn("why", self.told[-1])
+
+    def test_who_tells_it_lines_is_not_held_up_where_it_does_not_read(self) -> None:
+        """As one that is stopped from outside: its pipe is full at some time."""
+        assert self.process.stdin
+        reads, done = threading.Event(), threading.Event()
+        written: list[str] = []
+
+        def write(line: str) -> None:
+            reads.wait(5.0)
+            written.append(line)
+
+        self.process.stdin.write.side_effect = write
+        self.process.stdin.close.side_effect = done.set
+        self.process.poll.return_value = None
+        with self.assertRaisesRegex(TimeoutError, "server-1 does not read"):
+            for number in range(MAX_SAID + 2):
+                self.actor.say(str(number))
+        reads.set()
+        self.process.poll.return_value = 0
+        self.assertRaises(BrokenPipeError, self.actor.say, "too late")
+        self.actor._said.put(None)
+        self.assertTrue(done.wait(5.0))
+        self.assertEqual(written[:3], ["0\n", "1\n", "2\n"])
+        self.assertGreaterEqual(len(written), MAX_SAID)
+
+    def test_its_input_ends_behind_what_was_said(self) -> None:
+        assert self.process.stdin
+        done = threading.Event()
+        self.process.stdin.close.side_effect = done.set
+        self.process.poll.return_value = None
+        self.actor.say("a last line")
+        self.actor.leave()
+        self.assertTrue(done.wait(5.0))
+        self.process.stdin.write.assert_called_once_with("a last line\n")
 
     def test_the_class_reads_what_was_really_done(self) -> None:
         names = {"win32": ("NtSuspendProcess", "NtResumeProcess")}

@@ -7,6 +7,7 @@ import threading
 import unittest
 from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 from xmlrpc.client import Fault
 
 from client import NotSent, OutcomeUnknown
@@ -16,7 +17,9 @@ from tests.system.harness import wait_until
 
 PATIENCE_S = 5.0
 WRONG = ("[]", "{", '{"do": "dance"}', '{"do": "rate"}', '{"do": "rate", "per_s": -1}',
-         '{"do": "rate", "per_s": 1e9}', '{"do": "rate", "per_s": NaN}',
+         '{"do": "rate", "per_s": 1e9}', '{"do": "rate", "per_s": 1e-11}',
+         '{"do": "rate", "per_s": 5e-324}', '{"do": "rate", "per_s": -0.001}',
+         '{"do": "rate", "per_s": NaN}',
          '{"do": "rate", "per_s": true}', '{"do": "burst"}', '{"do": "burst", "count": 0}',
          '{"do": "burst", "count": 101}', '{"do": "burst", "count": 1.5}', '{"do": "call"}',
          '{"do": "call", "method": []}', '{"do": "call", "method": "buy", "params": "tea"}',
@@ -92,6 +95,47 @@ class Callers(unittest.TestCase):
 
         Caller(wait).burst(30)
         wait_until(lambda: len(waiting) == 30, PATIENCE_S, "30 calls that wait at once")
+
+    def test_the_least_rate_is_one_that_can_be_waited_for(self) -> None:
+        self.assertEqual(caller.checked_rate(caller.MIN_RATE_PER_S), caller.MIN_RATE_PER_S)
+        self.assertLess(1 / caller.MIN_RATE_PER_S, threading.TIMEOUT_MAX)
+
+    def test_no_more_calls_wait_at_once_than_there_is_room_for(self) -> None:
+        """Also in bursts: each call that waits is a thread."""
+        answered = threading.Event()
+        self.addCleanup(answered.set)
+        waits = Caller(lambda service, method, params: answered.wait(PATIENCE_S))
+        with mock.patch.object(caller, "AT_ONCE", 20):
+            with self.assertRaisesRegex(ValueError, "20 calls wait already"):
+                waits.burst(30)
+            self.assertEqual(waits._waiting, 20)
+            answered.set()
+            wait_until(lambda: waits._waiting == 0, PATIENCE_S, "all are answered")
+            waits.burst(20)
+
+    def test_where_no_thread_can_be_started_it_goes_on_later(self) -> None:
+        no_room = mock.patch("threading.Thread.start",
+                             side_effect=RuntimeError("can't start new thread"))
+        with no_room, self.assertRaisesRegex(ValueError, "can't start new thread"):
+            self.caller.burst(1)
+        self.assertEqual(self.caller._waiting, 0)
+        self.tell(do="rate", per_s=200)
+        starts = threading.Thread.start
+        failed: list[int] = []
+
+        def start(thread: threading.Thread) -> None:
+            if len(failed) < 3:
+                failed.append(1)
+                raise RuntimeError("can't start new thread")
+            starts(thread)
+
+        pace = threading.Thread(target=self.caller.pace)
+        pace.start()
+        with mock.patch("threading.Thread.start", start):
+            self.wait_for(3)
+            self.caller.close()
+            pace.join(PATIENCE_S)
+        self.assertEqual(len(failed), 3)
 
     def test_an_unknown_outcome_is_resolved_when_that_is_asked_for(self) -> None:
         asked: list[float] = []

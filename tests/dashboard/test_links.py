@@ -112,6 +112,15 @@ class Links(unittest.TestCase):
         self.assertEqual([(event["what"], event["id"]) for event in self.told],
                          [("reply", "ab" * 16)])
 
+    def test_what_is_no_name_of_a_method_ends_no_thread(self) -> None:
+        self.link.open(self.server.address)
+        for method in ("\ud800", "hel\udfffo", "a b", "<", "&amp;", "a\nb"):
+            with self.subTest(method), self.assertRaisesRegex(ValueError, "no name of a method"):
+                self.link.lose_reply(method)
+        self.link.lose_reply("olá")
+        self.assertIn(b"ok", self.request("GET", "/health"))
+        self.assertIn(b"<int>1</int>", self.request())
+
     def test_a_cut_link_is_silent_and_what_it_holds_arrives_when_it_is_mended(self) -> None:
         self.link.open(self.server.address)
         self.link.cut()

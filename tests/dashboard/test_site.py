@@ -281,6 +281,7 @@ class Guarding(Case):
         for body in (b"", b"kill", b"[]", b"7", b"null", b'"kill"', b"{}", b'{"what":7}',
                      b'{"what":null}', b'{"what":["kill"]}', b'{"what":"kill"', b"\xff\xfe\x00",
                      b'{"what":"kill","ms":NaN}', b'{"what":"kill","ms":1e999}', b"[" * 16_000,
+                     rb'{"what":"kill","who":"\ud800"}', rb'{"what":"kill","a":[{"\udfff":1}]}',
                      b'{"what":"kill","ms":{"a":-Infinity}}', b'{"what":"kill","ms":[1e999]}'):
             with self.subTest(body[:40]):
                 self.assert_refused(self.ask("POST", "/do", headers, body), 400, "body")

@@ -24,6 +24,7 @@ from dashboard import class_mode
 from dashboard.class_mode import ClassMode
 from dashboard.code import Invitation, read_code
 from dashboard.knock import Knock, is_known, knock
+from dashboard.phones import MAX_CONNECTIONS_EACH
 from ponte.discovery.beats import MAX_DATAGRAM_BYTES, Beat, encode_beat
 from ponte.discovery.incarnations import new_incarnation
 from ponte.net.address import Address
@@ -262,10 +263,11 @@ class Exposed(ClassTest):
 
     def test_a_crowd_of_one_address_does_not_keep_others_out(self) -> None:
         """Connections that are silent: one address has a share of them."""
-        crowd = [socket.create_connection(self.address) for _ in range(80)]
+        crowd = [socket.create_connection(self.address)
+                 for _ in range(MAX_CONNECTIONS_EACH + 20)]
         try:
             refused = 0
-            for sock in crowd[70:]:
+            for sock in crowd[-10:]:
                 sock.settimeout(5)
                 refused += sock.recv(100).startswith(b"HTTP/1.1 503")
             self.assertEqual(refused, 10)

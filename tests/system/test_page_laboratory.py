@@ -148,7 +148,12 @@ class Faults(unittest.TestCase):
                 ({"what": "slow", "who": "server-1", "ms": -1},
                  "-1 is no delay: take 0 to 10000 milliseconds"),
                 ({"what": "burst", "count": 0}, "0 is no burst: take 1 to 100 calls"),
-                ({"what": "rate", "per_s": "x"}, "'x' is no rate: take 0 to 200 calls a second"),
+                ({"what": "rate", "per_s": "x"},
+                 "'x' is no rate: take 0, or 0.01 to 200 calls a second"),
+                ({"what": "lose reply", "who": "server-1", "method": "\ud800"},
+                 "method: give a text"),
+                ({"what": "lose reply", "who": "server-1", "method": "a b"},
+                 "'a b' is no name of a method"),
                 ({"what": "call", "params": "x"}, "params: give a list"),
                 ({"what": "add", "file": "/nowhere.py"},
                  "/nowhere.py: no such file; give the path of a file of functions, or the name of "
