@@ -100,7 +100,7 @@
     }
 
     function newLine() {
-        const node = group("lifeline", "line", "text");
+        const node = group("lifeline", "path", "text");
         node.stretches = node.insertBefore(svg("g"), node.text);
         return node;
     }
@@ -108,13 +108,25 @@
     /** The line of a process, other where it was dead or frozen. */
     function drawLine(node, line) {
         attribute(node, "data-told", line.told ? "true" : null);
-        set(node.line, { x1: line.x0, x2: line.x1, y1: line.y, y2: line.y });
+        attribute(node.path, "d", solid(line));
         set(node.text, { x: line.textX, y: line.y, text: line.text });
         const stretches = indexed([...line.dead.map((each) => ({ ...each, kind: "dead" })),
             ...line.frozen.map((each) => ({ ...each, kind: "frozen" }))]);
         list(node.stretches, stretches, byIndex, () => svg("line"), (part, each) =>
             set(part, { "data-stretch": each.kind, x1: each.x0, x2: each.x1, y1: line.y,
                 y2: line.y }));
+    }
+
+    /** The line where its process lived: the stretches in which it was dead are left out. */
+    function solid({ x0, x1, y, dead }) {
+        const parts = [];
+        let from = x0;
+        for (const each of [...dead].sort((a, b) => a.x0 - b.x0)) {
+            if (each.x0 > from) parts.push(`M${from} ${y}H${each.x0}`);
+            from = Math.max(from, each.x1);
+        }
+        if (x1 > from) parts.push(`M${from} ${y}H${x1}`);
+        return parts.join("");
     }
 
     function drawBar(node, bar) {

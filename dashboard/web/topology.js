@@ -17,7 +17,8 @@
     const layers = {};
     // Beats to a second registry pass behind the first one: so `behind` comes before the panels.
     for (const name of ["behind", "panels", "ways", "cards", "cells", "moving"]) {
-        layers[name] = svg("g", { class: `layer-${name}` });
+        const kind = name === "behind" ? "layer-moving layer-behind" : `layer-${name}`;
+        layers[name] = svg("g", { class: kind });
         stage.append(layers[name]);
     }
     const more = svg("text", { class: "more" });
