@@ -38,6 +38,7 @@ from ponte.net.pool import Pool
 from ponte.net.stream import Program
 from ponte.net.target import path_in
 from ponte.process.measures import Durations
+from ponte.process.observed_call import TRACE_HEADERS, as_it_came
 
 # Headers of one connection, which are not passed on (RFC 9110 section 7.6.1), and Content-Length,
 # which is written anew.
@@ -202,7 +203,8 @@ class RelayedCall:
         observed, trace = self._request.observed, self._request.traceparent
         if observed or trace:
             trace = observed.send(attempt) if observed else self._request.trace_line
-        lines = (f"{cached(_lines_to_pass_on, headers)}{attempt_lines(attempt)}"
+        passed_on = _lines_but_trace if observed else _lines_to_pass_on
+        lines = (f"{cached(passed_on, headers)}{attempt_lines(attempt)}"
                  f"Via: {self._shared.via}\r\n{trace}")
         return attempt, write_request(method, target, lines, attempt.body_of(body))
 
@@ -312,7 +314,7 @@ def _ask_on_route(shared: SharedState, request: Request, route: Route, pool: Poo
     assert sent and route.record
     place = Place.of(sent)
     observed = request.observed
-    how, trace = (observed.ask, "") if observed else (ask, request.trace_line)
+    how, trace = (observed.ask, "") if observed else (ask, as_it_came(request))
     try:
         result = yield from how(pool, place, service_of(request),
                                 f"Via: {shared.via}\r\n{trace}", deadline)
@@ -347,6 +349,12 @@ def _lines_to_pass_on(headers: Mapping[str, str]) -> str:
     """The header lines of a request that go on as they came."""
     return lines_of({name: value for name, value in _end_to_end(headers).items()
                      if name not in OURS})
+
+
+def _lines_but_trace(headers: Mapping[str, str]) -> str:
+    """The same where we say ourselves how the call is traced."""
+    return _lines_to_pass_on({name: value for name, value in headers.items()
+                              if name not in TRACE_HEADERS})
 
 
 def _lines_to_pass_back(headers: Mapping[str, str]) -> str:

@@ -154,7 +154,7 @@ def _line_of(number: int, line: bytes) -> bytes:
 
 def _is_event(event: dict[str, Any], number: int) -> bool:
     """Whether it has this number, a kind, and a time in milliseconds that can be: of 34 years."""
-    time_ms = event.get("t")
+    time_ms: Any = event.get("t")
     return (type(event.get("s")) is int and event["s"] == number and type(event.get("k")) is str
             and type(time_ms) in (int, float) and abs(time_ms) < MAX_NUMBER)
 

@@ -29,8 +29,21 @@ TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 FOREIGN = f"00-{TRACE_ID}-f0f067aa0ba902b7-01"
 
 
+# Values that no parser keeps apart, and what a reader finds in them: a later version may say more.
+ODD = ((FOREIGN.upper(), ""), (f"01{FOREIGN[2:]}", TRACE_ID), (f"cc{FOREIGN[2:]}-more", TRACE_ID),
+       (f"ff{FOREIGN[2:]}", ""), (f"{FOREIGN}-more", ""), (f"{FOREIGN}0", ""),
+       (f"01{FOREIGN[2:]}0", ""), (f"{FOREIGN}, {FOREIGN}", ""), ("garbage", ""), ("", ""),
+       (f"00-{TRACE_ID}-{'0' * 16}-01", ""), (f"01-{'0' * 32}-{'1' * 16}-01", ""))
+
+
 def traceparent(number: int, flags: str = "01", pid: int = 7) -> str:
     return f"00-{TRACE_ID}-{pid:08x}{number:08x}-{flags}"
+
+
+def with_trace(request: Request, trace: str) -> Request:
+    """With this header as the parser leaves it; and with our mark, where it is ours."""
+    marked = {**request.headers, "call-told": "1"} if f"-{7:08x}" in trace else request.headers
+    return request._replace(traceparent=trace, headers=marked)
 
 
 def words(events: list[Event], *names: str) -> list[tuple[Any, ...]]:
@@ -209,7 +222,7 @@ class AtServer(Watched, ServerTest):
 
     def traced(self, request: Request, trace: str) -> list[Event]:
         """What is told of a request with this trace."""
-        begun = self.server._handle(request._replace(traceparent=trace), time.monotonic(),
+        begun = self.server._handle(with_trace(request, trace), time.monotonic(),
                                     lambda: False)
         if not isinstance(begun, Reply):
             wait_for(begun)
@@ -334,6 +347,37 @@ class AtServer(Watched, ServerTest):
         recv, _, _ = self.traced(self.request(), f"00-{'0' * 32}-{7:08x}{1:08x}-01")
         self.assertNotEqual(int(recv["id"], 16), 0)
 
+    def test_a_trace_of_another_form(self) -> None:
+        """It is read where it can be, and else the call gets an id of ours."""
+        for number, (odd, trace_id) in enumerate(ODD):
+            with self.subTest(odd):
+                told = self.watch()
+                self.post(number + 1, Traceparent=odd)
+                recv, = told.of("recv")
+                self.assertEqual(recv["id"] == TRACE_ID, bool(trace_id))
+                self.assertEqual(len(recv["id"]), 32)
+                self.assertNotIn("of", recv)
+
+    def test_only_our_mark_makes_a_parent_id_ours(self) -> None:
+        """A stranger's may look like it. On Windows a pid has up to 32 bits."""
+        for pid in (7, 2 ** 22, 2 ** 32 - 4):
+            for mark in ({}, {"call-told": "1"}, {"call-told": "1, 1"}, {"call-told": ""}):
+                told = self.watch()
+                request = self.request(None)
+                self.server._handle(request._replace(
+                    traceparent=traceparent(3, pid=pid), headers={**request.headers, **mark}),
+                    time.monotonic(), lambda: False)
+                recv, = told.of("recv")
+                self.assertEqual(recv.get("of"), [pid, 3] if mark.get("call-told") == "1" else None)
+
+    def test_a_stranger_does_not_get_around_the_sample(self) -> None:
+        """Whatever its trace looks like."""
+        self.told = self.watch(every=4)
+        for number in range(1, 9):
+            request = self.request(number)._replace(traceparent=traceparent(number))
+            self.server._handle(request, time.monotonic(), lambda: False)
+        self.assertEqual(len(self.told_of("recv")), 2)
+
     def test_a_server_samples_what_nobody_has_decided(self) -> None:
         self.told = self.watch(every=4)
         for number in range(1, 9):
@@ -374,7 +418,7 @@ class AtProxy(Watched, RelayCase):
 
         def traced(request: Request, *others: Any) -> Any:
             if request.observed is None:
-                request = request._replace(traceparent=trace)
+                request = with_trace(request, trace)
             return begin(request, *others)
 
         with mock.patch.object(self.proxy, "_begin", traced):
@@ -515,6 +559,52 @@ class AtProxy(Watched, RelayCase):
         self.assertEqual(request.traceparent[:36], FOREIGN[:36])
         self.assertNotEqual(request.traceparent[36:52], FOREIGN[36:52])
 
+    def test_one_trace_goes_on_whatever_came(self) -> None:
+        for number, (odd, trace_id) in enumerate(ODD):
+            with self.subTest(odd):
+                self.relays(number + 1, OK, Traceparent=odd, Call_Told="1")
+                request = self.exchanges.requests[-1]
+                # The parser would not keep one of two apart.
+                sent = self.told_of("send")[-1]["n"]
+                self.assertEqual(request.traceparent[35:], f"-{os.getpid():08x}{sent:08x}-01")
+                self.assertEqual(request.traceparent[3:35] == TRACE_ID, bool(trace_id))
+                self.assertNotIn("traceparent", request.headers)
+                self.assertEqual(request.headers["call-told"], "1")
+
+    def test_what_says_how_it_is_traced_goes_on_as_it_came(self) -> None:
+        """Where nobody watches; and where it is not told."""
+        for watcher in (None, self.told):
+            with mock.patch.object(observe, "watcher", watcher), \
+                    mock.patch.object(self.told, "take", return_value=None):
+                for number, (odd, _) in enumerate(ODD):
+                    with self.subTest(odd, is_watched=bool(watcher)):
+                        self.relays(number + (100 if watcher else 1), OK, Traceparent=odd)
+                        request = self.exchanges.requests[-1]
+                        headers = request.headers
+                        # An empty one says nothing, and need not go on.
+                        self.assertEqual(request.traceparent + headers.get("traceparent", ""), odd)
+                        self.assertEqual("call-untold" in headers, bool(watcher))
+        self.assertEqual(self.told.events, [])
+
+    def test_our_mark_goes_through_a_proxy_that_nobody_watches(self) -> None:
+        """So the server behind it knows whose trace it is."""
+        with mock.patch.object(observe, "watcher", None):
+            self.relays(1, LOST, trace=traceparent(5))
+            request = self.exchanges.requests[-1]
+            self.assertEqual((request.traceparent, request.headers["call-told"]),
+                             (traceparent(5), "1"))
+        asked = observed_call.as_it_came(with_trace(request, traceparent(6)))
+        self.assertEqual(asked, f"Traceparent: {traceparent(6)}\r\ncall-told: 1\r\n")
+
+    def test_a_trace_for_one_hop_alone_does_not_go_on(self) -> None:
+        for is_told in (True, False):
+            with mock.patch.object(self.told, "take", return_value=0 if is_told else None):
+                self.relays(1 + is_told, OK, Traceparent=f"01{FOREIGN[2:]}",
+                            Connection="Traceparent")
+            request = self.exchanges.requests[-1]
+            self.assertNotEqual(request.traceparent[3:35], TRACE_ID)
+            self.assertNotIn("traceparent", request.headers)
+
     def test_no_lock_is_held_while_it_tells(self) -> None:
         """Not that of the proxy: a full buffer of the watcher holds no other call up."""
         send = self.told.send
@@ -536,11 +626,6 @@ class Words(unittest.TestCase):
         for action, word in ((REPLY, "reply"), (NOT_SENT, "dead"), (KILL, "dead"), ("runs", "")):
             told.note(action)
             self.assertEqual(told._how, word)
-
-    def test_a_parent_id_of_another_tracer_is_no_sender(self) -> None:
-        """Ours has a pid in it, and those are small."""
-        self.assertGreater(int(FOREIGN[36:44], 16), observed_call.MAX_PID)
-        self.assertLess(os.getpid(), observed_call.MAX_PID)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ Wire format: an ordinary HTTP request with these headers.
     Call-Resolve: 1                  its caller asks what came of it; it must not run any more
     Call-Idempotent: 1               it does no harm if it runs twice, so it has no number
     Call-Timeout-Ms: <n>             how long this attempt may take; it shrinks at every hop
+    Call-Told: 1                     a watcher of an earlier hop is told of it, so all tell, and
+                                     its Traceparent is ours
     Call-Untold: 1                   a watcher of an earlier hop is not told of it, so nobody tells
                                      (ponte/process/observed_call.py, which also has Traceparent)
     Call-Attempt: <first>-<last>     1 plus the earlier attempts that may have run, and the highest

@@ -11,13 +11,15 @@ What ties the events of a call together is the trace id of W3C Trace Context, in
 The parent id is the pid (8 digits) and the number (8 digits) of the event `send`: so a `recv` says
 exactly which message it is. Who begins a call decides whether it is told; all others follow:
 
-    flags 01             it is told: each process that is watched writes its own parent id
+    Call-Told: 1         it is told: each process that is watched writes its own parent id
     flags 00             nobody tells it
     Call-Untold: 1       a stub or proxy that is watched has left it out of its sample
     none of them         the first process that is watched decides, and gives it an id
-    another tracer's     the same, and it keeps its id
+    another tracer's     the same, and it keeps its id: without Call-Told, it is another tracer's
 
-A process that nobody watches passes the header on as it came. https://www.w3.org/TR/trace-context/
+A process that nobody watches passes these headers on as they came, whatever is in them; one that is
+watched takes a Traceparent of a later version for what it knows of it, and any other that is not
+valid for none (sections 3.2 and 4.3). https://www.w3.org/TR/trace-context/
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from ponte.calls.hop import Marks
 from ponte.calls.once import IT_RAN, KILL, NEVER, NOT_SENT, REPLY, UNKNOWN, WAIT
 from ponte.calls.resolving import Place, ask
 from ponte.net.known_heads import cached
-from ponte.net.message import ProtocolError, Reply, Request
+from ponte.net.message import ProtocolError, Reply, Request, lines_of
 from ponte.net.pool import Pool
 from ponte.net.stream import Program
 from ponte.net.target import path_in
@@ -48,11 +50,13 @@ from ponte.rpc.called import Ended, tell_end
 
 # Characters of an outcome in words.
 MAX_WHY = 200
-UNTOLD = "Call-Untold: 1\r\n"
-# A pid is below this on every system. The parent id of another tracer is random.
-MAX_PID = 2 ** 22
+TOLD, UNTOLD = "Call-Told: 1\r\n", "Call-Untold: 1\r\n"
 
-_TRACEPARENT = re.compile("00-([0-9a-f]{32})-([0-9a-f]{8})([0-9a-f]{8})-([0-9a-f]{2})")
+# Headers that say how a request is traced: a proxy that is watched writes them anew.
+TRACE_HEADERS = frozenset(("traceparent", "call-told"))
+# Version 00 ends with its flags; a later one may have more behind them. There is no version ff.
+_TRACEPARENT = re.compile("(?!00.{53}.|ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-"
+                          "(?!0{16})([0-9a-f]{8})([0-9a-f]{8})-([0-9a-f]{2})(?:-.*)?")
 # What the memory says of an attempt that does not run (ponte/calls/once.py), in a word.
 _HOW = {REPLY: "reply", WAIT: "wait", NOT_SENT: "dead", KILL: "dead", UNKNOWN: "unknown",
         NEVER: "never", IT_RAN: "ran"}
@@ -122,7 +126,7 @@ class ObservedCall:
         if not number:
             return 0, self._untold_lines
         return number, (f"Traceparent: 00-{self.id}-{observe.life.pid & 0xffffffff:08x}"
-                        f"{number & 0xffffffff:08x}-01\r\n")
+                        f"{number & 0xffffffff:08x}-01\r\n{TOLD}")
 
     def settle(self, result: Result, sent: int = 0) -> None:
         """The latest attempt has come to this."""
@@ -207,28 +211,46 @@ def follow(who: str, request: Request, begin: Callable[[Request], Begun]) -> Beg
 
     `begin` gets the request with what tells its events. Raises ProtocolError like `begin`.
     """
-    found = _TRACEPARENT.fullmatch(request.traceparent)
-    is_valid = found and int(found[1], 16) and int(found[2] + found[3], 16)
-    pid, number = (int(found[2], 16), int(found[3], 16)) if found and is_valid else (0, 0)
+    lines, found = as_it_came(request), _traced(request)
     # 1. Somebody has decided: it is not told.
-    if found and is_valid and not int(found[4], 16) & 1:
-        return begin(request._replace(observed=ObservedCall(who, "", request.trace_line)))
+    if found and not int(found[4], 16) & 1:
+        return begin(request._replace(observed=ObservedCall(who, "", lines)))
     # 2. Or that it is; and else it is for us to decide.
     fields: dict[str, Any] = {}
-    if 0 < pid < MAX_PID and number:
-        fields["of"] = [pid, number]
+    if found and request.headers.get("call-told") == "1":
+        fields["of"] = [int(found[2], 16), int(found[3], 16)]
     else:
         watcher = observe.watcher
         untold = watcher.take() if watcher else None
         if untold is None:
-            lines = f"{request.trace_line}{UNTOLD}"
-            return begin(request._replace(observed=ObservedCall(who, "", lines)))
+            return begin(request._replace(observed=ObservedCall(who, "", lines + UNTOLD)))
         if untold:
             fields["untold"] = untold
-    trace_id = found[1] if found and is_valid else secrets.token_hex(16)
-    call = ObservedCall(who, trace_id, request.trace_line)
+    call = ObservedCall(who, found[1] if found else secrets.token_hex(16), lines)
     call.receive(_kind_of(request.headers), **fields)
     return tell_end(partial(call.begin, begin, request._replace(observed=call)), call.answer)
+
+
+def as_it_came(request: Request) -> str:
+    """The header lines by which a request says how it is traced, as a next hop shall get them."""
+    headers = request.headers
+    if "traceparent" not in headers and "call-told" not in headers:
+        return request.trace_line
+    # Kept apart is only what has the usual form.
+    return request.trace_line + lines_of({
+        name: headers[name] for name in TRACE_HEADERS
+        if name in headers and name not in headers.get("connection", "").lower()})
+
+
+def _traced(request: Request) -> re.Match[str] | None:
+    """The parts of its Traceparent: trace id, pid, number and flags. None where it is not valid,
+    or of another hop.
+    """
+    headers = request.headers
+    given = request.traceparent
+    if not given and "traceparent" not in headers.get("connection", "").lower():
+        given = headers.get("traceparent", "")
+    return _TRACEPARENT.fullmatch(given)
 
 
 def _kind_of(headers: Mapping[str, str]) -> str:
