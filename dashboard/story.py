@@ -16,6 +16,7 @@ Threads: one tells the story; commands and votes come on any.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Mapping
@@ -144,32 +145,37 @@ class Story:
 
     def _tell_demo(self) -> None:
         """The nine steps, with processes of their own."""
-        self._put(told("begin", kind="demo", of=len(STEPS), title=in_both(
-            self._words("PONTE: a bridge between processes"))))
-        self._laboratory.stop()
-        cast = Cast(show(self._collector), self._hear)
+        results: list[dict[str, Any]] = []
+        end: dict[str, Any] = {"ended": "failed"}
+        # Whatever fails on the way: what was begun ends, and the laboratory starts again.
+        with contextlib.ExitStack() as closing:
+            closing.callback(self._start_laboratory)
+            closing.callback(lambda: self._put(told("end", results=results, **end)))
+            self._put(told("begin", kind="demo", of=len(STEPS), title=in_both(
+                self._words("PONTE: a bridge between processes"))))
+            self._laboratory.stop()
+            cast = Cast(show(self._collector), self._hear)
+            closing.callback(self._forget_all)
+            closing.callback(self._hold, None)
+            closing.callback(cast.close)
+            self._hold(cast)
+            stage = PageStage(self._put, self.ballot, self._remote, cast, steps=len(STEPS))
+            closing.callback(observe.stop)
+            closing.callback(stage.close)
+            self._tell_client()
+            observe.start(self._collector, name="client")
+            try:
+                ending = self._tell_steps(stage, results)
+                end["ended"] = "failed" if ending.what == "ended" else "finished"
+                if ending.reason:
+                    end["text"] = in_both(ending.reason)
+            except Ended:
+                end["ended"] = "stopped"
+
+    def _hold(self, cast: Cast | None) -> None:
+        """Those are the processes that `close` ends."""
         with self._lock:
             self._cast = cast
-        stage = PageStage(self._put, self.ballot, self._remote, cast, steps=len(STEPS))
-        self._tell_client()
-        observe.start(self._collector, name="client")
-        results: list[dict[str, Any]] = []
-        how, why = "stopped", {}
-        try:
-            ending = self._tell_steps(stage, results)
-            how = "failed" if ending.what == "ended" else "finished"
-            why = {"text": in_both(ending.reason)} if ending.reason else {}
-        except Ended:
-            pass
-        finally:
-            stage.close()
-            observe.stop()
-            cast.close()
-            with self._lock:
-                self._cast = None
-            self._forget_all()
-            self._put(told("end", ended=how, results=results, **why))
-            self._start_laboratory()
 
     def _tell_steps(self, stage: PageStage, results: list[dict[str, Any]]) -> Ending:
         """Plays the steps, and collects how they ended. Raises Ended."""
