@@ -20,7 +20,8 @@ Object.assign(Ponte.words.en, {
     "view.watching": "This page watches: what happens here is real.",
     "view.space and time": "Space and time of call #{number} {method}",
     "view.space and time of none": "Space and time of a call",
-    "view.no call yet": "Each call is drawn here: a line for each process, an arrow for each message.",
+    "view.no call yet":
+        "Each call is drawn here: a line for each process, an arrow for each message.",
     "view.more servers": "and {count} more",
     "view.ran": "ran {count}",
     "view.from memory": "memory {count}",

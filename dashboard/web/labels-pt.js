@@ -20,7 +20,8 @@ Object.assign(Ponte.words.pt, {
     "view.watching": "Esta página observa: o que acontece aqui é real.",
     "view.space and time": "Espaço e tempo da chamada #{number} {method}",
     "view.space and time of none": "Espaço e tempo de uma chamada",
-    "view.no call yet": "Cada chamada é desenhada aqui: uma linha por processo, uma seta por mensagem.",
+    "view.no call yet":
+        "Cada chamada é desenhada aqui: uma linha por processo, uma seta por mensagem.",
     "view.more servers": "e mais {count}",
     "view.ran": "executou {count}",
     "view.from memory": "memória {count}",

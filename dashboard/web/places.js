@@ -36,7 +36,8 @@
         const registries = names.registries.length > 1 ? columns.two : columns.registry;
         const panelWidth = registries * rem;
         const registryLeft = width - edge - panelWidth;
-        const rest = width - 2 * edge - (columns.client + columns.proxy + columns.server + registries) * rem;
+        const taken = (columns.client + columns.proxy + columns.server + registries) * rem;
+        const rest = width - 2 * edge - taken;
         const way = Math.max(rest, 0);
         const clientLeft = edge;
         const proxyLeft = clientLeft + columns.client * rem + way * 0.33;
@@ -50,7 +51,8 @@
         const middle = rows.top + (rows.bottom - rows.top) / 2;
         const lowest = height - edge;
         stack(boxes, names.proxies, { x: proxyLeft, w: columns.proxy * rem, middle, lowest, rem });
-        stack(boxes, names.clients, { x: clientLeft, w: columns.client * rem, middle, lowest, rem });
+        stack(boxes, names.clients,
+            { x: clientLeft, w: columns.client * rem, middle, lowest, rem });
 
         const cells = new Map();
         const panels = new Map();

@@ -26,7 +26,7 @@ globalThis.Ponte ??= {};
                 votes};
     };
 
-    /** Whether the demo's steps are played: its own processes stand here, nobody else acts on them. */
+    /** Whether the demo's steps are played: its own processes are here, nobody acts on them. */
     Ponte.isDemo = ({story}) => story?.kind === "demo" && story.phase !== "end";
 
     /** Whether the end has a list of what was proved, or a reason. */

@@ -75,7 +75,8 @@
         const { where } = view;
         const picked = [...servers, ...names.proxies, ...names.registries, ...names.clients];
         // Until somebody picks another one it is the first server; where nobody can act, none.
-        view.picked = !Ponte.canAct || Ponte.isDemo(state) ? "" : picked.includes(chosen) ? chosen : servers[0] ?? "";
+        const isIdle = !Ponte.canAct || Ponte.isDemo(state);
+        view.picked = isIdle ? "" : picked.includes(chosen) ? chosen : servers[0] ?? "";
         attribute(stage, "data-tall", String(where.tall));
         const page = stage.closest(".page");
         const rows = servers.length + names.proxies.length;
