@@ -33,7 +33,7 @@ from dashboard.gatekeeper import Gatekeeper, Member
 from dashboard.phones import Ballot, Phones
 from dashboard.qr import qr_rows
 from ponte.discovery.follower import ask
-from ponte.net.address import Address, show
+from ponte.net.address import Address, quoted, show
 from ponte.net.pool import Pool
 from ponte.net.stream import listen
 
@@ -115,7 +115,11 @@ class ClassMode:
                 raise ValueError(self._words("--class: cannot listen at {address}: {error}",
                                              address=hosts[0], error=error.strerror or error)) \
                     from None
-            self._class.start()
+            try:
+                self._class.start()
+            except Exception:
+                self.end()
+                raise
 
     def end(self) -> None:
         """Closes both ports, and forgets the key. Nothing happens where none is open."""
@@ -165,14 +169,19 @@ class _Class:
         self._telling = threading.Lock()
         self._told: dict[str, Any] = {}
         self._phones, sock = _listen_on_both(hosts[0], ballot, archive())
-        invitation = new_invitation(*self._phones.address)
-        key = invitation.key()
-        self._code = invitation.code()
-        self._url = f"http://{show(self._phones.address)}/"
-        self._qr = qr_rows(self._url.encode())
-        keeper = Gatekeeper(self._service, key, self._taken)
-        self._gate = Gate(sock, keeper, key=key, on_change=self._tell_members,
-                          registry=lambda: self._laboratory.registry)
+        with contextlib.ExitStack() as opening:
+            opening.callback(self._phones.close)
+            opening.callback(sock.close)
+            invitation = new_invitation(*self._phones.address)
+            key = invitation.key()
+            self._code = invitation.code()
+            self._url = f"http://{show(self._phones.address)}/"
+            self._qr = qr_rows(self._url.encode())
+            keeper = Gatekeeper(self._service, key, self._taken)
+            self._gate = Gate(sock, keeper, key=key, on_change=self._tell_members,
+                              registry=lambda: self._laboratory.registry)
+            # From here on `close` ends both.
+            opening.pop_all()
         self._thread = threading.Thread(target=self._watch, name="ponte-class", daemon=True)
 
     def start(self) -> None:
@@ -184,9 +193,14 @@ class _Class:
     def close(self) -> None:
         """Closes the ports at once, then tells that nothing is exposed."""
         self._closing.set()
-        self._gate.close()
-        self._phones.close()
-        self._pool.close()
+        # In the opposite order, and each also where another one fails.
+        with contextlib.ExitStack() as closing:
+            closing.callback(self._tell_end)
+            closing.callback(self._pool.close)
+            closing.callback(self._phones.close)
+            closing.callback(self._gate.close)
+
+    def _tell_end(self) -> None:
         with self._telling:
             self._put({"k": "exposed", "list": [], "devices": 0})
 
@@ -263,14 +277,24 @@ def hosts_for(address: str, words: Words) -> list[str]:
             raise ValueError(words("--class: this computer has no address in a network: connect "
                                    "it first"))
         return found
+    if not _is_own(address):
+        raise ValueError(words("--class {address}: take an IPv4 address of this computer, such as "
+                               "{example}", address=quoted(address),
+                               example=(*found, "192.168.1.20")[0]))
+    return [address, *(host for host in found if host != address)]
+
+
+def _is_own(address: str) -> bool:
+    """Whether that is one IPv4 address of this machine: a socket can be bound to it."""
     try:
         named = ipaddress.IPv4Address(address)
-    except ValueError:
-        named = ipaddress.IPv4Address(0)
-    if named.is_unspecified or named.is_multicast:
-        raise ValueError(words("--class {address}: take an IPv4 address of this computer, such as "
-                               "{example}", address=address, example=(*found, "192.168.1.20")[0]))
-    return [address, *(host for host in found if host != address)]
+        if named.is_unspecified or named.is_multicast or address == "255.255.255.255":
+            return False
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def _listen_on_both(host: str, ballot: Ballot, file: bytes) -> tuple[Phones, socket.socket]:

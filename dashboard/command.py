@@ -29,7 +29,7 @@ from classroom.cast import StartFailed
 from classroom.command import add_settings, make_parser, shown
 from classroom.language import Words
 from dashboard.attach import Attached
-from dashboard.class_mode import ClassMode
+from dashboard.class_mode import ClassMode, hosts_for
 from dashboard.collector import Collector
 from dashboard.laboratory import Laboratory
 from dashboard.recording import NotARecording, Recorder, read_recording
@@ -290,6 +290,13 @@ def _check(chosen: argparse.Namespace, words: Words) -> None:
     for option in ("record", "replay"):
         if getattr(chosen, option) == "":
             raise UsageError(words("--{option}: name a file", option=option))
+    address = getattr(chosen, "class")
+    if address is not None:
+        # Before any process is started for it.
+        try:
+            hosts_for(address, words)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     try:
         chosen.port = parse_port(chosen.port)
     except ValueError as error:

@@ -55,7 +55,8 @@ class Gate:
 
     Parameters: `sock`, a UDP socket that listens, which it will close; `keeper`; `key` of the
     class; `registry()`, its address now, or None; `on_change(members)` is called on its thread when
-    servers have come or gone.
+    servers have come or gone. Raises OSError if it gets no socket towards the registry; `sock` is
+    the caller's then.
     """
 
     def __init__(self, sock: socket.socket, keeper: Gatekeeper, *, key: bytes,
@@ -65,7 +66,11 @@ class Gate:
         self._key, self._registry = key, registry
         self._on_change = on_change
         self._inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._inside.bind(("127.0.0.1", 0))
+        try:
+            self._inside.bind(("127.0.0.1", 0))
+        except OSError:
+            self._inside.close()
+            raise
         for each in (self._outside, self._inside):
             each.setblocking(False)
         # The thread's own: the beats that the registry has not answered yet; the host of each

@@ -113,6 +113,8 @@ class Mistakes(Case):
                 ["--attach"], ["--attach", ""], ["--attach", "4100"], ["--attach", "127.0.0.1"],
                 ["--attach", "127.0.0.1:0"], ["--attach", "127.0.0.1:4100", "--story"],
                 ["--attach", "127.0.0.1:4100", "--class"], ["--bogus"], ["bogus"],
+                ["--class", "192.0.2.1"], ["--class", "x"], ["--class", "0.0.0.0"],
+                ["--class", "224.0.0.1"], ["--class", "255.255.255.255"], ["--class", "::1"],
                 ["--story", "now"]):
             told = {}
             for language in ("en", "pt"):

@@ -24,7 +24,7 @@ from dashboard import class_mode
 from dashboard.class_mode import ClassMode
 from dashboard.code import Invitation, read_code
 from dashboard.knock import Knock, is_known, knock
-from dashboard.phones import MAX_CONNECTIONS_EACH
+from dashboard.phones import MAX_CONNECTIONS_EACH, Phones
 from ponte.discovery.beats import MAX_DATAGRAM_BYTES, Beat, encode_beat
 from ponte.discovery.incarnations import new_incarnation
 from ponte.net.address import Address
@@ -140,6 +140,16 @@ class Joining(ClassTest):
         self.lab.registry = None
         self.assertEqual(knock(asks), "wait")
         self.assertTrue(is_known(asks))
+
+    def test_where_the_registry_has_another_port_its_laptops_are_there_too(self) -> None:
+        """As after a story, if another process has taken the port meanwhile."""
+        key = read_code(self.code).key()
+        with Server("kiosk", [hello], registries=[self.address], name="ana", key=key, host=HOST), \
+                Registry(port=0) as other:
+            wait_until(lambda: "ana" in self.listed(), 5, "it is listed")
+            self.lab.registry = other.address
+            wait_until(lambda: "ana" in {each.instance for each in
+                                         other.lookup("kiosk").endpoints}, 5, "there, too")
 
     def test_what_cannot_join_is_told_in_one_line(self) -> None:
         invitation = read_code(self.code)
@@ -308,6 +318,31 @@ class Exposed(ClassTest):
             socket.create_connection(self.address, 2)
         self.assertFalse(is_known(Knock(self.address, key, "ana", HOST), 0.3))
         self.assertEqual(self.exposed()["list"], [])
+
+    def test_where_it_cannot_open_no_port_stays_open(self) -> None:
+        self.close_class()
+        phones: list[Phones] = []
+
+        class Noted(Phones):
+            def __init__(self, *arguments: Any) -> None:
+                super().__init__(*arguments)
+                phones.append(self)
+
+        for name in ("Gate", "qr_rows"):
+            with mock.patch.object(class_mode, name, side_effect=OSError(24, "no more files")), \
+                    mock.patch.object(class_mode, "Phones", Noted), \
+                    self.assertRaisesRegex(ValueError, "no more files"):
+                self.mode.open(HOST)
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(type=kind) as sock:
+                    sock.bind(phones[-1].address)
+        self.mode.open(HOST)
+
+    def test_an_address_of_another_machine_is_refused(self) -> None:
+        self.close_class()
+        for address in ("192.0.2.1", "0.0.0.0", "224.0.0.1", "::1", "x", "127.0.0.1 "):
+            with self.assertRaisesRegex(ValueError, "take an IPv4 address of this computer"):
+                self.mode.commands["class"]({"open": True, "address": address})
 
     def test_each_class_has_a_new_code(self) -> None:
         self.close_class()
