@@ -23,7 +23,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, Protocol, cast
+from typing import Any, Callable, Protocol
 
 from classroom.cast import StartFailed
 from classroom.command import add_settings, make_parser, shown
@@ -165,21 +165,17 @@ def _parts(chosen: argparse.Namespace, words: Words,
     Raises UsageError.
     """
     put, observe = collector.put, collector.address
-    laboratory: Laboratory | Attached
-    if chosen.attach is None:
-        laboratory = Laboratory(put, show(observe))
-    else:
+    if chosen.attach is not None:
+        # The processes belong to others: the page only shows them.
         try:
-            laboratory = Attached(put, observe, chosen.registries)
+            attached: list[Part] = [Attached(put, observe, chosen.registries)]
         except ValueError as error:
             raise UsageError(str(error)) from None
-    # An Attached has no commands, so no story begins, and nothing else of a laboratory is used.
-    story = Story(put, collector.ring, observe, cast(Laboratory, laboratory), chosen.story)
-    made: list[Part] = [laboratory, story]
-    # A class joins in where there are processes of our own.
-    if isinstance(laboratory, Laboratory):
-        made.append(ClassMode(put, laboratory, story.ballot, words,
-                              getattr(chosen, "class")))
+        return attached, attached
+    laboratory = Laboratory(put, show(observe))
+    story = Story(put, collector.ring, observe, laboratory, chosen.story)
+    made: list[Part] = [laboratory, story,
+                        ClassMode(put, laboratory, story.ballot, words, getattr(chosen, "class"))]
     # The story has processes of its own, and starts those of the laboratory when it ends. A class
     # needs a registry to join.
     alone = chosen.story and getattr(chosen, "class") is None

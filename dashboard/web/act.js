@@ -46,7 +46,8 @@
         return null;
     }
 
-    /** Asks once whether the token is the one of this page; if not, the page only shows. */
+    /** Asks once what this page may do. Without its token, and where there is nothing to do (beside
+     *  processes that others have started), it only shows. */
     async function probe() {
         if (!Ponte.canAct) return;
         try {
@@ -55,7 +56,7 @@
                 headers: { "Content-Type": "application/json", "Ponte-Token": token },
                 body: JSON.stringify({ what: "commands" }),
             });
-            if (answer.status === 401) Ponte.readOnly();
+            if (answer.status === 401 || !(await answer.json()).commands.length) Ponte.readOnly();
         } catch {
             // No answer says nothing about the token. live.js shows that nobody answers.
         }

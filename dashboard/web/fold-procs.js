@@ -17,6 +17,11 @@
     const ANNOUNCED = new Map([["up", "up"], ["draining", "draining"], ["leaving", "left"]]);
     const LEVEL = {up: "good", suspect: "warn", expired: "bad", draining: "warn", left: "info"};
 
+    // What the kernel has dropped is seen as a gap, once a later event of that process has come.
+    function countLost(state) {
+        state.counters.lostEvents = Math.max(state.gaps, state.bad === null ? 0 : state.bad.dropped);
+    }
+
     /** Handlers by kind: (state, event, t). */
     Ponte.procHandlers = {
         start(state, event) {
@@ -25,7 +30,8 @@
 
         gap(state, event, t) {
             const lost = number(event.lost);
-            state.counters.lostEvents += lost;
+            state.gaps += lost;
+            countLost(state);
             for (const id of state.open) {
                 state.calls.get(id).gaps += lost;
             }
@@ -158,6 +164,8 @@
         bad(state, event) {
             state.bad = {total: number(event.total), dropped: number(event.dropped),
                          why: typeof event.why === "object" ? event.why ?? {} : {}};
+            state.counters.refusedEvents = state.bad.total;
+            countLost(state);
         },
 
         recording(state, event, t) {

@@ -42,10 +42,15 @@
         Ponte.isCut ||= isCut;
         if (standing.length && isFirst) Ponte.player.base(standing);
         Ponte.player.add(events, performance.now());
-        if (isReplay && isFirst) Ponte.player.seekTime(Ponte.player.begins);
+        if (isReplay && isFirst) Ponte.player.seekTime(beginningOf(events));
         dirty = true;
         const start = [...standing, ...events].find((event) => event.k === "start");
         if (start?.lang && !languageChosen) chooseLanguage(start.lang);
+    }
+
+    /** When a recording begins to be worth looking at: at its first call. */
+    function beginningOf(events) {
+        return (events.find((event) => event.k === "call") ?? events[0])?.t ?? 0;
     }
 
     function restart() {

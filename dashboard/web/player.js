@@ -83,6 +83,10 @@
             if (this.mode === "live") {
                 this._foldTo(this.end);
             }
+            if (this.events.length > this._most * 2) {
+                // Paused for very long: what is shown moves on, or memory would grow for ever.
+                this._foldTo(Math.max(this.position, this.end - this._most));
+            }
             if (this.events.length > this._most * 1.1) {
                 this._letGo(this.events.length - this._most);
             }

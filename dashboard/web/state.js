@@ -28,7 +28,9 @@
         // Ids of calls that have not ended; and of calls of which something came late, newest last.
         open: new Set(), late: [],
         counters: {calls: 0, answered: 0, faults: 0, more: 0, notSent: 0, unknown: 0, resolved: 0,
-                   untold: 0, lostEvents: 0},
+                   untold: 0, lostEvents: 0, refusedEvents: 0},
+        // Events that are missing among the numbers of their processes.
+        gaps: 0,
         // {t, level: "info"|"good"|"warn"|"bad", key, values, times}, newest last; the banner is
         // such a line.
         log: [], banner: null,

@@ -8,12 +8,12 @@
 
     // In the order in which they stand. Those that are not ALWAYS there appear when they are not 0.
     const COUNTERS = ["calls", "answered", "faults", "more", "notSent", "unknown", "resolved",
-        "untold", "lostEvents"];
+        "untold", "lostEvents", "refusedEvents"];
     const ALWAYS = new Set(["calls", "answered", "more", "notSent", "unknown"]);
     // Where there is no room for all, those that are 0 go first, then the last of these. Lost
     // events are never hidden.
     const WORTH = ["lostEvents", "calls", "unknown", "answered", "notSent", "more", "resolved",
-        "faults", "untold"];
+        "faults", "untold", "refusedEvents"];
     // Sizes in rem: of a figure, of the space in and beside a counter, and what stays free.
     const FIGURE = 1.35;
     const SPACE = 1.02;

@@ -143,6 +143,17 @@ class Mistakes(Case):
         with self.assertRaisesRegex(UsageError, "not on this machine"):
             ORIGINAL_PARTS(chosen, Words("en"), collector)
 
+    def test_beside_processes_of_others_nothing_can_be_done(self) -> None:
+        """So the page has no buttons: neither faults, nor a story, nor a class."""
+        chosen = argparse.Namespace(attach="127.0.0.1:4", registries=(("127.0.0.1", 4),),
+                                    story=False, **{"class": None})
+        collector = Collector()
+        self.addCleanup(collector.close)
+        unittest.mock.patch.stopall()
+        made, started = ORIGINAL_PARTS(chosen, Words("en"), collector)
+        self.addCleanup(made[0].close)
+        self.assertEqual(([{}], made), ([dict(part.commands) for part in made], started))
+
 
 ORIGINAL_PARTS = command._parts
 

@@ -26,8 +26,20 @@ test("a call that goes well: numbers, way, counters, who ran it", () => {
     assert.deepStrictEqual(state.order, ["a", "b"]);
     assert.strictEqual(state.open.size, 0);
     assert.deepStrictEqual({...state.counters}, {calls: 2, answered: 2, faults: 0, more: 0,
-        notSent: 0, unknown: 0, resolved: 0, untold: 0, lostEvents: 0});
+        notSent: 0, unknown: 0, resolved: 0, untold: 0, lostEvents: 0, refusedEvents: 0});
 });
+
+test("what the kernel dropped counts as lost, also where no gap shows it; what is refused is shown",
+    () => {
+        const state = Ponte.newState();
+        Ponte.fold(state, {k: "gap", p: "server-1", i: 7, lost: 3});
+        assert.strictEqual(state.counters.lostEvents, 3);
+        Ponte.fold(state, {k: "bad", p: "page", total: 5, dropped: 8, why: {"no JSON": 5}});
+        assert.strictEqual(state.counters.lostEvents, 8);
+        assert.strictEqual(state.counters.refusedEvents, 5);
+        Ponte.fold(state, {k: "gap", p: "server-1", i: 7, lost: 6});
+        assert.strictEqual(state.counters.lostEvents, 9);
+    });
 
 test("a refused attempt is one more attempt, and its target has refused it", () => {
     const story = new Story().cast();

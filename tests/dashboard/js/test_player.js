@@ -215,7 +215,20 @@ test("what is paused is not let go under the eyes of the class", () => {
     const player = new Ponte.Player({most: 100});
     player.add(events.slice(0, 50), 0);
     player.pause();
-    player.add(events.slice(50), 0);
+    player.add(events.slice(50, 150), 0);
     assert(player.dropped <= 50);
     assert.deepStrictEqual(player.state, fresh(events.slice(0, 50)));
+});
+
+test("who pauses for very long is taken along, so that memory has a bound", () => {
+    const events = sample();
+    const player = new Ponte.Player({most: 100});
+    player.add(events.slice(0, 50), 0);
+    player.pause();
+    for (let at = 50; at < 600; at += 50) {
+        player.add(events.slice(at, at + 50), 0);
+        assert(player.events.length <= 250);
+    }
+    assert.strictEqual(player.mode, "paused");
+    assert.deepStrictEqual(player.state, fresh(events.slice(0, player.position)));
 });
