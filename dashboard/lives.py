@@ -245,6 +245,9 @@ class Lives:
                 if member:
                     member.state = event["state"]
                     event["can"] = member.can()
+                    if member.role == SERVER:
+                        # A page that is opened late learns of its link from the last of these.
+                        event.update(cut=member.is_cut, slow_ms=member.slow_ms)
                 else:
                     # The laboratory has ended, or one that was added did not start.
                     event.update(state="gone", forget=True)

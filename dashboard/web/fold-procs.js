@@ -57,6 +57,11 @@
             if (proc.pid && Ponte.isNewLife(proc, proc.pid)) {
                 proc.link = {cut: false, slowMs: 0, loses: false};
             }
+            // A page that is opened late has only the last of these, and no fault before it.
+            if (typeof event.cut === "boolean") {
+                proc.link.cut = event.cut;
+                proc.link.slowMs = number(event.slow_ms);
+            }
             Ponte.changeProc(proc, t, now, proc.pid);
             if (OVER.has(now) && !OVER.has(before)) {
                 over(state, proc, now, t);

@@ -137,6 +137,14 @@ class Faults(unittest.TestCase):
         self.assertEqual(self.told.one(thawed, k="resolved", id=unknown)["outcome"], "answered")
         self.assertEqual(len(self.told.all(k="run", id=unknown)), 1)
 
+    def test_a_page_that_is_opened_late_learns_how_links_are(self) -> None:
+        """From the last event of each process, which stands when those before are dropped."""
+        for what, more, cut, slow_ms in (("slow", {"ms": 40}, False, 40), ("cut", {}, True, 40),
+                                         ("mend", {}, False, 0)):
+            at = self.do(what, "server-3", **more)
+            told = self.told.one(at, k="proc", who="server-3")
+            self.assertEqual((told["cut"], told["slow_ms"]), (cut, slow_ms))
+
     def test_what_makes_no_sense_is_refused_and_tells_nothing(self) -> None:
         before = len(self.told.all(k="fault"))
         for command, line in (

@@ -208,6 +208,17 @@ test("a link that tells of the loss before the reply is told means it all the sa
     assert.strictEqual(hopsOf(story)[0].lost, "reply");
 });
 
+test("a process that is told brings the state of its link, also where no fault was told", () => {
+    const story = new Story().cast();
+    const told = (more) => {
+        story.tell("laboratory", "proc", {who: "server-1", role: "server", state: "up", ...more});
+        return {...story.state().procs.get("server-1").link};
+    };
+    assert.deepStrictEqual(told({cut: true, slow_ms: 300}), {cut: true, slowMs: 300, loses: false});
+    assert.deepStrictEqual(told({}), {cut: true, slowMs: 300, loses: false});
+    assert.deepStrictEqual(told({cut: false, slow_ms: 0}), {cut: false, slowMs: 0, loses: false});
+});
+
 test("a message that a cut link held is late when it arrives, and not lost if in time", () => {
     for (const gaveUp of [false, true]) {
         const story = new Story().cast();
