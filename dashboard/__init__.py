@@ -1,7 +1,8 @@
 """The live page: what really happens between the processes, for a class to see.
 
     command.py      `demo.py page`: its options, and how the parts below come together
-    ordering.py     events in the order of their times, and what is missing. Pure
+    ordering.py     events in the order of their times. Pure
+    missing.py      which of their numbers are missing. Pure
     ring.py         the newest events, for readers that each have their own place
     standing.py     what still holds of events that were dropped. Pure
     collector.py    takes events by UDP, orders them, and keeps them

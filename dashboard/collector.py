@@ -171,7 +171,7 @@ class Collector:
             for _ in range(BATCH):
                 datagram, sender = receive(MAX_BYTES + 1)
                 if datagram:
-                    take(datagram, now, sender[1])
+                    take(datagram, now, sender)
             # More wait. They came later than this one, and so were sent later, or nearly so.
             self._drained_at = max(self._drained_at, min(now, self._ordering.told_at))
         except OSError as error:

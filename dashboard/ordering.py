@@ -5,13 +5,11 @@ The problem: several processes tell what happens, each by datagrams of its own. 
 lose one: a class must see that something is missing.
 
 The idea: an event is held for HOLD_S, and those that are held are sorted by their times. Each
-process numbers its events, so a number that is missing shows a loss. It counts as lost once it is
-missing for MISSING_S: two threads of one process may send in another order than they count.
+process numbers its events, so a number that is missing shows a loss (dashboard/missing.py).
 
 A datagram may also come from any other program of this machine, which may send anything. What is no
 event is counted by its reason, and never an error. Only KINDS are taken from a datagram: so nobody
-else can say what the page's own side says. Numbers are counted for each sending address: so who
-tells in the name of a process can add to what it tells, and take nothing away.
+else can say what the page's own side says.
 
 Not guaranteed: the order of events that come later than HOLD_S after their time. They stand behind
 those that were let go before.
@@ -24,15 +22,16 @@ import itertools
 import json
 import math
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NoReturn
+
+from dashboard.missing import Numbers
+from ponte.net.address import Address
 
 # Seconds that an event is held. With fewer, more events come too late to be sorted; with more, the
 # page shows everything later.
 HOLD_S = 0.04
-# Seconds after which a missing number is a lost event. Longer shows a loss later.
-MISSING_S = 0.25
 # Bytes of a datagram (ponte/process/observe.py sends no longer one). Most have some 150.
 MAX_BYTES = 8192
 # Characters of the name of a process, as in ponte/discovery/beats.py, and of a kind.
@@ -42,14 +41,8 @@ MAX_NAME = 64
 SLACK_S = 1.0
 # Numbers beyond these are no event's: a count that high takes days at any rate we can carry.
 MAX_NUMBER = 2 ** 40
-# Numbers that may be missing at once. Beyond a larger leap we count anew, and no loss.
-MAX_LEAP = 1_000_000
 # Digits of a whole number. JavaScript takes one of 310 digits for infinite.
 MAX_DIGITS = 300
-# Lives whose numbers are watched, and stretches of missing numbers of each. Beyond these the oldest
-# are given up.
-MAX_LIVES = 1024
-MAX_STRETCHES = 64
 # Events that are held at most. Beyond it the oldest go on at once, sorted less well.
 MAX_HELD = 50_000
 
@@ -58,53 +51,12 @@ KINDS = frozenset((
     "beat", "acked", "took", "lease"))
 
 Event = dict[str, Any]
-# A life, as one address tells of it: the pid, and the port of the sender.
-Teller = tuple[int, int]
 _TIME = re.compile(r'"t":[-+.0-9eE]+')
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 class BadEvent(Exception):
     """A datagram that is no event. The text is the reason, for a table of counts."""
-
-
-class _Missing:
-    """What has come of one process: the next number, and the stretches below it that are missing.
-
-    `who`: its name, as it last told it. `heard_at`: when something last came.
-    """
-
-    def __init__(self, who: str, expected: int, heard_at: float) -> None:
-        self.who, self.expected, self.heard_at = who, expected, heard_at
-        # First number, last number, and when it was noticed; in the order of the numbers.
-        self.stretches: list[tuple[int, int, float]] = []
-
-    def take(self, number: int, now: float) -> bool:
-        """Notes that a number has come. Returns whether it is the first time."""
-        if number == self.expected:
-            self.expected = number + 1
-            return True
-        if number > self.expected:
-            if number - self.expected <= MAX_LEAP:
-                self.stretches.append((self.expected, number - 1, now))
-            self.expected = number + 1
-            return True
-        for index, (first, last, since) in enumerate(self.stretches):
-            if first <= number <= last:
-                self.stretches[index:index + 1] = [
-                    stretch for stretch in ((first, number - 1, since), (number + 1, last, since))
-                    if stretch[0] <= stretch[1]]
-                return True
-        return False
-
-    def take_lost(self, before: float) -> int:
-        """How many are lost: missing since a time before this one. They are forgotten here."""
-        lost = 0
-        while self.stretches and (self.stretches[0][2] <= before
-                                  or len(self.stretches) > MAX_STRETCHES):
-            first, last, _ = self.stretches.pop(0)
-            lost += last - first + 1
-        return lost
 
 
 class Ordering:
@@ -123,29 +75,21 @@ class Ordering:
         self._held: list[tuple[float, int, list[str] | Event]] = []
         # Gives an order to events of the same time.
         self._count = itertools.count()
-        # A process may tell under several names, such as that of a server, and that of a client in
-        # it. It has one row of numbers for all.
-        self._lives: OrderedDict[Teller, _Missing] = OrderedDict()
-        # By pid: the first number of one that was announced, and has told nothing yet.
-        self._announced: OrderedDict[int, int] = OrderedDict()
-        # Those of which a number is missing now.
-        self._gapped: set[Teller] = set()
+        self._numbers = Numbers()
         self.bad: Counter[str] = Counter()
         self.told_at = began
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def take(self, datagram: bytes, now: float, port: int = 0) -> None:
-        """Takes a datagram that came at `now`, from this port. One that is no event is counted in
-        `bad`.
-        """
+    def take(self, datagram: bytes, now: float, sender: Address = ("", 0)) -> None:
+        """Takes a datagram that came at `now`. One that is no event is counted in `bad`."""
         try:
             parts, event = read_event(datagram)
             time_s = event["t"]
             if not self._began - SLACK_S <= time_s <= now + SLACK_S:
                 raise BadEvent("time")
-            if not self._is_new(event["p"], (event["i"], port), event["n"], now):
+            if not self._numbers.is_new(event["p"], (event["i"], sender), event["n"], now):
                 raise BadEvent("twice")
         except BadEvent as reason:
             self.bad[str(reason)] += 1
@@ -160,7 +104,7 @@ class Ordering:
         one that was attached to has `told` so many to somebody else.
         """
         if event["k"] == "proc" and (event.get("state") == "starting" or "told" in event):
-            self._expect(event)
+            self._numbers.expect(event)
         heapq.heappush(self._held, (event["t"], next(self._count), event))
 
     def release(self, until: float) -> list[str]:
@@ -177,63 +121,13 @@ class Ordering:
             except (TypeError, ValueError, RecursionError):
                 # It cannot be written: lists in lists without end, or a mistake of our own.
                 self.bad["not JSON"] += 1
-        return released + [write_event(gap) for gap in self._gaps(until)]
+        return released + [write_event(gap) for gap in self._numbers.take_lost(until, self._began)]
 
     def due(self) -> float:
         """Until which time the next event is held; infinite while none is."""
-        if self._gapped:
-            # Gaps come after other events, so nobody waits for the exact moment.
-            return min(self._held[0][0] + HOLD_S if self._held else math.inf, self._first_gap())
-        return self._held[0][0] + HOLD_S if self._held else math.inf
-
-    def _expect(self, event: Event) -> None:
-        pid = event.get("pid")
-        if type(pid) is not int:
-            return
-        # The system gives a pid again. But a process that was heard since then is this one.
-        known = [teller for teller in self._lives if teller[0] == pid]
-        if any(self._lives[teller].heard_at >= event["t"] for teller in known):
-            return
-        for teller in known:
-            self._gapped.discard(teller)
-            del self._lives[teller]
-        self._announced[pid] = event.get("told", 0) + 1
-        if len(self._announced) > MAX_LIVES:
-            self._announced.popitem(last=False)
-
-    def _begin(self, who: str, teller: Teller, number: int, now: float) -> _Missing:
-        # Of one that nobody has announced, the first number counts as its first.
-        expected = self._announced.pop(teller[0], number)
-        missing = self._lives[teller] = _Missing(who, expected, now)
-        if len(self._lives) > MAX_LIVES:
-            self._gapped.discard(self._lives.popitem(last=False)[0])
-        return missing
-
-    def _is_new(self, who: str, teller: Teller, number: int, now: float) -> bool:
-        missing = self._lives.get(teller) or self._begin(who, teller, number, now)
-        missing.who, missing.heard_at = who, now
-        is_new = missing.take(number, now)
-        if missing.stretches:
-            self._gapped.add(teller)
-        return is_new
-
-    def _first_gap(self) -> float:
-        return MISSING_S + min((stretch[2] for teller in self._gapped
-                                for stretch in self._lives[teller].stretches[:1]), default=0.0)
-
-    def _gaps(self, until: float) -> list[Event]:
-        """An event for each life of which numbers are lost."""
-        gaps: list[Event] = []
-        for teller in sorted(self._gapped):
-            missing = self._lives[teller]
-            lost = missing.take_lost(until - MISSING_S)
-            if lost:
-                time_ms = round((until - self._began) * 1000, 3)
-                gaps.append({"k": "gap", "p": missing.who, "i": teller[0], "t": time_ms,
-                             "lost": lost})
-            if not missing.stretches:
-                self._gapped.discard(teller)
-        return gaps
+        held_until = self._held[0][0] + HOLD_S if self._held else math.inf
+        # Gaps come after other events, so nobody waits for the exact moment.
+        return min(held_until, self._numbers.due())
 
 
 def read_event(datagram: bytes) -> tuple[list[str], Event]:

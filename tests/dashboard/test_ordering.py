@@ -7,8 +7,9 @@ import unittest
 import unittest.mock
 from typing import Any
 
-from dashboard import ordering
-from dashboard.ordering import HOLD_S, MAX_LEAP, MISSING_S, Ordering
+from dashboard import missing, ordering
+from dashboard.missing import MAX_LEAP, MISSING_S
+from dashboard.ordering import HOLD_S, Ordering
 
 BEGAN = 100.0
 # Long after every event of a test: all of them are released.
@@ -26,7 +27,7 @@ class Case(unittest.TestCase):
 
     def take(self, *datagrams: bytes, now: float = 10.0, port: int = 0) -> None:
         for each in datagrams:
-            self.ordering.take(each, BEGAN + now, port)
+            self.ordering.take(each, BEGAN + now, ("127.0.0.1", port))
 
     def released(self, until: float = LATER - BEGAN) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.ordering.release(BEGAN + until)]
@@ -196,13 +197,13 @@ class Missing(Case):
     def test_stretches_and_lives_are_bounded(self) -> None:
         self.take(*(datagram(number, 1) for number in range(1, 1000, 2)))
         # Those beyond the bound are given up at once.
-        self.assertEqual([("server-1", 7, 499 - ordering.MAX_STRETCHES)], self.gaps(10))
-        self.assertEqual([("server-1", 7, ordering.MAX_STRETCHES)],
+        self.assertEqual([("server-1", 7, 499 - missing.MAX_STRETCHES)], self.gaps(10))
+        self.assertEqual([("server-1", 7, missing.MAX_STRETCHES)],
                          self.gaps(10 + MISSING_S * 1.01))
-        with unittest.mock.patch.object(ordering, "MAX_LIVES", 10):
+        with unittest.mock.patch.object(missing, "MAX_LIVES", 10):
             for pid in range(30):
                 self.take(datagram(1, 1, pid=pid), datagram(3, 1, pid=pid))
-            self.assertEqual(10, len(self.ordering._lives))
+            self.assertEqual(10, len(self.ordering._numbers._lives))
             self.assertEqual(10, len(self.gaps()))
 
     def test_there_is_something_to_wait_for_while_a_number_is_missing(self) -> None:
@@ -275,11 +276,11 @@ class Lies(Case):
         self.assertIn(1, [event["lost"] for event in events if event["k"] == "gap"])
 
     def test_announcements_are_bounded(self) -> None:
-        with unittest.mock.patch.object(ordering, "MAX_LIVES", 10):
+        with unittest.mock.patch.object(missing, "MAX_LIVES", 10):
             for pid in range(30):
                 self.ordering.add({"k": "proc", "who": "x", "state": "starting", "pid": pid,
                                    "t": BEGAN})
-            self.assertEqual(10, len(self.ordering._announced))
+            self.assertEqual(10, len(self.ordering._numbers._announced))
 
 
 if __name__ == "__main__":
