@@ -45,6 +45,10 @@ PAGE: dict[str, str] = {
         "--attach {given}: informe o registry como HOST:PORTA, por exemplo 127.0.0.1:4100",
     "--replay starts nothing: leave out --{other}":
         "--replay não inicia nada: tire --{other}",
+    "--attach {address}: it is not on this machine. A process tells only a page on its own "
+    "machine: open the page there":
+        "--attach {address}: não está nesta máquina. Um processo só conta a uma página da própria "
+        "máquina: abra a página lá",
     "--attach starts nothing: leave out --story and --class":
         "--attach não inicia nada: tire --story e --class",
     "--{option}: name a file": "--{option}: falta o nome de um arquivo",

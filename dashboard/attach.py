@@ -43,12 +43,15 @@ ANSWER_S = 1.0
 
 
 class Watched(NamedTuple):
-    """A process that can be asked to tell: its name and role, and where it listens."""
+    """A process that can be asked to tell: its name and role, where it listens, and the number of
+    its life; a registry has none.
+    """
 
     name: str
     role: str
     service: str
     address: Address
+    incarnation: int = 0
 
 
 class Answer(NamedTuple):
@@ -59,6 +62,15 @@ class Answer(NamedTuple):
     pid: int = 0
     told: int = 0
     why: str = ""
+
+
+def registry_names(count: int) -> list[str]:
+    """What the page calls so many registries.
+
+    >>> registry_names(2)
+    ['registry', 'registry-2']
+    """
+    return [REGISTRY, *(f"{REGISTRY}-{number}" for number in range(2, count + 1))][:count]
 
 
 class Attached:
@@ -73,10 +85,11 @@ class Attached:
     def __init__(self, put: Tell, observe: Address, registries: Sequence[Address]) -> None:
         for registry in registries:
             if not is_loopback(registry[0]):
-                raise ValueError(f"--attach {show(registry)}: it is not on this machine. A process "
-                                 "tells only a page on its own machine: open the page there")
+                raise ValueError(f"{show(registry)} is not on this machine")
         self.commands: dict[str, Callable[[Mapping[str, Any]], object]] = {}
-        self._put, self._port, self._registries = put, observe[1], tuple(registries)
+        self._put, self._port = put, observe[1]
+        self._registries = {name: Watched(name, REGISTRY, "", address) for name, address in
+                            zip(registry_names(len(registries)), registries)}
         self._pool = Pool()
         self._lock = threading.Lock()
         # Guarded by self._lock: what is watched, by name. A name can have a new life at another
@@ -86,14 +99,12 @@ class Attached:
 
     def start(self) -> None:
         """Begins to watch. Raises ValueError, with one line, if no registry answers."""
-        registries = [Watched(REGISTRY if number == 1 else f"{REGISTRY}-{number}", REGISTRY, "",
-                              address) for number, address in enumerate(self._registries, 1)]
         # The others are looked at soon, too.
-        if not any(self._look(registry) for registry in registries):
-            where = ", ".join(map(show, self._registries))
-            raise ValueError(f"no registry answers at {where} - start one with: "
-                             f"{start_command(REGISTRY, self._registries)}")
-        for registry in registries:
+        if not any(map(self._look, self._registries.values())):
+            addresses = [registry.address for registry in self._registries.values()]
+            raise ValueError(f"no registry answers at {', '.join(map(show, addresses))} - start "
+                             f"one with: {start_command(REGISTRY, addresses)}")
+        for registry in self._registries.values():
             threading.Thread(target=self._follow, args=(registry,),
                              name=f"attach-{registry.name}", daemon=True).start()
 
@@ -122,15 +133,22 @@ class Attached:
 
     def _take(self, endpoints: list[Endpoint]) -> None:
         for endpoint in endpoints:
-            if is_loopback(endpoint.host):
+            # The page shows one process of a name.
+            if is_loopback(endpoint.host) and endpoint.instance not in self._registries:
                 role = PROXY if endpoint.service == PROXY else SERVER
                 self._watch(Watched(endpoint.instance, role,
-                                    "" if role == PROXY else endpoint.service, endpoint.address))
+                                    "" if role == PROXY else endpoint.service, endpoint.address,
+                                    endpoint.incarnation))
 
     def _watch(self, watched: Watched) -> None:
-        """Watches one from now on, unless that is so already."""
+        """Watches one from now on, unless it or a later life of its name is watched already.
+
+        Two registries can list different lives. With the last one that was read, each look would
+        begin to watch anew.
+        """
         with self._lock:
-            if self._closing.is_set() or self._watched.get(watched.name) == watched:
+            before = self._watched.get(watched.name)
+            if self._closing.is_set() or (before and before.incarnation >= watched.incarnation):
                 return
             self._watched[watched.name] = watched
         threading.Thread(target=self._renew, args=(watched,), name=f"watch-{watched.name}",

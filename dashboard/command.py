@@ -35,7 +35,7 @@ from dashboard.laboratory import Laboratory
 from dashboard.recording import NotARecording, Recorder, read_recording
 from dashboard.site import HOST, Commands, Site
 from dashboard.story import Story
-from ponte.net.address import parse_port, parse_registries, quoted, show
+from ponte.net.address import is_loopback, parse_port, parse_registries, quoted, show
 from ponte.process.logs import start_logging
 from ponte.process.options import UsageError
 from ponte.process.stopping import Stop, end_at_once_on_ctrl_c
@@ -302,3 +302,8 @@ def _check(chosen: argparse.Namespace, words: Words) -> None:
     except ValueError:
         raise UsageError(words("--attach {given}: name the registry as HOST:PORT, such as "
                                "127.0.0.1:4100", given=quoted(chosen.attach))) from None
+    for registry in chosen.registries:
+        if not is_loopback(registry[0]):
+            raise UsageError(words(
+                "--attach {address}: it is not on this machine. A process tells only a page on its "
+                "own machine: open the page there", address=show(registry)))

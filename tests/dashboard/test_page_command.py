@@ -113,6 +113,7 @@ class Mistakes(Case):
                 ["--attach"], ["--attach", ""], ["--attach", "4100"], ["--attach", "127.0.0.1"],
                 ["--attach", "127.0.0.1:0"], ["--attach", "127.0.0.1:4100", "--story"],
                 ["--attach", "127.0.0.1:4100", "--class"], ["--bogus"], ["bogus"],
+                ["--attach", "10.0.0.7:4100"],
                 ["--class", "192.0.2.1"], ["--class", "x"], ["--class", "0.0.0.0"],
                 ["--class", "224.0.0.1"], ["--class", "255.255.255.255"], ["--class", "::1"],
                 ["--story", "now"]):
@@ -135,13 +136,9 @@ class Mistakes(Case):
         self.assertEqual(threads, threading.active_count())
 
     def test_a_page_of_another_machine_cannot_be_attached_to(self) -> None:
-        chosen = argparse.Namespace(attach="10.0.0.7:4100", registries=(("10.0.0.7", 4100),),
-                                    story=False, **{"class": None})
-        collector = Collector()
-        self.addCleanup(collector.close)
-        unittest.mock.patch.stopall()
-        with self.assertRaisesRegex(UsageError, "not on this machine"):
-            ORIGINAL_PARTS(chosen, Words("en"), collector)
+        for language, text in (("en", "not on this machine"), ("pt", "não está nesta máquina")):
+            with self.assertRaisesRegex(UsageError, text):
+                self.run_page("--attach", "127.0.0.1:4,10.0.0.7:4100", language=language)
 
     def test_beside_processes_of_others_nothing_can_be_done(self) -> None:
         """So the page has no buttons: neither faults, nor a story, nor a class."""
