@@ -76,8 +76,8 @@ class Writing(Case):
     @unittest.skipIf(sys.platform == "win32", "needs pipes with a name")
     def test_a_pipe_is_no_file(self) -> None:
         """To open it would block until somebody reads, and no signal would end that."""
-        assert sys.platform != "win32"
-        os.mkfifo(self.path)
+        if sys.platform != "win32":
+            os.mkfifo(self.path)
         for use in (self.recorder, lambda: read_recording(self.path)):
             with self.assertRaisesRegex(OSError, "not a regular file"):
                 use()
