@@ -23,6 +23,8 @@
             if (arrow.ends === "cross") {
                 const {x1: x, y1: y} = arrow;
                 places.block(x - cross, y - cross, x + cross, y + cross);
+            } else if (arrow.ends === "arrow") {
+                blockHead(places, arrow, cross);
             }
             if (arrow.word) {
                 wanted.push({word: arrow.word, kind: arrow.kind,
@@ -46,6 +48,13 @@
         }
         return {labels: places.placed, leftOut: places.leftOut};
     };
+
+    /** The head of an arrow is a filled shape, some two crosses long: no word is read on it. */
+    function blockHead(places, {x0, y0, x1, y1}, cross) {
+        const share = Math.min(1, cross / (Math.hypot(x1 - x0, y1 - y0) || 1));
+        const [x, y] = [x1 + share * (x0 - x1), y1 + share * (y0 - y1)];
+        places.block(x - cross, y - cross, x + cross, y + cross);
+    }
 
     /** Beside the end of an arrow if that is a cross, else along it. */
     function besideArrow({x0, y0, x1, y1, ends}, wide, high, cross) {

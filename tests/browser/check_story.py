@@ -14,6 +14,9 @@ from tests.browser.tab import Tab
 
 # Seconds for a step of the story: some wait for a lease.
 STEP_S = 60.0
+# The sheet of a question is open, and a key counts as a hand.
+TAKES_HANDS = ("[...document.querySelectorAll('dialog[open] .answer .press')]"
+               ".some(button => !button.hidden)")
 # The buttons of the answers on a phone.
 ANSWERS = "[...document.querySelectorAll('button[aria-pressed]')].filter(b => b.offsetWidth)"
 # A phone in a hand.
@@ -33,7 +36,7 @@ def story(chromium: Chromium) -> str:
         for step in range(1, STEPS + 1):
             stage.wait(f"state.story?.step === {step} && state.story.phase === 'open'"
                        , f"question {step} is open", STEP_S)
-            stage.page.wait("!!document.querySelector('dialog[open]')", "the question is shown")
+            stage.page.wait(TAKES_HANDS, "the question is shown, and takes hands")
             title = stage.state("Ponte.pick(state.story.question, 'en')")
             assert title in stage.page.text("body"), f"the question is to be read: {title!r}"
             sound(stage, f"question {step}")
@@ -85,7 +88,7 @@ def predict(chromium: Chromium) -> None:
         assert stage.page.evaluate(
             "Ponte.act('predict', { fault: 'kill', who: 'server-2' }).then(Boolean)")
         stage.wait("state.story?.phase === 'open'", "the question is open")
-        stage.page.wait("!!document.querySelector('dialog[open]')", "the question is shown")
+        stage.page.wait(TAKES_HANDS, "the question is shown, and takes hands")
         stage.press_key("b", "b", "d")
         stage.wait("state.votes.counts.join() === '0,2,0,1'", "three hands are counted")
         assert stage.status("server-2")["state"] == "up", "nothing happens before the votes"
