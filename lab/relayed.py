@@ -131,11 +131,14 @@ class Pair:
         self._close_when_both_ended()
 
     def _draw_fate(self, data: bytes) -> None:
-        self._request, self._awaits_reply = data, True
         fate = self._fate_of(data)
+        # A request may come in pieces: the first one has its head, and draws for all of them.
+        if fate or not self._awaits_reply:
+            self._request, self._awaits_reply = data, True
         if self._fates and not fate:
-            fate, self._fates = self._fates(), None
+            fate = self._fates()
         if fate:
+            self._fates = None
             self._set(fate)
 
     def _set(self, fate: Fate) -> None:

@@ -112,6 +112,22 @@ class Links(unittest.TestCase):
         self.assertEqual([(event["what"], event["id"]) for event in self.told],
                          [("reply", "ab" * 16)])
 
+    def test_a_request_in_two_pieces_has_one_fate(self) -> None:
+        """And what is told of it is told by its head."""
+        self.link.open(self.server.address)
+        self.link.lose_reply()
+        body = dumps(("tea",), "buy").encode()
+        with contextlib.closing(socket.create_connection(self.link.address, PATIENCE_S)) as caller:
+            caller.sendall(b"POST /kiosk HTTP/1.1\r\nHost: a\r\ntraceparent: %b\r\n"
+                           b"Content-Length: %d\r\n\r\n" % (TRACE.encode(), len(body)))
+            wait_until(lambda: not self.link.loses, PATIENCE_S, "the link has seen the head")
+            caller.sendall(body)
+            with contextlib.suppress(ConnectionResetError):
+                self.assertEqual(caller.recv(100), b"")
+        self.assertEqual(self.runs, ["tea"])
+        wait_until(lambda: self.told, PATIENCE_S, "the loss is told")
+        self.assertEqual((self.told[0]["what"], self.told[0]["id"]), ("reply", "ab" * 16))
+
     def test_what_is_no_name_of_a_method_ends_no_thread(self) -> None:
         self.link.open(self.server.address)
         for method in ("\ud800", "hel\udfffo", "a b", "<", "&amp;", "a\nb"):
