@@ -19,18 +19,20 @@ os.environ.pop("PONTE_KEY_FILE", None)
 # Many functions of the tests raise, on purpose. Their tracebacks would fill the screen.
 logging.getLogger("ponte.rpc").addHandler(logging.NullHandler())
 
-# Modules whose tests start many processes, or play thousands of calls. The suite keeps at least one
-# test of each promise: the demo in tests.system kills, freezes and loses replies, too.
+# Modules whose tests start many processes, play thousands of calls, or run in Node. The suite keeps
+# a test of each promise: the demo in tests.system kills, freezes and loses replies, too.
 LONG = frozenset((
-    "tests.abuse.test_smuggling", "tests.lab.test_explore", "tests.system.test_archive",
-    "tests.system.test_attack", "tests.system.test_chaos", "tests.system.test_class",
-    "tests.system.test_cuts", "tests.system.test_engines",
-    "tests.system.test_failures", "tests.system.test_fork_roles", "tests.system.test_many_clients",
-    "tests.system.test_output", "tests.system.test_page", "tests.system.test_page_laboratory",
-    "tests.system.test_security_lab",
-    "tests.system.test_stories",
-    "tests.system.test_story", "tests.system.test_unknown", "tests.terminals.test_counters",
-    "tests.terminals.test_pages", "tests.test_simulation"))
+    "tests.abuse.test_smuggling", "tests.bench.test_crowd", "tests.bench.test_scale",
+    "tests.dashboard.test_page_scripts", "tests.discovery.test_two_of_one_name",
+    "tests.lab.test_explore", "tests.system.test_archive", "tests.system.test_attack",
+    "tests.system.test_chaos", "tests.system.test_class", "tests.system.test_cuts",
+    "tests.system.test_engines", "tests.system.test_failures", "tests.system.test_floods",
+    "tests.system.test_fork_roles", "tests.system.test_hosts", "tests.system.test_many_clients",
+    "tests.system.test_observe", "tests.system.test_output", "tests.system.test_page",
+    "tests.system.test_page_laboratory", "tests.system.test_page_story",
+    "tests.system.test_security_lab", "tests.system.test_stories", "tests.system.test_story",
+    "tests.system.test_unknown", "tests.terminals.test_counters", "tests.terminals.test_pages",
+    "tests.test_simulation"))
 
 
 def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite,

@@ -32,10 +32,10 @@ from tests.progress import EndOfModule, Progress
 # For two processors. With more workers, tests that look at the clock slow each other down.
 WORKERS = 2
 # Modules whose tests mostly wait, for processes or for functions that block: how their names begin.
-WAITING = ("tests.system.", "tests.terminals.", "tests.abuse.test_http", "tests.net.test_workers",
-           "tests.net.test_tls", "tests.test_server_functions", "tests.test_heartbeat_thread",
-           "tests.test_registry", "tests.test_library", "tests.discovery.test_two_of_one_name",
-           "tests.dashboard.test_system")
+WAITING = ("tests.system.", "tests.terminals.", "tests.abuse.", "tests.net.test_workers",
+           "tests.net.test_tls", "tests.net.test_loop", "tests.test_server_functions",
+           "tests.test_heartbeat_thread", "tests.test_registry", "tests.test_library",
+           "tests.discovery.test_two_of_one_name")
 
 # The lists of a TestResult that hold pairs of a test and a text.
 _LISTS = ("failures", "errors", "skipped", "expectedFailures")
