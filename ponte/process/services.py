@@ -55,8 +55,7 @@ def load_functions(path: str) -> dict[str, Callable[..., Any]]:
     # 2. Run it.
     module = _module_for(path, service)
     try:
-        assert module.__spec__ and module.__spec__.loader
-        module.__spec__.loader.exec_module(module)
+        _run(module)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and not _was_raised_by_user(error):
             raise
@@ -102,6 +101,16 @@ def _archived_module(path: str, service: str) -> types.ModuleType:
     # Tracebacks find its lines there.
     linecache.lazycache(os.path.abspath(path), vars(module))
     return module
+
+
+def _run(module: types.ModuleType) -> None:
+    """Runs the body of a module. May raise anything."""
+    loader: Any = module.__spec__ and module.__spec__.loader
+    if hasattr(loader, "exec_module"):
+        loader.exec_module(module)
+    else:
+        # The loader of an archive, before Python 3.10.
+        exec(loader.get_code(module.__name__), vars(module))
 
 
 def _is_free(name: str, path: str) -> bool:
