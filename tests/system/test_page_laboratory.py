@@ -20,7 +20,7 @@ from dashboard.laboratory import Laboratory
 from dashboard.lives import free_ports
 from ponte.net.address import show
 from tests.system.cluster import SystemTest
-from tests.system.harness import ROOT, wait_until
+from tests.system.harness import ROOT, wait_until, with_ctrl_c
 from tests.system.test_demo import is_alive
 from tests.windows import windows_cannot
 
@@ -199,6 +199,7 @@ class Launchers(unittest.TestCase):
         """It is killed, while it is stopped itself; and its terminal is closed."""
         if sys.platform == "win32":
             return
+        with_ctrl_c(self, signal.SIGHUP)
         ends: list[tuple[Callable[[subprocess.Popen[str]], None], ...]] = [
             (lambda launcher: launcher.send_signal(signal.SIGSTOP), subprocess.Popen.kill),
             (lambda launcher: launcher.send_signal(signal.SIGHUP),)]
@@ -212,7 +213,7 @@ class Launchers(unittest.TestCase):
                 self.assertEqual((len(pids), all(map(is_alive, pids))), (6, True))
                 for step in end:
                     step(launcher)
-                launcher.wait()
+                launcher.wait(PATIENCE_S)
                 wait_until(partial(are_gone, pids), PATIENCE_S, "all processes have ended")
 
 
