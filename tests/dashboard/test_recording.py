@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dashboard import recording
 from dashboard.recording import NotARecording, Recorder, read_recording
+from tests.windows import windows_cannot
 
 LINES = [b'{"s":%d,"k":"run","p":"a","i":7,"n":%d,"t":%d.5}' % (number, number, number)
          for number in range(1, 6)]
@@ -73,7 +74,7 @@ class Writing(Case):
         self.assertEqual(HEADER + LINES[0] + b"\n", self.read())
         self.assertEqual(1, len(self.stopped))
 
-    @unittest.skipIf(sys.platform == "win32", "needs pipes with a name")
+    @windows_cannot("its file system has no pipes")
     def test_a_pipe_is_no_file(self) -> None:
         """To open it would block until somebody reads, and no signal would end that."""
         if sys.platform != "win32":
