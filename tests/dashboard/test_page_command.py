@@ -117,8 +117,8 @@ class Mistakes(Case):
                 ["--attach", "10.0.0.7:4100"],
                 # Wine binds a socket to any address.
                 *([] if WINE else [["--class", "198.51.100.9"]]), ["--class", "x"],
-                ["--class", "0.0.0.0"], ["--class", "224.0.0.1"], ["--class", "255.255.255.255"], ["--class", "::1"],
-                ["--story", "now"]):
+                ["--class", "0.0.0.0"], ["--class", "224.0.0.1"],
+                ["--class", "255.255.255.255"], ["--class", "::1"], ["--story", "now"]):
             told = {}
             for language in ("en", "pt"):
                 with self.subTest(arguments, language=language):
