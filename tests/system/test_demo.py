@@ -150,7 +150,7 @@ class EndTest(unittest.TestCase):
         self.assertTrue(until(lambda: not any(map(is_alive, started)), 5.0),
                         "a process has outlived the demo")
 
-    @unittest.skipUnless(sys.platform == "linux", "only Linux has subreapers (prctl)")
+    @unittest.skipUnless(sys.platform == "linux", "needs Linux, which has subreapers (prctl)")
     def test_also_where_a_process_of_the_same_session_adopts_the_frozen_one(self) -> None:
         """Its process group is not orphaned then, so the kernel does not wake it up."""
         reaper = start("-c", ADOPTS, FROZEN)
