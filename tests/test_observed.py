@@ -21,6 +21,7 @@ from ponte.rpc.marshal import encode_call, encode_fault, encode_result
 from tests.fakes import endpoint
 from tests.relaying import DEAD, LOST, OK, REFUSED, ByHand, RelayCase
 from tests.serving import ServerTest
+from tests.system.harness import wait_until
 from tests.test_client import S1, S2, answered, replied, stub
 from tests.watching import Event, Watched
 
@@ -283,9 +284,7 @@ class AtServer(Watched, ServerTest):
         """It is told when it joins, and each reply says of which it is."""
         end = self.begins_to_run(1)
         second = self.in_thread(lambda: self.repeat(1))
-        deadline = time.monotonic() + 5.0
-        while not self.told.of("memo") and time.monotonic() < deadline:
-            time.sleep(0.001)
+        wait_until(lambda: self.told.of("memo"), 5.0, "the repeat joins")
         self.assertEqual(self.told_of("memo")[0]["how"], "wait")
         end()
         second()

@@ -44,16 +44,7 @@
     }
 
     /** The attempts of a call as steps, such as "server-1 ✕" and "server-2 ✓". */
-    function wayOf(call) {
-        const steps = [];
-        for (const { who, mark } of Ponte.way(call)) {
-            const step = `${who} ${mark}`;
-            const last = steps[steps.length - 1];
-            if (last?.step === step) last.count += 1;
-            else steps.push({ step, count: 1 });
-        }
-        return steps.map(({ step, count }) => (count > 1 ? `${step}×${count}` : step));
-    }
+    const wayOf = (call) => Ponte.way(call).map(({ who, mark }) => `${who} ${mark}`);
 
     /** As many of the last steps as there is room for: what came last matters most. */
     function shortened(steps, room) {
