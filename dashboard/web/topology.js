@@ -257,9 +257,13 @@
         return link.loses ? Ponte.say(lang, "view.link loses") : "";
     }
 
-    /** Makes a process the one that the fault bar and the keys act on. */
+    /**
+     * Makes a process the one that the fault bar and the keys act on. It holds at once, not from the
+     * next frame on: a key that follows fast must not meet the process that was picked before.
+     */
     function pick(name) {
         chosen = name;
+        if (view.picked) view.picked = name;
         Ponte.redraw();
     }
 

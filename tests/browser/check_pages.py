@@ -95,6 +95,7 @@ def foreign_names(chromium: Chromium) -> None:
 
 def stay_text(page: Tab) -> None:
     """Each evil name is to be read on the page, and has done nothing."""
+    page.evaluate(TWO_FRAMES)  # The scrubber learns its end when it is drawn.
     page.set_value("#scrubber", str(page.evaluate("document.querySelector('#scrubber').max")))
     page.evaluate(TWO_FRAMES)
     text = str(page.evaluate("document.body.textContent"))

@@ -56,6 +56,8 @@ class Stage:
             if cast:
                 self.wait(f"{json.dumps(cast)}.every(name => state.procs.get(name)?.state"
                           " === 'up')", "the whole cast is up", CAST_S)
+            # Keys act on what is drawn, and the state is known a frame before that.
+            self.page.evaluate(TWO_FRAMES)
         except BaseException:
             self.close()
             raise
