@@ -22,7 +22,7 @@ INTERPRETER = "/usr/bin/env python3"
 # The programs and modules of the top level, and the folders below it.
 PROGRAMS = ("__main__", "client", "demo", "execution", "heartbeat", "logged_call", "proxy",
             "registry", "relayed_call", "server")
-FOLDERS = ("classroom", "dashboard", "lab", "ponte", "services")
+FOLDERS = ("classroom", "dashboard", "interop", "lab", "ponte", "services")
 ENDINGS = (".py", ".js", ".css", ".html", ".svg")
 # The earliest time that a zip archive can give to a file. Ours have no other.
 NO_TIME = (1980, 1, 1, 0, 0, 0)

@@ -1,7 +1,7 @@
 """The layout of the house: imports run one way, and all are of the standard library or our own.
 
-    net <- rpc, calls <- process, discovery <- the actors <- lab <- classroom
-        <- dashboard <- demo.py
+    net <- rpc, calls <- process, discovery <- the actors <- lab, interop
+        <- classroom <- dashboard <- demo.py
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "client": FOUNDATION,
     "services": {"server"},
     "lab": FOUNDATION | ACTORS,
+    "interop": FOUNDATION | ACTORS,
     "classroom": FOUNDATION | ACTORS | {"lab"},
     "dashboard": FOUNDATION | ACTORS | {"lab", "classroom"},
     "demo": {"classroom", "ponte.process"},

@@ -1,0 +1,9 @@
+"""Ponte beside its industrial peers: one part of it for each part of theirs that it can stand for.
+
+    dns.py          a DNS server that answers from the registries: `python3 -m interop.dns`
+    dns_zone.py     which names there are, and what each of them is. Pure
+    dns_message.py  the bytes of questions and answers (RFC 1035). Pure
+
+Nothing else imports this room, so any file here can be deleted. Each reads what the registries say
+as any reader does (ponte/discovery/directory.py): no actor knows that it is there.
+"""

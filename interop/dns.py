@@ -1,0 +1,237 @@
+"""python3 -m interop.dns: the servers that live, for every program that asks DNS.
+
+    dig @127.0.0.1 -p 4153 greeter.ponte A
+    dig @127.0.0.1 -p 4153 _greeter._tcp.ponte SRV
+
+The problem: a client has to know our registry's protocol before it finds anybody. Every program
+knows DNS. So this process follows the registries as any reader does, and answers what they say; the
+registries do not know of it. Which names there are is told in interop/dns_zone.py.
+
+What a swap of the registry's lookup for DNS keeps: only servers that beat are named, and one that
+was killed is gone when its lease ends. What it loses: DNS has no push, so who asked before holds
+his answer until he asks again (TTL is 0: at once, if he obeys). It says nothing of idempotent
+functions, of lives, and of who is draining but still answers.
+
+Threads: one for UDP, one that accepts TCP, and one for each TCP connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import struct
+import threading
+import time
+from collections.abc import Sequence
+
+from interop.dns_message import (
+    MAX_TCP_BYTES,
+    SERVFAIL,
+    Answers,
+    BadQuestion,
+    name_of,
+    read_question,
+    write_answer,
+)
+from interop.dns_zone import Zone
+from ponte.discovery.directory import Directory
+from ponte.discovery.leases import ALL
+from ponte.net.address import Address, show
+from ponte.net.datagrams import LONGEST_BYTES
+from ponte.net.stream import listen
+from ponte.net.tls import Tls
+from ponte.process.options import UsageError, chosen_tls, mistakes_in_one_line, options
+from ponte.process.running import begin, farewell, hold, run
+from ponte.process.stopping import Stop
+
+log = logging.getLogger("ponte.dns")
+
+DEFAULT_PORT, DEFAULT_ZONE = 4153, "ponte"
+# Seconds that a TCP connection may take for a question, or to take an answer.
+TCP_S = 5.0
+# More TCP connections at a time close the oldest (RFC 7766, section 6.2.3, lets a server do so).
+MAX_CONNECTIONS = 64
+# Seconds between two looks at whether the process ends; and how long an end may take.
+LOOK_S = 0.25
+# How often port 0 is tried anew when the number that TCP got is taken for UDP.
+TRIES = 10
+
+
+class DnsServer:
+    """Answers questions of DNS from what the registries say. Raises OSError, if it cannot listen.
+
+    Parameters: `registries` to follow; `zone`, the name below which all names are; `port` for UDP
+    and TCP, 0 for any that is free for both; `tls` to reach the registries.
+
+    Attributes: `address`, (host, port).
+    """
+
+    def __init__(self, registries: Sequence[Address], *, host: str = "127.0.0.1",
+                 port: int = DEFAULT_PORT, zone: str = DEFAULT_ZONE, tls: Tls | None = None
+                 ) -> None:
+        self._origin = zone
+        self._host = host
+        self._tcp, self._udp = _listen_on_both(host, port)
+        self.address: Address = self._tcp.getsockname()[:2]
+        self._serial = int(time.time())
+        self._is_closed = False
+        # Replaced as a whole.
+        self._zone = Zone(zone, (), self._serial, host)
+        self._unnamed: set[str] = set()
+        # Guards the connections, the oldest first.
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, None] = {}
+        self._directory = Directory(ALL, registries, self._on_change, tls)
+        self._threads = [threading.Thread(target=work, name=f"ponte-dns-{name}", daemon=True)
+                         for name, work in (("udp", self._serve_udp), ("tcp", self._accept))]
+
+    def start(self) -> None:
+        """Begins to follow, and to answer. Does not block."""
+        self._directory.start()
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Ends it. May be called more than once."""
+        self._is_closed = True
+        self._directory.close()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self._tcp.close()
+        self._udp.close()
+        with self._lock:
+            for connection in self._connections:
+                _shut(connection)
+
+    def _on_change(self) -> None:
+        self._serial += 1
+        zone = Zone(self._origin, self._directory.endpoints, self._serial, self._host)
+        for name in sorted(zone.unnamed - self._unnamed):
+            log.warning("%s has no name in DNS: there, each part has 1 to 63 characters", name)
+        self._unnamed = zone.unnamed
+        self._zone = zone
+
+    def reply(self, message: bytes, max_bytes: int = 0) -> bytes:
+        """The answer to a message; empty for one that gets none. `max_bytes` as in write_answer."""
+        try:
+            question = read_question(message)
+        except BadQuestion as bad:
+            return bad.reply
+        if not self._directory.answered:
+            return write_answer(question, Answers(SERVFAIL), max_bytes)
+        found = self._zone.answer(question, self._directory.is_complete())
+        return write_answer(question, found, max_bytes)
+
+    def _serve_udp(self) -> None:
+        self._udp.settimeout(LOOK_S)
+        while not self._is_closed:
+            # Windows reports here that somebody has closed his port.
+            with contextlib.suppress(OSError):
+                message, peer = self._udp.recvfrom(LONGEST_BYTES)
+                answer = self._reply_to_all(message)
+                if answer:
+                    self._udp.sendto(answer, peer)
+
+    def _reply_to_all(self, message: bytes, max_bytes: int = 0) -> bytes:
+        """`reply`, for threads that nothing from the network shall end."""
+        try:
+            return self.reply(message, max_bytes)
+        except Exception:
+            log.exception("a question that could not be answered: %r", message[:100])
+            return b""
+
+    def _accept(self) -> None:
+        self._tcp.settimeout(LOOK_S)
+        while not self._is_closed:
+            try:
+                connection, _ = self._tcp.accept()
+            except OSError as error:
+                if not isinstance(error, socket.timeout):
+                    # Out of file descriptors, for instance.
+                    time.sleep(LOOK_S)
+                continue
+            with self._lock:
+                if len(self._connections) >= MAX_CONNECTIONS:
+                    _shut(next(iter(self._connections)))
+                self._connections[connection] = None
+            threading.Thread(target=self._serve_tcp, args=(connection,), name="ponte-dns-peer",
+                             daemon=True).start()
+
+    def _serve_tcp(self, connection: socket.socket) -> None:
+        """Answers the questions of one connection, one after another (RFC 7766)."""
+        # OSError: its peer is gone, or too slow.
+        with connection, contextlib.suppress(OSError):
+            while not self._is_closed:
+                deadline = time.monotonic() + TCP_S
+                length = _receive(connection, 2, deadline)
+                message = _receive(connection, int.from_bytes(length, "big"), deadline)
+                answer = self._reply_to_all(message, MAX_TCP_BYTES)
+                if not answer:
+                    break
+                connection.settimeout(TCP_S)
+                connection.sendall(struct.pack("!H", len(answer)) + answer)
+        with self._lock:
+            self._connections.pop(connection, None)
+
+
+def _receive(connection: socket.socket, size: int, deadline: float) -> bytes:
+    """The next `size` bytes. Raises OSError if they do not come before the deadline (monotonic)."""
+    data = b""
+    while len(data) < size:
+        remaining_s = deadline - time.monotonic()
+        if remaining_s <= 0:
+            raise TimeoutError
+        connection.settimeout(remaining_s)
+        piece = connection.recv(size - len(data))
+        if not piece:
+            raise ConnectionResetError
+        data += piece
+    return data
+
+
+def _shut(connection: socket.socket) -> None:
+    """Ends a connection that another thread reads from."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _listen_on_both(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A TCP and a UDP socket on the same port; with port 0, on any that is free for both."""
+    for tries_left in range(TRIES - 1, -1, -1):
+        tcp = listen(host, port)
+        try:
+            return tcp, listen(host, tcp.getsockname()[1], socket.SOCK_DGRAM)
+        except OSError:
+            tcp.close()
+            if port or not tries_left:
+                raise
+    raise AssertionError("the loop returns or raises")
+
+
+# ---- the process ---------------------------------------------------------------------------------
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the DNS server until it is stopped; returns the exit code."""
+    parser = options("Answers DNS from what Ponte's registries say.", port=DEFAULT_PORT)
+    parser.add_argument("--zone", default=DEFAULT_ZONE,
+                        help="the name below which all names are (default: %(default)s)")
+    chosen = parser.parse_args(arguments)
+    begin(chosen)
+    stop = Stop(chosen.until_eof)
+    try:
+        zone = b".".join(name_of(chosen.zone)).decode()
+    except ValueError as error:
+        raise UsageError(f"--zone: {error}") from None
+    with mistakes_in_one_line(chosen):
+        server = DnsServer(chosen.registry, host=chosen.host, port=chosen.port, zone=zone,
+                           tls=chosen_tls(chosen, listens=False))
+    with contextlib.closing(server):
+        server.start()
+        reason = hold(stop, f"dns: answering for {zone}. at {show(server.address)} (UDP and TCP)")
+    return farewell("dns", reason)
+
+
+if __name__ == "__main__":
+    run(main)

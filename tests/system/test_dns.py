@@ -1,0 +1,190 @@
+"""python3 -m interop.dns beside real servers: what it names, and what strangers send it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import unittest
+
+from interop.dns_message import (
+    HEADER,
+    NXDOMAIN,
+    SERVFAIL,
+    SRV,
+    TRUNCATED,
+    A,
+    name_of,
+    write_question,
+)
+from ponte.net.address import Address
+from tests.system.cluster import SystemTest
+from tests.system.harness import START_S, Process
+
+PLACE = name_of("_greeter._tcp.ponte")
+BANNER = r"ponte\. at ([\w.]+):(\d+)"
+# Seconds.
+ANSWER_S = 3.0
+
+
+def start_dns(test: SystemTest, *options: str) -> Process:
+    """Starts it on any port; waits for its banner."""
+    process = test.cluster.start("-m", "interop.dns", "--port", "0", "--until-eof",
+                                 *test.cluster.registry_option(), *options)
+    banner = process.wait_for_line(BANNER, START_S)
+    process.address = (banner[1], int(banner[2]))
+    return process
+
+
+def ask(address: Address, question: bytes) -> bytes:
+    """The answer over UDP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(ANSWER_S)
+        sock.sendto(question, address)
+        return sock.recv(65_535)
+
+
+def connect(test: unittest.TestCase, address: Address) -> socket.socket:
+    sock = socket.create_connection(address, ANSWER_S)
+    test.addCleanup(sock.close)
+    return sock
+
+
+def ask_by_tcp(sock: socket.socket, question: bytes) -> bytes:
+    sock.sendall(struct.pack("!H", len(question)) + question)
+    with sock.makefile("rb") as file:
+        return file.read(int.from_bytes(file.read(2), "big"))
+
+
+def code(answer: bytes) -> int:
+    return int(HEADER.unpack_from(answer)[1] & 0xF)
+
+
+def ports(answer: bytes) -> list[int]:
+    """The ports in an answer that has SRV records alone, behind the question for PLACE."""
+    _, _, _, answers, _, _ = HEADER.unpack_from(answer)
+    at = len(write_question(0, PLACE, SRV))
+    found = []
+    for _ in range(answers):
+        length = int.from_bytes(answer[at + 10:at + 12], "big")
+        found.append(int.from_bytes(answer[at + 16:at + 18], "big"))
+        at += 12 + length
+    return sorted(found)
+
+
+class Dns(SystemTest):
+    def test_it_names_exactly_the_servers_that_live(self) -> None:
+        cluster = self.cluster
+        registry = cluster.start_registry()
+        one, two = cluster.start_servers("services/greeter.py", "one", "two")
+        dns = start_dns(self)
+        question = write_question(1, PLACE, SRV)
+
+        def named() -> list[int]:
+            return ports(ask(dns.address, question))
+
+        both = sorted([one.address[1], two.address[1]])
+        cluster.wait_until(lambda: named() == both, 3, "both are named")
+        self.assertEqual(ports(ask_by_tcp(connect(self, dns.address), question)), both)
+        nobody = write_question(1, name_of("no.ponte"), A)
+        # A registry that has just started does not know all servers yet, and so does DNS.
+        self.assertIn(code(ask(dns.address, nobody)), (SERVFAIL, NXDOMAIN))
+        cluster.wait_until(lambda: code(ask(dns.address, nobody)) == NXDOMAIN, 4, "no such name")
+        cluster.kill(one)
+        cluster.wait_until(lambda: named() == [two.address[1]], 2.5, "the killed one is gone")
+        # A registry that is away takes nothing back: what was known holds.
+        cluster.kill(registry)
+        self.assertEqual(named(), [two.address[1]])
+        two.stop()
+        two.wait(15)
+        self.assertEqual(code(ask(dns.address, question)), 0)
+
+    def test_a_server_that_drains_is_named_no_more(self) -> None:
+        cluster = self.cluster
+        cluster.start_registry()
+        one, two = cluster.start_servers("services/greeter.py", "one", "two")
+        dns = start_dns(self)
+        question = write_question(1, PLACE, SRV)
+        cluster.wait_until(lambda: len(ports(ask(dns.address, question))) == 2, 3, "both")
+        one.stop()
+        cluster.wait_until(lambda: ports(ask(dns.address, question)) == [two.address[1]], 2,
+                           "it is not named")
+
+    def test_before_any_registry_has_answered_it_does_not_know(self) -> None:
+        with contextlib.closing(socket.socket()) as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            self.cluster.registries.append(nobody.getsockname())
+            dns = start_dns(self)
+            for name in ("greeter.ponte", "no.ponte"):
+                answer = ask(dns.address, write_question(1, name_of(name), A))
+                self.assertEqual(code(answer), SERVFAIL)
+
+    def test_strangers_end_nothing_and_hold_nobody_up(self) -> None:
+        cluster = self.cluster
+        cluster.start_registry()
+        cluster.start_server("services/greeter.py", "one")
+        dns = start_dns(self)
+        question = write_question(1, PLACE, SRV)
+        cluster.wait_until(lambda: ports(ask(dns.address, question)), 3, "it is named")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for garbage in (b"", b"x", os.urandom(60_000), b"\xc0\x0c" * 30, bytes(12)):
+                sock.sendto(garbage, dns.address)
+        # Connections that ask nothing, more than there may be at a time; and one of 64 KB.
+        silent = [connect(self, dns.address) for _ in range(80)]
+        large = connect(self, dns.address)
+        large.sendall(b"\xff\xff" + bytes(65_535))
+        self.assertTrue(ports(ask_by_tcp(connect(self, dns.address), question)))
+        self.assertTrue(ports(ask(dns.address, question)))
+        self.assertEqual(silent[0].recv(1), b"")
+        self.assertNotIn("Traceback", dns.log)
+
+    def test_what_does_not_fit_into_a_datagram_comes_over_tcp(self) -> None:
+        cluster = self.cluster
+        cluster.start_registry()
+        # One process with twelve servers.
+        file = cluster.file("many.py", """\
+            import sys, threading
+            sys.path.insert(0, sys.argv[1])
+            from server import Server
+            servers = [Server("greeter", [len], registries=sys.argv[2], name=f"server-{number}")
+                       for number in range(12)]
+            for server in servers:
+                server.start()
+            print("started", flush=True)
+            sys.stdin.read()
+        """)
+        here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        many = cluster.start(file, here, cluster.registry_option()[1])
+        many.wait_for_line("started", START_S)
+        dns = start_dns(self)
+        question = write_question(1, PLACE, SRV)
+        tcp = connect(self, dns.address)
+        cluster.wait_until(lambda: len(ports(ask_by_tcp(tcp, question))) == 12, 3, "all of them")
+        answer = ask(dns.address, question)
+        self.assertLessEqual(len(answer), 512)
+        self.assertTrue(HEADER.unpack_from(answer)[1] & TRUNCATED)
+        self.assertEqual(len(ports(ask(dns.address, write_question(1, PLACE, SRV, 4096)))), 12)
+
+
+class Mistakes(SystemTest):
+    def test_a_mistake_is_one_line(self) -> None:
+        for options, word in ((("--zone", "a..b"), "--zone"), (("--zone", "x" * 64), "--zone"),
+                              (("--registry", "nowhere"), "HOST:PORT")):
+            process = self.cluster.start("-m", "interop.dns", "--port", "0", *options)
+            self.assertEqual(process.wait(START_S), 2)
+            self.assertIn(word, process.err)
+            self.assertNotIn("Traceback", process.err)
+
+    def test_a_port_that_is_taken_is_named(self) -> None:
+        with contextlib.closing(socket.socket()) as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = str(other.getsockname()[1])
+            process = self.cluster.start("-m", "interop.dns", "--port", port)
+            self.assertEqual(process.wait(START_S), 2)
+            self.assert_one_line(process.err, port, "--port")
+
+
+if __name__ == "__main__":
+    unittest.main()
