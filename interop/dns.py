@@ -10,7 +10,8 @@ registries do not know of it. Which names there are is told in interop/dns_zone.
 What a swap of the registry's lookup for DNS keeps: only servers that beat are named, and one that
 was killed is gone when its lease ends. What it loses: DNS has no push, so who asked before holds
 his answer until he asks again (TTL is 0: at once, if he obeys). It says nothing of idempotent
-functions, of lives, and of who is draining but still answers.
+functions, of lives, and of who is draining but still answers. While no registry can be reached, it
+answers what was known last, as every reader does.
 
 Threads: one for UDP, one that accepts TCP, and one for each TCP connection.
 """
@@ -27,8 +28,6 @@ from collections.abc import Sequence
 
 from interop.dns_message import (
     MAX_TCP_BYTES,
-    SERVFAIL,
-    Answers,
     BadQuestion,
     name_of,
     read_question,
@@ -48,6 +47,8 @@ from ponte.process.stopping import Stop
 log = logging.getLogger("ponte.dns")
 
 DEFAULT_PORT, DEFAULT_ZONE = 4153, "ponte"
+# Hosts to listen on that stand for all addresses of this machine.
+EVERYWHERE = ("0.0.0.0", "::")
 # Seconds that a TCP connection may take for a question, or to take an answer.
 TCP_S = 5.0
 # More TCP connections at a time close the oldest (RFC 7766, section 6.2.3, lets a server do so).
@@ -71,13 +72,14 @@ class DnsServer:
                  port: int = DEFAULT_PORT, zone: str = DEFAULT_ZONE, tls: Tls | None = None
                  ) -> None:
         self._origin = zone
-        self._host = host
+        # Who listens on all addresses has none that others could be told.
+        self._own_host = "" if host in EVERYWHERE else host
         self._tcp, self._udp = _listen_on_both(host, port)
         self.address: Address = self._tcp.getsockname()[:2]
         self._serial = int(time.time())
         self._is_closed = False
         # Replaced as a whole.
-        self._zone = Zone(zone, (), self._serial, host)
+        self._zone = Zone(zone, (), self._serial, self._own_host)
         self._unnamed: set[str] = set()
         # Guards the connections, the oldest first.
         self._lock = threading.Lock()
@@ -107,7 +109,7 @@ class DnsServer:
 
     def _on_change(self) -> None:
         self._serial += 1
-        zone = Zone(self._origin, self._directory.endpoints, self._serial, self._host)
+        zone = Zone(self._origin, self._directory.endpoints, self._serial, self._own_host)
         for name in sorted(zone.unnamed - self._unnamed):
             log.warning("%s has no name in DNS: there, each part has 1 to 63 characters", name)
         self._unnamed = zone.unnamed
@@ -119,8 +121,6 @@ class DnsServer:
             question = read_question(message)
         except BadQuestion as bad:
             return bad.reply
-        if not self._directory.answered:
-            return write_answer(question, Answers(SERVFAIL), max_bytes)
         found = self._zone.answer(question, self._directory.is_complete())
         return write_answer(question, found, max_bytes)
 

@@ -10,11 +10,14 @@ from interop.dns_message import (
     BADVERS,
     FORMERR,
     HEADER,
+    IS_OURS,
     IS_REPLY,
     MAX_TCP_BYTES,
     MAX_UDP_BYTES,
     NOTIMP,
+    NXDOMAIN,
     REFUSED,
+    SERVFAIL,
     SRV,
     TRUNCATED,
     A,
@@ -66,6 +69,10 @@ class Questions(unittest.TestCase):
         def with_head(*words: int) -> bytes:
             return HEADER.pack(*words) + body
 
+        def named(name: bytes) -> bytes:
+            return HEADER.pack(9, 0, 1, 0, 0, 0) + name + b"\0\1\0\1"
+
+        opt = question[-11:]
         pointer_to_itself = HEADER.pack(9, 0, 1, 0, 0, 0) + b"\xc0\x0c\0\1\0\1"
         in_chaos = write_question(9, NAME, SRV)[:-1] + b"\3"
         later = question[:-6] + b"\0\1\0\0\0\0"
@@ -74,7 +81,10 @@ class Questions(unittest.TestCase):
                               (FORMERR, with_head(9, 0, 2, 0, 0, 0)),
                               (FORMERR, with_head(9, 0, 1, 0, 0, 2)),
                               (FORMERR, head + b"\x3f" + b"a" * 20),
-                              (FORMERR, HEADER.pack(9, 0, 1, 0, 0, 0) + b"\x3fa" * 99 + b"\0"),
+                              (FORMERR, named((b"\x3f" + b"a" * 63) * 4 + b"\0")),
+                              (FORMERR, named(b"\x40" + b"a" * 64 + b"\0")),
+                              (FORMERR, with_head(9, 0, 1, 0, 0, 2) + opt),
+                              (FORMERR, with_head(9, 0, 1, 0, 0, 1)[:-11] + b"\1a" + opt),
                               (FORMERR, pointer_to_itself),
                               (REFUSED, in_chaos)):
             number, flags, *_ = header(self.refused(message))
@@ -108,6 +118,17 @@ class Answered(unittest.TestCase):
                 self.assertLessEqual(len(answer), takes)
                 _, flags, _, answers, _, _ = header(answer)
                 self.assertEqual(bool(flags & TRUNCATED), answers < count)
+
+    def test_who_says_he_takes_less_than_every_asker_must_take_gets_that(self) -> None:
+        plain, small = (header(write_answer(read_question(write_question(1, NAME, SRV, udp_bytes)),
+                                            servers(20))) for udp_bytes in (512, 1))
+        self.assertEqual(small, plain)
+
+    def test_only_what_the_zone_says_is_said_with_authority(self) -> None:
+        question = read_question(write_question(1, NAME, SRV))
+        for code, is_ours in ((0, True), (NXDOMAIN, True), (SERVFAIL, False), (REFUSED, False)):
+            flags = header(write_answer(question, Answers(code)))[1]
+            self.assertEqual((flags & 0xF, bool(flags & IS_OURS)), (code, is_ours))
 
     def test_what_only_helps_goes_before_an_answer_does(self) -> None:
         question = read_question(write_question(1, NAME, SRV))

@@ -85,6 +85,12 @@ class Named(unittest.TestCase):
         # There is such a name, only no address of it here.
         self.assertEqual(asked(endpoints, "one.greeter.ponte", A).code, NXDOMAIN)
 
+    def test_the_dns_server_itself_has_an_address_where_it_listens_on_one(self) -> None:
+        name = name_of("ns.ponte")
+        zone = Zone("ponte", (), own_host="10.0.0.7")
+        self.assertEqual([each.data for each in zone.records[name]], [bytes([10, 0, 0, 7])])
+        self.assertNotIn(name, Zone("ponte", ()).records)
+
     def test_names_with_dots_are_names(self) -> None:
         found = asked([server("a.b", 1, service="c.d")], "_c.d._tcp.ponte", SRV)
         self.assertEqual(data(found), [srv_data(1, name_of("a.b.c.d.ponte"))])

@@ -111,6 +111,15 @@ class Dns(SystemTest):
         cluster.wait_until(lambda: ports(ask(dns.address, question)) == [two.address[1]], 2,
                            "it is not named")
 
+    def test_who_listens_everywhere_names_no_address_of_its_own(self) -> None:
+        self.cluster.start_registry()
+        self.cluster.start_server("services/greeter.py", "one")
+        dns = start_dns(self, "--host", "0.0.0.0")
+        question = write_question(1, name_of("ns.ponte"), A)
+        self.cluster.wait_until(
+            lambda: code(ask(("127.0.0.1", dns.address[1]), question)) == NXDOMAIN, 4,
+            "there is no such name")
+
     def test_before_any_registry_has_answered_it_does_not_know(self) -> None:
         with contextlib.closing(socket.socket()) as nobody:
             nobody.bind(("127.0.0.1", 0))
