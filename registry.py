@@ -58,12 +58,12 @@ from ponte.discovery.signing import Keys, keys_of
 from ponte.discovery.written_views import WrittenViews
 from ponte.net.address import Address, is_loopback, show
 from ponte.net.checks import check_listen
-from ponte.net.datagrams import LONGEST_BYTES
+from ponte.net.datagrams import LONGEST_BYTES, listen_on_both
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.mishaps import Mishaps
 from ponte.net.serving import Listener
-from ponte.net.stream import DONE, Program, listen, result_of
+from ponte.net.stream import DONE, Program, result_of
 from ponte.net.target import path_in
 from ponte.net.tls import Tls, check_tls
 from ponte.process import observe
@@ -129,9 +129,11 @@ class Registry:
         self._dispatcher = Dispatcher([self.lookup, self.watch, self.services, self.snapshot],
                                       WrittenViews().encode)
         # A long poll only waits, so there is no other limit than that of connections.
-        self._listener, self._socket = _listen_on_both(host, port, lambda port: Listener(
+        self._listener, self._socket = listen_on_both(host, port, lambda port: Listener(
             host, port, self._handle, engine=engine, max_connections=max_connections,
-            max_calls=sys.maxsize, tls=tls))
+            max_calls=sys.maxsize, tls=tls), lambda listener: listener.address[1])
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self.address = self._listener.address
         # Used by the beat thread alone. /status only reads the counts: datagrams by what became of
         # them, and the lateness of the clock.
@@ -400,24 +402,6 @@ class Registry:
                 "engine_errors": self._listener.driver.errors,
                 "lateness_s": round(self._clock.lateness, 3),
                 "datagrams": dict(self._counts), "endpoints": endpoints}
-
-
-def _listen_on_both(host: str, port: int,
-                    listen_at: Callable[[int], Listener]) -> tuple[Listener, socket.socket]:
-    """A listener and a UDP socket on the same port; with port 0, on any that is free for both."""
-    for tries_left in range(9, -1, -1):
-        listener = listen_at(port)
-        try:
-            udp = listen(host, listener.address[1], socket.SOCK_DGRAM)
-        except OSError:
-            listener.close()
-            if port or not tries_left:
-                raise
-            continue
-        udp.setblocking(False)
-        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        return listener, udp
-    raise AssertionError("the loop returns or raises")
 
 
 def _check_watch(service: object, index: object, wait_s: Any, form: object = STRUCT) -> None:

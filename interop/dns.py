@@ -36,8 +36,8 @@ from interop.dns_message import (
 from interop.dns_zone import Zone
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
-from ponte.net.address import Address, show
-from ponte.net.datagrams import LONGEST_BYTES
+from ponte.net.address import Address, is_wildcard, show
+from ponte.net.datagrams import LONGEST_BYTES, listen_on_both
 from ponte.net.stream import listen
 from ponte.net.tls import Tls
 from ponte.process.options import UsageError, chosen_tls, mistakes_in_one_line, options
@@ -47,16 +47,12 @@ from ponte.process.stopping import Stop
 log = logging.getLogger("ponte.dns")
 
 DEFAULT_PORT, DEFAULT_ZONE = 4153, "ponte"
-# Hosts to listen on that stand for all addresses of this machine.
-EVERYWHERE = ("0.0.0.0", "::")
 # Seconds that a TCP connection may take for a question, or to take an answer.
 TCP_S = 5.0
 # More TCP connections at a time close the oldest (RFC 7766, section 6.2.3, lets a server do so).
 MAX_CONNECTIONS = 64
 # Seconds between two looks at whether the process ends; and how long an end may take.
 LOOK_S = 0.25
-# How often port 0 is tried anew when the number that TCP got is taken for UDP.
-TRIES = 10
 
 
 class DnsServer:
@@ -73,8 +69,8 @@ class DnsServer:
                  ) -> None:
         self._origin = zone
         # Who listens on all addresses has none that others could be told.
-        self._own_host = "" if host in EVERYWHERE else host
-        self._tcp, self._udp = _listen_on_both(host, port)
+        self._own_host = "" if is_wildcard(host) else host
+        self._tcp, self._udp = listen_on_both(host, port, lambda port: listen(host, port), _port_of)
         self.address: Address = self._tcp.getsockname()[:2]
         self._serial = int(time.time())
         self._is_closed = False
@@ -197,17 +193,9 @@ def _shut(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _listen_on_both(host: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """A TCP and a UDP socket on the same port; with port 0, on any that is free for both."""
-    for tries_left in range(TRIES - 1, -1, -1):
-        tcp = listen(host, port)
-        try:
-            return tcp, listen(host, tcp.getsockname()[1], socket.SOCK_DGRAM)
-        except OSError:
-            tcp.close()
-            if port or not tries_left:
-                raise
-    raise AssertionError("the loop returns or raises")
+def _port_of(sock: socket.socket) -> int:
+    port: int = sock.getsockname()[1]
+    return port
 
 
 # ---- the process ---------------------------------------------------------------------------------

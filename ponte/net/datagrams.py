@@ -1,4 +1,5 @@
-"""UDP sockets: one for each family of addresses that the machine has, waited for together.
+"""UDP sockets: one for each family of addresses that the machine has, waited for together; and one
+beside a TCP port of the same number.
 
 A host may have addresses of both families, and a socket sends to one family alone.
 """
@@ -8,11 +9,24 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+from typing import Callable, Protocol, TypeVar
 
 from ponte.net.names import Place
+from ponte.net.stream import listen
 
 # The bytes to ask for: no datagram has more. Windows loses one that is longer than asked for.
 LONGEST_BYTES = 65_536
+# How many ports are tried where any is asked for.
+TRIES = 10
+
+
+class Closable(Protocol):
+    """What listens on a port, until it is closed."""
+
+    def close(self) -> None: ...
+
+
+L = TypeVar("L", bound=Closable)
 
 
 class Datagrams:
@@ -75,3 +89,20 @@ def _open(family: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def listen_on_both(host: str, port: int, listen_at: Callable[[int], L],
+                   port_of: Callable[[L], int]) -> tuple[L, socket.socket]:
+    """What `listen_at(port)` makes for TCP, and a UDP socket on its port, which `port_of` tells.
+
+    With port 0, the port is any that is free for both. Raises OSError if there is none.
+    """
+    for tries_left in range(TRIES - 1, -1, -1):
+        listener = listen_at(port)
+        try:
+            return listener, listen(host, port_of(listener), socket.SOCK_DGRAM)
+        except OSError:
+            listener.close()
+            if port or not tries_left:
+                raise
+    raise AssertionError("the loop returns or raises")

@@ -24,7 +24,7 @@ from ponte.process.options import PYTHON
 from ponte.process.typed import here
 from tests.netns.namespaces import exit_code_of_skipped
 from tests.system.cluster import Cluster
-from tests.system.harness import START_S, Process, free_port, wait_until
+from tests.system.harness import Process, free_port, wait_until
 
 # Program -> Debian's package of it.
 PACKAGES = {"dig": "bind9-dnsutils", "kdig": "knot-dnsutils", "dnsmasq": "dnsmasq-base"}
@@ -77,10 +77,7 @@ def check(house: Cluster) -> None:
     """Raises AssertionError where a program reads something else than what is true."""
     house.start_registry()
     servers = house.start_servers("services/greeter.py", "one", "two", "three")
-    process = house.start("-m", "interop.dns", "--port", "0", "--until-eof",
-                          *house.registry_option())
-    banner = process.wait_for_line(r"ponte\. at ([\w.]+):(\d+)", START_S)
-    dns = banner[1], int(banner[2])
+    dns = house.start_dns().address
     live = sorted(server.address[1] for server in servers)
     # A registry that has just started does not know yet who is missing.
     wait_until(lambda: "NXDOMAIN" in ASKERS["dig"](dns, "nobody.ponte", "A"), 4, "it is warm")

@@ -107,6 +107,14 @@ class Cluster:
         self.wait_until(lambda: name in self.names("proxy"), 3, f"{name} is in lookup")
         return proxy
 
+    def start_dns(self, *options: str) -> Process:
+        """Starts the DNS server on any port; waits for its banner."""
+        dns = self.start("-m", "interop.dns", "--port", "0", "--until-eof",
+                         *self.registry_option(), *options)
+        banner = dns.wait_for_line(r"ponte\. at ([\w.]+):(\d+)", START_S)
+        dns.address = (banner[1], int(banner[2]))
+        return dns
+
     def start_client(self, *arguments: str, environment: dict[str, str] | None = None) -> Process:
         """Starts the client's program; does not wait for it."""
         return self.start("client.py", *self.registry_option(), *arguments, environment=environment)

@@ -20,21 +20,11 @@ from interop.dns_message import (
 )
 from ponte.net.address import Address
 from tests.system.cluster import SystemTest
-from tests.system.harness import START_S, Process
+from tests.system.harness import ROOT, START_S
 
 PLACE = name_of("_greeter._tcp.ponte")
-BANNER = r"ponte\. at ([\w.]+):(\d+)"
 # Seconds.
 ANSWER_S = 3.0
-
-
-def start_dns(test: SystemTest, *options: str) -> Process:
-    """Starts it on any port; waits for its banner."""
-    process = test.cluster.start("-m", "interop.dns", "--port", "0", "--until-eof",
-                                 *test.cluster.registry_option(), *options)
-    banner = process.wait_for_line(BANNER, START_S)
-    process.address = (banner[1], int(banner[2]))
-    return process
 
 
 def ask(address: Address, question: bytes) -> bytes:
@@ -78,7 +68,7 @@ class Dns(SystemTest):
         cluster = self.cluster
         registry = cluster.start_registry()
         one, two = cluster.start_servers("services/greeter.py", "one", "two")
-        dns = start_dns(self)
+        dns = self.cluster.start_dns()
         question = write_question(1, PLACE, SRV)
 
         def named() -> list[int]:
@@ -104,7 +94,7 @@ class Dns(SystemTest):
         cluster = self.cluster
         cluster.start_registry()
         one, two = cluster.start_servers("services/greeter.py", "one", "two")
-        dns = start_dns(self)
+        dns = self.cluster.start_dns()
         question = write_question(1, PLACE, SRV)
         cluster.wait_until(lambda: len(ports(ask(dns.address, question))) == 2, 3, "both")
         one.stop()
@@ -114,7 +104,7 @@ class Dns(SystemTest):
     def test_who_listens_everywhere_names_no_address_of_its_own(self) -> None:
         self.cluster.start_registry()
         self.cluster.start_server("services/greeter.py", "one")
-        dns = start_dns(self, "--host", "0.0.0.0")
+        dns = self.cluster.start_dns("--host", "0.0.0.0")
         question = write_question(1, name_of("ns.ponte"), A)
         self.cluster.wait_until(
             lambda: code(ask(("127.0.0.1", dns.address[1]), question)) == NXDOMAIN, 4,
@@ -124,7 +114,7 @@ class Dns(SystemTest):
         with contextlib.closing(socket.socket()) as nobody:
             nobody.bind(("127.0.0.1", 0))
             self.cluster.registries.append(nobody.getsockname())
-            dns = start_dns(self)
+            dns = self.cluster.start_dns()
             for name in ("greeter.ponte", "no.ponte"):
                 answer = ask(dns.address, write_question(1, name_of(name), A))
                 self.assertEqual(code(answer), SERVFAIL)
@@ -133,7 +123,7 @@ class Dns(SystemTest):
         cluster = self.cluster
         cluster.start_registry()
         cluster.start_server("services/greeter.py", "one")
-        dns = start_dns(self)
+        dns = self.cluster.start_dns()
         question = write_question(1, PLACE, SRV)
         cluster.wait_until(lambda: ports(ask(dns.address, question)), 3, "it is named")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -153,7 +143,7 @@ class Dns(SystemTest):
         cluster.start_registry()
         # One process with twelve servers.
         file = cluster.file("many.py", """\
-            import sys, threading
+            import sys
             sys.path.insert(0, sys.argv[1])
             from server import Server
             servers = [Server("greeter", [len], registries=sys.argv[2], name=f"server-{number}")
@@ -163,10 +153,9 @@ class Dns(SystemTest):
             print("started", flush=True)
             sys.stdin.read()
         """)
-        here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        many = cluster.start(file, here, cluster.registry_option()[1])
+        many = cluster.start(file, ROOT, cluster.registry_option()[1])
         many.wait_for_line("started", START_S)
-        dns = start_dns(self)
+        dns = self.cluster.start_dns()
         question = write_question(1, PLACE, SRV)
         tcp = connect(self, dns.address)
         cluster.wait_until(lambda: len(ports(ask_by_tcp(tcp, question))) == 12, 3, "all of them")
