@@ -91,9 +91,11 @@ class Pool:
         self._idle: dict[Address, deque[Stream[Reply]]] = {}
         self._in_use: set[Stream[Reply]] = set()
         self._closed = False
-        # For a pool that is dropped without `close`. `finalize` keeps what the pool has until then:
-        # if the sockets were garbage together with it, Python would warn that nobody closed them.
-        weakref.finalize(self, _close_everything, self._idle, self._in_use)
+        # For a pool that is dropped without `close`, and at the end of Python. `finalize` keeps
+        # what the pool has until then: if the sockets were garbage together with it, Python would
+        # warn that nobody closed them. A stream in an exchange stays open: its thread may wait for
+        # it until Python has ended.
+        weakref.finalize(self, _close_kept, self._idle)
         leave_parent_in_child(self)
 
     def exchange(self, address: Address, request: bytes, deadline: float) -> Program[Reply]:
@@ -272,13 +274,10 @@ def shared_pool(tls: Tls | None) -> Pool:
     return _shared.get(tls, lambda: Pool(tls))
 
 
-def _close_everything(idle: dict[Address, deque[Stream[Reply]]],
-                      in_use: set[Stream[Reply]]) -> None:
-    """Closes what a pool had, after the pool itself has gone."""
+def _close_kept(idle: dict[Address, deque[Stream[Reply]]]) -> None:
+    """Closes what a pool kept, after the pool itself has gone."""
     for kept in list(idle.values()):
         _close_all(kept)
-    for stream in in_use.copy():
-        stream.close()
 
 
 def _close_all(idle: deque[Stream[Reply]]) -> None:

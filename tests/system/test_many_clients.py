@@ -370,8 +370,10 @@ class Ends(SystemTest):
         cluster.start_registry()
         cluster.start_servers(GREETER, "one")
 
-    def run_program(self, end: str = "") -> subprocess.CompletedProcess[str]:
-        file = self.cluster.file(f"program{len(end)}.py", self.PROGRAM.replace("END", end))
+    def run_program(self, end: str = "", program: str = PROGRAM
+                    ) -> subprocess.CompletedProcess[str]:
+        text = program.replace("END", end)
+        file = self.cluster.file(f"program{len(text)}.py", text)
         return subprocess.run(
             [sys.executable, "-S", "-X", "dev", "-W", "error", file,
              str(self.cluster.registries[0][1])],
@@ -395,6 +397,19 @@ class Ends(SystemTest):
         self.assertEqual(done.returncode, 1)
         self.assertTrue(re.fullmatch(r"(?s)Traceback.*KeyError: 'mine'\n", done.stderr),
                         done.stderr)
+
+    def test_what_a_thread_waits_for_stays_open_until_the_end(self) -> None:
+        """A socket that is closed under a thread was an error of ours, told to every client."""
+        program = '''
+            import atexit, sys, time
+            waits = []
+            atexit.register(lambda: print(waits[0].socket.fileno() >= 0))
+            from ponte.net.pool import Pool
+            exchange = Pool().exchange(("127.0.0.1", int(sys.argv[1])), b"x", time.monotonic() + 60)
+            waits.append(next(exchange)[0])
+        '''
+        done = self.run_program(program=program)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "True\n", ""))
 
     def test_clients_may_be_used_while_the_program_ends(self) -> None:
         """In atexit, and in __del__ of an object that is left at the end."""
