@@ -30,14 +30,17 @@ class Load:
     """Callers that call one method again and again; each call has its own token.
 
     For a `with` block, which begins when each caller has made about two calls. `call` takes the
-    token, and must return it.
+    token, and must return it, where somebody looks at `mixed_up`. `pause_s` is the time between two
+    calls of a caller.
     """
 
     _numbers = itertools.count(1)
 
-    def __init__(self, call: Callable[[str], Any], callers: int = 8, name: str = "call") -> None:
+    def __init__(self, call: Callable[[str], Any], callers: int = 8, name: str = "call",
+                 pause_s: float = PAUSE_S) -> None:
         self._call = call
         self._name = name
+        self._pause_s = pause_s
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         # Guarded by self._lock.
@@ -81,7 +84,7 @@ class Load:
                    f"{more} more calls of {self._name}")
 
     def _run(self) -> None:
-        while not self._stopped.wait(PAUSE_S):
+        while not self._stopped.wait(self._pause_s):
             token = f"{self._name}-{next(self._numbers)}"
             started = time.monotonic()
             value: Any | Exception
