@@ -46,7 +46,7 @@ from ponte.discovery.reachable import advertised, default_name
 from ponte.discovery.signing import Keys, keys_of
 from ponte.discovery.view import changes
 from ponte.net.address import Address, Registries, parse_advertised, parse_registries, show
-from ponte.net.checks import check_listen, check_seconds
+from ponte.net.checks import check_listen, check_seconds, check_seconds_or_none
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.pool import Pool
@@ -62,8 +62,10 @@ from ponte.process.observed_call import follow, is_new
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
+    LINGER_S,
     add_beat_times,
     add_engine,
+    chosen_linger,
     chosen_tls,
     mistakes_in_one_line,
     options,
@@ -108,12 +110,13 @@ class Proxy:
                  registries: Registries = DEFAULT_REGISTRIES, name: str | None = None,
                  key: Keys = b"", advertise: str | Address | None = None, beat_s: float = BEAT_S,
                  lease_s: float = LEASE_S, timeout_s: float = CALL_TIMEOUT_S,
-                 tls: Tls | None = None) -> None:
+                 tls: Tls | None = None, linger_s: float = LINGER_S) -> None:
         # 1. What can be wrong without a port.
         check_name(name or PROXY)
         check_listen(host, port)
         check_tls(tls)
         check_beat_times(beat_s, lease_s)
+        self._linger_s = check_seconds_or_none("linger_s", linger_s)
         self._keys = keys_of(key)
         registries = parse_registries(registries, allow_none=True)
         advertise = parse_advertised(advertise)
@@ -174,7 +177,8 @@ class Proxy:
         return self.departure.leave(grace_s)
 
     def _leave(self, grace_s: float) -> bool:
-        finished = drain(self._listener, self._heartbeat.announce, self._refuse, grace_s)
+        finished = drain(self._listener, self._heartbeat.announce, self._refuse,
+                         grace_s=grace_s, linger_s=self._linger_s)
         self.close()
         return finished
 
@@ -353,7 +357,7 @@ def start_proxy(chosen: argparse.Namespace) -> Proxy:
                       name=chosen.name, key=keys_for_listening(chosen), advertise=chosen.advertise,
                       beat_s=chosen.beat, lease_s=chosen.lease, timeout_s=chosen.timeout,
                       engine=chosen.engine, max_connections=chosen.max_connections,
-                      tls=chosen_tls(chosen))
+                      tls=chosen_tls(chosen), linger_s=chosen_linger(chosen))
         proxy.start()
     return proxy
 

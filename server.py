@@ -37,7 +37,7 @@ from ponte.discovery.beats import LEASE_S, Beat, check_name, check_service
 from ponte.discovery.reachable import advertised, default_name
 from ponte.discovery.signing import Keys, keys_of
 from ponte.net.address import Address, Registries, parse_advertised, parse_registries, show
-from ponte.net.checks import check_listen
+from ponte.net.checks import check_listen, check_seconds_or_none
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, text_reply
 from ponte.net.serving import Listener
@@ -52,8 +52,10 @@ from ponte.process.observed_call import follow, is_new
 from ponte.process.options import (
     DEFAULT_REGISTRIES,
     GRACE_S,
+    LINGER_S,
     add_beat_times,
     add_engine,
+    chosen_linger,
     chosen_tls,
     mistakes_in_one_line,
     options,
@@ -79,7 +81,8 @@ class Server:
     that callers use, or host and port, if it is another one; `beat_s` and `lease_s`, the seconds
     between two beats, and after which a server without a beat is gone; `tls` for callers;
     `allow_multicall`: serve system.multicall; `engine` and `max_connections`: see
-    ponte/net/serving.py.
+    ponte/net/serving.py; `linger_s`, the seconds that a drain serves on at least, when registries
+    know of it, but no more than half of its grace.
 
     Raises OSError if the port is taken, and ValueError for anything else that cannot be, such as an
     address that others cannot reach. Blocks while the names of registries are looked up, two
@@ -97,13 +100,15 @@ class Server:
                  registries: Registries = DEFAULT_REGISTRIES, name: str | None = None,
                  key: Keys = b"", advertise: str | Address | None = None, beat_s: float = BEAT_S,
                  lease_s: float = LEASE_S, tls: Tls | None = None, allow_multicall: bool = False,
-                 engine: str = "events", max_connections: int | None = None) -> None:
+                 engine: str = "events", max_connections: int | None = None,
+                 linger_s: float = LINGER_S) -> None:
         # 1. What can be wrong without a port.
         self.service = check_service(service)
         check_name(name or service)
         check_listen(host, port)
         check_tls(tls)
         check_beat_times(beat_s, lease_s)
+        self._linger_s = check_seconds_or_none("linger_s", linger_s)
         self._keys = keys_of(key)
         self._registries = parse_registries(registries, allow_none=True)
         advertise = parse_advertised(advertise)
@@ -224,7 +229,8 @@ class Server:
         if self._is_closed or not self._heartbeat:
             self.close()
             return True
-        finished = drain(self._listener, self._heartbeat.announce, self._executions.stop, grace_s)
+        finished = drain(self._listener, self._heartbeat.announce, self._executions.stop,
+                         grace_s=grace_s, linger_s=self._linger_s)
         self.close()
         return finished
 
@@ -300,7 +306,7 @@ def start_server(chosen: argparse.Namespace, functions: dict[str, Function]) -> 
                         key=keys_for_listening(chosen), advertise=chosen.advertise,
                         beat_s=chosen.beat, lease_s=chosen.lease, tls=chosen_tls(chosen),
                         allow_multicall=chosen.allow_multicall, engine=chosen.engine,
-                        max_connections=chosen.max_connections)
+                        max_connections=chosen.max_connections, linger_s=chosen_linger(chosen))
         server.start()
     return server
 

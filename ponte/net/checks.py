@@ -10,6 +10,7 @@ from ponte.net.address import Address, check_host, check_port, quoted
 # Seconds: a day. A longer time is a mistake, such as one in milliseconds.
 MAX_SECONDS = 86_400.0
 SECONDS_EXPECTED = f"take a number of seconds, more than 0, at most {MAX_SECONDS:,.0f}"
+SECONDS_OR_NONE = f"take a number of seconds, from 0 to {MAX_SECONDS:,.0f}"
 
 
 def check_seconds(name: str, value: object) -> float:
@@ -23,11 +24,30 @@ def check_seconds(name: str, value: object) -> float:
     Traceback (most recent call last):
     ValueError: timeout_s: -1 is not a time: take a number of seconds, more than 0, at most 86,400
     """
+    seconds = _seconds(value)
+    if not seconds:
+        raise ValueError(f"{name}: {quoted(value)} is not a time: {SECONDS_EXPECTED}")
+    return seconds
+
+
+def check_seconds_or_none(name: str, value: object) -> float:
+    """The same, but it may be 0.
+
+    >>> check_seconds_or_none("linger_s", 0)
+    0.0
+    """
+    seconds = _seconds(value)
+    if seconds is None:
+        raise ValueError(f"{name}: {quoted(value)} is not a time: {SECONDS_OR_NONE}")
+    return seconds
+
+
+def _seconds(value: object) -> float | None:
     # Not a number is in no range; True is an int, and no time.
     if isinstance(value, (int, float)) and not isinstance(value, bool) \
-            and 0 < value <= MAX_SECONDS:
+            and 0 <= value <= MAX_SECONDS:
         return float(value)
-    raise ValueError(f"{name}: {quoted(value)} is not a time: {SECONDS_EXPECTED}")
+    return None
 
 
 def check_listen(host: object, port: object) -> Address:

@@ -26,7 +26,12 @@ from ponte.net.address import (
     parse_registries,
     show,
 )
-from ponte.net.checks import SECONDS_EXPECTED, check_seconds
+from ponte.net.checks import (
+    SECONDS_EXPECTED,
+    SECONDS_OR_NONE,
+    check_seconds,
+    check_seconds_or_none,
+)
 from ponte.net.serving import ENGINES
 from ponte.net.tls import Tls
 from ponte.process.logs import FORMS
@@ -38,6 +43,9 @@ DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
 # Seconds that running calls get to finish after SIGTERM. With more, a deployment waits longer for
 # an old process; with fewer, more calls are cut off.
 GRACE_S = 10.0
+# Seconds that a draining process serves on at least, also while no connection is open: for callers
+# who learn late that it drains. With more, every stop takes longer.
+LINGER_S = 0.5
 # The name of the interpreter, as users type it.
 PYTHON = "python" if sys.platform == "win32" else "python3"
 # What the environment variable of a flag may say, in any case.
@@ -179,6 +187,10 @@ def options(description: str, *, port: int | None = None, beats: bool = False,
         parser.add_argument("--grace", type=seconds, default=GRACE_S, metavar="SECONDS",
                             help="how long running calls may go on after SIGTERM "
                                  "(default: %(default)s)")
+        parser.add_argument("--linger", type=seconds_or_none, metavar="SECONDS",
+                            help="how long it goes on serving, at least, when registries know that "
+                                 f"it stops, for callers who learn it late: 0 to half of --grace "
+                                 f"(default: {LINGER_S}, or half of --grace)")
     parser.add_argument("--registry", type=parse_addresses, metavar="HOST:PORT[,HOST:PORT]",
                         default=",".join(map(show, DEFAULT_REGISTRIES)),
                         help="where the registries are (default: %(default)s)")
@@ -257,6 +269,18 @@ at most 86,400
         raise argparse.ArgumentTypeError(f"{text!r} is not a time: {SECONDS_EXPECTED}") from None
 
 
+def seconds_or_none(text: str) -> float:
+    """The same, but it may be 0.
+
+        >>> seconds_or_none("0")
+        0.0
+    """
+    try:
+        return check_seconds_or_none("", float(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time: {SECONDS_OR_NONE}") from None
+
+
 def count(text: str) -> int:
     """A whole number, 1 or more.
 
@@ -293,6 +317,18 @@ def chosen_tls(chosen: argparse.Namespace, *, listens: bool = True) -> Tls | Non
         files = ", ".join(path for path in (cert, key, ca) if path)
         raise UsageError(f"--tls-cert, --tls-key, --tls-ca: {files}: "
                          f"{error.strerror or error}") from None
+
+
+def chosen_linger(chosen: argparse.Namespace) -> float:
+    """What --linger says, in seconds. Raises UsageError if it leaves too little of --grace."""
+    linger_s: float | None = chosen.linger
+    if linger_s is None:
+        return LINGER_S
+    if linger_s > chosen.grace / 2:
+        raise UsageError(f"{given_by(chosen, '--linger')} {linger_s:g}: more than half of --grace, "
+                         f"which is {chosen.grace:g}: the calls that run then need their time, "
+                         "too; take less, or more of --grace")
+    return linger_s
 
 
 def port_error(error: OSError, host: str, port: int, host_option: str = "--host") -> UsageError:

@@ -5,7 +5,7 @@ go on sending, and some of them have sent everything when the port closes: for t
 unknown. The idea is an order of steps (`drain`):
 
     1. announce `draining`, so that callers choose another server
-    2. serve on for a moment, until callers know and their connections have closed
+    2. serve on for a moment (--linger), until callers know and their connections have closed
     3. refuse new calls with "Not-Executed: 1", which any caller may send elsewhere
     4. finish the calls that run
     5. announce `leaving`, and close
@@ -25,10 +25,12 @@ import time
 from typing import Callable, Protocol
 
 # Seconds that running calls get after Ctrl-C: fewer than after SIGTERM, because a person waits.
-CTRL_C_GRACE_S = 0.8
-# Seconds that a draining process serves on while its callers learn that it drains. With fewer, more
-# callers meet a refusal; with more, every stop takes longer.
-LINGER_S = 0.5
+# Half of them is LINGER_S.
+CTRL_C_GRACE_S = 1.0
+# Seconds that an announcement may wait for its ack; and that connections which callers still have
+# open may take to close. With fewer, more callers meet a refusal; with more, a stop takes longer
+# where a registry is away, or a caller says nothing.
+STEP_S = 0.5
 # Seconds between two looks at the signals. On Windows, a wait without a timeout may ignore Ctrl-C.
 WAKE_S = 0.25
 # The reason of a stop because a younger process has the name.
@@ -148,21 +150,25 @@ class Drainable(Protocol):
 
 
 def drain(listener: Drainable, announce: Callable[[str, float], bool], refuse: Callable[[], None],
-          grace_s: float) -> bool:
+          *, grace_s: float, linger_s: float, sleep: Callable[[float], None] = time.sleep) -> bool:
     """Leaves without losing a call. Returns whether all running calls finished within `grace_s`.
 
     `announce(state, timeout_s)` sends a beat with the state "draining" or "leaving" and waits for
-    its ack. From `refuse()` on, new calls get 503 with Not-Executed. Blocks for somewhat more than
-    `grace_s` seconds at most.
+    its ack. Then it serves on for `linger_s` at least, but for no more than half of `grace_s`. From
+    `refuse()` on, new calls get 503 with Not-Executed. Blocks for somewhat more than `grace_s`
+    seconds at most.
     """
     deadline = time.monotonic() + grace_s
     # A short grace leaves a short time for each of the other steps, too.
-    step_s = min(LINGER_S, grace_s / 4)
+    step_s = min(STEP_S, grace_s / 4)
+    linger_s = min(linger_s, grace_s / 2)
     # 1. Callers shall choose another server.
     announce("draining", step_s)
-    # 2. Connections close after their next reply; until all have closed, serve on.
+    # 2. Connections close after their next reply. A caller without one may still come: who asks
+    #    DNS, or stands behind nginx, learns of the drain later than we do.
     listener.retire()
-    listener.wait_until_quiet(step_s, idle_too=True)
+    sleep(linger_s)
+    listener.wait_until_quiet(max(step_s - linger_s, 0.0), idle_too=True)
     # 3. From now on a new call is refused, and may run elsewhere.
     refuse()
     # 4. Calls that run may finish.

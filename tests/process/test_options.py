@@ -12,9 +12,11 @@ from unittest import mock
 from ponte.net.address import show
 from ponte.process import options as options_module
 from ponte.process.options import (
+    LINGER_S,
     UsageError,
     add_beat_times,
     add_engine,
+    chosen_linger,
     chosen_tls,
     count,
     given_by,
@@ -24,6 +26,7 @@ from ponte.process.options import (
     parse_addresses,
     port_error,
     seconds,
+    seconds_or_none,
     start_command,
 )
 
@@ -64,6 +67,18 @@ class Options(unittest.TestCase):
         for text in ("0", "-1", "nan", "inf", "1e9", "86401", "x", ""):
             with self.subTest(text), self.assertRaises(argparse.ArgumentTypeError):
                 seconds(text)
+
+    def test_a_process_may_linger_for_half_of_its_grace_or_not_at_all(self) -> None:
+        parser = options("x", port=4180, beats=True)
+        for arguments, linger_s in (([], LINGER_S), (["--grace", "0.2"], LINGER_S),
+                                    (["--linger", "0"], 0.0), (["--linger", "5"], 5.0)):
+            self.assertEqual(chosen_linger(parser.parse_args(arguments)), linger_s)
+        with mock.patch.dict(os.environ, {"PONTE_LINGER": "5.1"}), \
+                self.assertRaisesRegex(UsageError, "PONTE_LINGER 5.1: more than half of --grace"):
+            chosen_linger(parser.parse_args([]))
+        for text in ("-1", "nan", "86401", "x", ""):
+            with self.subTest(text), self.assertRaises(argparse.ArgumentTypeError):
+                seconds_or_none(text)
 
     def test_counts_are_whole_and_positive(self) -> None:
         """Zero, fractions, signs, and numbers that no machine could count to are refused."""

@@ -12,8 +12,9 @@ import warnings
 from typing import cast
 
 from ponte.net.serving import Listener
-from ponte.process import output, stopping
-from ponte.process.stopping import CTRL_C_GRACE_S, SUPERSEDED, Stop, drain, grace
+from ponte.process import output
+from ponte.process.options import LINGER_S
+from ponte.process.stopping import CTRL_C_GRACE_S, STEP_S, SUPERSEDED, WAKE_S, Stop, drain, grace
 
 # Seconds after which a child ends by itself.
 PATIENCE_S = 10.0
@@ -26,6 +27,8 @@ class Steps:
 
     def __init__(self, *, finishes: bool = True) -> None:
         self.taken: list[str] = []
+        # Seconds that it served on in any case, and then for callers to leave.
+        self.lingered_s = self.idle_s = 0.0
         self._finishes = finishes
 
     def announce(self, state: str, timeout_s: float) -> bool:
@@ -38,16 +41,23 @@ class Steps:
     def retire(self) -> None:
         self.taken.append("retire")
 
+    def sleep(self, time_s: float) -> None:
+        self.taken.append("serve on")
+        self.lingered_s = time_s
+
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
         self.taken.append("wait for idle" if idle_too else "wait for running")
+        if idle_too:
+            self.idle_s = timeout_s
         return self._finishes
 
     def close(self, grace_s: float = 0.0) -> None:
         self.taken.append("close")
 
-    def drain(self, grace_s: float) -> bool:
+    def drain(self, grace_s: float, linger_s: float = LINGER_S) -> bool:
         """Drains this listener."""
-        return drain(cast(Listener, self), self.announce, self.refuse, grace_s)
+        return drain(cast(Listener, self), self.announce, self.refuse, grace_s=grace_s,
+                     linger_s=linger_s, sleep=self.sleep)
 
 
 class Draining(unittest.TestCase):
@@ -57,8 +67,17 @@ class Draining(unittest.TestCase):
         """Announce, serve on until they have left, refuse, finish, announce the end, close."""
         steps = Steps()
         self.assertTrue(steps.drain(10.0))
-        self.assertEqual(steps.taken, ["draining", "retire", "wait for idle", "refuse",
-                                       "wait for running", "leaving", "close"])
+        self.assertEqual(steps.taken, ["draining", "retire", "serve on", "wait for idle",
+                                       "refuse", "wait for running", "leaving", "close"])
+
+    def test_it_serves_on_for_a_while_whoever_is_connected(self) -> None:
+        """But calls that run keep half of the grace. Without it, callers get a moment to leave."""
+        for grace_s, linger_s, lingered_s, idle_s in (
+                (10.0, 2.0, 2.0, 0.0), (10.0, 0.0, 0.0, STEP_S), (10.0, 0.2, 0.2, STEP_S - 0.2),
+                (0.4, 2.0, 0.2, 0.0), (0.4, 0.0, 0.0, 0.1), (CTRL_C_GRACE_S, 0.5, 0.5, 0.0)):
+            steps = Steps()
+            steps.drain(grace_s, linger_s)
+            self.assertEqual((steps.lingered_s, steps.idle_s), (lingered_s, idle_s))
 
     def test_calls_that_were_cut_off_are_reported(self) -> None:
         """False, so that the process can say so."""
@@ -99,8 +118,9 @@ class Grace(unittest.TestCase):
 
     def test_the_constants_make_sense_together(self) -> None:
         """Ctrl-C ends every process within 2 s: all that an end waits for must fit."""
-        self.assertLess(stopping.CTRL_C_GRACE_S + stopping.LINGER_S + stopping.WAKE_S
-                        + output.FLUSH_S, 2.0)
+        goodbye_s = CTRL_C_GRACE_S / 4
+        self.assertLess(CTRL_C_GRACE_S + goodbye_s + WAKE_S + output.FLUSH_S, 2.0)
+        self.assertGreaterEqual(CTRL_C_GRACE_S / 2, LINGER_S)
 
 
 class Children(unittest.TestCase):

@@ -6,6 +6,7 @@ import threading
 import unittest
 import xmlrpc.client
 from collections.abc import Iterator
+from functools import partial
 
 from tests.system.cluster import SystemTest
 from tests.system.harness import STOPPED_BY, Process
@@ -99,6 +100,27 @@ class Drain(SystemTest):
         self.stop(self.servers[0])
         load.wait_for_calls(10)
         self.assert_no_call_was_lost([load])
+
+
+@windows_cannot("it has no SIGTERM, after which alone calls get the time of --grace")
+class Linger(SystemTest):
+    def test_who_learns_late_that_it_stops_is_served_for_a_while(self) -> None:
+        """Also where nobody was connected: as for callers behind nginx, or with DNS."""
+        self.cluster.start_registry()
+        server = self.cluster.start_server("services/greeter.py", "one", "--linger", "5")
+        proxy = self.cluster.start_proxy("proxy", "--linger", "5")
+        # To which the proxy relays.
+        self.cluster.start_servers("services/greeter.py", "two")
+        for process, service in ((server, "greeter"), (proxy, "proxy")):
+            process.stop()
+            self.cluster.wait_until(partial(self.drains, service), 3, f"{service} drains")
+        for process in (server, proxy):
+            host, port = process.address
+            with xmlrpc.client.ServerProxy(f"http://{host}:{port}/greeter") as stub:
+                self.assertEqual(stub.hello("Hello"), "World")
+
+    def drains(self, service: str) -> bool:
+        return bool(self.cluster.names(service, "draining"))
 
 
 @windows_cannot("it has no SIGTERM, after which alone calls get the time of --grace")

@@ -104,6 +104,9 @@ class Mistakes(SystemTest):
         self.expect_refusal("server.py", GREETER, "--advertise", ":4180",
                             names="--advertise.*:4180.*HOST")
         self.expect_refusal("server.py", GREETER, "--grace", "1e9", names="--grace.*seconds")
+        self.expect_refusal("server.py", GREETER, "--linger", "6",
+                            names="--linger 6: more than half of --grace, which is 10")
+        self.expect_refusal("proxy.py", "--linger", "-1", names="--linger.*'-1' is not a time")
         self.expect_refusal("proxy.py", "--log", "xml", names="--log.*xml")
         self.expect_refusal("server.py", GREETER, "--key-file", "no_such_key",
                             names="--key-file.*no_such_key")
