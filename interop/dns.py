@@ -40,7 +40,7 @@ from ponte.net.address import Address, is_wildcard, show
 from ponte.net.datagrams import LONGEST_BYTES, listen_on_both
 from ponte.net.stream import listen
 from ponte.net.tls import Tls
-from ponte.process.options import UsageError, chosen_tls, mistakes_in_one_line, options
+from ponte.process.options import UsageError, chosen_tls, mistakes_in_one_line, reader_options
 from ponte.process.running import begin, farewell, hold, run
 from ponte.process.stopping import Stop
 
@@ -202,7 +202,7 @@ def _port_of(sock: socket.socket) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the DNS server until it is stopped; returns the exit code."""
-    parser = options("Answers DNS from what Ponte's registries say.", port=DEFAULT_PORT)
+    parser = reader_options("Answers DNS from what Ponte's registries say.", port=DEFAULT_PORT)
     parser.add_argument("--zone", default=DEFAULT_ZONE,
                         help="the name below which all names are (default: %(default)s)")
     chosen = parser.parse_args(arguments)

@@ -73,6 +73,15 @@ class SupportsWrite(Protocol):
     def write(self, text: str, /) -> object: ...
 
 
+def program_name() -> str:
+    """How a user types the command that runs now: "server.py", or "python3 -m interop.dns"."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    # An archive is a module of this name, too.
+    if spec is None or spec.name == "__main__":
+        return os.path.basename(sys.argv[0])
+    return f"{PYTHON} -m {spec.name.removesuffix('.__main__')}"
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that takes each of its options from the environment, too.
 
@@ -163,21 +172,13 @@ def options(description: str, *, port: int | None = None, beats: bool = False,
     `port` is the default of --port, None for a process that does not listen; `beats`: the process
     sends beats to registries; `cores` is the default of --cores.
     """
-    parser = Parser(description=description)
+    parser = Parser(prog=program_name(), description=description)
     if port is not None:
-        parser.add_argument("--host", type=_host, default="127.0.0.1",
-                            help="address to listen on (default: %(default)s)")
-        parser.add_argument("--port", type=_port, default=port,
-                            help="port to listen on, 0 = any (default: %(default)s)")
+        _add_listening(parser, port)
         parser.add_argument("--insecure", action="store_true",
                             help="listen beyond this machine without a key: "
                                  "everybody on the network can register servers")
-        parser.add_argument("--cores", choices=("one", "all"), default=cores,
-                            help="one: all threads stay on one processor core, which is quicker "
-                                 "for plain Python; all: the system decides "
-                                 "(default: %(default)s; has an effect on Linux only)")
-        parser.add_argument("--until-eof", action="store_true",
-                            help="also stop when standard input ends")
+        _add_running(parser, cores)
     if beats:
         parser.add_argument("--name",
                             help="the name of this instance (default: made of service and port)")
@@ -191,12 +192,51 @@ def options(description: str, *, port: int | None = None, beats: bool = False,
                             help="how long it goes on serving, at least, when registries know that "
                                  f"it stops, for callers who learn it late: 0 to half of --grace "
                                  f"(default: {LINGER_S}, or half of --grace)")
-    parser.add_argument("--registry", type=parse_addresses, metavar="HOST:PORT[,HOST:PORT]",
-                        default=",".join(map(show, DEFAULT_REGISTRIES)),
-                        help="where the registries are (default: %(default)s)")
+    _add_registries(parser)
     parser.add_argument("--key-file", metavar="FILE[,FILE]",
                         help="the key that signs heartbeats, the same in every process; while a "
                              "key is changed, NEW,OLD: signs with the first, and accepts both")
+    _add_tls_and_logs(parser)
+    return parser
+
+
+def reader_options(description: str, *, port: int | None = None, cores: str = "one") -> Parser:
+    """A parser for a process that only reads the registries, until it is stopped.
+
+    As `options`, but without a key: that signs beats, and such a process sends none.
+    """
+    parser = Parser(prog=program_name(), description=description)
+    if port is not None:
+        _add_listening(parser, port)
+    _add_running(parser, cores)
+    _add_registries(parser)
+    _add_tls_and_logs(parser)
+    return parser
+
+
+def _add_listening(parser: Parser, port: int) -> None:
+    parser.add_argument("--host", type=_host, default="127.0.0.1",
+                        help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=port,
+                        help="port to listen on, 0 = any (default: %(default)s)")
+
+
+def _add_running(parser: Parser, cores: str) -> None:
+    parser.add_argument("--cores", choices=("one", "all"), default=cores,
+                        help="one: all threads stay on one processor core, which is quicker "
+                             "for plain Python; all: the system decides "
+                             "(default: %(default)s; has an effect on Linux only)")
+    parser.add_argument("--until-eof", action="store_true",
+                        help="also stop when standard input ends")
+
+
+def _add_registries(parser: Parser) -> None:
+    parser.add_argument("--registry", type=parse_addresses, metavar="HOST:PORT[,HOST:PORT]",
+                        default=",".join(map(show, DEFAULT_REGISTRIES)),
+                        help="where the registries are (default: %(default)s)")
+
+
+def _add_tls_and_logs(parser: Parser) -> None:
     parser.add_argument("--tls-cert", metavar="FILE",
                         help="the certificate that this process shows: TLS on TCP ports")
     parser.add_argument("--tls-key", metavar="FILE",
@@ -210,7 +250,6 @@ def options(description: str, *, port: int | None = None, beats: bool = False,
     parser.add_argument("--verbose", action="store_true", help="log every call")
     parser.add_argument("--observe", type=_observer, metavar="[NAME@]HOST:PORT",
                         help="tell what happens here, as it happens, to a watcher on this machine")
-    return parser
 
 
 def add_engine(parser: argparse.ArgumentParser, default: str) -> None:

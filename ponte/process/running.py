@@ -30,7 +30,7 @@ from ponte.process import observe
 from ponte.process.characters import write_any
 from ponte.process.departure import Departure
 from ponte.process.logs import start_logging
-from ponte.process.options import EXIT_USAGE, UsageError
+from ponte.process.options import EXIT_USAGE, UsageError, program_name
 from ponte.process.output import leave, standard_error, standard_output
 from ponte.process.stopping import EXIT_CTRL_C, SUPERSEDED, Stop, end_at_once_on_ctrl_c, grace
 from ponte.rpc.raised import printable
@@ -99,7 +99,7 @@ def _outcome(main: Callable[[Sequence[str]], int | None], arguments: Sequence[st
 def _end_with_line(line: str, code: int) -> int:
     """Prints the line with which a program ends; returns `code`."""
     # One line, also where the name of a file or a host has several.
-    standard_error.put(printable(f"{os.path.basename(sys.argv[0])}: {line}"))
+    standard_error.put(printable(f"{program_name()}: {line}"))
     return code
 
 

@@ -6,7 +6,10 @@ import argparse
 import errno
 import os
 import socket
+import sys
+import types
 import unittest
+from importlib import machinery
 from unittest import mock
 
 from ponte.net.address import show
@@ -25,6 +28,8 @@ from ponte.process.options import (
     parse_address,
     parse_addresses,
     port_error,
+    program_name,
+    reader_options,
     seconds,
     seconds_or_none,
     start_command,
@@ -51,6 +56,29 @@ class Options(unittest.TestCase):
         for text in NOT_ADDRESSES:
             with self.subTest(text), self.assertRaises(argparse.ArgumentTypeError):
                 parse_address(text)
+
+    def test_a_program_has_the_name_that_users_type(self) -> None:
+        """A file by its name; a module by -m; an archive and a lesson as they were called."""
+        for module, path, expected in ((None, "/ponte/server.py", "server.py"),
+                                       (None, "/ponte/demo.py registry", "demo.py registry"),
+                                       ("__main__", "ponte.pyz", "ponte.pyz"),
+                                       ("interop.dns", "/ponte/interop/dns.py",
+                                        f"{options_module.PYTHON} -m interop.dns"),
+                                       ("interop.grpc.__main__", "/ponte/interop/grpc/__main__.py",
+                                        f"{options_module.PYTHON} -m interop.grpc")):
+            main = types.ModuleType("__main__")
+            main.__spec__ = machinery.ModuleSpec(module, None) if module else None
+            with self.subTest(path), mock.patch.dict(sys.modules, __main__=main), \
+                    mock.patch.object(sys, "argv", [path]):
+                self.assertEqual(program_name(), expected)
+                self.assertEqual(options("").prog, expected)
+                self.assertEqual(reader_options("").prog, expected)
+
+    def test_a_reader_takes_no_key(self) -> None:
+        """It sends no beat that a key could sign."""
+        given = vars(reader_options("", port=1).parse_args([]))
+        self.assertEqual(vars(options("", port=1).parse_args([])).keys() - given.keys(),
+                         {"key_file", "insecure"})
 
     def test_several_addresses_are_separated_by_commas(self) -> None:
         """None is looked up: a name server that does not answer would hold up the program."""

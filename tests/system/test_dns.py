@@ -19,6 +19,7 @@ from interop.dns_message import (
     write_question,
 )
 from ponte.net.address import Address
+from ponte.process.options import PYTHON
 from tests.system.cluster import SystemTest
 from tests.system.harness import ROOT, START_S
 
@@ -171,8 +172,13 @@ class Mistakes(SystemTest):
                               (("--registry", "nowhere"), "HOST:PORT")):
             process = self.cluster.start("-m", "interop.dns", "--port", "0", *options)
             self.assertEqual(process.wait(START_S), 2)
-            self.assertIn(word, process.err)
-            self.assertNotIn("Traceback", process.err)
+            self.assert_one_line(process.err, f"{PYTHON} -m interop.dns: ", word)
+
+    def test_it_sends_no_beats_and_takes_no_key(self) -> None:
+        for option in ("--key-file", "--insecure"):
+            process = self.cluster.start("-m", "interop.dns", "--port", "0", option, "key")
+            self.assertEqual(process.wait(START_S), 2)
+            self.assert_one_line(process.err, option)
 
     def test_a_port_that_is_taken_is_named(self) -> None:
         with contextlib.closing(socket.socket()) as other:
