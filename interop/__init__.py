@@ -3,6 +3,7 @@
     dns.py          a DNS server that answers from the registries: `python3 -m interop.dns`
     dns_zone.py     which names there are, and what each of them is. Pure
     dns_message.py  the bytes of questions and answers (RFC 1035). Pure
+    grpc/           a second door that speaks gRPC, and what it is made of, from HTTP/2 upwards
 
 Nothing else imports this room, so any file here can be deleted. Each reads what the registries say
 as any reader does (ponte/discovery/directory.py): no actor knows that it is there.

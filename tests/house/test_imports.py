@@ -57,7 +57,9 @@ PURE = (
     "ponte.calls.once",
     "ponte.discovery.beats", "ponte.discovery.beat_reader", "ponte.discovery.lease_states",
     "ponte.discovery.leases", "ponte.discovery.lookup", "ponte.discovery.view",
-    "ponte.discovery.patient_clock")
+    "ponte.discovery.patient_clock",
+    "interop.grpc.frames", "interop.grpc.huffman", "interop.grpc.hpack", "interop.grpc.fields",
+    "interop.grpc.patience", "interop.grpc.streams", "interop.grpc.outbox", "interop.grpc.h2")
 IMPURE = frozenset(
     ("socket", "time", "threading", "select", "selectors", "asyncio", "os", "subprocess"))
 # Python 3.9 does not know the names of its own modules; there the other versions of CI keep watch.
