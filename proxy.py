@@ -39,6 +39,7 @@ from ponte.calls.balancing import POLICIES, Balancer
 from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.hop import served_by
 from ponte.calls.once import REFUSE, RESOLVE, RUN, UNKNOWN, WAIT
+from ponte.discovery.at_consul import announcer
 from ponte.discovery.beats import LEASE_S, Beat, check_name
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
@@ -137,8 +138,11 @@ class Proxy:
             self.departure = Departure(self.name, self._leave)
             beat = Beat(PROXY, self.name, new_incarnation(), 0, self.announced[0],
                         self.announced[1], lease_s=lease_s)
-            self._heartbeat = Heartbeat(beat, registries, self._keys, self.departure.step_down,
-                                        self._may_beat, beat_s=beat_s)
+            self._heartbeat = announcer(
+                registries,
+                lambda others: Heartbeat(beat, others, self._keys, self.departure.step_down,
+                                         self._may_beat, beat_s=beat_s),
+                self.departure.step_down, self._may_beat, beat_s=beat_s, tls=tls)
         except (OSError, ValueError):
             self._listener.close()
             raise

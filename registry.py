@@ -56,7 +56,7 @@ from ponte.discovery.lookup import FORMS, PATH, STRUCT, LookupResult
 from ponte.discovery.patient_clock import PatientClock
 from ponte.discovery.signing import Keys, keys_of
 from ponte.discovery.written_views import WrittenViews
-from ponte.net.address import Address, is_loopback, show
+from ponte.net.address import Address, ConsulAddress, is_loopback, show
 from ponte.net.checks import check_listen
 from ponte.net.datagrams import LONGEST_BYTES, listen_on_both
 from ponte.net.forking import leave_parent_in_child
@@ -70,8 +70,10 @@ from ponte.process import observe
 from ponte.process.attaching import attach
 from ponte.process.keys import keys_for_listening, make_key
 from ponte.process.options import (
+    UsageError,
     add_engine,
     chosen_tls,
+    given_by,
     mistakes_in_one_line,
     options,
     start_command,
@@ -442,6 +444,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"a new key is in {chosen.make_key}, {readable}: every machine needs a copy of it\n"
               f"next: {start_command('registry')} {typed(['--key-file', chosen.make_key])}")
         return 0
+    if any(isinstance(each, ConsulAddress) for each in chosen.registry):
+        raise UsageError(f"{given_by(chosen, '--registry')} names a Consul agent, which takes the "
+                         "place of this registry: start only one of them")
     begin(chosen)
     stop = Stop(chosen.until_eof)
     with mistakes_in_one_line(chosen):

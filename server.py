@@ -33,6 +33,8 @@ from heartbeat import (
 )
 from ponte.calls.arrival import CallHeaders
 from ponte.calls.hop import served_by
+from ponte.discovery.announcer import Announcer
+from ponte.discovery.at_consul import announcer, check_consul
 from ponte.discovery.beats import LEASE_S, Beat, check_name, check_service
 from ponte.discovery.reachable import advertised, default_name
 from ponte.discovery.signing import Keys, keys_of
@@ -111,6 +113,7 @@ class Server:
         self._linger_s = check_seconds_or_none("linger_s", linger_s)
         self._keys = keys_of(key)
         self._registries = parse_registries(registries, allow_none=True)
+        check_consul(self._registries)
         advertise = parse_advertised(advertise)
         # The last two are where stock clients look.
         self._paths = frozenset((f"/{service}", "/", "/RPC2"))
@@ -128,11 +131,11 @@ class Server:
         self.name = name or default_name(service, self.announced)
         self._beat = Beat(service, self.name, new_incarnation(), 0, self.announced[0],
                           self.announced[1], lease_s=lease_s)
-        self._beat_s = beat_s
+        self._beat_s, self._tls = beat_s, tls
         self.departure = Departure(self.name, self._leave)
         self.superseded = self.departure.superseded
         # None until `start`.
-        self._heartbeat: Heartbeat | None = None
+        self._heartbeat: Announcer | None = None
         self._is_closed = False
         self._executions = Executions(self._dispatcher, self.name, self._served_by,
                                       self._listener.driver.call)
@@ -194,8 +197,11 @@ class Server:
         """
         beat = self._beat._replace(idempotent=self._dispatcher.idempotent)
         self._listener.served_by = self._served_by
-        heartbeat = Heartbeat(beat, self._registries, self._keys, self.departure.step_down,
-                              self._may_beat, beat_s=self._beat_s)
+        heartbeat = announcer(
+            self._registries,
+            lambda others: Heartbeat(beat, others, self._keys, self.departure.step_down,
+                                     self._may_beat, beat_s=self._beat_s),
+            self.departure.step_down, self._may_beat, beat_s=self._beat_s, tls=self._tls)
         self._listener.start()
         self._heartbeat = heartbeat
         heartbeat.start(FIRST_ACK_S)

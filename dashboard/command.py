@@ -35,7 +35,15 @@ from dashboard.laboratory import Laboratory
 from dashboard.recording import NotARecording, Recorder, read_recording
 from dashboard.site import HOST, Commands, Site
 from dashboard.story import Story
-from ponte.net.address import is_loopback, parse_port, parse_registries, quoted, show
+from ponte.net.address import (
+    Address,
+    ConsulAddress,
+    is_loopback,
+    parse_port,
+    parse_registries,
+    quoted,
+    show,
+)
 from ponte.process.logs import start_logging
 from ponte.process.options import UsageError
 from ponte.process.stopping import Stop, end_at_once_on_ctrl_c
@@ -275,6 +283,16 @@ def _parser(words: Words) -> argparse.ArgumentParser:
     return parser
 
 
+def _watched(attach: str) -> tuple[Address, ...]:
+    """The registries that --attach names. Raises ValueError; also for a Consul agent, which tells
+    a page nothing.
+    """
+    registries = parse_registries(attach)
+    if any(isinstance(each, ConsulAddress) for each in registries):
+        raise ValueError("not a registry of Ponte")
+    return registries
+
+
 def _check(chosen: argparse.Namespace, words: Words) -> None:
     """Raises UsageError for options that cannot be, alone or together."""
     if chosen.replay is not None:
@@ -298,7 +316,7 @@ def _check(chosen: argparse.Namespace, words: Words) -> None:
     except ValueError as error:
         raise UsageError(f"--port: {error}") from None
     try:
-        chosen.registries = parse_registries(chosen.attach) if chosen.attach is not None else ()
+        chosen.registries = _watched(chosen.attach) if chosen.attach is not None else ()
     except ValueError:
         raise UsageError(words("--attach {given}: name the registry as HOST:PORT, such as "
                                "127.0.0.1:4100", given=quoted(chosen.attach))) from None

@@ -4,7 +4,10 @@
     dns_zone.py     which names there are, and what each of them is. Pure
     dns_message.py  the bytes of questions and answers (RFC 1035). Pure
     grpc/           a second door that speaks gRPC, and what it is made of, from HTTP/2 upwards
+    consul_registry.py  Consul in place of the registry: `--registry consul://HOST:PORT`
+    consul_entries.py   how a server is written in Consul's JSON. Pure
 
-Nothing else imports this room, so any file here can be deleted. Each reads what the registries say
+Nothing else imports this room, but for one lazy import where a user names consul://
+(ponte/discovery/at_consul.py). So any file here can be deleted. Each reads what the registries say
 as any reader does (ponte/discovery/directory.py): no actor knows that it is there.
 """

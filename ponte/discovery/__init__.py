@@ -13,6 +13,8 @@
     view.py            what the answers of several registries mean together
     directory.py       how a process follows a service
     follower.py        the long polls at one registry, for all readers of a process
+    announcer.py       what an actor asks of whoever announces it
+    at_consul.py       where consul:// leads: a Consul agent in place of a registry
     patient_clock.py   a clock that stands still while its own process was stopped
     beat_reader.py     an optimisation: reading many beats quickly
     written_views.py   an optimisation: each view is written as XML once, for all its readers

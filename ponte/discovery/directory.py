@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ponte.calls.endpoint import Endpoint
+from ponte.discovery.at_consul import check_consul
 from ponte.discovery.follower import Follower, Found, Question, follower_of
 from ponte.discovery.lookup import LookupResult
 from ponte.discovery.view import View
@@ -47,7 +48,7 @@ class Directory:
 
     Parameters: `registries` to ask; `on_change()` runs whenever `endpoints` has changed, on one
     thread at a time: that of a follower, or one that calls `start` or `wait`; `tls` to reach the
-    registries.
+    registries. Raises ValueError where one is a Consul agent, and interop/ is not here.
 
     Attributes: `endpoints`, sorted; `answered`, whether any registry ever has; `unreadable`, the
     registries that answer, but with something that is not a view, and `nowhere`, those whose names
@@ -56,6 +57,7 @@ class Directory:
 
     def __init__(self, service: str, registries: Sequence[Address],
                  on_change: Callable[[], None] = lambda: None, tls: Tls | None = None) -> None:
+        check_consul(registries)
         self.service = service
         # Each of these four is replaced as a whole: they may be read without the lock.
         self.endpoints: tuple[Endpoint, ...] = ()

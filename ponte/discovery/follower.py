@@ -15,6 +15,7 @@ Threads: each follower has one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import queue
 import random
@@ -24,8 +25,9 @@ import weakref
 from typing import Any, ClassVar, NamedTuple, Protocol, Union
 from xmlrpc.client import Fault
 
+from ponte.discovery.at_consul import consul
 from ponte.discovery.lookup import JSON, PATH, LookupResult
-from ponte.net.address import Address, show
+from ponte.net.address import Address, ConsulAddress, show
 from ponte.net.forking import leave_parent_in_child
 from ponte.net.message import ProtocolError, encode_request
 from ponte.net.parser import ReplyParser
@@ -164,6 +166,10 @@ class _Life:
         self.follower = weakref.ref(follower)
         self.question = question
         self.wait_s = wait_s
+        # Asks it: with a pool, the index that is known, and the seconds to wait for another one.
+        self.watch = (consul().watch_of(question.service, question.registry)
+                      if isinstance(question.registry, ConsulAddress)
+                      else functools.partial(_watch, question))
         self.pool = Pool(question.tls, ViewParser)
         # The number of the question that is asked now, and its index: 0 if it is answered at once.
         self.number = self.index = 0
@@ -216,7 +222,7 @@ def _follow(life: _Life) -> None:
         # 1. Ask, without a reference to the follower: it may go meanwhile.
         del follower
         try:
-            found: Found = _watch(pool, life, asked)
+            found: Found = life.watch(pool, asked, life.wait_s)
         except Exception as error:
             # Of any kind: nothing that a registry answers ends this thread.
             found = error
@@ -241,13 +247,12 @@ def _follow(life: _Life) -> None:
         pause_s = min(pause_s * 2, RETRY_S[1])
 
 
-def _watch(pool: Pool, life: _Life, index: int) -> LookupResult:
+def _watch(question: Question, pool: Pool, index: int, wait_s: float) -> LookupResult:
     """The answer of a registry to a long poll.
 
     Raises what `ask` does; KeyError, TypeError or ValueError for an answer that is not a view.
     """
-    service, registry, _ = life.question
-    wait_s = life.wait_s
+    service, registry, _ = question
     timeout_s = wait_s + max(wait_s * LATE_SHARE, LATE_S)
     params = service, index, wait_s
     try:

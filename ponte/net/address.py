@@ -9,7 +9,7 @@ import functools
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import SupportsIndex, Union
+from typing import NamedTuple, SupportsIndex, Union
 
 Address = tuple[str, int]
 # What `parse_registries` takes.
@@ -24,8 +24,31 @@ _NUMERIC = re.compile(r"(?:^|\.)(?:0[xX][0-9A-Fa-f]*|[0-9]+)\.?$")
 
 EXPECTED_REGISTRIES = ("expected HOST:PORT, several with commas, as in '127.0.0.1:4100', "
                        "or a sequence of (host, port), as in [('127.0.0.1', 4100)]")
+# What stands before the address of a Consul agent that is used as a registry.
+CONSUL = "consul://"
 EXPECTED_ADVERTISED = ("expected HOST or HOST:PORT, as in '10.0.0.7' or '10.0.0.7:4180', "
                        "or (host, port)")
+
+
+class ConsulAddress(NamedTuple):
+    """Where a Consul agent listens, which is used as a registry: consul://HOST:PORT.
+
+    >>> ConsulAddress("127.0.0.1", 8500) == ("127.0.0.1", 8500)
+    False
+    """
+
+    host: str
+    port: int
+
+    # A registry at the same address is another one.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ConsulAddress) and tuple(self) == tuple(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((CONSUL, *self))
 
 
 # Every attempt of a call shows its address, and there are few of them: so the results are kept.
@@ -33,11 +56,12 @@ EXPECTED_ADVERTISED = ("expected HOST or HOST:PORT, as in '10.0.0.7' or '10.0.0.
 def show(address: Address) -> str:
     """HOST:PORT, with an IPv6 host in brackets.
 
-    >>> show(("127.0.0.1", 4100)), show(("::1", 4100))
-    ('127.0.0.1:4100', '[::1]:4100')
+    >>> show(("127.0.0.1", 4100)), show(("::1", 4100)), show(ConsulAddress("127.0.0.1", 8500))
+    ('127.0.0.1:4100', '[::1]:4100', 'consul://127.0.0.1:8500')
     """
     host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    scheme = CONSUL if isinstance(address, ConsulAddress) else ""
+    return f"{scheme}[{host}]:{port}" if ":" in host else f"{scheme}{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
@@ -78,15 +102,18 @@ def parse_address(text: str) -> Address:
 def parse_registries(value: object, *, allow_none: bool = False) -> tuple[Address, ...]:
     """The addresses of registries: what --registry takes, or a sequence of (host, port).
 
-    With `allow_none`, the sequence may be empty. Raises ValueError for everything else.
+    One that is a Consul agent becomes a ConsulAddress. With `allow_none`, the sequence may be
+    empty. Raises ValueError for everything else.
 
     >>> parse_registries("127.0.0.1:4100,[::1]:4100")
     (('127.0.0.1', 4100), ('::1', 4100))
+    >>> parse_registries("consul://127.0.0.1:8500")
+    (ConsulAddress(host='127.0.0.1', port=8500),)
     >>> parse_registries([("lab-7", 4100)])
     (('lab-7', 4100),)
     """
     if isinstance(value, str):
-        found = [parse_address(part) for part in value.split(",")]
+        found = [_parse_registry(part) for part in value.split(",")]
     elif isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
         found = [_pair(each, 1, value, EXPECTED_REGISTRIES) for each in value]
     else:
@@ -168,12 +195,19 @@ def quoted(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
 
 
+def _parse_registry(text: str) -> Address:
+    if text.strip().lower().startswith(CONSUL):
+        return ConsulAddress(*parse_address(text.strip()[len(CONSUL):].rstrip("/")))
+    return parse_address(text)
+
+
 def _pair(value: object, lowest_port: int, whole: object, expected: str) -> Address:
     """`value`, if it is a (host, port). The message of the ValueError shows the `whole`."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         raise ValueError(f"{quoted(whole)}: {expected}")
     try:
-        return check_host(value[0]), check_port(value[1], lowest=lowest_port)
+        pair = check_host(value[0]), check_port(value[1], lowest=lowest_port)
+        return ConsulAddress(*pair) if isinstance(value, ConsulAddress) else pair
     except ValueError as error:
         raise ValueError(f"{quoted(whole)}: {error}; {expected}") from None
 

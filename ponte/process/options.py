@@ -21,6 +21,7 @@ from typing import Callable, NamedTuple, NoReturn, Protocol, TypeVar
 from ponte.net import address
 from ponte.net.address import (
     Address,
+    ConsulAddress,
     check_host,
     parse_advertised,
     parse_registries,
@@ -40,6 +41,8 @@ from ponte.process.own_files import DEMO, IN_ARCHIVE
 
 EXIT_USAGE = 2
 DEFAULT_REGISTRIES: Sequence[Address] = (("127.0.0.1", 4100),)
+# Where a Consul agent listens by default.
+CONSUL_PORT = 8500
 # Seconds that running calls get to finish after SIGTERM. With more, a deployment waits longer for
 # an old process; with fewer, more calls are cut off.
 GRACE_S = 10.0
@@ -233,7 +236,8 @@ def _add_running(parser: Parser, cores: str) -> None:
 def _add_registries(parser: Parser) -> None:
     parser.add_argument("--registry", type=parse_addresses, metavar="HOST:PORT[,HOST:PORT]",
                         default=",".join(map(show, DEFAULT_REGISTRIES)),
-                        help="where the registries are (default: %(default)s)")
+                        help="where the registries are; consul://HOST:PORT for a Consul agent "
+                             "(default: %(default)s)")
 
 
 def _add_tls_and_logs(parser: Parser) -> None:
@@ -405,6 +409,9 @@ def start_command(role: str, registries: Sequence[Address] = DEFAULT_REGISTRIES)
     In a lesson, where this program is demo.py or the archive, that is `python3 demo.py registry`.
     `registries`: where its callers look for it. A registry is started at the first of them.
     """
+    if role == "registry" and isinstance(registries[0], ConsulAddress):
+        port = registries[0].port
+        return "consul agent -dev" + (f" -http-port={port}" if port != CONSUL_PORT else "")
     program = os.path.basename(sys.argv[0])
     file = " services/FILE.py" if role == "server" else ""
     in_lesson = program.startswith("demo.py") or IN_ARCHIVE

@@ -53,6 +53,19 @@ class Addresses(AddressTest):
 
 
 class Registries(AddressTest):
+    def test_a_consul_agent_is_another_registry_at_the_same_address(self) -> None:
+        mixed = parse_registries("127.0.0.1:4100,consul://127.0.0.1:4100, CONSUL://[::1]:8500/ ")
+        self.assertEqual([show(address) for address in mixed],
+                         ["127.0.0.1:4100", "consul://127.0.0.1:4100", "consul://[::1]:8500"])
+        self.assertEqual(parse_registries(mixed), mixed)
+        self.assertTrue(mixed[0] != mixed[1])
+        self.assertEqual(len({*mixed, *mixed}), 3)
+        for text in ("consul://", "consul://a", "consul:a:1", "consul://a:0", "consul://0.0.0.0:1",
+                     "consul://a:1/v1", "http://a:1"):
+            with self.subTest(text), self.assertRaises(ValueError) as caught:
+                parse_registries(text)
+            self.assert_one_line(caught.exception)
+
     def test_they_are_what_the_option_takes_or_a_sequence_of_pairs(self) -> None:
         expected = (("127.0.0.1", 4100), ("::1", 4200))
         for value in ("127.0.0.1:4100,[::1]:4200", " 127.0.0.1:4100 , [::1]:4200 ", expected,
