@@ -250,7 +250,8 @@ class Client:
             return Result(Outcome.NOT_SENT, None, "this client was closed")
         trace = observed.send(attempt) if observed else ""
         lines = f"{attempt_lines(attempt)}{trace}Content-Type: {CONTENT_TYPE}\r\n"
-        request = write_request("POST", f"/{self._service}", lines, attempt.body_of(body))
+        request = write_request("POST", attempt.endpoint.path or f"/{self._service}", lines,
+                                attempt.body_of(body))
         result = wait_for(exchange(pool, attempt, self._service, request, started))
         if observed:
             observed.settle(result)

@@ -198,7 +198,8 @@ class RelayedCall:
             return None
         self._number, self._server = attempt.first, attempt.endpoint.instance
         # 3. The request: the caller's end-to-end headers, and those of our hop. If others have
-        #    relayed it, our Via is a second one, behind theirs (RFC 9110 section 7.6.3).
+        #    relayed it, our Via is a second one, behind theirs (RFC 9110 section 7.6.3). A server
+        #    that is not Ponte's own may take calls at another path.
         method, target, headers, body = self._request[:4]
         observed, trace = self._request.observed, self._request.traceparent
         if observed or trace:
@@ -206,7 +207,8 @@ class RelayedCall:
         passed_on = _lines_but_trace if observed else _lines_to_pass_on
         lines = (f"{cached(passed_on, headers)}{attempt_lines(attempt)}"
                  f"Via: {self._shared.via}\r\n{trace}")
-        return attempt, write_request(method, target, lines, attempt.body_of(body))
+        return attempt, write_request(method, attempt.endpoint.path or target, lines,
+                                      attempt.body_of(body))
 
     def settle(self, result: Result, now: float) -> None:
         """Records the result of the latest attempt, at `now` (monotonic). Does not block."""

@@ -28,9 +28,10 @@ def hurry_listeners() -> None:
 
 
 def endpoint(instance: str, incarnation: int = 1, state: str = "up", *, service: str = "greeter",
-             port: int = 4242, idempotent: Sequence[str] = (), remembers: bool = True) -> Endpoint:
+             port: int = 4242, idempotent: Sequence[str] = (), remembers: bool = True,
+             path: str = "") -> Endpoint:
     return Endpoint(service, instance, incarnation, "127.0.0.1", port, state, tuple(idempotent),
-                    remembers)
+                    remembers, path)
 
 
 def refused_address(test: unittest.TestCase) -> Address:

@@ -554,6 +554,16 @@ class Strangers(unittest.TestCase):
                 error.resolve()
 
 
+    def test_an_endpoint_is_asked_at_its_own_path(self) -> None:
+        foreign = endpoint("f1", remembers=False, path="/RPC2")
+        for server, path in ((foreign, "/RPC2"), (S1, "/greeter")):
+            with stub(judge(Reply(200, {"served-by": "s1; incarnation=1; service=greeter"},
+                                  encode_result(1)), server, "greeter"),
+                      servers=[server]) as (client, exchanges):
+                client.deposit(1)
+            self.assertEqual([request.target for request in exchanges.requests], [path])
+
+
 class Resolving(unittest.TestCase):
     """`OutcomeUnknown.resolve`: what came of the call?"""
 

@@ -106,21 +106,25 @@ class Beats(unittest.TestCase):
             self.assertEqual(instances(registry.lookup("greeter")), ["server-1"])
             self.assertEqual(registry.services(), ["greeter"])
 
-    def test_a_server_that_does_not_remember_is_shown_as_one(self) -> None:
-        """To readers of both forms, and in /status. Fields of later versions are passed over."""
+    def test_a_server_that_is_not_pontes_own_is_shown_as_one(self) -> None:
+        """Without a memory, with a path. To readers of both forms, and in /status. Fields of later
+        versions are passed over.
+        """
         with running() as registry, Beater(registry) as beater, \
                 contextlib.closing(Pool()) as pool:
-            beater.join(remembers=False)
+            beater.join(remembers=False, path="/RPC2")
             later = beater.beat._replace(instance="later", seq=1)
-            beater.send(encode_beat(later)[:-1] + b',"path":"/RPC2"}')
+            beater.send(encode_beat(later)[:-1] + b',"weight":7}')
             self.assertEqual(decode_answer(beater.receive()).type, "ack")
             for form in (STRUCT, JSON):
                 found = LookupResult.read("greeter", ask(pool, registry.address, "watch", "greeter",
                                                          0, 0.0, form))
-                self.assertEqual({each.instance: each.remembers for each in found.endpoints},
-                                 {"server-1": False, "later": False})
+                self.assertEqual({each.instance: (each.remembers, each.path)
+                                  for each in found.endpoints},
+                                 {"server-1": (False, "/RPC2"), "later": (False, "/RPC2")})
             shown = json.loads(json.dumps(registry.status()["endpoints"]))
-            self.assertEqual([each["remembers"] for each in shown], [False, False])
+            self.assertEqual([(each["remembers"], each["path"]) for each in shown],
+                             [(False, "/RPC2")] * 2)
 
     def test_a_service_named_registry_is_refused_and_proxies_are_taken(self) -> None:
         """The refusal is counted, and not answered."""

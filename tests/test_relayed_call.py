@@ -739,6 +739,14 @@ class Forgetful(RelayCase):
         self.assertEqual(self.repeats(1, LOST).body, first.body)
         self.tried("f1")
 
+    def test_it_is_asked_at_its_own_path(self) -> None:
+        """Whatever path its caller has taken; the next one at its own, or at the caller's."""
+        self.knows(endpoint("f1", remembers=False, path="/xmlrpc.php?a=1"),
+                   endpoint("f2", remembers=False))
+        self.relays(1, REFUSED, answered())
+        self.assertEqual([request.target for request in self.exchanges.requests],
+                         ["/xmlrpc.php?a=1", "/greeter"])
+
     def test_one_that_refuses_is_passed_over(self) -> None:
         self.assertEqual(self.relays(1, REFUSED, answered()).status, 200)
         self.tried("f1", "f2")

@@ -82,7 +82,7 @@ def ask(pool: Pool, place: Place, service: str, lines: str, deadline: float) -> 
              f"Call-Timeout-Ms: {granted_ms(max(timeout_s, 0.0))}\r\n"
              f"Call-Session: {place.session_id}\r\nCall-Number: {place.number}\r\n"
              f"Call-Resolve: 1\r\n{lines}")
-    request = write_request("POST", f"/{service}", lines, b"")
+    request = write_request("POST", place.endpoint.path or f"/{service}", lines, b"")
     try:
         reply = yield from pool.exchange(place.endpoint.address, request, deadline)
     except ExchangeError as error:

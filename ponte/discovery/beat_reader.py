@@ -86,4 +86,5 @@ class BeatReader:
                              host=shared(beat.host, beat.host),
                              state=shared(beat.state, beat.state),
                              epoch=shared(beat.epoch, beat.epoch),
+                             path=shared(beat.path, beat.path),
                              idempotent=shared(beat.idempotent, beat.idempotent))

@@ -13,9 +13,10 @@ of the rest (an empty line where no key is set), then one line of JSON:
      "incarnation": 1700000000000, "seq": 7, "host": "127.0.0.1", "port": 41234,
      "state": "up", "lease_s": 2.0, "idempotent": ["hello"], "epoch": "9f86d081"}
 
-A beat for a server that is not Ponte's own has also "remembers": false. An answer has the fields of
-`Answer`. Unknown fields, those of later versions, are passed over. A datagram that is not
-authentic, or lacks a field, or has a wrong one, raises BadDatagram: it is counted, not answered.
+A beat for a server that is not Ponte's own has also "remembers": false, and perhaps "path":
+"/RPC2". An answer has the fields of `Answer`. Unknown fields, those of later versions, are passed
+over. A datagram that is not authentic, or lacks a field, or has a wrong one, raises BadDatagram: it
+is counted, not answered.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any, NamedTuple
 
 from ponte.discovery.hosts import is_host
 from ponte.discovery.signing import Keys, keys_of, sign, signer_of
+from ponte.net.target import is_path
 
 # Seconds without a beat after which a server is gone. Shorter finds a dead server sooner, and more
 # often takes a living one for dead.
@@ -56,7 +58,8 @@ class Beat(NamedTuple):
 
     `state` is one of STATES (draining: it takes no new calls, and will leave); `idempotent` has the
     names of the functions that do no harm if they run twice; `remembers` is false for a server that
-    is not Ponte's own: it has no memory of calls, and its replies do not say whose they are.
+    is not Ponte's own: it has no memory of calls, and its replies do not say whose they are;
+    `path` is where it takes calls, "" for the path that each server of Ponte has, /SERVICE.
 
     >>> beat = Beat("greeter", "server-1", incarnation=1, seq=1, host="127.0.0.1", port=41234)
     >>> decode_beat(encode_beat(beat, key=b"a secret"), key=b"a secret") == beat
@@ -77,6 +80,11 @@ class Beat(NamedTuple):
     idempotent: tuple[str, ...] = ()
     epoch: str = ""
     remembers: bool = True
+    path: str = ""
+
+
+# The fields that are sent only where they differ from this.
+OPTIONAL: dict[str, object] = {"remembers": True, "path": ""}
 
 
 class Answer(NamedTuple):
@@ -115,9 +123,10 @@ def encode_beat(beat: Beat, key: bytes = b"") -> bytes:
 def beat_to_line(beat: Beat) -> bytes:
     """The line of JSON in the datagram of a beat."""
     fields = {"v": 1, "type": "beat", **beat._asdict()}
-    # An earlier version takes no beat with this field.
-    if beat.remembers:
-        del fields["remembers"]
+    # Earlier versions take no beat with more fields than they know: so only where it matters.
+    for name, usual in OPTIONAL.items():
+        if fields[name] == usual:
+            del fields[name]
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
@@ -164,8 +173,7 @@ def authentic_line(datagram: bytes, keys: Sequence[bytes]) -> tuple[bytes, bytes
 def beat_from_line(line: bytes) -> Beat:
     """The beat in a line of JSON. Raises BadDatagram if it is not a valid one."""
     fields = _fields_of(line)
-    # Earlier versions do not send "remembers".
-    if fields["type"] != "beat" or not {*fields, "remembers"} >= set(Beat._fields):
+    if fields["type"] != "beat" or not {*fields, *OPTIONAL} >= set(Beat._fields):
         raise BadDatagram("fields")
     known = {name: fields[name] for name in Beat._fields if name in fields}
     if not isinstance(known["idempotent"], list):
@@ -198,8 +206,10 @@ def _check_beat(beat: Beat) -> None:
     # Proxies beat. A registry does not.
     if beat.service == "registry":
         raise BadDatagram("name")
-    if type(beat.remembers) is not bool:
+    if type(beat.remembers) is not bool or type(beat.path) is not str:
         raise BadDatagram("types")
+    if beat.path and not is_path(beat.path):
+        raise BadDatagram("path")
     for name in beat.idempotent:
         if not isinstance(name, str) or not _METHOD.fullmatch(name):
             raise BadDatagram("method")

@@ -92,7 +92,7 @@ class _Lease:
     def take_over(self, beat: Beat, state: str, now: float) -> None:
         """Takes everything from this beat, but `state` from TRANSITIONS."""
         self.endpoint = Endpoint(beat.service, beat.instance, beat.incarnation, beat.host,
-                                 beat.port, state, beat.idempotent, beat.remembers)
+                                 beat.port, state, beat.idempotent, beat.remembers, beat.path)
         self.seq, self.lease_s, self.beaten_at, self.is_late = beat.seq, beat.lease_s, now, False
 
     def is_unchanged_by(self, beat: Beat) -> bool:
@@ -101,7 +101,7 @@ class _Lease:
         return (beat.incarnation == known.incarnation and beat.host == known.host
                 and beat.port == known.port and beat.state == known.state
                 and beat.idempotent == known.idempotent and beat.remembers == known.remembers
-                and beat.lease_s == self.lease_s)
+                and beat.path == known.path and beat.lease_s == self.lease_s)
 
 
 # Leases by their last beat, oldest first. One queue for each length of lease, in seconds.

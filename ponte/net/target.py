@@ -14,6 +14,10 @@ from ponte.net.message import ProtocolError
 # Targets whose paths are kept. They take 2 MiB at most: message.MAX_TARGET_BYTES each, and as much
 # for the path. With more targets in use than this, their paths are worked out more often.
 MAX_KNOWN_TARGETS = 128
+# Characters of the path of a function. More would leave too little room in a beat.
+MAX_PATH = 200
+# A path with the characters that RFC 3986 (section 3.3) allows, and perhaps a query.
+_PATH = re.compile(rf"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{{0,{MAX_PATH - 1}}}")
 # A name or an address, and perhaps a port (RFC 3986 section 3.2.2).
 HOST = re.compile(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])"
                   r"(?::[0-9]{1,5})?")
@@ -29,6 +33,15 @@ def is_target(method: str, target: str) -> bool:
         return HOST.fullmatch(target) is not None
     return (target.startswith("/") or (method, target) == ("OPTIONS", "*")
             or _ABSOLUTE.fullmatch(target) is not None)
+
+
+def is_path(text: str) -> bool:
+    """Whether calls can be sent there by POST: "/RPC2", for instance.
+
+    >>> is_path("/RPC2"), is_path("/xmlrpc.php?site=1"), is_path("RPC2"), is_path("/a b")
+    (True, True, False, False)
+    """
+    return _PATH.fullmatch(text) is not None
 
 
 def path_of(target: str, host: str | None) -> str:

@@ -148,6 +148,8 @@ class Datagrams(AbuseTest):
             ("epoch", "state", [7, None, [epoch]]),
             ("type", "fields", ["ack", "epoch", "", None, 7, ["beat"]]),
             ("remembers", "types", [0, 1, 1.0, None, "true", [True]]),
+            ("path", "types", [0, None, True, ["/RPC2"]]),
+            ("path", "path", ["RPC2", "/a b", "/a\r\nX: y", "/\0", "*", "/" + "a" * 200]),
         )
         return [
             Row("empty", b"", "signature"),

@@ -54,9 +54,12 @@ class OnTheWire(unittest.TestCase):
             columns["weight"] = 7
             self.assertEqual(Endpoint.from_columns(columns), endpoints)
 
-    def test_an_endpoint_without_a_memory_survives_the_wire(self) -> None:
+    def test_an_endpoint_that_is_not_pontes_own_survives_the_wire(self) -> None:
         """In both forms, alone and beside others."""
-        foreign = endpoint("a")._replace(remembers=False)
+        for more in ({"remembers": False}, {"path": "/RPC2"}, {"remembers": False, "path": "/a"}):
+            self.assert_survives(endpoint("a")._replace(**more))
+
+    def assert_survives(self, foreign: Endpoint) -> None:
         struct = decode_result(encode_result(foreign.to_struct()))
         self.assertEqual(Endpoint.from_struct(struct), foreign)
         for endpoints in ([foreign], [endpoint("b"), foreign], [foreign, endpoint("b")]):
@@ -84,6 +87,10 @@ class OnTheWire(unittest.TestCase):
                          old_struct[:-1] + ',"remembers":false}')
         self.assertEqual(written(Endpoint.to_columns([a, b._replace(remembers=False)])),
                          old_columns[:-1] + ',"remembers":[true,false]}')
+        self.assertEqual(written(a._replace(path="/RPC2").to_struct()),
+                         old_struct[:-1] + ',"path":"/RPC2"}')
+        self.assertEqual(written(Endpoint.to_columns([a, b._replace(path="/RPC2")])),
+                         old_columns[:-1] + ',"path":["","/RPC2"]}')
 
     def test_an_incarnation_goes_as_text(self) -> None:
         """It may have 53 bits; an integer of XML-RPC has 32."""
@@ -116,7 +123,7 @@ class OnTheWire(unittest.TestCase):
         self.refuses_columns([])
         self.refuses_columns("a")
         columns = {name: [value] for name, value in self.good.items()}
-        columns["remembers"] = [False]
+        columns["remembers"], columns["path"] = [False], ["/RPC2"]
         for name, column in columns.items():
             for bad in (None, "a", {"a": 1}, [], column * 2):
                 self.refuses_columns({**columns, name: bad})
@@ -146,6 +153,11 @@ class OnTheWire(unittest.TestCase):
             self.refuses({**self.good, "remembers": value})
             self.refuses_columns({**{name: [member] for name, member in self.good.items()},
                                   "remembers": [value]})
+        # It would become a part of a request.
+        for path in (None, 7, ["/a"], "RPC2", "/a b", "/a\r\nX: y"):
+            self.refuses({**self.good, "path": path})
+            self.refuses_columns({**{name: [member] for name, member in self.good.items()},
+                                  "path": [path]})
 
 
 if __name__ == "__main__":

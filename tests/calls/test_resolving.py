@@ -205,6 +205,13 @@ class Verdicts(unittest.TestCase):
 class Asking(ResolvingCase):
     """One question to one place."""
 
+    def test_it_is_asked_where_it_takes_calls(self) -> None:
+        self.answers(p4242=[VALUE])
+        for path, target in (("/RPC2", "/RPC2"), ("", "/greeter")):
+            there = Place(endpoint("s1", path=path), SESSION, "12-11")
+            self.carries_out(ask(self.pool, there, "greeter", "", self.clock.now + 1.0))
+            self.assertEqual(self.network.requests[-1].target, target)
+
     def asks(self, says: Says | None, within_s: float = 5.0) -> Result:
         """The result, if the place says this."""
         self.network.says = lambda address: says

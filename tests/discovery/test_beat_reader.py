@@ -32,11 +32,12 @@ class Readers(unittest.TestCase):
         self.assertEqual(reader.read(later).seq, MAX_INTEGER)
 
     def test_any_other_change_makes_it_a_new_line(self) -> None:
-        """Of the state, the address, the incarnation, the epoch, the name, or the memory."""
+        """Of the state, the address, the incarnation, the epoch, the name, the memory, or the path.
+        """
         reader = reader_that_knows(BEAT, KEY)
         changes: tuple[dict[str, Any], ...] = ({"state": "draining"}, {"port": 1},
                                                {"incarnation": 5}, {"epoch": ""}, {"instance": "b"},
-                                               {"remembers": False})
+                                               {"remembers": False}, {"path": "/RPC2"})
         for change in changes:
             changed = BEAT._replace(**change)
             with self.subTest(change):

@@ -14,6 +14,7 @@ from ponte.discovery.beats import (
     MAX_DATAGRAM_BYTES,
     MAX_INTEGER,
     MAX_NAME,
+    OPTIONAL,
     Answer,
     BadDatagram,
     Beat,
@@ -25,6 +26,7 @@ from ponte.discovery.beats import (
     encode_beat,
 )
 from ponte.discovery.signing import Keys, keys_of
+from ponte.net.target import MAX_PATH
 
 BEAT = Beat("greeter", "server-1", 1_700_000_000_000, 7, "127.0.0.1", 41234, "up", 2.0,
             ("hello", "whoami"), "9f86d081")
@@ -111,6 +113,12 @@ class BeatDatagrams(unittest.TestCase):
                 (b"\n" + json.dumps({"v": 1, "type": "beat", **without_port}).encode(), "fields"),
                 *[(beat_with(remembers=value), "types")
                   for value in (0, 1, 1.0, "true", None, [True])],
+                *[(beat_with(path=value), "types") for value in (0, None, True, ["/RPC2"])],
+                *[(beat_with(path=value), "path")
+                  for value in ("RPC2", " /", "/a b", "/a\r\nX: y", "/a\0", "/\u00e9", "/a#b",
+                                "http://a/RPC2", "/" + "a" * MAX_PATH)],
+                (beat_with(path="/" + "a" * (MAX_PATH - 1)), ""),
+                (beat_with(path="/cgi/xmlrpc.php?site=1&a=%2F"), ""),
                 (beat_with(service="registry"), "name"),
                 (beat_with(type="ack"), "fields"),
                 (beat_with(type=None), "fields"),
@@ -248,7 +256,7 @@ class MixedVersions(unittest.TestCase):
 
     def test_fields_of_a_later_version_are_passed_over(self) -> None:
         """Wherever they stand, whatever they hold; the others are checked as ever."""
-        for more in (b'"path":"/RPC2"', b'"self":1', b'"cls":{"seq":9}', b'"zone":["seq",8]'):
+        for more in (b'"paths":["/RPC2"]', b'"self":1', b'"cls":{"seq":9}', b'"zone":["seq",8]'):
             for datagram in (self.with_more(more), self.OLD[:2] + more + b"," + self.OLD[2:]):
                 with self.subTest(datagram):
                     self.assertEqual(reason(datagram), "")
@@ -258,11 +266,18 @@ class MixedVersions(unittest.TestCase):
                     self.assertEqual(reason(datagram.replace(b'"port"', b'"Port"')), "fields")
         self.assertEqual(reason(self.with_more(b'"zone":1,"remembers":1')), "types")
 
-    def test_every_field_but_the_optional_one_is_required(self) -> None:
+    def test_only_who_takes_calls_elsewhere_says_where(self) -> None:
+        """A registry of the version before passes it over."""
+        foreign = BEAT._replace(path="/RPC2")
+        self.assertEqual(encode_beat(foreign), self.with_more(b'"path":"/RPC2"'))
+        self.assertEqual(decode_beat(encode_beat(foreign)), foreign)
+        self.assertEqual(decode_beat(self.with_more(b'"path":""')), BEAT)
+
+    def test_every_field_but_the_optional_ones_is_required(self) -> None:
         for missing in Beat._fields:
             fields = {name: value for name, value in BEAT._asdict().items() if name != missing}
             line = json.dumps({"v": 1, "type": "beat", **fields}).encode()
-            self.assertEqual(reason(b"\n" + line), "" if missing == "remembers" else "fields")
+            self.assertEqual(reason(b"\n" + line), "" if missing in OPTIONAL else "fields")
 
     def test_a_sender_reads_the_answer_of_a_later_registry(self) -> None:
         """It passes over the fields that it does not know: else it would never be acked."""

@@ -124,6 +124,13 @@ class LeaseStates(LeaseTest):
         self.hears("a", at=2.6, remembers=False)
         self.assertEqual([e.remembers for e in self.table.lookup("greeter").endpoints], [False])
 
+    def test_readers_see_where_it_takes_calls(self) -> None:
+        """Also when that changes."""
+        for at, path, event in ((0.0, "/RPC2", ["up"]), (0.5, "/RPC2", []), (1.0, "", ["changed"])):
+            self.hears("a", at=at, path=path)
+            self.expect_events(*event)
+            self.assertEqual([e.path for e in self.table.lookup("greeter").endpoints], [path])
+
     def test_silence_makes_it_suspect_and_then_gone(self) -> None:
         """After half a lease, and after a whole one."""
         self.hears("a", at=10)

@@ -122,13 +122,15 @@ WORDS = (
     "é".encode(), b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b'"seq":8,', b'"seq":08,',
     b'"seq": 8,', b'"seq":"seq":', b'"v":1,', b'"v":2,', b'"type":"beat",', b'"type":"ack",',
     b'"epoch":"x"', b'"state":"up",', b'"extra":1,', b'"idempotent":["a","b"],',
-    b'"idempotent":"ab",', b'"remembers":false,', b'"lease_s":60.1,', b"a" * 65,
+    b'"idempotent":"ab",', b'"remembers":false,', b'"path":"/RPC2",', b'"path":"/ ",',
+    b'"lease_s":60.1,', b"a" * 65,
 )
 
 TARGETS = (
     Target("beats", (encode_beat(_BEAT), encode_beat(_BEAT, KEY), _SPACED,
                      encode_beat(_BEAT._replace(state="draining", seq=8, idempotent=())),
-                     encode_beat(_BEAT._replace(remembers=False))),
+                     encode_beat(_BEAT._replace(remembers=False)),
+                     encode_beat(_BEAT._replace(remembers=False, path="/RPC2"))),
            WORDS, check_beat),
     Target("answers", (encode_answer(_ANSWER), encode_answer(_ANSWER, KEY),
                        encode_answer(_ANSWER._replace(type="superseded", newest=2 ** 53))),
