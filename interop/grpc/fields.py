@@ -6,9 +6,9 @@ HTTP/1.1 by a relay, can make one request two.
 
 The idea: what is not allowed is *malformed*: the stream is refused, and nothing of it is passed on.
 
->>> content_length([(b":status", b"200"), (b"content-length", b"5")], REPLY)
+>>> content_length(((b":status", b"200"), (b"content-length", b"5")), REPLY)
 5
->>> content_length([(b":status", b"200"), (b"Server", b"x")], REPLY)
+>>> content_length(((b":status", b"200"), (b"Server", b"x")), REPLY)
 Traceback (most recent call last):
     ...
 interop.grpc.fields.Malformed: the name b'Server' is not in lower case, or no name
@@ -17,11 +17,11 @@ interop.grpc.fields.Malformed: the name b'Server' is not in lower case, or no na
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 
 from interop.grpc.hpack import STATIC, Field
 
-Fields = Sequence[Field]
+Fields = tuple[Field, ...]
 
 # The fields before all others, which say what HTTP/1.1 writes into its first line.
 REQUEST = frozenset((b":method", b":scheme", b":authority", b":path"))
@@ -42,10 +42,15 @@ _is_status = re.compile(rb"[1-9][0-9]{2}").fullmatch
 _is_length = re.compile(rb"[0-9]{1,18}").fullmatch
 
 
+# Fields that came before need no second look: most requests have those of an earlier one.
+KEPT = 64
+
+
 class Malformed(ValueError):
     """Header fields that are not allowed."""
 
 
+@lru_cache(KEPT)
 def content_length(fields: Fields, kind: frozenset[bytes]) -> int | None:
     """What content-length says, None without it. Raises Malformed if the fields are.
 

@@ -35,7 +35,7 @@ Data 1 True
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Callable, NamedTuple, Union
 
 from interop.grpc import fields as rules
@@ -58,6 +58,7 @@ from interop.grpc.frames import (
     ConnectionFault,
     StreamFault,
 )
+from interop.grpc.hpack import Field
 from interop.grpc.outbox import Outbox
 from interop.grpc.patience import ANSWERED, FRAME, MOVED, RESET, USEFUL_BYTES, Patience
 from interop.grpc.streams import Stream
@@ -251,7 +252,7 @@ class Connection:
         """
         return self._outbox.take(max_bytes)
 
-    def request(self, fields: Fields, end_stream: bool = False) -> int:
+    def request(self, fields: Iterable[Field], end_stream: bool = False) -> int:
         """Opens a stream with a request, and returns its number. Raises NoMoreStreams."""
         if not self.can_request:
             raise NoMoreStreams(repr(self))
@@ -261,7 +262,8 @@ class Connection:
         self._outbox.put_headers(stream, hpack.encode(fields), end_stream)
         return stream.id
 
-    def send_headers(self, stream_id: int, fields: Fields, end_stream: bool = False) -> bool:
+    def send_headers(self, stream_id: int, fields: Iterable[Field],
+                     end_stream: bool = False) -> bool:
         """Sends the head of a reply; or trailers, with `end_stream`. False: the stream is gone."""
         stream = self._sending(stream_id, end_stream)
         if stream:

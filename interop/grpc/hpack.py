@@ -16,9 +16,9 @@ A peer is not trusted. The table holds `max_table_bytes`. A block of a few bytes
 field of the table a thousand times, so the fields of a block are counted, too. An integer has an
 end after a few bytes.
 
->>> block = encode([(b":status", b"200"), (b"content-type", b"application/grpc")])
+>>> block = encode(((b":status", b"200"), (b"content-type", b"application/grpc")))
 >>> Decoder().decode(block)
-[(b':status', b'200'), (b'content-type', b'application/grpc')]
+((b':status', b'200'), (b'content-type', b'application/grpc'))
 """
 
 from __future__ import annotations
@@ -113,6 +113,8 @@ MAX_INTEGER_BYTES = 4
 HUFFMAN = 0x80
 # How many encoded fields are kept, and up to which length of a value.
 KEPT_FIELDS, KEPT_VALUE_BYTES = 512, 128
+# How many decoded blocks are kept, as long as the table stays as it is.
+KEPT_BLOCKS = 64
 # Values that are written in a way that no table of a relay may keep (RFC 7541, section 7.1.3).
 SECRETS = frozenset((b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"))
 
@@ -223,6 +225,9 @@ class Decoder:
         self._limit_bytes = max_table_bytes
         # Newest first, as they are numbered.
         self._table: list[Field] = []
+        # A client that calls one function again and again sends the same few bytes again and again.
+        # They mean the same until the table changes.
+        self._kept_blocks: dict[bytes, tuple[Field, ...]] = {}
         self.table_bytes = 0
 
     @property
@@ -230,8 +235,18 @@ class Decoder:
         """The fields that the peer may name by an index, newest first."""
         return list(self._table)
 
-    def decode(self, block: bytes) -> list[Field]:
+    def decode(self, block: bytes) -> tuple[Field, ...]:
         """The fields of a block. Raises BadBlock, or TooManyFields."""
+        kept = self._kept_blocks.get(block)
+        if kept is not None:
+            return kept
+        fields = self._decode(block)
+        if block and min(block) >= INDEXED and len(self._kept_blocks) < KEPT_BLOCKS:
+            # Nothing in it but indexes.
+            self._kept_blocks[block] = fields
+        return fields
+
+    def _decode(self, block: bytes) -> tuple[Field, ...]:
         fields: list[Field] = []
         at, list_bytes, end = self._read_sizes(block), 0, len(block)
         while at < end:
@@ -252,7 +267,7 @@ class Decoder:
         if list_bytes > self._max_list_bytes:
             raise TooManyFields(f"header fields of {list_bytes} bytes: {self._max_list_bytes} are "
                                 f"allowed")
-        return fields
+        return tuple(fields)
 
     def _read_sizes(self, block: bytes) -> int:
         """Obeys new sizes of the table, which stand before all fields; returns where these begin.
@@ -263,6 +278,7 @@ class Decoder:
             if size > self._max_table_bytes:
                 raise BadBlock(f"a table of {size} bytes: {self._max_table_bytes} are allowed")
             self._limit_bytes = size
+            self._kept_blocks.clear()
             self._evict()
         return at
 
@@ -285,6 +301,7 @@ class Decoder:
 
     def _keep(self, field: Field) -> None:
         """A field that is larger than the whole table empties it (RFC 7541, section 4.4)."""
+        self._kept_blocks.clear()
         self._table.insert(0, field)
         self.table_bytes += len(field[0]) + len(field[1]) + ENTRY_BYTES
         self._evict()
