@@ -55,8 +55,11 @@ class Search:
         self._events: list[list[Event]] = []
         self._next: list[list[int]] = []
         self._healed = 0
-        # Worlds that are in a state already, for the first event that is tried there.
-        self._live: dict[int, World] = {}
+        # How many events lead there on the shortest way.
+        self._depths: list[int] = []
+        # Worlds that are in a state already: each event that is tried there uses one up.
+        self._live: dict[int, list[World]] = {}
+        self._live_worlds = 0
         self._story: list[str] = []
 
     def run(self) -> Report:
@@ -88,6 +91,7 @@ class Search:
                 wrong = self._meet(world, number, event)
                 if wrong:
                     return wrong
+        self._live_worlds -= len(self._live.pop(number, ()))
         return ""
 
     def _meet(self, world: World, parent: int, event: Event) -> str:
@@ -95,12 +99,14 @@ class Search:
         taken = tuple(choice for choice, _ in world._chosen)
         known = self._add(world, (parent, event._replace(choices=taken)))
         self._next[parent].append(known)
-        if known < len(self._parents) - 1 or self._is_old:
+        if self._is_old:
+            # Its events are still to be tried. The stories of this world are as short as others.
+            if known > parent and self._depths[known] == world.depth:
+                self._keep(world, known)
             return ""
         wrong = violation(world)
         if wrong or not can_heal(world):
-            if len(self._live) < MAX_LIVE:
-                self._live[known] = world
+            self._keep(world, known)
         else:
             self._healed += 1
             wrong = heal(world)
@@ -118,13 +124,22 @@ class Search:
         if not self._is_old:
             self._parents.append(parent)
             self._events.append(list(events(world))[::-1])
+            self._depths.append(world.depth)
         return number
+
+    def _keep(self, world: World, number: int) -> None:
+        """Keeps a world in this state, so that its events need not all happen once more."""
+        live = self._live.setdefault(number, [])
+        if self._live_worlds < MAX_LIVE and len(live) < len(self._events[number]):
+            live.append(world)
+            self._live_worlds += 1
 
     def _replay(self, number: int) -> World:
         """A world in this state: all events that lead there happen on fresh objects."""
-        live = self._live.pop(number, None)
+        live = self._live.get(number)
         if live:
-            return live
+            self._live_worlds -= 1
+            return live.pop()
         events = []
         while number:
             number, event = self._parents[number]

@@ -99,7 +99,20 @@ class World:
         self._story.append(self._opening)
         self._opening = []
         possible = getattr(self, f"_on_{event.what}")(*event.which)
+        self._sort()
         return possible is not False
+
+    def _sort(self) -> None:
+        """Puts what is under way in an order that does not depend on what came first.
+
+        So in two worlds with equal states, the same event has the same number.
+        """
+        self.tasks.sort(key=lambda task: (task.is_idle, task.rank()))
+        place: dict[Task | None, int] = {task: number for number, task in enumerate(self.tasks)}
+        place[None] = -1
+        self.messages.sort(key=lambda m: (m.to, m.call, place[m.waiter], m.raw))
+        self.replies.sort(key=lambda m: (place[m.waiter], m.to, m.reply and encode_reply(m.reply)))
+        self.runs.sort(key=lambda run: run.label)
 
     def alternatives(self, event: Event) -> Iterator[Event]:
         """The event that just happened, with other choices than those of its `choices`."""
@@ -349,6 +362,11 @@ class World:
         """What has happened, a line for each event."""
         return ["; ".join("".join(map(in_words, words)) for words in said)
                 for said in self._story]
+
+    @property
+    def depth(self) -> int:
+        """How many events have happened."""
+        return len(self._story)
 
     def _say(self, *words: object) -> None:
         self._story[-1].append(words)
