@@ -4,6 +4,8 @@
     dns_zone.py     which names there are, and what each of them is. Pure
     dns_message.py  the bytes of questions and answers (RFC 1035). Pure
     grpc/           a second door that speaks gRPC, and what it is made of, from HTTP/2 upwards
+    consul.py       our registries for Consul's clients: `python3 -m interop.consul`
+    consul_catalog.py   what they can ask, the JSON, and the indexes. Pure
     consul_registry.py  Consul in place of the registry: `--registry consul://HOST:PORT`
     consul_entries.py   how a server is written in Consul's JSON. Pure
 

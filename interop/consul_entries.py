@@ -30,6 +30,8 @@ from ponte.discovery.beats import Beat, beat_from_line, beat_to_line
 
 # The tag of what beats by the rules of Ponte.
 TAG = "ponte"
+# The checks that readers of all services ask for: ours, and those of the machines.
+OURS = f'"{TAG}" in ServiceTags or ServiceID == ""'
 # Bytes in a value of Meta, and in its name.
 MAX_VALUE_BYTES = 512
 # Consul takes no shorter time until it forgets an instance whose check is critical.

@@ -38,7 +38,7 @@ from typing import Any, Callable
 from urllib.parse import urlencode
 
 from interop.consul_entries import (
-    TAG,
+    OURS,
     Found,
     check_of,
     endpoints_of,
@@ -70,8 +70,6 @@ BEAT_ANSWER_S, ANSWER_S = 1.0, 2.0
 # Consul adds up to a sixteenth to the time of a blocking query, so that not all readers come back
 # at once.
 JITTER = 1 / 16
-# The checks that readers of all services ask for: ours, and those of the machines.
-_OURS = f'"{TAG}" in ServiceTags or ServiceID == ""'
 # The epoch of a registry names one life of it. An agent does not say when it was started.
 EPOCH = "consul"
 
@@ -138,7 +136,7 @@ class _Reader:
     def _ask_all(self, pool: Pool, index: int, wait_s: float) -> tuple[int, list[Endpoint]]:
         """Waits for a change of any check; then asks for the services whose checks have changed."""
         now_index, checks = self._query(pool, quoted_path("health", "state", "any"), index, wait_s,
-                                        filter=_OURS)
+                                        filter=OURS)
         before, self._found = self._found, {}
         for service, signature in signatures(checks).items():
             known = before.get(service)
