@@ -3,6 +3,7 @@
     dns.py          a DNS server that answers from the registries: `python3 -m interop.dns`
     dns_zone.py     which names there are, and what each of them is. Pure
     dns_message.py  the bytes of questions and answers (RFC 1035). Pure
+    sidecar.py      beats for what cannot beat itself: `python3 -m interop.sidecar`
     grpc/           a second door that speaks gRPC, and what it is made of, from HTTP/2 upwards
     consul.py       our registries for Consul's clients: `python3 -m interop.consul`
     consul_catalog.py   what they can ask, the JSON, and the indexes. Pure

@@ -64,6 +64,8 @@ MAX_TIMEOUT_S = 3600.0
 MAX_NUMBER = 999
 # Characters of Failed-Attempts. Three attempts fit; more only make a long line.
 MAX_FAILED_ATTEMPTS = 400
+# Why the outcome of a call to a foreign server stays unknown.
+FORGETS = "it remembers no calls, so nobody can know"
 # The id of a session.
 SESSION = re.compile("[0-9a-f]{16}")
 # An earlier version does not say the service.
@@ -107,8 +109,12 @@ def exchange(pool: Pool, attempt: Attempt, service: str, request: bytes,
     try:
         reply = yield from pool.exchange(endpoint.address, request, now + attempt.timeout_s)
     except ExchangeError as error:
-        return failure(error)
-    return judge(reply, endpoint, service)
+        result = failure(error)
+    else:
+        result = judge(reply, endpoint, service)
+    if attempt.kind is Kind.PLAIN and result.outcome is Outcome.UNKNOWN:
+        return result._replace(what=f"{result.what}; {FORGETS}")
+    return result
 
 
 def failure(error: ExchangeError) -> Result:

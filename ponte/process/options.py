@@ -196,9 +196,7 @@ def options(description: str, *, port: int | None = None, beats: bool = False,
                                  f"it stops, for callers who learn it late: 0 to half of --grace "
                                  f"(default: {LINGER_S}, or half of --grace)")
     _add_registries(parser)
-    parser.add_argument("--key-file", metavar="FILE[,FILE]",
-                        help="the key that signs heartbeats, the same in every process; while a "
-                             "key is changed, NEW,OLD: signs with the first, and accepts both")
+    add_key_file(parser)
     _add_tls_and_logs(parser)
     return parser
 
@@ -254,6 +252,13 @@ def _add_tls_and_logs(parser: Parser) -> None:
     parser.add_argument("--verbose", action="store_true", help="log every call")
     parser.add_argument("--observe", type=_observer, metavar="[NAME@]HOST:PORT",
                         help="tell what happens here, as it happens, to a watcher on this machine")
+
+
+def add_key_file(parser: argparse.ArgumentParser) -> None:
+    """Adds --key-file, for a process that beats."""
+    parser.add_argument("--key-file", metavar="FILE[,FILE]",
+                        help="the key that signs heartbeats, the same in every process; while a "
+                             "key is changed, NEW,OLD: signs with the first, and accepts both")
 
 
 def add_engine(parser: argparse.ArgumentParser, default: str) -> None:

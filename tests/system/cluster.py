@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 
 from client import Client
 from ponte.discovery.follower import ask
-from ponte.net.address import Address
+from ponte.net.address import Address, show
 from ponte.net.pool import Pool
 from tests.system.harness import START_S, Process, wait_until
 
@@ -114,6 +114,11 @@ class Cluster:
         banner = dns.wait_for_line(r"ponte\. at ([\w.]+):(\d+)", START_S)
         dns.address = (banner[1], int(banner[2]))
         return dns
+
+    def start_sidecar(self, service: str, address: Address, *options: str) -> Process:
+        """Starts a sidecar for what listens at an address; waits for its banner."""
+        return self.start_role("-m", "interop.sidecar", service, show(address),
+                               *self.registry_option(), *options)
 
     def start_client(self, *arguments: str, environment: dict[str, str] | None = None) -> Process:
         """Starts the client's program; does not wait for it."""
