@@ -9,6 +9,9 @@
     consul_catalog.py   what they can ask, the JSON, and the indexes. Pure
     consul_registry.py  Consul in place of the registry: `--registry consul://HOST:PORT`
     consul_entries.py   how a server is written in Consul's JSON. Pure
+    dns_update.py   the bytes of dynamic updates, and of replies (RFC 2136). Pure
+    tsig.py         the signatures of both (RFC 8945). Pure
+    dns_tcp.py      messages of DNS on a TCP connection
 
 Nothing else imports this room, but for one lazy import where a user names consul://
 (ponte/discovery/at_consul.py). So any file here can be deleted. Each reads what the registries say

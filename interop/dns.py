@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-import struct
 import threading
 import time
 from collections.abc import Sequence
@@ -33,11 +32,13 @@ from interop.dns_message import (
     read_question,
     write_answer,
 )
+from interop.dns_tcp import receive_message, send_message
 from interop.dns_zone import Zone
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
 from ponte.net.address import Address, is_wildcard, show
 from ponte.net.datagrams import LONGEST_BYTES, listen_on_both
+from ponte.net.mishaps import Mishaps
 from ponte.net.stream import listen
 from ponte.net.tls import Tls
 from ponte.process.options import UsageError, chosen_tls, mistakes_in_one_line, reader_options
@@ -77,6 +78,7 @@ class DnsServer:
         # Replaced as a whole.
         self._zone = Zone(zone, (), self._serial, self._own_host)
         self._unnamed: set[str] = set()
+        self._mishaps = Mishaps(log, "the answer to a question")
         # Guards the connections, the oldest first.
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, None] = {}
@@ -134,8 +136,8 @@ class DnsServer:
         """`reply`, for threads that nothing from the network shall end."""
         try:
             return self.reply(message, max_bytes)
-        except Exception:
-            log.exception("a question that could not be answered: %r", message[:100])
+        except Exception as error:
+            self._mishaps.note(error)
             return b""
 
     def _accept(self) -> None:
@@ -160,31 +162,13 @@ class DnsServer:
         # OSError: its peer is gone, or too slow.
         with connection, contextlib.suppress(OSError):
             while not self._is_closed:
-                deadline = time.monotonic() + TCP_S
-                length = _receive(connection, 2, deadline)
-                message = _receive(connection, int.from_bytes(length, "big"), deadline)
+                message = receive_message(connection, time.monotonic() + TCP_S)
                 answer = self._reply_to_all(message, MAX_TCP_BYTES)
                 if not answer:
                     break
-                connection.settimeout(TCP_S)
-                connection.sendall(struct.pack("!H", len(answer)) + answer)
+                send_message(connection, answer, TCP_S)
         with self._lock:
             self._connections.pop(connection, None)
-
-
-def _receive(connection: socket.socket, size: int, deadline: float) -> bytes:
-    """The next `size` bytes. Raises OSError if they do not come before the deadline (monotonic)."""
-    data = b""
-    while len(data) < size:
-        remaining_s = deadline - time.monotonic()
-        if remaining_s <= 0:
-            raise TimeoutError
-        connection.settimeout(remaining_s)
-        piece = connection.recv(size - len(data))
-        if not piece:
-            raise ConnectionResetError
-        data += piece
-    return data
 
 
 def _shut(connection: socket.socket) -> None:

@@ -157,9 +157,10 @@ def _read_edns(message: bytes, at: int, records: int) -> tuple[int, int] | None:
     return found
 
 
-def write_question(number: int, name: Name, kind: int, udp_bytes: int = 0) -> bytes:
-    """The message of a question, for tests; with `udp_bytes` it speaks EDNS."""
-    return (HEADER.pack(number, RECURSION, 1, 0, 0, 1 if udp_bytes else 0) + name_bytes(name)
+def write_question(number: int, name: Name, kind: int, udp_bytes: int = 0,
+                   flags: int = RECURSION) -> bytes:
+    """The message of a question; with `udp_bytes` it speaks EDNS."""
+    return (HEADER.pack(number, flags, 1, 0, 0, 1 if udp_bytes else 0) + name_bytes(name)
             + struct.pack("!HH", kind, INTERNET)
             + (struct.pack("!BHHIH", 0, OPT, udp_bytes, 0, 0) if udp_bytes else b""))
 

@@ -44,6 +44,47 @@ from interop.dns_message import (
 from ponte.calls.endpoint import Endpoint
 
 
+def announced_records(origin: Name, endpoints: Iterable[Endpoint]) -> tuple[list[Record], set[str]]:
+    """The records of all services, one service after the other; and what cannot be a name of DNS.
+
+    >>> records, _ = announced_records(name_of("ponte"), [
+    ...     Endpoint("greeter", "one", 1, "127.0.0.1", 4242, "up", ())])
+    >>> [(b".".join(record.name).decode(), record.type) for record in records]
+    [('one.greeter.ponte', 1), ('greeter.ponte', 1), ('_greeter._tcp.ponte', 33), \
+('_services._dns-sd._udp.ponte', 12)]
+    """
+    found: list[Record] = []
+    unnamed = set()
+    for service, instances in _by_service(endpoints).items():
+        for endpoint in _best(instances):
+            try:
+                found += _announce(origin, service, endpoint)
+            except ValueError:
+                unnamed.add(f"{service}/{endpoint.instance}")
+    return list(dict.fromkeys(found)), unnamed
+
+
+def service_list(origin: Name) -> Name:
+    """The name whose PTR records list the services (RFC 6763, section 9)."""
+    return (b"_services", b"_dns-sd", b"_udp", *origin)
+
+
+def _announce(origin: Name, service: str, endpoint: Endpoint) -> list[Record]:
+    """The records of one instance. Raises ValueError where one of its names cannot be one of DNS.
+    """
+    below = ".".join(label.decode() for label in origin)
+    name = name_of(f"{service}.{below}")
+    place = name_of(f"_{service}._tcp.{below}")
+    host = name_of(f"{endpoint.instance}.{service}.{below}")
+    of_host = host_record(host, endpoint.host)
+    if not of_host:
+        # It announced a name: the resolver of the asker knows its address.
+        host = name_of(endpoint.host)
+    return [*([of_host, of_host._replace(name=name)] if of_host else []),
+            Record(place, SRV, srv_data(endpoint.port, host)),
+            Record(service_list(origin), PTR, name_bytes(place))]
+
+
 class Zone:
     """All names below `origin`, such as "ponte", as of one list of endpoints. Immutable.
 
@@ -61,7 +102,6 @@ class Zone:
                  own_host: str = "") -> None:
         self.origin = name_of(origin)
         self.records: dict[Name, list[Record]] = {}
-        self.unnamed: set[str] = set()
         server = (b"ns", *self.origin)
         self.soa = Record(self.origin, SOA,
                           soa_data(server, (b"hostmaster", *self.origin), serial))
@@ -70,9 +110,9 @@ class Zone:
         own = host_record(server, own_host)
         if own:
             self._add(own)
-        for service, instances in _by_service(endpoints).items():
-            for endpoint in _best(instances):
-                self._announce(service, endpoint)
+        announced, self.unnamed = announced_records(self.origin, endpoints)
+        for record in announced:
+            self._add(record)
         # RFC 8020: a name that has names below it is there, too.
         for name in list(self.records):
             for start in range(1, len(name) - len(self.origin)):
@@ -80,27 +120,6 @@ class Zone:
         # The addresses of a host, by the target of an SRV record that names it.
         self._hosts = {name_bytes(name): [each for each in records if each.type in (A, AAAA)]
                        for name, records in self.records.items()}
-
-    def _announce(self, service: str, endpoint: Endpoint) -> None:
-        """The records of one instance."""
-        origin = ".".join(label.decode() for label in self.origin)
-        try:
-            name = name_of(f"{service}.{origin}")
-            place = name_of(f"_{service}._tcp.{origin}")
-            host = name_of(f"{endpoint.instance}.{service}.{origin}")
-            of_host = host_record(host, endpoint.host)
-            if not of_host:
-                # It announced a name: the resolver of the asker knows its address.
-                host = name_of(endpoint.host)
-        except ValueError:
-            self.unnamed.add(f"{service}/{endpoint.instance}")
-            return
-        if of_host:
-            self._add(of_host)
-            self._add(of_host._replace(name=name))
-        self._add(Record(place, SRV, srv_data(endpoint.port, host)))
-        self._add(Record((b"_services", b"_dns-sd", b"_udp", *self.origin), PTR,
-                         name_bytes(place)))
 
     def _add(self, record: Record) -> None:
         known = self.records.setdefault(record.name, [])

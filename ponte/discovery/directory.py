@@ -71,6 +71,8 @@ class Directory:
         self._followers: list[Follower] = []
         self._is_following = self._is_closed = False
         self._view = View()
+        # Whether the endpoints that readers see are all there are. Read without the lock.
+        self._is_complete = False
         self._begin()
         leave_parent_in_child(self)
 
@@ -114,9 +116,12 @@ class Directory:
             return self.answered
 
     def is_complete(self) -> bool:
-        """Whether a service without an endpoint here does not exist, as far as registries know."""
-        with self._changed:
-            return self._view.is_complete()
+        """Whether a service without an endpoint here does not exist, as far as registries know.
+
+        Ask this before you read `endpoints`, or what `on_change` made of them: they are as new, at
+        least, as a yes.
+        """
+        return self._is_complete
 
     def close(self) -> None:
         """Stops following, and does not block. A follower ends with the last of its readers."""
@@ -168,9 +173,13 @@ class Directory:
             with self._changed:
                 before, self.endpoints = self.endpoints, self._view.endpoints(time.monotonic())
                 changed = self.endpoints != before
+                is_complete = self._view.is_complete()
+                self._is_complete = self._is_complete and is_complete
             # 2. Without self._changed: `on_change` may take long, or ask this directory.
             if changed:
                 self._on_change()
+            # Only now: what readers made of the endpoints before may lack some.
+            self._is_complete = is_complete
         # 3. Last, so that a thread which returns from `wait` finds the change made.
         if is_news:
             with self._changed:

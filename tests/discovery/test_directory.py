@@ -87,6 +87,19 @@ class Directories(unittest.TestCase):
         self.assertEqual(changes, ["made"])
         self.assertEqual([e.instance for e in directory.endpoints], ["a"])
 
+    def test_what_readers_make_of_a_view_is_as_new_as_the_word_that_it_is_complete(self) -> None:
+        """A reader that keeps a view of its own would believe that a live service is none."""
+        seen: list[bool] = []
+
+        def on_change() -> None:
+            seen.append(directory.is_complete())
+
+        directory: Directory = self.follow({A: answer(endpoint("a"))}, on_change=on_change)
+        self.assertTrue(directory.wait(PATIENCE_S))
+        self.assertEqual((seen, directory.is_complete()), ([False], True))
+        tell(directory, A, answer(endpoint("a"), warming=True))
+        self.assertFalse(directory.is_complete())
+
     def test_waiting_ends_when_every_registry_has_failed(self) -> None:
         """No call waits for its whole timeout when no registry answers."""
         directory = self.follow({A: OSError("refused"), B: Fault(1, "no")})
