@@ -49,6 +49,8 @@ def end_of(words: list[str], environment: dict[str, str]) -> tuple[int, str]:
 
 
 def main() -> None:
+    # Each program is named as if it had been started by itself, and not by -m.
+    sys.modules["__main__"].__spec__ = None
     for line in sys.stdin:
         print(json.dumps(end_of(*json.loads(line))), flush=True)
 
