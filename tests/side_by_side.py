@@ -1,8 +1,9 @@
 """Test classes side by side: classes that start processes mostly wait, so two of them run at once.
 
 `python3 -m unittest` runs the unit tests in its own process. At the same time, worker processes run
-the classes of the modules in WAITING: each free worker takes the next class. A worker sends a
-report of each test to the test runner, which prints it as if the test had run here.
+the classes of the modules in WAITING: each free worker takes the next class. When the unit tests
+have ended, one more worker takes their place. A worker sends a report of each test to the test
+runner, which prints it as if the test had run here.
 
 A named module (`python3 -m unittest tests.system.test_drain`) runs without workers. So does a
 choice by -k, if its tests are of one such class. A worker imports the test modules anew, and would
@@ -127,10 +128,13 @@ class SideBySide(unittest.TestSuite):
                           *self._elsewhere.values()])
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
-        for _ in range(self._workers):
-            threading.Thread(target=self._employ, daemon=True).start()
         with Progress(result) as progress:
-            working = self._workers
+            working = 0
+
+            def begin_worker() -> None:
+                nonlocal working
+                threading.Thread(target=self._employ, daemon=True).start()
+                working += 1
 
             def report_messages(wait: bool) -> None:
                 """Reports what the workers have sent; if `wait`, until all of them have ended."""
@@ -149,11 +153,16 @@ class SideBySide(unittest.TestSuite):
                 report_messages(wait=False)
                 progress.begin_module()
 
+            for _ in range(self._workers):
+                begin_worker()
             suite = unittest.TestSuite()
             for name, tests in self._here.items():
                 suite.addTests(tests)
                 suite.addTest(EndOfModule(partial(end_module, name, len(tests))))
             suite.run(result, debug)
+            # This process has nothing more to run: one more worker takes its place.
+            if self._here and not self._classes.empty():
+                begin_worker()
             report_messages(wait=True)
         return result
 

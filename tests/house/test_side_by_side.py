@@ -9,7 +9,7 @@ import unittest
 from unittest import mock
 
 from tests.house import outcomes
-from tests.side_by_side import SideBySide, side_by_side
+from tests.side_by_side import SideBySide, WorkerEnd, side_by_side
 
 CLASSES = [outcomes.NoSetUp, outcomes.Skipped, outcomes.Mixed]
 
@@ -51,6 +51,27 @@ class Reports(unittest.TestCase):
     def test_what_runs_here_is_reported_together_with_the_others(self) -> None:
         suite = SideBySide(tests_of(outcomes.Passing), [tests_of(outcomes.Ending)])
         self.assertRegex(report(suite), "Ran 2 tests in .*\n\nOK")
+
+    def test_when_nothing_is_left_to_run_here_one_more_worker_begins(self) -> None:
+        """Only if it would find a class to run."""
+        begun = []
+
+        def employ(suite: SideBySide) -> None:
+            begun.append(suite)
+            if takes_all:
+                while not suite._classes.empty():
+                    suite._classes.get()
+            suite._messages.put(WorkerEnd())
+
+        classes = [tests_of(case) for case in CLASSES]
+        for here, takes_all, workers in (
+                (tests_of(outcomes.Passing), False, 3), (tests_of(outcomes.Passing), True, 2),
+                ([], False, 2)):
+            with self.subTest(here=here, takes_all=takes_all), \
+                    mock.patch.object(SideBySide, "_employ", employ):
+                begun.clear()
+                SideBySide(here, classes).run(unittest.TestResult())
+                self.assertEqual(len(begun), workers)
 
     def test_only_classes_that_start_processes_go_elsewhere_and_not_one_alone(self) -> None:
         """A suite with one such class, or with unit tests only, runs without workers."""
