@@ -195,11 +195,14 @@ def signatures(checks: Any) -> dict[str, Any]:
     for check in _objects(checks):
         seen = tuple(str(check[field]) for field in ("Node", "CheckID", "Status", "Notes")
                      if isinstance(check.get(field), str))
-        name, tags = check.get("ServiceName"), check.get("ServiceTags")
+        name, status, tags = (check.get(field)
+                              for field in ("ServiceName", "Status", "ServiceTags"))
+        if not isinstance(name, str) or not isinstance(status, str):
+            raise ValueError("a check without the name of its service, or without a status")
         # The check of a machine, which all services there share.
-        if not name and check.get("Status") != "passing":
+        if not name and status != "passing":
             down.append(str(seen))
-        elif isinstance(name, str) and name and isinstance(tags, list) and TAG in tags:
+        elif name and isinstance(tags, list) and TAG in tags:
             services.setdefault(name, []).append(seen)
     return {name: (sorted(lines), sorted(down)) for name, lines in services.items()}
 

@@ -152,7 +152,8 @@ class Signatures(unittest.TestCase):
         self.assertEqual(signatures(checks), signatures(checks[::-1]))
 
     def test_what_is_no_list_of_checks_is_no_view(self) -> None:
-        no_views: tuple[Any, ...] = (None, {}, [7], "x")
+        no_views: tuple[Any, ...] = (None, {}, [7], "x", [{}], [{**check("bank"), "Status": 7}],
+                                     [{**check("bank"), "ServiceName": None}])
         for value in no_views:
             with self.assertRaises(ValueError):
                 signatures(value)

@@ -137,7 +137,7 @@ class Cluster:
         return client
 
     def registry_option(self) -> tuple[str, ...]:
-        return ("--registry", ",".join(f"{host}:{port}" for host, port in self.registries))
+        return ("--registry", ",".join(map(show, self.registries)))
 
     def file(self, name: str, text: str) -> str:
         """Writes a file into the directory of the scenario; returns its path.
