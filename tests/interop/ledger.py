@@ -21,6 +21,7 @@ Threads: a Ledger belongs to one thread. Each caller of its load has one of its 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import select
 import threading
@@ -92,7 +93,7 @@ class Ledger:
         self._load: Load | None = None
         self.servers = dict(zip(names, cluster.at_once([partial(self._start, name)
                                                         for name in names])))
-        self._wait_for(*names)
+        wait_for(cluster, *names)
 
     def load(self, call: MakeCall) -> Load:
         """Callers for a `with` block; it begins when each of them has made about two calls."""
@@ -122,7 +123,7 @@ class Ledger:
             end(self.servers[name])
             self.servers[name].wait(WHOLE_S)
             self.servers[name] = self._start(name)
-            self._wait_for(name)
+            wait_for(self._cluster, name)
             settle()
             if self._load:
                 self._load.wait_for_calls(CALLS_BETWEEN, WHOLE_S)
@@ -130,9 +131,23 @@ class Ledger:
     def _start(self, name: str) -> Any:
         return self._cluster.start_server(self.file, name, *self._options)
 
-    def _wait_for(self, *names: str) -> None:
-        self._cluster.wait_until(lambda: set(names) <= set(self._cluster.names(SERVICE, "up")),
-                                 WHOLE_S, f"{names} are in lookup")
+
+def wait_for(cluster: Cluster, *names: str) -> None:
+    """Waits until these instances of SERVICE are up in lookup."""
+    def are_up() -> bool:
+        # OSError: on a machine that is busy, the registry may be late.
+        with contextlib.suppress(OSError):
+            return set(names) <= set(cluster.names(SERVICE, "up"))
+        return False
+
+    cluster.wait_until(are_up, WHOLE_S, f"{names} are in lookup")
+
+
+def is_gone(cluster: Cluster, name: str) -> bool:
+    """Whether an instance of SERVICE is out of lookup."""
+    with contextlib.suppress(OSError):
+        return name not in cluster.names(SERVICE)
+    return False
 
 
 def sum_up(load: Load, journal: Journal) -> Sum:

@@ -18,6 +18,8 @@ class Journal:
     (time.monotonic, which all processes of a machine share), and 1 if this life promises that the
     function is idempotent.
 
+    Attributes: `folder`, where these files are.
+
     There are two versions of it, `file` and `strict_file`: the second one has dropped its promise
     that `waver` is idempotent.
     """
@@ -111,13 +113,13 @@ class Journal:
     '''
 
     def __init__(self, cluster: Cluster) -> None:
-        self._path = os.path.join(cluster.directory, "executions")
-        os.mkdir(self._path)
-        self.file = cluster.file("journal.py", self.TEXT.format(path=self._path, promised=1))
+        self.folder = os.path.join(cluster.directory, "executions")
+        os.mkdir(self.folder)
+        self.file = cluster.file("journal.py", self.TEXT.format(path=self.folder, promised=1))
         # A services file has the name of its service.
         os.mkdir(os.path.join(cluster.directory, "strict"))
         self.strict_file = cluster.file(os.path.join("strict", "journal.py"),
-                                        self.TEXT.format(path=self._path, promised=0))
+                                        self.TEXT.format(path=self.folder, promised=0))
 
     def executions(self) -> Counter[str]:
         """How many times each token was executed."""
@@ -136,7 +138,7 @@ class Journal:
     def _entries(self) -> list[list[str]]:
         """The words of each line, of one process after the other."""
         found = []
-        for name in os.listdir(self._path):
-            with open(os.path.join(self._path, name), encoding="utf-8") as file:
+        for name in os.listdir(self.folder):
+            with open(os.path.join(self.folder, name), encoding="utf-8") as file:
                 found += [line.split() for line in file]
         return found
