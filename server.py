@@ -42,7 +42,7 @@ from ponte.net.address import Address, Registries, parse_advertised, parse_regis
 from ponte.net.checks import check_listen, check_seconds_or_none
 from ponte.net.known_heads import cached
 from ponte.net.message import Reply, Request, text_reply
-from ponte.net.serving import Listener
+from ponte.net.serving import Door, Listener
 from ponte.net.stream import Program
 from ponte.net.target import path_in
 from ponte.net.tls import Tls, check_tls
@@ -119,7 +119,7 @@ class Server:
         self._paths = frozenset((f"/{service}", "/", "/RPC2"))
         self._dispatcher = Dispatcher(functions, multicall=allow_multicall)
         # 2. The port.
-        self._listener = Listener(host, port, self._handle, engine=engine,
+        self._listener = Listener(host, port, self.handle, engine=engine,
                                   max_connections=max_connections, tls=tls)
         self.address = self._listener.address
         # 3. Who it is, and where others find it.
@@ -188,6 +188,13 @@ class Server:
     def _publish_idempotent(self) -> None:
         if self._heartbeat:
             self._heartbeat.set_idempotent(self._dispatcher.idempotent)
+
+    def open_door(self, door: Door) -> None:
+        """Before `start`: serves another protocol on the same port, too (interop/grpc).
+
+        Raises ValueError for an engine that cannot.
+        """
+        self._listener.open_door(door)
 
     def start(self) -> None:
         """Serves and beats from now on, on threads of its own.
@@ -271,9 +278,12 @@ class Server:
 
     # Requests: where the engine carries out programs.
 
-    def _handle(self, request: Request, received_at: float,
+    def handle(self, request: Request, received_at: float,
                 caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
-        """The reply to a request that was complete at `received_at` (monotonic)."""
+        """The reply to a request that was complete at `received_at` (monotonic).
+
+        Where the engine carries out programs: for the listener, and for a door.
+        """
         if request.method != "POST" or path_in(request.target) not in self._paths:
             return (page(request, "server", self.status)
                     or attach(request, self.name, "server", self.address, self._keys)
@@ -281,7 +291,7 @@ class Server:
         # What somebody watches comes here a second time.
         if observe.watcher and is_new(request):
             return follow(self.name, request,
-                          lambda seen: self._handle(seen, received_at, caller_left))
+                          lambda seen: self.handle(seen, received_at, caller_left))
         call = cached(CallHeaders.parse, request.headers)
         return self._executions.begin(request, call, received_at, caller_left)
 
@@ -303,7 +313,12 @@ class Server:
 
 # ---- the process ---------------------------------------------------------------------------------
 
-def start_server(chosen: argparse.Namespace, functions: dict[str, Function]) -> Server:
+# Is told a server that was not started yet, and its functions.
+Prepare = Callable[[Server, dict[str, Function]], None]
+
+
+def start_server(chosen: argparse.Namespace, functions: dict[str, Function],
+                 prepare: Prepare | None = None) -> Server:
     """The server that the command line asks for, started. Raises UsageError if that cannot be."""
     service = os.path.splitext(os.path.basename(chosen.file))[0]
     with mistakes_in_one_line(chosen):
@@ -313,6 +328,8 @@ def start_server(chosen: argparse.Namespace, functions: dict[str, Function]) -> 
                         beat_s=chosen.beat, lease_s=chosen.lease, tls=chosen_tls(chosen),
                         allow_multicall=chosen.allow_multicall, engine=chosen.engine,
                         max_connections=chosen.max_connections, linger_s=chosen_linger(chosen))
+        if prepare:
+            prepare(server, functions)
         server.start()
     return server
 
@@ -331,14 +348,14 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs a server until it is stopped; returns the exit code."""
+def main(arguments: Sequence[str], prepare: Prepare | None = None) -> int:
+    """Runs a server until it is stopped; returns the exit code. `prepare` may open a door of it."""
     chosen = command_line().parse_args(arguments)
     begin(chosen)
     # The file may take long, or ask for input: until there is a Stop, a signal ends the process.
     functions = load_functions(chosen.file)
     stop = Stop(chosen.until_eof)
-    server = start_server(chosen, functions)
+    server = start_server(chosen, functions, prepare)
     scheme = "https" if chosen.tls_cert else "http"
     banner = (f"serving {server.service} at {scheme}://{show(server.address)}/{server.service}"
               f"{announced_as(server)}")

@@ -203,6 +203,9 @@ class _Elsewhere:
     def retire(self) -> None:
         pass
 
+    def retire_door(self) -> None:
+        """There is no second protocol here."""
+
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
         return True
 

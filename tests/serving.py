@@ -79,7 +79,7 @@ class ServerTest(unittest.TestCase):
         request = self.request(number, **options)
         now = time.monotonic() if received_at is None else received_at
         try:
-            begun = self.server._handle(request, now, lambda: left)
+            begun = self.server.handle(request, now, lambda: left)
             reply = begun if isinstance(begun, Reply) else wait_for(begun)
         except ProtocolError as error:
             reply = Reply(error.status, {}, error.reason.encode())
@@ -107,7 +107,7 @@ class ServerTest(unittest.TestCase):
 
     def waits(self, request: Request, received_at: float) -> tuple[Program[Reply], float]:
         """A request waits. Returns its program, and the time until which it waits."""
-        begun = self.server._handle(request, received_at, lambda: False)
+        begun = self.server.handle(request, received_at, lambda: False)
         assert not isinstance(begun, Reply), begun
         _, events, deadline = next(begun)
         self.assertEqual(events, DONE)

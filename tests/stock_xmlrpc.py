@@ -110,14 +110,14 @@ class NotingServer(Server):
         # The request handler of the test that runs, if it has one.
         self.handler: Any = None
 
-    def _handle(self, request: Request, received_at: float,
+    def handle(self, request: Request, received_at: float,
                 caller_left: Callable[[], bool]) -> Reply | Program[Reply]:
         if self.handler:
             self.handler.content_length = int(request.headers["content-length"])
             self.handler.test_headers = Message()
             for name, value in request.headers.items():
                 self.handler.test_headers[name.title()] = value
-        return super()._handle(request, received_at, caller_left)
+        return super().handle(request, received_at, caller_left)
 
 
 @contextlib.contextmanager

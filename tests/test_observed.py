@@ -223,7 +223,7 @@ class AtServer(Watched, ServerTest):
 
     def traced(self, request: Request, trace: str) -> list[Event]:
         """What is told of a request with this trace."""
-        begun = self.server._handle(with_trace(request, trace), time.monotonic(),
+        begun = self.server.handle(with_trace(request, trace), time.monotonic(),
                                     lambda: False)
         if not isinstance(begun, Reply):
             wait_for(begun)
@@ -363,7 +363,7 @@ class AtServer(Watched, ServerTest):
             for mark in ({}, {"call-told": "1"}, {"call-told": "1, 1"}, {"call-told": ""}):
                 told = self.watch()
                 request = self.request(None)
-                self.server._handle(request._replace(
+                self.server.handle(request._replace(
                     traceparent=traceparent(3, pid=pid), headers={**request.headers, **mark}),
                     time.monotonic(), lambda: False)
                 recv, = told.of("recv")
@@ -374,7 +374,7 @@ class AtServer(Watched, ServerTest):
         self.told = self.watch(every=4)
         for number in range(1, 9):
             request = self.request(number)._replace(traceparent=traceparent(number))
-            self.server._handle(request, time.monotonic(), lambda: False)
+            self.server.handle(request, time.monotonic(), lambda: False)
         self.assertEqual(len(self.told_of("recv")), 2)
 
     def test_a_server_samples_what_nobody_has_decided(self) -> None:

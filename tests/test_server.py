@@ -95,7 +95,7 @@ class Admission(ServerTest):
             raise AssertionError
 
         request = self.request(None, body=encode_call("count", ()), Call_Idempotent="1")
-        begun = self.server._handle(request, time.monotonic(), must_not_be_asked)
+        begun = self.server.handle(request, time.monotonic(), must_not_be_asked)
         reply = begun if isinstance(begun, Reply) else wait_for(begun)
         self.assertEqual(reply.status, 200)
         self.has_deposited(100)

@@ -365,7 +365,7 @@ class Callers(FunctionsTest):
     def test_a_thread_that_has_ended_its_call_has_none(self) -> None:
         """It is this thread that carries the call out."""
         request = Request("POST", "/bank", {}, encode_call("look", ()), peer=("here", 1))
-        begun = self.server._handle(request, time.monotonic(), lambda: False)
+        begun = self.server.handle(request, time.monotonic(), lambda: False)
         reply = begun if isinstance(begun, Reply) else wait_for(begun)
         self.assertEqual(decode_result(reply.body), ["here", 1, "", "look", "bank-1"])
         self.assertRaises(LookupError, current_call)

@@ -8,4 +8,16 @@
     streams.py      one stream: its states and windows. Pure
     outbox.py       what waits to be sent, and in which order. Pure
     h2.py           a connection: bytes in, events out. Pure
+    protobuf.py     messages: values become bytes, and come back. Pure
+    contract.py     the methods and messages of a service, from its functions. Pure
+    descriptors.py  messages that describe messages, and the text of a .proto. Pure
+    framing.py      messages in a stream, and their compression. Pure
+    statuses.py     the statuses, and which one tells which outcome of rule R. Pure
+    calls.py        a call, told in the words of XML-RPC, and its reply in those of gRPC. Pure
+    health.py       whether a server takes calls. Pure
+    reflection.py   which services and types there are. Pure
+    exchanges.py    what happens on one stream: a call, health, reflection
+    door.py         the connections of a server, on the same port as those of XML-RPC
+    server.py       a server with both doors
+    client.py       a caller, of our servers and of others
 """

@@ -61,8 +61,8 @@ class Task:
 class Loop:
     """The driver of a listener that needs one thread for all its programs.
 
-    Threads: `post`, `spawn` and `is_alive` may be called from any, `call` and `forget` on the
-    loop's thread only, `stop` on any other.
+    Threads: `post`, `spawn` and `is_alive` may be called from any, `call`, `forget` and `watch` on
+    the loop's thread only, `stop` on any other.
 
     Attributes: `errors`, how many turns and programs have failed.
     """
@@ -94,7 +94,7 @@ class Loop:
         # True while a ring is unheard: one ring wakes the loop for all jobs.
         self._is_rung = False
         self._ear = Waitable(listening)
-        self._watch(self._ear, READ)
+        self.watch(self._ear, READ)
         # The thread that carries out the turns. It may be replaced: see `_hand_over`.
         self._thread = threading.Thread(target=self._run, name="ponte-loop", daemon=True)
         leave_parent_in_child(self)
@@ -135,7 +135,7 @@ class Loop:
 
     def forget(self, waitable: Waitable) -> None:
         """Called when a socket is closed, on the loop's thread."""
-        self._watch(waitable, NOTHING)
+        self.watch(waitable, NOTHING)
         waitable.loop = waitable.task = None
 
     def leave_parent(self) -> None:
@@ -221,7 +221,7 @@ class Loop:
             if isinstance(awaited, Waitable):
                 awaited.task = task
                 if awaited.watched != events:
-                    self._watch(awaited, events)
+                    self.watch(awaited, events)
             elif awaited is not None:
                 future = awaited
                 future.add_done_callback(lambda _: self.post(lambda: self._wake(task, future)))
@@ -260,10 +260,13 @@ class Loop:
             waitable.close()
         else:
             # It waits in the system until a program reads it.
-            self._watch(waitable, NOTHING)
+            self.watch(waitable, NOTHING)
 
-    def _watch(self, waitable: Waitable, events: int) -> None:
-        """Has the system look for these events from now on, in place of the earlier ones."""
+    def watch(self, waitable: Waitable, events: int) -> None:
+        """Has the system look for these events from now on, in place of the earlier ones.
+
+        On the loop's thread. A program that waits for this socket already is woken by these.
+        """
         if events and waitable.watched:
             self._selector.modify(waitable.socket, events, waitable)
         elif events:

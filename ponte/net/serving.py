@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 import time
-from typing import Callable, Union
+from typing import Callable, Protocol, Union
 
 from ponte.net.address import Address
 from ponte.net.forking import leave_parent_in_child
@@ -80,6 +80,24 @@ INTERNAL_ERROR = text_reply(500, "internal error")
 Handler = Callable[[Request, float, Callable[[], bool]], Union[Reply, Program[Reply]]]
 
 
+class Door(Protocol):
+    """Another protocol on the same port, told apart by the first bytes of a connection.
+
+    Attribute: `preface`, with which all its connections begin, and no request of HTTP/1.1 does.
+    """
+
+    preface: bytes
+
+    def serve(self, stream: Stream[Request], first: bytes, listener: Listener) -> Program[None]:
+        """A program: serves a connection until it ends. `first` is what has come, the preface.
+
+        It tells `listener.note` when calls run on it. The stream is closed behind it.
+        """
+
+    def retire(self) -> None:
+        """Asks all callers to leave when their calls have ended. From any thread."""
+
+
 class Listener:
     """Accepts connections, and serves each of them, request after request.
 
@@ -118,6 +136,7 @@ class Listener:
         self.address: Address = self._socket.socket.getsockname()[:2]
         self.driver = made()
         self.served_by: Callable[[], str] = str
+        self._door: Door | None = None
         # The connections that are open, and those with a request that is carried out or a reply
         # that is sent. Each operation on a set is atomic.
         self._open: set[Stream[Request]] = set()
@@ -126,6 +145,7 @@ class Listener:
         # Set once, read without a lock: a program that reads the old value sends one more reply
         # that keeps its connection.
         self._retiring = False
+        self._is_shut = False
         self._closed = False
         self._changed = threading.Condition()
         # Guarded by self._changed: how many threads wait for the end of calls or connections.
@@ -148,6 +168,17 @@ class Listener:
                                "another one")
         self.driver.start(self._accept())
 
+    def open_door(self, door: Door) -> None:
+        """Before `start`: serves a second protocol on this port, too.
+
+        Raises ValueError where the engine cannot: a connection of it may carry many calls at once.
+        """
+        if not isinstance(self.driver, Loop):
+            raise ValueError("a second protocol on one port needs the engine events (--engine)")
+        self._door = door
+        if self._tls:
+            self._tls.offer_http_2()
+
     def is_serving(self) -> bool:
         """Whether callers are served: False when the driver is stuck, or has ended."""
         return self.driver.is_alive()
@@ -155,6 +186,24 @@ class Listener:
     def retire(self) -> None:
         """From now on each connection is closed after its next reply: never between two calls."""
         self._retiring = True
+
+    def retire_door(self) -> None:
+        """Asks the callers of the second protocol to leave, and then lets nobody new in.
+
+        Its connections carry many calls, so none of them is the last. A caller that is asked to
+        leave comes back at once where it is let in: so the port is closed first.
+        """
+        if self._door:
+            self._is_shut = True
+            self._socket.interrupt()
+            self._door.retire()
+
+    def note(self, stream: Stream[Request], is_running: bool) -> None:
+        """For a door, where the driver carries out programs: whether calls run on a connection."""
+        if is_running:
+            self._running.add(stream)
+        else:
+            self._end_call(stream)
 
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
         """Blocks until no request is running, or with `idle_too`, until no connection is open.
@@ -201,6 +250,11 @@ class Listener:
         accept = self._socket.socket.accept
         is_exhausted = False
         while not self._closed:
+            if self._is_shut:
+                # The driver lives as long as this program.
+                self._socket.close()
+                yield None, NOTHING, time.monotonic() + ACCEPT_TICK_S
+                continue
             if not (yield self._socket, READ, time.monotonic() + ACCEPT_TICK_S):
                 continue
             for _ in range(ACCEPTS_PER_TURN):
@@ -211,7 +265,7 @@ class Listener:
                 except OSError as error:
                     # The listener was closed, no file descriptor is free, or the peer has left
                     # already.
-                    if self._closed:
+                    if self._closed or self._is_shut:
                         break
                     # While it lasts, one line is enough.
                     if not is_exhausted:
@@ -271,9 +325,12 @@ class Listener:
     def _serve(self, stream: Stream[Request]) -> Program[None]:
         """Serves one caller: a handshake, one request after another, the end."""
         try:
-            if not self._tls or (yield from self._greet(stream)):
-                while not self._closed and (yield from self._serve_one(stream)):
-                    pass
+            if self._tls and not (yield from self._greet(stream)):
+                return
+            if self._door and (yield from self._is_for(self._door, stream)):
+                return
+            while not self._closed and (yield from self._serve_one(stream)):
+                pass
         except OSError as error:
             log.debug("connection ended: %s", error)
         finally:
@@ -290,6 +347,26 @@ class Listener:
             # The peer can read why it was refused, also if it has sent its request already.
             yield from stream.finish()
             return False
+        return True
+
+    def _is_for(self, door: Door, stream: Stream[Request]) -> Program[bool]:
+        """Reads the first bytes of a connection. Serves it, if they are the preface of the door."""
+        first, deadline = b"", time.monotonic() + IDLE_TIMEOUT_S
+        while len(first) < len(door.preface) and door.preface.startswith(first):
+            if not (yield stream, READ, deadline):
+                break
+            with contextlib.suppress(*WOULD_BLOCK):
+                data = stream.socket.recv(RECEIVE_BYTES)
+                if not data:
+                    break
+                first += data
+                deadline = time.monotonic() + MESSAGE_TIMEOUT_S
+        stream.received_at = time.monotonic()
+        if not first.startswith(door.preface):
+            # It is HTTP/1.1, or nothing at all.
+            stream.parser.feed(first)
+            return False
+        yield from door.serve(stream, first, self)
         return True
 
     def _serve_one(self, stream: Stream[Request]) -> Program[bool]:

@@ -73,6 +73,13 @@ class Tls:
     def __hash__(self) -> int:
         return hash(self._contents)
 
+    def offer_http_2(self) -> None:
+        """From now on, callers may choose HTTP/2 in their handshake (ALPN, RFC 7301), and what is
+        called is asked for it. So what calls by HTTP/1.1 needs another object.
+        """
+        self._incoming.set_alpn_protocols(["h2", "http/1.1"])
+        self._outgoing.set_alpn_protocols(["h2"])
+
     def wrap_accepted(self, sock: socket.socket) -> ssl.SSLSocket:
         """Wraps a connection that a caller has made, before its handshake. Raises OSError."""
         return self._incoming.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)

@@ -41,6 +41,9 @@ class Steps:
     def retire(self) -> None:
         self.taken.append("retire")
 
+    def retire_door(self) -> None:
+        self.taken.append("retire door")
+
     def sleep(self, time_s: float) -> None:
         self.taken.append("serve on")
         self.lingered_s = time_s
@@ -67,8 +70,9 @@ class Draining(unittest.TestCase):
         """Announce, serve on until they have left, refuse, finish, announce the end, close."""
         steps = Steps()
         self.assertTrue(steps.drain(10.0))
-        self.assertEqual(steps.taken, ["draining", "retire", "serve on", "wait for idle",
-                                       "refuse", "wait for running", "leaving", "close"])
+        self.assertEqual(steps.taken, ["draining", "retire", "serve on", "retire door",
+                                       "wait for idle", "refuse", "wait for running", "leaving",
+                                       "close"])
 
     def test_it_serves_on_for_a_while_whoever_is_connected(self) -> None:
         """But calls that run keep half of the grace. Without it, callers get a moment to leave."""
