@@ -126,14 +126,16 @@ def changes(held: Sets, wanted: Sets, listed: SetName) -> list[bytes]:
     """The operations that make `wanted` of what a server holds: sets that differ are replaced.
 
     The set `listed` leads to all others. So it is there before them, and shrinks after them: who
-    finds the work half done can find all of it. It is always written, so that a key that may write
-    nothing shows that also where nothing is to be changed.
+    finds the work half done can find all of it.
     """
-    operations = [add(*listed, data) for data in sorted(wanted.get(listed, ()))]
-    for key in {**wanted, **held, listed: None}:
+    added = wanted.get(listed, frozenset()) - held.get(listed, frozenset())
+    operations = [add(*listed, data) for data in sorted(added)]
+    for key in {**wanted, **held}:
         if key != listed and held.get(key) != wanted.get(key):
             operations += _replace(key, wanted)
-    return operations + _replace(listed, wanted)
+    if held.get(listed) != wanted.get(listed):
+        operations += _replace(listed, wanted)
+    return operations
 
 
 def _replace(key: SetName, wanted: Sets) -> list[bytes]:

@@ -120,6 +120,16 @@ class Cluster:
         return self.start_role("-m", "interop.sidecar", service, show(address),
                                *self.registry_option(), *options)
 
+    def start_ddns(self, server: Address, key: str, *options: str, zone: str = "ponte",
+                   environment: dict[str, str] | None = None) -> Process:
+        """Starts what keeps the zone of a DNS server in step; waits for its banner."""
+        host, port = server
+        ddns = self.start("-m", "interop.ddns", "--server", f"{host}:{port}", "--zone", zone,
+                          "--key", key, "--until-eof", *self.registry_option(), *options,
+                          environment=environment)
+        ddns.wait_for_line("in step - stop with", START_S)
+        return ddns
+
     def start_client(self, *arguments: str, environment: dict[str, str] | None = None) -> Process:
         """Starts the client's program; does not wait for it."""
         return self.start("client.py", *self.registry_option(), *arguments, environment=environment)
