@@ -197,7 +197,7 @@ class ServerNode(Node):
     def handle(self, request: Request, refuses: bool) -> Reply | Program[Reply]:
         executions = self.server._executions
         executions._running += MAX_CALLS * refuses
-        answer: Reply | Program[Reply] = self.server._handle(request, clock.now, lambda: False)
+        answer: Reply | Program[Reply] = self.server.handle(request, clock.now, lambda: False)
         executions._running -= MAX_CALLS * refuses
         return answer
 
