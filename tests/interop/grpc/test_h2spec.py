@@ -120,7 +120,8 @@ GENERIC: dict[str, tuple[bytes, Expected]] = {
         WHOLE + WIDEN(1, 100), Answered()),
     "2/3 Sends a PRIORITY frame on half-closed (remote) stream": (
         WHOLE + priority(1, 0), Answered()),
-    "2/4 Sends a RST_STREAM frame on half-closed (remote) stream": (WHOLE + rst() + PINGED, Ponged()),
+    "2/4 Sends a RST_STREAM frame on half-closed (remote) stream": (
+        WHOLE + rst() + PINGED, Ponged()),
     "2/5 Sends a PRIORITY frame on closed stream": (WHOLE + priority(1, 0) + PINGED, Ponged()),
     "3.1/1 Sends a DATA frame": (OPEN + data(1, end=True), Answered()),
     "3.1/2 Sends multiple DATA frames": (OPEN + data(1) + data(1, end=True), Answered()),
@@ -309,7 +310,8 @@ DEFINITIONS: dict[str, tuple[bytes, Expected]] = {
         OPEN + data(1) + more(), Goaway((PROTOCOL_ERROR,))),
     "7/1 Sends a GOAWAY frame with unknown error code": (
         frames.goaway(0, 0xFF) + PINGED, Ponged()),
-    "7/2 Sends a RST_STREAM frame with unknown error code": (OPEN + rst(1, 0xFF) + PINGED, Ponged()),
+    "7/2 Sends a RST_STREAM frame with unknown error code": (
+        OPEN + rst(1, 0xFF) + PINGED, Ponged()),
 }
 
 MALFORMED = Rst((PROTOCOL_ERROR,))
