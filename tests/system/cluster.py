@@ -27,8 +27,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from client import Client
+from ponte.discovery.at_consul import consul
 from ponte.discovery.follower import ask
-from ponte.net.address import Address, show
+from ponte.net.address import Address, ConsulAddress, show
 from ponte.net.pool import Pool
 from tests.system.harness import START_S, Process, wait_until
 
@@ -180,7 +181,10 @@ class Cluster:
 
     def lookup(self, service: str, registry: Address | None = None) -> dict[str, Any]:
         """The answer of a registry about a service; OSError if there is none."""
-        found: dict[str, Any] = ask(self._pool, registry or self.registries[0], "lookup", service)
+        registry = registry or self.registries[0]
+        if isinstance(registry, ConsulAddress):
+            return consul().watch_of(service, registry)(self._pool, 0, 0.0).to_struct()
+        found: dict[str, Any] = ask(self._pool, registry, "lookup", service)
         return found
 
     def names(self, service: str, state: str = "") -> list[str]:
