@@ -213,11 +213,14 @@ class Catalog:
 
     def _check(self, server: Endpoint, status: str) -> dict[str, Any]:
         name = f"{server.service}:{server.instance}"
+        indexes = self._indexes(server.service)
         return {"Node": server.host, "CheckID": f"{name}:{server.incarnation}",
-                "Name": f"beats of {server.instance}", "Status": status, "Notes": "",
+                "Name": f"beats of {server.instance}", "Status": status,
+                # As in interop/consul_entries.py: it changes with what the check does not show.
+                "Notes": f"change {indexes['ModifyIndex']}",
                 "Output": _OUTPUT[server.state], "ServiceID": name, "ServiceName": server.service,
                 "ServiceTags": [TAG], "Type": "ttl", "Definition": {},
-                **self._indexes(server.service)}
+                **indexes}
 
     # The answers.
 

@@ -350,8 +350,9 @@ class _Sender:
         if state == "leaving":
             self._put("agent", "service", "deregister", id_of(beat))
             self._note(state)
-        # Nothing is new but the time.
-        elif beat == self._registered and self._renews(beat):
+        # Nothing is new but the time, or the state.
+        elif self._registered and beat == self._registered._replace(state=state) \
+                and self._renews(beat):
             self._note(state)
         # The agent has restarted, knows another process of our name, or does not know us yet.
         elif self._registered and self._newest(beat) > beat.incarnation:
@@ -361,8 +362,8 @@ class _Sender:
         return True
 
     def _renews(self, beat: Beat) -> bool:
-        """A beat that changes nothing. Consul 1.8 answers 500 for a check that it does not know,
-        and later ones 404.
+        """A beat that changes nothing but the state. Consul 1.8 answers 500 for a check that it
+        does not know, and later ones 404.
         """
         verb = "pass" if beat.state == "up" else "warn"
         return self._put("agent", "check", verb, check_of(beat)).status == 200
@@ -372,7 +373,8 @@ class _Sender:
         # Without the checks that an elder process of our name has left.
         reply = self._put("agent", "service", "register", query="?replace-existing-checks=true",
                           body=registration(beat, self._registrations))
-        if reply.status == 200:
+        # A check that the agent has already keeps its status, whatever the registration says.
+        if reply.status == 200 and (beat.state == "up" or self._renews(beat)):
             self._registered = beat
             self._note(beat.state)
         else:

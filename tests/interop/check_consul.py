@@ -145,7 +145,8 @@ def check_calls_with_only_consul(house: Cluster, peers: Peers) -> None:
     """No registry runs. Servers that drain and servers that die leave Consul's list in time."""
     with Agent(peers) as agent:
         house.registries.append(agent.address)
-        one, two, _ = house.start_servers(GREETER, "one", "two", "three")
+        one, _ = house.start_servers(GREETER, "one", "three")
+        two = house.start_server(GREETER, "two", "--linger", "2")
         house.start_proxy()
         called = house.run_client("--trace", "greeter", "hello", "Hello")
         assert called.out.strip() == "World", called.log
@@ -162,6 +163,8 @@ def check_calls_with_only_consul(house: Cluster, peers: Peers) -> None:
         two.stop()
         wait_until(lambda: names(agent.address) == ["three"], WAKE_S, "it drains")
         figure("consul: SIGTERM until out of ?passing", f"{time.monotonic() - stopped_at:.2f} s")
+        assert names(agent.address, HEALTH.partition("?")[0]) == ["one", "three", "two"]
+        assert house.names("greeter", "draining") == ["two"]
         two.wait(START_S)
         left = read(agent.address, "/v1/agent/services")
         assert "greeter:two" not in left, left

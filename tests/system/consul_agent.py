@@ -2,7 +2,8 @@
 
 The suite has no Consul. `python3 -m tests.interop consul` makes the same promises hold at a real
 one. What a real one does and surprises with is done here, too: it refuses fields that it does not
-know, a check that it does not know is an error, and it is empty after a restart.
+know, a check that it does not know is an error, a check that it knows keeps its status when it is
+registered again, and all is gone after a restart.
 """
 
 from __future__ import annotations
@@ -164,11 +165,13 @@ class ConsulAgent:
         if not (given.keys() <= SERVICE_FIELDS and check.keys() <= CHECK_FIELDS):
             return 400, b"Request decode failed: unknown field"
         name = given["ID"]
+        is_known = self._services.get(name, {}).get("CheckID") == check["CheckID"]
         self._services[name] = {**given, "CheckID": check["CheckID"],
                                 "TTL_s": int(check["TTL"][:-2]) / 1000}
         self._beaten_at[name] = time.monotonic()
-        # Without a status, it would begin as critical.
-        self._statuses[name] = check.get("Status", "critical")
+        # A new check without a status begins as critical. A known one keeps its own.
+        if not is_known:
+            self._statuses[name] = check.get("Status", "critical")
         return 200, b""
 
     def _look(self) -> None:

@@ -21,7 +21,7 @@ from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
 from ponte.net.address import Address, ConsulAddress, show
 from ponte.process.running import EXIT_SUPERSEDED
-from server import Server
+from server import Server, idempotent
 from tests.system.cluster import SystemTest
 from tests.system.consul_agent import ConsulAgent
 from tests.system.harness import ROOT, START_S, Process, wait_until
@@ -63,6 +63,24 @@ class InPlaceOfTheRegistry(WithAgent):
         one.wait(START_S)
         self.assertNotIn("one", agent.names())
         wait_until(lambda: "two" not in agent.names(), GONE_S, "its lease has ended")
+
+    def test_a_drain_is_told_at_once_and_not_with_the_next_beat(self) -> None:
+        with Server("greeter", [len], registries=[self.agent.address], name="one", beat_s=5,
+                    lease_s=15, linger_s=2) as server:
+            leaving = threading.Thread(target=server.drain)
+            leaving.start()
+            wait_until(lambda: self.agent.names("draining") == ["one"], 1.5, "it drains")
+            leaving.join()
+        self.assertEqual(self.agent.names(), [])
+
+    def test_other_names_of_idempotent_functions_wake_readers(self) -> None:
+        """Also those of all services, who ask an agent for changes of checks."""
+        with Server("greeter", [len], registries=[self.agent.address], name="one") as server, \
+                contextlib.closing(Directory(ALL, [self.agent.address])) as directory:
+            self.assertTrue(directory.wait(START_S))
+            server.register_function(idempotent(abs))
+            wait_until(lambda: [each.idempotent for each in directory.endpoints] == [("abs",)], 3,
+                       "it is known")
 
     def test_a_restart_of_the_agent_fails_no_call(self) -> None:
         self.start_server("one")
