@@ -91,7 +91,9 @@ class Prompts(unittest.TestCase):
         for name in PAGES:
             prompts = "\n".join("\n".join(block.lines) for block in page.blocks(read(name))
                                 if block.info == "pycon")
-            for module in set(PURE) - WITHOUT_A_PROMPT:
+            # The rooms beside the core have no way through them.
+            core = {module for module in PURE if not module.startswith("interop.")}
+            for module in core - WITHOUT_A_PROMPT:
                 package, _, file = module.rpartition(".")
                 self.assertTrue(f"from {module} import" in prompts
                                 or f"from {package} import {file}" in prompts,
