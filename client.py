@@ -39,8 +39,8 @@ from ponte.calls.errors import Ask, CallError, NotSent, OutcomeUnknown, Trace
 from ponte.calls.hop import attempt_lines, exchange, failed_attempts
 from ponte.calls.resolving import Place, resolve
 from ponte.calls.rule import Call
-from ponte.discovery.beats import check_service
 from ponte.discovery.directory import Directory
+from ponte.discovery.own_beat import check_service
 from ponte.net.address import Address, Registries, parse_registries, show
 from ponte.net.checks import check_seconds
 from ponte.net.forking import leave_parent_in_child

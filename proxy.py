@@ -40,9 +40,10 @@ from ponte.calls.endpoint import PROXY, Endpoint
 from ponte.calls.hop import served_by
 from ponte.calls.once import REFUSE, RESOLVE, RUN, UNKNOWN, WAIT
 from ponte.discovery.at_consul import announcer
-from ponte.discovery.beats import LEASE_S, Beat, check_name
+from ponte.discovery.beats import LEASE_S, Beat
 from ponte.discovery.directory import Directory
 from ponte.discovery.leases import ALL
+from ponte.discovery.own_beat import check_name
 from ponte.discovery.reachable import advertised, default_name
 from ponte.discovery.signing import Keys, keys_of
 from ponte.discovery.view import changes

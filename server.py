@@ -35,7 +35,8 @@ from ponte.calls.arrival import CallHeaders
 from ponte.calls.hop import served_by
 from ponte.discovery.announcer import Announcer
 from ponte.discovery.at_consul import announcer, check_consul
-from ponte.discovery.beats import LEASE_S, Beat, check_name, check_service
+from ponte.discovery.beats import LEASE_S, Beat
+from ponte.discovery.own_beat import check_name, check_service
 from ponte.discovery.reachable import advertised, default_name
 from ponte.discovery.signing import Keys, keys_of
 from ponte.net.address import Address, Registries, parse_advertised, parse_registries, show

@@ -35,8 +35,8 @@ from heartbeat import BEAT_S, FIRST_ACK_S, SILENCE_S, Heartbeat, new_incarnation
 from ponte.calls.endpoint import PROXY
 from ponte.discovery.announcer import Announcer
 from ponte.discovery.at_consul import announcer, check_consul
-from ponte.discovery.beats import LEASE_S, Beat, check_name, check_service
-from ponte.discovery.own_beat import check_beat_times
+from ponte.discovery.beats import LEASE_S, Beat
+from ponte.discovery.own_beat import check_beat_times, check_name, check_service
 from ponte.discovery.reachable import advertised, default_name
 from ponte.discovery.signing import Keys, keys_of
 from ponte.net.address import Address, is_wildcard, show

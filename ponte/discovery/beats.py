@@ -42,11 +42,9 @@ MAX_NAME = 64
 # The largest integer that every JSON reader can hold exactly.
 MAX_INTEGER = 2 ** 53
 STATES = ("up", "draining", "leaving")
-# The names that no service can have, and why.
-TAKEN = {"proxy": "proxies announce it", "registry": "registries answer at POST /registry"}
 
 _quoted = json.encoder.encode_basestring_ascii
-_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
+NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}}")
 # An epoch, or the type of an answer.
 _WORD = re.compile(rf"[A-Za-z0-9_.-]{{1,{MAX_NAME}}}")
 # Letters of any language: a function may be called "saudação".
@@ -201,7 +199,7 @@ def _fields_of(line: bytes) -> dict[str, Any]:
 
 def _check_beat(beat: Beat) -> None:
     for name in (beat.service, beat.instance):
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not NAME.fullmatch(name):
             raise BadDatagram("name")
     # Proxies beat. A registry does not.
     if beat.service == "registry":
@@ -228,19 +226,3 @@ def _check_beat(beat: Beat) -> None:
 
 def _is_count(number: object) -> bool:
     return type(number) is int and 0 < number <= MAX_INTEGER
-
-
-def check_service(name: str) -> str:
-    """`name`, if it can name a service. Raises ValueError, with what to do, if it cannot."""
-    if isinstance(name, str) and name in TAKEN:
-        raise ValueError(f"{name!r} is taken: {TAKEN[name]}; rename the file of the service, for "
-                         f"instance to {name}_service.py")
-    return check_name(name)
-
-
-def check_name(name: str) -> str:
-    """`name`, if it can name an instance. Raises ValueError, with what to do, if it cannot."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot be a name: use up to {MAX_NAME} letters, digits, "
-                         "'_', '-' and '.'")
-    return name

@@ -9,6 +9,8 @@ from __future__ import annotations
 from ponte.discovery.beats import (
     LEASE_RANGE_S,
     MAX_INTEGER,
+    MAX_NAME,
+    NAME,
     BadDatagram,
     Beat,
     decode_beat,
@@ -17,6 +19,8 @@ from ponte.discovery.beats import (
 
 # The shortest and the longest time between two beats, in seconds.
 BEAT_RANGE_S = (0.03, 20.0)
+# The names that no service can have, and why.
+TAKEN = {"proxy": "proxies announce it", "registry": "registries answer at POST /registry"}
 # How many beats a lease has at least. With fewer, a beat or two that are lost end it.
 LEASE_BEATS = 3
 
@@ -57,3 +61,19 @@ def _time_within(name: str, value: object, bounds: tuple[float, float]) -> float
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise ValueError(f"{name}: {value!r} is not a time from {low:g} to {high:g} seconds")
     return value
+
+
+def check_service(name: str) -> str:
+    """`name`, if it can name a service. Raises ValueError, with what to do, if it cannot."""
+    if isinstance(name, str) and name in TAKEN:
+        raise ValueError(f"{name!r} is taken: {TAKEN[name]}; rename the file of the service, for "
+                         f"instance to {name}_service.py")
+    return check_name(name)
+
+
+def check_name(name: str) -> str:
+    """`name`, if it can name an instance. Raises ValueError, with what to do, if it cannot."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be a name: use up to {MAX_NAME} letters, digits, "
+                         "'_', '-' and '.'")
+    return name

@@ -9,7 +9,7 @@ from unittest import mock
 from classroom.language import Words
 from dashboard.code import Invitation
 from dashboard.join import NAME_LETTERS, Guest, _read, name_of, own_name
-from ponte.discovery.beats import check_name
+from ponte.discovery.own_beat import check_name
 from ponte.process.options import UsageError
 from ponte.process.own_files import own_file
 

@@ -18,13 +18,12 @@ from ponte.discovery.beats import (
     Answer,
     BadDatagram,
     Beat,
-    check_name,
-    check_service,
     decode_answer,
     decode_beat,
     encode_answer,
     encode_beat,
 )
+from ponte.discovery.own_beat import check_name, check_service
 from ponte.discovery.signing import Keys, keys_of
 from ponte.net.target import MAX_PATH
 

@@ -10,7 +10,8 @@ import socket
 import unittest
 from concurrent.futures import Future
 
-from ponte.discovery.beats import MAX_NAME, check_name
+from ponte.discovery.beats import MAX_NAME
+from ponte.discovery.own_beat import check_name
 from ponte.discovery.reachable import advertised, default_name, own_host_towards
 from ponte.net.address import Address, is_loopback
 from ponte.net.names import Place, literal_place

@@ -10,7 +10,8 @@ import unittest
 from typing import Any
 from unittest import mock
 
-from ponte.discovery.beats import Beat, beat_to_line, check_service
+from ponte.discovery.beats import Beat, beat_to_line
+from ponte.discovery.own_beat import check_service
 from ponte.discovery.signing import sign
 from ponte.net.message import Reply, Request
 from ponte.process import attaching, observe
