@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 
 from lab.checker import NOT_SENT
@@ -21,8 +22,8 @@ PROGRAMS = {"haproxy": "haproxy"}
 KNOWS_S, START_S = 10.0, 10.0
 RESTARTS = 3
 # What an operator writes. It asks every 100 ms, and obeys at once when a server is named no more
-# (hold obsolete), or nobody is (hold nx). It takes 8,192 bytes over UDP, since it does not ask again
-# over TCP. Only a connection that could not be made is tried again: nothing ran there. So its own
+# (hold obsolete), or nobody is (hold nx). It takes 8,192 bytes over UDP, since it never asks over
+# TCP. Only a connection that could not be made is tried again: nothing ran there. So its own
 # 503 is true, and a stub may go elsewhere.
 CONFIGURATION = """\
 global
@@ -72,6 +73,7 @@ class Haproxy:
 
     def ports(self) -> list[int]:
         """The ports of the servers that it sends calls to."""
+        assert sys.platform != "win32"
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(self._socket)
             sock.sendall(b"show servers state journal\n")
