@@ -113,8 +113,8 @@ MAX_INTEGER_BYTES = 4
 HUFFMAN = 0x80
 # How many encoded fields are kept, and up to which length of a value.
 KEPT_FIELDS, KEPT_VALUE_BYTES = 512, 128
-# How many decoded blocks are kept, as long as the table stays as it is.
-KEPT_BLOCKS = 64
+# How many decoded blocks are kept, as long as the table stays as it is, and up to which length.
+KEPT_BLOCKS, KEPT_BLOCK_BYTES = 64, 256
 # Values that are written in a way that no table of a relay may keep (RFC 7541, section 7.1.3).
 SECRETS = frozenset((b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"))
 
@@ -228,6 +228,7 @@ class Decoder:
         # A client that calls one function again and again sends the same few bytes again and again.
         # They mean the same until the table changes.
         self._kept_blocks: dict[bytes, tuple[Field, ...]] = {}
+        self._changes = 0
         self.table_bytes = 0
 
     @property
@@ -240,9 +241,11 @@ class Decoder:
         kept = self._kept_blocks.get(block)
         if kept is not None:
             return kept
+        changes = self._changes
         fields = self._decode(block)
-        if block and min(block) >= INDEXED and len(self._kept_blocks) < KEPT_BLOCKS:
-            # Nothing in it but indexes.
+        if changes == self._changes and len(block) <= KEPT_BLOCK_BYTES:
+            if len(self._kept_blocks) == KEPT_BLOCKS:
+                self._kept_blocks.clear()
             self._kept_blocks[block] = fields
         return fields
 
@@ -277,9 +280,10 @@ class Decoder:
             size, at = decode_integer(block, at, 5)
             if size > self._max_table_bytes:
                 raise BadBlock(f"a table of {size} bytes: {self._max_table_bytes} are allowed")
-            self._limit_bytes = size
-            self._kept_blocks.clear()
-            self._evict()
+            if size != self._limit_bytes:
+                self._limit_bytes = size
+                self._note_change()
+                self._evict()
         return at
 
     def _read_literal(self, block: bytes, at: int, bits: int) -> tuple[Field, int]:
@@ -301,10 +305,15 @@ class Decoder:
 
     def _keep(self, field: Field) -> None:
         """A field that is larger than the whole table empties it (RFC 7541, section 4.4)."""
-        self._kept_blocks.clear()
+        self._note_change()
         self._table.insert(0, field)
         self.table_bytes += len(field[0]) + len(field[1]) + ENTRY_BYTES
         self._evict()
+
+    def _note_change(self) -> None:
+        """The same bytes may mean something else from now on."""
+        self._kept_blocks.clear()
+        self._changes += 1
 
     def _evict(self) -> None:
         while self.table_bytes > self._limit_bytes:

@@ -10,6 +10,8 @@ from interop.grpc import huffman
 from interop.grpc.hpack import (
     ENTRY_BYTES,
     HUFFMAN,
+    KEPT_BLOCK_BYTES,
+    KEPT_BLOCKS,
     LITERAL_KEPT,
     NO_TABLE,
     STATIC,
@@ -161,7 +163,21 @@ class Decoding(unittest.TestCase):
         for first in range(1, 62):
             for second in range(1, 62):
                 decoder.decode(bytes([0x80 | first, 0x80 | second]))
-        self.assertLessEqual(len(decoder._kept_blocks), 64)
+                self.assertLessEqual(len(decoder._kept_blocks), KEPT_BLOCKS)
+        decoder = Decoder()
+        decoder.decode(b"\x82" * (KEPT_BLOCK_BYTES + 1))
+        self.assertEqual(decoder._kept_blocks, {})
+
+    def test_a_block_that_changes_the_table_is_not_kept(self) -> None:
+        """Read again, it has to change the table again."""
+        decoder = Decoder()
+        for count in (1, 2):
+            decoder.decode(literal(b"a", b"1"))
+            self.assertEqual(len(decoder.table), count)
+        for _ in range(2):
+            decoder.decode(b"\x20" + encode_integer(TABLE_BYTES, 5, TABLE_SIZE))
+            self.assertEqual(decoder.table, [])
+            decoder.decode(literal(b"a", b"1"))
 
     def test_the_table_holds_what_was_agreed(self) -> None:
         decoder = Decoder()
