@@ -204,7 +204,8 @@ class Executions:
         `promised`: its caller takes the function for idempotent.
         """
         try:
-            name, _, run = self._dispatcher.prepare(xml, promised=promised)
+            name, _, run = (request.prepare(promised) if request.prepare
+                            else self._dispatcher.prepare(xml, promised=promised))
             if request.observed and (name or len(xml) > LONG_BYTES):
                 run = request.observed.running(name, run)
             context = self._instance, request, name

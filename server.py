@@ -68,7 +68,7 @@ from ponte.process.running import announced_as, begin, run, serve
 from ponte.process.services import load_functions
 from ponte.process.stopping import Stop, drain, grace
 from ponte.rpc.current import CurrentCall, current_call, current_instance
-from ponte.rpc.dispatcher import Dispatcher, Function, idempotent
+from ponte.rpc.dispatcher import Dispatcher, Function, PrepareCall, idempotent
 from ponte.rpc.instance import methods_of
 
 __all__ = ["CurrentCall", "Server", "current_call", "current_instance", "idempotent"]
@@ -196,6 +196,11 @@ class Server:
         Raises ValueError for an engine that cannot.
         """
         self._listener.open_door(door)
+
+    @property
+    def prepare_call(self) -> PrepareCall:
+        """How a door has a function called: see `Dispatcher.prepare_call`."""
+        return self._dispatcher.prepare_call
 
     def start(self) -> None:
         """Serves and beats from now on, on threads of its own.

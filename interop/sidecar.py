@@ -203,8 +203,8 @@ class _Elsewhere:
     def retire(self) -> None:
         pass
 
-    def retire_door(self) -> None:
-        """There is no second protocol here."""
+    def retire_door(self) -> bool:
+        return False
 
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool:
         return True

@@ -1,5 +1,5 @@
-"""A call of gRPC, told in the words of Ponte: its request becomes one of XML-RPC, and the reply of
-that becomes a message and a status. Pure.
+"""A call of gRPC, told in the words of Ponte: its header fields become those of a request, and the
+reply to that becomes a message and a status. Pure.
 
     :path /ponte.greeter.Greeter/hello     POST /greeter with <methodName>hello</methodName>
     grpc-timeout: 1500m                    Call-Timeout-Ms: 1500
@@ -14,9 +14,9 @@ Source: "gRPC over HTTP2" (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
 
 from __future__ import annotations
 
-import functools
 import re
-from typing import NamedTuple
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 from xmlrpc.client import Fault
 
 from interop.grpc.contract import Rpc
@@ -36,13 +36,23 @@ from ponte.calls.hop import MAX_TIMEOUT_S
 from ponte.net.address import Address
 from ponte.net.known_heads import Headers
 from ponte.net.message import ProtocolError, Reply, Request
-from ponte.rpc.marshal import APPLICATION_ERROR, CONTENT_TYPE, decode_result, encode_call
+from ponte.rpc.dispatcher import PrepareCall, Prepared, Writer
+from ponte.rpc.marshal import (
+    APPLICATION_ERROR,
+    CONTENT_TYPE,
+    INVALID_PARAMETERS,
+    decode_result,
+    encode_call,
+    encode_fault,
+)
 
 CONTENT = "application/grpc"
 # What a reply begins with.
 HEAD = ((b":status", b"200"), (b"content-type", CONTENT.encode()),
         (b"grpc-accept-encoding", b"identity,gzip"))
 _OK = Status(OK)
+# Marks a reply that is a message already. No document of XML begins so.
+MESSAGE = b"\0"
 # Seconds of the units of a timeout.
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 _TIMEOUT = re.compile("([0-9]{1,8})([HMSmun])")
@@ -66,6 +76,14 @@ class Head(NamedTuple):
     traceparent: str
 
 
+class Opening(NamedTuple):
+    """How a stream began: its number, its header fields, and who sent them."""
+
+    stream_id: int
+    head: Head
+    peer: Address
+
+
 def read_head(fields: Fields) -> Head:
     """Reads the header fields of a request.
 
@@ -84,7 +102,7 @@ def read_head(fields: Fields) -> Head:
 
 
 # A client sends the same fields with every call, but for those two.
-@functools.lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)
 def _read_same(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[str, Headers, str]:
     found: dict[str, str] = {}
     for raw_name, raw_value in fields:
@@ -129,31 +147,50 @@ def one_message(messages: list[bytes], reader: Messages) -> bytes:
     return messages[0]
 
 
-def request_of(rpc: Rpc, service: str, head: Head, message: bytes, peer: Address) -> Request:
-    """The request of XML-RPC that stands for a call. Raises Refused if its message does not fit."""
-    try:
-        body = encode_call(rpc.method, rpc.params(message))
-    except (Malformed, TypeError, ValueError, OverflowError) as error:
-        raise Refused(INVALID_ARGUMENT, f"{rpc.request.name}: {error}") from None
-    return Request("POST", f"/{service}", head.headers, body, True, head.call_number, peer,
-                   head.traceparent)
+def request_of(rpc: Rpc, opening: Opening, message: bytes, service: str,
+               prepare_call: PrepareCall) -> Request:
+    """The request that stands for a call. Raises Refused if its message does not fit.
+
+    A call whose reply may be asked for a second time becomes XML, so that its reply can be told at
+    both doors. Any other is run as it is: the body only says its name, for those who log it.
+    """
+    head = opening.head
+    if "call-session" in head.headers or "idempotency-key" in head.headers:
+        try:
+            body, prepare = encode_call(rpc.method, rpc.params(message)), None
+        except (Malformed, TypeError, ValueError, OverflowError) as error:
+            raise Refused(INVALID_ARGUMENT, f"{rpc.request.name}: {error}") from None
+    else:
+        body, prepare = encode_call(rpc.method, ()), partial(_prepare, rpc, message, prepare_call)
+    return Request("POST", f"/{service}", head.headers, body, True, head.call_number, opening.peer,
+                   head.traceparent, prepare=prepare)
+
+
+def _prepare(rpc: Rpc, message: bytes, prepare_call: PrepareCall, promised: bool) -> Prepared:
+    def decode() -> tuple[Any, ...]:
+        try:
+            return tuple(rpc.params(message))
+        except Malformed as error:
+            raise Fault(INVALID_PARAMETERS, f"{rpc.request.name}: {error}") from None
+
+    writer = Writer(lambda value: MESSAGE + rpc.encode_result(value), encode_fault,
+                    rpc.reply.name)
+    return prepare_call(rpc.method, decode, len(message), writer, promised)
 
 
 def outcome_of(rpc: Rpc, reply: Reply) -> tuple[bytes | None, Status]:
-    """The message and the status that tell a reply of XML-RPC; no message where it failed."""
+    """The message and the status that tell a reply; no message where the call failed."""
     if reply.status != 200:
         return None, of_reply(reply)
+    if reply.body.startswith(MESSAGE):
+        return reply.body[len(MESSAGE):], _OK
     try:
         value = decode_result(reply.body)
     except Fault as fault:
         return None, of_fault(fault)
     try:
-        message = rpc.encode_result(value)
+        return rpc.encode_result(value), _OK
     except Malformed as error:
         # It did run, and its caller must be told.
         return None, Status(UNKNOWN, f"{rpc.method} did run, but {rpc.reply.name} cannot carry its "
                                      f"result: {error}", (("fault-code", str(APPLICATION_ERROR)),))
-    return message, _OK
-
-
-_OK = Status(OK)

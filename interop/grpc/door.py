@@ -1,7 +1,7 @@
 """The door for gRPC: a second protocol on the port of a server (ponte/net/serving.py, `Door`).
 
-A call that comes by it becomes an ordinary request of XML-RPC, and goes the way of all others
-(server.py, `Server.handle`). So both doors have one memory of replies, one limit of calls, one
+A call that comes by it becomes an ordinary request, and goes the way of all others (server.py,
+`Server.handle`). So both doors have one memory of replies, one limit of calls, one
 drain, and one kind of fault. What is its own here: many calls share a connection.
 
 A connection is one program, which reads; replies may be ready at any time, and are written at once.
@@ -22,8 +22,8 @@ import time
 from typing import cast
 
 from interop.grpc import frames, h2
-from interop.grpc.calls import HEAD, outcome_of, read_head
-from interop.grpc.exchanges import Exchange, Opening, Served, UnaryCall, begin
+from interop.grpc.calls import HEAD, Opening, outcome_of, read_head
+from interop.grpc.exchanges import Exchange, Served, UnaryCall, begin
 from interop.grpc.framing import frame
 from interop.grpc.statuses import RESOURCE_EXHAUSTED, Refused, Status, refusal
 from ponte.net.loop import Loop

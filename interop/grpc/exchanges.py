@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from interop.grpc.calls import Head, one_message, request_of
+from interop.grpc.calls import Opening, one_message, request_of
 from interop.grpc.contract import Contract, Rpc
 from interop.grpc.framing import Messages
 from interop.grpc.health import SERVICE as HEALTH
@@ -27,8 +27,8 @@ from interop.grpc.statuses import (
     Refused,
     Status,
 )
-from ponte.net.address import Address
 from ponte.net.message import Request
+from ponte.rpc.dispatcher import PrepareCall
 
 
 class Writer(Protocol):
@@ -42,32 +42,28 @@ class Writer(Protocol):
 
 
 class Served(NamedTuple):
-    """What a door serves: a service under its name in Ponte, its health, and its types."""
+    """What a door serves: a service under its name in Ponte, how its functions are called, its
+    health, and its types.
+    """
 
     service: str
+    prepare_call: PrepareCall
     contract: Contract
     health: Health
     reflected: Reflected
 
 
-class Opening(NamedTuple):
-    """How a stream began: its number, its header fields, and who sent them."""
-
-    stream_id: int
-    head: Head
-    peer: Address
-
-
 class Exchange:
     """One stream. `feed` and `finish` raise Refused.
 
-    Attributes: `stream_id`; `head`; `has_left`, whether its caller has gone; `held_bytes`, how much
-    of a request it keeps; `late_at`, the time (monotonic) by which its request must be whole, 0
-    where there is none.
+    Attributes: `opening`, with `stream_id` and `head`; `has_left`, whether its caller has gone;
+    `held_bytes`, how much of a request it keeps; `late_at`, the time (monotonic) by which its
+    request must be whole, 0 where there is none.
     """
 
     def __init__(self, opening: Opening, writer: Writer) -> None:
-        self.stream_id, self.head, self.peer = opening
+        self.opening = opening
+        self.stream_id, self.head = opening.stream_id, opening.head
         self.has_left = False
         self.late_at = 0.0
         self._writer = writer
@@ -113,13 +109,14 @@ class Unary(Exchange):
 class UnaryCall(Unary):
     """A call of a function."""
 
-    def __init__(self, opening: Opening, writer: Writer, rpc: Rpc, service: str) -> None:
+    def __init__(self, opening: Opening, writer: Writer, rpc: Rpc, served: Served) -> None:
         super().__init__(opening, writer)
         self.rpc = rpc
-        self._service = service
+        self._served = served
 
     def finish(self) -> Request:
-        return request_of(self.rpc, self._service, self.head, self.message(), self.peer)
+        return request_of(self.rpc, self.opening, self.message(), self._served.service,
+                          self._served.prepare_call)
 
 
 class HealthCheck(Unary):
@@ -182,7 +179,7 @@ def begin(opening: Opening, served: Served, writer: Writer) -> Exchange:
     path = opening.head.path[1:]
     service, _, method = path.partition("/")
     if service == served.contract.service and method in served.contract.rpcs:
-        return UnaryCall(opening, writer, served.contract.rpcs[method], served.service)
+        return UnaryCall(opening, writer, served.contract.rpcs[method], served)
     if path == f"{HEALTH}/Check":
         return HealthCheck(opening, writer, served.health)
     if path == f"{HEALTH}/Watch":

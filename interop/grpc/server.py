@@ -40,8 +40,9 @@ def open_door(opened: Server, functions: Mapping[str, Callable[..., Any]]) -> No
     """
     made = contract(opened.service, functions)
     reflected = Reflected((file_of(made), health.FILE))
-    opened.open_door(GrpcDoor(opened.handle, Served(
-        opened.service, made, health.Health((made.service, health.SERVICE)), reflected)))
+    healths = health.Health((made.service, health.SERVICE))
+    opened.open_door(GrpcDoor(opened.handle, Served(opened.service, opened.prepare_call, made,
+                                                    healths, reflected)))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -75,7 +75,8 @@ class Request(NamedTuple):
     has the form of W3C Trace Context; "" where there is none.
     `keep_alive`: whether the caller may send another request on this connection. `peer`: host and
     port of the process that has connected. `observed`: what tells the events of its call, where
-    somebody watches (ponte/process/observed_call.py).
+    somebody watches (ponte/process/observed_call.py). `prepare`: how its call is read and run,
+    where it is not the XML in the body: see `Dispatcher.prepare_call` (ponte/rpc/dispatcher.py).
     """
 
     method: str
@@ -87,6 +88,7 @@ class Request(NamedTuple):
     peer: Address = ("", 0)
     traceparent: str = ""
     observed: Any = None
+    prepare: Any = None
 
     @property
     def is_json(self) -> bool:

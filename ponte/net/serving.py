@@ -187,16 +187,18 @@ class Listener:
         """From now on each connection is closed after its next reply: never between two calls."""
         self._retiring = True
 
-    def retire_door(self) -> None:
-        """Asks the callers of the second protocol to leave, and then lets nobody new in.
+    def retire_door(self) -> bool:
+        """Asks the callers of the second protocol to leave, and lets nobody new in.
 
         Its connections carry many calls, so none of them is the last. A caller that is asked to
-        leave comes back at once where it is let in: so the port is closed first.
+        leave comes back at once where it is let in: so the port is closed first. Returns whether
+        there is a second protocol; if not, nothing changes.
         """
         if self._door:
             self._is_shut = True
             self._socket.interrupt()
             self._door.retire()
+        return self._door is not None
 
     def note(self, stream: Stream[Request], is_running: bool) -> None:
         """For a door, where the driver carries out programs: whether calls run on a connection."""

@@ -145,7 +145,7 @@ class Drainable(Protocol):
     """What accepts connections: a `Listener` of ponte/net/serving.py."""
 
     def retire(self) -> None: ...
-    def retire_door(self) -> None: ...
+    def retire_door(self) -> bool: ...
     def wait_until_quiet(self, timeout_s: float, *, idle_too: bool = False) -> bool: ...
     def close(self) -> None: ...
 
@@ -169,7 +169,9 @@ def drain(listener: Drainable, announce: Callable[[str, float], bool], refuse: C
     #    DNS, or stands behind nginx, learns of the drain later than we do.
     listener.retire()
     sleep(linger_s)
-    listener.retire_door()
+    #    Callers of another protocol are asked to leave.
+    if listener.retire_door():
+        listener.wait_until_quiet(step_s, idle_too=True)
     listener.wait_until_quiet(max(step_s - linger_s, 0.0), idle_too=True)
     # 3. From now on a new call is refused, and may run elsewhere.
     refuse()

@@ -27,7 +27,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterable
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 from xmlrpc.client import Fault
 
 from ponte.net.forking import end_child, leave_parent_in_child
@@ -82,6 +82,10 @@ def idempotent(function: Function) -> Function:
         return idempotent(marked)
 
 
+# The name of a method, its parameters, and a function that runs the call: see `prepare`.
+Prepared = tuple[str, tuple[Any, ...], Callable[[], bytes]]
+
+
 class NotIdempotent(Exception):
     """A caller takes a function for idempotent that is not marked so. Nothing has run.
 
@@ -91,6 +95,20 @@ class NotIdempotent(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is not marked @idempotent")
         self.name = name
+
+
+class Writer(NamedTuple):
+    """How what came of a call becomes bytes: a result, which may raise anything for one that cannot
+    be carried; or a fault. `carrier`: what carries them, for people.
+    """
+
+    result: Callable[[Any], bytes]
+    fault: Callable[[Fault], bytes]
+    carrier: str
+
+
+# `Dispatcher.prepare_call`: name, decode, size_bytes, writer, promised.
+PrepareCall = Callable[[str, Callable[[], tuple[Any, ...]], int, Writer, bool], Prepared]
 
 
 class Dispatcher:
@@ -123,7 +141,7 @@ class Dispatcher:
         self.faults = 0
         # Guards self.faults, where threads add to it.
         self._lock = threading.Lock()
-        self._encode_result = encode
+        self._writer = Writer(encode, encode_fault, "XML-RPC")
         self._methods: dict[str, Method] = {}
         for name, function in _named(functions):
             self.register(function, name)
@@ -188,8 +206,7 @@ class Dispatcher:
         _, _, run = self._read(body, promised)
         return run()
 
-    def prepare(self, body: bytes, *,
-                promised: bool = False) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
+    def prepare(self, body: bytes, *, promised: bool = False) -> Prepared:
         """The method that `body` calls, its parameters, and a function that runs the call.
 
         The name of the method is empty where there is no such method; and where `body` is so long
@@ -198,28 +215,44 @@ class Dispatcher:
         like `dispatch`.
         """
         if len(body) > LONG_BYTES:
-            return "", (), lambda: self._run_long(body, promised)
+            return "", (), lambda: self._run_late(lambda: self._read(body, promised))
         return self._read(body, promised)
 
-    def _run_long(self, body: bytes, promised: bool) -> bytes:
+    def prepare_call(self, name: str, decode: Callable[[], tuple[Any, ...]], size_bytes: int,
+                     writer: Writer, promised: bool) -> Prepared:
+        """What `prepare` returns, for a call of `name` that is not written as XML.
+
+        `decode` returns its parameters, or raises Fault; `size_bytes` is the length of what it
+        reads; `writer` writes what comes of it.
+        """
+        def read() -> Prepared:
+            return self._prepared(lambda: (name, decode()), promised, writer)
+
+        return ("", (), lambda: self._run_late(read)) if size_bytes > LONG_BYTES else read()
+
+    @staticmethod
+    def _run_late(read: Callable[[], Prepared]) -> bytes:
         """Does what `dispatch` does, for a call whose name nobody has read yet."""
-        name, _, run = self._read(body, promised)
+        name, _, run = read()
         with current.named(name):
             return run()
 
-    def _read(self, body: bytes,
-              promised: bool) -> tuple[str, tuple[Any, ...], Callable[[], bytes]]:
+    def _read(self, body: bytes, promised: bool) -> Prepared:
         """What `prepare` returns, for a `body` of any length."""
+        return self._prepared(lambda: decode_call(body), promised, self._writer)
+
+    def _prepared(self, decode: Callable[[], tuple[str, tuple[Any, ...]]], promised: bool,
+                  writer: Writer) -> Prepared:
         try:
-            name, params = decode_call(body)
+            name, params = decode()
             method = self._find(name)
         except Fault as fault:
-            return "", (), functools.partial(self._fault, fault)
+            return "", (), functools.partial(self._fault, fault, writer)
         # The method that is judged here is the one that runs: another thread may register a second
         # one under the same name meanwhile.
         if promised and not method.is_idempotent:
             raise NotIdempotent(name)
-        return name, params, lambda: self._answer(name, method, params)
+        return name, params, lambda: self._answer(name, method, params, writer)
 
     def _find(self, name: str) -> Method:
         """The method of this name. Raises Fault where there is none."""
@@ -232,17 +265,18 @@ class Dispatcher:
                         f"no method {name!r}; there are: {', '.join(self._public())}")
         return method
 
-    def _answer(self, name: str, method: Method, params: tuple[Any, ...]) -> bytes:
+    def _answer(self, name: str, method: Method, params: tuple[Any, ...],
+                writer: Writer) -> bytes:
         try:
-            return self._encode(name, self._run(name, method, params))
+            return self._encode(name, self._run(name, method, params), writer)
         except Fault as fault:
-            return self._fault(fault)
+            return self._fault(fault, writer)
 
-    def _fault(self, fault: Fault) -> bytes:
-        """The <methodResponse> of a call that ends in a fault."""
+    def _fault(self, fault: Fault, writer: Writer) -> bytes:
+        """The reply to a call that ends in a fault."""
         with self._lock:
             self.faults += 1
-        return encode_fault(fault)
+        return writer.fault(fault)
 
     def _run(self, name: str, method: Method, params: tuple[Any, ...]) -> Any:
         """Runs a method. Raises Fault where the parameters do not fit, or the function raises."""
@@ -264,16 +298,16 @@ class Dispatcher:
             log_raised(log, name, error, method.file)
             raise Fault(APPLICATION_ERROR, describe(error)) from None
 
-    def _encode(self, name: str, value: Any) -> bytes:
-        """The <methodResponse> of a result. Raises Fault where XML-RPC cannot carry it."""
+    def _encode(self, name: str, value: Any, writer: Writer) -> bytes:
+        """The reply with a result. Raises Fault where it cannot be carried."""
         try:
-            return self._encode_result(value)
+            return writer.result(value)
         # Whatever it is, the function did run, and its caller must be told.
         except BaseException as error:
             unrun = close_unrun(value)
             why = f"{name} returned {unrun}, the body of which did NOT run: return a plain value" \
                 if unrun else \
-                f"{name} did run, but XML-RPC cannot carry its result: {describe(error)}"
+                f"{name} did run, but {writer.carrier} cannot carry its result: {describe(error)}"
             log.error("%s", one_line(why))
             raise Fault(APPLICATION_ERROR, why) from None
 
@@ -314,7 +348,7 @@ class Dispatcher:
             with current.named(name):
                 result = [self._run(name, self._find(name), params)]
             # A result that cannot be encoded is a fault of this call alone.
-            return result, len(self._encode(name, result))
+            return result, len(self._encode(name, result, self._writer))
         except Fault as fault:
             return fields_of_fault(fault), len(encode_fault(fault))
 

@@ -41,8 +41,9 @@ class Steps:
     def retire(self) -> None:
         self.taken.append("retire")
 
-    def retire_door(self) -> None:
+    def retire_door(self) -> bool:
         self.taken.append("retire door")
+        return False
 
     def sleep(self, time_s: float) -> None:
         self.taken.append("serve on")
