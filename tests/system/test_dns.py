@@ -9,6 +9,7 @@ import struct
 import unittest
 
 from interop.dns_message import (
+    FORMERR,
     HEADER,
     NXDOMAIN,
     SERVFAIL,
@@ -26,6 +27,10 @@ from tests.system.harness import ROOT, START_S
 PLACE = name_of("_greeter._tcp.ponte")
 # Seconds.
 ANSWER_S = 3.0
+# Servers: more than fit into 4,096 bytes.
+MANY = 110
+# Questions at once.
+FLOOD = 5_000
 
 
 def ask(address: Address, question: bytes) -> bytes:
@@ -130,40 +135,66 @@ class Dns(SystemTest):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             for garbage in (b"", b"x", os.urandom(60_000), b"\xc0\x0c" * 30, bytes(12)):
                 sock.sendto(garbage, dns.address)
+            # More than it answers meanwhile.
+            for _ in range(FLOOD):
+                sock.sendto(question, dns.address)
         # Connections that ask nothing, more than there may be at a time; and one of 64 KB.
         silent = [connect(self, dns.address) for _ in range(80)]
         large = connect(self, dns.address)
         large.sendall(b"\xff\xff" + bytes(65_535))
+        # One that sends its question byte by byte, and stops in it.
+        slow = connect(self, dns.address)
+        for byte in question[:8]:
+            slow.sendall(bytes([byte]))
         self.assertTrue(ports(ask_by_tcp(connect(self, dns.address), question)))
         self.assertTrue(ports(ask(dns.address, question)))
         self.assertEqual(silent[0].recv(1), b"")
         self.assertNotIn("Traceback", dns.log)
 
+    def test_a_wrong_question_gets_a_small_answer_that_says_so(self) -> None:
+        """Over both ways. None is larger than the question, so nobody can be flooded by them."""
+        self.cluster.start_registry()
+        dns = self.cluster.start_dns()
+        question = write_question(9, PLACE, SRV)
+        body = question[HEADER.size:]
+        to_itself = HEADER.pack(9, 0, 1, 0, 0, 0) + b"\xc0\x0c\0\1\0\1"
+        in_a_circle = HEADER.pack(9, 0, 1, 0, 0, 0) + b"\1a\xc0\x0c\0\1\0\1"
+        for wrong in (HEADER.pack(9, 0, 0, 0, 0, 0), HEADER.pack(9, 0, 0, 0, 0, 0) + body,
+                      HEADER.pack(9, 0, 2, 0, 0, 0) + body, to_itself, in_a_circle,
+                      HEADER.pack(9, 0, 65_535, 65_535, 65_535, 65_535) + body):
+            for answer in (ask(dns.address, wrong),
+                           ask_by_tcp(connect(self, dns.address), wrong)):
+                self.assertEqual((answer[:2], code(answer)), (wrong[:2], FORMERR))
+                self.assertLessEqual(len(answer), len(wrong))
+        self.assertNotIn("Traceback", dns.log)
+
     def test_what_does_not_fit_into_a_datagram_comes_over_tcp(self) -> None:
+        """No answer over UDP is larger than its asker takes, nor than 4,096 bytes."""
         cluster = self.cluster
         cluster.start_registry()
-        # One process with twelve servers.
+        # One process with all servers.
         file = cluster.file("many.py", """\
             import sys
             sys.path.insert(0, sys.argv[1])
             from server import Server
             servers = [Server("greeter", [len], registries=sys.argv[2], name=f"server-{number}")
-                       for number in range(12)]
+                       for number in range(int(sys.argv[3]))]
             for server in servers:
                 server.start()
             print("started", flush=True)
             sys.stdin.read()
         """)
-        many = cluster.start(file, ROOT, cluster.registry_option()[1])
+        many = cluster.start(file, ROOT, cluster.registry_option()[1], str(MANY))
         many.wait_for_line("started", START_S)
         dns = self.cluster.start_dns()
         question = write_question(1, PLACE, SRV)
         tcp = connect(self, dns.address)
-        cluster.wait_until(lambda: len(ports(ask_by_tcp(tcp, question))) == 12, 3, "all of them")
-        answer = ask(dns.address, question)
-        self.assertLessEqual(len(answer), 512)
-        self.assertTrue(HEADER.unpack_from(answer)[1] & TRUNCATED)
-        self.assertEqual(len(ports(ask(dns.address, write_question(1, PLACE, SRV, 4096)))), 12)
+        cluster.wait_until(lambda: len(ports(ask_by_tcp(tcp, question))) == MANY, 10, "all of them")
+        for takes in (0, 1, 512, 1232, 4096, 65_535):
+            answer = ask(dns.address, write_question(1, PLACE, SRV, takes))
+            self.assertLessEqual(len(answer), min(max(takes, 512), 4096))
+            self.assertTrue(HEADER.unpack_from(answer)[1] & TRUNCATED)
+            self.assertGreater(len(ports(answer)), 5)
 
 
 class Mistakes(SystemTest):
