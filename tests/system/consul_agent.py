@@ -30,12 +30,13 @@ class ConsulAgent:
     """Answers until it is closed. `restart` is a kill -9, and a new life on the same port.
 
     Attributes: `address`; `garbage`, the body of every answer to a reader, where it is set;
-    `asked`, how many answers to readers there were.
+    `asked`, how many answers to readers there were; `refusal`, the text of a 403 to every server.
     """
 
     def __init__(self) -> None:
         self.garbage: bytes | None = None
         self.asked = 0
+        self.refusal = b""
         self._lock = threading.Lock()
         self._forget()
         self._serve(0)
@@ -146,6 +147,8 @@ class ConsulAgent:
     def write(self, target: str, body: bytes) -> tuple[int, bytes]:
         """Status and body of the answer to a PUT."""
         *_, verb, name = unquote(target.partition("?")[0]).split("/")
+        if self.refusal:
+            return 403, self.refusal
         with self._lock:
             if name == "register":
                 return self._register(json.loads(body))

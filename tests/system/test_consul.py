@@ -82,6 +82,17 @@ class InPlaceOfTheRegistry(WithAgent):
             wait_until(lambda: [each.idempotent for each in directory.endpoints] == [("abs",)], 3,
                        "it is known")
 
+    def test_a_server_knows_that_an_agent_refuses_it_or_is_silent(self) -> None:
+        self.agent.refusal = b"Permission denied\n"
+        with Server("greeter", [len], registries=[self.agent.address], name="one") as server:
+            self.assertEqual(server.refusals(),
+                             {self.agent.address: "HTTP 403: Permission denied"})
+            self.agent.refusal = b""
+            wait_until(lambda: not server.refusals() and self.agent.names(), 3, "it is taken")
+            self.agent.close()
+            wait_until(lambda: server.silent_registries() == [self.agent.address], 10,
+                       "it is silent")
+
     def test_a_restart_of_the_agent_fails_no_call(self) -> None:
         self.start_server("one")
         client = self.cluster.client("greeter", timeout_s=5)
