@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Measurements stand beside peers from elsewhere.
-FOREIGN_ALLOWED = ("bench/", "tests/guests/programs/")
+FOREIGN_ALLOWED = ("bench/", "tests/guests/programs/", "tests/interop/foreign/")
 
 # Room -> the rooms that its files may import from, besides its own. A file of the top level is a
 # room of its own.
@@ -60,6 +60,7 @@ PURE = (
     "ponte.discovery.beats", "ponte.discovery.beat_reader", "ponte.discovery.lease_states",
     "ponte.discovery.leases", "ponte.discovery.lookup", "ponte.discovery.view",
     "ponte.discovery.patient_clock",
+    "interop.dns_message", "interop.dns_zone", "interop.dns_update", "interop.tsig",
     "interop.grpc.frames", "interop.grpc.huffman", "interop.grpc.hpack", "interop.grpc.fields",
     "interop.grpc.patience", "interop.grpc.streams", "interop.grpc.outbox", "interop.grpc.h2")
 IMPURE = frozenset(
