@@ -17,7 +17,8 @@ from tests.interop.told import figure, told
 from tests.system.cluster import Cluster
 from tests.system.harness import START_S, Process, free_port, wait_until
 
-PROGRAMS = {"dig": "bind9-dnsutils", "named": "bind9", "faketime": "faketime"}
+PROGRAMS = {"dig": "bind9-dnsutils", "named": "bind9",
+            "nsupdate": "bind9-dnsutils", "faketime": "faketime"}
 PLACE = "_greeter._tcp.ponte"
 # Seconds.
 GONE_S, STEP_S = 2.5, 15.0
@@ -76,6 +77,10 @@ class Named:
         return run("dig", "@127.0.0.1", "-p", str(self.address[1]), "+tries=1", "+time=1", name,
                    kind)
 
+    def has_address(self, name: str) -> bool:
+        """Whether the name has the address of this machine."""
+        return bool(re.search(r"\sA\s+127\.0\.0\.1$", self.ask(name, "A"), re.MULTILINE))
+
     def names_exactly(self, live: list[int]) -> bool:
         return ports(self.ask(PLACE, "SRV")) == live
 
@@ -114,9 +119,19 @@ def check_it_holds_exactly_the_live_ones(house: Cluster, peers: Peers) -> None:
         ddns = house.start_ddns(named.address, named.key)
         wait_until(partial(named.names_exactly, live(*servers)), STEP_S, "all three")
         told("named", f"SRV names exactly the live ports: {live(*servers)}")
-        assert "127.0.0.1" in named.ask("greeter.ponte", "A")
-        assert "127.0.0.1" in named.ask("one.greeter.ponte", "A")
+        assert named.has_address("greeter.ponte")
+        assert named.has_address("one.greeter.ponte")
         assert PLACE in named.ask("_services._dns-sd._udp.ponte", "PTR")
+        # Somebody else writes into the zone; the server itself was never away.
+        changed = subprocess.run(
+            ["nsupdate", "-k", named.key], check=False, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=STEP_S,
+            input=f"server 127.0.0.1 {named.address[1]}\nzone ponte\n"
+                  f"update delete {PLACE} SRV\nupdate delete greeter.ponte A\nsend\n")
+        assert changed.returncode == 0, changed.stdout
+        wait_until(lambda: named.has_address("greeter.ponte"), STEP_S, "it is put back")
+        assert named.names_exactly(live(*servers))
+        told("named", "what somebody else has deleted is put back")
         servers[0].close()
         killed_at = time.monotonic()
         wait_until(partial(named.names_exactly, live(*servers[1:])), GONE_S, "the killed one goes")
@@ -147,7 +162,7 @@ def nothing_is_left(named: Named) -> None:
                        ("_services._dns-sd._udp.ponte", "PTR")):
         printed = named.ask(name, kind)
         assert "NXDOMAIN" in printed, printed
-    assert "127.0.0.1" in named.ask("ns.ponte", "A"), "what is not ours stays"
+    assert named.has_address("ns.ponte"), "what is not ours stays"
 
 
 def check_an_earlier_life_is_cleaned_up(house: Cluster, peers: Peers) -> None:
