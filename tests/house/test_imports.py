@@ -61,6 +61,7 @@ PURE = (
     "ponte.discovery.leases", "ponte.discovery.lookup", "ponte.discovery.view",
     "ponte.discovery.patient_clock",
     "interop.dns_message", "interop.dns_zone", "interop.dns_update", "interop.tsig",
+    "interop.consul_entries", "interop.consul_catalog",
     "interop.grpc.frames", "interop.grpc.huffman", "interop.grpc.hpack", "interop.grpc.fields",
     "interop.grpc.patience", "interop.grpc.streams", "interop.grpc.outbox", "interop.grpc.h2")
 IMPURE = frozenset(
