@@ -8,6 +8,8 @@
     dns_client.py   asks one DNS server, signed, over UDP or TCP
     dns_update.py   the bytes of dynamic updates, and of replies (RFC 2136). Pure
     tsig.py         the signatures of both (RFC 8945). Pure
+    haproxy.py      keeps HAProxy in step with the servers that live: `python3 -m interop.haproxy`
+    upstreams.py    which servers a foreign relay may be told of, and how they are kept in step
     sidecar.py      beats for what cannot beat itself: `python3 -m interop.sidecar`
     grpc/           a second door that speaks gRPC, and what it is made of, from HTTP/2 upwards
     consul.py       our registries for Consul's clients: `python3 -m interop.consul`
