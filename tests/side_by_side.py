@@ -1,4 +1,4 @@
-"""Test classes side by side: classes that start processes mostly wait, so two of them run at once.
+"""Test classes side by side: classes that start processes mostly wait, so some of them run at once.
 
 `python3 -m unittest` runs the unit tests in its own process. At the same time, worker processes run
 the classes of the modules in WAITING: each free worker takes the next class. When the unit tests
@@ -30,12 +30,15 @@ from typing import Any, Callable, NamedTuple, Union
 
 from tests.progress import EndOfModule, Progress
 
-# For two processors. With more workers, tests that look at the clock slow each other down.
-WORKERS = 2
+# For two processors: with two workers, they had nothing to do for nearly half of the time. With
+# many more, tests that look at the clock slow each other down.
+WORKERS = 3
 # Modules whose tests mostly wait, for processes or for functions that block: how their names begin.
 WAITING = ("tests.system.", "tests.terminals.", "tests.abuse.", "tests.net.test_workers",
-           "tests.net.test_tls", "tests.net.test_loop", "tests.test_server_functions",
-           "tests.test_heartbeat_thread", "tests.test_registry", "tests.test_library",
+           "tests.net.test_tls", "tests.net.test_loop", "tests.net.test_engines",
+           "tests.net.test_pool", "tests.net.test_drivers", "tests.test_server_functions",
+           "tests.test_heartbeat", "tests.dashboard.test_collector", "tests.lab.test_strangers",
+           "tests.test_registry", "tests.test_library",
            "tests.discovery.test_two_of_one_name")
 
 # The lists of a TestResult that hold pairs of a test and a text.

@@ -70,7 +70,7 @@ class Reports(unittest.TestCase):
             with self.subTest(here=here, takes_all=takes_all), \
                     mock.patch.object(SideBySide, "_employ", employ):
                 begun.clear()
-                SideBySide(here, classes).run(unittest.TestResult())
+                SideBySide(here, classes, workers=2).run(unittest.TestResult())
                 self.assertEqual(len(begun), workers)
 
     def test_only_classes_that_start_processes_go_elsewhere_and_not_one_alone(self) -> None:
