@@ -186,11 +186,26 @@ def check_restarts(house: Cluster, peers: Peers) -> None:
                            BACK_S, "all are registered anew")
                 back_s.append(time.monotonic() - back_at)
         told_sum = ledger.sum(load)
-        figure("consul: 3 rolling restarts, agent killed twice", str(told_sum))
+        figure("consul: 3 rolling restarts, agent killed twice",
+               str(told_sum).splitlines()[0])
         figure("consul: agent back until all are registered", f"{max(back_s):.2f} s")
         assert not (told_sum.failed or told_sum.double or told_sum.lies), told_sum
         assert told_sum.answered == told_sum.calls, told_sum
         told("consul", "3 rolling restarts, and the agent killed twice: every call was answered")
+
+
+def check_kills(house: Cluster, peers: Peers) -> None:
+    """Servers are killed under load: no call runs twice, and none is said not to have run."""
+    with Agent(peers) as agent:
+        house.registries.append(agent.address)
+        ledger = Ledger(house)
+        house.start_proxy()
+        with ledger.load(by_stub(house)) as load:
+            ledger.kill(6)
+        told_sum = ledger.sum(load)
+        figure("consul: 6 kills", str(told_sum).splitlines()[0])
+        assert told_sum.answered and not (told_sum.double or told_sum.lies), told_sum
+        told("consul", "6 kills of servers: no call ran twice")
 
 
 def check_one_name(house: Cluster, peers: Peers) -> None:
