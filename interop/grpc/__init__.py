@@ -7,6 +7,9 @@
     patience.py     how much work for nothing a peer may cause. Pure
     streams.py      one stream: its states and windows. Pure
     outbox.py       what waits to be sent, and in which order. Pure
+    stream_table.py  which streams are open and which were, and what may be sent in them. Pure
+    incoming.py     cuts what comes into frames, and joins header blocks. Pure
+    events.py       what a connection tells. Pure
     h2.py           a connection: bytes in, events out. Pure
     protobuf.py     messages: values become bytes, and come back. Pure
     contract.py     the methods and messages of a service, from its functions. Pure

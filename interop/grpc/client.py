@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xmlrpc.client import Fault
 
-from interop.grpc import h2
+from interop.grpc import events, h2
 from interop.grpc.descriptors import MethodType, read_files
 from interop.grpc.framing import Messages, frame
 from interop.grpc.protobuf import Enum, Malformed, Message, decode, encode
@@ -269,25 +269,25 @@ class _Reply:
         self.fields: dict[str, str] = {}
         self.is_whole = False
 
-    def take(self, event: h2.Event, http: h2.Connection) -> None:
+    def take(self, event: events.Event, http: h2.Connection) -> None:
         """Takes an event of the connection. Raises _Lost, and Refused for a broken message."""
-        if isinstance(event, h2.Ended):
+        if isinstance(event, events.Ended):
             raise _Lost(f"the connection ended: {event.why}", True)
         if getattr(event, "stream_id", None) != self._stream_id:
             return
-        if isinstance(event, h2.Reset):
+        if isinstance(event, events.Reset):
             names = "the server refused the stream" if event.never_ran \
                 else f"the server reset the stream, code {event.code}"
             # NO_ERROR behind a whole reply is an end like any other.
             raise _Lost(names, not event.never_ran)
-        if isinstance(event, (h2.Headers, h2.Trailers)):
+        if isinstance(event, (events.Headers, events.Trailers)):
             self.fields.update((name.decode("latin-1"), value.decode("latin-1"))
                                for name, value in event.fields)
             encoding = self.fields.get("grpc-encoding", "identity")
-            if isinstance(event, h2.Headers):
+            if isinstance(event, events.Headers):
                 self._reader = Messages(MAX_REPLY_BYTES, encoding)
-            self.is_whole = isinstance(event, h2.Trailers) or event.end_stream
-        elif isinstance(event, h2.Data):
+            self.is_whole = isinstance(event, events.Trailers) or event.end_stream
+        elif isinstance(event, events.Data):
             self.messages += self._reader.feed(event.data)
             http.consumed(self._stream_id, len(event.data))
             self.is_whole = event.end_stream

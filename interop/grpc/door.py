@@ -21,7 +21,7 @@ import logging
 import time
 from typing import cast
 
-from interop.grpc import frames, h2
+from interop.grpc import events, frames, h2
 from interop.grpc.calls import HEAD, Opening, outcome_of, read_head
 from interop.grpc.exchanges import Exchange, Served, UnaryCall, begin
 from interop.grpc.framing import frame
@@ -152,15 +152,15 @@ class Connection:
         now = time.monotonic()
         self._moved_at, self._pinged_at = now, 0.0
         for event in self._http.receive(data, now):
-            if isinstance(event, h2.Headers):
+            if isinstance(event, events.Headers):
                 self._open(event, now)
-            elif isinstance(event, h2.Data):
+            elif isinstance(event, events.Data):
                 self._feed(event)
-            elif isinstance(event, h2.Trailers):
+            elif isinstance(event, events.Trailers):
                 self._finish(event.stream_id)
-            elif isinstance(event, h2.Reset):
+            elif isinstance(event, events.Reset):
                 self._forget(event.stream_id)
-            elif isinstance(event, h2.Ended):
+            elif isinstance(event, events.Ended):
                 log.info("ended a connection of %s: %s", self._peer[0], event.why)
 
     def _wait_s(self) -> float:
@@ -232,7 +232,7 @@ class Connection:
 
     # Requests.
 
-    def _open(self, event: h2.Headers, now: float) -> None:
+    def _open(self, event: events.Headers, now: float) -> None:
         """A request begins."""
         stream_id = event.stream_id
         try:
@@ -252,7 +252,7 @@ class Connection:
         if event.end_stream:
             self._finish(stream_id)
 
-    def _feed(self, event: h2.Data) -> None:
+    def _feed(self, event: events.Data) -> None:
         exchange = self._exchanges.get(event.stream_id)
         if exchange is None:
             return

@@ -24,7 +24,8 @@ from tests.fuzz.mutate import Target
 READERS = ("ponte.net.assembly", "ponte.net.parser", "ponte.net.fields", "ponte.net.framing",
            "ponte.net.chunked", "ponte.net.target", "ponte.net.known_heads", "ponte.net.message",
            "ponte.rpc.marshal", "ponte.rpc.plain", "ponte.discovery.beats", "xmlrpc.client",
-           "json.decoder", "interop.grpc.huffman", "interop.grpc.hpack", "interop.grpc.h2")
+           "json.decoder", "interop.grpc.huffman", "interop.grpc.hpack",
+           "interop.grpc.incoming", "interop.grpc.stream_table", "interop.grpc.h2")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,17 +7,9 @@ bounded memory, and what is sent back is whole frames, with a GOAWAY as the last
 from __future__ import annotations
 
 from interop.grpc import frames, hpack
+from interop.grpc.events import Data, Ended, Event, Headers, Trailers
 from interop.grpc.frames import END_HEADERS, END_STREAM, PADDED, PREFACE, frame
-from interop.grpc.h2 import (
-    MAX_CLOSED,
-    MAX_STREAMS,
-    Connection,
-    Data,
-    Ended,
-    Event,
-    Headers,
-    Trailers,
-)
+from interop.grpc.h2 import MAX_STREAMS, Connection
 from interop.grpc.hpack import (
     ENTRY_BYTES,
     LIST_BYTES,
@@ -26,6 +18,7 @@ from interop.grpc.hpack import (
     Decoder,
     TooManyFields,
 )
+from interop.grpc.stream_table import MAX_CLOSED
 from tests.fuzz.mutate import Target
 
 POST = ((b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/ponte.greeter.Greeter/hello"),
@@ -123,7 +116,7 @@ def check_answering(data: bytes, is_client: bool) -> None:
                 ours.send_data(event.stream_id, WORLD * 3000)
                 ours.send_headers(event.stream_id, TRAILERS, end_stream=True)
         assert ours.open_streams <= MAX_STREAMS
-        assert len(ours._closed) <= MAX_CLOSED
+        assert len(ours._streams.closed) <= MAX_CLOSED
         check_sent(ours, ours.data_to_send())
         assert ours.queued_bytes <= MAX_STREAMS * len(WORLD) * 3000 + MAX_QUEUED_BYTES
 
@@ -154,7 +147,7 @@ def session_of_a_client() -> bytes:
 def session_of_a_server() -> bytes:
     server = Connection(is_client=False)
     for stream_id in (1, 3):
-        server._open(stream_id).receiving = stream_id == 3
+        server._streams.begin(stream_id).receiving = stream_id == 3
         server.send_headers(stream_id, REPLY)
         server.send_data(stream_id, WORLD)
     server.send_headers(1, TRAILERS, end_stream=True)

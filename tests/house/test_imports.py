@@ -63,7 +63,8 @@ PURE = (
     "interop.dns_message", "interop.dns_zone", "interop.dns_update", "interop.tsig",
     "interop.consul_entries", "interop.consul_catalog",
     "interop.grpc.frames", "interop.grpc.huffman", "interop.grpc.hpack", "interop.grpc.fields",
-    "interop.grpc.patience", "interop.grpc.streams", "interop.grpc.outbox", "interop.grpc.h2")
+    "interop.grpc.patience", "interop.grpc.streams", "interop.grpc.outbox",
+    "interop.grpc.events", "interop.grpc.incoming", "interop.grpc.stream_table", "interop.grpc.h2")
 IMPURE = frozenset(
     ("socket", "time", "threading", "select", "selectors", "asyncio", "os", "subprocess"))
 # Python 3.9 does not know the names of its own modules; there the other versions of CI keep watch.

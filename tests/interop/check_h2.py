@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from interop.grpc import framing
-from interop.grpc.h2 import Connection, Data, Headers, Trailers
+from interop.grpc.events import Data, Headers, Trailers
+from interop.grpc.h2 import Connection
 from interop.grpc.hpack import Decoder, encode
 from ponte.net.address import Address
 from tests.interop.peers import Peers, found

@@ -6,6 +6,7 @@ import unittest
 from collections.abc import Iterator
 
 from interop.grpc import frames, hpack
+from interop.grpc.events import Data, Headers
 from interop.grpc.frames import (
     ACK,
     CANCEL,
@@ -21,7 +22,7 @@ from interop.grpc.frames import (
     ConnectionFault,
     frame,
 )
-from interop.grpc.h2 import Connection, Data, Headers
+from interop.grpc.h2 import Connection
 from interop.grpc.outbox import MAX_ANSWERS_BYTES
 from interop.grpc.patience import BURST, FRAME, PER_S, RESET, Patience
 from tests.interop.grpc.wire import OK, POST, WORLD, Wire, block, data, head

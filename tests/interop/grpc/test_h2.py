@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 
 from interop.grpc import frames
+from interop.grpc.events import Data, Ended, Event, GoingAway, Headers, PingAcked, Reset, Trailers
 from interop.grpc.fields import REPLY, REQUEST, Malformed, content_length
 from interop.grpc.frames import (
     ACK,
@@ -28,19 +29,8 @@ from interop.grpc.frames import (
     WINDOW_BYTES,
     WINDOW_UPDATE,
 )
-from interop.grpc.h2 import (
-    MAX_CLOSED,
-    Connection,
-    Data,
-    Ended,
-    Event,
-    GoingAway,
-    Headers,
-    NoMoreStreams,
-    PingAcked,
-    Reset,
-    Trailers,
-)
+from interop.grpc.h2 import Connection, NoMoreStreams
+from interop.grpc.stream_table import MAX_CLOSED
 from tests.interop.grpc.wire import OK, POST, WORLD, Wire, block, data, head, split
 
 STATUS = ((b"grpc-status", b"0"),)
@@ -217,7 +207,7 @@ class Clients(unittest.TestCase):
         self.assertEqual(self.wire.ours.request(POST), 3)
 
     def test_the_numbers_of_streams_come_to_an_end(self) -> None:
-        self.wire.ours._highest = MAX_31 - 2
+        self.wire.ours._streams.highest = MAX_31 - 2
         self.assertFalse(self.wire.ours.can_request)
 
 
@@ -455,7 +445,7 @@ class Mistakes(unittest.TestCase):
         for number in range(1, 6 * MAX_CLOSED, 2):
             wire.ours.receive(head(number, end=True), 0.0)
             wire.ours.send_headers(number, OK, end_stream=True)
-        self.assertEqual(len(wire.ours._closed), MAX_CLOSED)
+        self.assertEqual(len(wire.ours._streams.closed), MAX_CLOSED)
         wire.read()
         wire.send(data(1))
         self.assertEqual(wire.resets, {1: STREAM_CLOSED})

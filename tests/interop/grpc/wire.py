@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from interop.grpc import frames, hpack
+from interop.grpc.events import Data, Event, Headers, Trailers
 from interop.grpc.frames import END_HEADERS, END_STREAM, PREFACE
-from interop.grpc.h2 import Connection, Data, Event, Headers, Trailers
+from interop.grpc.h2 import Connection
 from interop.grpc.hpack import Field
 
 POST = ((b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"h"))
