@@ -27,6 +27,8 @@ $server->add_method({name => 'slow', signature => ['string string double'], code
 my $daemon = HTTP::Daemon->new(LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1)
     or die "cannot listen: $!\n";
 $SIG{CHLD} = 'IGNORE';
+$| = 1;
+print "a server in Perl at 127.0.0.1:$port\n";
 while (1) {
     my $connection = $daemon->accept or next;
     # The head and the body are two writes: otherwise the second would wait for 40 ms.
