@@ -9,6 +9,7 @@
     dns_update.py   the bytes of dynamic updates, and of replies (RFC 2136). Pure
     tsig.py         the signatures of both (RFC 8945). Pure
     haproxy.py      keeps HAProxy in step with the servers that live: `python3 -m interop.haproxy`
+    nginx.py        keeps nginx in step: a file that it includes, a test, a reload
     upstreams.py    which servers a foreign relay may be told of, and how they are kept in step
     sidecar.py      beats for what cannot beat itself: `python3 -m interop.sidecar`
     grpc/           a second door that speaks gRPC, and what it is made of, from HTTP/2 upwards

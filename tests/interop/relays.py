@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
+import signal
+import socket
 import subprocess
 from collections.abc import Sequence
 
+from interop.nginx import include_text
 from ponte.net.address import Address, show
 from tests.interop.ledger import SERVICE
 from tests.interop.peers import found
@@ -51,12 +56,57 @@ class HaProxy(Relay):
             assert old in text, old
             text = text.replace(old, new)
         file = house.file(f"haproxy-{address[1]}.cfg", text)
+        self._house = house
         super().__init__(found("haproxy") or "haproxy", "-db", "-f", file, address=address)
         wait_until(lambda: os.path.exists(self.socket), START_S, "HAProxy takes commands")
 
-    def keep(self, house: Cluster) -> Process:
+    def keep(self) -> Process:
         """Starts what keeps it in step."""
-        keeper = house.start("-m", "interop.haproxy", "--services", SERVICE, "--socket",
-                             self.socket, "--until-eof", *house.registry_option())
+        keeper = self._house.start("-m", "interop.haproxy", "--services", SERVICE, "--socket",
+                                   self.socket, "--until-eof", *self._house.registry_option())
+        keeper.wait_for_line("is in step", START_S)
+        return keeper
+
+
+class Nginx(Relay):
+    """nginx with the configuration that interop.nginx prints; `edits` change its text."""
+
+    def __init__(self, house: Cluster, edits: Sequence[tuple[str, str]] = ()) -> None:
+        address = "127.0.0.1", free_port()
+        self.include = os.path.join(house.directory, f"nginx-{address[1]}", "upstreams.conf")
+        os.mkdir(os.path.dirname(self.include))
+        text = printed(house, "-m", "interop.nginx", "--include", self.include, "--bind",
+                       show(address), "--print-config")
+        for old, new in edits:
+            assert old in text, old
+            text = text.replace(old, new)
+        self.file = house.file(f"nginx-{address[1]}.conf", text)
+        self.command = [found("nginx") or "nginx", "-c", self.file]
+        self._house = house
+        super().__init__(*self.command, "-g", "daemon off;", address=address)
+
+    def start(self) -> None:
+        # Without a file to include, nginx does not start.
+        if not os.path.exists(self.include):
+            with open(self.include, "w", encoding="utf-8") as file:
+                file.write(include_text({}))
+        super().start()
+        wait_until(self._listens, START_S, "nginx listens")
+
+    def _listens(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(self.address, 1.0):
+            return True
+        return False
+
+    def kill(self) -> None:
+        """Its workers, too: they end when the master does in order."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+    def keep(self) -> Process:
+        """Starts what keeps it in step."""
+        keeper = self._house.start("-m", "interop.nginx", "--include", self.include, "--nginx",
+                                   shlex.join(self.command), "--until-eof",
+                                   *self._house.registry_option())
         keeper.wait_for_line("is in step", START_S)
         return keeper

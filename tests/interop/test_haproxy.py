@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unittest
 from collections.abc import Sequence
 from unittest import mock
@@ -133,11 +134,12 @@ class Reading(unittest.TestCase):
 
 class Printing(unittest.TestCase):
     def text(self, services: Sequence[str] = ("greeter", "bank")) -> str:
-        return configuration(services, ("127.0.0.1", 8080), "/run/h.sock", 7)
+        return configuration(services, ("127.0.0.1", 8080), "h.sock", 7)
 
     def test_what_keeps_a_call_from_running_twice_is_there(self) -> None:
         for line in ("    retry-on conn-failure\n", "hdr Not-Executed 1\n",
-                     "stats socket unix@/run/h.sock", "server-template slot 1-7 ",
+                     f"stats socket unix@{os.path.abspath('h.sock')} mode 600",
+                     "server-template slot 1-7 ",
                      "\nbackend greeter\n", "\nbackend bank\n", "bind 127.0.0.1:8080\n"):
             self.assertIn(line, self.text())
 
