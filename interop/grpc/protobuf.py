@@ -243,19 +243,25 @@ def _raw_number(kind: int, value: Any) -> bytes | None:
     if kind in (DOUBLE, FLOAT):
         try:
             return struct.pack(_FIXED[kind], value)
-        except OverflowError:
-            raise Malformed(f"{value!r:.40} is too large for a {WORDS[kind]}") from None
+        except (OverflowError, struct.error):
+            raise Malformed(f"{_shown(value)} is too large for a {WORDS[kind]}") from None
     if kind not in _RANGES or not isinstance(value, int):
         return None
     low, high = _RANGES[kind]
     if not low <= value <= high:
-        raise Malformed(f"{value!r:.40} is outside of {low} to {high}")
+        raise Malformed(f"{_shown(value)} is outside of {low} to {high}")
     if kind in _FIXED:
         return struct.pack(_FIXED[kind], value)
     if kind in (SINT32, SINT64):
         # 0, -1, 1, -2 ... become 0, 1, 2, 3 ...
         value = value << 1 if value >= 0 else (-value << 1) - 1
     return varint(value & 2**64 - 1)
+
+
+def _shown(value: float) -> str:
+    # Python refuses to write a whole number of many thousand digits.
+    is_long = isinstance(value, int) and value.bit_length() > 128
+    return f"a number of {int(value).bit_length()} bits" if is_long else repr(value)
 
 
 def _number_of(field: Field, name: str, types: Types) -> int:
@@ -280,7 +286,7 @@ def _encode_message(field: Field, value: Any, types: Types, depth: int) -> bytes
         raise Malformed(f"{type(value).__name__} is no {field.type_name}")
     if message.is_entry:
         # Key and value of a map are always there.
-        return b"".join(_framed(each, _raw(each, value[each.name], types, depth))
+        return b"".join(_framed(each, _raw(each, value.get(each.name), types, depth))
                         for each in message.fields)
     return encode(message, value, types, depth)
 
@@ -412,7 +418,7 @@ def encode_value(value: Any, depth: int = 0) -> bytes:
     if isinstance(value, bool):
         return pair(4, int(value))
     if isinstance(value, int) and abs(value) > MAX_EXACT:
-        raise Malformed(f"{value!r:.40} is too large for a number of JSON")
+        raise Malformed(f"{_shown(value)} is too large for a number of JSON")
     if isinstance(value, (int, float)):
         return varint(2 << 3 | _EIGHT) + struct.pack("<d", value)
     if isinstance(value, datetime.datetime):
