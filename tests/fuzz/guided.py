@@ -25,7 +25,8 @@ READERS = ("ponte.net.assembly", "ponte.net.parser", "ponte.net.fields", "ponte.
            "ponte.net.chunked", "ponte.net.target", "ponte.net.known_heads", "ponte.net.message",
            "ponte.rpc.marshal", "ponte.rpc.plain", "ponte.discovery.beats", "xmlrpc.client",
            "json.decoder", "interop.grpc.huffman", "interop.grpc.hpack",
-           "interop.grpc.incoming", "interop.grpc.stream_table", "interop.grpc.h2")
+           "interop.grpc.incoming", "interop.grpc.stream_table", "interop.grpc.h2",
+           "interop.grpc.protobuf", "interop.grpc.descriptors", "interop.grpc.framing")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Callable, NamedTuple
 
-from tests.fuzz import beats, consul, dns, documents, http2, messages
+from tests.fuzz import beats, consul, dns, documents, http2, messages, protobuf
 from tests.fuzz.mutate import Mutator, Target
 
 TARGETS: Sequence[Target] = (*messages.TARGETS, *beats.TARGETS, *documents.TARGETS,
                              *dns.TARGETS, *consul.TARGETS,
-                             *http2.TARGETS)
+                             *http2.TARGETS, *protobuf.TARGETS)
 # Seconds of processor time for one input. The slowest good inputs take a tenth of a second.
 MAX_CHECK_S = 2.0
 # How many parts of a finding are tried, to make it smaller.
