@@ -101,7 +101,8 @@ def check_framing(data: bytes) -> str:
 TARGETS = (
     Target("protobuf", (_WHOLE, _WHOLE * 2, b""),
            (b"\x0a", b"\x12\x01", b"\x42\x00", b"\x4a\x00", b"\x3a\x02\x32\x00",
-            b"\xff" * 9 + b"\1", b"\x80", b"\x0b", b"\x3a\x04\x2a\x02\x0a\x00", pair(8, b"\x42\x00")), check_protobuf),
+            b"\xff" * 9 + b"\1", b"\x80", b"\x0b", b"\x3a\x04\x2a\x02\x0a\x00",
+            pair(8, b"\x42\x00")), check_protobuf),
     Target("descriptors", (struct_bytes(),), (b"\x22\x00", b"\x1a\x00", b"\x0a\x01x", b"\x32\x00",
                                               b"\x38\x01", b"\xff\xff\xff\x7f"), check_files),
     Target("reflection", tuple(encode(REQUEST, question, TYPES) for question in (
