@@ -13,7 +13,7 @@ HAProxy's runtime socket. HAProxy never loads its configuration again, so no con
     draining   the same slot, drain: nothing new goes there, and calls that run go on
     gone       the slot is out of service (maint), and free for another server
 
-Once a second it asks HAProxy for its slots (`show servers state`). If they are not as they should
+Twice a second it asks HAProxy for its slots (`show servers state`). If they are not as they should
 be, since HAProxy was started anew for instance, they are set again; if they are, nothing is sent.
 
 What a swap of our proxy for HAProxy keeps: a call goes to servers that live, none is lost in a
