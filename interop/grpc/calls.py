@@ -161,9 +161,14 @@ def request_of(rpc: Rpc, opening: Opening, message: bytes, service: str,
         except (Malformed, TypeError, ValueError, OverflowError) as error:
             raise Refused(INVALID_ARGUMENT, f"{rpc.request.name}: {error}") from None
     else:
-        body, prepare = encode_call(rpc.method, ()), partial(_prepare, rpc, message, prepare_call)
+        body, prepare = _name_alone(rpc.method), partial(_prepare, rpc, message, prepare_call)
     return Request("POST", f"/{service}", head.headers, body, True, head.call_number, opening.peer,
                    head.traceparent, prepare=prepare)
+
+
+@lru_cache(maxsize=1024)
+def _name_alone(method: str) -> bytes:
+    return encode_call(method, ())
 
 
 def _prepare(rpc: Rpc, message: bytes, prepare_call: PrepareCall, promised: bool) -> Prepared:
