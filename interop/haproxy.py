@@ -154,7 +154,7 @@ backend {service}
     server-template slot 1-{slots} 127.0.0.1:1 disabled
 """ for service in services)
     return f"""\
-# HAProxy in the place of Ponte's proxy. `python3 -m interop.haproxy` fills the slots.
+# HAProxy in the place of Ponte's proxy. interop.haproxy fills the slots.
 global
     stats socket {where} level admin
 

@@ -71,7 +71,7 @@ def include_text(servers: Upstreams) -> str:
     nginx takes names of upstreams that differ in capitals alone for one: so they are numbers.
 
     >>> print(include_text({"greeter": [Upstream("127.0.0.1", 4242), Upstream("::1", 1, True)]}))
-    # Written by python3 -m interop.nginx, again and again.
+    # Written by interop.nginx, again and again.
     map $uri $ponte_service {
         default "";
         "~^/greeter/?$" ponte_1;
@@ -95,7 +95,7 @@ def include_text(servers: Upstreams) -> str:
         lines = "".join(f"    server {address} max_fails=1 fail_timeout=1s;\n"
                         for address in sorted(addresses))
         groups += f"upstream ponte_{number} {{\n    # {service}\n{lines}    keepalive 16;\n}}\n"
-    return ("# Written by python3 -m interop.nginx, again and again.\n"
+    return ("# Written by interop.nginx, again and again.\n"
             f'map $uri $ponte_service {{\n    default "";\n{ways}}}\n{groups}')
 
 
@@ -119,7 +119,7 @@ def configuration(bind: Address, include: str) -> str:
     temporary = "\n".join(f"    {what}_temp_path {_quoted(os.path.join(folder, 'nginx-temp'))};"
                           for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return f"""\
-# nginx in the place of Ponte's proxy. `python3 -m interop.nginx` writes the file that is included.
+# nginx in the place of Ponte's proxy. interop.nginx writes the file that is included.
 worker_processes auto;
 pid {_quoted(os.path.join(folder, "nginx.pid"))};
 error_log {_quoted(os.path.join(folder, "nginx-error.log"))};
