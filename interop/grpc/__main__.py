@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -21,9 +20,14 @@ from interop.grpc.contract import contract
 from interop.grpc.descriptors import proto_text
 from interop.grpc.protobuf import STRING, Malformed, Message
 from ponte.calls.errors import NotSent, OutcomeUnknown
-from ponte.net.address import parse_address
-from ponte.net.tls import Tls
-from ponte.process.options import UsageError, program_name
+from ponte.process.options import (
+    Parser,
+    UsageError,
+    chosen_tls,
+    parse_address,
+    program_name,
+    seconds,
+)
 from ponte.process.running import run
 from ponte.process.services import load_functions
 from ponte.process.typed import here
@@ -41,26 +45,25 @@ def serve(arguments: Sequence[str]) -> int:
 
 def call(arguments: Sequence[str]) -> int:
     """Makes one call; prints its value, or one line of error. Returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"{program_name()} call", description="Calls a method of a server of gRPC. Exit codes "
         "are those of client.py: 0 a value, 3 a fault or a refusal, 4 not executed, 5 outcome "
         "unknown, 2 wrong arguments.")
-    parser.add_argument("address", metavar="HOST:PORT")
+    parser.add_argument("address", type=parse_address, metavar="HOST:PORT")
     parser.add_argument("service", help="such as greeter, or its full name")
     parser.add_argument("method", help="such as hello")
     parser.add_argument("values", nargs="*", metavar="VALUE",
                         help="of the fields of the request, in their order: text for a text, else "
                              "JSON; or NAME=VALUE for all")
-    parser.add_argument("--timeout", type=float, default=CALL_TIMEOUT_S, metavar="SECONDS",
+    parser.add_argument("--timeout", type=seconds, default=CALL_TIMEOUT_S, metavar="SECONDS",
                         help="for the whole call (default: %(default)s)")
     parser.add_argument("--tls-ca", metavar="FILE", help="authorities: calls by TLS")
+    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate that this caller shows")
+    parser.add_argument("--tls-key", metavar="FILE",
+                        help="its private key (default: in the same file)")
     chosen = parser.parse_args(arguments)
-    try:
-        address = parse_address(chosen.address)
-        tls = Tls(ca=chosen.tls_ca) if chosen.tls_ca else None
-    except (ValueError, OSError) as error:
-        raise UsageError(str(error)) from None
-    with GrpcClient(address, tls=tls, timeout_s=chosen.timeout) as client:
+    tls = chosen_tls(chosen, listens=False)
+    with GrpcClient(chosen.address, tls=tls, timeout_s=chosen.timeout) as client:
         return _tell(lambda: client.call(
             chosen.service, chosen.method,
             _values(client.request_type(chosen.service, chosen.method), chosen.values)))
@@ -110,8 +113,8 @@ def _tell(made: Callable[[], Any]) -> int:
 
 def proto(arguments: Sequence[str]) -> int:
     """Prints the .proto of a services file."""
-    parser = argparse.ArgumentParser(prog=f"{program_name()} proto",
-                                     description="Prints the .proto of a services file.")
+    parser = Parser(prog=f"{program_name()} proto",
+                    description="Prints the .proto of a services file.")
     parser.add_argument("file", help="a file of plain functions, such as services/greeter.py")
     chosen = parser.parse_args(arguments)
     functions = load_functions(chosen.file)

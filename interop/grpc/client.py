@@ -39,12 +39,16 @@ from interop.grpc.statuses import (
 )
 from ponte.calls.errors import NotSent, OutcomeUnknown
 from ponte.net.address import Address, show
+from ponte.net.checks import check_seconds
 from ponte.net.stream import RECEIVE_BYTES, WOULD_BLOCK
 from ponte.net.tls import Tls, why_refused
+from ponte.process.typed import here
 
 # By these a server says that it knows the call, and has not done what it asks.
 _REFUSALS = frozenset((INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED,
                        FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED, UNAUTHENTICATED))
+# No connection of HTTP/2 begins so: its first frame would have 4.7 million bytes.
+_HTTP_1 = b"HTTP/1."
 # Largest message that is read, in bytes: a reply of ours may be as long as its server made it.
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 
@@ -68,16 +72,21 @@ class _Lost(Exception):
 class GrpcClient:
     """Calls one server. A `with` block closes it.
 
-    Parameters: `address`; `tls`, of which nothing else makes use; `timeout_s` for a call.
+    Parameters: `address`; `tls`, of which nothing else makes use; `timeout_s` for a call. Raises
+    ValueError for one that is no time.
     """
 
     def __init__(self, address: Address, *, tls: Tls | None = None, timeout_s: float = 5.0) -> None:
         self._address = address
         self._tls = tls
-        self._timeout_s = timeout_s
+        self._timeout_s = check_seconds("timeout_s", timeout_s)
         self._socket: socket.socket | None = None
         self._http = h2.Connection(is_client=True)
+        # Nothing has been read from it.
+        self._is_new = True
         self._types: dict[str, Message | Enum] = {}
+        # The full name of each service that was asked for.
+        self._full: dict[str, str] = {}
         self._services: dict[str, dict[str, MethodType]] = {}
         if tls:
             tls.offer_http_2()
@@ -103,8 +112,8 @@ class GrpcClient:
         fields. Raises NotSent, OutcomeUnknown, Fault and StatusError (see the top); and Malformed
         where the values do not fit.
         """
-        timeout_s = self._timeout_s if timeout_s is None else timeout_s
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + (self._timeout_s if timeout_s is None
+                                       else check_seconds("timeout_s", timeout_s))
         name = f"{service}.{method}"
         try:
             full, found = self._find(service, method, deadline)
@@ -134,8 +143,9 @@ class GrpcClient:
 
     def _find(self, service: str, method: str, deadline: float) -> tuple[str, MethodType]:
         """The full name of a service, and its method. Raises StatusError and _Lost."""
-        if service not in self._services:
-            service = self._learn(service, deadline)
+        if service not in self._full:
+            self._full[service] = self._learn(service, deadline)
+        service = self._full[service]
         methods = self._services[service]
         if method not in methods:
             raise _unknown(f"{service} has no method {method!r}", methods)
@@ -205,6 +215,10 @@ class GrpcClient:
                 data = sock.recv(RECEIVE_BYTES)
                 if not data:
                     raise _Lost("the connection ended before a reply", True)
+                if self._is_new and data.startswith(_HTTP_1):
+                    raise _Lost(here(f"{show(self._address)} answers by HTTP/1.1, not by gRPC: "
+                                     "start it with python3 -m interop.grpc serve"), True)
+                self._is_new = False
                 for event in self._http.receive(data, time.monotonic()):
                     reply.take(event, self._http)
         except _Lost:
@@ -241,7 +255,7 @@ class GrpcClient:
                 sock = wrapped
         except (OSError, ValueError) as error:
             raise _Lost(f"connect: {why_refused(error) or _reason(error)}", False) from None
-        self._socket, self._http = sock, h2.Connection(is_client=True)
+        self._socket, self._http, self._is_new = sock, h2.Connection(is_client=True), True
         return sock
 
     def _has_ended(self, sock: socket.socket) -> bool:
