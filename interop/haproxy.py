@@ -61,6 +61,8 @@ SOCKET = "ponte-haproxy.sock"
 LOOK_S, ANSWER_S = 0.5, 2.0
 # HAProxy takes a line of 16 KB, and answers one backend of 1,000 servers with 200 KB.
 COMMANDS_A_LINE, MAX_ANSWER_BYTES = 50, 4_000_000
+# HAProxy binds the path of its socket with some characters more, and the system takes 108 bytes.
+MAX_PATH_BYTES = 97
 # Rounds of commands for one backend in one turn.
 MAX_ROUNDS = 3
 # Bits of srv_admin_state: out of service for any reason, and drain. (0x04 only says that the
@@ -146,6 +148,8 @@ def configuration(services: Sequence[str], bind: Address, runtime: Runtime, slot
     """A whole configuration of HAProxy to begin with."""
     where = f"unix@{os.path.abspath(runtime)} mode 600" if isinstance(runtime, str) \
         else show(runtime)
+    # HAProxy takes 64 words in a line: so each service has lines of its own.
+    known = "\n".join(f"    acl is-known path /{service} /{service}/" for service in services)
     ways = "\n".join(f"    use_backend {service} if {{ path /{service} /{service}/ }}"
                      for service in services)
     backends = "".join(f"""
@@ -173,8 +177,9 @@ defaults
 
 frontend ponte
     bind {show(bind)}
+{known}
     http-request return status 404 content-type text/plain string "no such service\\n" \
-hdr Not-Executed 1 unless {{ path {" ".join(f"/{name} /{name}/" for name in services)} }}
+hdr Not-Executed 1 unless is-known
 {ways}
 {backends}"""
 
@@ -262,8 +267,12 @@ def _runtime(text: str) -> Runtime:
     # A path may have a colon, too.
     if ":" in text and "/" not in text:
         return parse_address(text)
-    if not text or any(not char.isprintable() or char in " \"'\\#" for char in text):
-        raise ValueError(f"{text!r} is neither HOST:PORT nor a path that fits into a configuration")
+    path = os.path.abspath(text)
+    if not text or any(not char.isprintable() or char in " ,\"'\\#" for char in text):
+        raise ValueError(f"{text!r} is neither HOST:PORT nor a path that HAProxy takes")
+    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        raise ValueError(f"{path} is longer than {MAX_PATH_BYTES} bytes, which no socket can be: "
+                         "take a folder that is nearer to the root")
     return text
 
 

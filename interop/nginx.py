@@ -63,6 +63,10 @@ INCLUDE, COMMAND = "ponte-upstreams.conf", "nginx"
 LOOK_S, NGINX_S, REFUSED_S = 1.0, 10.0, 3.0
 
 
+# With what the line of a server begins.
+SERVER = "    server "
+
+
 # ---- what is written: pure
 
 def include_text(servers: Upstreams) -> str:
@@ -92,7 +96,7 @@ def include_text(servers: Upstreams) -> str:
             continue
         number += 1
         ways += f'    "~^/{re.escape(service)}/?$" ponte_{number};\n'
-        lines = "".join(f"    server {address} max_fails=1 fail_timeout=1s;\n"
+        lines = "".join(f"{SERVER}{address} max_fails=1 fail_timeout=1s;\n"
                         for address in sorted(addresses))
         groups += f"upstream ponte_{number} {{\n    # {service}\n{lines}    keepalive 16;\n}}\n"
     return ("# Written by interop.nginx, again and again.\n"
@@ -184,46 +188,60 @@ class Include:
     def __init__(self, path: str, command: Sequence[str]) -> None:
         self.loads = 0
         self._path, self._command = path, list(command)
-        # What nginx was last told to load, "" if that is not known; and the servers in it.
-        self._loaded = ""
+        # The last text of ours that nginx has found right, and the servers in it; and the one that
+        # it was told to load. None: there is none yet.
+        self._good: str | None = None
         self._told: Upstreams = {}
+        self._loaded: str | None = None
         # A text that nginx has refused, why, and when it is tried again.
         self._refused: tuple[str, str, float] = "", "", 0.0
 
     def keep(self, servers: Upstreams, is_complete: bool) -> None:
         """Makes nginx have these servers. Raises Trouble or OSError."""
+        # 1. What an earlier life has written is better than half of the truth.
+        if not is_complete and self._good is None and SERVER in (self._read() or ""):
+            return
+        # 2. Nothing is taken away that may still be there.
         wanted = servers if is_complete else united(self._told, servers)
         text = include_text(wanted)
         if text == self._loaded == self._read():
             return
+        # 3. What nginx has refused is not tried again at once.
         refused, why, until = self._refused
         if text == refused and time.monotonic() < until:
             raise Trouble(why)
         try:
+            self._test(text)
+            self._good, self._told = text, wanted
             self._load(text)
         except Trouble as trouble:
             self._refused = text, str(trouble), time.monotonic() + REFUSED_S
             raise
-        self._loaded, self._told = text, wanted
 
-    def _load(self, text: str) -> None:
-        before = self._read()
-        if text != before:
-            self._write(text)
-        why = self._nginx("-t")
+    def _test(self, text: str) -> None:
+        """Writes a text, and takes it back if nginx refuses it."""
+        before = self._read() if self._good is None else self._good
+        self._write(text)
+        try:
+            why = self._nginx("-t")
+        except OSError as error:
+            why = f"{self._command[0]}: {error.strerror or error}"
         if why:
             if before is None:
                 os.unlink(self._path)
-            elif text != before:
+            else:
                 self._write(before)
             raise Trouble(f"nginx refuses {self._path}, which is taken back: {why}")
+
+    def _load(self, text: str) -> None:
         began = time.monotonic()
         why = self._nginx("-s", "reload")
         if why:
             raise Trouble(f"nginx did not load {self._path} (it reads it when it starts): {why}")
         self.loads += 1
-        log.info("nginx: %d servers, told to load them in %.0f ms",
-                 text.count("\n    server "), (time.monotonic() - began) * 1000)
+        self._loaded = text
+        log.info("nginx: %d servers, told to load them in %.0f ms", text.count(SERVER),
+                 (time.monotonic() - began) * 1000)
 
     def _read(self) -> str | None:
         try:

@@ -4,12 +4,14 @@ load, and HAProxy itself does.
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 
 from client import NotSent
-from interop.haproxy import ask, slots_of
+from interop.haproxy import ask, configuration, slots_of
 from tests.interop.ledger import SERVICE, Ledger, by_http, by_stub
-from tests.interop.peers import Peers
+from tests.interop.peers import Peers, found
 from tests.interop.relays import HaProxy
 from tests.interop.told import figure, told
 from tests.system.cluster import Cluster
@@ -145,6 +147,20 @@ def check_as_proxy(house: Cluster, peers: Peers) -> None:
         sidecar.stop()
     finally:
         haproxy.kill()
+
+
+def check_configurations(house: Cluster, peers: Peers) -> None:
+    """HAProxy takes what is printed: many services, odd names."""
+    del peers
+    names = [*(f"service-{number}" for number in range(200)), "a.b-c_d", "A" * 64, "a..b", "_", "0"]
+    for number, services in enumerate((names, names[:1], names[-5:])):
+        file = house.file(f"{number}.cfg", configuration(
+            services, ("::1", 8080), os.path.join(house.directory, "h.sock"), 100))
+        ended = subprocess.run([found("haproxy") or "haproxy", "-c", "-f", file], check=False,
+                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               timeout=START_S)
+        assert ended.returncode == 0 and "WARNING" not in ended.stdout, ended.stdout
+    told("HAProxy", "it takes what is printed: 205 services, odd names, IPv6")
 
 
 def check_headers(house: Cluster, peers: Peers) -> None:

@@ -145,7 +145,8 @@ class Printing(unittest.TestCase):
 
     def test_options_that_cannot_be_are_refused(self) -> None:
         for arguments in (["--services", "a b"], ["--services", "proxy"], ["--services", "a,,b"],
-                          ["--services", "a\nb"], ["--socket", "a b"], ["--socket", "a\nb"],
+                          ["--services", "a\nb"], ["--socket", "a b"], ["--socket", "a,b"],
+                          ["--socket", "a" * 98], ["--socket", "a\nb"],
                           ["--socket", "host:x"], ["--slots", "0"], ["--bind", "80"]):
             with self.subTest(arguments), mock.patch("sys.stderr"), \
                     self.assertRaises(SystemExit):

@@ -136,6 +136,33 @@ class Files(unittest.TestCase):
             self.keep(ONE)
         self.assertEqual(self.include.loads, 1)
 
+    def test_one_that_cannot_be_started_takes_nothing_away(self) -> None:
+        self.keep(ONE)
+        with mock.patch.object(subprocess, "run", side_effect=FileNotFoundError(2, "no such")), \
+                self.assertRaisesRegex(Trouble, "taken back: nginx: no such"):
+            self.keep(TWO)
+        self.assertEqual(self.text(), include_text({"greeter": [ONE]}))
+
+    def test_what_was_right_comes_back_also_if_it_was_never_loaded(self) -> None:
+        self.fails = "-s"
+        with self.assertRaises(Trouble):
+            self.keep(ONE)
+        self.fails = "-t"
+        with self.assertRaises(Trouble):
+            self.keep(TWO)
+        self.assertEqual(self.text(), include_text({"greeter": [ONE]}))
+
+    def test_the_file_of_an_earlier_life_stays_until_registries_know_all(self) -> None:
+        for servers in ([ONE, TWO], []):
+            with open(self.path, "w", encoding="utf-8") as file:
+                file.write(include_text({"greeter": servers}))
+            self.include = Include(self.path, ["nginx"])
+            self.keep(ONE, is_complete=False)
+            # One that names nobody is not worth it.
+            self.assertEqual(self.text(), include_text({"greeter": servers or [ONE]}))
+            self.keep(ONE)
+            self.assertEqual(self.text(), include_text({"greeter": [ONE]}))
+
     def test_nothing_is_taken_away_while_a_registry_warms_up(self) -> None:
         self.keep(ONE)
         self.keep(TWO, is_complete=False)
