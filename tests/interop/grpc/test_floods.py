@@ -177,6 +177,15 @@ class HonestPeers(unittest.TestCase):
             wire.ours.data_to_send()
         self.assertIsNone(wire.goaway)
 
+    def test_a_client_of_ours_whose_server_opens_windows_for_each_call(self) -> None:
+        wire = Wire(Connection(is_client=True))
+        for _ in range(5000):
+            call = wire.ours.request(POST)
+            wire.ours.send_data(call, b"Hello", end_stream=True)
+            wire.send(frames.window_update(0, 5), frames.window_update(call, 5), head(call, OK),
+                      data(call, WORLD, end=True))
+        self.assertIsNone(wire.goaway)
+
     def test_a_client_that_cancels_all_its_calls(self) -> None:
         wire = Wire(answers=False)
         for number in range(1, 200, 2):

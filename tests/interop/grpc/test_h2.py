@@ -240,6 +240,48 @@ class Windows(unittest.TestCase):
         pair.server.consumed(call, came)
         self.assertGreater(len(body(pair.carry()[1], call)), came // 2)
 
+    def test_what_is_consumed_counts_once(self) -> None:
+        """Else a stream could be let send more than it may."""
+        wire = Wire(answers=False)
+        wire.ours.receive(head(1) + data(1, bytes(FRAME_BYTES)), 0.0)
+        for _ in range(100):
+            wire.ours.consumed(1, FRAME_BYTES)
+        self.assertEqual(wire.read(), [])
+
+    def test_small_pieces_use_up_the_windows_too(self) -> None:
+        wire = Wire(answers=False)
+        wire.send(head(1, end=True), head(3, end=True), frames.window_update(0, 1000))
+        for _ in range(100):
+            wire.ours.send_data(1, bytes(1000))
+        wire.read()
+        self.assertEqual(len(wire.body(1)), WINDOW_BYTES)
+        # Its stream has no window left, and what is left of the connection's is 1,000.
+        for _ in range(5):
+            wire.ours.send_data(3, bytes(500))
+        wire.read()
+        self.assertEqual(len(wire.body(3)), 1000)
+        wire.send(frames.window_update(0, 700))
+        self.assertEqual(len(wire.body(3)), 1700)
+
+    def test_large_pieces_use_up_the_window_of_the_connection(self) -> None:
+        wire = Wire(answers=False)
+        wire.send(frames.settings({frames.INITIAL_WINDOW_SIZE: MAX_31 // 2}), head(1, end=True))
+        wire.ours.send_data(1, self.LARGE)
+        wire.read()
+        self.assertEqual(len(wire.body(1)), WINDOW_BYTES)
+
+    def test_what_is_given_out_at_once_is_bounded(self) -> None:
+        """So that a PING does not wait long."""
+        wire = Wire(answers=False)
+        wire.send(frames.settings({frames.INITIAL_WINDOW_SIZE: MAX_31 // 2}),
+                  frames.window_update(0, MAX_31 // 2), head(1, end=True))
+        wire.ours.send_data(1, self.LARGE)
+        self.assertLess(len(wire.ours.data_to_send(1000)), 2 * FRAME_BYTES)
+        wire.ours.ping(b"12345678")
+        before = wire.ours.queued_bytes
+        wire.ours.data_to_send(1000)
+        self.assertLess(wire.ours.queued_bytes, before)
+
     def test_what_was_not_consumed_is_given_back_when_a_stream_ends(self) -> None:
         """Else the window of the connection would become smaller with each call."""
         wire = Wire(answers=False)
@@ -455,6 +497,9 @@ class Mistakes(unittest.TestCase):
             wire = Wire(answers=False)
             wire.send(head(1, (*POST, (b"content-length", length))))
             self.assertEqual(wire.send(data(1, sent, end=True)), [Reset(1, PROTOCOL_ERROR, False)])
+        wire = Wire(answers=False)
+        wire.send(head(1, (*POST, (b"content-length", b"8"))), data(1, b"four"))
+        self.assertEqual(wire.send(data(1, b"fives")), [Reset(1, PROTOCOL_ERROR, False)])
 
     def test_text_of_a_goaway_is_cut(self) -> None:
         event, = Wire().send(frames.goaway(0, NO_ERROR, b"x" * 10_000))
