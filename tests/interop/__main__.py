@@ -104,7 +104,8 @@ def main() -> int:
     if chosen.programs:
         return install_commands(chosen.programs)
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = [run_module(module, Peers(folder)) for module in modules]
+        peers = Peers(folder)
+        outcomes = [run_module(module, peers) for module in modules]
     print_figures()
     print(f"\n{outcomes.count('passed')} passed, {outcomes.count('failed')} failed, "
           f"{outcomes.count('skipped')} skipped")

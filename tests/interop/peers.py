@@ -29,17 +29,21 @@ class Peers:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self._site = os.path.join(folder, "site")
+        # pip leaves a folder of commands alone that is there already: so each of its runs has one.
+        self._sites: list[str] = []
         self._bullseye = os.path.join(folder, "bullseye")
 
     def pip(self, *packages: str) -> None:
         """Installs packages of PyPI. Raises Missing."""
-        _run([sys.executable, "-m", "pip", "install", "-q", "--target", self._site, *packages])
+        site = os.path.join(self.folder, f"site-{len(self._sites)}")
+        _run([sys.executable, "-m", "pip", "install", "-q", "--target", site, *packages])
+        self._sites.append(site)
 
     def python(self) -> dict[str, str]:
         """The environment in which a Python finds what `pip` installed, and its commands."""
-        path = os.pathsep.join((os.path.join(self._site, "bin"), os.environ.get("PATH", "")))
-        return {**os.environ, "PYTHONPATH": self._site, "PATH": path}
+        path = [*(os.path.join(site, "bin") for site in self._sites), os.environ.get("PATH", "")]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(self._sites),
+                "PATH": os.pathsep.join(path)}
 
     def npm(self, *packages: str) -> None:
         """Installs packages of npm. A program in `folder` finds them. Raises Missing."""
@@ -81,7 +85,8 @@ class Peers:
         root = self.of_debian_11(consul)
         commands = Path(self.folder, "bin")
         commands.mkdir(exist_ok=True)
-        for name, line in (("grpcurl", f"PYTHONPATH={self._site} exec {self._site}/bin/grpcurl"),
+        site = self._sites[-1]
+        for name, line in (("grpcurl", f"PYTHONPATH={site} exec {site}/bin/grpcurl"),
                            ("consul", f"exec {root}/usr/bin/consul")):
             script = commands / name
             script.write_text(f'#!/bin/sh\n{line} "$@"\n', encoding="utf-8")
