@@ -167,6 +167,10 @@ http {{
 """
 
 
+def _servers_in(text: str | None) -> set[str]:
+    return {line for line in (text or "").splitlines() if line.startswith(SERVER)}
+
+
 def _quoted(path: str) -> str:
     """A path as nginx takes it. Raises ValueError for one that it cannot take."""
     path = path.replace(os.sep, "/")
@@ -198,12 +202,12 @@ class Include:
 
     def keep(self, servers: Upstreams, is_complete: bool) -> None:
         """Makes nginx have these servers. Raises Trouble or OSError."""
-        # 1. What an earlier life has written is better than half of the truth.
-        if not is_complete and self._good is None and SERVER in (self._read() or ""):
-            return
-        # 2. Nothing is taken away that may still be there.
+        # 1. Nothing is taken away that may still be there, nor what an earlier life has written.
         wanted = servers if is_complete else united(self._told, servers)
         text = include_text(wanted)
+        if not is_complete and self._good is None and _servers_in(self._read()) - _servers_in(text):
+            return
+        # 2. An equal view changes nothing.
         if text == self._loaded == self._read():
             return
         # 3. What nginx has refused is not tried again at once.

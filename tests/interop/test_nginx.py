@@ -153,15 +153,16 @@ class Files(unittest.TestCase):
         self.assertEqual(self.text(), include_text({"greeter": [ONE]}))
 
     def test_the_file_of_an_earlier_life_stays_until_registries_know_all(self) -> None:
-        for servers in ([ONE, TWO], []):
+        """But where nobody would go, the others come at once."""
+        for before, named, now in (([ONE, TWO], [ONE], [ONE, TWO]), ([TWO], [ONE], [TWO]),
+                                   ([ONE], [ONE, TWO], [ONE, TWO]), ([], [ONE], [ONE])):
             with open(self.path, "w", encoding="utf-8") as file:
-                file.write(include_text({"greeter": servers}))
+                file.write(include_text({"greeter": before}))
             self.include = Include(self.path, ["nginx"])
-            self.keep(ONE, is_complete=False)
-            # One that names nobody is not worth it.
-            self.assertEqual(self.text(), include_text({"greeter": servers or [ONE]}))
-            self.keep(ONE)
-            self.assertEqual(self.text(), include_text({"greeter": [ONE]}))
+            self.keep(*named, is_complete=False)
+            self.assertEqual(self.text(), include_text({"greeter": now}))
+            self.keep(*named)
+            self.assertEqual(self.text(), include_text({"greeter": named}))
 
     def test_nothing_is_taken_away_while_a_registry_warms_up(self) -> None:
         self.keep(ONE)
