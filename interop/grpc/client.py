@@ -5,14 +5,15 @@ What a call comes to is told as Ponte tells it (ponte/calls/errors.py), and not 
     not executed     no connection; a stream that was refused or not looked at; not-executed: 1
     a fault          UNKNOWN with fault-code, from our servers
     a refusal        a status by which a server says that it read the call and did not carry it out
-    unknown          all else: a deadline, a lost connection, INTERNAL, and also UNAVAILABLE, which
-                     a proxy may send for a call that ran
+    unknown          all else: a deadline, a lost connection, a reply that cannot be read, INTERNAL,
+                     and also UNAVAILABLE, which a proxy may send for a call that ran
 
 Nothing is sent a second time. Blocks, and is for one thread at a time.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,7 @@ from ponte.process.typed import here
 # By these a server says that it knows the call, and has not done what it asks.
 _REFUSALS = frozenset((INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED,
                        FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED, UNAUTHENTICATED))
+_FAULT_CODE = re.compile("-?[0-9]{1,9}")
 # No connection of HTTP/2 begins so: its first frame would have 4.7 million bytes.
 _HTTP_1 = b"HTTP/1."
 # Largest message that is read, in bytes: a reply of ours may be as long as its server made it.
@@ -128,7 +130,10 @@ class GrpcClient:
             raise (OutcomeUnknown if lost.may_have_run else NotSent)(name, (), str(lost)) from None
         if status.code != OK or len(messages) != 1:
             raise _error_of(name, status)
-        result = decode(reply, messages[0], self._types)
+        try:
+            result = decode(reply, messages[0], self._types)
+        except Malformed as error:
+            raise OutcomeUnknown(name, (), f"the reply cannot be read: {error}") from None
         return result.get(reply.fields[0].name) if len(reply.fields) == 1 else result or None
 
     def request_type(self, service: str, method: str) -> Message:
@@ -183,7 +188,10 @@ class GrpcClient:
                 continue
             if status.code != OK or not messages:
                 raise StatusError("reflection", status)
-            return decode(REPLY, messages[0], TYPES)
+            try:
+                return decode(REPLY, messages[0], TYPES)
+            except Malformed as error:
+                raise _unknown(f"the answer of reflection cannot be read: {error}", ()) from None
         raise _unknown("the server has no reflection, so its messages are not known", ())
 
     def _message(self, name: str) -> Message:
@@ -328,7 +336,7 @@ def _error_of(name: str, status: Status) -> Exception:
     if trailers.get("not-executed") == "1":
         return NotSent(name, (), f"{status.name}: {status.message}")
     code = trailers.get("fault-code", "")
-    if code.lstrip("-").isdigit() and len(code) < 11:
+    if _FAULT_CODE.fullmatch(code):
         return Fault(int(code), status.message)
     message = status.message if status.code != OK else "the reply is not one message"
     return OutcomeUnknown(name, (), f"{status.name}: {message}")

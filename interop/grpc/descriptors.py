@@ -26,6 +26,7 @@ from interop.grpc.protobuf import (
     Enum,
     Field,
     Message,
+    can_be_read,
     decode,
     encode,
 )
@@ -176,7 +177,8 @@ def read_files(files: Iterable[bytes]) -> tuple[dict[str, Message | Enum],
                                                 dict[str, dict[str, MethodType]]]:
     """The types, and the methods of services, in some FileDescriptorProtos: by full names.
 
-    Raises Malformed.
+    A message with a field that is not read here, such as a group of proto2, is left out: so the
+    others can be used. Raises Malformed.
     """
     types: dict[str, Message | Enum] = {}
     services: dict[str, dict[str, MethodType]] = {}
@@ -204,5 +206,14 @@ def _read_types(before: str, messages: list[dict[str, Any]], enums: list[dict[st
                              each["label"] == REPEATED, each["type_name"].lstrip("."),
                              "oneof_index" in each or each["proto3_optional"])
                        for each in message["field"])
-        types[name] = Message(name, fields, message.get("options", {}).get("map_entry", False))
+        is_entry = message.get("options", {}).get("map_entry", False)
+        if all(map(can_be_read, fields)) and (not is_entry or _is_pair(fields)):
+            types[name] = Message(name, fields, is_entry)
         _read_types(f"{name}.", message["nested_type"], message["enum_type"], types)
+
+
+def _is_pair(fields: tuple[Field, ...]) -> bool:
+    """Whether they are those of an entry of a map. No key is a message."""
+    return [(field.name, field.is_repeated) for field in fields] == [("key", False),
+                                                                     ("value", False)] \
+        and fields[0].kind != MESSAGE

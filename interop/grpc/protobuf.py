@@ -56,6 +56,8 @@ _RANGES = {INT32: (-2**31, 2**31 - 1), ENUM: (-2**31, 2**31 - 1), SINT32: (-2**3
            FIXED64: (0, 2**64 - 1), SFIXED64: (-2**63, 2**63 - 1)}
 _ZEROS: dict[int, Any] = {STRING: "", BYTES: b"", BOOL: False, DOUBLE: 0.0, FLOAT: 0.0}
 
+# Of a field.
+MAX_NUMBER = 2**29 - 1
 # Messages in messages, as the libraries of Google have it.
 MAX_DEPTH = 100
 # A double holds each whole number up to this one.
@@ -95,6 +97,11 @@ class Enum(NamedTuple):
 
     name: str
     names: tuple[tuple[str, int], ...]
+
+
+def can_be_read(field: Field) -> bool:
+    """Whether there is such a type, and such a number, for a field that somebody else describes."""
+    return field.kind in _WIRE and 0 < field.number <= MAX_NUMBER
 
 
 # By full names.
@@ -141,7 +148,7 @@ def pairs(data: bytes) -> Iterator[tuple[int, int, Any]]:
     while at < len(data):
         key, at = read_varint(data, at)
         number, wire = key >> 3, key & 7
-        if not 0 < number < 2**29:
+        if not 0 < number <= MAX_NUMBER:
             raise Malformed(f"there is no field {number}")
         if wire == _VARINT:
             value, at = read_varint(data, at)
