@@ -339,8 +339,6 @@ class Connection:
             self._streams.all_received(stream)
 
     def _read_data(self, flags: int, stream_id: int, payload: bytes) -> None:
-        if not stream_id:
-            raise ConnectionFault(PROTOCOL_ERROR, "DATA of no stream")
         data = frames.without_padding(flags, payload)
         stream = self._streams.take(stream_id, len(payload), len(data))
         if not stream:
@@ -382,9 +380,6 @@ class Connection:
         for name, value in frames.read_settings(payload):
             if name == frames.INITIAL_WINDOW_SIZE:
                 self._streams.change_windows(value)
-            elif name == frames.MAX_FRAME_SIZE:
-                # Larger frames would only make the others wait longer.
-                self._outbox.frame_bytes = frames.FRAME_BYTES
             elif name == frames.MAX_CONCURRENT_STREAMS:
                 self._peer_streams = value
         self._outbox.answer(frames.frame(frames.SETTINGS, ACK, 0))

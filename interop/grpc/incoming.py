@@ -122,8 +122,6 @@ class Incoming:
 
     def _begin(self, frame: Frame) -> Frame | None:
         """HEADERS: a whole block, or its first piece."""
-        if not frame.stream_id:
-            raise ConnectionFault(PROTOCOL_ERROR, "HEADERS of no stream")
         if frame.flags & frames.PADDED or frame.flags & frames.HAS_PRIORITY:
             payload = frames.without_padding(frame.flags, frame.payload)
             payload = frames.without_priority(frame.flags, frame.stream_id, payload)

@@ -39,7 +39,7 @@ class Outbox:
 
     def __init__(self, patience: Patience, ended: Callable[[Stream], None]) -> None:
         self._patience, self._ended = patience, ended
-        # What the peer allows.
+        # What the peer allows. It may allow larger frames, too: these make others wait longer.
         self.window, self.frame_bytes = frames.WINDOW_BYTES, frames.FRAME_BYTES
         self._ready: list[bytes] = []
         self._ready_bytes = self._answers_bytes = 0

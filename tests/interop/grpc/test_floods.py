@@ -186,6 +186,14 @@ class HonestPeers(unittest.TestCase):
                       data(call, WORLD, end=True))
         self.assertIsNone(wire.goaway)
 
+    def test_a_large_upload_with_a_ping_for_each_frame(self) -> None:
+        """So clients find out how much may be under way (gRPC's "BDP")."""
+        wire = Wire(answers=False)
+        wire.send(head(1))
+        for _ in range(5000):
+            wire.send(data(1, bytes(1000)), frame(PING, 0, 0, b"12345678"))
+        self.assertIsNone(wire.goaway)
+
     def test_a_client_that_cancels_all_its_calls(self) -> None:
         wire = Wire(answers=False)
         for number in range(1, 200, 2):

@@ -194,6 +194,7 @@ class Clients(unittest.TestCase):
         self.wire.ours.request(POST, end_stream=True)
         events = self.wire.send(frames.goaway(1, NO_ERROR, b"bye"))
         self.assertEqual(events, [GoingAway(1, NO_ERROR, b"bye"), Reset(3, REFUSED_STREAM, True)])
+        self.assertEqual(self.wire.ours.open_streams, 1)
         self.assertFalse(self.wire.ours.can_request)
         with self.assertRaises(NoMoreStreams):
             self.wire.ours.request(POST)
@@ -205,6 +206,10 @@ class Clients(unittest.TestCase):
             self.wire.ours.request(POST)
         self.wire.send(head(1, OK, end=True))
         self.assertEqual(self.wire.ours.request(POST), 3)
+
+    def test_other_settings_limit_no_streams(self) -> None:
+        self.wire.send(frames.settings({frames.HEADER_TABLE_SIZE: 0, 0xFF: 0}))
+        self.assertTrue(self.wire.ours.can_request)
 
     def test_the_numbers_of_streams_come_to_an_end(self) -> None:
         self.wire.ours._streams.highest = MAX_31 - 2
@@ -431,6 +436,7 @@ class Drains(unittest.TestCase):
         self.assertEqual(frames.read_goaway(wire.of(GOAWAY)[-1].payload)[0], 1)
         self.assertEqual(wire.send(head(3), data(3), data(3, end=True)), [])
         self.assertIsNone(wire.goaway)
+        self.assertEqual(wire.resets, {})
 
     def test_a_peer_that_does_not_answer_the_ping(self) -> None:
         wire = Wire()
@@ -448,6 +454,15 @@ class Drains(unittest.TestCase):
         last = wire.read()[-1]
         self.assertEqual(frames.read_goaway(last.payload), (1, INTERNAL_ERROR, b"why"))
         self.assertEqual((wire.ours.queued_bytes, wire.send(head(3))), (0, []))
+        self.assertEqual((wire.ours.open_streams, wire.ours.is_ended), (0, True))
+        wire.ours.close(INTERNAL_ERROR)
+        self.assertEqual(wire.read(), [])
+
+    def test_a_client_that_goes_away_is_still_answered(self) -> None:
+        wire = Wire()
+        wire.send(head(1), frames.goaway(0, NO_ERROR))
+        wire.send(data(1, WORLD, end=True))
+        self.assertEqual(wire.body(1), WORLD)
 
 
 class Mistakes(unittest.TestCase):
@@ -464,6 +479,22 @@ class Mistakes(unittest.TestCase):
         wire.send(head(1), head(3), data(1, WORLD))
         events = wire.send(head(1), data(3, WORLD, end=True))
         self.assertEqual(events, [Reset(1, PROTOCOL_ERROR, False), Data(3, WORLD, True)])
+
+    def test_the_first_window_is_not_opened_by_nothing(self) -> None:
+        """A WINDOW_UPDATE by 0 would be a mistake of ours."""
+        ours = Connection(is_client=False, connection_window_bytes=WINDOW_BYTES)
+        self.assertEqual([frame.kind for frame in split(ours.data_to_send())], [SETTINGS])
+
+    def test_what_follows_a_refused_request_is_passed_over(self) -> None:
+        wire = Wire(Connection(is_client=False, max_streams=1))
+        wire.send(head(1), head(3), data(3), data(3, end=True))
+        self.assertEqual([frame.stream_id for frame in wire.of(RST_STREAM)], [3])
+        self.assertEqual(wire.resets, {3: REFUSED_STREAM})
+
+    def test_header_fields_behind_a_body_end_it(self) -> None:
+        wire = Wire(answers=False)
+        wire.send(head(1))
+        self.assertEqual(wire.send(head(1, STATUS)), [Reset(1, PROTOCOL_ERROR, False)])
 
     def test_a_request_that_was_refused_is_no_event(self) -> None:
         wire = Wire()
