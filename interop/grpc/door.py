@@ -23,7 +23,7 @@ from typing import cast
 
 from interop.grpc import events, frames, h2
 from interop.grpc.calls import HEAD, Opening, outcome_of, read_head
-from interop.grpc.exchanges import Exchange, Served, UnaryCall, begin
+from interop.grpc.exchanges import Exchange, Reflection, Served, UnaryCall, begin
 from interop.grpc.framing import frame
 from interop.grpc.statuses import RESOURCE_EXHAUSTED, Refused, Status, refusal
 from ponte.net.loop import Loop
@@ -40,7 +40,8 @@ from ponte.net.stream import READ, RECEIVE_BYTES, WOULD_BLOCK, WRITE, Program, S
 
 log = logging.getLogger("ponte.grpc")
 
-# Replies of a connection that its caller has not read. Beyond, its new calls are refused.
+# Replies of a connection that its caller has not read. Beyond, its new calls and questions
+# are refused.
 MAX_QUEUED_BYTES = 8 * 1024 * 1024
 # Requests of a connection that are not whole.
 MAX_HELD_BYTES = 16 * 1024 * 1024
@@ -237,8 +238,7 @@ class Connection:
         stream_id = event.stream_id
         try:
             head = read_head(event.fields)
-            if self._http.queued_bytes > MAX_QUEUED_BYTES:
-                raise Refused(RESOURCE_EXHAUSTED, "this caller does not read its replies")
+            self._check_queued()
             exchange = begin(Opening(stream_id, head, self._peer), self._door.served, self)
         except ProtocolError as error:
             # It is not gRPC at all.
@@ -257,6 +257,9 @@ class Connection:
         if exchange is None:
             return
         try:
+            # A stream of questions may have any number of answers.
+            if isinstance(exchange, Reflection):
+                self._check_queued()
             exchange.feed(event.data)
             if exchange.held_bytes > h2.STREAM_WINDOW_BYTES and self._held() > MAX_HELD_BYTES:
                 raise Refused(RESOURCE_EXHAUSTED, "too many requests of this connection are not "
@@ -267,6 +270,11 @@ class Connection:
         self._http.consumed(event.stream_id, len(event.data))
         if event.end_stream:
             self._finish(event.stream_id)
+
+    def _check_queued(self) -> None:
+        """Raises Refused while too much waits for this caller to read it."""
+        if self._http.queued_bytes > MAX_QUEUED_BYTES:
+            raise Refused(RESOURCE_EXHAUSTED, "this caller does not read its replies")
 
     def _held(self) -> int:
         return sum(exchange.held_bytes for exchange in self._exchanges.values())

@@ -10,12 +10,12 @@ import time
 import unittest
 from collections.abc import Callable
 from http.client import HTTPConnection
-from typing import Any
+from typing import Any, cast
 from xmlrpc.client import ServerProxy
 
 from interop.grpc import frames
 from interop.grpc.client import GrpcClient, StatusError
-from interop.grpc.door import MAX_HELD_BYTES, MAX_QUEUED_BYTES
+from interop.grpc.door import MAX_HELD_BYTES, MAX_QUEUED_BYTES, GrpcDoor
 from interop.grpc.events import Data, Ended, Event, GoingAway, Headers, Reset, Trailers
 from interop.grpc.frames import CANCEL, ENHANCE_YOUR_CALM, NO_ERROR, PREFACE
 from interop.grpc.framing import MAX_BYTES, Messages, frame
@@ -38,6 +38,8 @@ from tests.net.certificates import Certificates, needs_openssl
 # Seconds.
 WAIT_S = 10.0
 SERVICE = "/ponte.greeter.Greeter/"
+# Answers of reflection to the questions of one frame of DATA.
+MOST_IN_A_READ = 2 * 1024 * 1024
 
 
 class Caller:
@@ -115,6 +117,7 @@ class DoorTest(unittest.TestCase):
             "large": self.large, "echo": self.echo}
         self.server = Server("greeter", functions, registries=(), linger_s=0.0)
         open_door(self.server, functions)
+        self.door = cast(GrpcDoor, self.server._listener._door)
         self.server.start()
         self.addCleanup(self.server.close)
 
@@ -331,14 +334,31 @@ class BadCallers(DoorTest):
 
     def test_replies_that_nobody_reads_are_bounded(self) -> None:
         caller = self.caller()
-        calls = [caller.start("large", pair(1, MAX_BYTES - 100)) for _ in range(20)]
-        caller.read_until(lambda: any(
-            event.end_stream for event in caller.of(Headers)), consumes=False)
+        whole = MAX_QUEUED_BYTES // MAX_BYTES + 1
+        for _ in range(whole):
+            caller.start("large", pair(1, MAX_BYTES - 100))
+        caller.read_until(lambda: len(caller.of(Headers)) == whole, consumes=False)
         late = caller.start("hello", pair(1, "late"))
         self.assertEqual(caller.status(late), RESOURCE_EXHAUSTED)
         self.assertEqual(self.ran, [])
-        self.assertLess(len(caller.of(Headers)), len(calls) + 2)
-        self.assertLess(MAX_QUEUED_BYTES, len(calls) * MAX_BYTES)
+
+    def test_questions_whose_answers_nobody_reads_are_bounded(self) -> None:
+        """Reflection answers any number of them on one stream, each with far more bytes."""
+        caller = self.caller()
+        flood = caller.open("ServerReflectionInfo", path="/grpc.reflection.v1.ServerReflection/")
+        question = frame(pair(4, "grpc.health.v1.Health"))
+        for _ in range(200):
+            caller.http.send_data(flood, question * 200)
+        caller.send()
+        # With each of these, more of the flood is sent, as far as the server opens its window.
+        late = 0
+        for _ in range(30):
+            late = caller.start("hello", pair(1, "late"))
+            caller.read_until(lambda call=late: bool(                      # type: ignore[misc]
+                caller.of(Headers, call)), consumes=False)
+        self.assertEqual(caller.status(late), RESOURCE_EXHAUSTED)
+        (connection,) = self.door._connections
+        self.assertLess(connection._http.queued_bytes, MAX_QUEUED_BYTES + MOST_IN_A_READ)
 
     def test_requests_that_are_not_whole_are_bounded(self) -> None:
         caller = self.caller()
