@@ -265,8 +265,7 @@ class Decoder:
             else:
                 field, at = self._read_literal(block, at, 4)
             list_bytes += len(field[0]) + len(field[1]) + ENTRY_BYTES
-            if list_bytes <= self._max_list_bytes:
-                fields.append(field)
+            fields.append(field)
         if list_bytes > self._max_list_bytes:
             raise TooManyFields(f"header fields of {list_bytes} bytes: {self._max_list_bytes} are "
                                 f"allowed")

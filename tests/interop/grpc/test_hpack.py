@@ -135,6 +135,13 @@ class Integers(unittest.TestCase):
                 decode_integer(block, 0, 5)
 
 
+class Strings(unittest.TestCase):
+    def test_the_shorter_form(self) -> None:
+        self.assertEqual(encode_string(b"\0\xff"), b"\x02\0\xff")
+        self.assertEqual(encode_string(b"aaaa"), b"\x83\x18\xc6\x3f")
+        self.assertEqual(encode_string(b""), b"\0")
+
+
 class Decoding(unittest.TestCase):
     def test_the_examples_of_the_rfc(self) -> None:
         """C.2 to C.6: fields and table of each block."""
@@ -157,6 +164,15 @@ class Decoding(unittest.TestCase):
         decoder.decode(bytes([TABLE_SIZE]))
         with self.assertRaises(BadBlock):
             decoder.decode(newest)
+
+    def test_the_same_bytes_are_decoded_once(self) -> None:
+        decoder = Decoder()
+        blocks = (b"\x82", b"\x20\x83", b"\x04\x01/")
+        for block in blocks:
+            decoder.decode(block)
+        first = [decoder.decode(block) for block in blocks]
+        for block, fields in zip(blocks, first):
+            self.assertIs(decoder.decode(block), fields)
 
     def test_kept_blocks_are_bounded(self) -> None:
         decoder = Decoder()
@@ -212,6 +228,8 @@ class Decoding(unittest.TestCase):
         for why, block in (("index 0", b"\x80"), ("no such entry", b"\xbe"),
                            ("no such name", b"\x7f\x00\x01a"), ("a larger table", size),
                            ("a size behind a field", b"\x82\x20"), ("no name", b"\x40"),
+                           ("half a value", b"\x40\x01a\x05b"),
+                           ("a size that looks like a field", b"\x82\x21\x01a"),
                            ("no value", b"\x40\x01a"), ("half a name", b"\x40\x02a"),
                            ("wrong padding", b"\x40" + bytes([HUFFMAN | 1]) + b"\x18\x01a"),
                            ("a huge index", b"\xff\xff\xff\xff\xff\xff\x7f")):
