@@ -43,7 +43,7 @@ from ponte.net.address import Address, show
 from ponte.net.checks import check_seconds
 from ponte.net.stream import RECEIVE_BYTES, WOULD_BLOCK
 from ponte.net.tls import Tls, why_refused
-from ponte.process.typed import here
+from ponte.process.options import PYTHON
 
 # By these a server says that it knows the call, and has not done what it asks.
 _REFUSALS = frozenset((INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED,
@@ -224,8 +224,8 @@ class GrpcClient:
                 if not data:
                     raise _Lost("the connection ended before a reply", True)
                 if self._is_new and data.startswith(_HTTP_1):
-                    raise _Lost(here(f"{show(self._address)} answers by HTTP/1.1, not by gRPC: "
-                                     "start it with python3 -m interop.grpc serve"), True)
+                    raise _Lost(f"{show(self._address)} answers by HTTP/1.1, not by gRPC: start it "
+                                f"with {PYTHON} -m interop.grpc serve", True)
                 self._is_new = False
                 for event in self._http.receive(data, time.monotonic()):
                     reply.take(event, self._http)

@@ -13,6 +13,7 @@ import time
 import unittest
 
 from ponte.calls.attempt import Outcome, Result
+from ponte.calls.hop import FORGETS
 from ponte.net.address import Address
 from ponte.net.message import CONTINUE, Reply, Request, encode_reply
 from ponte.net.windows import error_text
@@ -210,7 +211,8 @@ class Servers(EngineCase):
                     result = relays[0].result
                     self.assertEqual(result.outcome, Outcome.UNKNOWN)
                     self.assertTrue(result.timed_out)
-                    self.assertEqual(result.what, "reply: timed out")
+                    # A server of this test remembers no calls, and that is told, too.
+                    self.assertEqual(result.what, f"reply: timed out; {FORGETS}")
                     # The engine has closed the connection.
                     with contextlib.suppress(OSError):
                         late.send(OK.replace(b"ok", b"no"), soon())
