@@ -8,8 +8,9 @@ A connection is one program, which reads; replies may be ready at any time, and 
 Before a call begins, everything that has come is read: a caller that has left meanwhile, perhaps
 while this process was frozen, has said so by then, and its call does not run.
 
-Bounded: streams of a connection (h2.py), bytes of requests that are not whole, replies that a slow
-caller does not read, and the time for each of these.
+Bounded: streams of a connection (h2.py), bytes of requests that have not begun, replies that a slow
+caller does not read, and the time for each of these. While a caller does not read its replies, none
+of its calls begins: it may be in the middle of reading, so they wait.
 
 Threads: the loop's, but for `retire`. It needs the engine "events": a thread that waits for bytes
 cannot write what others have ready.
@@ -17,9 +18,10 @@ cannot write what others have ready.
 
 from __future__ import annotations
 
+import collections
 import logging
 import time
-from typing import cast
+from typing import NamedTuple, cast
 
 from interop.grpc import events, frames, h2
 from interop.grpc.calls import HEAD, Opening, outcome_of, read_head
@@ -40,10 +42,9 @@ from ponte.net.stream import READ, RECEIVE_BYTES, WOULD_BLOCK, WRITE, Program, S
 
 log = logging.getLogger("ponte.grpc")
 
-# Replies of a connection that its caller has not read. Beyond, its new calls and questions
-# are refused.
+# Replies of a connection that its caller has not read. Beyond, its calls wait.
 MAX_QUEUED_BYTES = 8 * 1024 * 1024
-# Requests of a connection that are not whole.
+# Requests of a connection that have not begun.
 MAX_HELD_BYTES = 16 * 1024 * 1024
 # Reads before calls begin: others must have their turn, too.
 MAX_READS = 16
@@ -53,6 +54,15 @@ MIN_PACKED_BYTES = 1024
 # PING may take, and that to the PING of a drain.
 LOOK_S, PONG_S, DRAIN_S = 0.5, 10.0, 1.0
 PING = b"are you?"
+
+
+class Whole(NamedTuple):
+    """A call that has come, at `received_at` (monotonic), and has not begun."""
+
+    call: UnaryCall
+    request: Request
+    received_at: float
+    held_bytes: int
 
 
 class GrpcDoor:
@@ -110,7 +120,7 @@ class Connection:
         # Those of which the head of the reply was sent.
         self._answering: set[int] = set()
         # Calls that are whole, and begin when everything that has come is read.
-        self._whole: list[tuple[UnaryCall, Request]] = []
+        self._whole: collections.deque[Whole] = collections.deque()
         self._running = 0
         self._unsent: bytes | memoryview = b""
         # When bytes came or went last; and when a PING was sent that has no answer, or a drain
@@ -127,8 +137,11 @@ class Connection:
         if self._door.is_retiring:
             self.drain()
         while self._is_open:
-            self._begin_calls()
             self._write()
+            # What was written has made room, perhaps, for those that wait.
+            while self._whole and not self._is_unread():
+                self._begin_calls()
+                self._write()
             if self._http.is_drained or (self._http.is_ended and not self._unsent):
                 yield from self._stream.finish()
                 return
@@ -238,7 +251,6 @@ class Connection:
         stream_id = event.stream_id
         try:
             head = read_head(event.fields)
-            self._check_queued()
             exchange = begin(Opening(stream_id, head, self._peer), self._door.served, self)
         except ProtocolError as error:
             # It is not gRPC at all.
@@ -257,13 +269,13 @@ class Connection:
         if exchange is None:
             return
         try:
-            # A stream of questions may have any number of answers.
-            if isinstance(exchange, Reflection):
-                self._check_queued()
+            # A stream of questions may have any number of answers, and its caller shall read them.
+            if isinstance(exchange, Reflection) and self._is_unread():
+                raise Refused(RESOURCE_EXHAUSTED, "this caller does not read its replies")
             exchange.feed(event.data)
             if exchange.held_bytes > h2.STREAM_WINDOW_BYTES and self._held() > MAX_HELD_BYTES:
-                raise Refused(RESOURCE_EXHAUSTED, "too many requests of this connection are not "
-                                                  "whole")
+                raise Refused(RESOURCE_EXHAUSTED, "too many requests of this connection have "
+                                                  "not begun")
         except Refused as error:
             self.end(event.stream_id, refusal(error))
             return
@@ -271,13 +283,13 @@ class Connection:
         if event.end_stream:
             self._finish(event.stream_id)
 
-    def _check_queued(self) -> None:
-        """Raises Refused while too much waits for this caller to read it."""
-        if self._http.queued_bytes > MAX_QUEUED_BYTES:
-            raise Refused(RESOURCE_EXHAUSTED, "this caller does not read its replies")
+    def _is_unread(self) -> bool:
+        """Whether too much waits for this caller to read it."""
+        return self._http.queued_bytes > MAX_QUEUED_BYTES
 
     def _held(self) -> int:
-        return sum(exchange.held_bytes for exchange in self._exchanges.values())
+        return sum(exchange.held_bytes for exchange in self._exchanges.values()) \
+            + sum(whole.held_bytes for whole in self._whole)
 
     def _finish(self, stream_id: int) -> None:
         """A request has ended."""
@@ -285,13 +297,14 @@ class Connection:
         if exchange is None:
             return
         exchange.late_at = 0.0
+        held_bytes = exchange.held_bytes
         try:
             request = exchange.finish()
         except Refused as error:
             self.end(stream_id, refusal(error))
             return
         if request and isinstance(exchange, UnaryCall):
-            self._whole.append((exchange, request))
+            self._whole.append(Whole(exchange, request, self._moved_at, held_bytes))
 
     def _forget(self, stream_id: int) -> None:
         """The stream is gone."""
@@ -303,16 +316,17 @@ class Connection:
     # Calls.
 
     def _begin_calls(self) -> None:
-        """Begins all that are whole, and whose callers still wait."""
-        whole, self._whole = self._whole, []
-        for call, request in whole:
-            if not call.has_left:
-                self._begin_call(call, request)
+        """Begins those that are whole, and whose callers still wait, until replies are unread."""
+        while self._whole and not self._is_unread():
+            whole = self._whole.popleft()
+            if not whole.call.has_left:
+                self._begin_call(whole)
 
-    def _begin_call(self, call: UnaryCall, request: Request) -> None:
+    def _begin_call(self, whole: Whole) -> None:
+        call = whole.call
         self._note(1)
         try:
-            begun = self._door.handler(request, self._moved_at, lambda: call.has_left)
+            begun = self._door.handler(whole.request, whole.received_at, lambda: call.has_left)
         except ProtocolError as error:
             begun = text_reply(error.status, error.reason, **error.headers)
         except Exception:

@@ -17,7 +17,7 @@ from interop.grpc import frames
 from interop.grpc.client import GrpcClient, StatusError
 from interop.grpc.door import MAX_HELD_BYTES, MAX_QUEUED_BYTES, GrpcDoor
 from interop.grpc.events import Data, Ended, Event, GoingAway, Headers, Reset, Trailers
-from interop.grpc.frames import CANCEL, ENHANCE_YOUR_CALM, NO_ERROR, PREFACE
+from interop.grpc.frames import CANCEL, ENHANCE_YOUR_CALM, NO_ERROR, PREFACE, REFUSED_STREAM
 from interop.grpc.framing import MAX_BYTES, Messages, frame
 from interop.grpc.h2 import Connection
 from interop.grpc.health import NOT_SERVING, SERVING
@@ -27,9 +27,11 @@ from interop.grpc.statuses import (
     INVALID_ARGUMENT,
     OK,
     RESOURCE_EXHAUSTED,
+    UNAVAILABLE,
     UNIMPLEMENTED,
     UNKNOWN,
 )
+from ponte.net.message import text_reply
 from ponte.net.tls import Tls
 from ponte.rpc.marshal import APPLICATION_ERROR
 from server import Server
@@ -338,9 +340,24 @@ class BadCallers(DoorTest):
         for _ in range(whole):
             caller.start("large", pair(1, MAX_BYTES - 100))
         caller.read_until(lambda: len(caller.of(Headers)) == whole, consumes=False)
+        # This call waits. Health is still told, and another caller is served.
         late = caller.start("hello", pair(1, "late"))
-        self.assertEqual(caller.status(late), RESOURCE_EXHAUSTED)
-        self.assertEqual(self.ran, [])
+        caller.start("Check", b"", path="/grpc.health.v1.Health/")
+        caller.read_until(lambda: len(caller.of(Headers)) == whole + 1, consumes=False)
+        other = self.caller()
+        self.assertEqual(other.status(other.start("hello", pair(1, "other"))), OK)
+        self.assertEqual(self.ran, ["other"])
+        # Once the caller reads, its call begins.
+        for event in caller.of(Data):
+            caller.http.consumed(event.stream_id, len(event.data))
+        caller.send()
+        self.assertEqual(caller.status(late), OK)
+        self.assertEqual(self.ran, ["other", "late"])
+
+    def test_a_caller_that_reads_gets_any_number_of_long_replies(self) -> None:
+        caller = self.caller()
+        calls = [caller.start("large", pair(1, 3_000_000)) for _ in range(20)]
+        self.assertEqual({caller.status(call) for call in calls}, {OK})
 
     def test_questions_whose_answers_nobody_reads_are_bounded(self) -> None:
         """Reflection answers any number of them on one stream, each with far more bytes."""
@@ -351,12 +368,10 @@ class BadCallers(DoorTest):
             caller.http.send_data(flood, question * 200)
         caller.send()
         # With each of these, more of the flood is sent, as far as the server opens its window.
-        late = 0
         for _ in range(30):
-            late = caller.start("hello", pair(1, "late"))
-            caller.read_until(lambda call=late: bool(                      # type: ignore[misc]
+            check = caller.start("Check", b"", path="/grpc.health.v1.Health/")
+            caller.read_until(lambda call=check: bool(                     # type: ignore[misc]
                 caller.of(Headers, call)), consumes=False)
-        self.assertEqual(caller.status(late), RESOURCE_EXHAUSTED)
         (connection,) = self.door._connections
         self.assertLess(connection._http.queued_bytes, MAX_QUEUED_BYTES + MOST_IN_A_READ)
 
@@ -393,6 +408,17 @@ class Drains(DoorTest):
         with self.assertRaises(EOFError):
             caller.read_until(lambda: False)
         self.assertEqual(caller.of(Ended), [])
+
+    def test_what_is_not_run_any_more_is_refused_as_a_stream_of_a_server_that_goes(self) -> None:
+        """So its caller may send it to another server by itself. Before, a status tells it."""
+        self.door.handler = lambda *_: text_reply(503, "stopping", **{"Not-Executed": "1"})
+        caller = self.caller()
+        fields = caller.fields(caller.start("hello", pair(1, "x")))
+        self.assertEqual((fields["grpc-status"], fields["not-executed"]), (str(UNAVAILABLE), "1"))
+        self.door.is_retiring = True
+        call = caller.start("hello", pair(1, "x"))
+        caller.fields(call)
+        self.assertEqual([event.code for event in caller.of(Reset, call)], [REFUSED_STREAM])
 
     def test_who_watches_the_health_is_told(self) -> None:
         caller = self.caller()
