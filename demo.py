@@ -4,6 +4,7 @@
                                     at step 5
     python3 demo.py registry        one role in its own terminal; also: server, proxy, client
     python3 demo.py attack          a second guided story: a thief, and what stops it
+    python3 demo.py swap            a third one: each part replaced by its industrial peer
     python3 demo.py page            all of it live on a page of the browser; also: page --help
     python3 demo.py join CODE       this computer takes part in a page that shows a CODE
     python3 demo.py doctor          is this computer ready for the lesson?

@@ -9,6 +9,8 @@
     attack.py       a second story: a thief steals calls; its steps 1 and 2, without a key
     attack_key.py   its steps 3 to 6: what a key stops, and what it does not
     attack_scene.py what its steps measure
+    swap.py         a third story: each part of Ponte replaced by its industrial peer
+    swap_scene.py   what its steps work with: programs that are not Ponte's
     stage.py        what every step works with: the processes, the screen, the proof
     cast.py         the processes that it starts, by name
     actor.py        one of them: killed, frozen and thawed, and what is told of it
@@ -18,6 +20,7 @@
     portuguese.py   the Portuguese sentence for each English one
     answers_portuguese.py  those of the answers of which a class chooses
     attack_portuguese.py  those of the attack
+    swap_portuguese.py    those of the swap
     doctor_portuguese.py   those of doctor.py
     both.py         a text in both languages, for a page that can switch
     page_portuguese.py     those of the live page's programs (dashboard/)

@@ -6,8 +6,8 @@ ATTACK: dict[str, str] = {
     # ---- command.py
     "  demo.py attack                 a second guided story: steal calls, and stop the thief":
         "  demo.py attack                 outra história guiada: roubar chamadas e deter o ladrão",
-    "the attack begins at its step 1: --from is for the demo":
-        "o ataque começa no passo 1: --from é para a demonstração",
+    "{place} begins at its step 1: --from is for the demo":
+        "{place} começa no passo 1: --from é para a demonstração",
 
     # ---- stage.py
     "registry: {name} has another address now: {address}":

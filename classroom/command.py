@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from classroom import attack, doctor, roles, story
+from classroom import attack, doctor, roles, story, swap
 from classroom.language import LANGUAGES, VARIABLE, Words, choose_language, system_locale
 from classroom.narrow import narrowed_help
 from classroom.screen import Screen
@@ -18,7 +18,9 @@ from ponte.process.characters import plain, write_any
 from ponte.process.options import SWITCHES, UsageError
 from ponte.process.own_files import DEMO
 
-PLACES = (*roles.ROLES, "attack", "doctor")
+# Stories beside the demo, and what tells each.
+STORIES = {"attack": attack.run, "swap": swap.run}
+PLACES = (*roles.ROLES, *STORIES, "doctor")
 NOTHING: Mapping[str, str] = {}
 
 
@@ -49,10 +51,11 @@ def _run(rest: list[str], words: Words, places: Sequence[str]) -> int:
     auto = chosen.auto or _auto_is_set(os.environ, words)
     if chosen.place is None:
         return story.run(words, auto=auto, first=_first_step(chosen.first, os.environ, words))
-    if chosen.place == "attack":
+    if chosen.place in STORIES:
         if chosen.first is not None:
-            raise UsageError(words("the attack begins at its step 1: --from is for the demo"))
-        return attack.run(words, auto=auto)
+            raise UsageError(words("{place} begins at its step 1: --from is for the demo",
+                                   place=chosen.place))
+        return STORIES[chosen.place](words, auto=auto)
     if chosen.place == "doctor":
         return doctor.main(words)
     raise UsageError(_refuse(chosen.place, words, places))
@@ -156,6 +159,8 @@ def _parser(words: Words, places: Sequence[str]) -> Parser:
             "  demo.py doctor                 is this computer ready?") + "\n" + words(
             "  demo.py attack                 a second guided story: steal calls, and stop the "
             "thief") + "\n" + words(
+            "  demo.py swap                   a third: each part replaced by its industrial peer"
+            ) + "\n" + words(
             "  demo.py page                   all of it live on a page of the browser, with "
             "faults at a click\n"
             "  demo.py join CODE              this computer takes part in a page that shows a "

@@ -24,7 +24,7 @@ CUTS = (
 FIRST_COLUMN = re.compile(r" *\S.*? {2,}(?=\S)| +")
 # A command that readers copy: what starts it, and words that can only be a part of it.
 COMMAND = re.compile(r"\b(?:python3?|py) \S+\.py\b"
-                     r"(?: (?:-\S+|registry|server|proxy|client|attack|doctor|\S*[\d:/]\S*))*")
+                     r"(?: (?:-\S+|registry|server|proxy|client|attack|swap|doctor|\S*[\d:/]\S*))*")
 # Stands for a space in such a command: textwrap does not break there.
 _NO_BREAK = "\0"
 # Before the rest of a line that does not fit whatever is left out.

@@ -14,12 +14,14 @@ from classroom.doctor_portuguese import DOCTOR
 from classroom.join_portuguese import JOIN
 from classroom.page_portuguese import PAGE
 from classroom.predict_portuguese import PREDICT
+from classroom.swap_portuguese import SWAP
 
 PORTUGUESE: dict[str, str] = {
     **ANSWERS,
     **ATTACK,
     **DOCTOR,
     **PAGE,
+    **SWAP,
     **JOIN,
     **PREDICT,
 

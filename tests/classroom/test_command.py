@@ -59,15 +59,18 @@ class CommandTest(unittest.TestCase):
                 unittest.mock.patch.dict("os.environ", PONTE_FROM="x"):
             command.main(["--lang", "en"])
 
-    def test_the_attack_is_told_as_the_demo_is(self) -> None:
-        for words, auto in ((["attack"], False), (["attack", "--auto"], True),
-                            (["--auto", "attack"], True)):
-            with self.subTest(words), unittest.mock.patch("classroom.attack.run") as run:
-                command.main(["--lang", "pt", *words])
-                self.assertEqual(auto, run.call_args.kwargs["auto"])
-                self.assertEqual("pt", run.call_args.args[0].language)
-        with self.assertRaisesRegex(UsageError, "--from"):
-            command.main(["--lang", "en", "attack", "--from", "2"])
+    def test_the_other_stories_are_told_as_the_demo_is(self) -> None:
+        for story in ("attack", "swap"):
+            for words, auto in (([story], False), ([story, "--auto"], True),
+                                (["--auto", story], True)):
+                run = unittest.mock.Mock()
+                with self.subTest(words), \
+                        unittest.mock.patch.dict("classroom.command.STORIES", {story: run}):
+                    command.main(["--lang", "pt", *words])
+                    self.assertEqual(auto, run.call_args.kwargs["auto"])
+                    self.assertEqual("pt", run.call_args.args[0].language)
+            with self.assertRaisesRegex(UsageError, f"{story} .*--from"):
+                command.main(["--lang", "en", story, "--from", "2"])
 
     def test_an_unknown_word_is_answered_with_a_suggestion(self) -> None:
         with self.assertRaisesRegex(UsageError, "registry[?]"):
@@ -109,7 +112,8 @@ class CommandTest(unittest.TestCase):
             self.assertEqual(shown, str(told.exception))
 
     def test_without_a_terminal_the_story_asks_for_auto(self) -> None:
-        for words, hint in (([], "demo.py --auto"), (["attack"], "demo.py attack --auto")):
+        for words, hint in (([], "demo.py --auto"), (["attack"], "demo.py attack --auto"),
+                            (["swap"], "demo.py swap --auto")):
             error = io.StringIO()
             with self.subTest(words), redirect_stderr(error), \
                     unittest.mock.patch("sys.stdin", io.StringIO()):

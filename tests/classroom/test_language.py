@@ -9,7 +9,7 @@ import unittest
 from typing import Any
 from unittest import mock
 
-from classroom import attack
+from classroom import attack, swap
 from classroom.language import Words, choose_language
 from classroom.portuguese import PORTUGUESE
 from classroom.screen import MAX_COLUMNS
@@ -90,7 +90,7 @@ class Sentences(unittest.TestCase):
                     self.assertLessEqual(len(filled(text)), room)
 
     def test_every_step_has_a_title_a_question_and_what_it_proves(self) -> None:
-        for step in (*STEPS, *attack.STEPS):
+        for step in (*STEPS, *attack.STEPS, *swap.STEPS):
             with self.subTest(step.__name__):
                 title, question, proves = (sentence.text for sentence
                                    in in_source(inspect.getsource(step), step.__name__)
@@ -102,7 +102,7 @@ class Sentences(unittest.TestCase):
 
     def test_no_title_gives_the_answer_away(self) -> None:
         """It is read before the question. An arrow leads to an answer."""
-        for step in (*STEPS, *attack.STEPS):
+        for step in (*STEPS, *attack.STEPS, *swap.STEPS):
             title = next(sentence.text for sentence in
                          in_source(inspect.getsource(step), step.__name__)
                          if sentence.function == "predict")
