@@ -136,8 +136,12 @@ def by_nginx(stage: Stage) -> None:
                                                              f'"{folder}{os.sep}'))
     start_keeper(stage, "interop.nginx", "--include", include, "--nginx", f"nginx -c {file}")
     stage.until(lambda: os.path.exists(include), READY_S)
+    dead = f":{stage.cast[KILLED].address[1]} "
     with beside(stage, "nginx", "-c", file, "-g", "daemon off;"):
         _relays(stage, port, "nginx")
+        # nginx passes over a dead server by itself, so its answers do not show who told it.
+        is_out = stage.until(lambda: dead not in _read(include), GONE_S)
+        stage.check_limit(is_out, "the file of servers names {name} no more", name=KILLED)
 
 
 def _printed(stage: Stage, *words: str) -> str:
@@ -148,6 +152,11 @@ def _printed(stage: Stage, *words: str) -> str:
 def _write(file: str, text: str) -> None:
     with open(file, "w", encoding="utf-8") as opened:
         opened.write(text)
+
+
+def _read(file: str) -> str:
+    with open(file, encoding="utf-8") as opened:
+        return opened.read()
 
 
 def _relays(stage: Stage, port: int, relay: str) -> None:

@@ -52,6 +52,7 @@ SWAP: dict[str, str] = {
     "Hello → {value}, through {program}": "Hello → {value}, através do {program}",
     "{gone_s:.1f} s after kill -9 every call goes to the other one":
         "{gone_s:.1f} s após o kill -9, toda chamada vai para o outro",
+    "the file of servers names {name} no more": "o arquivo de servidores não cita mais {name}",
     # ---- 4 Consul
     "CONSUL IN OUR REGISTRY'S PLACE": "O CONSUL NO LUGAR DO NOSSO REGISTRY",
     "CONSUL KNOWS IT → LEASES THERE, TOO": "O CONSUL SABE → LEASES TAMBÉM LÁ",
