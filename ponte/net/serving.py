@@ -196,7 +196,9 @@ class Listener:
         """
         if self._door:
             self._is_shut = True
-            self._socket.interrupt()
+            # In this order on the loop's thread. To interrupt the socket would not do: on some
+            # systems nothing wakes, and the port would be open for one more tick.
+            self.driver.post(self._socket.close)
             self._door.retire()
         return self._door is not None
 

@@ -158,7 +158,9 @@ class Mistakes(WithAgent):
         cluster = self.cluster
         house = os.path.join(cluster.directory, "house")
         for folder in ("ponte", "services"):
+            # Not copy2, which Wine cannot carry out.
             shutil.copytree(os.path.join(ROOT, folder), os.path.join(house, folder),
+                            copy_function=shutil.copyfile,
                             ignore=shutil.ignore_patterns("__pycache__"))
         for file in os.listdir(ROOT):
             if file.endswith(".py"):
