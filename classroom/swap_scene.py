@@ -29,7 +29,7 @@ from ponte.process.typed import typed
 # The two servers of every step. The second one is killed, and comes back for the next step.
 KEPT, KILLED = "server-1", "server-2"
 # Seconds: for a program to be ready; in which a killed server must be gone; and for one call.
-READY_S, GONE_S, CALL_S = 10.0, 3.0, 2.0
+READY_S, GONE_S, CALL_S = 10.0, 5.0, 2.0
 # Programs that no package of Debian 12 has.
 APART = ("consul", "grpcurl")
 
