@@ -207,6 +207,8 @@ class Lives:
             link = self._links.pop(name, None)
         if link:
             link.close()
+        # Its end may have been told already, while it was in the table.
+        self._cast[name].tell_again()
 
     # ---- the table
 

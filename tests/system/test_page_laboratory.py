@@ -12,8 +12,9 @@ import unittest
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
+from unittest import mock
 
-from classroom.actor import CAN_FREEZE
+from classroom.actor import CAN_FREEZE, OVER, Actor
 from dashboard.attach import Attached
 from dashboard.collector import Collector
 from dashboard.laboratory import Laboratory
@@ -180,12 +181,26 @@ class Faults(unittest.TestCase):
         self.assertEqual(self.told.one(k="proc", who="server-4", state="up")["service"], "bank")
         with self.assertRaisesRegex(ValueError, "there are 2 registries: that is the most"):
             self.laboratory.commands["add registry"]({})
-        # One that cannot be imported says so in one line, and is forgotten.
-        with self.assertRaisesRegex(ValueError, r"\Aserver-5: server\.py: .*no public function"):
-            self.laboratory.commands["add"]({"file": os.path.join(ROOT, "services", "..", "lab",
-                                                                  "__init__.py")})
-        self.told.one(k="proc", who="server-5", forget=True)
-        self.assertNotIn("server-5", self.laboratory.names())
+        # One that cannot be imported says so in one line, and is forgotten: also where its end was
+        # told before anybody waited for its banner.
+        heard = Actor.await_banner
+
+        def after_its_end(actor: Actor) -> Actor:
+            wait_until(lambda: actor.state in OVER, PATIENCE_S, "it has ended")
+            return heard(actor)
+
+        for waits in (heard, after_its_end):
+            told = len(self.told.all(k="proc", who="server-5", forget=True))
+            with mock.patch.object(Actor, "await_banner", waits), self.assertRaisesRegex(
+                    ValueError, r"\Aserver-5: server\.py: .*no public function"):
+                self.laboratory.commands["add"]({"file": os.path.join(ROOT, "services", "..", "lab",
+                                                                      "__init__.py")})
+            wait_until(partial(self.is_forgotten, "server-5", told), PATIENCE_S, "it is forgotten")
+            self.assertNotIn("server-5", self.laboratory.names())
+
+    def is_forgotten(self, who: str, told: int) -> bool:
+        """Whether the page was told so more often than before."""
+        return len(self.told.all(k="proc", who=who, forget=True)) > told
 
 
 def are_gone(pids: Sequence[int]) -> bool:
