@@ -348,14 +348,20 @@ class _Sender:
         """One beat. Returns False if a younger process has the name. Raises ExchangeError."""
         beat = self._beat()._replace(seq=0, state=state)
         if state == "leaving":
-            self._put("agent", "service", "deregister", id_of(beat))
+            # The entry of a younger process of our name stays.
+            if self._newest(beat) <= beat.incarnation:
+                reply = self._put("agent", "service", "deregister", id_of(beat))
+                if reply.status not in (200, 404):
+                    log.warning("%s still names %s, until its lease ends: %s", show(self.agent),
+                                beat.instance, _why(reply))
             self._note(state)
         # Nothing is new but the time, or the state.
         elif self._registered and beat == self._registered._replace(state=state) \
                 and self._renews(beat):
             self._note(state)
-        # The agent has restarted, knows another process of our name, or does not know us yet.
-        elif self._registered and self._newest(beat) > beat.incarnation:
+        # The agent has restarted, knows another process of our name, or does not know us yet. Or
+        # this process was frozen, and a younger one has come meanwhile.
+        elif self._newest(beat) > beat.incarnation:
             return False
         else:
             self._register(beat)

@@ -30,13 +30,15 @@ class ConsulAgent:
     """Answers until it is closed. `restart` is a kill -9, and a new life on the same port.
 
     Attributes: `address`; `garbage`, the body of every answer to a reader, where it is set;
-    `asked`, how many answers to readers there were; `refusal`, the text of a 403 to every server.
+    `asked`, how many answers to readers there were; `refusal`, the text of a 403 to every server;
+    `written`, the targets of all that servers wrote.
     """
 
     def __init__(self) -> None:
         self.garbage: bytes | None = None
         self.asked = 0
         self.refusal = b""
+        self.written: list[str] = []
         self._lock = threading.Lock()
         self._forget()
         self._serve(0)
@@ -146,6 +148,7 @@ class ConsulAgent:
 
     def write(self, target: str, body: bytes) -> tuple[int, bytes]:
         """Status and body of the answer to a PUT."""
+        self.written.append(target)
         *_, verb, name = unquote(target.partition("?")[0]).split("/")
         if self.refusal:
             return 403, self.refusal

@@ -111,6 +111,18 @@ class InPlaceOfTheRegistry(WithAgent):
         wait_until(lambda: [endpoint.address for endpoint in self.agent.endpoints()]
                    == [younger.address], 2, "the younger one is registered")
 
+    def test_an_elder_one_that_leaves_takes_nothing_from_the_younger(self) -> None:
+        """The younger one starts while the elder drains, as in a quick restart."""
+        elder = self.start_server("one", "--beat", "20", "--lease", "60", "--linger", "3")
+        elder.stop()
+        wait_until(lambda: [endpoint.state for endpoint in self.agent.endpoints()]
+                   == ["draining"], 2, "it drains")
+        younger = self.start_server("one")
+        wait_until(lambda: [endpoint.address for endpoint in self.agent.endpoints()]
+                   == [younger.address], 2, "the younger one is registered")
+        elder.wait(START_S)
+        self.assertFalse([target for target in self.agent.written if "/deregister/" in target])
+
     def test_a_server_beats_to_registries_and_agents_alike(self) -> None:
         """So that a house can move from one to the other without a break."""
         cluster = self.cluster
