@@ -131,7 +131,7 @@ class InPlaceOfTheRegistry(WithAgent):
         wait_until(lambda: [each["instance"] for each in
                             cluster.lookup("greeter", registry.address)["endpoints"]] == ["one"],
                    2, "it is in lookup")
-        self.assertEqual(self.agent.names(), ["one"])
+        wait_until(lambda: self.agent.names() == ["one"], 2, "the agent knows it, too")
         client = cluster.client("greeter")
         self.assertEqual(client.hello("Hello"), "World")
         registry.close()
