@@ -97,7 +97,9 @@ def chain() -> Client:
     there = Endpoint("greeter", "server-1", 1, "127.0.0.1", 4242, "up", ("hello",))
     proxy._directory.endpoints = (there,)
     proxy._on_change()
-    proxy._pool = Wire(server._handle, server._listener)
+    # An earlier state has it by another name.
+    handle = server.handle if hasattr(server, "handle") else server._handle
+    proxy._pool = Wire(handle, server._listener)
     Known.by_service = {"greeter": (there,), "proxy": (
         Endpoint("proxy", "proxy-1", 1, "127.0.0.1", 4180, "up", ()),)}
     patched: Any = stub
