@@ -25,6 +25,7 @@ from server import Server, idempotent
 from tests.system.cluster import SystemTest
 from tests.system.consul_agent import ConsulAgent
 from tests.system.harness import ROOT, START_S, Process, wait_until
+from tests.windows import windows_cannot
 
 GREETER = "services/greeter.py"
 # Seconds within which a killed server is gone.
@@ -111,6 +112,7 @@ class InPlaceOfTheRegistry(WithAgent):
         wait_until(lambda: [endpoint.address for endpoint in self.agent.endpoints()]
                    == [younger.address], 2, "the younger one is registered")
 
+    @windows_cannot("it has no SIGTERM, after which alone calls get the time of --grace")
     def test_an_elder_one_that_leaves_takes_nothing_from_the_younger(self) -> None:
         """The younger one starts while the elder drains, as in a quick restart."""
         elder = self.start_server("one", "--beat", "20", "--lease", "60", "--linger", "3")
