@@ -379,7 +379,7 @@ def _callable(*views: Sequence[Endpoint]) -> set[Address]:
 EXIT_FAULT, EXIT_NOT_SENT, EXIT_UNKNOWN, EXIT_UNWRITTEN = 3, 4, 5, 6
 
 
-def _parse_value(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """JSON where it parses, else the text itself: Hello, 42, true, [1, 2] and '"42"'."""
     try:
         return json.loads(text)
@@ -488,7 +488,7 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     with client:
-        params = [_parse_value(text) for text in chosen.params]
+        params = [parse_value(text) for text in chosen.params]
         code = calls = 0
         while True:
             code = _call_once(lambda: _call(client, chosen.method, params, chosen.timeout,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import urllib.request
@@ -22,6 +21,7 @@ from client import CallError
 from ponte.net.address import Address, show
 from ponte.process.characters import write_any
 from tests.exposition import read
+from tests.interop.peers import install
 from tests.system.cluster import Cluster
 
 SERVICE = """\
@@ -35,25 +35,8 @@ SERVICE = """\
         raise ValueError(text)
 """
 # Seconds.
-INSTALL_S, PAGE_S = 300.0, 10.0
+PAGE_S = 10.0
 WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def installed() -> bool:
-    """Whether promtool is there, perhaps since now."""
-    if shutil.which("promtool"):
-        return True
-    if not shutil.which("apt-get") or not hasattr(os, "geteuid") or os.geteuid() != 0:
-        return False
-    print("promtool is missing: trying apt-get", flush=True)
-    # Without the services that the package would start.
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    for command in (["apt-get", "update", "-q"],
-                    ["apt-get", "install", "-qy", "--no-install-recommends", "prometheus"]):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(command, check=False, env=environment, stdout=subprocess.DEVNULL,
-                           timeout=INSTALL_S)
-    return shutil.which("promtool") is not None
 
 
 def make_calls(cluster: Cluster, proxies: list[Address]) -> None:
@@ -94,7 +77,7 @@ def complaint(address: Address) -> str:
 
 def main() -> int:
     """Checks the pages of all roles. Returns the exit code."""
-    if not installed():
+    if install({"promtool": "prometheus"}):
         print("promtool is missing, and cannot be installed here: nothing is checked")
         return 1 if os.environ.get("CI") == "true" else 0
     cluster = Cluster()

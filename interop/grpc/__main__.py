@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 from xmlrpc.client import Fault
 
+from client import parse_value
 from interop.grpc import server
 from interop.grpc.client import GrpcClient, StatusError
 from interop.grpc.contract import contract
@@ -82,12 +82,7 @@ def _values(message: Message, words: Sequence[str]) -> list[Any] | dict[str, Any
 
 
 def _value(kind: int, text: str) -> Any:
-    if kind == STRING:
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+    return text if kind == STRING else parse_value(text)
 
 
 def _tell(made: Callable[[], Any]) -> int:

@@ -327,11 +327,8 @@ class Connection:
         self._note(1)
         try:
             begun = self._door.handler(whole.request, whole.received_at, lambda: call.has_left)
-        except ProtocolError as error:
-            begun = text_reply(error.status, error.reason, **error.headers)
-        except Exception:
-            log.exception("a call of %s failed", call.head.path)
-            begun = INTERNAL_ERROR
+        except Exception as error:
+            begun = _reply_to(error, call)
         if isinstance(begun, Reply):
             self._note(-1)
             self._answer(call, begun)
@@ -342,11 +339,8 @@ class Connection:
         """A program: a call whose function runs on another thread, or that waits for another."""
         try:
             reply = yield from program
-        except ProtocolError as error:
-            reply = text_reply(error.status, error.reason, **error.headers)
-        except Exception:
-            log.exception("a call of %s failed", call.head.path)
-            reply = INTERNAL_ERROR
+        except Exception as error:
+            reply = _reply_to(error, call)
         self._note(-1)
         self._answer(call, reply)
         self._flush()
@@ -390,3 +384,10 @@ class Connection:
         self._http.send_headers(stream_id, fields, True)
         self._forget(stream_id)
 
+
+def _reply_to(error: Exception, call: UnaryCall) -> Reply:
+    """What a call is answered that a handler has refused, or could not carry out."""
+    if isinstance(error, ProtocolError):
+        return text_reply(error.status, error.reason, **error.headers)
+    log.error("a call of %s failed", call.head.path, exc_info=error)
+    return INTERNAL_ERROR

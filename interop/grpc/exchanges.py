@@ -134,12 +134,8 @@ class HealthCheck(Unary):
         self._writer.end(self.stream_id, Status(OK))
 
 
-class HealthWatch(Unary):
+class HealthWatch(HealthCheck):
     """Tells the health of a service when the request has ended, and each time it changes."""
-
-    def __init__(self, opening: Opening, writer: Writer, health: Health) -> None:
-        super().__init__(opening, writer)
-        self._health = health
 
     def finish(self) -> None:
         name = self._health.asked(self.message())

@@ -109,5 +109,5 @@ class Endpoint(NamedTuple):
 
 # The last fields are optional, with what they are where they are not sent: earlier versions do not
 # know them. The others are the members of every struct, and the columns of every view.
-_OPTIONAL: dict[str, Any] = {"remembers": True, "path": ""}
+_OPTIONAL = Endpoint._field_defaults
 _REQUIRED = Endpoint._fields[:-len(_OPTIONAL)]

@@ -82,7 +82,7 @@ class Beat(NamedTuple):
 
 
 # The fields that are sent only where they differ from this.
-OPTIONAL: dict[str, object] = {"remembers": True, "path": ""}
+OPTIONAL = {name: Beat._field_defaults[name] for name in ("remembers", "path")}
 
 
 class Answer(NamedTuple):

@@ -15,7 +15,7 @@ from tests.interop.check_dns import ports, run
 from tests.interop.peers import Missing, Peers, found
 from tests.interop.told import figure, told
 from tests.system.cluster import Cluster
-from tests.system.harness import START_S, Process, free_port, wait_until
+from tests.system.harness import Process, free_port, wait_until
 
 PROGRAMS = {"dig": "bind9-dnsutils", "named": "bind9",
             "nsupdate": "bind9-dnsutils", "faketime": "faketime"}
@@ -251,19 +251,7 @@ def check_many_servers_go_over_tcp(house: Cluster, peers: Peers) -> None:
     del peers
     count = 40
     with named_with_servers(house) as (named, _):
-        file = house.file("many.py", """\
-            import sys
-            sys.path.insert(0, sys.argv[1])
-            from server import Server
-            servers = [Server("greeter", [len], registries=sys.argv[2], name=f"server-{number}")
-                       for number in range(int(sys.argv[3]))]
-            for server in servers:
-                server.start()
-            print("started", flush=True)
-            sys.stdin.read()
-        """)
-        many = house.start(file, ".", house.registry_option()[1], str(count))
-        many.wait_for_line("started", START_S)
+        many = house.start_many_servers(count)
         wait_until(lambda: len(house.names("greeter")) == count, STEP_S, "all beat")
         ddns = house.start_ddns(named.address, named.key)
         wait_until(lambda: len(ports(named.ask(PLACE, "SRV"))) == count, STEP_S, "all of them")

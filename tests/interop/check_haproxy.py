@@ -12,13 +12,12 @@ from client import NotSent
 from interop.haproxy import ask, configuration, slots_of
 from tests.interop.ledger import SERVICE, Ledger, by_http, by_stub
 from tests.interop.peers import Peers, found
-from tests.interop.relays import HaProxy
+from tests.interop.relays import KILLS, RESTARTS, HaProxy, restarts_and_kills
 from tests.interop.told import figure, told
 from tests.system.cluster import Cluster
 from tests.system.harness import ROOT, START_S, wait_until
 
 PROGRAMS = {"haproxy": "haproxy"}
-RESTARTS, KILLS = 3, 6
 # Seconds.
 WHOLE_S = 2.0
 # A server that says which headers a call has.
@@ -55,19 +54,7 @@ def check_calls(house: Cluster, peers: Peers) -> None:
     haproxy = HaProxy(house)
     try:
         keeper = haproxy.keep()
-        with ledger.load(by_http(haproxy.address)) as load:
-            ledger.restart(RESTARTS)
-        summed = ledger.sum(load)
-        assert summed.answered == summed.calls and not summed.double, summed
-        told("HAProxy", f"{RESTARTS} restarts in order: 0 failed of {summed.calls:,}")
-        figure(f"HAProxy, {RESTARTS} restarts: failed", f"0 of {summed.calls:,}")
-        with ledger.load(by_http(haproxy.address)) as load:
-            ledger.kill(KILLS)
-        summed = ledger.sum(load)
-        assert not (summed.double or summed.lost or summed.lies or summed.failed), summed
-        told("HAProxy", f"{KILLS} kills: {summed.unknown} unknown of {summed.calls:,}, 0 ran twice")
-        figure(f"HAProxy, {KILLS} kills: unknown, run twice",
-               f"{summed.unknown}, 0 of {summed.calls:,}")
+        restarts_and_kills("HAProxy", ledger, by_http(haproxy.address))
         expect_whole_again(haproxy, ledger)
         # An equal view: nothing is sent, so nothing is logged. (Three slots are six commands.)
         wait_until(lambda: keeper.err.count(": 6 commands") == 2, START_S, "it has said so")

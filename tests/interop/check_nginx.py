@@ -13,13 +13,13 @@ from interop.upstreams import Upstream, Upstreams
 from lab.checker import NOT_SENT, VALUE
 from tests.interop.ledger import Ledger, by_http
 from tests.interop.peers import Peers
-from tests.interop.relays import Nginx
-from tests.interop.told import figure, told
+from tests.interop.relays import Nginx, restarts_and_kills
+from tests.interop.told import told
 from tests.system.cluster import Cluster
 from tests.system.harness import ROOT, START_S, wait_until
 
 PROGRAMS = {"nginx": "nginx"}
-RESTARTS, KILLS, IN_A_ROW = 3, 6, 100
+IN_A_ROW = 100
 # A service whose name is no name of a file.
 DOTTED = """\
     import sys
@@ -46,19 +46,7 @@ def check_calls(house: Cluster, peers: Peers) -> None:
         # For a moment after it was told to load, nginx has workers that know no server yet.
         wait_until(lambda: all(call("begin").outcome == VALUE for _ in range(IN_A_ROW)), START_S,
                    "nginx has loaded its servers, and its earlier workers are gone")
-        with ledger.load(by_http(nginx.address)) as load:
-            ledger.restart(RESTARTS)
-        summed = ledger.sum(load)
-        assert summed.answered == summed.calls and not summed.double, summed
-        told("nginx", f"{RESTARTS} restarts in order: 0 failed of {summed.calls:,}")
-        figure(f"nginx, {RESTARTS} restarts: failed", f"0 of {summed.calls:,}")
-        with ledger.load(by_http(nginx.address)) as load:
-            ledger.kill(KILLS)
-        summed = ledger.sum(load)
-        assert not (summed.double or summed.lost or summed.lies or summed.failed), summed
-        told("nginx", f"{KILLS} kills: {summed.unknown} unknown of {summed.calls:,}, 0 ran twice")
-        figure(f"nginx, {KILLS} kills: unknown, run twice",
-               f"{summed.unknown}, 0 of {summed.calls:,}")
+        restarts_and_kills("nginx", ledger, by_http(nginx.address))
         live = sorted(server.address[1] for server in ledger.servers.values())
         wait_until(lambda: all(f":{port} " in read(nginx.include) for port in live), START_S,
                    "all are in the file")

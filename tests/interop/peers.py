@@ -6,6 +6,7 @@ the folder of this run, and leaves with it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -122,10 +123,12 @@ def _apt_install(packages: Iterable[str]) -> bool:
 
 def _apt(*arguments: str) -> bool:
     # RUNLEVEL: without the services that packages would start.
-    ended = subprocess.run(["apt-get", *arguments], check=False, stdout=subprocess.DEVNULL,
-                           timeout=INSTALL_S,
-                           env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"})
-    return ended.returncode == 0
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        ended = subprocess.run(["apt-get", *arguments], check=False, stdout=subprocess.DEVNULL,
+                               timeout=INSTALL_S, env=environment)
+        return ended.returncode == 0
+    return False
 
 
 def _run(command: list[str], cwd: str | None = None) -> str:

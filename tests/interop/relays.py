@@ -12,10 +12,13 @@ from collections.abc import Sequence
 
 from interop.nginx import include_text
 from ponte.net.address import Address, show
-from tests.interop.ledger import SERVICE
+from tests.interop.ledger import SERVICE, Ledger, MakeCall
 from tests.interop.peers import found
+from tests.interop.told import figure, told
 from tests.system.cluster import Cluster
 from tests.system.harness import START_S, Process, free_port, wait_until
+
+RESTARTS, KILLS = 3, 6
 
 
 def printed(house: Cluster, *command: str) -> str:
@@ -23,6 +26,23 @@ def printed(house: Cluster, *command: str) -> str:
     process = house.start(*command)
     assert process.wait(START_S) == 0, process.log
     return process.out
+
+
+def restarts_and_kills(name: str, ledger: Ledger, call: MakeCall) -> None:
+    """Callers through the relay of this name: restarts lose nothing, and kills run nothing twice.
+    """
+    with ledger.load(call) as load:
+        ledger.restart(RESTARTS)
+    summed = ledger.sum(load)
+    assert summed.answered == summed.calls and not summed.double, summed
+    told(name, f"{RESTARTS} restarts in order: 0 failed of {summed.calls:,}")
+    figure(f"{name}, {RESTARTS} restarts: failed", f"0 of {summed.calls:,}")
+    with ledger.load(call) as load:
+        ledger.kill(KILLS)
+    summed = ledger.sum(load)
+    assert not (summed.double or summed.lost or summed.lies or summed.failed), summed
+    told(name, f"{KILLS} kills: {summed.unknown} unknown of {summed.calls:,}, 0 ran twice")
+    figure(f"{name}, {KILLS} kills: unknown, run twice", f"{summed.unknown}, 0 of {summed.calls:,}")
 
 
 class Relay:

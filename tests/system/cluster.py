@@ -31,11 +31,24 @@ from ponte.discovery.at_consul import consul
 from ponte.discovery.follower import ask
 from ponte.net.address import Address, ConsulAddress, show
 from ponte.net.pool import Pool
-from tests.system.harness import START_S, Process, wait_until
+from tests.system.harness import ROOT, START_S, Process, wait_until
 
 _BANNER = re.compile(r"(?:https?://|listening on )([\w.]+):(\d+)")
 
 T = TypeVar("T")
+
+# Many servers in one process: the folder of Ponte, its registries, and how many.
+MANY_SERVERS = """\
+    import sys
+    sys.path.insert(0, sys.argv[1])
+    from server import Server
+    servers = [Server("greeter", [len], registries=sys.argv[2], name=f"server-{number}")
+               for number in range(int(sys.argv[3]))]
+    for server in servers:
+        server.start()
+    print("started", flush=True)
+    sys.stdin.read()
+"""
 
 
 class Cluster:
@@ -100,6 +113,13 @@ class Cluster:
         service = os.path.splitext(os.path.basename(file))[0]
         self.wait_until(lambda: set(names) <= set(self.names(service)), 3, f"{names} are in lookup")
         return servers
+
+    def start_many_servers(self, count: int) -> Process:
+        """Starts one process with so many servers of greeter; waits until all have begun."""
+        many = self.start(self.file("many.py", MANY_SERVERS), ROOT, self.registry_option()[1],
+                          str(count))
+        many.wait_for_line("started", START_S)
+        return many
 
     def start_proxy(self, name: str = "proxy", *options: str) -> Process:
         """Starts a proxy; waits until it is in lookup."""

@@ -22,7 +22,7 @@ from interop.dns_message import (
 from ponte.net.address import Address
 from ponte.process.options import PYTHON
 from tests.system.cluster import SystemTest
-from tests.system.harness import ROOT, START_S
+from tests.system.harness import START_S
 
 PLACE = name_of("_greeter._tcp.ponte")
 # Seconds.
@@ -172,20 +172,7 @@ class Dns(SystemTest):
         """No answer over UDP is larger than its asker takes, nor than 4,096 bytes."""
         cluster = self.cluster
         cluster.start_registry()
-        # One process with all servers.
-        file = cluster.file("many.py", """\
-            import sys
-            sys.path.insert(0, sys.argv[1])
-            from server import Server
-            servers = [Server("greeter", [len], registries=sys.argv[2], name=f"server-{number}")
-                       for number in range(int(sys.argv[3]))]
-            for server in servers:
-                server.start()
-            print("started", flush=True)
-            sys.stdin.read()
-        """)
-        many = cluster.start(file, ROOT, cluster.registry_option()[1], str(MANY))
-        many.wait_for_line("started", START_S)
+        cluster.start_many_servers(MANY)
         dns = self.cluster.start_dns()
         question = write_question(1, PLACE, SRV)
         tcp = connect(self, dns.address)
