@@ -1,0 +1,108 @@
+"""Runs one check of a lesson on a student's file, in a process of its own.
+
+The problem: a student's file may loop for ever, end the process, or print what looks like a result.
+The idea: whoever grades starts this program, gives it a word that nobody else knows, and believes
+only a line that begins with it. No such line means that the file has ended the process.
+
+    course.worker FILE LESSON CHECK      on its standard input: the word
+
+It says "ready" before it loads the file, so that a broken installation is not blamed on a student.
+What the file prints is kept, and shown apart. After LIMIT_S it writes to standard error where the
+file is, and ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import importlib
+import io
+import json
+import os
+import sys
+import traceback
+from types import ModuleType
+from typing import Any, Callable
+
+from course.explore import Found, Wrong
+
+# Seconds that a check may take. The slowest one takes a tenth of it.
+LIMIT_S = 5.0
+MAX_PRINTED_CHARS = 2000
+EXIT_TOO_LONG = 1
+
+
+class Theirs(Exception):
+    """The student's file cannot be used; the text says why, and `line` where (0: nowhere)."""
+
+    def __init__(self, why: str, line: int = 0) -> None:
+        super().__init__(why)
+        self.line = line
+
+
+def load(file: str) -> ModuleType:
+    """The student's file as a module. Raises Theirs."""
+    module = ModuleType("solution")
+    module.__file__ = file
+    try:
+        with open(file, encoding="utf-8") as source:
+            text = source.read()
+        exec(compile(text, file, "exec"), module.__dict__)
+    except SyntaxError as error:
+        raise Theirs(f"SyntaxError: {error.msg}", error.lineno or 0) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Theirs(str(error)) from None
+    except BaseException as error:
+        raise Theirs(*_told(error, file)) from None
+    return module
+
+
+def _told(error: BaseException, file: str) -> tuple[str, int]:
+    """An error in words, and the last line of the student's file on its way."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno or 0 for frame in frames if frame.filename == file]
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__, \
+        lines[-1] if lines else 0
+
+
+def check(file: str, run: Callable[[ModuleType], Found]) -> dict[str, Any]:
+    """Runs a check on a student's file: what came of it, for JSON."""
+    try:
+        found = run(load(file))
+    except Theirs as error:
+        return {"what": "error", "why": str(error), "line": error.line}
+    except BaseException as error:
+        why, line = _told(error, file)
+        # Ours, where no line of theirs is on the way.
+        return {"what": "error" if line else "ours", "why": why, "line": line,
+                "trace": "" if line else traceback.format_exc()}
+    if found.wrong is not None:
+        return {"what": "wrong", "key": found.wrong.key, "values": found.wrong.values,
+                "story": found.wrong.story, "runs": found.runs}
+    return {"what": "passed", "runs": found.runs, "exercised": found.exercised}
+
+
+def main(arguments: list[str]) -> int:
+    file, lesson, name = arguments
+    word = sys.stdin.readline().strip()
+    # The file may close or replace sys.stdout: this copy of it is ours.
+    ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    checks = importlib.import_module(f"course.lessons.{lesson}.check").CHECKS
+    print(f"{word} ready", file=ours, flush=True)
+    faulthandler.dump_traceback_later(LIMIT_S, exit=True)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        result = check(file, checks[name].run)
+    faulthandler.cancel_dump_traceback_later()
+    result["printed"] = printed.getvalue()[:MAX_PRINTED_CHARS]
+    print(f"{word} {json.dumps(result)}", file=ours, flush=True)
+    return 0
+
+
+__all__ = ["Theirs", "Wrong", "check", "load", "main"]
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    # Threads of the student's file do not keep this process.
+    os._exit(code)
