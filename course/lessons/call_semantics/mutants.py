@@ -1,0 +1,65 @@
+"""Known-wrong solutions of the lesson, each with the check that rejects it and its message."""
+
+from __future__ import annotations
+
+from course.wrong import Mutant
+
+_UNKNOWN_SESSION = '''        if session is None:
+            return UNKNOWN if is_repeat else REFUSE
+'''
+_BELOW = '''        if number < session.oldest:
+            return NEVER
+'''
+_KEPT = '''        if number in session.replies:
+            return session.replies[number]
+'''
+_RUNNING = '''        if number in session.running:
+            return WAIT
+'''
+_OLDEST = "        session.oldest = max(session.oldest, oldest)\n"
+_FORGETS = '''        for ended in [n for n in session.replies if n < session.oldest]:
+            del session.replies[ended]
+'''
+
+MUTANTS = (
+    Mutant("remembers_nothing", _KEPT, "", "c1", "ran_twice"),
+    Mutant("keeps_no_replies", "            session.replies[number] = reply\n",
+           "            pass\n", "c1", "ran_twice"),
+    Mutant("refuses_repeats", _KEPT, '''        if number in session.replies:
+            return REFUSE
+''', "c1", "refused_though_it_ran"),
+    Mutant("repeats_never_run", "        session.running.add(number)\n", '''        if is_repeat:
+            return UNKNOWN
+        session.running.add(number)
+''', "c1", "unknown_though_it_is_known"),
+    Mutant("answers_before_the_end", _RUNNING, "", "c2", "ran_twice"),
+    Mutant("does_not_wait", _RUNNING, '''        if number in session.running:
+            return NEVER
+''', "c3", "unknown_though_it_is_known"),
+    Mutant("running_is_unknown", _RUNNING, '''        if number in session.running:
+            return UNKNOWN
+''', "c2", "unknown_though_it_is_known"),
+    Mutant("late_original_is_new", _BELOW, "", "c4", "ran_twice"),
+    Mutant("forgets_at_once", _BELOW, '''        if number < session.oldest - 1:
+            return NEVER
+''', "c4", "ran_twice"),
+    Mutant("oldest_is_not_read", _OLDEST, "", "c1", "keeps_old_replies"),
+    Mutant("never_forgets", _FORGETS, "", "c1", "keeps_old_replies"),
+    Mutant("runs_an_unknown_session", _UNKNOWN_SESSION, '''        if session is None:
+            session = self.sessions[name] = Session()
+''', "c5", "ran_twice"),
+    Mutant("refuses_unknown_repeats", "            return UNKNOWN if is_repeat else REFUSE\n",
+           "            return REFUSE\n", "c5", "refused_though_it_ran"),
+    Mutant("one_session_for_all",
+           "        name = self.new_id()\n        self.sessions[name] = Session()\n",
+           '''        name = "all"
+        self.sessions.setdefault(name, Session())
+''', "c6", "answered_without_a_run"),
+    Mutant("one_open_session_closes_the_others", "        self.sessions[name] = Session()\n",
+           "        self.sessions = {name: Session()}\n", "c6", "not_prompt"),
+    Mutant("refuses_while_it_runs", _RUNNING, '''        if number in session.running:
+            return REFUSE
+''', "c2", "refused_though_it_ran"),
+    Mutant("forgets_what_runs", "        session.running.discard(number)\n",
+           "        session.running.clear()\n", "c7", "ran_twice"),
+)

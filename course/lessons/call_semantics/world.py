@@ -1,0 +1,267 @@
+"""A bank, its callers, and a network that loses, doubles and holds back messages.
+
+A caller puts 100 into the account, call after call. Each message asks the script what becomes of
+it. Nothing waits: the clock jumps to the next event. Threads: one.
+"""
+
+from __future__ import annotations
+
+import gc
+import heapq
+import itertools
+import weakref
+from collections.abc import Sequence
+from typing import Any, Callable
+
+from course.explore import Script, Wrong
+
+# Seconds: a message on its way; a quick run and a long one; until a caller sends again; and a
+# message that is held back until its caller has long gone on.
+TRIP_S, QUICK_S, LONG_S, TIMEOUT_S, LATE_S = 0.001, 0.001, 9.0, 4.0, 60.0
+ATTEMPTS = 3
+AMOUNT = 100
+# Seconds in which a call without a fault must be answered.
+PROMPT_S = 1.0
+
+
+class Reply:
+    """A reply, of which the world knows whether anybody still keeps it."""
+
+    def __init__(self, balance: int) -> None:
+        self.balance = balance
+
+    def __repr__(self) -> str:
+        return f"balance {self.balance}"
+
+
+class Call:
+    """One deposit, as its caller knows it."""
+
+    def __init__(self, name: str, caller: str, began_s: float) -> None:
+        self.name, self.caller, self.began_s = name, caller, began_s
+        self.session, self.number = "", 0
+        self.attempts = 0
+        self.told: Any = None
+        self.told_s = 0.0
+        self.runs = 0
+
+
+class World:
+    """One run of the world with a student's memory.
+
+    Parameters: `solution`, the student's module; `script`, which decides; `fates` of a message
+    beside "arrives", and whether runs may take `long` and the server may `restart`; how many calls
+    each of how many callers makes, one after the other or `together`.
+    """
+
+    def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
+                 long: bool = False, restart: bool = False, calls: int = 2,
+                 callers: int = 1, together: bool = False) -> None:
+        self.solution, self.script = solution, script
+        self._fates, self._long, self._restart = fates, long, restart
+        self._count, self._together = calls, together
+        self.now = 0.0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._ids = itertools.count(1)
+        self.balance = 0
+        self.calls: list[Call] = []
+        self.story: list[str] = []
+        self.exercised: list[str] = []
+        self._replies: dict[str, weakref.ref[Reply]] = {}
+        # By session and number: the attempts that wait for a run.
+        self._waiting: dict[tuple[str, int], list[int]] = {}
+        # By session: below which number the server was told that all have ended.
+        self._ended: dict[str, int] = {}
+        self.memory = solution.Memory(self._new_id)
+        self._life = 1
+        self._callers = [f"caller {chr(65 + number)}" for number in range(callers)]
+
+    def run(self) -> list[str]:
+        """Carries out everything; returns what was exercised. Raises Wrong."""
+        for caller in self._callers:
+            session = self.memory.open()
+            for number in range(1, self._count + 1 if self._together else 2):
+                self._next_call(caller, session, number)
+        while self._events:
+            self._next_event()
+        self._judge_all()
+        return self.exercised
+
+    def _next_event(self) -> None:
+        self.now, _, event = heapq.heappop(self._events)
+        event()
+
+    # The callers: ours, and right.
+
+    def _oldest(self, call: Call) -> int:
+        """The oldest number whose outcome its caller still waits for."""
+        return min(each.number for each in self.calls
+                   if each.caller == call.caller and each.told is None)
+
+    def _next_call(self, caller: str, session: str, number: int) -> None:
+        made = sum(call.caller == caller for call in self.calls)
+        if made == self._count:
+            return
+        call = Call(f"c{len(self.calls) + 1}", caller, self.now)
+        call.session, call.number = session, number
+        self.calls.append(call)
+        self._send(call)
+
+    def _send(self, call: Call) -> None:
+        call.attempts += 1
+        attempt = call.attempts
+        what = "repeat" if attempt > 1 else "call"
+        line = f"{call.caller} → server: {what} {call.name} (number {call.number})"
+        self._carry(line, f"{what} {call.name}",
+                    lambda oldest=self._oldest(call): self._arrives(call, attempt, oldest))
+        self._at(TIMEOUT_S, lambda: self._times_out(call, attempt))
+
+    def _times_out(self, call: Call, attempt: int) -> None:
+        if call.told is not None or call.attempts != attempt:
+            return
+        if attempt < ATTEMPTS:
+            self._send(call)
+        else:
+            self._tell(call, "unknown")
+
+    def _tell(self, call: Call, told: Any) -> None:
+        if call.told is not None:
+            return
+        call.told, call.told_s = told, self.now
+        self._say(f"{call.caller} is told of {call.name}: {told}")
+        # From now on its number is below the oldest one: it must not run any more.
+        self._next_call(call.caller, call.session, call.number + 1)
+
+    # The server: ours, but for its memory.
+
+    def _arrives(self, call: Call, attempt: int, oldest: int) -> None:
+        if self._restart and self.script.choose("the server", "runs on", "restarts") == "restarts":
+            self._restart = False
+            self._life += 1
+            self.memory = self.solution.Memory(self._new_id)
+            self._waiting = {}
+            self._say("the server RESTARTS: it remembers nothing")
+            self.exercised.append("restart")
+        solution, place = self.solution, (call.session, call.number)
+        self._ended[call.session] = max(self._ended.get(call.session, 1), oldest)
+        action = self.memory.arrives(*place, oldest, attempt > 1)
+        if action == solution.RUN:
+            self._begin(call, attempt)
+        elif action == solution.WAIT:
+            self._say(f"server: {call.name} runs already, it waits")
+            self.exercised.append("wait")
+            self._waiting.setdefault(place, []).append(attempt)
+        elif action == solution.REFUSE:
+            self._answer(call, attempt, "refused")
+        elif action == solution.NEVER:
+            self.exercised.append("never")
+            self._say(f"server: {call.name} must not run any more")
+        elif action == solution.UNKNOWN:
+            self._answer(call, attempt, "unknown")
+        elif isinstance(action, Reply):
+            self.exercised.append("from memory")
+            self._say(f"server: {call.name} is answered from memory")
+            self._answer(call, attempt, action)
+        else:
+            raise Wrong("no_action", self.story, call=call.name, action=repr(action)[:60])
+
+    def _begin(self, call: Call, attempt: int) -> None:
+        call.runs += 1
+        self.balance += AMOUNT
+        self._say(f"server: {call.name} RUNS, balance {self.balance}")
+        if call.runs > 1:
+            raise Wrong("ran_twice", self.story, call=call.name, balance=self.balance)
+        if call.told == "refused":
+            raise Wrong("ran_though_refused", self.story, call=call.name)
+        if call.told is not None:
+            raise Wrong("ran_late", self.story, call=call.name, told=str(call.told))
+        takes_s = QUICK_S
+        if self._long and self.script.choose(f"the run of {call.name}", "is quick",
+                                             "takes long") == "takes long":
+            takes_s = LONG_S
+        reply, life = Reply(self.balance), self._life
+        self._replies[call.name] = weakref.ref(reply)
+
+        def ends(reply: Reply = reply) -> None:
+            if life == self._life:
+                place = call.session, call.number
+                self.memory.finished(*place, reply)
+                for each in (attempt, *self._waiting.pop(place, ())):
+                    self._answer(call, each, reply)
+
+        self._at(takes_s, ends)
+
+    def _answer(self, call: Call, attempt: int, reply: Any) -> None:
+        # Each attempt has a connection of its own, which its caller closes when it gives up.
+        if attempt != call.attempts or call.told is not None:
+            self._say(f"server → nobody: {call.caller} does not wait for this any more")
+            return
+        line = f"server → {call.caller}: {call.name}, {reply}"
+        self._carry(line, f"the reply to {call.name}", lambda: self._hears(call, attempt, reply))
+
+    def _hears(self, call: Call, attempt: int, reply: Any) -> None:
+        if call.told is not None or attempt != call.attempts:
+            return
+        if isinstance(reply, Reply):
+            if call.runs == 0:
+                raise Wrong("answered_without_a_run", self.story, call=call.name)
+            if self._replies[call.name]() is not reply:
+                raise Wrong("reply_of_another_call", self.story, call=call.name,
+                            reply=str(reply))
+        self._tell(call, reply)
+
+    # The network.
+
+    def _carry(self, line: str, what: str, deliver: Callable[[], None]) -> None:
+        fate = self.script.choose(what, "arrives", *self._fates)
+        self.exercised.append(fate)
+        shown = {"arrives": "", "twice": "  TWICE", "late": "  HELD BACK", "lost": "  LOST"}[fate]
+        self._say(line + shown)
+        if fate != "lost":
+            self._at(LATE_S if fate == "late" else TRIP_S, deliver)
+        if fate == "twice":
+            self._at(2 * TRIP_S, deliver)
+
+    def _at(self, in_s: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self.now + in_s, next(self._order), event))
+
+    def _say(self, line: str) -> None:
+        self.story.append(f"{self.now:8.3f} s  {line}")
+
+    def _new_id(self) -> str:
+        return f"s{next(self._ids)}"
+
+    # What must hold at the end.
+
+    def _judge_all(self) -> None:
+        for call in self.calls:
+            if call.told is None:
+                raise Wrong("never_told", self.story, call=call.name)
+            if call.told == "refused" and call.runs:
+                raise Wrong("refused_though_it_ran", self.story, call=call.name)
+        faults = self.script.faults
+        for call in self.calls:
+            if faults == 0 and (not isinstance(call.told, Reply)
+                                or call.told_s - call.began_s > PROMPT_S):
+                raise Wrong("not_prompt", self.story, call=call.name, told=str(call.told))
+            if faults == 1 and not self._life > 1 and not isinstance(call.told, Reply):
+                raise Wrong("unknown_though_it_is_known", self.story, call=call.name,
+                            told=str(call.told))
+        self._judge_forgetting()
+
+    def _judge_forgetting(self) -> None:
+        """No reply is kept that the server was told not to be needed any more."""
+        for call in self.calls:
+            # Its caller may keep it; here only the server is judged.
+            call.told = bool(call.told)
+        self._waiting = {}
+        gc.collect()
+        for call in self.calls:
+            kept = self._replies.get(call.name, _nothing)()
+            if kept is not None and call.number < self._ended.get(call.session, 1):
+                raise Wrong("keeps_old_replies", self.story, call=call.name)
+
+
+def _nothing() -> None:
+    """The reply of a call that has not run."""
