@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from course.explore import Found, Script, explore
+from course.explore import Found, Script, Wrong, explore
 from course.lessons.call_semantics.world import World
 
 
@@ -20,7 +20,12 @@ class Check(NamedTuple):
         """Runs every schedule on a student's module."""
         def once(script: Script) -> list[str]:
             return World(solution, script, **self.world).run()
-        return explore(once, self.faults)
+        found = explore(once, self.faults)
+        missing = [what for what in self.must if what not in found.exercised]
+        if found.wrong is None and missing:
+            # A check that has tried nothing must not be taken for one that passed.
+            return found._replace(wrong=Wrong("vacuous", missing=missing[0]))
+        return found
 
 
 CHECKS = {

@@ -1,0 +1,79 @@
+"""Runs checks on a student's file, each in a process of its own (worker.py), and says what came of
+them.
+
+Threads: one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from course.worker import LIMIT_S
+from ponte.process.own_files import FOLDER
+
+# Seconds beyond those of the check, for Python to start on a slow computer.
+START_S = 30.0
+# What the worker writes to standard error when a check takes too long.
+_TOO_LONG = re.compile(r"^Timeout \(")
+
+
+class Outcome(NamedTuple):
+    """What came of one check.
+
+    `what`: "passed"; "wrong", with the `key` of a mistake, its `values` and the `story`; "error",
+    one of the student's file, in a `line`, with `why`; "too long", and where in the file; "ended",
+    the file has ended the process; "ours", a fault of this course.
+    """
+
+    what: str
+    key: str = ""
+    values: dict[str, Any] = {}
+    story: Sequence[str] = ()
+    why: str = ""
+    line: int = 0
+    runs: int = 0
+    printed: str = ""
+
+
+def run_check(lesson: str, file: str, name: str, limit_s: float = LIMIT_S) -> Outcome:
+    """Runs one check. Blocks for `limit_s` and START_S at most."""
+    word = secrets.token_hex(8)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "course.worker", os.path.abspath(file), lesson, name, str(limit_s)],
+        cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        encoding="utf-8", errors="replace")
+    try:
+        out, err = worker.communicate(f"{word}\n", timeout=limit_s + START_S)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        out, err = worker.communicate()
+        return Outcome("too long", line=_line_in(err, file))
+    return _read(word, out, err, file)
+
+
+def _read(word: str, out: str, err: str, file: str) -> Outcome:
+    """What the lines of a worker say: only those that begin with the word are believed."""
+    said = [line[len(word) + 1:] for line in out.splitlines() if line.startswith(f"{word} ")]
+    if not said:
+        return Outcome("ours", why=err.strip() or "the worker said nothing")
+    if len(said) == 1:
+        if any(_TOO_LONG.match(line) for line in err.splitlines()):
+            return Outcome("too long", line=_line_in(err, file))
+        return Outcome("ended", why=err.strip())
+    result = json.loads(said[1])
+    return Outcome(result["what"], result.get("key", ""), result.get("values", {}),
+                   result.get("story", ()), result.get("trace") or result.get("why", ""),
+                   result.get("line", 0), result.get("runs", 0), result["printed"])
+
+
+def _line_in(trace: str, file: str) -> int:
+    """The line of the student's file in a trace, the innermost one; 0 where there is none."""
+    found = re.search(rf'File "{re.escape(os.path.abspath(file))}", line (\d+)', trace)
+    return int(found[1]) if found else 0
