@@ -25,18 +25,11 @@ from types import ModuleType
 from typing import Any, Callable
 
 from course.explore import Found
+from course.theirs import Theirs
 
 # Seconds that a check may take. The slowest one takes a tenth of it.
 LIMIT_S = 5.0
 MAX_PRINTED_CHARS = 2000
-
-
-class Theirs(Exception):
-    """The student's file cannot be used; the text says why, and `line` where (0: nowhere)."""
-
-    def __init__(self, why: str, line: int = 0) -> None:
-        super().__init__(why)
-        self.line = line
 
 
 def load(file: str) -> ModuleType:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from course.explore import Script, Wrong
+from course.theirs import must_have
 
 # Seconds: a message on its way; a quick run and a long one; until a caller sends again; and a
 # message that is held back until its caller has long gone on.
@@ -73,8 +74,8 @@ class World:
         self._waiting: dict[tuple[str, int], list[int]] = {}
         # By session: below which number the server was told that all have ended.
         self._ended: dict[str, int] = {}
-        self.memory = solution.Memory(self._new_id)
         self._life = 1
+        self.memory = self._new_memory()
         self._callers = [f"caller {chr(65 + number)}" for number in range(callers)]
 
     def run(self) -> list[str]:
@@ -139,7 +140,7 @@ class World:
         if self._restart and self.script.choose("the server", "runs on", "restarts") == "restarts":
             self._restart = False
             self._life += 1
-            self.memory = self.solution.Memory(self._new_id)
+            self.memory = self._new_memory()
             self._waiting = {}
             self._say("the server RESTARTS: it remembers nothing")
             self.exercised.append("restart")
@@ -228,6 +229,14 @@ class World:
 
     def _say(self, line: str) -> None:
         self.story.append(f"{self.now:8.3f} s  {line}")
+
+    def _new_memory(self) -> Any:
+        """The student's memory. Raises Theirs if it is not one."""
+        memory = must_have(self.solution, "Memory", "new_id")(self._new_id)
+        must_have(memory, "open")
+        must_have(memory, "arrives", "name", "number", "oldest", "is_repeat")
+        must_have(memory, "finished", "name", "number", "reply")
+        return memory
 
     def _new_id(self) -> str:
         return f"s{next(self._ids)}"
