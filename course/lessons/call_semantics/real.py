@@ -1,0 +1,129 @@
+"""The student's memory inside Ponte's own server: a deposit whose reply is lost, on real sockets.
+
+    python3 -m course.lessons.call_semantics.real FILE
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+from xmlrpc.client import Fault
+
+import execution
+from client import CallError, Client
+from course.theirs import must_have
+from course.worker import load
+from lab.tcp_relay import Fate, TcpRelay
+from ponte.calls import once
+from registry import Registry
+from server import Server
+
+AMOUNT = 100
+CALL_S = 2.0
+# What the student's words mean to Ponte.
+_ACTIONS = {"run": once.RUN, "wait": once.WAIT, "never": once.NEVER, "refuse": once.REFUSE,
+            "unknown": once.UNKNOWN}
+
+
+class Record:
+    """What Ponte's server keeps of a call, while it runs."""
+
+    def __init__(self, session: str, number: int, reply: Any = None) -> None:
+        self.session, self.number, self.reply = session, number, reply
+
+
+class Remembers:
+    """Stands where ponte/calls/once.py has its Memory, and asks the student's one."""
+
+    size_bytes = 0
+
+    def __init__(self, solution: ModuleType) -> None:
+        self._theirs = must_have(solution, "Memory", "new_id")(lambda: secrets.token_hex(8))
+        self._running: dict[tuple[str, int], Record] = {}
+
+    def __len__(self) -> int:
+        return 1
+
+    def open(self) -> str:
+        return str(self._theirs.open())
+
+    def look(self, session: str, number: int, oldest: int,
+             wanted: int) -> tuple[str, Record | None]:
+        if wanted == once.RESOLVE:
+            return once.UNKNOWN, None
+        action = self._theirs.arrives(session, number, oldest, wanted == once.REPEAT)
+        known = _ACTIONS.get(action) if isinstance(action, str) else None
+        if known is None:
+            return once.REPLY, Record(session, number, action)
+        if known is once.RUN:
+            self._running[session, number] = Record(session, number)
+        return known, self._running.get((session, number))
+
+    def end(self, record: Record, reply: Any, size_bytes: int = 0) -> None:
+        self._running.pop((record.session, record.number), None)
+        self._theirs.finished(record.session, record.number, reply)
+
+    def begin(self, record: Record, value: object = None) -> None:
+        """It is noted by `look`."""
+
+    leave = join = kill = refuse = begin
+
+    def look_by_key(self, key: str, digest: bytes) -> tuple[str, None]:
+        return once.RUN, None
+
+
+class Seen(NamedTuple):
+    """What came of one deposit: what its caller was told, how often it ran, and how long it took.
+    """
+
+    told: str
+    runs: int
+    balance: int
+    took_s: float
+
+
+def deposit(solution: ModuleType) -> Seen:
+    """One deposit, whose first reply is lost, with a student's memory in the server."""
+    runs: list[int] = []
+
+    def put(cents: int) -> int:
+        runs.append(cents)
+        return sum(runs)
+
+    usual = execution.Memory
+    execution.Memory = lambda: Remembers(solution)  # type: ignore[assignment, misc]
+    relay = TcpRelay()
+    try:
+        with Registry(port=0) as registry:
+            with Server("bank", {"put": put}, registries=[registry.address], name="bank-1",
+                        advertise=relay.address) as bank, \
+                    Client("bank", registries=[registry.address], timeout_s=CALL_S) as client:
+                relay.target = bank.address
+                client.call("system.listMethods")
+                # The first call of a client also asks for a session.
+                client.put(0)
+                runs.clear()
+                relay.arm(Fate(cut_reply_at=0))
+                began = time.perf_counter()
+                told = _told(lambda: client.put(AMOUNT))
+                return Seen(told, len(runs), sum(runs), time.perf_counter() - began)
+    finally:
+        execution.Memory = usual  # type: ignore[misc]
+        relay.close()
+
+
+def _told(call: Callable[[], Any]) -> str:
+    try:
+        return f"balance {call()}"
+    except CallError as error:
+        return error.meaning
+    except Fault as fault:
+        return f"fault {fault.faultCode}: {fault.faultString}"
+
+
+if __name__ == "__main__":
+    print(*deposit(load(sys.argv[1])))
