@@ -12,7 +12,8 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from course.worker import LIMIT_S
@@ -34,7 +35,7 @@ class Outcome(NamedTuple):
 
     what: str
     key: str = ""
-    values: dict[str, Any] = {}
+    values: Mapping[str, Any] = MappingProxyType({})
     story: Sequence[str] = ()
     why: str = ""
     line: int = 0

@@ -7,8 +7,8 @@ only a line that begins with it. No such line means that the file has ended the 
     course.worker FILE LESSON CHECK SECONDS      on its standard input: the word
 
 It says "ready" before it loads the file, so that a broken installation is not blamed on a student.
-What the file prints is kept, and shown apart. After so many SECONDS it writes to standard error where the
-file is, and ends.
+What the file prints is kept, and shown apart. After so many SECONDS it writes to standard error
+where the file is, and ends.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 
 class Mutant(NamedTuple):
-    """A wrong solution: its name, what is replaced in the reference and by what, the check that must
-    reject it, and with which message.
+    """A wrong solution: its name, what is replaced in the reference and by what; the check that
+    must reject it, and with which message.
     """
 
     name: str

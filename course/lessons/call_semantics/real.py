@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sys
 import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
+from unittest import mock
 from xmlrpc.client import Fault
 
-import execution
 from client import CallError, Client
 from course.theirs import must_have
 from course.worker import load
@@ -94,26 +95,22 @@ def deposit(solution: ModuleType) -> Seen:
         runs.append(cents)
         return sum(runs)
 
-    usual = execution.Memory
-    execution.Memory = lambda: Remembers(solution)  # type: ignore[assignment, misc]
     relay = TcpRelay()
-    try:
-        with Registry(port=0) as registry:
-            with Server("bank", {"put": put}, registries=[registry.address], name="bank-1",
-                        advertise=relay.address) as bank, \
-                    Client("bank", registries=[registry.address], timeout_s=CALL_S) as client:
-                relay.target = bank.address
-                client.call("system.listMethods")
-                # The first call of a client also asks for a session.
-                client.put(0)
-                runs.clear()
-                relay.arm(Fate(cut_reply_at=0))
-                began = time.perf_counter()
-                told = _told(lambda: client.put(AMOUNT))
-                return Seen(told, len(runs), sum(runs), time.perf_counter() - began)
-    finally:
-        execution.Memory = usual  # type: ignore[misc]
-        relay.close()
+    # The one place of the middleware where a memory is made.
+    with mock.patch("execution.Memory", lambda: Remembers(solution)), contextlib.closing(relay), \
+            Registry(port=0) as registry:
+        with Server("bank", {"put": put}, registries=[registry.address], name="bank-1",
+                    advertise=relay.address) as bank, \
+                Client("bank", registries=[registry.address], timeout_s=CALL_S) as client:
+            relay.target = bank.address
+            client.call("system.listMethods")
+            # The first call of a client also asks for a session.
+            client.put(0)
+            runs.clear()
+            relay.arm(Fate(cut_reply_at=0))
+            began = time.perf_counter()
+            told = _told(lambda: client.put(AMOUNT))
+            return Seen(told, len(runs), sum(runs), time.perf_counter() - began)
 
 
 def _told(call: Callable[[], Any]) -> str:

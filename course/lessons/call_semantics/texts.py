@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "title": ("Call semantics: once, or at most once?", "Semântica de chamadas: uma vez, ou no "
-              "máximo uma?"),
+    "title": (
+        "Call semantics: once, or at most once?",
+        "Semântica de chamadas: uma vez, ou no máximo uma?"),
     "question": (
-        "A client calls put(100) on a bank. The call runs, its reply is lost, and the client tries "
-        "again. The server remembers nothing. What is the balance?",
-        "Um cliente chama put(100) num banco. A chamada roda, a resposta se perde, e o cliente tenta "
-        "de novo. O servidor não lembra nada. Qual é o saldo?"),
+        "A client calls put(100) on a bank. The call runs, its reply is lost, and the "
+        "client tries again. The server remembers nothing. What is the balance?",
+        "Um cliente chama put(100) num banco. A chamada roda, a resposta se perde, e o "
+        "cliente tenta de novo. O servidor não lembra nada. Qual é o saldo?"),
     "answer.a": ("0: no reply, no deposit", "0: sem resposta, sem depósito"),
     "answer.b": ("100", "100"),
     "answer.c": ("200", "200"),
-    "answer.d": ("The client gets an error, and nobody knows", "O cliente recebe um erro, e ninguém "
-                 "sabe"),
+    "answer.d": (
+        "The client gets an error, and nobody knows",
+        "O cliente recebe um erro, e ninguém sabe"),
     "right": ("c", "c"),
     "naive": (
-        "The server that remembers nothing: the caller was told \"{told}\", the call ran {runs} "
-        "times, and the balance is {balance}.",
-        "O servidor que não lembra nada: o chamador ouviu \"{told}\", a chamada rodou {runs} vezes, "
-        "e o saldo é {balance}."),
+        "The server that remembers nothing: the caller was told \"{told}\", the call ran "
+        "{runs} times, and the balance is {balance}.",
+        "O servidor que não lembra nada: o chamador ouviu \"{told}\", a chamada rodou {runs} "
+        "vezes, e o saldo é {balance}."),
     "real": (
-        "Your memory inside Ponte's server: the caller was told \"{told}\", the call ran {runs} "
-        "times, and the balance is {balance}.",
-        "A sua memória dentro do servidor da Ponte: o chamador ouviu \"{told}\", a chamada rodou "
-        "{runs} vezes, e o saldo é {balance}."),
+        "Your memory inside Ponte's server: the caller was told \"{told}\", the call ran "
+        "{runs} times, and the balance is {balance}.",
+        "A sua memória dentro do servidor da Ponte: o chamador ouviu \"{told}\", a chamada "
+        "rodou {runs} vezes, e o saldo é {balance}."),
     "check.c1": ("one message is lost", "uma mensagem se perde"),
     "check.c2": ("one message comes twice", "uma mensagem chega duas vezes"),
     "check.c3": ("one run takes long", "uma execução demora"),
     "check.c4": ("one message comes a minute later", "uma mensagem chega um minuto depois"),
-    "check.c5": ("the server restarts, and a message is lost", "o servidor reinicia, e uma mensagem "
-                 "se perde"),
+    "check.c5": (
+        "the server restarts, and a message is lost",
+        "o servidor reinicia, e uma mensagem se perde"),
     "check.c6": ("two callers, and a message is lost", "dois chamadores, e uma mensagem se perde"),
-    "check.c7": ("two calls at once, and two faults", "duas chamadas ao mesmo tempo, e duas falhas"),
+    "check.c7": (
+        "two calls at once, and two faults",
+        "duas chamadas ao mesmo tempo, e duas falhas"),
     "check.c8": ("any two faults", "quaisquer duas falhas"),
-    "wrong.ran_twice": ("{call} ran twice: the balance is {balance}.",
-                        "{call} rodou duas vezes: o saldo é {balance}."),
+    "wrong.ran_twice": (
+        "{call} ran twice: the balance is {balance}.",
+        "{call} rodou duas vezes: o saldo é {balance}."),
     "wrong.ran_though_refused": (
         "{call} ran after its caller had been told that it was refused.",
         "{call} rodou depois que o chamador ouviu que ela foi recusada."),
@@ -46,50 +52,60 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.ran_late": (
         "{call} ran after its caller had ended with it (it was told: {told}).",
         "{call} rodou depois que o chamador encerrou o assunto (ele ouviu: {told})."),
-    "wrong.answered_without_a_run": ("{call} was answered, and never ran.",
-                                     "{call} foi respondida, e nunca rodou."),
-    "wrong.reply_of_another_call": ("{call} was answered with the reply of another call: {reply}.",
-                                    "{call} recebeu a resposta de outra chamada: {reply}."),
+    "wrong.answered_without_a_run": (
+        "{call} was answered, and never ran.",
+        "{call} foi respondida, e nunca rodou."),
+    "wrong.reply_of_another_call": (
+        "{call} was answered with the reply of another call: {reply}.",
+        "{call} recebeu a resposta de outra chamada: {reply}."),
     "wrong.no_action": (
         "arrives said {action} of {call}: that is no word of this lesson, and no reply.",
         "arrives disse {action} de {call}: isso não é palavra desta lição, nem resposta."),
-    "wrong.never_told": ("The caller of {call} was told nothing at all.",
-                         "O chamador de {call} não ouviu nada."),
+    "wrong.never_told": (
+        "The caller of {call} was told nothing at all.",
+        "O chamador de {call} não ouviu nada."),
     "wrong.not_prompt": (
         "Nothing went wrong, and yet the caller of {call} was told \"{told}\", or too late.",
-        "Nada deu errado, e mesmo assim o chamador de {call} ouviu \"{told}\", ou tarde demais."),
+        "Nada deu errado, e mesmo assim o chamador de {call} ouviu \"{told}\", ou tarde "
+        "demais."),
     "wrong.unknown_though_it_is_known": (
-        "{call} was told \"{told}\", though only one thing went wrong, and its reply was there.",
-        "{call} ouviu \"{told}\", embora só uma coisa tenha dado errado, e a resposta estivesse lá."),
+        "{call} was told \"{told}\", though only one thing went wrong, and its reply was "
+        "there.",
+        "{call} ouviu \"{told}\", embora só uma coisa tenha dado errado, e a resposta "
+        "estivesse lá."),
     "wrong.keeps_old_replies": (
-        "The reply of {call} is still kept, though its caller has said that it is not needed.",
-        "A resposta de {call} continua guardada, embora o chamador tenha dito que não precisa dela."),
-    "wrong.vacuous": ("This check has met no case of \"{missing}\": it says nothing.",
-                      "Esta verificação não encontrou nenhum caso de \"{missing}\": ela não diz nada."),
+        "The reply of {call} is still kept, though its caller has said that it is not "
+        "needed.",
+        "A resposta de {call} continua guardada, embora o chamador tenha dito que não "
+        "precisa dela."),
+    "wrong.vacuous": (
+        "This check has met no case of \"{missing}\": it says nothing.",
+        "Esta verificação não encontrou nenhum caso de \"{missing}\": ela não diz nada."),
     "hint.1": (
-        "Look at the last two lines of the story about your server. What would it have to know to "
-        "answer the second one differently from the first?",
-        "Olhe as duas últimas linhas da história sobre o seu servidor. O que ele precisaria saber "
-        "para tratar a segunda de outro jeito?"),
+        "Look at the last two lines of the story about your server. What would it have to "
+        "know to answer the second one differently from the first?",
+        "Olhe as duas últimas linhas da história sobre o seu servidor. O que ele precisaria"
+        " saber para tratar a segunda de outro jeito?"),
     "hint.2": (
-        "For each session keep three things: which numbers run now, the reply of each that has run, "
-        "and below which number all have ended.",
-        "Para cada sessão, guarde três coisas: quais números rodam agora, a resposta de cada um que "
-        "rodou, e abaixo de qual número todos terminaram."),
+        "For each session keep three things: which numbers run now, the reply of each that "
+        "has run, and below which number all have ended.",
+        "Para cada sessão, guarde três coisas: quais números rodam agora, a resposta de "
+        "cada um que rodou, e abaixo de qual número todos terminaram."),
     "hint.3": (
-        "In this order: is the session known at all? Has the caller ended with this number? Is there "
-        "a reply? Does it run? Only then may it run.",
-        "Nesta ordem: a sessão é conhecida? O chamador já encerrou este número? Há uma resposta? Ele "
-        "está rodando? Só então pode rodar."),
+        "In this order: is the session known at all? Has the caller ended with this number?"
+        " Is there a reply? Does it run? Only then may it run.",
+        "Nesta ordem: a sessão é conhecida? O chamador já encerrou este número? Há uma "
+        "resposta? Ele está rodando? Só então pode rodar."),
     "measure": (
-        "On this computer the answer from memory came {took_ms:.1f} ms after the call, with a lost "
-        "reply in between.",
-        "Neste computador a resposta da memória chegou {took_ms:.1f} ms depois da chamada, com uma "
-        "resposta perdida no meio."),
+        "On this computer the answer from memory came {took_ms:.1f} ms after the call, with"
+        " a lost reply in between.",
+        "Neste computador a resposta da memória chegou {took_ms:.1f} ms depois da chamada, "
+        "com uma resposta perdida no meio."),
     "discuss": (
-        "Your memory is lost when the server restarts. What may it tell a repeat then, and what not? "
-        "What would a memory on disk change, and what not? Ponte's own: ponte/calls/once.py.",
-        "A sua memória se perde quando o servidor reinicia. O que ele pode dizer então a uma "
-        "repetição, e o que não? O que mudaria com a memória em disco, e o que não? A da Ponte: "
-        "ponte/calls/once.py."),
+        "Your memory is lost when the server restarts. What may it tell a repeat then, and "
+        "what not? What would a memory on disk change, and what not? Ponte's own: "
+        "ponte/calls/once.py.",
+        "A sua memória se perde quando o servidor reinicia. O que ele pode dizer então a "
+        "uma repetição, e o que não? O que mudaria com a memória em disco, e o que não? A "
+        "da Ponte: ponte/calls/once.py."),
 }

@@ -11,6 +11,7 @@ import heapq
 import itertools
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Callable
 
 from course.explore import Script, Wrong
@@ -115,7 +116,7 @@ class World:
         what = "repeat" if attempt > 1 else "call"
         line = f"{call.caller} → server: {what} {call.name} (number {call.number})"
         self._carry(line, f"{what} {call.name}",
-                    lambda oldest=self._oldest(call): self._arrives(call, attempt, oldest))
+                    partial(self._arrives, call, attempt, self._oldest(call)))
         self._at(TIMEOUT_S, lambda: self._times_out(call, attempt))
 
     def _times_out(self, call: Call, attempt: int) -> None:
