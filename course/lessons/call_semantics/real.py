@@ -113,6 +113,11 @@ def deposit(solution: ModuleType) -> Seen:
             return Seen(told, len(runs), sum(runs), time.perf_counter() - began)
 
 
+def is_right(seen: Seen) -> bool:
+    """Whether the deposit ran once, and its caller knows."""
+    return (seen.runs, seen.told) == (1, f"balance {AMOUNT}")
+
+
 def _told(call: Callable[[], Any]) -> str:
     try:
         return f"balance {call()}"
