@@ -21,16 +21,15 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from classroom.command import take_language
 from course import words
-from course.grade import Outcome, run_check
+from course.grade import Outcome, run_check, run_real
 from course.progress import Progress, Spoilt
 from course.selftest import selftest
 from course.shelf import LESSONS, Lesson
-from course.worker import load
 from ponte.process.characters import write_any
 from ponte.process.options import PYTHON, UsageError
 from ponte.process.running import run
@@ -117,13 +116,18 @@ class Desk:
 
     def real(self, lesson: Lesson) -> int:
         seen = self._show_real(lesson, "real", self.file(lesson))
+        if seen is None:
+            return 1
         print(lesson.text("discuss", self.language))
         self.progress.add("real", lesson.name)
         return 0 if lesson.part("real").is_right(seen) else 1
 
     def measure(self, lesson: Lesson) -> int:
-        seen = lesson.part("real").deposit(load(self.file(lesson)))
-        took_ms = seen.took_s * 1000
+        outcome = run_real(lesson.name, self.file(lesson))
+        if outcome.what != "seen":
+            self._show(lesson, outcome)
+            return 1
+        took_ms = outcome.values["took_s"] * 1000
         print(lesson.text("measure", self.language, took_ms=took_ms))
         self.progress.add("measure", lesson.name, took_ms=round(took_ms, 2))
         return 0
@@ -170,10 +174,14 @@ class Desk:
 
     # What is shown.
 
-    def _show_real(self, lesson: Lesson, key: str, file: str) -> Any:
-        seen = lesson.part("real").deposit(load(file))
-        print(lesson.text(key, self.language, **seen._asdict()))
-        return seen
+    def _show_real(self, lesson: Lesson, key: str, file: str) -> Mapping[str, Any] | None:
+        """Runs a file inside Ponte, and shows what was seen; None if it could not be run."""
+        outcome = run_real(lesson.name, file)
+        if outcome.what != "seen":
+            self._show(lesson, outcome)
+            return None
+        print(lesson.text(key, self.language, **outcome.values))
+        return outcome.values
 
     def _show(self, lesson: Lesson, outcome: Outcome) -> None:
         if outcome.what == "wrong":
@@ -189,8 +197,8 @@ class Desk:
             self.say("printed", text=outcome.printed.rstrip())
 
 
-WITHOUT_LESSON = ("list", "selftest")
-VERBS = ("list", "predict", "run", "check", "real", "hint", "mutant", "measure", "reset", "selftest")
+VERBS = ("list", "predict", "run", "check", "real", "hint", "mutant", "measure", "reset",
+         "selftest")
 
 
 def main(arguments: Sequence[str]) -> int:

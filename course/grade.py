@@ -28,9 +28,10 @@ _TOO_LONG = re.compile(r"^Timeout \(")
 class Outcome(NamedTuple):
     """What came of one check.
 
-    `what`: "passed"; "wrong", with the `key` of a mistake, its `values` and the `story`; "error",
-    one of the student's file, in a `line`, with `why`; "too long", and where in the file; "ended",
-    the file has ended the process; "ours", a fault of this course.
+    `what`: "passed"; "seen", with `values`, of the file inside Ponte; "wrong", with the `key` of a
+    mistake, its `values` and the `story`; "error", one of the student's file, in a `line`, with
+    `why`; "too long", and where in the file; "ended", the file has ended the process; "ours", a
+    fault of this course.
     """
 
     what: str
@@ -41,6 +42,15 @@ class Outcome(NamedTuple):
     line: int = 0
     runs: int = 0
     printed: str = ""
+
+
+# Seconds that a file may take inside Ponte.
+REAL_S = 20.0
+
+
+def run_real(lesson: str, file: str) -> Outcome:
+    """Runs a file inside Ponte. Blocks for REAL_S and START_S at most."""
+    return run_check(lesson, file, "real", REAL_S)
 
 
 def run_check(lesson: str, file: str, name: str, limit_s: float = LIMIT_S) -> Outcome:

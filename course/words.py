@@ -1,4 +1,5 @@
-"""The sentences of the course itself, in English and in Portuguese. (Those of a lesson: its texts.py.)"""
+"""The sentences of the course itself, in English and in Portuguese; those of a lesson: its texts.py.
+"""
 
 from __future__ import annotations
 

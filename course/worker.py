@@ -5,6 +5,7 @@ The idea: whoever grades starts this program, gives it a word that nobody else k
 only a line that begins with it. No such line means that the file has ended the process.
 
     course.worker FILE LESSON CHECK SECONDS      on its standard input: the word
+    course.worker FILE LESSON real SECONDS       the file inside Ponte itself
 
 It says "ready" before it loads the file, so that a broken installation is not blamed on a student.
 What the file prints is kept, and shown apart. After so many SECONDS it writes to standard error
@@ -60,8 +61,17 @@ def _told(error: BaseException, file: str) -> tuple[str, int]:
 
 def check(file: str, run: Callable[[ModuleType], Found]) -> dict[str, Any]:
     """Runs a check on a student's file: what came of it, for JSON."""
+    return _guarded(file, lambda solution: _shown(run(solution)))
+
+
+def real(file: str, run: Callable[[ModuleType], Any]) -> dict[str, Any]:
+    """Runs a student's file inside Ponte: what was seen, for JSON."""
+    return _guarded(file, lambda solution: {"what": "seen", "values": run(solution)._asdict()})
+
+
+def _guarded(file: str, run: Callable[[ModuleType], dict[str, Any]]) -> dict[str, Any]:
     try:
-        found = run(load(file))
+        return run(load(file))
     except Theirs as error:
         return {"what": "error", "why": str(error), "line": error.line}
     except BaseException as error:
@@ -69,6 +79,9 @@ def check(file: str, run: Callable[[ModuleType], Found]) -> dict[str, Any]:
         # Ours, where no line of theirs is on the way.
         return {"what": "error" if line else "ours", "why": why, "line": line,
                 "trace": "" if line else traceback.format_exc()}
+
+
+def _shown(found: Found) -> dict[str, Any]:
     if found.wrong is not None:
         return {"what": "wrong", "key": found.wrong.key, "values": found.wrong.values,
                 "story": found.wrong.story, "runs": found.runs}
@@ -80,12 +93,13 @@ def main(arguments: list[str]) -> int:
     word = sys.stdin.readline().strip()
     # The file may close or replace sys.stdout: this copy of it is ours.
     ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    checks = importlib.import_module(f"course.lessons.{lesson}.check").CHECKS
+    part = importlib.import_module(f"course.lessons.{lesson}."
+                                   + ("real" if name == "real" else "check"))
     print(f"{word} ready", file=ours, flush=True)
     faulthandler.dump_traceback_later(float(limit_s), exit=True)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        result = check(file, checks[name].run)
+        result = real(file, part.see) if name == "real" else check(file, part.CHECKS[name].run)
     faulthandler.cancel_dump_traceback_later()
     result["printed"] = printed.getvalue()[:MAX_PRINTED_CHARS]
     print(f"{word} {json.dumps(result)}", file=ours, flush=True)

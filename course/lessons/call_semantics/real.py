@@ -1,15 +1,12 @@
 """The student's memory inside Ponte's own server: a deposit whose reply is lost, on real sockets.
-
-    python3 -m course.lessons.call_semantics.real FILE
 """
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 from unittest import mock
@@ -17,7 +14,6 @@ from xmlrpc.client import Fault
 
 from client import CallError, Client
 from course.theirs import must_have
-from course.worker import load
 from lab.tcp_relay import Fate, TcpRelay
 from ponte.calls import once
 from registry import Registry
@@ -87,7 +83,7 @@ class Seen(NamedTuple):
     took_s: float
 
 
-def deposit(solution: ModuleType) -> Seen:
+def see(solution: ModuleType) -> Seen:
     """One deposit, whose first reply is lost, with a student's memory in the server."""
     runs: list[int] = []
 
@@ -98,24 +94,24 @@ def deposit(solution: ModuleType) -> Seen:
     relay = TcpRelay()
     # The one place of the middleware where a memory is made.
     with mock.patch("execution.Memory", lambda: Remembers(solution)), contextlib.closing(relay), \
-            Registry(port=0) as registry:
-        with Server("bank", {"put": put}, registries=[registry.address], name="bank-1",
-                    advertise=relay.address) as bank, \
-                Client("bank", registries=[registry.address], timeout_s=CALL_S) as client:
-            relay.target = bank.address
-            client.call("system.listMethods")
-            # The first call of a client also asks for a session.
-            client.put(0)
-            runs.clear()
-            relay.arm(Fate(cut_reply_at=0))
-            began = time.perf_counter()
-            told = _told(lambda: client.put(AMOUNT))
-            return Seen(told, len(runs), sum(runs), time.perf_counter() - began)
+            Registry(port=0) as registry, \
+            Server("bank", {"put": put}, registries=[registry.address], name="bank-1",
+                   advertise=relay.address) as bank, \
+            Client("bank", registries=[registry.address], timeout_s=CALL_S) as client:
+        relay.target = bank.address
+        client.call("system.listMethods")
+        # The first call of a client also asks for a session.
+        client.put(0)
+        runs.clear()
+        relay.arm(Fate(cut_reply_at=0))
+        began = time.perf_counter()
+        told = _told(lambda: client.put(AMOUNT))
+        return Seen(told, len(runs), sum(runs), time.perf_counter() - began)
 
 
-def is_right(seen: Seen) -> bool:
+def is_right(seen: Mapping[str, Any]) -> bool:
     """Whether the deposit ran once, and its caller knows."""
-    return (seen.runs, seen.told) == (1, f"balance {AMOUNT}")
+    return (seen["runs"], seen["told"]) == (1, f"balance {AMOUNT}")
 
 
 def _told(call: Callable[[], Any]) -> str:
@@ -126,6 +122,3 @@ def _told(call: Callable[[], Any]) -> str:
     except Fault as fault:
         return f"fault {fault.faultCode}: {fault.faultString}"
 
-
-if __name__ == "__main__":
-    print(*deposit(load(sys.argv[1])))

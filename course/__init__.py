@@ -1,0 +1,19 @@
+"""The course: predict, run, see it go wrong, fix one file, check, see it work in Ponte itself.
+
+    explore.py      every schedule of a small world, fewest faults first
+    theirs.py       what belongs to the student
+    worker.py       runs one check on a student's file, in a process of its own
+    grade.py        starts the worker, and says what came of it
+    wrong.py        wrong solutions, as changes of the right one
+    shelf.py        the lessons that there are
+    progress.py     what a student has done, line after line
+    words.py        the sentences of the course, in both languages
+    selftest.py     the course checks itself
+    lessons/        a folder for each lesson
+
+The commands are in __main__.py: `python3 -m course --help`. Nothing else imports this room.
+
+A lesson has start.py (what the student begins with, and makes right), reference.py (a right one),
+world.py (a small world, explored), check.py (the rungs), mutants.py (wrong solutions, each with the
+check that must reject it), real.py (the same file inside Ponte) and texts.py.
+"""

@@ -1,0 +1,74 @@
+"""What a student's file may do, and what is told of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import unittest
+from pathlib import Path
+
+from course.grade import Outcome, run_check, run_real
+from course.shelf import LESSONS
+
+LESSON = LESSONS[0]
+# Seconds.
+LIMIT_S = 3.0
+
+
+class Files(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = os.path.join(folder.name, "solution.py")
+
+    def graded(self, text: str, check: str = "c1") -> Outcome:
+        Path(self.file).write_text(text, encoding="utf-8")
+        return run_check(LESSON.name, self.file, check, LIMIT_S)
+
+    def test_a_right_one_passes_and_what_it_prints_is_kept_apart(self) -> None:
+        text = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
+        outcome = self.graded(f"print('hello')\n{text}")
+        self.assertEqual((outcome.what, outcome.printed), ("passed", "hello\n"))
+        self.assertGreater(outcome.runs, 1)
+
+    def test_no_trick_passes(self) -> None:
+        for text, what in (("import sys; sys.exit(0)", "error"),
+                           ("import os; os._exit(0)", "ended"),
+                           ("import unittest; raise unittest.SkipTest('x')", "error"),
+                           ("print('passed'); import os; os._exit(0)", "ended"),
+                           ("import os; os.write(1, b'word {\"what\": \"passed\"}\\n'); "
+                            "os._exit(0)", "ended"),
+                           ("class Memory:\n    def __new__(cls, new_id): return True", "error"),
+                           ("raise KeyboardInterrupt", "error")):
+            with self.subTest(text):
+                self.assertEqual(self.graded(text).what, what)
+
+    def test_a_loop_without_an_end_is_stopped_and_its_line_told(self) -> None:
+        text = Path(LESSON.file("start.py")).read_text(encoding="utf-8")
+        outcome = self.graded(text.replace("        return RUN\n", "        while True:\n"
+                                                                 "            pass\n"))
+        self.assertEqual(outcome.what, "too long")
+        self.assertIn(self.line(outcome.line).strip(), ("while True:", "pass"))
+
+    def test_an_error_is_told_with_its_line(self) -> None:
+        for text, why, line in (("x = 1\n1/0\n", "ZeroDivisionError: division by zero", 2),
+                                ("x = (\n", "SyntaxError", 1),
+                                ("", "the file has no Memory(new_id)", 0)):
+            with self.subTest(text):
+                outcome = self.graded(text)
+                self.assertEqual((outcome.what, outcome.line), ("error", line))
+                self.assertIn(why, outcome.why)
+
+    def test_inside_ponte_the_right_one_works_and_the_start_fails_visibly(self) -> None:
+        part = LESSON.part("real")
+        for name, is_right in (("reference.py", True), ("start.py", False)):
+            outcome = run_real(LESSON.name, LESSON.file(name))
+            self.assertEqual((outcome.what, part.is_right(outcome.values)), ("seen", is_right),
+                             outcome)
+
+    def line(self, number: int) -> str:
+        return Path(self.file).read_text(encoding="utf-8").splitlines()[number - 1]
+
+
+if __name__ == "__main__":
+    unittest.main()
