@@ -31,7 +31,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "printed": ("Your file printed: {text}", "O seu arquivo imprimiu: {text}"),
     "work": ("Write in {file}, then: {command}", "Escreva em {file}, depois: {command}"),
     "no_hint": ("the next hint opens after two failed checks, or five minutes",
-                "a próxima dica se abre depois de duas verificações que falharam, ou cinco minutos"),
+                "a próxima dica se abre depois de duas verificações que falharam, ou em cinco "
+                "minutos"),
     "mutant": ("A wrong solution, {name}. Which check will fail? Answer with: {command}",
                "Uma solução errada, {name}. Qual verificação vai falhar? Responda com: {command}"),
     "mutant_right": ("Right: {check} fails. {says}", "Certo: {check} falha. {says}"),

@@ -27,6 +27,7 @@ from typing import Any, Callable
 
 from course.explore import Found
 from course.theirs import Theirs
+from ponte.process.characters import write_any
 
 # Seconds that a check may take. The slowest one takes a tenth of it.
 LIMIT_S = 5.0
@@ -107,6 +108,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     code = main(sys.argv[1:])
     # Threads of the student's file do not keep this process.
     os._exit(code)

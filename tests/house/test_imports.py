@@ -39,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "services": {"server"},
     "lab": FOUNDATION | ACTORS,
     "interop": FOUNDATION | ACTORS,
+    "course": FOUNDATION | ACTORS | {"lab", "classroom"},
     "classroom": FOUNDATION | ACTORS | {"lab"},
     "dashboard": FOUNDATION | ACTORS | {"lab", "classroom"},
     "demo": {"classroom", "ponte.process"},
