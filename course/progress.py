@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -82,7 +83,10 @@ class Progress:
             try:
                 os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
                 break
-            except FileExistsError:
+            except (FileExistsError, PermissionError) as error:
+                # Windows says the latter of a file that is just being deleted.
+                if isinstance(error, PermissionError) and sys.platform != "win32":
+                    raise
                 with contextlib.suppress(FileNotFoundError):
                     if time.time() - os.stat(lock).st_mtime > STALE_S:
                         os.unlink(lock)

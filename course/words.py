@@ -1,4 +1,5 @@
-"""The sentences of the course itself, in English and in Portuguese; those of a lesson: its texts.py.
+"""The sentences of the course itself, in English and in Portuguese. Those of a lesson stand in its
+texts.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "predict_first": ("predict first: {command}", "faça a previsão antes: {command}"),
     "letter": ("answer with a, b, c or d", "responda com a, b, c ou d"),
     "right": ("You predicted {answer}: right.", "A sua previsão foi {answer}: certo."),
-    "not_right": ("You predicted {answer}; it is {right}.", "A sua previsão foi {answer}; é {right}."),
+    "not_right": ("You predicted {answer}; it is {right}.",
+                  "A sua previsão foi {answer}; é {right}."),
     "passed": ("✓ {name}  {about}  ({runs} schedules)", "✓ {name}  {about}  ({runs} sequências)"),
     "failed": ("✗ {name}  {about}", "✗ {name}  {about}"),
     "all_passed": ("All checks passed. See it in the real middleware: {command}",

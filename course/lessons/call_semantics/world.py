@@ -266,11 +266,16 @@ class World:
             # Its caller may keep it; here only the server is judged.
             call.told = bool(call.told)
         self._waiting = {}
-        gc.collect()
-        for call in self.calls:
-            kept = self._replies.get(call.name, _nothing)()
-            if kept is not None and call.number < self._ended.get(call.session, 1):
-                raise Wrong("keeps_old_replies", self.story, call=call.name)
+        if self._kept_too_long():
+            # It may be garbage that nobody has collected yet.
+            gc.collect()
+        for call in self._kept_too_long():
+            raise Wrong("keeps_old_replies", self.story, call=call.name)
+
+    def _kept_too_long(self) -> list[Call]:
+        return [call for call in self.calls
+                if self._replies.get(call.name, _nothing)() is not None
+                and call.number < self._ended.get(call.session, 1)]
 
 
 def _nothing() -> None:
