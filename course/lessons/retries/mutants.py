@@ -1,0 +1,83 @@
+"""Known-wrong solutions of the lesson, each with the check that rejects it and its message."""
+
+from __future__ import annotations
+
+from course.wrong import Mutant
+
+_BOUND = '''        if self.outcome == UNKNOWN and not self.idempotent:
+            others = []
+'''
+_OTHERS = "        others = [place for place in places if place not in self.asked]\n"
+_PLACE = "        place = others[0] if others else self.unknown_at\n"
+_ENDED = "        if self.outcome == ANSWERED or now >= self.deadline:\n"
+_PAYS = "        if self.owes and not (self.tries > 0 and self.budget.spend()):\n"
+_PAID = "        self.owes = False\n        others"
+_ONCE = "        self.unknown_at = None if place == self.unknown_at else self.unknown_at\n"
+_UNKNOWN = "            self.outcome = UNKNOWN\n"
+_SETTLE = '''        if outcome == ANSWERED:
+            self.outcome = ANSWERED
+'''
+_EARN = "        self.tokens = min(self.tokens + SHARE, BURST)\n"
+_TRIES = "        self.deadline, self.tries = deadline, tries\n"
+
+MUTANTS = (
+    Mutant("unknown_goes_elsewhere", _BOUND, "", "c1", "ran_twice"),
+    Mutant("lost_is_not_sent", _UNKNOWN, "            self.outcome = NOT_SENT\n",
+           "c1", "ran_twice"),
+    Mutant("never_repeats", _PLACE, "        place = others[0] if others else None\n",
+           "c1", "unknown_though_it_could_be_known"),
+    Mutant("budget_begins_empty", "        self.tokens = BURST\n", "        self.tokens = 0\n",
+           "c1", "unknown_though_it_could_be_known"),
+    Mutant("asks_after_an_answer", _ENDED, "        if now >= self.deadline:\n",
+           "c1", "asks_after_an_answer"),
+    Mutant("not_sent_gives_up", _OTHERS,
+           "        others = [] if self.asked else list(places)\n", "c2", "gave_up"),
+    Mutant("asks_where_refused", _OTHERS, "        others = list(places)\n",
+           "c2", "asks_again_where_refused"),
+    Mutant("not_sent_is_unknown", "        if outcome == UNKNOWN:\n",
+           "        if outcome != ANSWERED:\n", "c2", "asks_again_where_refused"),
+    Mutant("last_attempt_decides", _SETTLE, "        self.outcome = outcome\n",
+           "c3", "ran_twice"),
+    Mutant("refused_repeat_is_not_sent", _SETTLE, _SETTLE + '''        elif outcome == NOT_SENT and self.outcome == UNKNOWN:
+            self.outcome, self.tries, self.owes = NOT_SENT, 0, True
+''', "c3", "may_have_run"),
+    Mutant("repeats_for_ever", _ONCE, "", "c3", "asks_again_where_refused"),
+    Mutant("repeats_but_once", "            self.unknown_at = self.asked[-1]\n",
+           '''            self.unknown_at = None if self.asked[-1] in self.asked[:-1] else self.asked[-1]
+''', "c3", "unknown_though_it_could_be_known"),
+    Mutant("repeats_to_another_life", _PLACE, _PLACE + '''        if place == self.unknown_at:
+            place = next((each for each in places if place and each.name == place.name), place)
+''', "c4", "ran_twice"),
+    Mutant("a_known_name_is_safe", _BOUND, '''        if self.outcome == UNKNOWN and not self.idempotent:
+            others = [place for place in others
+                      if place.name in [each.name for each in self.asked]]
+''', "c4", "ran_twice"),
+    Mutant("all_are_repeated", "        if self.outcome == UNKNOWN and not self.idempotent:\n",
+           "        if self.outcome == UNKNOWN:\n", "c5", "unknown_though_it_could_be_known"),
+    Mutant("alone_is_not_asked_again", _PLACE,
+           "        place = others[0] if others else None if self.idempotent else self.unknown_at\n",
+           "c5", "unknown_though_it_could_be_known"),
+    Mutant("no_deadline", _ENDED, "        if self.outcome == ANSWERED:\n",
+           "c6", "asks_after_the_deadline"),
+    Mutant("each_hop_counts_anew", _TRIES, "        self.deadline, self.tries = deadline, TRIES\n",
+           "c7", "too_many_attempts"),
+    Mutant("hands_on_all_tries", "        return place, 1\n", "        return place, self.tries\n",
+           "c7", "too_many_attempts"),
+    Mutant("counts_nothing", "            self.tries -= 1\n", "            pass\n",
+           "c7", "too_many_attempts"),
+    Mutant("one_try_more", _PAYS,
+           "        if self.owes and not (self.tries >= 0 and self.budget.spend()):\n",
+           "c7", "too_many_attempts"),
+    Mutant("no_budget", "        self.tokens -= 1\n", "", "c8", "storm"),
+    Mutant("each_call_has_a_budget", "        self.budget, self.idempotent = budget, idempotent\n",
+           "        self.budget, self.idempotent = Budget(), idempotent\n", "c8", "storm"),
+    Mutant("saves_without_a_limit", _EARN, "        self.tokens += SHARE\n", "c8", "storm"),
+    Mutant("each_attempt_earns", _PAID, "        self.budget.earn()\n" + _PAID, "c8", "storm"),
+    Mutant("fallback_costs_budget", _PAYS,
+           "        if self.asked and not (self.tries > 0 and self.budget.spend()):\n",
+           "c8", "fallback_needs_no_budget"),
+    Mutant("never_earns", _EARN, "        pass\n", "c8", "budget_stays_empty"),
+    Mutant("unknown_never_clears", _SETTLE, '''        if outcome == ANSWERED and self.outcome == NOT_SENT:
+            self.outcome = ANSWERED
+''', "c1", "says_another_thing"),
+)

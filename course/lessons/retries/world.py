@@ -1,0 +1,304 @@
+"""Servers that refuse, fall silent and restart; and callers that follow a student's rule.
+
+A world has one call, or one over three hops, or hundreds of calls one after the other. Nothing
+waits: each attempt moves the clock on. Threads: one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from course.explore import Script, Wrong
+from course.theirs import must_have
+
+# Seconds: an attempt that is answered or refused; and one without a reply.
+TRIP_S, TIMEOUT_S = 0.002, 4.0
+# Attempts of one call that may have run, over all hops.
+TRIES = 3
+# The budget: retries at once, and for each call.
+BURST, SHARE = 10, 0.1
+# Seconds that a caller gives a call; and in one world so few that two attempts fill them.
+PATIENT_S, HURRIED_S = 60.0, 5.0
+# More attempts than a right rule makes in any world.
+FAR_TOO_MANY = 100
+# Calls before the storm, in it, and until a retry must be allowed again.
+QUIET, STORM, HEALING = 300, 400, 30
+
+ANSWERS, REPLY_LOST, REQUEST_LOST, REFUSES = (
+    "answers", "its reply is lost", "the request is lost", "refuses")
+NOT_SENT, ANSWERED, UNKNOWN = "not sent", "answered", "unknown"
+
+
+class Place(NamedTuple):
+    """One life of one server."""
+
+    name: str
+    life: int
+
+    def __str__(self) -> str:
+        return self.name if self.life == 1 else f"{self.name} (life {self.life})"
+
+
+class World:
+    """One run of a world with a student's rule.
+
+    Parameters: `solution`, the student's module; `script`, which decides; `fates` of an attempt
+    beside "answers"; how many `servers`; whether the call is `idempotent`; whether a server whose
+    reply did not come may `restart`; how many seconds the caller waits.
+    """
+
+    def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
+                 servers: int = 3, idempotent: bool = False, restart: bool = False,
+                 patience_s: float = PATIENT_S) -> None:
+        self.solution, self.script = solution, script
+        self._fates, self._restart = fates, restart
+        self._idempotent = idempotent
+        self._deadline = patience_s
+        self.now = 0.0
+        self.story: list[str] = []
+        self.exercised: list[str] = []
+        self._places = [Place(f"bank-{number}", 1) for number in range(1, servers + 1)]
+        self._all = list(self._places)
+        # Where the call has run, once for each run; and where each attempt came to what.
+        self._ran: list[Place] = []
+        self._went: list[tuple[Place, str]] = []
+
+    def run(self) -> list[str]:
+        """Carries out the call; returns what was exercised. Raises Wrong."""
+        call = new_call(self.solution, new_budget(self.solution), self._idempotent, self._deadline)
+        while (choice := call.next_attempt(self.now, list(self._places))) is not None:
+            place = self._place_in(choice)
+            self._judge_attempt(place)
+            outcome = self._attempt(place)
+            self._went.append((place, outcome))
+            call.settle(outcome)
+            if self._restart and outcome == UNKNOWN and self.script.choose(
+                    "the server", "lives on", "restarts") == "restarts":
+                self._restarts(place)
+        self._judge(call.outcome)
+        return self.exercised
+
+    # The attempts.
+
+    def _attempt(self, place: Place) -> str:
+        is_again = any(place == asked for asked, _ in self._went)
+        if self._went:
+            self._note_kind(place, is_again)
+        if place not in self._places:
+            return self._ends(place, "nobody listens there any more", NOT_SENT, TRIP_S)
+        fate = self.script.choose(f"attempt {len(self._went) + 1}", ANSWERS, *self._fates)
+        self.exercised.append(fate)
+        if fate == REFUSES:
+            return self._ends(place, "REFUSED, it has not run", NOT_SENT, TRIP_S)
+        if fate == REQUEST_LOST:
+            return self._ends(place, "the request is LOST", UNKNOWN, TIMEOUT_S)
+        ran = "it has run before, the first reply comes again"
+        if self._idempotent or place not in self._ran:
+            self._ran.append(place)
+            ran = "it RUNS"
+        if fate == REPLY_LOST:
+            outcome = self._ends(place, f"{ran}, the reply is LOST", UNKNOWN, TIMEOUT_S)
+        else:
+            outcome = self._ends(place, f"{ran}, the reply comes", ANSWERED, TRIP_S)
+        if not self._idempotent and len(self._ran) > 1:
+            raise Wrong("ran_twice", self.story, first=str(self._ran[0]), second=str(place))
+        return outcome
+
+    def _note_kind(self, place: Place, is_again: bool) -> None:
+        before = self._went[-1][1]
+        kind = "again" if is_again else "elsewhere"
+        self.exercised.append(f"{kind} after {before}")
+
+    def _restarts(self, old: Place) -> None:
+        self._restart = False
+        new = Place(old.name, old.life + 1)
+        self._places = [new if place == old else place for place in self._places]
+        self._all.append(new)
+        self._say(f"{old.name} RESTARTS: it is another life, and remembers nothing")
+        self.exercised.append("restart")
+
+    def _ends(self, place: Place, what: str, outcome: str, in_s: float) -> str:
+        self._say(f"attempt {len(self._went) + 1} → {place}: {what}")
+        self.now = min(self.now + in_s, self._deadline)
+        return outcome
+
+    def _say(self, line: str) -> None:
+        self.story.append(f"{self.now:8.3f} s  {line}")
+
+    def _place_in(self, choice: Any) -> Place:
+        """The place that a student's rule chose. Raises Wrong if there is none in it."""
+        place, _ = read(choice, self.story)
+        if place not in self._all:
+            raise Wrong("no_attempt", self.story, choice=repr(choice)[:60])
+        return place
+
+    # What must hold.
+
+    def _judge_attempt(self, place: Place) -> None:
+        """Whether this attempt may be made now."""
+        if self._went and self._went[-1][1] == ANSWERED:
+            raise Wrong("asks_after_an_answer", self.story, place=str(place))
+        if self.now >= self._deadline:
+            raise Wrong("asks_after_the_deadline", self.story, place=str(place),
+                        deadline_s=self._deadline)
+        if (place, NOT_SENT) in self._went:
+            raise Wrong("asks_again_where_refused", self.story, place=str(place))
+        unknown = sum(outcome == UNKNOWN for _, outcome in self._went)
+        if unknown >= TRIES:
+            raise Wrong("too_many_attempts", self.story, attempts=unknown + 1, most=TRIES)
+
+    def _judge(self, told: Any) -> None:
+        """Whether the caller was told the truth, and no less than could be known."""
+        self._say(f"the caller is told: {told}")
+        outcomes = [outcome for _, outcome in self._went]
+        right = next((each for each in (ANSWERED, UNKNOWN) if each in outcomes), NOT_SENT)
+        if told != right:
+            if right == UNKNOWN:
+                where = next(place for place, outcome in self._went if outcome == UNKNOWN)
+                raise Wrong("may_have_run", self.story, told=str(told), place=str(where))
+            raise Wrong("says_another_thing", self.story, told=str(told), right=right)
+        if right == ANSWERED or self.now >= self._deadline or self._is_hopeless():
+            if right == UNKNOWN and self.now >= self._deadline:
+                self.exercised.append("deadline")
+            return
+        if right == NOT_SENT:
+            raise Wrong("gave_up", self.story, attempts=len(outcomes),
+                        unasked=str(self._unasked()[0] if self._unasked() else self._places[0]))
+        raise Wrong("unknown_though_it_could_be_known", self.story, attempts=len(outcomes))
+
+    def _unasked(self) -> list[Place]:
+        return [place for place in self._places if place not in {asked for asked, _ in self._went}]
+
+    def _is_hopeless(self) -> bool:
+        """Whether no further attempt is allowed, or none could bring an answer."""
+        unknown = [place for place, outcome in self._went if outcome == UNKNOWN]
+        if len(unknown) >= TRIES:
+            return True
+        if unknown and not self._idempotent:
+            return (unknown[-1], NOT_SENT) in self._went
+        open_places = [place for place in self._places if (place, NOT_SENT) not in self._went]
+        return not open_places
+
+
+class Hops:
+    """One call over three hops: a client, two rows of proxies, and servers that may all fail."""
+
+    ROWS = 3
+
+    def __init__(self, solution: Any, script: Script) -> None:
+        self.solution, self.script = solution, script
+        self.story: list[str] = []
+        self._fails = False
+        # How many attempts came to each server.
+        self.came: dict[str, int] = {}
+        self._budgets: dict[str, Any] = {}
+
+    def run(self) -> list[str]:
+        """Carries out the call; returns what was exercised. Raises Wrong."""
+        state = self.script.choose("the servers", "answer", "all fail")
+        self._fails = state == "all fail"
+        told = self._call("the client", 1, TRIES)
+        attempts = sum(self.came.values())
+        self.story.append(f"          attempts at the servers: "
+                          f"{' + '.join(map(str, self.came.values()))} = {attempts}")
+        if attempts > TRIES:
+            raise Wrong("too_many_attempts", self.story, attempts=attempts, most=TRIES)
+        if not self._fails and told != ANSWERED:
+            raise Wrong("says_another_thing", self.story, told=str(told), right=ANSWERED)
+        return [state]
+
+    def _call(self, who: str, row: int, tries: Any) -> str:
+        """What the call comes to at one process."""
+        if who not in self._budgets:
+            self._budgets[who] = new_budget(self.solution)
+        kind = "server" if row == self.ROWS else f"proxy {row}"
+        places = [Place(f"{kind}{letter}", 1) for letter in "abc"]
+        call = new_call(self.solution, self._budgets[who], True, PATIENT_S, tries)
+        for _ in range(FAR_TOO_MANY):
+            choice = call.next_attempt(0.0, list(places))
+            if choice is None:
+                return str(call.outcome)
+            place, handed_on = read(choice, self.story)
+            if place not in places:
+                raise Wrong("no_attempt", self.story, choice=repr(choice)[:60])
+            if row < self.ROWS:
+                self.story.append(f"          {who} → {place}, tries: {handed_on}")
+                call.settle(self._call(place.name, row + 1, handed_on))
+            else:
+                self.came[place.name] = self.came.get(place.name, 0) + 1
+                call.settle(UNKNOWN if self._fails else ANSWERED)
+        raise Wrong("too_many_attempts", self.story, attempts=FAR_TOO_MANY, most=TRIES)
+
+
+class Storm:
+    """Hundreds of idempotent calls of one process, of which many meet servers that all fail."""
+
+    def __init__(self, solution: Any, script: Script) -> None:
+        self.solution, self.script = solution, script
+        self.story: list[str] = []
+        self._budget = new_budget(solution)
+        self._places = [Place(f"bank-{number}", 1) for number in range(1, 4)]
+
+    def run(self) -> list[str]:
+        """Carries out the calls; returns what was exercised. Raises Wrong."""
+        self._phase("the servers answer", QUIET, QUIET, [])
+        state = self.script.choose("the servers", "go on to answer", "all fail")
+        if state == "all fail":
+            most = STORM + int(BURST + SHARE * STORM) + 1
+            self._phase("all servers FAIL", STORM, most, [UNKNOWN] * FAR_TOO_MANY)
+            # What cannot have run costs no budget; and calls earn it again.
+            if self._one([NOT_SENT]) != ANSWERED:
+                raise Wrong("fallback_needs_no_budget", self.story)
+            self._phase("the servers answer", HEALING, HEALING, [])
+            if self._one([UNKNOWN]) != ANSWERED:
+                raise Wrong("budget_stays_empty", self.story, calls=HEALING)
+        return [state]
+
+    def _phase(self, what: str, calls: int, most: int, outcomes: Sequence[str]) -> None:
+        before = self._made
+        for _ in range(calls):
+            self._one(outcomes)
+        made = self._made - before
+        self.story.append(f"          {what}: {calls} calls, {made} attempts")
+        if made > most:
+            raise Wrong("storm", self.story, calls=calls, attempts=made, most=most)
+
+    _made = 0
+
+    def _one(self, outcomes: Sequence[str]) -> str:
+        """One call whose attempts come to these, and then to an answer."""
+        call = new_call(self.solution, self._budget, True, PATIENT_S)
+        for number in range(FAR_TOO_MANY):
+            choice = call.next_attempt(0.0, list(self._places))
+            if choice is None:
+                break
+            read(choice, self.story)
+            self._made += 1
+            call.settle(outcomes[number] if number < len(outcomes) else ANSWERED)
+        return str(call.outcome)
+
+
+def new_budget(solution: Any) -> Any:
+    """The student's budget. Raises Theirs if it is not one."""
+    budget = must_have(solution, "Budget")()
+    must_have(budget, "earn")
+    must_have(budget, "spend")
+    return budget
+
+
+def new_call(solution: Any, budget: Any, idempotent: bool, deadline: float,
+             tries: int = TRIES) -> Any:
+    """The student's call. Raises Theirs if it is not one."""
+    make = must_have(solution, "Call", "budget", "idempotent", "deadline", "tries")
+    call = make(budget, idempotent, deadline, tries)
+    must_have(call, "next_attempt", "now", "places")
+    must_have(call, "settle", "outcome")
+    return call
+
+
+def read(choice: Any, story: Sequence[str] = ()) -> tuple[Any, int]:
+    """The place and the tries that a student's rule returned. Raises Wrong."""
+    if not (isinstance(choice, tuple) and len(choice) == 2 and isinstance(choice[1], int)):
+        raise Wrong("no_attempt", story, choice=repr(choice)[:60])
+    return choice
