@@ -7,7 +7,13 @@ from typing import Any, Callable, NamedTuple
 
 from course.explore import Found, Script, Wrong, explore
 from course.lessons.retries.world import (
-    HURRIED_S, REFUSES, REPLY_LOST, REQUEST_LOST, Hops, Storm, World,
+    HURRIED_S,
+    REFUSES,
+    REPLY_LOST,
+    REQUEST_LOST,
+    Hops,
+    Storm,
+    World,
 )
 
 ANY = (REPLY_LOST, REQUEST_LOST, REFUSES)

@@ -38,24 +38,29 @@ MUTANTS = (
            "        if outcome != ANSWERED:\n", "c2", "asks_again_where_refused"),
     Mutant("last_attempt_decides", _SETTLE, "        self.outcome = outcome\n",
            "c3", "ran_twice"),
-    Mutant("refused_repeat_is_not_sent", _SETTLE, _SETTLE + '''        elif outcome == NOT_SENT and self.outcome == UNKNOWN:
+    Mutant("refused_repeat_is_not_sent", _SETTLE, f'''{_SETTLE}\
+        elif outcome == NOT_SENT and self.outcome == UNKNOWN:
             self.outcome, self.tries, self.owes = NOT_SENT, 0, True
 ''', "c3", "may_have_run"),
     Mutant("repeats_for_ever", _ONCE, "", "c3", "asks_again_where_refused"),
     Mutant("repeats_but_once", "            self.unknown_at = self.asked[-1]\n",
-           '''            self.unknown_at = None if self.asked[-1] in self.asked[:-1] else self.asked[-1]
+           '''            again = self.asked[-1] in self.asked[:-1]
+            self.unknown_at = None if again else self.asked[-1]
 ''', "c3", "unknown_though_it_could_be_known"),
     Mutant("repeats_to_another_life", _PLACE, _PLACE + '''        if place == self.unknown_at:
             place = next((each for each in places if place and each.name == place.name), place)
 ''', "c4", "ran_twice"),
-    Mutant("a_known_name_is_safe", _BOUND, '''        if self.outcome == UNKNOWN and not self.idempotent:
+    Mutant("a_known_name_is_safe", _BOUND, '''\
+        if self.outcome == UNKNOWN and not self.idempotent:
             others = [place for place in others
                       if place.name in [each.name for each in self.asked]]
 ''', "c4", "ran_twice"),
     Mutant("all_are_repeated", "        if self.outcome == UNKNOWN and not self.idempotent:\n",
            "        if self.outcome == UNKNOWN:\n", "c5", "unknown_though_it_could_be_known"),
     Mutant("alone_is_not_asked_again", _PLACE,
-           "        place = others[0] if others else None if self.idempotent else self.unknown_at\n",
+           '''        same = None if self.idempotent else self.unknown_at
+        place = others[0] if others else same
+''',
            "c5", "unknown_though_it_could_be_known"),
     Mutant("no_deadline", _ENDED, "        if self.outcome == ANSWERED:\n",
            "c6", "asks_after_the_deadline"),
@@ -77,7 +82,24 @@ MUTANTS = (
            "        if self.asked and not (self.tries > 0 and self.budget.spend()):\n",
            "c8", "fallback_needs_no_budget"),
     Mutant("never_earns", _EARN, "        pass\n", "c8", "budget_stays_empty"),
-    Mutant("unknown_never_clears", _SETTLE, '''        if outcome == ANSWERED and self.outcome == NOT_SENT:
+    Mutant("unknown_never_clears", _SETTLE, '''\
+        if outcome == ANSWERED and self.outcome == NOT_SENT:
             self.outcome = ANSWERED
 ''', "c1", "says_another_thing"),
+    Mutant("asks_at_the_deadline", _ENDED,
+           "        if self.outcome == ANSWERED or now > self.deadline:\n",
+           "c6", "asks_after_the_deadline"),
+    Mutant("repeats_to_the_first", "            self.unknown_at = self.asked[-1]\n",
+           "            self.unknown_at = self.asked[0]\n", "c3", "asks_again_where_refused"),
+    Mutant("refusals_are_tries", _ENDED,
+           '''        if len(self.asked) == TRIES:
+            return None
+''' + _ENDED,
+           "c9", "unknown_though_it_could_be_known"),
+    Mutant("refusal_ends_the_doubt", _SETTLE, _SETTLE + '''        elif outcome == NOT_SENT:
+            self.unknown_at = None
+''', "c9", "unknown_though_it_could_be_known"),
+    Mutant("pays_once", "            self.owes = True\n",
+           "            self.owes = self.asked.count(self.asked[-1]) == 1\n",
+           "c9", "too_many_attempts"),
 )

@@ -8,14 +8,16 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 from unittest import mock
 from xmlrpc.client import Fault
 
 from client import CallError, Client
-from course.lessons.retries.world import Place, new_budget, new_call, read
+from course.explore import Script, Wrong
+from course.lessons.retries.world import TRIES, Hops, Place, read
+from course.theirs import Theirs
 from course.worker import load
 from lab.tcp_relay import Fate, TcpRelay
 from ponte.calls.attempt import Attempt, Kind, Outcome, Result
@@ -45,13 +47,19 @@ class Ruled(Call):
         self._first: Member | None = None
 
     def next_attempt(self, now: float) -> Attempt | None:
+        # Whatever the student's rule says: nobody waits any more.
+        if now >= self._deadline:
+            return None
         # 1. A place that refused only the way in which it was asked is asked in another way.
         member, self._same = self._same, None
         if member is None:
             choice = self._theirs.next_attempt(now, self._places(now))
             if choice is None:
                 return None
-            member = self._known[read(choice)[0]]
+            place, _ = read(choice)
+            if place not in self._known:
+                raise Theirs(f"next_attempt returned {choice!r:.60}: no place that it was given")
+            member = self._known[place]
         # 2. Another place knows nothing of the call: there it is a new one, with a new number.
         if self.sent and self.sent.member is not member:
             self.sent = None
@@ -87,17 +95,20 @@ class Ruled(Call):
 
 class Seen(NamedTuple):
     """What came of one deposit: what its caller was told, how often it ran, the money in all banks,
-    and how long it took.
+    and how long it took. And `attempts`: how many come to the servers of the simulated world of
+    three hops, where all servers fail.
     """
 
     told: str
     runs: int
     balance: int
     took_s: float
+    attempts: int
 
 
-def deposit(solution: ModuleType) -> Seen:
+def see(solution: ModuleType) -> Seen:
     """One deposit in one of two banks, whose first reply is lost, with a student's rule."""
+    attempts = _attempts_over_three_hops(solution)
     runs: list[int] = []
     with _ruled_by(solution), contextlib.ExitStack() as stack:
         registry = stack.enter_context(Registry(port=0))
@@ -112,16 +123,30 @@ def deposit(solution: ModuleType) -> Seen:
         runs.clear()
         began = time.perf_counter()
         told = _told(lambda: client.put(AMOUNT))
-        return Seen(told, len(runs), sum(runs), time.perf_counter() - began)
+        return Seen(told, len(runs), sum(runs), time.perf_counter() - began, attempts)
+
+
+def is_right(seen: Mapping[str, Any]) -> bool:
+    """Whether the deposit ran once, its caller knows, and few attempts came to the servers."""
+    return ((seen["runs"], seen["told"]) == (1, f"balance {AMOUNT}")
+            and seen["attempts"] <= TRIES)
+
+
+def _attempts_over_three_hops(solution: ModuleType) -> int:
+    """How many attempts come to servers that all fail."""
+    hops = Hops(solution, Script((1,)))
+    with contextlib.suppress(Wrong):
+        hops.run()
+    return sum(hops.came.values())
 
 
 @contextlib.contextmanager
 def _ruled_by(solution: ModuleType) -> Iterator[None]:
     """Makes the calls of clients those of a student's rule."""
-    budget = new_budget(solution)
+    budget = solution.Budget()
 
     def make(balancer: Balancer, idempotent: bool, deadline: float) -> Call:
-        return Ruled(new_call(solution, budget, idempotent, deadline), balancer, idempotent,
+        return Ruled(solution.Call(budget, idempotent, deadline, TRIES), balancer, idempotent,
                      deadline)
 
     # The one place of the client where a call is made.
@@ -162,4 +187,4 @@ def _told(call: Callable[[], Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(*deposit(load(sys.argv[1])))
+    print(*see(load(sys.argv[1])))

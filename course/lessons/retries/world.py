@@ -51,6 +51,7 @@ class World:
     def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
                  servers: int = 3, idempotent: bool = False, restart: bool = False,
                  patience_s: float = PATIENT_S) -> None:
+        must_be_a_rule(solution)
         self.solution, self.script = solution, script
         self._fates, self._restart = fates, restart
         self._idempotent = idempotent
@@ -66,7 +67,8 @@ class World:
 
     def run(self) -> list[str]:
         """Carries out the call; returns what was exercised. Raises Wrong."""
-        call = new_call(self.solution, new_budget(self.solution), self._idempotent, self._deadline)
+        solution = self.solution
+        call = solution.Call(solution.Budget(), self._idempotent, self._deadline, TRIES)
         while (choice := call.next_attempt(self.now, list(self._places))) is not None:
             place = self._place_in(choice)
             self._judge_attempt(place)
@@ -187,6 +189,7 @@ class Hops:
     ROWS = 3
 
     def __init__(self, solution: Any, script: Script) -> None:
+        must_be_a_rule(solution)
         self.solution, self.script = solution, script
         self.story: list[str] = []
         self._fails = False
@@ -211,10 +214,10 @@ class Hops:
     def _call(self, who: str, row: int, tries: Any) -> str:
         """What the call comes to at one process."""
         if who not in self._budgets:
-            self._budgets[who] = new_budget(self.solution)
+            self._budgets[who] = self.solution.Budget()
         kind = "server" if row == self.ROWS else f"proxy {row}"
         places = [Place(f"{kind}{letter}", 1) for letter in "abc"]
-        call = new_call(self.solution, self._budgets[who], True, PATIENT_S, tries)
+        call = self.solution.Call(self._budgets[who], True, PATIENT_S, tries)
         for _ in range(FAR_TOO_MANY):
             choice = call.next_attempt(0.0, list(places))
             if choice is None:
@@ -235,9 +238,12 @@ class Storm:
     """Hundreds of idempotent calls of one process, of which many meet servers that all fail."""
 
     def __init__(self, solution: Any, script: Script) -> None:
+        must_be_a_rule(solution)
         self.solution, self.script = solution, script
         self.story: list[str] = []
-        self._budget = new_budget(solution)
+        self._budget = solution.Budget()
+        # Attempts of all calls.
+        self._made = 0
         self._places = [Place(f"bank-{number}", 1) for number in range(1, 4)]
 
     def run(self) -> list[str]:
@@ -264,11 +270,9 @@ class Storm:
         if made > most:
             raise Wrong("storm", self.story, calls=calls, attempts=made, most=most)
 
-    _made = 0
-
     def _one(self, outcomes: Sequence[str]) -> str:
         """One call whose attempts come to these, and then to an answer."""
-        call = new_call(self.solution, self._budget, True, PATIENT_S)
+        call = self.solution.Call(self._budget, True, PATIENT_S, TRIES)
         for number in range(FAR_TOO_MANY):
             choice = call.next_attempt(0.0, list(self._places))
             if choice is None:
@@ -279,26 +283,20 @@ class Storm:
         return str(call.outcome)
 
 
-def new_budget(solution: Any) -> Any:
-    """The student's budget. Raises Theirs if it is not one."""
+def must_be_a_rule(solution: Any) -> None:
+    """Raises Theirs unless the student's module has a budget and a call."""
     budget = must_have(solution, "Budget")()
     must_have(budget, "earn")
     must_have(budget, "spend")
-    return budget
-
-
-def new_call(solution: Any, budget: Any, idempotent: bool, deadline: float,
-             tries: int = TRIES) -> Any:
-    """The student's call. Raises Theirs if it is not one."""
     make = must_have(solution, "Call", "budget", "idempotent", "deadline", "tries")
-    call = make(budget, idempotent, deadline, tries)
+    call = make(budget, False, PATIENT_S, TRIES)
     must_have(call, "next_attempt", "now", "places")
     must_have(call, "settle", "outcome")
-    return call
 
 
 def read(choice: Any, story: Sequence[str] = ()) -> tuple[Any, int]:
     """The place and the tries that a student's rule returned. Raises Wrong."""
     if not (isinstance(choice, tuple) and len(choice) == 2 and isinstance(choice[1], int)):
         raise Wrong("no_attempt", story, choice=repr(choice)[:60])
-    return choice
+    place, tries = choice
+    return place, tries

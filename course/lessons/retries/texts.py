@@ -1,0 +1,140 @@
+"""What the lesson says: each text in English and in Portuguese."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "title": (
+        "Retries, fallback, storms: who may be asked next?",
+        "Retentativas, fallback, tempestades: a quem se pode perguntar depois?"),
+    "question": (
+        "A client calls put(100). The call goes over three hops: the client asks a proxy, that "
+        "proxy asks another proxy, and that one asks a server. Each hop makes up to three "
+        "attempts. All servers fail. How many attempts of this one call come to the servers?",
+        "Um cliente chama put(100). A chamada passa por três saltos: o cliente pergunta a um "
+        "proxy, esse proxy pergunta a outro proxy, e este pergunta a um servidor. Cada salto faz "
+        "até três tentativas. Todos os servidores falham. Quantas tentativas desta única chamada "
+        "chegam aos servidores?"),
+    "answer.a": ("3: one call has three attempts", "3: uma chamada tem três tentativas"),
+    "answer.b": ("9: three hops of three", "9: três saltos de três"),
+    "answer.c": ("12", "12"),
+    "answer.d": ("27", "27"),
+    "right": ("d", "d"),
+    "naive": (
+        "Three attempts at every hop: {attempts} attempts came to the failing servers (in the "
+        "simulation). And between two real banks, with one lost reply, the deposit ran {runs} "
+        "times. The caller was told \"{told}\", and the banks hold {balance} in all.",
+        "Três tentativas em cada salto: {attempts} tentativas chegaram aos servidores com falha "
+        "(na simulação). E entre dois bancos de verdade, com uma resposta perdida, o depósito "
+        "rodou {runs} vezes. O chamador ouviu \"{told}\", e os bancos têm {balance} ao todo."),
+    "real": (
+        "Your rule inside Ponte's client, with two banks and one lost reply: the caller was told "
+        "\"{told}\", the deposit ran {runs} times, and the banks hold {balance} in all. Over "
+        "three hops {attempts} attempts came to the failing servers (in the simulation).",
+        "A sua regra dentro do cliente da Ponte, com dois bancos e uma resposta perdida: o "
+        "chamador ouviu \"{told}\", o depósito rodou {runs} vezes, e os bancos têm {balance} ao "
+        "todo. Em três saltos, {attempts} tentativas chegaram aos servidores com falha (na "
+        "simulação)."),
+    "check.c1": ("one reply is lost", "uma resposta se perde"),
+    "check.c2": ("two servers refuse", "dois servidores recusam"),
+    "check.c3": (
+        "two faults: messages are lost, servers refuse",
+        "duas falhas: mensagens se perdem, servidores recusam"),
+    "check.c4": (
+        "a reply is lost, and the server restarts",
+        "uma resposta se perde, e o servidor reinicia"),
+    "check.c5": (
+        "a function that may run twice, with three servers and with one",
+        "uma função que pode rodar duas vezes, com três servidores e com um"),
+    "check.c6": ("the deadline passes", "o prazo acaba"),
+    "check.c7": ("three hops, and all servers fail", "três saltos, e todos os servidores falham"),
+    "check.c8": (
+        "hundreds of calls, and all servers fail",
+        "centenas de chamadas, e todos os servidores falham"),
+    "check.c9": ("any three faults", "quaisquer três falhas"),
+    "wrong.ran_twice": (
+        "The call must run once, and it ran twice: at {first} and at {second}.",
+        "A chamada deve rodar uma vez, e rodou duas: em {first} e em {second}."),
+    "wrong.asks_after_an_answer": (
+        "The call was answered, and it was sent once more, to {place}.",
+        "A chamada foi respondida, e foi enviada mais uma vez, para {place}."),
+    "wrong.asks_again_where_refused": (
+        "{place} had refused the call or was gone, and it was asked again.",
+        "{place} tinha recusado a chamada ou não existia mais, e foi consultado de novo."),
+    "wrong.asks_after_the_deadline": (
+        "The deadline of {deadline_s} s is over, nobody waits, and {place} is asked.",
+        "O prazo de {deadline_s} s acabou, ninguém espera, e {place} é consultado."),
+    "wrong.too_many_attempts": (
+        "{attempts} attempts of one call may have run; {most} are allowed, over all hops.",
+        "{attempts} tentativas de uma chamada podem ter rodado; são permitidas {most}, somando "
+        "todos os saltos."),
+    "wrong.no_attempt": (
+        "next_attempt returned {choice}: that is neither None nor a known place with a number.",
+        "next_attempt devolveu {choice}: isso não é None, nem um lugar conhecido com um número."),
+    "wrong.may_have_run": (
+        "The caller was told \"{told}\", but the call was sent to {place}, and it may have run "
+        "there.",
+        "O chamador ouviu \"{told}\", mas a chamada foi enviada para {place}, e pode ter rodado "
+        "lá."),
+    "wrong.says_another_thing": (
+        "The caller was told \"{told}\", and the right outcome is \"{right}\".",
+        "O chamador ouviu \"{told}\", e o resultado certo é \"{right}\"."),
+    "wrong.gave_up": (
+        "The call gave up after {attempts} attempts that cannot have run. {unasked} was not "
+        "asked yet.",
+        "A chamada desistiu depois de {attempts} tentativas que não podem ter rodado. {unasked} "
+        "ainda não foi consultado."),
+    "wrong.unknown_though_it_could_be_known": (
+        "The outcome stayed unknown after {attempts} attempts, and one more could have told it, "
+        "without harm.",
+        "O resultado ficou desconhecido depois de {attempts} tentativas, e mais uma poderia "
+        "revelá-lo, sem dano."),
+    "wrong.storm": (
+        "{calls} calls became {attempts} attempts. With a budget there are at most {most}.",
+        "{calls} chamadas viraram {attempts} tentativas. Com um orçamento são no máximo {most}."),
+    "wrong.fallback_needs_no_budget": (
+        "The budget is empty, one server refused the call, and no other server was asked. A "
+        "refused call has not run: to ask the next server is no retry.",
+        "O orçamento está vazio, um servidor recusou a chamada, e nenhum outro foi consultado. "
+        "Uma chamada recusada não rodou: consultar o próximo servidor não é retentativa."),
+    "wrong.budget_stays_empty": (
+        "The servers are well again, {calls} calls were answered, and still no retry is allowed.",
+        "Os servidores se recuperaram, {calls} chamadas foram respondidas, e ainda assim nenhuma "
+        "retentativa é permitida."),
+    "wrong.vacuous": (
+        "This check has met no case of \"{missing}\": it says nothing.",
+        "Esta verificação não encontrou nenhum caso de \"{missing}\": ela não diz nada."),
+    "hint.1": (
+        "Look at the last two attempts of the story. What does your rule know after the first of "
+        "them: that it cannot have run, or only that no reply came? Which place could tell?",
+        "Olhe as duas últimas tentativas da história. O que a sua regra sabe depois da primeira: "
+        "que ela não pode ter rodado, ou só que não veio resposta? Que lugar poderia dizer?"),
+    "hint.2": (
+        "For each call keep: its outcome so far, the places that were asked, the place with the "
+        "unknown outcome, how many tries are left, and whether the next attempt must be paid "
+        "for. A budget keeps one number.",
+        "Para cada chamada, guarde: o resultado até agora, os lugares já consultados, o lugar "
+        "com o resultado desconhecido, quantas tentativas restam, e se a próxima precisa ser "
+        "paga. Um orçamento guarda um número."),
+    "hint.3": (
+        "In this order: is it answered, or is the deadline over? Was the latest outcome unknown: "
+        "are there tries left, and does the budget pay? May another place be asked? If not, may "
+        "the same one be asked again? And an unknown call stays unknown until it is answered.",
+        "Nesta ordem: já foi respondida, ou o prazo acabou? O último resultado foi desconhecido: "
+        "restam tentativas, e o orçamento paga? Outro lugar pode ser consultado? Se não, o mesmo "
+        "pode ser consultado de novo? E uma chamada desconhecida continua desconhecida até ser "
+        "respondida."),
+    "measure": (
+        "On this computer the answer came {took_ms:.1f} ms after the call, with a lost reply and "
+        "your next attempt in between.",
+        "Neste computador a resposta chegou {took_ms:.1f} ms depois da chamada, com uma resposta "
+        "perdida e a sua próxima tentativa no meio."),
+    "discuss": (
+        "Your rule hands on one try to each hop. What is lost when the first hop knows only one "
+        "proxy? When is it right to ask another server after an unknown outcome? Why is a "
+        "refused call free, and a retry not? Ponte's own: ponte/calls/rule.py and "
+        "ponte/calls/budget.py.",
+        "A sua regra passa adiante uma tentativa a cada salto. O que se perde quando o primeiro "
+        "salto conhece só um proxy? Quando é correto consultar outro servidor depois de um "
+        "resultado desconhecido? Por que uma chamada recusada é grátis, e uma retentativa não? A "
+        "da Ponte: ponte/calls/rule.py e ponte/calls/budget.py."),
+}

@@ -1,0 +1,144 @@
+"""Lesson 6: what its naive rule does, its words, and the student's rule inside the real client."""
+
+from __future__ import annotations
+
+import string
+import unittest
+from pathlib import Path
+from types import ModuleType
+
+from course.explore import Script
+from course.lessons.retries import real
+from course.lessons.retries.check import CHECKS, Check
+from course.lessons.retries.mutants import MUTANTS
+from course.lessons.retries.texts import TEXTS
+from course.lessons.retries.world import REFUSES, Storm
+from course.shelf import Lesson
+from course.worker import load
+
+LESSON = Lesson(6, "retries")
+REFERENCE = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
+
+
+def module_of(text: str) -> ModuleType:
+    module = ModuleType("solution")
+    exec(text, module.__dict__)
+    return module
+
+
+def verdict_of(solution: ModuleType) -> tuple[str, str]:
+    """The first check that a solution fails, and its message; ("", "") if it passes all."""
+    for name, check in CHECKS.items():
+        found = check.run(solution)
+        if found.wrong is not None:
+            return name, found.wrong.key
+    return "", ""
+
+
+class Verdicts(unittest.TestCase):
+    def test_the_right_rule_passes_ten_times(self) -> None:
+        solution = load(LESSON.file("reference.py"))
+        self.assertEqual({verdict_of(solution) for _ in range(10)}, {("", "")})
+
+    def test_the_naive_rule_fails_at_the_first_check_by_a_double_run(self) -> None:
+        solution = load(LESSON.file("start.py"))
+        self.assertEqual({verdict_of(solution) for _ in range(10)}, {("c1", "ran_twice")})
+        wrong = CHECKS["c1"].run(solution).wrong
+        assert wrong
+        self.assertEqual([line.split("  ")[-1] for line in wrong.story], [
+            "attempt 1 → bank-1: it RUNS, the reply is LOST",
+            "attempt 2 → bank-2: it RUNS, the reply comes"])
+
+    def test_the_naive_rule_makes_27_attempts_over_three_hops(self) -> None:
+        wrong = CHECKS["c7"].run(load(LESSON.file("start.py"))).wrong
+        assert wrong
+        self.assertEqual((wrong.key, wrong.values["attempts"]), ("too_many_attempts", 27))
+
+    def test_the_naive_rule_makes_a_storm(self) -> None:
+        wrong = CHECKS["c8"].run(load(LESSON.file("start.py"))).wrong
+        assert wrong
+        self.assertEqual((wrong.key, wrong.values["attempts"]), ("storm", 1200))
+
+    def test_each_wrong_rule_is_rejected_by_its_check_with_its_words(self) -> None:
+        for mutant in MUTANTS:
+            with self.subTest(mutant.name):
+                self.assertEqual(verdict_of(module_of(mutant.text(REFERENCE))),
+                                 (mutant.caught_by, mutant.says))
+
+    def test_every_check_rejects_a_wrong_rule_that_those_before_it_accept(self) -> None:
+        self.assertEqual(set(CHECKS), {mutant.caught_by for mutant in MUTANTS})
+
+    def test_a_check_without_a_case_says_that_it_says_nothing(self) -> None:
+        check = Check(({},), 1, (REFUSES,))
+        wrong = check.run(module_of(REFERENCE)).wrong
+        assert wrong
+        self.assertEqual((wrong.key, wrong.values), ("vacuous", {"missing": REFUSES}))
+
+    def test_what_is_no_attempt_is_told(self) -> None:
+        old = "        return place, 1\n"
+        for new in ("place", "place, 'x'", "place.name, 1", "True", "('bank-9', 1)"):
+            with self.subTest(new):
+                solution = module_of(REFERENCE.replace(old, f"        return {new}\n"))
+                self.assertEqual(verdict_of(solution), ("c1", "no_attempt"))
+
+
+class OtherRightRules(unittest.TestCase):
+    """Rules that are written in another way, and are right."""
+
+    def test_a_budget_may_count_in_tenths(self) -> None:
+        text = REFERENCE.replace("BURST = 10 ", "BURST = 100 ")
+        text = text.replace("SHARE = 0.1 ", "SHARE = 1 ")
+        text = text.replace("self.tokens < 1:", "self.tokens < 10:")
+        text = text.replace("self.tokens -= 1", "self.tokens -= 10")
+        self.assertEqual(verdict_of(module_of(text)), ("", ""))
+
+    def test_an_idempotent_call_may_go_to_any_place_that_did_not_refuse(self) -> None:
+        old = "        place = others[0] if others else self.unknown_at\n"
+        new = "        place = others[-1] if others else self.unknown_at\n"
+        self.assertEqual(verdict_of(module_of(REFERENCE.replace(old, new))), ("", ""))
+
+    def test_the_storm_of_the_right_rule_is_a_tenth_and_the_burst(self) -> None:
+        storm = Storm(module_of(REFERENCE), Script((1,)))
+        storm.run()
+        # 10 and a tenth of 400, but for the rounding of tenths.
+        self.assertIn("400 calls, 449 attempts", storm.story[1])
+
+
+class Words(unittest.TestCase):
+    def test_each_message_has_the_fields_that_its_mistake_has(self) -> None:
+        for mutant in MUTANTS:
+            wrong = CHECKS[mutant.caught_by].run(module_of(mutant.text(REFERENCE))).wrong
+            assert wrong
+            for text in TEXTS[f"wrong.{wrong.key}"]:
+                with self.subTest(mutant.name):
+                    self.assertEqual(fields(text), set(wrong.values))
+
+    def test_both_languages_have_the_same_fields(self) -> None:
+        for key, (english, portuguese) in TEXTS.items():
+            with self.subTest(key):
+                self.assertEqual(fields(english), fields(portuguese))
+
+    def test_the_runs_have_the_fields_of_what_was_seen(self) -> None:
+        for key in ("naive", "real"):
+            self.assertLessEqual(fields(TEXTS[key][0]), set(real.Seen._fields))
+
+
+class Real(unittest.TestCase):
+    def test_the_right_rule_runs_a_deposit_once(self) -> None:
+        seen = real.see(load(LESSON.file("reference.py")))
+        self.assertEqual((seen.told, seen.runs, seen.balance), ("balance 100", 1, 100))
+        self.assertLessEqual(seen.attempts, 3)
+        self.assertTrue(real.is_right(seen._asdict()))
+
+    def test_the_naive_rule_runs_it_in_both_banks(self) -> None:
+        seen = real.see(load(LESSON.file("start.py")))
+        self.assertEqual((seen.runs, seen.balance, seen.attempts), (2, 200, 27))
+        self.assertFalse(real.is_right(seen._asdict()))
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+if __name__ == "__main__":
+    unittest.main()
