@@ -101,5 +101,14 @@ MUTANTS = (
 ''', "c9", "unknown_though_it_could_be_known"),
     Mutant("pays_once", "            self.owes = True\n",
            "            self.owes = self.asked.count(self.asked[-1]) == 1\n",
-           "c9", "too_many_attempts"),
+           "c8", "storm"),
+    Mutant("late_originals_go_out", _ENDED,
+           "        if self.outcome == ANSWERED or (self.asked and now >= self.deadline):\n",
+           "c6", "asks_after_the_deadline"),
+    Mutant("repeats_are_free", _PAYS, '''\
+        if self.owes and not (self.tries > 0 and (not self.idempotent or self.budget.spend())):
+''', "c8", "storm"),
+    Mutant("retries_elsewhere_are_free", _PAYS, '''\
+        if self.owes and not (self.tries > 0 and (self.idempotent or self.budget.spend())):
+''', "c8", "storm"),
 )

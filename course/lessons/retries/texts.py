@@ -7,10 +7,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Retries, fallback, storms: who may be asked next?",
         "Retentativas, fallback, tempestades: a quem se pode perguntar depois?"),
     "question": (
-        "A client calls put(100). The call goes over three hops: the client asks a proxy, that "
+        "A client calls balance(). The call goes over three hops: the client asks a proxy, that "
         "proxy asks another proxy, and that one asks a server. Each hop makes up to three "
         "attempts. All servers fail. How many attempts of this one call come to the servers?",
-        "Um cliente chama put(100). A chamada passa por três saltos: o cliente pergunta a um "
+        "Um cliente chama balance(). A chamada passa por três saltos: o cliente pergunta a um "
         "proxy, esse proxy pergunta a outro proxy, e este pergunta a um servidor. Cada salto faz "
         "até três tentativas. Todos os servidores falham. Quantas tentativas desta única chamada "
         "chegam aos servidores?"),
@@ -45,7 +45,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "check.c5": (
         "a function that may run twice, with three servers and with one",
         "uma função que pode rodar duas vezes, com três servidores e com um"),
-    "check.c6": ("the deadline passes", "o prazo acaba"),
+    "check.c6": (
+        "the deadline passes, or has passed before",
+        "o prazo acaba, ou já acabou antes"),
     "check.c7": ("three hops, and all servers fail", "três saltos, e todos os servidores falham"),
     "check.c8": (
         "hundreds of calls, and all servers fail",

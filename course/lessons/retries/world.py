@@ -163,6 +163,8 @@ class World:
         if right == ANSWERED or self.now >= self._deadline or self._is_hopeless():
             if right == UNKNOWN and self.now >= self._deadline:
                 self.exercised.append("deadline")
+            if not outcomes:
+                self.exercised.append("never asked")
             return
         if right == NOT_SENT:
             raise Wrong("gave_up", self.story, attempts=len(outcomes),
@@ -235,12 +237,13 @@ class Hops:
 
 
 class Storm:
-    """Hundreds of idempotent calls of one process, of which many meet servers that all fail."""
+    """Hundreds of calls of one process, of which many meet servers that all fail."""
 
-    def __init__(self, solution: Any, script: Script) -> None:
+    def __init__(self, solution: Any, script: Script, *, idempotent: bool = True) -> None:
         must_be_a_rule(solution)
         self.solution, self.script = solution, script
         self.story: list[str] = []
+        self._idempotent = idempotent
         self._budget = solution.Budget()
         # Attempts of all calls.
         self._made = 0
@@ -272,7 +275,7 @@ class Storm:
 
     def _one(self, outcomes: Sequence[str]) -> str:
         """One call whose attempts come to these, and then to an answer."""
-        call = self.solution.Call(self._budget, True, PATIENT_S, TRIES)
+        call = self.solution.Call(self._budget, self._idempotent, PATIENT_S, TRIES)
         for number in range(FAR_TOO_MANY):
             choice = call.next_attempt(0.0, list(self._places))
             if choice is None:
