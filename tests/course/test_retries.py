@@ -14,6 +14,7 @@ from course.lessons.retries.mutants import MUTANTS
 from course.lessons.retries.texts import TEXTS
 from course.lessons.retries.world import REFUSES, Storm
 from course.shelf import Lesson
+from course.theirs import Theirs
 from course.worker import load
 
 LESSON = Lesson(6, "retries")
@@ -80,6 +81,15 @@ class Verdicts(unittest.TestCase):
             with self.subTest(new):
                 solution = module_of(REFERENCE.replace(old, f"        return {new}\n"))
                 self.assertEqual(verdict_of(solution), ("c1", "no_attempt"))
+
+    def test_what_a_file_lacks_is_told_as_the_student_s(self) -> None:
+        for old, new, lacks in (
+                ("def earn(", "def x(", "no earn"), ("class Call:", "class X:", "no Call"),
+                ("def settle(", "def x(", "no settle"),
+                ("self.outcome = NOT_SENT ", "x = NOT_SENT ", "no attribute outcome")):
+            with self.subTest(lacks), self.assertRaisesRegex(Theirs, lacks):
+                CHECKS["c1"].run(module_of(REFERENCE.replace(old, new)))
+
 
 
 class OtherRightRules(unittest.TestCase):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from course.explore import Script, Wrong
-from course.theirs import must_have
+from course.theirs import Theirs, must_have
 
 # Seconds: an attempt that is answered or refused; and one without a reply.
 TRIP_S, TIMEOUT_S = 0.002, 4.0
@@ -130,10 +130,11 @@ class World:
 
     def _place_in(self, choice: Any) -> Place:
         """The place that a student's rule chose. Raises Wrong if there is none in it."""
-        place, _ = read(choice, self.story)
-        if place not in self._all:
-            raise Wrong("no_attempt", self.story, choice=repr(choice)[:60])
-        return place
+        chosen, _ = read(choice, self.story)
+        for place in self._all:
+            if place == chosen:
+                return place
+        raise Wrong("no_attempt", self.story, choice=repr(choice)[:60])
 
     # What must hold.
 
@@ -295,6 +296,8 @@ def must_be_a_rule(solution: Any) -> None:
     call = make(budget, False, PATIENT_S, TRIES)
     must_have(call, "next_attempt", "now", "places")
     must_have(call, "settle", "outcome")
+    if not hasattr(call, "outcome"):
+        raise Theirs("class Call has no attribute outcome")
 
 
 def read(choice: Any, story: Sequence[str] = ()) -> tuple[Any, int]:
