@@ -31,4 +31,4 @@ class Lesson(NamedTuple):
         return chosen.format(**values) if values else chosen
 
 
-LESSONS = (Lesson(5, "call_semantics"),)
+LESSONS = (Lesson(5, "call_semantics"), Lesson(6, "retries"))
