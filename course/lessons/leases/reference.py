@@ -1,0 +1,59 @@
+"""Leases: who is alive, as a registry knows it from beats.
+
+A server that crashes cannot take itself off a list. So it gets its place only for a while, a
+*lease*, and sends beats. Each beat that counts renews the lease. A beat has:
+
+    name       of the server
+    life       grows each time when a server of this name starts
+    seq        grows with each beat of one life, from 1
+    port       where this life takes calls
+    lease_s    seconds after this beat in which the server stays listed
+    leaving    True: the server says goodbye, and stops
+
+Beats travel as datagrams: one may be lost, or come twice, or come many seconds late. `beat` says
+what becomes of a beat:
+
+    ACK          it counts: it is newer than all that came from this name
+    SUPERSEDED   a younger life has the name: an older one must not come back
+    OLD          this beat, or a later one of this life, has come; or this life has said goodbye
+
+A registry that restarts makes a new, empty table: its state is soft.
+"""
+
+ACK, SUPERSEDED, OLD = "ack", "superseded", "old"
+
+REMEMBER_S = 60.0       # seconds in which a late beat may still come; after that, forget
+
+
+class Lease:
+    def __init__(self, beat, now):
+        self.beat, self.came_at = beat, now     # the newest beat of a name
+        self.listed = not beat.leaving
+
+
+class Table:
+    def __init__(self):
+        self.leases = {}        # by name; those that are over, too
+
+    def beat(self, beat, now):
+        """A beat has come, `now` in seconds: ACK, SUPERSEDED or OLD."""
+        lease = self.leases.get(beat.name)
+        if lease and beat.life < lease.beat.life:
+            return SUPERSEDED
+        is_known_life = lease and beat.life == lease.beat.life
+        if is_known_life and (lease.beat.leaving or beat.seq <= lease.beat.seq):
+            return OLD
+        self.leases[beat.name] = Lease(beat, now)
+        return ACK
+
+    def expire(self, now):
+        """Called many times a second: does what is due."""
+        for name, lease in list(self.leases.items()):
+            if now - lease.came_at > lease.beat.lease_s:
+                lease.listed = False
+            if now - lease.came_at > REMEMBER_S:
+                del self.leases[name]
+
+    def lookup(self, now):
+        """The port of each server that is listed, by its name: a new dictionary."""
+        return {name: lease.beat.port for name, lease in self.leases.items() if lease.listed}

@@ -1,0 +1,370 @@
+"""Servers that beat, a network that loses, doubles and holds back beats, and a registry with a
+student's table.
+
+What the servers do is a plot: who starts, crashes, freezes or says goodbye, and when. What becomes
+of each beat is asked of the script. Nothing waits: the clock jumps to the next event. Threads: one.
+"""
+
+from __future__ import annotations
+
+import gc
+import heapq
+import itertools
+import weakref
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Callable, NamedTuple
+
+from course.explore import Script, Wrong
+from course.theirs import Theirs, must_have
+
+# Seconds: a lease, and a beat each third of it; a beat on its way; one that is held back, and one
+# that is held back for very long; and between two turns of the registry.
+LEASE_S, BEATS_A_LEASE = 3.0, 3
+TRIP_S, LATE_S, VERY_LATE_S, TURN_S = 0.01, 8.0, 40.0, 0.25
+# Turns stand between the moments of beats, so that no lease ends in the same moment as a turn.
+FIRST_TURN_S = 0.125
+# Seconds for which a table must remember, and after which it must have forgotten.
+REMEMBER_S = 60.0
+
+# What a plot has: the second, the server, and what it does. "registry" is one, too.
+STARTS, CRASHES, FREEZES, THAWS, LEAVES, RESTARTS = (
+    "starts", "crashes", "freezes", "thaws", "leaves", "restarts")
+# The beating thread does not know yet that the goodbye has been sent.
+BEATS_AGAIN = "beats again"
+Plot = Sequence[tuple[float, str, str]]
+REGISTRY = "registry"
+
+_SHOWN = {"arrives": "", "late": "  HELD BACK", "very late": "  HELD BACK for long",
+          "twice": "  and a COPY is held back", "lost": "  LOST"}
+# When a beat comes, and its copies.
+_DELAYS_S: dict[str, tuple[float, ...]] = {
+    "arrives": (TRIP_S,), "late": (LATE_S,), "very late": (VERY_LATE_S,),
+    "twice": (TRIP_S, LATE_S), "lost": ()}
+
+
+class Name(str):
+    """A name, of which the world knows whether anybody still keeps it."""
+
+
+class Beat(NamedTuple):
+    """What a server sends."""
+
+    name: str
+    life: int
+    seq: int
+    port: int
+    lease_s: float
+    leaving: bool
+
+
+class Server:
+    """One life of a server."""
+
+    def __init__(self, name: str, life: int, port: int, lease_s: float) -> None:
+        self.name, self.life, self.port, self.lease_s = name, life, port, lease_s
+        self.seq = 0
+        self.lives, self.frozen = True, False
+
+    def __repr__(self) -> str:
+        return f"{self.name} (life {self.life}, port {self.port})"
+
+
+class Came(NamedTuple):
+    """A beat that came to the registry, at this time, and what becomes of it."""
+
+    at_s: float
+    beat: Beat
+    verdict: str
+
+
+class World:
+    """One run of the world with a student's table.
+
+    Parameters: `solution`, the student's module; `script`, which decides; the `plot`; `until_s`,
+    when every server stops; `fates` of a beat beside "arrives"; `looks`, the seconds at which
+    somebody looks up (by default at every turn); `leases`, the seconds of each life by name,
+    where they are not LEASE_S; `dead`, the message if a dead server is listed; `strict`: whether
+    also the answers are judged, and that the table forgets.
+    """
+
+    def __init__(self, solution: Any, script: Script, *, plot: Plot, until_s: float,
+                 fates: Sequence[str] = (), looks: Sequence[float] = (),
+                 leases: dict[str, Sequence[float]] | None = None, dead: str = "dead_listed",
+                 strict: bool = False) -> None:
+        self.solution, self.script = solution, script
+        self._plot, self._until_s, self._fates = plot, until_s, fates
+        self._looks, self._leases, self._dead, self._strict = looks, leases or {}, dead, strict
+        self.now = 0.0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self.story: list[str] = []
+        self.exercised: list[str] = []
+        # By name, the youngest last.
+        self._servers: dict[str, list[Server]] = {}
+        # By name: the beats that have come to this life of the registry, and those that count.
+        self._came: dict[str, list[Came]] = {}
+        self._counted: dict[str, list[Came]] = {}
+        self._names: list[weakref.ref[Name]] = []
+        # The latest lookup, and what it was then.
+        self._found: Any = {}
+        self._found_then: dict[str, int] = {}
+        self._ends_s = until_s
+        self.table = self._first_table()
+
+    def run(self) -> list[str]:
+        """Carries out everything; returns what was exercised. Raises Wrong."""
+        self._judge_two()
+        for at_s, who, does in self._plot:
+            self._at(at_s, partial(self._does, who, does))
+        self._at(self._until_s, self._all_crash)
+        self._at(FIRST_TURN_S, self._turn)
+        while self._events:
+            self.now, _, event = heapq.heappop(self._events)
+            event()
+        if self._strict:
+            self._judge_forgetting()
+        return self.exercised
+
+    # The servers: ours, and right.
+
+    def _does(self, who: str, does: str) -> None:
+        if who == REGISTRY:
+            self._say("the registry RESTARTS: it has a new table")
+            self.exercised.append("restart")
+            self._came, self._counted = {}, {}
+            self._found, self._found_then = {}, {}
+            self.table = self.solution.Table()
+            return
+        if does == STARTS:
+            self._start(who)
+            return
+        lives = self._servers[who]
+        # Of two lives at once, the older one ends.
+        server = next(each for each in lives if each.lives or each is lives[-1])
+        if does in (LEAVES, BEATS_AGAIN):
+            self._send(server, leaving=does == LEAVES)
+        if does == THAWS:
+            server.frozen = False
+            self._say(f"{server} goes on")
+            self._beats(server)
+        elif does == FREEZES:
+            server.frozen = True
+            self._say(f"{server} FREEZES")
+        elif does in (CRASHES, LEAVES):
+            server.lives = False
+            self._say(f"{server} {'CRASHES' if does == CRASHES else 'stops'}")
+
+    def _start(self, name: str) -> None:
+        lives = self._servers.setdefault(name, [])
+        life = len(lives) + 1
+        number = list(self._servers).index(name)
+        lengths = self._leases.get(name, (LEASE_S,))
+        server = Server(name, life, 4001 + 100 * number + len(lives),
+                        lengths[min(life, len(lengths)) - 1])
+        lives.append(server)
+        self._say(f"{server} starts")
+        self._beats(server)
+
+    def _all_crash(self) -> None:
+        for server in itertools.chain(*self._servers.values()):
+            if server.lives:
+                server.lives = False
+                self._say(f"{server} CRASHES")
+
+    def _beats(self, server: Server) -> None:
+        """Beats, and so on, while the server runs."""
+        if not server.lives or server.frozen:
+            return
+        self._send(server)
+        self._at(server.lease_s / BEATS_A_LEASE, lambda: self._beats(server))
+
+    # The network.
+
+    def _send(self, server: Server, leaving: bool = False) -> None:
+        server.seq += 1
+        what = "goodbye" if leaving else f"beat {server.seq}"
+        line = f"{server} → registry: {what}"
+        fate = self.script.choose(line, "arrives", *self._fates)
+        self.exercised.append(fate)
+        self._say(line + _SHOWN[fate])
+        beat = Beat(server.name, server.life, server.seq, server.port, server.lease_s, leaving)
+        for delay_s in _DELAYS_S[fate]:
+            self._at(delay_s, partial(self._arrives, beat, delay_s > TRIP_S))
+            # Until its lease is over, and a little more.
+            self._ends_s = max(self._ends_s, self.now + delay_s + server.lease_s + 4 * TURN_S)
+
+    # The registry: ours, but for its table.
+
+    def _arrives(self, beat: Beat, is_late: bool) -> None:
+        if is_late:
+            what = "goodbye" if beat.leaving else f"beat {beat.seq}"
+            self._say(f"registry: a late {what} of {beat.name} comes (life {beat.life}, "
+                      f"port {beat.port})")
+        right = self._verdict(beat)
+        came = Came(self.now, beat, right)
+        self._came.setdefault(beat.name, []).append(came)
+        if right == "ack":
+            self._counted.setdefault(beat.name, []).append(came)
+        self.exercised.append(right)
+        if beat.leaving and right == "ack":
+            self.exercised.append("goodbye")
+        name = Name(beat.name)
+        self._names.append(weakref.ref(name))
+        said = self.table.beat(beat._replace(name=name), self.now)
+        words = {self.solution.ACK: "ack", self.solution.SUPERSEDED: "superseded",
+                 self.solution.OLD: "old"}
+        if not isinstance(said, str) or said not in words:
+            raise Wrong("no_answer", self.story, name=beat.name, said=repr(said)[:60])
+        if self._strict and words[said] != right:
+            self._say(f"registry: beat {beat.seq} of {beat.name} (life {beat.life}) has come: "
+                      f"\"{said}\"")
+            raise Wrong(f"said_{words[said]}", self.story, name=beat.name, life=beat.life,
+                        seq=beat.seq, right=right)
+
+    def _turn(self) -> None:
+        """The registry does what is due, and somebody looks."""
+        self.table.expire(self.now)
+        if not self._looks or self.now in self._looks:
+            self._look()
+        if self.now < self._ends_s:
+            self._at(TURN_S, self._turn)
+
+    def _look(self) -> None:
+        found = self._lookup(self.table)
+        if self._found != self._found_then:
+            self._say(f"the lookup before this one has become: {_listed(self._found)}")
+            raise Wrong("changes_afterwards", self.story, was=_listed(self._found_then))
+        self._found, self._found_then = found, {str(name): found[name] for name in found}
+        self._judge(self._found_then)
+
+    # What must hold at each look.
+
+    def _verdict(self, beat: Beat) -> str:
+        """What must become of a beat that comes now."""
+        counted = [each.beat for each in self._counted.get(beat.name, ())]
+        if any(each.life > beat.life for each in counted):
+            return "superseded"
+        same = [each for each in counted if each.life == beat.life]
+        if any(each.leaving or each.seq >= beat.seq for each in same):
+            return "old"
+        return "ack"
+
+    def _judge(self, found: dict[str, int]) -> None:
+        for name in found:
+            if name not in self._came:
+                self._tell_lookup(found)
+                raise Wrong("lists_a_stranger", self.story, name=name)
+        for name in self._came:
+            self._judge_one(name, found)
+
+    def _judge_one(self, name: str, found: dict[str, int]) -> None:
+        newest = self._counted[name][-1]
+        silent_s, beat = self.now - newest.at_s, newest.beat
+        values = {"name": name, "port": found.get(name, 0)}
+        if beat.leaving:
+            if name in found:
+                self._fail("goodbye_undone", found, **values)
+        elif silent_s > beat.lease_s:
+            self.exercised.append("over")
+            if name in found:
+                self._judge_dead(newest, found, **values, silent_s=round(silent_s, 1),
+                                 lease_s=beat.lease_s)
+        elif name in found:
+            if found[name] != beat.port:
+                self._judge_port(name, found, beat.port)
+        # A server that has died may go early. One that lives must stay.
+        elif self._servers[name][beat.life - 1].lives:
+            self._judge_missing(name, found, newest)
+
+    def _judge_dead(self, newest: Came, found: dict[str, int], **values: Any) -> None:
+        later = [each for each in self._came[newest.beat.name] if each.at_s > newest.at_s]
+        if later:
+            del values["silent_s"], values["lease_s"]
+            self._fail("late_beat_revives", found, **values, seq=later[-1].beat.seq)
+        self._fail(self._dead, found, **values)
+
+    def _judge_port(self, name: str, found: dict[str, int], right: int) -> None:
+        known = [each.beat.port for each in self._came[name]]
+        key = "old_port" if found[name] in known else "no_port"
+        self._fail(key, found, name=name, port=repr(found[name])[:30], right=right)
+
+    def _judge_missing(self, name: str, found: dict[str, int], newest: Came) -> None:
+        beat, before = newest.beat, self._counted[name][:-1]
+        if before and before[-1].beat.life < beat.life:
+            self._fail("new_life_missing", found, name=name, life=beat.life, port=beat.port)
+        elder = self._came[name][-1]
+        if elder.beat.leaving and elder.verdict == "superseded":
+            self._fail("goodbye_of_another_life", found, name=name, life=elder.beat.life,
+                       younger=beat.life)
+        # Its lease was over, and since then it has beaten.
+        gaps = [self._counted[name][place + 1].at_s - each.at_s > each.beat.lease_s
+                for place, each in enumerate(before) if each.beat.life == beat.life]
+        if any(gaps):
+            self._fail("stays_out", found, name=name)
+        self._fail("living_missing", found, name=name, silent_s=round(self.now - newest.at_s, 1),
+                   lease_s=beat.lease_s)
+
+    def _fail(self, key: str, found: dict[str, int], **values: Any) -> None:
+        self._tell_lookup(found)
+        raise Wrong(key, self.story, **values)
+
+    def _tell_lookup(self, found: dict[str, int]) -> None:
+        self._say(f"lookup: {_listed(found)}")
+
+    def _judge_two(self) -> None:
+        """What one table hears, another one does not know."""
+        self.solution.Table().beat(Beat(Name("bank-9"), 1, 1, 4901, LEASE_S, False), self.now)
+        found = self._lookup(self.solution.Table())
+        if found:
+            self._say("a first registry: beat 1 of bank-9 comes (life 1, port 4901)")
+            self._say(f"a second registry, with a new table: lookup: {_listed(found)}")
+            raise Wrong("not_empty", self.story, names=", ".join(map(str, found)))
+
+    def _lookup(self, table: Any) -> dict[Any, Any]:
+        found = table.lookup(self.now)
+        if not isinstance(found, dict):
+            raise Wrong("no_lookup", self.story, found=repr(found)[:60])
+        return found
+
+    def _judge_forgetting(self) -> None:
+        """Long after the last beat, nothing of it is kept."""
+        self._found = {}
+        self.now += REMEMBER_S + TURN_S
+        for _ in range(2):
+            self.table.expire(self.now)
+            self.table.lookup(self.now)
+            self.now += TURN_S
+        if self._kept():
+            # It may be garbage that nobody has collected yet.
+            gc.collect()
+        for name in self._kept():
+            self._say(f"nobody has beaten for {REMEMBER_S:g} s")
+            raise Wrong("keeps_for_ever", self.story, name=name)
+
+    def _kept(self) -> list[str]:
+        return [str(name) for name in (each() for each in self._names) if name is not None]
+
+    # Parts of the above.
+
+    def _at(self, in_s: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self.now + in_s, next(self._order), event))
+
+    def _say(self, line: str) -> None:
+        self.story.append(f"{self.now:8.3f} s  {line}")
+
+    def _first_table(self) -> Any:
+        """The student's table. Raises Theirs if it is not one."""
+        for word in ("ACK", "SUPERSEDED", "OLD"):
+            if not isinstance(getattr(self.solution, word, None), str):
+                raise Theirs(f"the file has no word {word}")
+        table = must_have(self.solution, "Table")()
+        must_have(table, "beat", "beat", "now")
+        must_have(table, "expire", "now")
+        must_have(table, "lookup", "now")
+        return table
+
+
+def _listed(found: Any) -> str:
+    """What a lookup found, in a line."""
+    return ", ".join(f"{name} at {port!r:.30}" for name, port in found.items()) or "nobody"
