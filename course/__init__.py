@@ -1,6 +1,8 @@
 """The course: predict, run, see it go wrong, fix one file, check, see it work in Ponte itself.
 
+    world.py        a small world in virtual time, and its story
     explore.py      every schedule of a small world, fewest faults first
+    rung.py         a check: worlds, faults, and what must be exercised
     theirs.py       what belongs to the student
     worker.py       runs one check on a student's file, in a process of its own
     grade.py        starts the worker, and says what came of it

@@ -128,7 +128,7 @@ class Desk:
             self._show(lesson, outcome)
             return 1
         took_ms = outcome.values["took_s"] * 1000
-        print(lesson.text("measure", self.language, took_ms=took_ms))
+        print(lesson.text("measure", self.language, **outcome.values, took_ms=took_ms))
         self.progress.add("measure", lesson.name, took_ms=round(took_ms, 2))
         return 0
 
@@ -186,7 +186,7 @@ class Desk:
     def _show(self, lesson: Lesson, outcome: Outcome) -> None:
         if outcome.what == "wrong":
             print(lesson.text(f"wrong.{outcome.key}", self.language, **outcome.values))
-            for line in outcome.story:
+            for line in lesson.story(outcome.story, self.language):
                 print(f"  {line}")
         elif outcome.what == "error":
             self.say("error" if outcome.line else "error_nowhere", line=outcome.line,
@@ -213,7 +213,7 @@ def main(arguments: Sequence[str]) -> int:
     desk = Desk(language)
     try:
         if verb == "selftest":
-            return selftest(language)
+            return selftest([_lesson(number, language) for number in more] or LESSONS, language)
         if verb == "list":
             return desk.list()
         lesson = _lesson(more[0] if more else "", language)

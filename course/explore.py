@@ -62,14 +62,24 @@ class Script:
         return sum(1 for choice in self.choices if choice.taken)
 
 
+class Line(NamedTuple):
+    """A line of a story, in no language: when it happened, in seconds (None: it has no time), the
+    key of its text, and the values of its fields.
+    """
+
+    at_s: float | None
+    key: str
+    values: dict[str, Any]
+
+
 class Wrong(Exception):
     """A solution did what it must not do.
 
     Attributes: `key`, which mistake it is, for the text in the student's language; `values` of its
-    fields; `story`, what happened until then, a line each.
+    fields; `story`, what happened until then.
     """
 
-    def __init__(self, key: str, story: Sequence[str] = (), **values: Any) -> None:
+    def __init__(self, key: str, story: Sequence[Line] = (), **values: Any) -> None:
         super().__init__(key)
         self.key, self.story, self.values = key, list(story), values
 

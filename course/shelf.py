@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from course import words
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -24,11 +27,19 @@ class Lesson(NamedTuple):
         """The path of a file of the lesson, such as "start.py"."""
         return os.path.join(HERE, "lessons", self.name, name)
 
+    @property
+    def texts(self) -> words.Texts:
+        """All that the lesson says, and those words of the course that any lesson may say."""
+        found: words.Texts = self.part("texts").TEXTS
+        return {**words.TEXTS, **found}
+
     def text(self, key: str, language: str, **values: object) -> str:
         """A text of the lesson, in "en" or "pt", with its fields filled in."""
-        english, portuguese = self.part("texts").TEXTS[key]
-        chosen: str = portuguese if language == "pt" else english
-        return chosen.format(**values) if values else chosen
+        return words.fill(self.texts, key, language, values)
+
+    def story(self, lines: Sequence[Sequence[Any]], language: str) -> list[str]:
+        """A story as a student reads it."""
+        return [words.story_line(self.texts, language, line) for line in lines]
 
 
-LESSONS = (Lesson(5, "call_semantics"), Lesson(6, "retries"))
+LESSONS = (Lesson(2, "leases"), Lesson(5, "call_semantics"), Lesson(6, "retries"))

@@ -5,7 +5,8 @@ The idea: whoever grades starts this program, gives it a word that nobody else k
 only a line that begins with it. No such line means that the file has ended the process.
 
     course.worker FILE LESSON CHECK SECONDS      on its standard input: the word
-    course.worker FILE LESSON real SECONDS       the file inside Ponte itself
+    course.worker FILE LESSON real SECONDS N     the file inside Ponte itself; N is the student's
+                                                 personal number
 
 It says "ready" before it loads the file, so that a broken installation is not blamed on a student.
 What the file prints is kept, and shown apart. After so many SECONDS it writes to standard error
@@ -90,7 +91,7 @@ def _shown(found: Found) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    file, lesson, name, limit_s = arguments
+    file, lesson, name, limit_s, *more = arguments
     word = sys.stdin.readline().strip()
     # The file may close or replace sys.stdout: this copy of it is ours.
     ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -100,7 +101,8 @@ def main(arguments: list[str]) -> int:
     faulthandler.dump_traceback_later(float(limit_s), exit=True)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        result = real(file, part.see) if name == "real" else check(file, part.CHECKS[name].run)
+        result = (real(file, lambda solution: part.see(solution, *map(int, more)))
+                  if name == "real" else check(file, part.CHECKS[name].run))
     faulthandler.cancel_dump_traceback_later()
     result["printed"] = printed.getvalue()[:MAX_PRINTED_CHARS]
     print(f"{word} {json.dumps(result)}", file=ours, flush=True)

@@ -1,70 +1,129 @@
-"""Each lesson: its right solution, its start, its wrong ones, and its texts."""
+"""Each lesson: its right solution, its start, its wrong ones, and its words.
+
+Of the wrong solutions one for each check runs here; `python3 -m course selftest` runs them all.
+"""
 
 from __future__ import annotations
 
 import string
 import unittest
 from pathlib import Path
+from types import ModuleType
 
 from course import words
-from course.selftest import verdict_of
-from course.shelf import LESSONS
+from course.explore import Found
+from course.selftest import verdict
+from course.shelf import LESSONS, Lesson
 from course.wrong import Mutant
+
+LANGUAGES = ("en", "pt")
 
 
 class Lessons(unittest.TestCase):
     def test_the_right_one_passes_and_the_start_fails_at_the_first_check(self) -> None:
         for lesson in LESSONS:
             with self.subTest(lesson.name):
-                text = Path(lesson.file("reference.py")).read_text(encoding="utf-8")
-                self.assertEqual(verdict_of(lesson, text), ("", ""))
-                text = Path(lesson.file("start.py")).read_text(encoding="utf-8")
-                self.assertEqual(verdict_of(lesson, text)[0], "c1")
+                self.assertEqual(verdict(lesson, lesson.file("reference.py")), ("", ""))
+                self.assertEqual(verdict(lesson, lesson.file("start.py"))[0], "c1")
 
-    def test_each_wrong_one_is_rejected_by_its_check_with_its_words(self) -> None:
+    def test_a_wrong_one_for_each_check_is_rejected_by_it_with_its_words(self) -> None:
+        for lesson, mutant in first_of_each_check():
+            with self.subTest(lesson.name, mutant=mutant.name):
+                wrong = found(lesson, mutant).wrong
+                assert wrong
+                self.assertEqual(wrong.key, mutant.says)
+                for text in lesson.texts[f"wrong.{wrong.key}"]:
+                    self.assertLessEqual(fields(text), set(wrong.values))
+                for language in LANGUAGES:
+                    self.assertEqual(len(lesson.story(wrong.story, language)), len(wrong.story))
+
+    def test_there_are_many_wrong_ones_and_each_fits_the_right_one(self) -> None:
         for lesson in LESSONS:
-            text = Path(lesson.file("reference.py")).read_text(encoding="utf-8")
             mutants = lesson.part("mutants").MUTANTS
-            self.assertGreaterEqual(len(mutants), 6)
+            self.assertGreaterEqual(len(mutants), 16)
+            self.assertEqual(len({mutant.name for mutant in mutants}), len(mutants))
             for mutant in mutants:
-                with self.subTest(mutant.name):
-                    self.assertEqual(verdict_of(lesson, mutant.text(text)),
-                                     (mutant.caught_by, mutant.says))
+                self.assertNotEqual(mutant.text(reference(lesson)), reference(lesson))
 
-    def test_the_same_file_has_the_same_verdict_again_and_again(self) -> None:
+    def test_every_check_rejects_a_wrong_one_that_those_before_it_accept(self) -> None:
         for lesson in LESSONS:
-            reference = Path(lesson.file("reference.py")).read_text(encoding="utf-8")
-            mutant = lesson.part("mutants").MUTANTS[-1]
-            verdicts = {verdict_of(lesson, mutant.text(reference)) for _ in range(5)}
-            self.assertEqual(len(verdicts), 1)
+            self.assertEqual({mutant.caught_by for mutant in lesson.part("mutants").MUTANTS},
+                             set(lesson.part("check").CHECKS), lesson.name)
 
-    def test_every_message_has_its_words(self) -> None:
-        for lesson in LESSONS:
-            texts = lesson.part("texts").TEXTS
-            for mutant in lesson.part("mutants").MUTANTS:
-                self.assertIn(f"wrong.{mutant.says}", texts)
-            for name in lesson.part("check").CHECKS:
-                self.assertIn(f"check.{name}", texts)
+    def test_the_same_file_has_the_same_verdict_and_story_again(self) -> None:
+        for lesson, mutant in first_of_each_check():
+            if mutant.caught_by == "c1":
+                first, second = found(lesson, mutant), found(lesson, mutant)
+                assert first.wrong and second.wrong
+                self.assertEqual((first.wrong.key, first.wrong.story, first.choices),
+                                 (second.wrong.key, second.wrong.story, second.choices))
 
     def test_a_change_that_fits_no_more_is_found(self) -> None:
         mutant = Mutant("x", "old", "new", "c1", "key")
         self.assertEqual(mutant.text("an old one"), "an new one")
-        for reference in ("", "old old"):
+        for text in ("", "old old"):
             with self.assertRaisesRegex(ValueError, "x: 'old' stands"):
-                mutant.text(reference)
+                mutant.text(text)
 
 
-class Languages(unittest.TestCase):
-    def test_both_have_the_same_fields(self) -> None:
-        for texts in (words.TEXTS, *(lesson.part("texts").TEXTS for lesson in LESSONS)):
+class Words(unittest.TestCase):
+    def test_both_languages_have_the_same_fields(self) -> None:
+        for texts in (words.TEXTS, *(lesson.texts for lesson in LESSONS)):
             for key, (english, portuguese) in texts.items():
                 with self.subTest(key):
                     self.assertEqual(fields(english), fields(portuguese))
-                    self.assertTrue(english and portuguese)
+                    if not key.startswith("value."):
+                        self.assertTrue(english and portuguese)
+
+    def test_what_is_seen_inside_ponte_can_be_told(self) -> None:
+        for lesson in LESSONS:
+            seen = set(lesson.part("real").Seen._fields)
+            self.assertIn("took_s", seen)
+            for key in ("naive", "real"):
+                self.assertLessEqual(fields(lesson.texts[key][0]), seen, lesson.name)
+            self.assertLessEqual(fields(lesson.texts["measure"][0]), seen | {"took_ms"})
+
+    def test_each_lesson_has_all_of_its_texts(self) -> None:
+        for lesson in LESSONS:
+            wanted = {"title", "question", *(f"answer.{letter}" for letter in "abcd"), "right",
+                      "naive", "real", "hint.1", "hint.2", "hint.3", "measure", "discuss",
+                      *(f"check.{name}" for name in lesson.part("check").CHECKS),
+                      *(f"wrong.{mutant.says}" for mutant in lesson.part("mutants").MUTANTS)}
+            self.assertLessEqual(wanted, set(lesson.texts), lesson.name)
+            self.assertIn(lesson.text("right", "en"), "abcd")
+
+    def test_a_value_that_is_a_word_is_translated_and_numbers_have_a_comma(self) -> None:
+        texts = {"x": ("{fate} after {s:.1f} s", "{fate} em {s:.1f} s"),
+                 "value.lost": ("LOST", "PERDIDA"), "story.y": ("{a}", "{a}")}
+        values = {"fate": "lost", "s": 1.25}
+        self.assertEqual([words.fill(texts, "x", language, values) for language in LANGUAGES],
+                         ["LOST after 1.2 s", "PERDIDA em 1,2 s"])
+        self.assertEqual(words.story_line(texts, "pt", (12.5, "y", {"a": 4})), "  12,500 s  4")
+        self.assertEqual(words.story_line(texts, "en", (None, "y", {"a": 4})), "            4")
 
 
-def fields(text: str) -> list[str]:
-    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
+def first_of_each_check() -> list[tuple[Lesson, Mutant]]:
+    first: dict[tuple[Lesson, str], tuple[Lesson, Mutant]] = {}
+    for lesson in LESSONS:
+        for mutant in lesson.part("mutants").MUTANTS:
+            first.setdefault((lesson, mutant.caught_by), (lesson, mutant))
+    return list(first.values())
+
+
+def found(lesson: Lesson, mutant: Mutant) -> Found:
+    """What the check comes to that must reject this one."""
+    solution = ModuleType("solution")
+    exec(mutant.text(reference(lesson)), solution.__dict__)
+    result: Found = lesson.part("check").CHECKS[mutant.caught_by].run(solution)
+    return result
+
+
+def reference(lesson: Lesson) -> str:
+    return Path(lesson.file("reference.py")).read_text(encoding="utf-8")
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
 if __name__ == "__main__":

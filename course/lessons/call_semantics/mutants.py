@@ -60,6 +60,8 @@ MUTANTS = (
     Mutant("refuses_while_it_runs", _RUNNING, '''        if number in session.running:
             return REFUSE
 ''', "c2", "refused_though_it_ran"),
+    Mutant("keeps_what_nobody_needs", "        if number >= session.oldest:\n            ",
+           "        ", "c8", "keeps_old_replies"),
     Mutant("forgets_what_runs", "        session.running.discard(number)\n",
            "        session.running.clear()\n", "c7", "ran_twice"),
 )

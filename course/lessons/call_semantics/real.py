@@ -19,6 +19,7 @@ from ponte.calls import once
 from registry import Registry
 from server import Server
 
+# Cents, and as many more as the student's personal number says.
 AMOUNT = 100
 CALL_S = 2.0
 # What the student's words mean to Ponte.
@@ -74,18 +75,20 @@ class Remembers:
 
 
 class Seen(NamedTuple):
-    """What came of one deposit: what its caller was told, how often it ran, and how long it took.
+    """What came of one deposit of this `amount`: what its caller was told (a balance, or in words),
+    how often it ran, the balance, and the seconds that it took.
     """
 
+    amount: int
     told: str
     runs: int
     balance: int
     took_s: float
 
 
-def see(solution: ModuleType) -> Seen:
+def see(solution: ModuleType, personal: int = 0) -> Seen:
     """One deposit, whose first reply is lost, with a student's memory in the server."""
-    runs: list[int] = []
+    amount, runs = AMOUNT + personal, list[int]()
 
     def put(cents: int) -> int:
         runs.append(cents)
@@ -105,20 +108,19 @@ def see(solution: ModuleType) -> Seen:
         runs.clear()
         relay.arm(Fate(cut_reply_at=0))
         began = time.perf_counter()
-        told = _told(lambda: client.put(AMOUNT))
-        return Seen(told, len(runs), sum(runs), time.perf_counter() - began)
+        told = _told(lambda: client.put(amount))
+        return Seen(amount, told, len(runs), sum(runs), time.perf_counter() - began)
 
 
 def is_right(seen: Mapping[str, Any]) -> bool:
     """Whether the deposit ran once, and its caller knows."""
-    return (seen["runs"], seen["told"]) == (1, f"balance {AMOUNT}")
+    return (seen["runs"], seen["told"]) == (1, str(seen["amount"]))
 
 
 def _told(call: Callable[[], Any]) -> str:
     try:
-        return f"balance {call()}"
+        return str(call())
     except CallError as error:
         return error.meaning
     except Fault as fault:
         return f"fault {fault.faultCode}: {fault.faultString}"
-

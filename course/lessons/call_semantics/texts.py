@@ -19,15 +19,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "O cliente recebe um erro, e ninguém sabe"),
     "right": ("c", "c"),
     "naive": (
-        "The server that remembers nothing: the caller was told \"{told}\", the call ran "
-        "{runs} times, and the balance is {balance}.",
-        "O servidor que não lembra nada: o chamador ouviu \"{told}\", a chamada rodou {runs} "
-        "vezes, e o saldo é {balance}."),
+        "The server that remembers nothing. The caller was told: {told}. Runs of the call: {runs}. "
+        "The balance: {balance}.",
+        "O servidor que não lembra nada. O chamador ouviu: {told}. Execuções da chamada: {runs}. "
+        "O saldo: {balance}."),
     "real": (
-        "Your memory inside Ponte's server: the caller was told \"{told}\", the call ran "
-        "{runs} times, and the balance is {balance}.",
-        "A sua memória dentro do servidor da Ponte: o chamador ouviu \"{told}\", a chamada "
-        "rodou {runs} vezes, e o saldo é {balance}."),
+        "Your memory inside Ponte's server. The caller was told: {told}. Runs of the call: {runs}. "
+        "The balance: {balance}.",
+        "A sua memória dentro do servidor da Ponte. O chamador ouviu: {told}. Execuções da "
+        "chamada: {runs}. O saldo: {balance}."),
     "check.c1": ("one message is lost", "uma mensagem se perde"),
     "check.c2": ("one message comes twice", "uma mensagem chega duas vezes"),
     "check.c3": ("one run takes long", "uma execução demora"),
@@ -78,9 +78,50 @@ TEXTS: dict[str, tuple[str, str]] = {
         "needed.",
         "A resposta de {call} continua guardada, embora o chamador tenha dito que não "
         "precisa dela."),
-    "wrong.vacuous": (
-        "This check has met no case of \"{missing}\": it says nothing.",
-        "Esta verificação não encontrou nenhum caso de \"{missing}\": ela não diz nada."),
+    "story.call": (
+        "{caller} → server: call {call} (number {number}){fate}",
+        "{caller} → servidor: chamada {call} (número {number}){fate}"),
+    "story.repeat": (
+        "{caller} → server: repeat {call} (number {number}){fate}",
+        "{caller} → servidor: repetição de {call} (número {number}){fate}"),
+    "story.told": ("{caller} is told of {call}: {told}", "{caller} ouve sobre {call}: {told}"),
+    "story.told_reply": (
+        "{caller} is told of {call}: balance {told}",
+        "{caller} ouve sobre {call}: saldo {told}"),
+    "story.restarts": (
+        "the server RESTARTS: it remembers nothing",
+        "o servidor REINICIA: não lembra nada"),
+    "story.waits": (
+        "server: {call} runs already, it waits",
+        "servidor: {call} já está rodando, ela espera"),
+    "story.never": (
+        "server: {call} must not run any more",
+        "servidor: {call} não pode mais rodar"),
+    "story.from_memory": (
+        "server: {call} is answered from memory",
+        "servidor: {call} é respondida da memória"),
+    "story.runs": (
+        "server: {call} RUNS, balance {balance}",
+        "servidor: {call} RODA, saldo {balance}"),
+    "story.to_nobody": (
+        "server → nobody: {caller} does not wait for this any more",
+        "servidor → ninguém: {caller} não espera mais por isto"),
+    "story.answer": (
+        "server → {caller}: {call}, {reply}{fate}",
+        "servidor → {caller}: {call}, {reply}{fate}"),
+    "story.reply": (
+        "server → {caller}: {call}, balance {reply}{fate}",
+        "servidor → {caller}: {call}, saldo {reply}{fate}"),
+    "value.arrives": ("", ""),
+    "value.lost": ("  LOST", "  PERDIDA"),
+    "value.twice": ("  TWICE", "  DUAS VEZES"),
+    "value.late": ("  HELD BACK", "  RETIDA"),
+    "value.unknown": ("outcome unknown", "resultado desconhecido"),
+    "value.refused": ("refused, it has not run", "recusada, não rodou"),
+    "value.not executed": ("not executed", "não executada"),
+    "value.outcome unknown, it may have run": (
+        "outcome unknown, it may have run",
+        "resultado desconhecido, pode ter rodado"),
     "hint.1": (
         "Look at the last two lines of the story about your server. What would it have to "
         "know to answer the second one differently from the first?",
@@ -97,10 +138,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Nesta ordem: a sessão é conhecida? O chamador já encerrou este número? Há uma "
         "resposta? Ele está rodando? Só então pode rodar."),
     "measure": (
-        "On this computer the answer from memory came {took_ms:.1f} ms after the call, with"
-        " a lost reply in between.",
-        "Neste computador a resposta da memória chegou {took_ms:.1f} ms depois da chamada, "
-        "com uma resposta perdida no meio."),
+        "A deposit of {amount}, yours alone: on this computer the answer from memory came "
+        "{took_ms:.1f} ms after the call, with a lost reply in between.",
+        "Um depósito de {amount}, só seu: neste computador a resposta da memória chegou "
+        "{took_ms:.1f} ms depois da chamada, com uma resposta perdida no meio."),
     "discuss": (
         "Your memory is lost when the server restarts. What may it tell a repeat then, and "
         "what not? What would a memory on disk change, and what not? Ponte's own: "

@@ -1,21 +1,21 @@
 """A bank, its callers, and a network that loses, doubles and holds back messages.
 
 A caller puts 100 into the account, call after call. Each message asks the script what becomes of
-it. Nothing waits: the clock jumps to the next event. Threads: one.
+it. Threads: one.
 """
 
 from __future__ import annotations
 
 import gc
-import heapq
 import itertools
 import weakref
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Callable
 
-from course.explore import Script, Wrong
+from course.explore import Script
 from course.theirs import must_have
+from course.world import SmallWorld
 
 # Seconds: a message on its way; a quick run and a long one; until a caller sends again; and a
 # message that is held back until its caller has long gone on.
@@ -48,7 +48,7 @@ class Call:
         self.runs = 0
 
 
-class World:
+class World(SmallWorld):
     """One run of the world with a student's memory.
 
     Parameters: `solution`, the student's module; `script`, which decides; `fates` of a message
@@ -59,17 +59,12 @@ class World:
     def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
                  long: bool = False, restart: bool = False, calls: int = 2,
                  callers: int = 1, together: bool = False) -> None:
-        self.solution, self.script = solution, script
+        super().__init__(solution, script)
         self._fates, self._long, self._restart = fates, long, restart
         self._count, self._together = calls, together
-        self.now = 0.0
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
         self._ids = itertools.count(1)
         self.balance = 0
         self.calls: list[Call] = []
-        self.story: list[str] = []
-        self.exercised: list[str] = []
         self._replies: dict[str, weakref.ref[Reply]] = {}
         # By session and number: the attempts that wait for a run.
         self._waiting: dict[tuple[str, int], list[int]] = {}
@@ -77,7 +72,7 @@ class World:
         self._ended: dict[str, int] = {}
         self._life = 1
         self.memory = self._new_memory()
-        self._callers = [f"caller {chr(65 + number)}" for number in range(callers)]
+        self._callers = ("ana", "bia")[:callers]
 
     def run(self) -> list[str]:
         """Carries out everything; returns what was exercised. Raises Wrong."""
@@ -85,14 +80,9 @@ class World:
             session = self.memory.open()
             for number in range(1, self._count + 1 if self._together else 2):
                 self._next_call(caller, session, number)
-        while self._events:
-            self._next_event()
+        self.go()
         self._judge_all()
         return self.exercised
-
-    def _next_event(self) -> None:
-        self.now, _, event = heapq.heappop(self._events)
-        event()
 
     # The callers: ours, and right.
 
@@ -113,11 +103,10 @@ class World:
     def _send(self, call: Call) -> None:
         call.attempts += 1
         attempt = call.attempts
-        what = "repeat" if attempt > 1 else "call"
-        line = f"{call.caller} → server: {what} {call.name} (number {call.number})"
-        self._carry(line, f"{what} {call.name}",
-                    partial(self._arrives, call, attempt, self._oldest(call)))
-        self._at(TIMEOUT_S, lambda: self._times_out(call, attempt))
+        fate = self._carry(partial(self._arrives, call, attempt, self._oldest(call)))
+        self.say("repeat" if attempt > 1 else "call", caller=call.caller, call=call.name,
+                 number=call.number, fate=fate)
+        self.at(TIMEOUT_S, lambda: self._times_out(call, attempt))
 
     def _times_out(self, call: Call, attempt: int) -> None:
         if call.told is not None or call.attempts != attempt:
@@ -131,7 +120,8 @@ class World:
         if call.told is not None:
             return
         call.told, call.told_s = told, self.now
-        self._say(f"{call.caller} is told of {call.name}: {told}")
+        self.say("told_reply" if isinstance(told, Reply) else "told", caller=call.caller,
+                 call=call.name, told=_shown(told))
         # From now on its number is below the oldest one: it must not run any more.
         self._next_call(call.caller, call.session, call.number + 1)
 
@@ -143,7 +133,7 @@ class World:
             self._life += 1
             self.memory = self._new_memory()
             self._waiting = {}
-            self._say("the server RESTARTS: it remembers nothing")
+            self.say("restarts")
             self.exercised.append("restart")
         solution, place = self.solution, (call.session, call.number)
         self._ended[call.session] = max(self._ended.get(call.session, 1), oldest)
@@ -151,33 +141,33 @@ class World:
         if action == solution.RUN:
             self._begin(call, attempt)
         elif action == solution.WAIT:
-            self._say(f"server: {call.name} runs already, it waits")
+            self.say("waits", call=call.name)
             self.exercised.append("wait")
             self._waiting.setdefault(place, []).append(attempt)
         elif action == solution.REFUSE:
             self._answer(call, attempt, "refused")
         elif action == solution.NEVER:
             self.exercised.append("never")
-            self._say(f"server: {call.name} must not run any more")
+            self.say("never", call=call.name)
         elif action == solution.UNKNOWN:
             self._answer(call, attempt, "unknown")
         elif isinstance(action, Reply):
             self.exercised.append("from memory")
-            self._say(f"server: {call.name} is answered from memory")
+            self.say("from_memory", call=call.name)
             self._answer(call, attempt, action)
         else:
-            raise Wrong("no_action", self.story, call=call.name, action=repr(action)[:60])
+            raise self.wrong("no_action", call=call.name, action=repr(action)[:60])
 
     def _begin(self, call: Call, attempt: int) -> None:
         call.runs += 1
         self.balance += AMOUNT
-        self._say(f"server: {call.name} RUNS, balance {self.balance}")
+        self.say("runs", call=call.name, balance=self.balance)
         if call.runs > 1:
-            raise Wrong("ran_twice", self.story, call=call.name, balance=self.balance)
+            raise self.wrong("ran_twice", call=call.name, balance=self.balance)
         if call.told == "refused":
-            raise Wrong("ran_though_refused", self.story, call=call.name)
+            raise self.wrong("ran_though_refused", call=call.name)
         if call.told is not None:
-            raise Wrong("ran_late", self.story, call=call.name, told=str(call.told))
+            raise self.wrong("ran_late", call=call.name, told=_shown(call.told))
         takes_s = QUICK_S
         if self._long and self.script.choose(f"the run of {call.name}", "is quick",
                                              "takes long") == "takes long":
@@ -192,44 +182,39 @@ class World:
                 for each in (attempt, *self._waiting.pop(place, ())):
                     self._answer(call, each, reply)
 
-        self._at(takes_s, ends)
+        self.at(takes_s, ends)
 
     def _answer(self, call: Call, attempt: int, reply: Any) -> None:
         # Each attempt has a connection of its own, which its caller closes when it gives up.
         if attempt != call.attempts or call.told is not None:
-            self._say(f"server → nobody: {call.caller} does not wait for this any more")
+            self.say("to_nobody", caller=call.caller)
             return
-        line = f"server → {call.caller}: {call.name}, {reply}"
-        self._carry(line, f"the reply to {call.name}", lambda: self._hears(call, attempt, reply))
+        fate = self._carry(lambda: self._hears(call, attempt, reply))
+        self.say("reply" if isinstance(reply, Reply) else "answer", caller=call.caller,
+                 call=call.name, reply=_shown(reply), fate=fate)
 
     def _hears(self, call: Call, attempt: int, reply: Any) -> None:
         if call.told is not None or attempt != call.attempts:
             return
         if isinstance(reply, Reply):
             if call.runs == 0:
-                raise Wrong("answered_without_a_run", self.story, call=call.name)
+                raise self.wrong("answered_without_a_run", call=call.name)
             if self._replies[call.name]() is not reply:
-                raise Wrong("reply_of_another_call", self.story, call=call.name,
-                            reply=str(reply))
+                raise self.wrong("reply_of_another_call", call=call.name,
+                            reply=_shown(reply))
         self._tell(call, reply)
 
     # The network.
 
-    def _carry(self, line: str, what: str, deliver: Callable[[], None]) -> None:
-        fate = self.script.choose(what, "arrives", *self._fates)
+    def _carry(self, deliver: Callable[[], None]) -> str:
+        """Delivers a message, or not; returns what becomes of it."""
+        fate = self.script.choose("message", "arrives", *self._fates)
         self.exercised.append(fate)
-        shown = {"arrives": "", "twice": "  TWICE", "late": "  HELD BACK", "lost": "  LOST"}[fate]
-        self._say(line + shown)
         if fate != "lost":
-            self._at(LATE_S if fate == "late" else TRIP_S, deliver)
+            self.at(LATE_S if fate == "late" else TRIP_S, deliver)
         if fate == "twice":
-            self._at(2 * TRIP_S, deliver)
-
-    def _at(self, in_s: float, event: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (self.now + in_s, next(self._order), event))
-
-    def _say(self, line: str) -> None:
-        self.story.append(f"{self.now:8.3f} s  {line}")
+            self.at(2 * TRIP_S, deliver)
+        return fate
 
     def _new_memory(self) -> Any:
         """The student's memory. Raises Theirs if it is not one."""
@@ -247,17 +232,17 @@ class World:
     def _judge_all(self) -> None:
         for call in self.calls:
             if call.told is None:
-                raise Wrong("never_told", self.story, call=call.name)
+                raise self.wrong("never_told", call=call.name)
             if call.told == "refused" and call.runs:
-                raise Wrong("refused_though_it_ran", self.story, call=call.name)
+                raise self.wrong("refused_though_it_ran", call=call.name)
         faults = self.script.faults
         for call in self.calls:
             if faults == 0 and (not isinstance(call.told, Reply)
                                 or call.told_s - call.began_s > PROMPT_S):
-                raise Wrong("not_prompt", self.story, call=call.name, told=str(call.told))
+                raise self.wrong("not_prompt", call=call.name, told=_shown(call.told))
             if faults == 1 and not self._life > 1 and not isinstance(call.told, Reply):
-                raise Wrong("unknown_though_it_is_known", self.story, call=call.name,
-                            told=str(call.told))
+                raise self.wrong("unknown_though_it_is_known", call=call.name,
+                            told=_shown(call.told))
         self._judge_forgetting()
 
     def _judge_forgetting(self) -> None:
@@ -270,7 +255,7 @@ class World:
             # It may be garbage that nobody has collected yet.
             gc.collect()
         for call in self._kept_too_long():
-            raise Wrong("keeps_old_replies", self.story, call=call.name)
+            raise self.wrong("keeps_old_replies", call=call.name)
 
     def _kept_too_long(self) -> list[Call]:
         return [call for call in self.calls
@@ -280,3 +265,8 @@ class World:
 
 def _nothing() -> None:
     """The reply of a call that has not run."""
+
+
+def _shown(told: Any) -> Any:
+    """What a caller was told, for a sentence: a balance, or a word."""
+    return told.balance if isinstance(told, Reply) else str(told)

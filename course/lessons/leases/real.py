@@ -29,8 +29,9 @@ from registry import Registry
 LEASE_S, BEAT_S, LOOK_S = 0.6, 0.2, 1.8
 # Seconds that an answer of the registry may take.
 ANSWER_S = 2.0
-# Nobody listens there: no call is made.
-OLD_PORT, NEW_PORT = 4242, 4243
+# Of the first life, and the next number of the second one; twice the student's personal number is
+# added. Nobody listens there: no call is made.
+PORT = 4242
 
 # One server as a table knows it: service and instance.
 Key = tuple[str, str]
@@ -119,35 +120,39 @@ class Seen(NamedTuple):
     late_port: int
     took_s: float
     still_listed: bool
+    old_port: int
+    new_port: int
     lease_s: float = LEASE_S
-    new_port: int = NEW_PORT
 
 
-def see(solution: ModuleType) -> Seen:
+def see(solution: ModuleType, personal: int = 0) -> Seen:
     """A server's two lives, with a student's table in the registry."""
+    old_port, new_port = PORT + 2 * personal, PORT + 2 * personal + 1
     with _kept_by(solution), Registry(port=0) as registry, \
-            closing(_Sender(registry.address)) as sender, _reader(registry.address) as port:
+            closing(_Sender(registry.address, old_port)) as sender, \
+            _reader(registry.address) as port:
         # 1. The first life, which crashes. Its last beat is on its way for long.
         for seq in (1, 2):
-            sender.send(incarnation=1, seq=seq, port=OLD_PORT)
+            sender.send(incarnation=1, seq=seq, port=old_port)
             time.sleep(BEAT_S)
         # 2. The second life.
-        sender.send(incarnation=2, seq=1, port=NEW_PORT)
+        sender.send(incarnation=2, seq=1, port=new_port)
         restarted_port = port()
         time.sleep(BEAT_S)
-        sender.send(incarnation=2, seq=2, port=NEW_PORT)
+        sender.send(incarnation=2, seq=2, port=new_port)
         last_beat_at = time.perf_counter()
         # 3. The late beat comes. The second life has crashed, too.
-        sender.send(incarnation=1, seq=3, port=OLD_PORT)
+        sender.send(incarnation=1, seq=3, port=old_port)
         late_port = port()
         while port() and time.perf_counter() < last_beat_at + LOOK_S:
             time.sleep(0.01)
-        return Seen(restarted_port, late_port, time.perf_counter() - last_beat_at, port() != 0)
+        took_s = time.perf_counter() - last_beat_at
+        return Seen(restarted_port, late_port, took_s, port() != 0, old_port, new_port)
 
 
 def is_right(seen: Mapping[str, Any]) -> bool:
     """Whether the new port stood, and the dead server went after its lease, and not before."""
-    return (seen["restarted_port"] == seen["late_port"] == NEW_PORT
+    return (seen["restarted_port"] == seen["late_port"] == seen["new_port"]
             and not seen["still_listed"] and seen["took_s"] >= LEASE_S / 2)
 
 
@@ -165,13 +170,13 @@ def _kept_by(solution: ModuleType) -> Iterator[None]:
 class _Sender:
     """Sends beats of a bank, as a server does; each is answered, or has been taken."""
 
-    def __init__(self, registry: tuple[str, int]) -> None:
+    def __init__(self, registry: tuple[str, int], port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.settimeout(ANSWER_S)
         self._socket.connect(registry)
         self._epoch = "unknown"
         # The first answer tells which life of the registry this is.
-        self._epoch = self._ask(self._beat(1, 1, OLD_PORT))
+        self._epoch = self._ask(self._beat(1, 1, port))
 
     def send(self, incarnation: int, seq: int, port: int) -> None:
         """Sends a beat, and waits until the registry has taken it."""

@@ -147,9 +147,59 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} is listed at {port}, and no beat of it had that port. Right is {right}.",
         "{name} está na lista em {port}, e nenhum batimento dele tinha essa porta. O certo é "
         "{right}."),
-    "wrong.vacuous": (
-        "This check has met no case of \"{missing}\": it says nothing.",
-        "Esta verificação não encontrou nenhum caso de \"{missing}\": ela não diz nada."),
+    "story.starts": (
+        "{name} (life {life}, port {port}) starts",
+        "{name} (vida {life}, porta {port}) começa"),
+    "story.stops": (
+        "{name} (life {life}, port {port}) stops",
+        "{name} (vida {life}, porta {port}) para"),
+    "story.crashes": (
+        "{name} (life {life}, port {port}) CRASHES",
+        "{name} (vida {life}, porta {port}) QUEBRA"),
+    "story.freezes": (
+        "{name} (life {life}, port {port}) FREEZES",
+        "{name} (vida {life}, porta {port}) CONGELA"),
+    "story.goes_on": (
+        "{name} (life {life}, port {port}) goes on",
+        "{name} (vida {life}, porta {port}) continua"),
+    "story.registry_restarts": (
+        "the registry RESTARTS: it has a new table",
+        "o registro REINICIA: tem uma tabela nova"),
+    "story.sends_beat": (
+        "{name} (life {life}, port {port}) → registry: beat {seq}{fate}",
+        "{name} (vida {life}, porta {port}) → registro: batimento {seq}{fate}"),
+    "story.sends_goodbye": (
+        "{name} (life {life}, port {port}) → registry: goodbye (number {seq}){fate}",
+        "{name} (vida {life}, porta {port}) → registro: despedida (número {seq}){fate}"),
+    "story.late_beat": (
+        "registry: a late beat {seq} of {name} comes (life {life}, port {port})",
+        "registro: chega um batimento {seq} atrasado de {name} (vida {life}, porta {port})"),
+    "story.late_goodbye": (
+        "registry: a late goodbye of {name} comes (life {life}, port {port}, number {seq})",
+        "registro: chega uma despedida atrasada de {name} (vida {life}, porta {port}, número "
+        "{seq})"),
+    "story.said": (
+        "registry: beat {seq} of {name} (life {life}) has come: \"{said}\"",
+        "registro: o batimento {seq} de {name} (vida {life}) chegou: \"{said}\""),
+    "story.lookup": ("lookup: {found}", "consulta: {found}"),
+    "story.has_become": (
+        "the lookup before this one has become: {found}",
+        "a consulta anterior virou: {found}"),
+    "story.first_table": (
+        "a first registry: beat 1 of bank-9 comes (life 1, port 4901)",
+        "um primeiro registro: chega o batimento 1 de bank-9 (vida 1, porta 4901)"),
+    "story.second_table": (
+        "a second registry, with a new table: lookup: {found}",
+        "um segundo registro, com uma tabela nova: consulta: {found}"),
+    "story.silence": (
+        "nobody has beaten for {silent_s:.0f} s",
+        "ninguém bateu por {silent_s:.0f} s"),
+    "value.arrives": ("", ""),
+    "value.lost": ("  LOST", "  PERDIDO"),
+    "value.late": ("  HELD BACK", "  RETIDO"),
+    "value.very late": ("  HELD BACK for long", "  RETIDO por muito tempo"),
+    "value.twice": ("  and a COPY is held back", "  e uma CÓPIA fica retida"),
+    "value.nobody": ("nobody", "ninguém"),
     "hint.1": (
         "Look at the last line of the story, and at the newest beat of that server before it. "
         "How old is that beat, and of which life? What would your table have to know to answer "

@@ -2,21 +2,21 @@
 student's table.
 
 What the servers do is a plot: who starts, crashes, freezes or says goodbye, and when. What becomes
-of each beat is asked of the script. Nothing waits: the clock jumps to the next event. Threads: one.
+of each beat is asked of the script. Threads: one.
 """
 
 from __future__ import annotations
 
 import gc
-import heapq
 import itertools
 import weakref
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
-from course.explore import Script, Wrong
+from course.explore import Script
 from course.theirs import Theirs, must_have
+from course.world import SmallWorld
 
 # Seconds: a lease, and a beat each third of it; a beat on its way; one that is held back, and one
 # that is held back for very long; and between two turns of the registry.
@@ -35,8 +35,6 @@ BEATS_AGAIN = "beats again"
 Plot = Sequence[tuple[float, str, str]]
 REGISTRY = "registry"
 
-_SHOWN = {"arrives": "", "late": "  HELD BACK", "very late": "  HELD BACK for long",
-          "twice": "  and a COPY is held back", "lost": "  LOST"}
 # When a beat comes, and its copies.
 _DELAYS_S: dict[str, tuple[float, ...]] = {
     "arrives": (TRIP_S,), "late": (LATE_S,), "very late": (VERY_LATE_S,),
@@ -66,8 +64,10 @@ class Server:
         self.seq = 0
         self.lives, self.frozen = True, False
 
-    def __repr__(self) -> str:
-        return f"{self.name} (life {self.life}, port {self.port})"
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a story says of it."""
+        return {"name": self.name, "life": self.life, "port": self.port}
 
 
 class Came(NamedTuple):
@@ -78,7 +78,7 @@ class Came(NamedTuple):
     verdict: str
 
 
-class World:
+class World(SmallWorld):
     """One run of the world with a student's table.
 
     Parameters: `solution`, the student's module; `script`, which decides; the `plot`; `until_s`,
@@ -92,14 +92,9 @@ class World:
                  fates: Sequence[str] = (), looks: Sequence[float] = (),
                  leases: dict[str, Sequence[float]] | None = None, dead: str = "dead_listed",
                  strict: bool = False) -> None:
-        self.solution, self.script = solution, script
+        super().__init__(solution, script)
         self._plot, self._until_s, self._fates = plot, until_s, fates
         self._looks, self._leases, self._dead, self._strict = looks, leases or {}, dead, strict
-        self.now = 0.0
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
-        self.story: list[str] = []
-        self.exercised: list[str] = []
         # By name, the youngest last.
         self._servers: dict[str, list[Server]] = {}
         # By name: the beats that have come to this life of the registry, and those that count.
@@ -116,12 +111,10 @@ class World:
         """Carries out everything; returns what was exercised. Raises Wrong."""
         self._judge_two()
         for at_s, who, does in self._plot:
-            self._at(at_s, partial(self._does, who, does))
-        self._at(self._until_s, self._all_crash)
-        self._at(FIRST_TURN_S, self._turn)
-        while self._events:
-            self.now, _, event = heapq.heappop(self._events)
-            event()
+            self.at(at_s, partial(self._does, who, does))
+        self.at(self._until_s, self._all_crash)
+        self.at(FIRST_TURN_S, self._turn)
+        self.go()
         if self._strict:
             self._judge_forgetting()
         return self.exercised
@@ -130,7 +123,7 @@ class World:
 
     def _does(self, who: str, does: str) -> None:
         if who == REGISTRY:
-            self._say("the registry RESTARTS: it has a new table")
+            self.say("registry_restarts")
             self.exercised.append("restart")
             self._came, self._counted = {}, {}
             self._found, self._found_then = {}, {}
@@ -146,14 +139,14 @@ class World:
             self._send(server, leaving=does == LEAVES)
         if does == THAWS:
             server.frozen = False
-            self._say(f"{server} goes on")
+            self.say("goes_on", **server.fields)
             self._beats(server)
         elif does == FREEZES:
             server.frozen = True
-            self._say(f"{server} FREEZES")
+            self.say("freezes", **server.fields)
         elif does in (CRASHES, LEAVES):
             server.lives = False
-            self._say(f"{server} {'CRASHES' if does == CRASHES else 'stops'}")
+            self.say("crashes" if does == CRASHES else "stops", **server.fields)
 
     def _start(self, name: str) -> None:
         lives = self._servers.setdefault(name, [])
@@ -163,34 +156,33 @@ class World:
         server = Server(name, life, 4001 + 100 * number + len(lives),
                         lengths[min(life, len(lengths)) - 1])
         lives.append(server)
-        self._say(f"{server} starts")
+        self.say("starts", **server.fields)
         self._beats(server)
 
     def _all_crash(self) -> None:
         for server in itertools.chain(*self._servers.values()):
             if server.lives:
                 server.lives = False
-                self._say(f"{server} CRASHES")
+                self.say("crashes", **server.fields)
 
     def _beats(self, server: Server) -> None:
         """Beats, and so on, while the server runs."""
         if not server.lives or server.frozen:
             return
         self._send(server)
-        self._at(server.lease_s / BEATS_A_LEASE, lambda: self._beats(server))
+        self.at(server.lease_s / BEATS_A_LEASE, lambda: self._beats(server))
 
     # The network.
 
     def _send(self, server: Server, leaving: bool = False) -> None:
         server.seq += 1
-        what = "goodbye" if leaving else f"beat {server.seq}"
-        line = f"{server} → registry: {what}"
-        fate = self.script.choose(line, "arrives", *self._fates)
+        fate = self.script.choose("beat", "arrives", *self._fates)
         self.exercised.append(fate)
-        self._say(line + _SHOWN[fate])
+        self.say("sends_goodbye" if leaving else "sends_beat", **server.fields, seq=server.seq,
+                 fate=fate)
         beat = Beat(server.name, server.life, server.seq, server.port, server.lease_s, leaving)
         for delay_s in _DELAYS_S[fate]:
-            self._at(delay_s, partial(self._arrives, beat, delay_s > TRIP_S))
+            self.at(delay_s, partial(self._arrives, beat, delay_s > TRIP_S))
             # Until its lease is over, and a little more.
             self._ends_s = max(self._ends_s, self.now + delay_s + server.lease_s + 4 * TURN_S)
 
@@ -198,9 +190,8 @@ class World:
 
     def _arrives(self, beat: Beat, is_late: bool) -> None:
         if is_late:
-            what = "goodbye" if beat.leaving else f"beat {beat.seq}"
-            self._say(f"registry: a late {what} of {beat.name} comes (life {beat.life}, "
-                      f"port {beat.port})")
+            self.say("late_goodbye" if beat.leaving else "late_beat", name=beat.name,
+                     life=beat.life, port=beat.port, seq=beat.seq)
         right = self._verdict(beat)
         came = Came(self.now, beat, right)
         self._came.setdefault(beat.name, []).append(came)
@@ -215,11 +206,10 @@ class World:
         words = {self.solution.ACK: "ack", self.solution.SUPERSEDED: "superseded",
                  self.solution.OLD: "old"}
         if not isinstance(said, str) or said not in words:
-            raise Wrong("no_answer", self.story, name=beat.name, said=repr(said)[:60])
+            raise self.wrong("no_answer", name=beat.name, said=repr(said)[:60])
         if self._strict and words[said] != right:
-            self._say(f"registry: beat {beat.seq} of {beat.name} (life {beat.life}) has come: "
-                      f"\"{said}\"")
-            raise Wrong(f"said_{words[said]}", self.story, name=beat.name, life=beat.life,
+            self.say("said", name=beat.name, life=beat.life, seq=beat.seq, said=said)
+            raise self.wrong(f"said_{words[said]}", name=beat.name, life=beat.life,
                         seq=beat.seq, right=right)
 
     def _turn(self) -> None:
@@ -228,13 +218,13 @@ class World:
         if not self._looks or self.now in self._looks:
             self._look()
         if self.now < self._ends_s:
-            self._at(TURN_S, self._turn)
+            self.at(TURN_S, self._turn)
 
     def _look(self) -> None:
         found = self._lookup(self.table)
         if self._found != self._found_then:
-            self._say(f"the lookup before this one has become: {_listed(self._found)}")
-            raise Wrong("changes_afterwards", self.story, was=_listed(self._found_then))
+            self.say("has_become", found=_listed(self._found))
+            raise self.wrong("changes_afterwards", was=_listed(self._found_then))
         self._found, self._found_then = found, {str(name): found[name] for name in found}
         self._judge(self._found_then)
 
@@ -254,7 +244,7 @@ class World:
         for name in found:
             if name not in self._came:
                 self._tell_lookup(found)
-                raise Wrong("lists_a_stranger", self.story, name=name)
+                raise self.wrong("lists_a_stranger", name=name)
         for name in self._came:
             self._judge_one(name, found)
 
@@ -307,24 +297,24 @@ class World:
 
     def _fail(self, key: str, found: dict[str, int], **values: Any) -> None:
         self._tell_lookup(found)
-        raise Wrong(key, self.story, **values)
+        raise self.wrong(key, **values)
 
     def _tell_lookup(self, found: dict[str, int]) -> None:
-        self._say(f"lookup: {_listed(found)}")
+        self.say("lookup", found=_listed(found))
 
     def _judge_two(self) -> None:
         """What one table hears, another one does not know."""
         self.solution.Table().beat(Beat(Name("bank-9"), 1, 1, 4901, LEASE_S, False), self.now)
         found = self._lookup(self.solution.Table())
         if found:
-            self._say("a first registry: beat 1 of bank-9 comes (life 1, port 4901)")
-            self._say(f"a second registry, with a new table: lookup: {_listed(found)}")
-            raise Wrong("not_empty", self.story, names=", ".join(map(str, found)))
+            self.say("first_table")
+            self.say("second_table", found=_listed(found))
+            raise self.wrong("not_empty", names=", ".join(map(str, found)))
 
     def _lookup(self, table: Any) -> dict[Any, Any]:
         found = table.lookup(self.now)
         if not isinstance(found, dict):
-            raise Wrong("no_lookup", self.story, found=repr(found)[:60])
+            raise self.wrong("no_lookup", found=repr(found)[:60])
         return found
 
     def _judge_forgetting(self) -> None:
@@ -339,19 +329,13 @@ class World:
             # It may be garbage that nobody has collected yet.
             gc.collect()
         for name in self._kept():
-            self._say(f"nobody has beaten for {REMEMBER_S:g} s")
-            raise Wrong("keeps_for_ever", self.story, name=name)
+            self.say("silence", silent_s=REMEMBER_S)
+            raise self.wrong("keeps_for_ever", name=name)
 
     def _kept(self) -> list[str]:
         return [str(name) for name in (each() for each in self._names) if name is not None]
 
     # Parts of the above.
-
-    def _at(self, in_s: float, event: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (self.now + in_s, next(self._order), event))
-
-    def _say(self, line: str) -> None:
-        self.story.append(f"{self.now:8.3f} s  {line}")
 
     def _first_table(self) -> Any:
         """The student's table. Raises Theirs if it is not one."""
@@ -366,5 +350,5 @@ class World:
 
 
 def _listed(found: Any) -> str:
-    """What a lookup found, in a line."""
-    return ", ".join(f"{name} at {port!r:.30}" for name, port in found.items()) or "nobody"
+    """What a lookup found, for a sentence."""
+    return ", ".join(f"{name}: {port!r:.30}" for name, port in found.items()) or "nobody"

@@ -26,6 +26,7 @@ from ponte.calls.rule import Call
 from registry import Registry
 from server import Server
 
+# Cents, and as many more as the student's personal number says.
 AMOUNT = 100
 CALL_S = 2.0
 # Seconds until the client knows both banks.
@@ -56,10 +57,10 @@ class Ruled(Call):
             choice = self._theirs.next_attempt(now, self._places(now))
             if choice is None:
                 return None
-            place, _ = read(choice)
-            if place not in self._known:
+            attempt = read(choice, list(self._known))
+            if attempt is None:
                 raise Theirs(f"next_attempt returned {choice!r:.60}: no place that it was given")
-            member = self._known[place]
+            member = self._known[attempt[0]]
         # 2. Another place knows nothing of the call: there it is a new one, with a new number.
         if self.sent and self.sent.member is not member:
             self.sent = None
@@ -94,11 +95,12 @@ class Ruled(Call):
 
 
 class Seen(NamedTuple):
-    """What came of one deposit: what its caller was told, how often it ran, the money in all banks,
-    and how long it took. And `attempts`: how many come to the servers of the simulated world of
-    three hops, where all servers fail.
+    """What came of one deposit of this `amount`: what its caller was told (a balance, or in words),
+    how often it ran, the money in all banks, and the seconds that it took. And `attempts`: how many
+    come to the servers of the simulated world of three hops, where all servers fail.
     """
 
+    amount: int
     told: str
     runs: int
     balance: int
@@ -106,10 +108,10 @@ class Seen(NamedTuple):
     attempts: int
 
 
-def see(solution: ModuleType) -> Seen:
+def see(solution: ModuleType, personal: int = 0) -> Seen:
     """One deposit in one of two banks, whose first reply is lost, with a student's rule."""
     attempts = _attempts_over_three_hops(solution)
-    runs: list[int] = []
+    amount, runs = AMOUNT + personal, list[int]()
     with _ruled_by(solution), contextlib.ExitStack() as stack:
         registry = stack.enter_context(Registry(port=0))
         for number in range(1, BANKS + 1):
@@ -122,13 +124,13 @@ def see(solution: ModuleType) -> Seen:
             client.put(0)
         runs.clear()
         began = time.perf_counter()
-        told = _told(lambda: client.put(AMOUNT))
-        return Seen(told, len(runs), sum(runs), time.perf_counter() - began, attempts)
+        told = _told(lambda: client.put(amount))
+        return Seen(amount, told, len(runs), sum(runs), time.perf_counter() - began, attempts)
 
 
 def is_right(seen: Mapping[str, Any]) -> bool:
     """Whether the deposit ran once, its caller knows, and few attempts came to the servers."""
-    return ((seen["runs"], seen["told"]) == (1, f"balance {AMOUNT}")
+    return ((seen["runs"], seen["told"]) == (1, str(seen["amount"]))
             and seen["attempts"] <= TRIES)
 
 
@@ -179,7 +181,7 @@ def _wait_for_banks(client: Client) -> None:
 
 def _told(call: Callable[[], Any]) -> str:
     try:
-        return f"balance {call()}"
+        return str(call())
     except CallError as error:
         return error.meaning
     except Fault as fault:

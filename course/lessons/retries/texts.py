@@ -20,20 +20,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     "answer.d": ("27", "27"),
     "right": ("d", "d"),
     "naive": (
-        "Three attempts at every hop: {attempts} attempts came to the failing servers (in the "
-        "simulation). And between two real banks, with one lost reply, the deposit ran {runs} "
-        "times. The caller was told \"{told}\", and the banks hold {balance} in all.",
-        "Três tentativas em cada salto: {attempts} tentativas chegaram aos servidores com falha "
-        "(na simulação). E entre dois bancos de verdade, com uma resposta perdida, o depósito "
-        "rodou {runs} vezes. O chamador ouviu \"{told}\", e os bancos têm {balance} ao todo."),
+        "Three attempts at every hop. Attempts that came to the failing servers (in the "
+        "simulation): {attempts}. And between two real banks, with one lost reply: runs of the "
+        "deposit: {runs}. The caller was told: {told}. The banks hold {balance} in all.",
+        "Três tentativas em cada salto. Tentativas que chegaram aos servidores com falha (na "
+        "simulação): {attempts}. E entre dois bancos de verdade, com uma resposta perdida: "
+        "execuções do depósito: {runs}. O chamador ouviu: {told}. Os bancos têm {balance} ao "
+        "todo."),
     "real": (
-        "Your rule inside Ponte's client, with two banks and one lost reply: the caller was told "
-        "\"{told}\", the deposit ran {runs} times, and the banks hold {balance} in all. Over "
-        "three hops {attempts} attempts came to the failing servers (in the simulation).",
-        "A sua regra dentro do cliente da Ponte, com dois bancos e uma resposta perdida: o "
-        "chamador ouviu \"{told}\", o depósito rodou {runs} vezes, e os bancos têm {balance} ao "
-        "todo. Em três saltos, {attempts} tentativas chegaram aos servidores com falha (na "
-        "simulação)."),
+        "Your rule inside Ponte's client, with two banks and one lost reply. The caller was told: "
+        "{told}. Runs of the deposit: {runs}. The banks hold {balance} in all. Over three hops, "
+        "attempts that came to the failing servers (in the simulation): {attempts}.",
+        "A sua regra dentro do cliente da Ponte, com dois bancos e uma resposta perdida. O "
+        "chamador ouviu: {told}. Execuções do depósito: {runs}. Os bancos têm {balance} ao todo. "
+        "Em três saltos, tentativas que chegaram aos servidores com falha (na simulação): "
+        "{attempts}."),
     "check.c1": ("one reply is lost", "uma resposta se perde"),
     "check.c2": ("two servers refuse", "dois servidores recusam"),
     "check.c3": (
@@ -102,9 +103,43 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The servers are well again, {calls} calls were answered, and still no retry is allowed.",
         "Os servidores se recuperaram, {calls} chamadas foram respondidas, e ainda assim nenhuma "
         "retentativa é permitida."),
-    "wrong.vacuous": (
-        "This check has met no case of \"{missing}\": it says nothing.",
-        "Esta verificação não encontrou nenhum caso de \"{missing}\": ela não diz nada."),
+    "story.attempt": (
+        "attempt {number} → {place}: {what}",
+        "tentativa {number} → {place}: {what}"),
+    "value.gone": ("nobody listens there any more", "ninguém mais escuta ali"),
+    "value.refused": ("REFUSED, it has not run", "RECUSADA, não rodou"),
+    "value.request_lost": ("the request is LOST", "o pedido se PERDE"),
+    "value.runs_reply_lost": ("it RUNS, the reply is LOST", "ela RODA, a resposta se PERDE"),
+    "value.runs_reply_comes": ("it RUNS, the reply comes", "ela RODA, a resposta chega"),
+    "value.known_reply_lost": (
+        "it has run before, the first reply comes again, and is LOST",
+        "ela já rodou, a primeira resposta volta, e se PERDE"),
+    "value.known_reply_comes": (
+        "it has run before, the first reply comes again",
+        "ela já rodou, a primeira resposta volta"),
+    "story.restarts": (
+        "{name} RESTARTS: it is another life, and remembers nothing",
+        "{name} REINICIA: é outra vida, e não lembra nada"),
+    "story.told": ("the caller is told: {told}", "o chamador ouve: {told}"),
+    "value.answered": ("answered", "respondida"),
+    "value.not sent": ("not sent", "não enviada"),
+    "value.unknown": ("unknown", "desconhecido"),
+    "value.not executed": ("not executed", "não executada"),
+    "value.outcome unknown, it may have run": (
+        "outcome unknown, it may have run",
+        "resultado desconhecido, pode ter rodado"),
+    "story.came": (
+        "attempts at the servers: {each} = {attempts}",
+        "tentativas nos servidores: {each} = {attempts}"),
+    "story.handed_on": (
+        "{who} → {place}, tries: {tries}",
+        "{who} → {place}, tentativas: {tries}"),
+    "value.the client": ("the client", "o cliente"),
+    "story.phase": (
+        "{servers}: {calls} calls, {attempts} attempts",
+        "{servers}: {calls} chamadas, {attempts} tentativas"),
+    "value.the servers answer": ("the servers answer", "os servidores respondem"),
+    "value.all servers FAIL": ("all servers FAIL", "todos os servidores FALHAM"),
     "hint.1": (
         "Look at the last two attempts of the story. What does your rule know after the first of "
         "them: that it cannot have run, or only that no reply came? Which place could tell?",
@@ -126,10 +161,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "pode ser consultado de novo? E uma chamada desconhecida continua desconhecida até ser "
         "respondida."),
     "measure": (
-        "On this computer the answer came {took_ms:.1f} ms after the call, with a lost reply and "
-        "your next attempt in between.",
-        "Neste computador a resposta chegou {took_ms:.1f} ms depois da chamada, com uma resposta "
-        "perdida e a sua próxima tentativa no meio."),
+        "A deposit of {amount}, yours alone: on this computer the answer came {took_ms:.1f} ms "
+        "after the call, with a lost reply and your next attempt in between.",
+        "Um depósito de {amount}, só seu: neste computador a resposta chegou {took_ms:.1f} ms "
+        "depois da chamada, com uma resposta perdida e a sua próxima tentativa no meio."),
     "discuss": (
         "Your rule hands on one try to each hop. What is lost when the first hop knows only one "
         "proxy? When is it right to ask another server after an unknown outcome? Why is a "

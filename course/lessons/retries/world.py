@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from course.explore import Script, Wrong
+from course.explore import Line, Script
 from course.theirs import Theirs, must_have
+from course.world import SmallWorld
 
 # Seconds: an attempt that is answered or refused; and one without a reply.
 TRIP_S, TIMEOUT_S = 0.002, 4.0
@@ -40,7 +41,7 @@ class Place(NamedTuple):
         return self.name if self.life == 1 else f"{self.name} (life {self.life})"
 
 
-class World:
+class World(SmallWorld):
     """One run of a world with a student's rule.
 
     Parameters: `solution`, the student's module; `script`, which decides; `fates` of an attempt
@@ -51,14 +52,11 @@ class World:
     def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
                  servers: int = 3, idempotent: bool = False, restart: bool = False,
                  patience_s: float = PATIENT_S) -> None:
+        super().__init__(solution, script)
         must_be_a_rule(solution)
-        self.solution, self.script = solution, script
         self._fates, self._restart = fates, restart
         self._idempotent = idempotent
         self._deadline = patience_s
-        self.now = 0.0
-        self.story: list[str] = []
-        self.exercised: list[str] = []
         self._places = [Place(f"bank-{number}", 1) for number in range(1, servers + 1)]
         self._all = list(self._places)
         # Where the call has run, once for each run; and where each attempt came to what.
@@ -88,23 +86,23 @@ class World:
         if self._went:
             self._note_kind(place, is_again)
         if place not in self._places:
-            return self._ends(place, "nobody listens there any more", NOT_SENT, TRIP_S)
+            return self._ends(place, "gone", NOT_SENT, TRIP_S)
         fate = self.script.choose(f"attempt {len(self._went) + 1}", ANSWERS, *self._fates)
         self.exercised.append(fate)
         if fate == REFUSES:
-            return self._ends(place, "REFUSED, it has not run", NOT_SENT, TRIP_S)
+            return self._ends(place, "refused", NOT_SENT, TRIP_S)
         if fate == REQUEST_LOST:
-            return self._ends(place, "the request is LOST", UNKNOWN, TIMEOUT_S)
-        ran = "it has run before, the first reply comes again"
+            return self._ends(place, "request_lost", UNKNOWN, TIMEOUT_S)
+        ran = "known"
         if self._idempotent or place not in self._ran:
             self._ran.append(place)
-            ran = "it RUNS"
+            ran = "runs"
         if fate == REPLY_LOST:
-            outcome = self._ends(place, f"{ran}, the reply is LOST", UNKNOWN, TIMEOUT_S)
+            outcome = self._ends(place, f"{ran}_reply_lost", UNKNOWN, TIMEOUT_S)
         else:
-            outcome = self._ends(place, f"{ran}, the reply comes", ANSWERED, TRIP_S)
+            outcome = self._ends(place, f"{ran}_reply_comes", ANSWERED, TRIP_S)
         if not self._idempotent and len(self._ran) > 1:
-            raise Wrong("ran_twice", self.story, first=str(self._ran[0]), second=str(place))
+            raise self.wrong("ran_twice", first=str(self._ran[0]), second=str(place))
         return outcome
 
     def _note_kind(self, place: Place, is_again: bool) -> None:
@@ -117,50 +115,46 @@ class World:
         new = Place(old.name, old.life + 1)
         self._places = [new if place == old else place for place in self._places]
         self._all.append(new)
-        self._say(f"{old.name} RESTARTS: it is another life, and remembers nothing")
+        self.say("restarts", name=old.name)
         self.exercised.append("restart")
 
     def _ends(self, place: Place, what: str, outcome: str, in_s: float) -> str:
-        self._say(f"attempt {len(self._went) + 1} → {place}: {what}")
+        self.say("attempt", number=len(self._went) + 1, place=str(place), what=what)
         self.now = min(self.now + in_s, self._deadline)
         return outcome
 
-    def _say(self, line: str) -> None:
-        self.story.append(f"{self.now:8.3f} s  {line}")
-
     def _place_in(self, choice: Any) -> Place:
         """The place that a student's rule chose. Raises Wrong if there is none in it."""
-        chosen, _ = read(choice, self.story)
         for place in self._all:
-            if place == chosen:
+            if read(choice, [place]):
                 return place
-        raise Wrong("no_attempt", self.story, choice=repr(choice)[:60])
+        raise self.wrong("no_attempt", choice=repr(choice)[:60])
 
     # What must hold.
 
     def _judge_attempt(self, place: Place) -> None:
         """Whether this attempt may be made now."""
         if self._went and self._went[-1][1] == ANSWERED:
-            raise Wrong("asks_after_an_answer", self.story, place=str(place))
+            raise self.wrong("asks_after_an_answer", place=str(place))
         if self.now >= self._deadline:
-            raise Wrong("asks_after_the_deadline", self.story, place=str(place),
+            raise self.wrong("asks_after_the_deadline", place=str(place),
                         deadline_s=self._deadline)
         if (place, NOT_SENT) in self._went:
-            raise Wrong("asks_again_where_refused", self.story, place=str(place))
+            raise self.wrong("asks_again_where_refused", place=str(place))
         unknown = sum(outcome == UNKNOWN for _, outcome in self._went)
         if unknown >= TRIES:
-            raise Wrong("too_many_attempts", self.story, attempts=unknown + 1, most=TRIES)
+            raise self.wrong("too_many_attempts", attempts=unknown + 1, most=TRIES)
 
     def _judge(self, told: Any) -> None:
         """Whether the caller was told the truth, and no less than could be known."""
-        self._say(f"the caller is told: {told}")
+        self.say("told", told=str(told))
         outcomes = [outcome for _, outcome in self._went]
         right = next((each for each in (ANSWERED, UNKNOWN) if each in outcomes), NOT_SENT)
         if told != right:
             if right == UNKNOWN:
                 where = next(place for place, outcome in self._went if outcome == UNKNOWN)
-                raise Wrong("may_have_run", self.story, told=str(told), place=str(where))
-            raise Wrong("says_another_thing", self.story, told=str(told), right=right)
+                raise self.wrong("may_have_run", told=str(told), place=str(where))
+            raise self.wrong("says_another_thing", told=str(told), right=right)
         if right == ANSWERED or self.now >= self._deadline or self._is_hopeless():
             if right == UNKNOWN and self.now >= self._deadline:
                 self.exercised.append("deadline")
@@ -168,9 +162,9 @@ class World:
                 self.exercised.append("never asked")
             return
         if right == NOT_SENT:
-            raise Wrong("gave_up", self.story, attempts=len(outcomes),
+            raise self.wrong("gave_up", attempts=len(outcomes),
                         unasked=str(self._unasked()[0] if self._unasked() else self._places[0]))
-        raise Wrong("unknown_though_it_could_be_known", self.story, attempts=len(outcomes))
+        raise self.wrong("unknown_though_it_could_be_known", attempts=len(outcomes))
 
     def _unasked(self) -> list[Place]:
         return [place for place in self._places if place not in {asked for asked, _ in self._went}]
@@ -186,15 +180,25 @@ class World:
         return not open_places
 
 
-class Hops:
+class Timeless(SmallWorld):
+    """A world in which nothing takes time."""
+
+    def __init__(self, solution: Any, script: Script) -> None:
+        super().__init__(solution, script)
+        must_be_a_rule(solution)
+
+    def say(self, key: str, **values: Any) -> None:
+        """Adds a line to the story, without a time."""
+        self.story.append(Line(None, key, values))
+
+
+class Hops(Timeless):
     """One call over three hops: a client, two rows of proxies, and servers that may all fail."""
 
     ROWS = 3
 
     def __init__(self, solution: Any, script: Script) -> None:
-        must_be_a_rule(solution)
-        self.solution, self.script = solution, script
-        self.story: list[str] = []
+        super().__init__(solution, script)
         self._fails = False
         # How many attempts came to each server.
         self.came: dict[str, int] = {}
@@ -206,12 +210,11 @@ class Hops:
         self._fails = state == "all fail"
         told = self._call("the client", 1, TRIES)
         attempts = sum(self.came.values())
-        self.story.append(f"          attempts at the servers: "
-                          f"{' + '.join(map(str, self.came.values()))} = {attempts}")
+        self.say("came", each=" + ".join(map(str, self.came.values())), attempts=attempts)
         if attempts > TRIES:
-            raise Wrong("too_many_attempts", self.story, attempts=attempts, most=TRIES)
+            raise self.wrong("too_many_attempts", attempts=attempts, most=TRIES)
         if not self._fails and told != ANSWERED:
-            raise Wrong("says_another_thing", self.story, told=str(told), right=ANSWERED)
+            raise self.wrong("says_another_thing", told=str(told), right=ANSWERED)
         return [state]
 
     def _call(self, who: str, row: int, tries: Any) -> str:
@@ -225,25 +228,24 @@ class Hops:
             choice = call.next_attempt(0.0, list(places))
             if choice is None:
                 return str(call.outcome)
-            place, handed_on = read(choice, self.story)
-            if place not in places:
-                raise Wrong("no_attempt", self.story, choice=repr(choice)[:60])
+            attempt = read(choice, places)
+            if attempt is None:
+                raise self.wrong("no_attempt", choice=repr(choice)[:60])
+            place, handed_on = attempt
             if row < self.ROWS:
-                self.story.append(f"          {who} → {place}, tries: {handed_on}")
+                self.say("handed_on", who=who, place=str(place), tries=handed_on)
                 call.settle(self._call(place.name, row + 1, handed_on))
             else:
                 self.came[place.name] = self.came.get(place.name, 0) + 1
                 call.settle(UNKNOWN if self._fails else ANSWERED)
-        raise Wrong("too_many_attempts", self.story, attempts=FAR_TOO_MANY, most=TRIES)
+        raise self.wrong("too_many_attempts", attempts=FAR_TOO_MANY, most=TRIES)
 
 
-class Storm:
+class Storm(Timeless):
     """Hundreds of calls of one process, of which many meet servers that all fail."""
 
     def __init__(self, solution: Any, script: Script, *, idempotent: bool = True) -> None:
-        must_be_a_rule(solution)
-        self.solution, self.script = solution, script
-        self.story: list[str] = []
+        super().__init__(solution, script)
         self._idempotent = idempotent
         self._budget = solution.Budget()
         # Attempts of all calls.
@@ -259,10 +261,10 @@ class Storm:
             self._phase("all servers FAIL", STORM, most, [UNKNOWN] * FAR_TOO_MANY)
             # What cannot have run costs no budget; and calls earn it again.
             if self._one([NOT_SENT]) != ANSWERED:
-                raise Wrong("fallback_needs_no_budget", self.story)
+                raise self.wrong("fallback_needs_no_budget")
             self._phase("the servers answer", HEALING, HEALING, [])
             if self._one([UNKNOWN]) != ANSWERED:
-                raise Wrong("budget_stays_empty", self.story, calls=HEALING)
+                raise self.wrong("budget_stays_empty", calls=HEALING)
         return [state]
 
     def _phase(self, what: str, calls: int, most: int, outcomes: Sequence[str]) -> None:
@@ -270,9 +272,9 @@ class Storm:
         for _ in range(calls):
             self._one(outcomes)
         made = self._made - before
-        self.story.append(f"          {what}: {calls} calls, {made} attempts")
+        self.say("phase", servers=what, calls=calls, attempts=made)
         if made > most:
-            raise Wrong("storm", self.story, calls=calls, attempts=made, most=most)
+            raise self.wrong("storm", calls=calls, attempts=made, most=most)
 
     def _one(self, outcomes: Sequence[str]) -> str:
         """One call whose attempts come to these, and then to an answer."""
@@ -281,7 +283,8 @@ class Storm:
             choice = call.next_attempt(0.0, list(self._places))
             if choice is None:
                 break
-            read(choice, self.story)
+            if read(choice, self._places) is None:
+                raise self.wrong("no_attempt", choice=repr(choice)[:60])
             self._made += 1
             call.settle(outcomes[number] if number < len(outcomes) else ANSWERED)
         return str(call.outcome)
@@ -300,9 +303,9 @@ def must_be_a_rule(solution: Any) -> None:
         raise Theirs("class Call has no attribute outcome")
 
 
-def read(choice: Any, story: Sequence[str] = ()) -> tuple[Any, int]:
-    """The place and the tries that a student's rule returned. Raises Wrong."""
-    if not (isinstance(choice, tuple) and len(choice) == 2 and isinstance(choice[1], int)):
-        raise Wrong("no_attempt", story, choice=repr(choice)[:60])
-    place, tries = choice
-    return place, tries
+def read(choice: Any, places: Sequence[Any]) -> tuple[Any, int] | None:
+    """The place and the tries that a student's rule returned; None if that is no attempt at one of
+    these places.
+    """
+    is_pair = isinstance(choice, tuple) and len(choice) == 2 and isinstance(choice[1], int)
+    return choice if is_pair and choice[0] in places else None
