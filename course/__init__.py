@@ -9,6 +9,10 @@
     wrong.py        wrong solutions, as changes of the right one
     shelf.py        the lessons that there are
     progress.py     what a student has done, line after line
+    personal.py     who a student is, and the number that is theirs alone
+    pack.py         all that a student hands in, in one file
+    likeness.py     which solutions have the same code
+    handed_in.py    the sentences of handing in and of grading
     words.py        the sentences of the course, in both languages
     selftest.py     the course checks itself
     lessons/        a folder for each lesson

@@ -50,18 +50,9 @@ class Progress:
 
     def entries(self) -> list[dict[str, Any]]:
         """All lines, the oldest first. Raises Spoilt if one was changed."""
-        found, before = [], b""
-        data = self._read()
-        for number, line in enumerate(data[:data.rfind(b"\n") + 1].splitlines(), 1):
-            try:
-                entry = json.loads(line)
-                is_next = entry["before"] == _hash(before)
-            except (ValueError, KeyError, TypeError):
-                is_next = False
-            if not is_next:
-                raise Spoilt(f"{self._file}: line {number} does not follow from the one before")
-            found.append(entry)
-            before = line
+        found, spoilt = chained(self._read())
+        if spoilt:
+            raise Spoilt(f"{self._file}: line {spoilt} does not follow from the one before")
         return found
 
     def last(self, what: str, lesson: str) -> dict[str, Any] | None:
@@ -100,6 +91,25 @@ class Progress:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(lock)
+
+
+def chained(data: bytes) -> tuple[list[dict[str, Any]], int]:
+    """The whole lines of a progress that follow each from the one before, up to the first that does
+    not; and the number of that one, 0 if there is none.
+    """
+    found: list[dict[str, Any]] = []
+    before = b""
+    for number, line in enumerate(data[:data.rfind(b"\n") + 1].splitlines(), 1):
+        try:
+            entry = json.loads(line)
+            is_next = entry["before"] == _hash(before)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            is_next = False
+        if not is_next:
+            return found, number
+        found.append(entry)
+        before = line
+    return found, 0
 
 
 def _hash(line: bytes) -> str:
