@@ -6,6 +6,7 @@
     theirs.py       what belongs to the student
     worker.py       runs one check on a student's file, in a process of its own
     grade.py        starts the worker, and says what came of it
+    bounded.py      runs a program of strangers, within bounds of time and output
     wrong.py        wrong solutions, as changes of the right one
     shelf.py        the lessons that there are
     progress.py     what a student has done, line after line

@@ -10,14 +10,12 @@ import json
 import os
 import re
 import secrets
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from course import bounded
 from course.worker import LIMIT_S
-from ponte.process.own_files import FOLDER
 
 # Seconds beyond those of the check, for Python to start on a slow computer.
 START_S = 30.0
@@ -62,17 +60,11 @@ def run_check(lesson: str, file: str, name: str, limit_s: float = LIMIT_S) -> Ou
 
 def _run(file: str, lesson: str, name: str, limit_s: float, *more: str) -> Outcome:
     word = secrets.token_hex(8)
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "course.worker", os.path.abspath(file), lesson, name, str(limit_s),
-         *more], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        encoding="utf-8", errors="replace")
-    try:
-        out, err = worker.communicate(f"{word}\n", timeout=limit_s + START_S)
-    except subprocess.TimeoutExpired:
-        worker.kill()
-        out, err = worker.communicate()
-        return Outcome("too long", line=_line_in(err, file))
-    return _read(word, out, err, file)
+    ended = bounded.run(["-m", "course.worker", os.path.abspath(file), lesson, name, str(limit_s),
+                         *more], f"{word}\n", limit_s + START_S)
+    if not ended.in_time:
+        return Outcome("too long", line=_line_in(ended.err, file))
+    return _read(word, ended.out, ended.err, file)
 
 
 def _read(word: str, out: str, err: str, file: str) -> Outcome:

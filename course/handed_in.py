@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from course.words import fill
+
 TEXTS: dict[str, tuple[str, str]] = {
     # A name.
     "bad_name": (
@@ -155,5 +157,4 @@ TEXTS: dict[str, tuple[str, str]] = {
 
 def text(key: str, language: str, **values: object) -> str:
     """A sentence in "en" or "pt", with its fields filled in."""
-    english, portuguese = TEXTS[key]
-    return (portuguese if language == "pt" else english).format(**values)
+    return fill(TEXTS, key, language, values)

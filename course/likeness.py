@@ -26,6 +26,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ponte.process.characters import write_any
+
 # Names that mean the same in every file: a solution cannot choose them.
 OF_PYTHON = frozenset(name for owner in (builtins, object, str, bytes, list, dict, set, tuple)
                       for name in dir(owner))
@@ -114,4 +116,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main(sys.argv[1:]))

@@ -30,9 +30,15 @@ from course.explore import Found
 from course.theirs import Theirs
 from ponte.process.characters import write_any
 
+if sys.platform != "win32":
+    import resource
+
 # Seconds that a check may take. The slowest one takes a tenth of it.
 LIMIT_S = 5.0
 MAX_PRINTED_CHARS = 2000
+# What a check may take of memory, where the system can limit it: a solution needs a tenth. Inside
+# Ponte there are threads, each of which has much of it and uses little.
+MAX_MEMORY_BYTES = 1_000_000_000
 
 
 def load(file: str) -> ModuleType:
@@ -97,6 +103,8 @@ def main(arguments: list[str]) -> int:
     ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
     part = importlib.import_module(f"course.lessons.{lesson}."
                                    + ("real" if name == "real" else "check"))
+    if name != "real":
+        limit_memory()
     print(f"{word} ready", file=ours, flush=True)
     faulthandler.dump_traceback_later(float(limit_s), exit=True)
     printed = io.StringIO()
@@ -107,6 +115,13 @@ def main(arguments: list[str]) -> int:
     result["printed"] = printed.getvalue()[:MAX_PRINTED_CHARS]
     print(f"{word} {json.dumps(result)}", file=ours, flush=True)
     return 0
+
+
+def limit_memory() -> None:
+    """From now on this process gets so much memory at most. Not on Windows; macOS ignores it."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -49,6 +50,11 @@ class Files(unittest.TestCase):
                                                                  "            pass\n"))
         self.assertEqual(outcome.what, "too long")
         self.assertIn(self.line(outcome.line).strip(), ("while True:", "pass"))
+
+    @unittest.skipUnless(sys.platform == "linux", "needs Linux, which limits a process's memory")
+    def test_memory_without_an_end_is_an_error_with_its_line(self) -> None:
+        outcome = self.graded("x = 1\nkept = [b'x' * 100_000_000 for _ in range(100)]\n")
+        self.assertEqual((outcome.what, outcome.why, outcome.line), ("error", "MemoryError", 2))
 
     def test_an_error_is_told_with_its_line(self) -> None:
         for text, why, line in (("x = 1\n1/0\n", "ZeroDivisionError: division by zero", 2),
