@@ -1,0 +1,137 @@
+"""The screen of the course: the lessons, one of them open, and what to press.
+
+Save your file, and it is checked: the screen looks at the time of the file twice a second, which
+works on every file system. Enter checks, too. Every other key is a letter and Enter, so that any
+console will do.
+
+Threads: one reads lines from standard input; all else is done in the main one.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+
+from course import words
+from course.desk import HINTS, LETTERS, Desk
+from course.shelf import LESSONS, Lesson
+from ponte.process.options import UsageError
+
+LOOK_S = 0.5
+# What a key does: a method of Desk.
+KEYS = {"": "check", "p": "predict", "r": "run", "v": "real", "h": "hint", "m": "mutant",
+        "f": "measure"}
+
+
+class CourseScreen:
+    """The screen of one student, at a desk. It begins with the first lesson that is not done."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        done = desk.done()
+        self._lesson = next((each for each in LESSONS if each.name not in done), LESSONS[0])
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        # What a letter or a name of a check answers: "predict" or "mutant".
+        self._asked = ""
+        self._stamp = self._look()
+        self._code = 0
+
+    def run(self) -> int:
+        """Until q, or the end of the input. Returns the exit code of what was done last."""
+        threading.Thread(target=self._read, daemon=True).start()
+        self._show()
+        while True:
+            try:
+                line = self._lines.get(timeout=LOOK_S)
+            except queue.Empty:
+                if not self._is_saved():
+                    continue
+                line = "\n"
+            if line.strip().lower() == "q" or not line:
+                return self._code
+            self._do(line.strip().lower())
+            self._stamp = self._look()
+            self._show()
+
+    def _read(self) -> None:
+        """Hands lines on; at the end of the input an empty text."""
+        line = "more"
+        while line:
+            line = sys.stdin.readline()
+            self._lines.put(line)
+
+    def _do(self, typed: str) -> None:
+        """Does what a line says: a key, the number of a lesson, or an answer."""
+        key, _, more = typed.partition(" ")
+        numbers = {str(lesson.number): lesson for lesson in LESSONS}
+        desk, lesson = self._desk, self._lesson
+        try:
+            if key in numbers:
+                self._lesson, self._asked = numbers[key], ""
+            elif key == "l":
+                self._code = desk.list()
+            elif self._asked and not more and self._is_answer(key):
+                self._code = getattr(desk, self._asked)(lesson, key)
+                self._asked = ""
+            elif key in KEYS:
+                verb = KEYS[key]
+                takes = verb in ("predict", "mutant")
+                self._code = getattr(desk, verb)(lesson, *[more.strip()][:takes])
+                self._asked = verb if takes and not more else ""
+            else:
+                desk.say("no_key", typed=typed)
+        except UsageError as error:
+            # On the screen a mistake ends nothing.
+            desk.screen.line(str(error), style="strong")
+            self._code = 1
+
+    def _is_answer(self, key: str) -> bool:
+        return key in (LETTERS if self._asked == "predict"
+                       else self._lesson.part("check").CHECKS)
+
+    def _look(self) -> tuple[int, int]:
+        """What tells that the student's file was saved; (0, 0) if it is not there."""
+        try:
+            found = os.stat(self._desk.path(self._lesson))
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_size
+
+    def _is_saved(self) -> bool:
+        """Whether the file was saved since the last look. An editor may replace it: then it is
+        missing for a moment.
+        """
+        stamp = self._look()
+        return stamp not in ((0, 0), self._stamp)
+
+    def _show(self) -> None:
+        """Draws where the student is, and the keys."""
+        desk, lesson = self._desk, self._lesson
+        done = desk.done()
+        desk.screen.rule()
+        desk.say("list", "title", done=len(done), total=len(LESSONS))
+        for each in LESSONS:
+            mark = "▶" if each is lesson else "✓" if each.name in done else "·"
+            desk.screen.line(f"  {mark} {each.number} {each.text('title', desk.language)}",
+                             style="strong" if each is lesson else "faint")
+        number, opens = desk.next_hint(lesson)
+        given = min(number - 1, HINTS)
+        desk.screen.line("    " + " ".join(self._marks(lesson)) + "   " + words.text(
+            "hints", desk.language, given=given, total=HINTS))
+        desk.say("file_is", "faint", file=desk.file(lesson))
+        desk.say("keys", "predict", open="" if opens or given == HINTS else "-")
+
+    def _marks(self, lesson: Lesson) -> list[str]:
+        """The checks of a lesson, each with what the last run of all said of it."""
+        last = next((entry for entry in reversed(self._desk.progress.entries())
+                     if entry["lesson"] == lesson.name and entry["what"] in ("failed", "passed")),
+                    None)
+        marks, mark = [], "·" if last is None else "✓"
+        for name in lesson.part("check").CHECKS:
+            is_failed = last is not None and last.get("check") == name
+            marks.append(("✗" if is_failed else mark) + name)
+            if is_failed:
+                mark = "·"
+        return marks
