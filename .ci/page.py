@@ -14,6 +14,10 @@ class Wrong(Exception):
     """Something in a document is not true."""
 
 
+# Of which state of the English paragraph the next one is a translation (tests/course/pages.py).
+TRANSLATED = re.compile(r"<!-- en [0-9a-f]{8} -->")
+
+
 # ---- reading -------------------------------------------------------------------------------------
 
 class Block(NamedTuple):
@@ -58,6 +62,8 @@ def blocks(text: str) -> list[Block]:
             body.append(line)
         elif line.startswith("```"):
             fence = (line[3:].strip(), number)
+        elif TRANSLATED.fullmatch(line):
+            continue
         elif re.fullmatch(r"<!-- .* -->", line):
             notes.append(line[5:-4])
         elif line and notes:

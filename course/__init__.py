@@ -14,6 +14,8 @@
     pack.py         all that a student hands in, in one file
     likeness.py     which solutions have the same code
     handed_in.py    the sentences of handing in and of grading
+    desk.py         what a student may do, one method for each word
+    screen.py       the same behind keys; it checks a file whenever it is saved
     words.py        the sentences of the course, in both languages
     selftest.py     the course checks itself
     lessons/        a folder for each lesson

@@ -10,6 +10,8 @@
     mutant N [cK]    a wrong solution: which check will find it?
     measure N        a figure of this computer
     reset N          your file as at the start; the old one is kept
+    name CLASS "NAME"    who you are: your figures will be yours alone
+    pack             all your work in one file, for your teacher
     selftest [N...]  the course checks itself: right solutions pass, each wrong one is rejected
 
 Your files and progress.jsonl stand in the folder course-work. The exit code is 0 only if all went
@@ -22,10 +24,10 @@ import sys
 from collections.abc import Sequence
 
 from classroom.command import take_language
-from course import words
+from course import pack, personal, words
 from course.desk import Desk
 from course.progress import Spoilt
-from course.screen import CourseScreen
+from course.screen import CourseScreen, DeskWithKeys
 from course.selftest import selftest
 from course.shelf import LESSONS, Lesson
 from ponte.process.characters import write_any
@@ -36,7 +38,9 @@ from ponte.process.typed import here
 # What takes the number of a lesson, and how many words may follow it.
 OF_A_LESSON = {"predict": 1, "run": 0, "check": 0, "real": 0, "hint": 0, "mutant": 1, "measure": 0,
                "reset": 0}
-VERBS = ("list", *OF_A_LESSON, "selftest")
+# All others, and how many words each takes at most.
+OTHERS = {"list": 0, "name": 2, "pack": 0, "selftest": 9}
+VERBS = (*OF_A_LESSON, *OTHERS)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,20 +56,26 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _do(rest: Sequence[str], language: str) -> int:
-    desk = Desk(language)
     if not rest:
-        return CourseScreen(desk).run()
+        return CourseScreen(DeskWithKeys(language)).run()
+    desk = Desk(language)
     verb, *more = rest
+    if verb not in VERBS:
+        raise UsageError(words.text("usage", language, verb=verb, verbs=", ".join(VERBS)))
+    most = OTHERS[verb] if verb in OTHERS else 1 + OF_A_LESSON[verb]
+    if len(more) > most:
+        raise UsageError(words.text("too_many", language, word=more[most]))
+    if verb in OF_A_LESSON:
+        code: int = getattr(desk, verb)(_lesson(more[0] if more else "", language), *more[1:])
+        return code
     if verb == "list":
         return desk.list()
-    if verb == "selftest":
-        return selftest([_lesson(number, language) for number in more] or LESSONS, language)
-    if verb not in OF_A_LESSON:
-        raise UsageError(words.text("usage", language, verb=verb, verbs=", ".join(VERBS)))
-    if len(more) > 1 + OF_A_LESSON[verb]:
-        raise UsageError(words.text("too_many", language, word=more[-1]))
-    code: int = getattr(desk, verb)(_lesson(more[0] if more else "", language), *more[1:])
-    return code
+    if verb == "name":
+        class_code, name = (*more, "", "")[:2]
+        return personal.give(desk.progress, class_code, name, language)
+    if verb == "pack":
+        return pack.run(language)
+    return selftest([_lesson(number, language) for number in more] or LESSONS, language)
 
 
 def _lesson(number: str, language: str) -> Lesson:

@@ -26,6 +26,8 @@ from course.shelf import LESSONS, Lesson
 from ponte.process.options import PYTHON, UsageError
 
 WORK = "course-work"
+# What a student's file is at first, by language: the same code, other docstrings.
+START = {"en": "start.py", "pt": "start_pt.py"}
 LETTERS = ("a", "b", "c", "d")
 # A hint after the first opens with so many failed checks, or so many seconds after the one before.
 FAILS, WAIT_S = 2, 300.0
@@ -52,7 +54,7 @@ class Desk:
         path = self.path(lesson)
         if not os.path.exists(path):
             os.makedirs(self.folder, exist_ok=True)
-            shutil.copyfile(lesson.file("start.py"), path)
+            shutil.copyfile(lesson.file(START[self.language]), path)
         return path
 
     # What a student may do.
@@ -91,7 +93,7 @@ class Desk:
         predicted = self.progress.last("predict", lesson.name)
         if predicted is None:
             raise UsageError(words.text("predict_first", self.language,
-                                        command=command("predict", lesson)))
+                                        command=self.how("predict", lesson)))
         seen = self._show_real(lesson, "naive", lesson.file("start.py"))
         if seen is None:
             return 1
@@ -235,7 +237,12 @@ class Desk:
 
     def tell_command(self, key: str, verb: str, lesson: Lesson, more: str = "") -> None:
         """Prints what to type next, after a sentence."""
-        self.screen.command(command(verb, lesson, more), lead=f"{words.text(key, self.language)} ")
+        self.screen.command(self.how(verb, lesson, more),
+                            lead=f"{words.text(key, self.language)} ")
+
+    def how(self, verb: str, lesson: Lesson, more: str = "") -> str:
+        """What to type, such as "python3 -m course check 5"."""
+        return f"{PYTHON} -m course {verb} {lesson.number} {more}".rstrip()
 
     def show(self, lesson: Lesson, outcome: Outcome, file: str) -> None:
         """Prints what came of a file that did not pass."""
@@ -267,11 +274,6 @@ class Desk:
             return None
         self.screen.line(lesson.text(key, self.language, **outcome.values))
         return outcome.values
-
-
-def command(verb: str, lesson: Lesson, more: str = "") -> str:
-    """What to type, such as "python3 -m course check 5"."""
-    return f"{PYTHON} -m course {verb} {lesson.number} {more}".rstrip()
 
 
 def line_of(file: str, number: int) -> str:

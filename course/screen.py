@@ -23,12 +23,22 @@ LOOK_S = 0.5
 # What a key does: a method of Desk.
 KEYS = {"": "check", "p": "predict", "r": "run", "v": "real", "h": "hint", "m": "mutant",
         "f": "measure"}
+# As they are named on the screen.
+KEY_OF = {verb: key or "Enter" for key, verb in KEYS.items()}
+
+
+class DeskWithKeys(Desk):
+    """A desk that tells keys instead of commands."""
+
+    def how(self, verb: str, lesson: Lesson, more: str = "") -> str:
+        """The key of a verb, or what answers a question."""
+        return more or KEY_OF[verb]
 
 
 class CourseScreen:
     """The screen of one student, at a desk. It begins with the first lesson that is not done."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: DeskWithKeys) -> None:
         self._desk = desk
         done = desk.done()
         self._lesson = next((each for each in LESSONS if each.name not in done), LESSONS[0])
@@ -41,7 +51,7 @@ class CourseScreen:
     def run(self) -> int:
         """Until q, or the end of the input. Returns the exit code of what was done last."""
         threading.Thread(target=self._read, daemon=True).start()
-        self._show()
+        self._show_all()
         while True:
             try:
                 line = self._lines.get(timeout=LOOK_S)
@@ -52,8 +62,6 @@ class CourseScreen:
             if line.strip().lower() == "q" or not line:
                 return self._code
             self._do(line.strip().lower())
-            self._stamp = self._look()
-            self._show()
 
     def _read(self) -> None:
         """Hands lines on; at the end of the input an empty text."""
@@ -66,13 +74,14 @@ class CourseScreen:
         """Does what a line says: a key, the number of a lesson, or an answer."""
         key, _, more = typed.partition(" ")
         numbers = {str(lesson.number): lesson for lesson in LESSONS}
-        desk, lesson = self._desk, self._lesson
+        desk, lesson, saved = self._desk, self._lesson, self._look()
         try:
-            if key in numbers:
-                self._lesson, self._asked = numbers[key], ""
-            elif key == "l":
-                self._code = desk.list()
-            elif self._asked and not more and self._is_answer(key):
+            if key in numbers or key == "l":
+                self._lesson, self._asked = numbers.get(key, lesson), ""
+                self._show_all()
+                self._stamp = self._look()
+                return
+            if self._asked and not more and self._is_answer(key):
                 self._code = getattr(desk, self._asked)(lesson, key)
                 self._asked = ""
             elif key in KEYS:
@@ -86,6 +95,9 @@ class CourseScreen:
             # On the screen a mistake ends nothing.
             desk.screen.line(str(error), style="strong")
             self._code = 1
+        # What is saved while a check runs is checked again. A file that we have just made is not.
+        self._stamp = self._look() if saved == (0, 0) else saved
+        self._show()
 
     def _is_answer(self, key: str) -> bool:
         return key in (LETTERS if self._asked == "predict"
@@ -106,22 +118,29 @@ class CourseScreen:
         stamp = self._look()
         return stamp not in ((0, 0), self._stamp)
 
-    def _show(self) -> None:
-        """Draws where the student is, and the keys."""
-        desk, lesson = self._desk, self._lesson
-        done = desk.done()
+    def _show_all(self) -> None:
+        """Draws the lessons, and which of them is open."""
+        desk, done = self._desk, self._desk.done()
         desk.screen.rule()
         desk.say("list", "title", done=len(done), total=len(LESSONS))
         for each in LESSONS:
-            mark = "▶" if each is lesson else "✓" if each.name in done else "·"
+            is_open = each is self._lesson
+            mark = "▶" if is_open else "✓" if each.name in done else "·"
             desk.screen.line(f"  {mark} {each.number} {each.text('title', desk.language)}",
-                             style="strong" if each is lesson else "faint")
-        number, opens = desk.next_hint(lesson)
-        given = min(number - 1, HINTS)
-        desk.screen.line("    " + " ".join(self._marks(lesson)) + "   " + words.text(
-            "hints", desk.language, given=given, total=HINTS))
-        desk.say("file_is", "faint", file=desk.file(lesson))
-        desk.say("keys", "predict", open="" if opens or given == HINTS else "-")
+                             style="strong" if is_open else "")
+        desk.say("file_is", "faint", file=desk.file(self._lesson))
+        self._show()
+
+    def _show(self) -> None:
+        """Draws how far the open lesson is, and the keys."""
+        desk, lesson = self._desk, self._lesson
+        given = min(desk.next_hint(lesson)[0] - 1, HINTS)
+        hints = words.text("hints", desk.language, given=given, total=HINTS)
+        title = lesson.text("title", desk.language).split(":")[0]
+        desk.screen.rule()
+        desk.screen.line(f"▶ {lesson.number} {title}   {' '.join(self._marks(lesson))}   {hints}",
+                         style="title")
+        desk.say("keys", "predict")
 
     def _marks(self, lesson: Lesson) -> list[str]:
         """The checks of a lesson, each with what the last run of all said of it."""

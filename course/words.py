@@ -52,8 +52,8 @@ TEXTS: Texts = {
                 "  {file}: é verificado sempre que você salva"),
     "keys": ("  [Enter] check  p predict  r run  v real  h hint  m mutant  f measure  l list  "
              "1-8 lesson  q quit",
-             "  [Enter] verificar  p prever  r rodar  v de verdade  h dica  m mutante  f medir  "
-             "l lista  1-8 lição  q sair"),
+             "  [Enter] verifica  p prevê  r roda  v real  h dica  m mutante  f mede  l lista  "
+             "1-8 lição  q sai"),
     "no_key": ("there is no key {typed}", "não existe a tecla {typed}"),
     "no_hint": ("the next hint opens after two failed checks, or five minutes",
                 "a próxima dica se abre depois de duas verificações que falharam, ou em cinco "

@@ -5,12 +5,14 @@ Of the wrong solutions one for each check runs here; `python3 -m course selftest
 
 from __future__ import annotations
 
+import ast
 import string
 import unittest
 from pathlib import Path
 from types import ModuleType
 
 from course import words
+from course.desk import START
 from course.explore import Found
 from course.selftest import verdict
 from course.shelf import LESSONS, Lesson
@@ -36,6 +38,13 @@ class Lessons(unittest.TestCase):
                     self.assertLessEqual(fields(text), set(wrong.values))
                 for language in LANGUAGES:
                     self.assertEqual(len(lesson.story(wrong.story, language)), len(wrong.story))
+
+    def test_the_start_has_the_same_code_in_both_languages(self) -> None:
+        for lesson in LESSONS:
+            english, portuguese = (ast.parse(Path(lesson.file(START[language])).read_text(
+                encoding="utf-8")) for language in LANGUAGES)
+            self.assertEqual(code_of(english), code_of(portuguese), lesson.name)
+            self.assertNotEqual(ast.get_docstring(english), ast.get_docstring(portuguese))
 
     def test_there_are_many_wrong_ones_and_each_fits_the_right_one(self) -> None:
         for lesson in LESSONS:
@@ -116,6 +125,15 @@ def found(lesson: Lesson, mutant: Mutant) -> Found:
     exec(mutant.text(reference(lesson)), solution.__dict__)
     result: Found = lesson.part("check").CHECKS[mutant.caught_by].run(solution)
     return result
+
+
+def code_of(tree: ast.Module) -> str:
+    """The code of a file without its docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
+                node, clean=False):
+            node.body[0] = ast.Pass()
+    return ast.dump(tree)
 
 
 def reference(lesson: Lesson) -> str:

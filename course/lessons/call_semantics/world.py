@@ -95,7 +95,7 @@ class World(SmallWorld):
         made = sum(call.caller == caller for call in self.calls)
         if made == self._count:
             return
-        call = Call(f"c{len(self.calls) + 1}", caller, self.now)
+        call = Call(f"put-{len(self.calls) + 1}", caller, self.now)
         call.session, call.number = session, number
         self.calls.append(call)
         self._send(call)
