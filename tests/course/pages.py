@@ -1,0 +1,124 @@
+"""The pages of the lessons in two languages, kept in step.
+
+    python3 -m tests.course.pages          names what is stale
+    python3 -m tests.course.pages --mark   notes that each translation fits its original now
+
+Each paragraph of a lesson.pt.md stands below a comment with the hash of the English paragraph that
+it translates. Who changes the English page makes that translation stale, and the tests red, until
+somebody has translated it anew and said so with --mark. Commands and their number are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from course.shelf import LESSONS
+
+NOTE = re.compile(r"<!-- en ([0-9a-f]{8}) -->")
+
+
+class Part(NamedTuple):
+    """A paragraph, a heading, a list, a table or a comment ("text"), or a fenced block ("block")."""
+
+    kind: str
+    text: str
+    # The hash in the comment above it.
+    of: str = ""
+
+
+def parts(page: str) -> list[Part]:
+    """The parts of a page in their order."""
+    return list(_parts(page.splitlines()))
+
+
+def _parts(lines: list[str]) -> Iterator[Part]:
+    of, gathered, is_block = "", list[str](), False
+    for line in [*lines, ""]:
+        if is_block:
+            gathered.append(line)
+            if line.startswith("```"):
+                yield Part("block", "\n".join(gathered))
+                gathered, is_block = [], False
+        elif line.startswith("```") or not line.strip() or NOTE.fullmatch(line):
+            if gathered:
+                yield Part("text", "\n".join(gathered), of)
+                of = ""
+            found = NOTE.fullmatch(line)
+            of = found[1] if found else of
+            is_block = line.startswith("```")
+            gathered = [line] if is_block else []
+        else:
+            gathered.append(line)
+
+
+def hash_of(text: str) -> str:
+    """The hash of a paragraph; how its lines are broken does not matter."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:8]
+
+
+def commands(part: Part) -> list[str]:
+    """The commands in a block."""
+    return [line for line in part.text.splitlines() if line.startswith("$ ")]
+
+
+def stale(english: str, portuguese: str) -> list[str]:
+    """What is not in step, a line each."""
+    originals, translations = parts(english), parts(portuguese)
+    kinds = [part.kind for part in originals]
+    if kinds != [part.kind for part in translations]:
+        return [f"{len(originals)} parts in English, {len(translations)} in Portuguese, or in "
+                "another order"]
+    found = []
+    for original, translation in zip(originals, translations):
+        if original.kind == "block":
+            if commands(original) != commands(translation):
+                found.append(f"other commands: {commands(original)}, {commands(translation)}")
+        elif translation.of != hash_of(original.text) and not is_comment(original):
+            found.append(f"stale: {translation.text.splitlines()[0][:60]}")
+    return found
+
+
+def is_comment(part: Part) -> bool:
+    """Whether a part is a comment alone, such as those for .ci/readme.py: nothing to translate."""
+    return all(line.startswith("<!--") for line in part.text.splitlines())
+
+
+def marked(english: str, portuguese: str) -> str:
+    """The Portuguese page with the hashes of the English one, part by part."""
+    originals = [part for part in parts(english) if part.kind == "text" and not is_comment(part)]
+    lines, hashes, is_block, is_text = list[str](), iter(originals), False, False
+    for line in portuguese.splitlines():
+        if NOTE.fullmatch(line):
+            continue
+        is_fence = line.startswith("```")
+        if is_fence:
+            is_block = not is_block
+        was_text, is_text = is_text, bool(line.strip()) and not is_fence and not is_block
+        if is_text and not was_text and not line.startswith("<!--"):
+            lines.append(f"<!-- en {hash_of(next(hashes).text)} -->")
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Names what is stale, or marks it as translated; returns the exit code."""
+    code = 0
+    for lesson in LESSONS:
+        english, portuguese = Path(lesson.file("lesson.md")), Path(lesson.file("lesson.pt.md"))
+        if arguments == ["--mark"]:
+            portuguese.write_text(marked(english.read_text(encoding="utf-8"),
+                                         portuguese.read_text(encoding="utf-8")), encoding="utf-8")
+        for trouble in stale(english.read_text(encoding="utf-8"),
+                             portuguese.read_text(encoding="utf-8")):
+            print(f"{portuguese}: {trouble}")
+            code = 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

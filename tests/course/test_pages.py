@@ -1,0 +1,88 @@
+"""The pages of the lessons are whole, and in step in both languages."""
+
+from __future__ import annotations
+
+import re
+import unittest
+from pathlib import Path
+
+from course.shelf import LESSONS
+from tests.course.pages import hash_of, marked, stale
+
+ENGLISH = """# One
+
+A paragraph
+of two lines.
+
+<!-- exit code 1 -->
+```console
+$ python3 x.py
+what it prints
+```
+```console
+$ python3 y.py
+```
+The end.
+"""
+PORTUGUESE = """# Um
+
+Um parágrafo.
+
+<!-- exit code 1 -->
+```console
+$ python3 x.py
+o que ele imprime
+```
+```console
+$ python3 y.py
+```
+O fim.
+"""
+
+
+class Step(unittest.TestCase):
+    def test_a_page_that_was_marked_is_in_step(self) -> None:
+        page = marked(ENGLISH, PORTUGUESE)
+        self.assertEqual(page.count("<!-- en "), 3)
+        self.assertIn(f"<!-- en {hash_of('A paragraph of two lines.')} -->\nUm parágrafo.", page)
+        self.assertEqual(stale(ENGLISH, page), [])
+        self.assertEqual(marked(ENGLISH, page), page)
+
+    def test_a_paragraph_that_was_changed_makes_its_translation_stale(self) -> None:
+        page = marked(ENGLISH, PORTUGUESE)
+        self.assertEqual(stale(ENGLISH.replace("two lines", "2 lines"), page),
+                         ["stale: Um parágrafo."])
+        self.assertEqual(stale(ENGLISH.replace("paragraph\nof", "paragraph of"), page), [])
+        self.assertEqual(len(stale(ENGLISH, PORTUGUESE)), 3)
+
+    def test_other_commands_and_other_parts_are_seen(self) -> None:
+        page = marked(ENGLISH, PORTUGUESE)
+        self.assertIn("other commands", stale(ENGLISH.replace("y.py", "z.py"), page)[0])
+        for other in (f"{ENGLISH}\nOne more.\n", ENGLISH.replace("The end.\n", "")):
+            self.assertIn("parts in English", stale(other, page)[0])
+
+
+class Lessons(unittest.TestCase):
+    def test_each_is_in_step(self) -> None:
+        for lesson in LESSONS:
+            with self.subTest(lesson.name):
+                self.assertEqual(stale(self.page(lesson.file("lesson.md")),
+                                       self.page(lesson.file("lesson.pt.md"))), [])
+
+    def test_each_is_whole(self) -> None:
+        for lesson in LESSONS:
+            page = self.page(lesson.file("lesson.md"))
+            with self.subTest(lesson.name):
+                for verb in ("predict", "run", "check", "hint", "real", "mutant", "measure"):
+                    self.assertIn(f"$ python3 -m course {verb} {lesson.number}", page)
+                # The teacher's times fill a class.
+                minutes = re.findall(r"^\| ([^|]+) \| (\d+) \|", page, re.MULTILINE)
+                self.assertEqual(sum(int(each) for _, each in minutes), 50, minutes)
+                self.assertRegex(page, r"\n## [^\n]*[Mm]isconceptions")
+
+    def page(self, name: str) -> str:
+        return Path(name).read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    unittest.main()
