@@ -8,12 +8,18 @@ from course.rung import Rung
 _BOTH = {"fates": ("lost", "twice"), "together": True, "long": True}
 
 CHECKS = {
-    "c1": Rung(World, ({"fates": ("lost",)},), 1, ("from memory",)),
+    "c1": Rung(World, ({"fates": ("lost",)}, {"fates": ("lost",), "before": -100}), 1,
+               ("from memory",)),
     "c2": Rung(World, ({"fates": ("twice",)},), 1, ("twice",)),
     "c3": Rung(World, ({"long": True},), 1, ("wait",)),
     "c4": Rung(World, ({"fates": ("late",)},), 1, ("late",)),
     "c5": Rung(World, ({"fates": ("lost",), "restart": True, "calls": 1},), 2, ("restart",)),
-    "c6": Rung(World, ({"fates": ("lost",), "callers": 2, "calls": 1},), 1, ("from memory",)),
+    "c6": Rung(World, ({"fates": ("lost",), "callers": 2, "calls": 1},
+                       {"fates": ("lost",), "callers": 2}), 1, ("from memory",)),
     "c7": Rung(World, (_BOTH,), 2, ("wait",)),
     "c8": Rung(World, ({"fates": ("twice", "late", "lost"), "long": True},), 2, ("wait", "never")),
+    "c9": Rung(World, ({"fates": ("lost",), "restart": True, "calls": 3, "together": True},), 2,
+               ("restart",)),
+    "c10": Rung(World, ({"fates": ("lost",), "calls": 12, "together": True},), 1,
+                ("from memory",)),
 }

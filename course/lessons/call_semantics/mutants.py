@@ -20,6 +20,10 @@ _OLDEST = "        session.oldest = max(session.oldest, oldest)\n"
 _FORGETS = '''        for ended in [n for n in session.replies if n < session.oldest]:
             del session.replies[ended]
 '''
+_EMPTY = '''    def __init__(self, new_id):
+        self.new_id = new_id    # makes an id that no session of any life ever had
+        self.sessions = {}
+'''
 
 MUTANTS = (
     Mutant("remembers_nothing", _KEPT, "", "c1", "ran_twice"),
@@ -64,4 +68,35 @@ MUTANTS = (
            "        ", "c8", "keeps_old_replies"),
     Mutant("forgets_what_runs", "        session.running.discard(number)\n",
            "        session.running.clear()\n", "c7", "ran_twice"),
+    Mutant("zero_is_no_reply", "        if number in session.replies:\n",
+           "        if session.replies.get(number):\n", "c1", "zero_is_a_reply"),
+    Mutant("late_copy_waits", _KEPT, '''        if number in session.replies:
+            return session.replies[number] if is_repeat else WAIT
+''', "c4", "waits_for_nothing"),
+    Mutant("ended_is_unknown", _BELOW, _BELOW.replace("NEVER", "UNKNOWN"), "c4", "ended_is_never"),
+    Mutant("memories_share", _EMPTY, '''    sessions = {}
+
+    def __init__(self, new_id):
+        self.new_id = new_id    # makes an id that no session of any life ever had
+''', "c5", "knows_an_earlier_life"),
+    Mutant("first_attempts_open_a_session", _UNKNOWN_SESSION, '''        if session is None:
+            if is_repeat:
+                return UNKNOWN
+            session = self.sessions[name] = Session()
+''', "c9", "ran_twice"),
+    Mutant("refused_session_is_known", _UNKNOWN_SESSION, '''        if session is None:
+            self.sessions[name] = Session()
+''' + _UNKNOWN_SESSION.split("\n", 1)[1], "c9", "ran_twice"),
+    Mutant("only_the_oldest_is_unknown", "UNKNOWN if is_repeat else REFUSE",
+           "UNKNOWN if is_repeat and number == oldest else REFUSE", "c9", "refused_though_it_ran"),
+    Mutant("all_is_unknown_after_a_restart", "UNKNOWN if is_repeat else REFUSE", "UNKNOWN",
+           "c5", "cannot_have_run"),
+    Mutant("one_caller_ends_the_others", _FORGETS, '''        for each in self.sessions.values():
+            each.replies = {n: reply for n, reply in each.replies.items() if n >= oldest}
+''', "c6", "ran_twice"),
+    Mutant("keeps_ten_replies", "            session.replies[number] = reply\n",
+           '''            session.replies[number] = reply
+            if len(session.replies) > 10:
+                del session.replies[min(session.replies)]
+''', "c10", "ran_twice"),
 )

@@ -1,7 +1,8 @@
 """At most once: what a server remembers of the calls that it got.
 
 A caller asks for a session once. Each of its calls has the next number of that session, and says
-which is the oldest number whose outcome the caller still waits for.
+which is the oldest number whose outcome the caller still waits for: what is kept of the numbers
+below it must be forgotten. Several calls may be under way at once, and come in any order.
 
 `arrives` is told of each attempt of a call that comes, and says what becomes of it:
 
@@ -10,7 +11,9 @@ which is the oldest number whose outcome the caller still waits for.
     NEVER      it must not run: its caller has ended with it
     REFUSE     it must not run: the session is not known. The caller asks for another one
     UNKNOWN    nothing is known of it: it may have run
-    a reply    the one that `finished` was called with
+    a reply    the one that `finished` was called with, which is never None
+
+A server that restarts makes a new, empty memory.
 
 So far this memory remembers nothing.
 """
@@ -27,7 +30,10 @@ class Memory:
         return self.new_id()
 
     def arrives(self, name, number, oldest, is_repeat):
-        """What becomes of an attempt of call `number` in the session `name`."""
+        """What becomes of an attempt of call `number` in the session `name`.
+
+        `is_repeat`: the caller has sent this call before.
+        """
         return RUN
 
     def finished(self, name, number, reply):

@@ -40,9 +40,38 @@ TEXTS: dict[str, tuple[str, str]] = {
         "two calls at once, and two faults",
         "duas chamadas ao mesmo tempo, e duas falhas"),
     "check.c8": ("any two faults", "quaisquer duas falhas"),
+    "check.c9": (
+        "three calls at once, the server restarts, and a message is lost",
+        "três chamadas ao mesmo tempo, o servidor reinicia, e uma mensagem se perde"),
+    "check.c10": (
+        "twelve calls at once, and a message is lost",
+        "doze chamadas ao mesmo tempo, e uma mensagem se perde"),
     "wrong.ran_twice": (
         "{call} ran twice: the balance is {balance}.",
         "{call} rodou duas vezes: o saldo é {balance}."),
+    "wrong.zero_is_a_reply": (
+        "{call} ran twice: the balance is {balance}. Its first reply was 0, and 0 is a reply, too.",
+        "{call} rodou duas vezes: o saldo é {balance}. A primeira resposta foi 0, e 0 também é "
+        "resposta."),
+    "wrong.knows_an_earlier_life": (
+        "The server has restarted, and its new memory answers {call} as if it knew the calls of "
+        "the life before: two memories share their state.",
+        "O servidor reiniciou, e a memória nova trata {call} como se conhecesse as chamadas da "
+        "vida anterior: duas memórias dividem o mesmo estado."),
+    "wrong.waits_for_nothing": (
+        "An attempt of {call} is told to wait, but {call} does not run: it would wait for ever.",
+        "Uma tentativa de {call} recebe a ordem de esperar, mas {call} não está rodando: esperaria "
+        "para sempre."),
+    "wrong.ended_is_never": (
+        "An attempt of {call} came late: its caller has ended with it. arrives said {action}, and "
+        "right is NEVER.",
+        "Uma tentativa de {call} chegou atrasada: o chamador já encerrou o assunto. arrives disse "
+        "{action}, e o certo é NEVER."),
+    "wrong.cannot_have_run": (
+        "arrives said UNKNOWN of the first attempt of {call}: nobody has asked for it before, so "
+        "it cannot have run.",
+        "arrives disse UNKNOWN sobre a primeira tentativa de {call}: ninguém tinha pedido essa "
+        "chamada antes, então ela não pode ter rodado."),
     "wrong.ran_though_refused": (
         "{call} ran after its caller had been told that it was refused.",
         "{call} rodou depois que o chamador ouviu que ela foi recusada."),
@@ -100,6 +129,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.from_memory": (
         "server: {call} is answered from memory",
         "servidor: {call} é respondida da memória"),
+    "story.says": (
+        "server: of {call}, arrives says {action}",
+        "servidor: sobre {call}, arrives diz {action}"),
     "story.runs": (
         "server: {call} RUNS, balance {balance}",
         "servidor: {call} RODA, saldo {balance}"),

@@ -27,10 +27,16 @@ PROMPT_S = 1.0
 
 
 class Reply:
-    """A reply, of which the world knows whether anybody still keeps it."""
+    """A reply, of which the world knows whether anybody still keeps it.
 
-    def __init__(self, balance: int) -> None:
-        self.balance = balance
+    It is a balance: 0 counts as False, as each 0 does, and is a reply.
+    """
+
+    def __init__(self, balance: int, life: int) -> None:
+        self.balance, self.life = balance, life
+
+    def __bool__(self) -> bool:
+        return self.balance != 0
 
     def __repr__(self) -> str:
         return f"balance {self.balance}"
@@ -53,21 +59,24 @@ class World(SmallWorld):
 
     Parameters: `solution`, the student's module; `script`, which decides; `fates` of a message
     beside "arrives", and whether runs may take `long` and the server may `restart`; how many calls
-    each of how many callers makes, one after the other or `together`.
+    each of how many callers makes, one after the other or `together`; the balance `before` them.
     """
 
     def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
                  long: bool = False, restart: bool = False, calls: int = 2,
-                 callers: int = 1, together: bool = False) -> None:
+                 callers: int = 1, together: bool = False, before: int = 0) -> None:
         super().__init__(solution, script)
         self._fates, self._long, self._restart = fates, long, restart
         self._count, self._together = calls, together
         self._ids = itertools.count(1)
-        self.balance = 0
+        self.balance = before
         self.calls: list[Call] = []
         self._replies: dict[str, weakref.ref[Reply]] = {}
         # By session and number: the attempts that wait for a run.
         self._waiting: dict[tuple[str, int], list[int]] = {}
+        # What this life of the server runs now, and the sessions that it has opened.
+        self._running: set[tuple[str, int]] = set()
+        self._opened: set[str] = set()
         # By session: below which number the server was told that all have ended.
         self._ended: dict[str, int] = {}
         self._life = 1
@@ -78,6 +87,7 @@ class World(SmallWorld):
         """Carries out everything; returns what was exercised. Raises Wrong."""
         for caller in self._callers:
             session = self.memory.open()
+            self._opened.add(session)
             for number in range(1, self._count + 1 if self._together else 2):
                 self._next_call(caller, session, number)
         self.go()
@@ -132,12 +142,16 @@ class World(SmallWorld):
             self._restart = False
             self._life += 1
             self.memory = self._new_memory()
-            self._waiting = {}
+            self._waiting, self._running, self._opened = {}, set(), set()
             self.say("restarts")
             self.exercised.append("restart")
         solution, place = self.solution, (call.session, call.number)
         self._ended[call.session] = max(self._ended.get(call.session, 1), oldest)
         action = self.memory.arrives(*place, oldest, attempt > 1)
+        mistake = self._mistake(action, call, attempt)
+        if mistake:
+            self.say("says", call=call.name, action=_shown(action))
+            raise self.wrong(mistake, call=call.name, action=_shown(action))
         if action == solution.RUN:
             self._begin(call, attempt)
         elif action == solution.WAIT:
@@ -145,6 +159,7 @@ class World(SmallWorld):
             self.exercised.append("wait")
             self._waiting.setdefault(place, []).append(attempt)
         elif action == solution.REFUSE:
+            self.exercised.append("refused")
             self._answer(call, attempt, "refused")
         elif action == solution.NEVER:
             self.exercised.append("never")
@@ -158,12 +173,28 @@ class World(SmallWorld):
         else:
             raise self.wrong("no_action", call=call.name, action=repr(action)[:60])
 
+    def _mistake(self, action: Any, call: Call, attempt: int) -> str:
+        """What is wrong already when it is said, whether or not it does harm this time; or ""."""
+        solution, known = self.solution, call.session in self._opened
+        if isinstance(action, Reply) and action.life != self._life:
+            return "knows_an_earlier_life"
+        if action == solution.WAIT and (call.session, call.number) not in self._running:
+            return "waits_for_nothing" if known else "knows_an_earlier_life"
+        if known and call.number < self._ended[call.session] \
+                and action in (solution.REFUSE, solution.UNKNOWN):
+            return "ended_is_never"
+        if action == solution.UNKNOWN and attempt == 1 and not call.runs:
+            return "cannot_have_run"
+        return ""
+
     def _begin(self, call: Call, attempt: int) -> None:
         call.runs += 1
         self.balance += AMOUNT
         self.say("runs", call=call.name, balance=self.balance)
         if call.runs > 1:
-            raise self.wrong("ran_twice", call=call.name, balance=self.balance)
+            zero = self.balance == AMOUNT and self._replies[call.name]() is not None
+            raise self.wrong("zero_is_a_reply" if zero else "ran_twice", call=call.name,
+                             balance=self.balance)
         if call.told == "refused":
             raise self.wrong("ran_though_refused", call=call.name)
         if call.told is not None:
@@ -172,12 +203,14 @@ class World(SmallWorld):
         if self._long and self.script.choose(f"the run of {call.name}", "is quick",
                                              "takes long") == "takes long":
             takes_s = LONG_S
-        reply, life = Reply(self.balance), self._life
+        reply, life = Reply(self.balance, self._life), self._life
+        self._running.add((call.session, call.number))
         self._replies[call.name] = weakref.ref(reply)
 
         def ends(reply: Reply = reply) -> None:
             if life == self._life:
                 place = call.session, call.number
+                self._running.discard(place)
                 self.memory.finished(*place, reply)
                 for each in (attempt, *self._waiting.pop(place, ())):
                     self._answer(call, each, reply)
