@@ -66,6 +66,8 @@ OVER = ("killed", "ended", "gone")
 
 # What is told of a process, as an event of the live page.
 Tell = Callable[[dict[str, Any]], None]
+# Gets the name of a process, and each line that it prints.
+OnLine = Callable[[str, str], None]
 
 # The banner of a process that listens; the group is its address.
 BANNER = re.compile(r"([\d.]+:\d+|\[[\da-f:.]+(?:%[\w.-]+)?\]:\d+)\b.* - stop with Ctrl-C")
@@ -75,6 +77,10 @@ _NEWS = re.compile(r"registry: (\w+) +(\S+)/(\S+) +(\S+)$")
 
 def tell_nobody(event: dict[str, Any]) -> None:
     """Nobody shows the processes."""
+
+
+def keep_nothing(name: str, line: str) -> None:
+    """Nobody keeps what the processes print."""
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -134,15 +140,17 @@ class Actor:
     """One process, started by the constructor. Call `await_banner` before anything else.
 
     Attributes: `role` and `service`, for those who watch it; `state`, see the top of this file;
-    `address`, known from its banner on. `variables` are its environment.
+    `address`, known from its banner on. `variables` are its environment; `on_line` runs on the
+    thread that reads.
     """
 
     def __init__(self, name: str, arguments: list[str], pool: Pool, variables: dict[str, str], *,
-                 role: str = "", service: str = "", tell: Tell = tell_nobody) -> None:
+                 role: str = "", service: str = "", tell: Tell = tell_nobody,
+                 on_line: OnLine = keep_nothing) -> None:
         self.name, self.arguments, self.role, self.service = name, arguments, role, service
         self.address: Address = ("", 0)
         self.state = "starting"
-        self._pool, self._tell = pool, tell
+        self._pool, self._tell, self._on_line = pool, tell, on_line
         # Guarded by self._printed: the address, the state, the news that were not taken yet, its
         # last lines, and whether its output has ended.
         self._printed = threading.Condition()
@@ -359,6 +367,7 @@ class Actor:
             self._become("ended", last)
 
     def _hear(self, line: str, now: float) -> None:
+        self._on_line(self.name, line)
         banner, news = BANNER.search(line), _NEWS.search(line)
         with self._printed:
             self._lines = [*self._lines[1 - KEPT_LINES:], line]

@@ -17,9 +17,11 @@ from classroom.actor import (
     THAWS_BY,
     Actor,
     News,
+    OnLine,
     StartFailed,
     Tell,
     environment,
+    keep_nothing,
     read_status,
     run_program,
     tell_nobody,
@@ -42,17 +44,19 @@ class Cast:
     """All processes of the demo, by name.
 
     Parameters: `observe`, the "host:port" of who collects what the processes tell of their calls,
-    "" for nobody; `tell`, for the events of the processes themselves (see the top of this file).
+    "" for nobody; `tell`, for the events of the processes themselves (see the top of actor.py);
+    `on_line(name, line)`, which gets all that they print, on any thread.
 
     Attribute: `key_file`, which every registry, server and proxy is given that is started from then
     on; "" for no key.
     """
 
-    def __init__(self, observe: str = "", tell: Tell = tell_nobody) -> None:
+    def __init__(self, observe: str = "", tell: Tell = tell_nobody,
+                 on_line: OnLine = keep_nothing) -> None:
         self.key_file = ""
         # By the environment, so that each command line stays as a user types it.
         self._observe = observe
-        self._tell = tell
+        self._tell, self._on_line = tell, on_line
         self._actors: dict[str, Actor] = {}
         self._pool = Pool()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -97,7 +101,7 @@ class Cast:
         """Starts any program of this folder; does not wait for its banner."""
         actor = Actor(name, list(arguments), self._pool,
                       {**environment(os.environ), **self._watched(name)}, role=role,
-                      service=service, tell=self._tell)
+                      service=service, tell=self._tell, on_line=self._on_line)
         self._actors[name] = actor
         return actor
 

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROOMS = [*sorted((ROOT / "ponte").glob("*/__init__.py")), ROOT / "lab" / "__init__.py",
          ROOT / "classroom" / "__init__.py", ROOT / "dashboard" / "__init__.py",
-         ROOT / "course" / "__init__.py",
+         ROOT / "course" / "__init__.py", ROOT / "course" / "incidents" / "__init__.py",
          ROOT / "interop" / "__init__.py", ROOT / "interop" / "grpc" / "__init__.py"]
 # "    rule.py    rule R, the heart: ..."
 ROW = re.compile(r"^    (\w+\.py) +\S", re.MULTILINE)
