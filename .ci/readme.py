@@ -283,7 +283,8 @@ def environment_for(name: str, windows: str) -> dict[str, str]:
     `windows`: the folder of Windows' python3, or an empty string.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
-    environment.update(LANG="pt_BR.UTF-8" if name.endswith((".pt-BR.md", ".pt.md")) else "en_US.UTF-8",
+    is_portuguese = name.endswith((".pt-BR.md", ".pt.md"))
+    environment.update(LANG="pt_BR.UTF-8" if is_portuguese else "en_US.UTF-8",
                        PYTHONIOENCODING="utf-8", PYTHONDONTWRITEBYTECODE="1",
                        no_proxy="127.0.0.1")
     if windows:

@@ -23,7 +23,7 @@ NOTE = re.compile(r"<!-- en ([0-9a-f]{8}) -->")
 
 
 class Part(NamedTuple):
-    """A paragraph, a heading, a list, a table or a comment ("text"), or a fenced block ("block")."""
+    """A fenced block ("block"); or a paragraph, a heading, a list, a table, a comment ("text")."""
 
     kind: str
     text: str

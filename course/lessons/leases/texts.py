@@ -55,7 +55,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "um servidor quebra, e os batimentos dele chegam atrasados"),
     "check.c4": (
         "a server starts again at another port, and old beats come late",
-        "um servidor começa de novo em outra porta, e batimentos antigos chegam atrasados"),
+        "um servidor recomeça em outra porta, e batimentos antigos chegam atrasados"),
     "check.c5": (
         "a server says goodbye, with two faults",
         "um servidor se despede, com duas falhas"),
@@ -223,9 +223,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "o lugar de tudo o que você sabia. E quando o tempo passa: o lease acabou? Então não está "
         "na lista. Até o prazo da memória acabou? Só então esqueça."),
     "measure": (
-        "On this computer readers saw a dead server for {took_ms:.0f} ms after its last beat.",
-        "Neste computador os leitores viram um servidor morto por {took_ms:.0f} ms depois do "
-        "último batimento."),
+        "A server at port {new_port}, yours alone: on this computer readers saw it for "
+        "{took_ms:.0f} ms after its last beat.",
+        "Um servidor na porta {new_port}, só sua: neste computador os leitores o viram por "
+        "{took_ms:.0f} ms depois do último batimento."),
     "discuss": (
         "For up to a lease a dead server is listed: what must callers do meanwhile? What gets "
         "better, and what worse, if the lease is shorter? A registry that restarts has forgotten "
