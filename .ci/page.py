@@ -15,7 +15,7 @@ class Wrong(Exception):
 
 
 # Of which state of the English paragraph the next one is a translation (tests/course/pages.py).
-TRANSLATED = re.compile(r"<!-- en [0-9a-f]{8} -->")
+TRANSLATED = re.compile(r"<!-- en [0-9a-f]{8}(?: start\.py)? -->")
 
 
 # ---- reading -------------------------------------------------------------------------------------

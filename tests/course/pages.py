@@ -5,7 +5,8 @@
 
 Each paragraph of a lesson.pt.md stands below a comment with the hash of the English paragraph that
 it translates. Who changes the English page makes that translation stale, and the tests red, until
-somebody has translated it anew and said so with --mark. Commands and their number are the same.
+somebody has translated it anew and said so with --mark. Commands and their number are the same. A
+comment at the end has the hash of the start.py that start_pt.py translates.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from course.shelf import LESSONS
+from course.shelf import LESSONS, Lesson
 
 NOTE = re.compile(r"<!-- en ([0-9a-f]{8}) -->")
+START_NOTE = re.compile(r"^<!-- en ([0-9a-f]{8}) start\.py -->$", re.MULTILINE)
 
 
 class Part(NamedTuple):
@@ -68,7 +70,7 @@ def commands(part: Part) -> list[str]:
 
 def stale(english: str, portuguese: str) -> list[str]:
     """What is not in step, a line each."""
-    originals, translations = parts(english), parts(portuguese)
+    originals, translations = parts(english), parts(START_NOTE.sub("", portuguese))
     kinds = [part.kind for part in originals]
     if kinds != [part.kind for part in translations]:
         return [f"{len(originals)} parts in English, {len(translations)} in Portuguese, or in "
@@ -105,17 +107,34 @@ def marked(english: str, portuguese: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def stale_of(lesson: Lesson) -> list[str]:
+    """What of a lesson is not in step, a line each."""
+    english, portuguese, start = (Path(lesson.file(name)).read_text(encoding="utf-8")
+                                  for name in ("lesson.md", "lesson.pt.md", "start.py"))
+    found = stale(english, portuguese)
+    if START_NOTE.findall(portuguese) != [hash_of(start)]:
+        found.append("stale: start_pt.py")
+    return found
+
+
+def mark(lesson: Lesson) -> None:
+    """Notes in a lesson that its Portuguese texts fit the English ones now."""
+    english, page, start = (Path(lesson.file(name))
+                            for name in ("lesson.md", "lesson.pt.md", "start.py"))
+    text = START_NOTE.sub("", page.read_text(encoding="utf-8")).rstrip() + "\n"
+    text = marked(english.read_text(encoding="utf-8"), text)
+    note = f"<!-- en {hash_of(start.read_text(encoding='utf-8'))} start.py -->"
+    page.write_text(f"{text}\n{note}\n", encoding="utf-8")
+
+
 def main(arguments: list[str]) -> int:
     """Names what is stale, or marks it as translated; returns the exit code."""
     code = 0
     for lesson in LESSONS:
-        english, portuguese = Path(lesson.file("lesson.md")), Path(lesson.file("lesson.pt.md"))
         if arguments == ["--mark"]:
-            portuguese.write_text(marked(english.read_text(encoding="utf-8"),
-                                         portuguese.read_text(encoding="utf-8")), encoding="utf-8")
-        for trouble in stale(english.read_text(encoding="utf-8"),
-                             portuguese.read_text(encoding="utf-8")):
-            print(f"{portuguese}: {trouble}")
+            mark(lesson)
+        for trouble in stale_of(lesson):
+            print(f"{lesson.name}: {trouble}")
             code = 1
     return code
 

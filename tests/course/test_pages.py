@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 from course.shelf import LESSONS
-from tests.course.pages import hash_of, marked, stale
+from tests.course.pages import hash_of, mark, marked, stale, stale_of
 
 ENGLISH = """# One
 
@@ -66,8 +69,19 @@ class Lessons(unittest.TestCase):
     def test_each_is_in_step(self) -> None:
         for lesson in LESSONS:
             with self.subTest(lesson.name):
-                self.assertEqual(stale(self.page(lesson.file("lesson.md")),
-                                       self.page(lesson.file("lesson.pt.md"))), [])
+                self.assertEqual(stale_of(lesson), [])
+
+    def test_a_start_that_was_changed_is_seen(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in (("lesson.md", ENGLISH), ("start.py", "x = 1\n"),
+                               ("lesson.pt.md", PORTUGUESE)):
+                Path(folder, name).write_text(text, encoding="utf-8")
+            lesson = unittest.mock.Mock(file=lambda name: os.path.join(folder, name))
+            for _ in range(2):
+                mark(lesson)
+                self.assertEqual(stale_of(lesson), [])
+            Path(folder, "start.py").write_text("x = 2\n", encoding="utf-8")
+            self.assertEqual(stale_of(lesson), ["stale: start_pt.py"])
 
     def test_each_is_whole(self) -> None:
         for lesson in LESSONS:
