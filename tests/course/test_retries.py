@@ -74,6 +74,18 @@ class Verdicts(unittest.TestCase):
             with self.subTest(lacks), self.assertRaisesRegex(Theirs, lacks):
                 CHECKS["c1"].run(module_of(REFERENCE.replace(old, new)))
 
+    def test_without_a_server_the_call_ends(self) -> None:
+        old = "        others = [place for"
+        solution = module_of(REFERENCE.replace(old, "        places[0]\n" + old))
+        self.assertIsNone(CHECKS["c1"].run(solution).wrong)
+        with self.assertRaises(IndexError):
+            CHECKS["c2"].run(solution)
+
+    def test_two_budgets_that_share_their_state_are_found(self) -> None:
+        text = REFERENCE.replace("        self.tokens -= 1\n", "        Budget.tokens -= 1\n")
+        text = text.replace("        self.tokens = BURST\n", "        pass\n")
+        text = text.replace("class Budget:\n", "class Budget:\n    tokens = BURST\n")
+        self.assertEqual(verdict_of(module_of(text)), ("c1", "budgets_share"))
 
 
 class OtherRightRules(unittest.TestCase):
@@ -89,6 +101,13 @@ class OtherRightRules(unittest.TestCase):
     def test_an_idempotent_call_may_go_to_any_place_that_did_not_refuse(self) -> None:
         old = "        place = others[0] if others else self.unknown_at\n"
         new = "        place = others[-1] if others else self.unknown_at\n"
+        self.assertEqual(verdict_of(module_of(REFERENCE.replace(old, new))), ("", ""))
+
+    def test_only_places_that_are_known_now_may_be_asked_again(self) -> None:
+        old = "        place = others[0] if others else self.unknown_at\n"
+        new = """        again = self.unknown_at if self.unknown_at in places else None
+        place = others[0] if others else again
+"""
         self.assertEqual(verdict_of(module_of(REFERENCE.replace(old, new))), ("", ""))
 
     def test_the_storm_of_the_right_rule_is_a_tenth_and_the_burst(self) -> None:

@@ -19,6 +19,11 @@ _SETTLE = '''        if outcome == ANSWERED:
 '''
 _EARN = "        self.tokens = min(self.tokens + SHARE, BURST)\n"
 _TRIES = "        self.deadline, self.tries = deadline, tries\n"
+_NONE = "            return None\n"
+_SPENDS = '''        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+'''
 
 MUTANTS = (
     Mutant("unknown_goes_elsewhere", _BOUND, "", "c1", "ran_twice"),
@@ -111,4 +116,37 @@ MUTANTS = (
     Mutant("retries_elsewhere_are_free", _PAYS, '''\
         if self.owes and not (self.tries > 0 and (self.idempotent or self.budget.spend())):
 ''', "c8", "storm"),
+    Mutant("keeps_the_first_view", _OTHERS, '''\
+        self.view = getattr(self, "view", places)
+        others = [place for place in self.view if place not in self.asked]
+''', "c2", "gave_up"),
+    Mutant("another_life_is_the_same_place", _OTHERS, '''\
+        names = [place.name for place in self.asked]
+        others = [place for place in places if place.name not in names]
+''', "c4", "gave_up"),
+    Mutant("stays_where_nobody_answers", _PLACE,
+           "        place = self.unknown_at or (others[0] if others else None)\n",
+           "c5", "stays_with_the_silent_one"),
+    Mutant("a_refusal_has_no_deadline", _ENDED, '''\
+        is_late = now >= self.deadline and (self.owes or not self.asked)
+        if self.outcome == ANSWERED or is_late:
+''', "c6", "asks_after_the_deadline"),
+    Mutant("gives_all_tries_away", "        return place, 1\n", '''\
+        tries, self.tries = self.tries, 1
+        return place, tries
+''', "c1", "gave_all_tries_away"),
+    Mutant("pays_before_it_counts", _PAYS,
+           "        if self.owes and not (self.budget.spend() and self.tries > 0):\n",
+           "c8", "pays_for_nothing"),
+    Mutant("pays_after_the_deadline", _ENDED + _NONE + _PAYS,
+           _PAYS + _NONE + _ENDED, "c8", "pays_for_nothing"),
+    Mutant("pays_twice", "            self.owes = True\n",
+           "            self.owes = self.budget.spend()\n", "c8", "pays_for_nothing"),
+    Mutant("a_fraction_pays", _SPENDS, '''\
+        if self.tokens <= 0:
+            return False
+        self.tokens = max(0, self.tokens - 1)
+''', "c8", "storm"),
+    Mutant("the_last_one_is_kept", _SPENDS, _SPENDS.replace("< 1:", "<= 1:"), "c8", "burst"),
+    Mutant("earns_half", _EARN, _EARN.replace("SHARE", "SHARE / 2"), "c8", "budget_too_small"),
 )

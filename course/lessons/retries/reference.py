@@ -19,13 +19,14 @@ SHARE = 0.1     # retries allowed for each call, in the long run
 
 
 class Budget:
-    """Retries of one process. All its calls share it."""
+    """Retries of one process: attempts of calls that may have run already. All its calls share it.
+    """
 
     def __init__(self):
         self.tokens = BURST
 
     def earn(self):
-        """A new call begins."""
+        """A new call begins: its Call says so, once."""
         self.tokens = min(self.tokens + SHARE, BURST)
 
     def spend(self):
@@ -37,7 +38,9 @@ class Budget:
 
 
 class Call:
-    """One call at one hop, which may make so many `tries` (attempts that may have run)."""
+    """One call at one hop, which may make so many `tries` (attempts that may have run, also at the
+    hops behind it). At its `deadline` nobody waits any more.
+    """
 
     def __init__(self, budget, idempotent, deadline, tries=TRIES):
         self.budget, self.idempotent = budget, idempotent
@@ -51,7 +54,7 @@ class Call:
     def next_attempt(self, now, places):
         """Where it goes now, and how many tries the next hop gets; None: the call has ended.
 
-        `places`: those known now, the best one first.
+        `places`: those known now, the best one first; perhaps none.
         """
         if self.outcome == ANSWERED or now >= self.deadline:
             return None

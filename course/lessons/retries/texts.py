@@ -36,16 +36,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Em três saltos, tentativas que chegaram aos servidores com falha (na simulação): "
         "{attempts}."),
     "check.c1": ("one reply is lost", "uma resposta se perde"),
-    "check.c2": ("two servers refuse", "dois servidores recusam"),
+    "check.c2": (
+        "servers refuse, one comes up, or there is none",
+        "servidores recusam, um aparece, ou não há nenhum"),
     "check.c3": (
         "two faults: messages are lost, servers refuse",
         "duas falhas: mensagens se perdem, servidores recusam"),
     "check.c4": (
-        "a reply is lost, and the server restarts",
-        "uma resposta se perde, e o servidor reinicia"),
+        "a reply is lost or a server refuses, and it restarts",
+        "uma resposta se perde ou um servidor recusa, e ele reinicia"),
     "check.c5": (
-        "a function that may run twice, with three servers and with one",
-        "uma função que pode rodar duas vezes, com três servidores e com um"),
+        "a function that may run twice; three servers, one alone, one that is silent",
+        "uma função que pode rodar duas vezes; três servidores, um só, um que não responde"),
     "check.c6": (
         "the deadline passes, or has passed before",
         "o prazo acaba, ou já acabou antes"),
@@ -86,6 +88,33 @@ TEXTS: dict[str, tuple[str, str]] = {
         "asked yet.",
         "A chamada desistiu depois de {attempts} tentativas que não podem ter rodado. {unasked} "
         "ainda não foi consultado."),
+    "wrong.gave_all_tries_away": (
+        "The call has {most} tries over all hops. The rule handed on so many of them that none was "
+        "left after {attempts} attempts, and the outcome stayed unknown.",
+        "A chamada tem {most} tentativas, somando todos os saltos. A regra passou tantas adiante "
+        "que depois de {attempts} não restou nenhuma, e o resultado ficou desconhecido."),
+    "wrong.stays_with_the_silent_one": (
+        "{place} was asked {attempts} times and never replied, and no other server was asked. This "
+        "call may run twice: another one could have answered.",
+        "{place} foi consultado {attempts} vezes e nunca respondeu, e nenhum outro servidor foi "
+        "consultado. Esta chamada pode rodar duas vezes: outro poderia ter respondido."),
+    "wrong.budgets_share": (
+        "The budget of one process is empty, and so is that of another one: they share their state.",
+        "O orçamento de um processo está vazio, e o de outro também: eles dividem o mesmo estado."),
+    "wrong.burst": (
+        "A full budget allows {burst} retries at once. After {retries} this one allowed no more.",
+        "Um orçamento cheio permite {burst} retentativas de uma vez. Depois de {retries} este não "
+        "permitiu mais."),
+    "wrong.pays_for_nothing": (
+        "{calls} calls ended, and none of them made a retry. Still the budget is empty: something "
+        "was paid for that was not sent.",
+        "{calls} chamadas terminaram, e nenhuma fez uma retentativa. Mesmo assim o orçamento está "
+        "vazio: algo foi pago e não foi enviado."),
+    "wrong.budget_too_small": (
+        "{calls} calls became {attempts} attempts. The budget allows more: each new call earns, "
+        "also while the servers fail, so that there are about {least}.",
+        "{calls} chamadas viraram {attempts} tentativas. O orçamento permite mais: cada chamada "
+        "nova rende, também enquanto os servidores falham, e assim são umas {least}."),
     "wrong.unknown_though_it_could_be_known": (
         "The outcome stayed unknown after {attempts} attempts, and one more could have told it, "
         "without harm.",
@@ -108,6 +137,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "tentativa {number} → {place}: {what}"),
     "value.gone": ("nobody listens there any more", "ninguém mais escuta ali"),
     "value.refused": ("REFUSED, it has not run", "RECUSADA, não rodou"),
+    "value.refused_late": (
+        "REFUSED after a long time, it has not run", "RECUSADA depois de muito tempo, não rodou"),
     "value.request_lost": ("the request is LOST", "o pedido se PERDE"),
     "value.runs_reply_lost": ("it RUNS, the reply is LOST", "ela RODA, a resposta se PERDE"),
     "value.runs_reply_comes": ("it RUNS, the reply comes", "ela RODA, a resposta chega"),
@@ -120,6 +151,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.restarts": (
         "{name} RESTARTS: it is another life, and remembers nothing",
         "{name} REINICIA: é outra vida, e não lembra nada"),
+    "story.joins": ("{name} comes up", "{name} aparece"),
+    "story.one_try": (
+        "{calls} calls that have one try, without a reply: {attempts} attempts",
+        "{calls} chamadas que têm uma só tentativa, sem resposta: {attempts} tentativas"),
+    "story.deadlines_pass": (
+        "{calls} calls without a reply until their deadline: {attempts} attempts",
+        "{calls} chamadas sem resposta até o fim do prazo: {attempts} tentativas"),
     "story.told": ("the caller is told: {told}", "o chamador ouve: {told}"),
     "value.answered": ("answered", "respondida"),
     "value.not sent": ("not sent", "não enviada"),

@@ -25,9 +25,11 @@ PATIENT_S, HURRIED_S = 60.0, 5.0
 FAR_TOO_MANY = 100
 # Calls before the storm, in it, and until a retry must be allowed again.
 QUIET, STORM, HEALING = 300, 400, 30
+# Retries by which a right budget may differ, as tenths are rounded; and calls that make no retry.
+ROUNDING, PRICED = 6, 20
 
-ANSWERS, REPLY_LOST, REQUEST_LOST, REFUSES = (
-    "answers", "its reply is lost", "the request is lost", "refuses")
+ANSWERS, REPLY_LOST, REQUEST_LOST, REFUSES, REFUSES_LATE = (
+    "answers", "its reply is lost", "the request is lost", "refuses", "refuses after long")
 NOT_SENT, ANSWERED, UNKNOWN = "not sent", "answered", "unknown"
 
 
@@ -45,37 +47,43 @@ class World(SmallWorld):
     """One run of a world with a student's rule.
 
     Parameters: `solution`, the student's module; `script`, which decides; `fates` of an attempt
-    beside "answers"; how many `servers`; whether the call is `idempotent`; whether a server whose
-    reply did not come may `restart`; how many seconds the caller waits.
+    beside "answers"; how many `servers`; whether the call is `idempotent`; whether a server that
+    did not answer may `restart`, and another one may come up (`joins`); whether the first server is
+    `silent`, always; how many seconds the caller waits.
     """
 
     def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
                  servers: int = 3, idempotent: bool = False, restart: bool = False,
+                 joins: bool = False, silent: bool = False,
                  patience_s: float = PATIENT_S) -> None:
         super().__init__(solution, script)
         must_be_a_rule(solution)
-        self._fates, self._restart = fates, restart
+        self._fates, self._restart, self._joins = fates, restart, joins
         self._idempotent = idempotent
         self._deadline = patience_s
         self._places = [Place(f"bank-{number}", 1) for number in range(1, servers + 1)]
         self._all = list(self._places)
+        self._silent = self._places[0] if silent else None
         # Where the call has run, once for each run; and where each attempt came to what.
         self._ran: list[Place] = []
         self._went: list[tuple[Place, str]] = []
+        # The tries that were handed on with the attempts that may have run.
+        self._gave = 0
 
     def run(self) -> list[str]:
         """Carries out the call; returns what was exercised. Raises Wrong."""
         solution = self.solution
+        self._judge_two_budgets()
         call = solution.Call(solution.Budget(), self._idempotent, self._deadline, TRIES)
         while (choice := call.next_attempt(self.now, list(self._places))) is not None:
             place = self._place_in(choice)
             self._judge_attempt(place)
             outcome = self._attempt(place)
             self._went.append((place, outcome))
+            self._gave += choice[1] if outcome == UNKNOWN else 0
             call.settle(outcome)
-            if self._restart and outcome == UNKNOWN and self.script.choose(
-                    "the server", "lives on", "restarts") == "restarts":
-                self._restarts(place)
+            if outcome != ANSWERED:
+                self._afterwards(place)
         self._judge(call.outcome)
         return self.exercised
 
@@ -87,10 +95,14 @@ class World(SmallWorld):
             self._note_kind(place, is_again)
         if place not in self._places:
             return self._ends(place, "gone", NOT_SENT, TRIP_S)
+        if place == self._silent:
+            return self._ends(place, "request_lost", UNKNOWN, TIMEOUT_S)
         fate = self.script.choose(f"attempt {len(self._went) + 1}", ANSWERS, *self._fates)
         self.exercised.append(fate)
         if fate == REFUSES:
             return self._ends(place, "refused", NOT_SENT, TRIP_S)
+        if fate == REFUSES_LATE:
+            return self._ends(place, "refused_late", NOT_SENT, TIMEOUT_S)
         if fate == REQUEST_LOST:
             return self._ends(place, "request_lost", UNKNOWN, TIMEOUT_S)
         ran = "known"
@@ -109,6 +121,20 @@ class World(SmallWorld):
         before = self._went[-1][1]
         kind = "again" if is_again else "elsewhere"
         self.exercised.append(f"{kind} after {before}")
+
+    def _afterwards(self, place: Place) -> None:
+        """What may happen between an attempt and the next one."""
+        if self._restart and place in self._places and self.script.choose(
+                "the server", "lives on", "restarts") == "restarts":
+            self._restarts(place)
+        if self._joins and self.script.choose(
+                "another server", "does not come up", "comes up") == "comes up":
+            self._joins = False
+            new = Place(f"bank-{len(self._places) + 1}", 1)
+            self._places.append(new)
+            self._all.append(new)
+            self.say("joins", name=new.name)
+            self.exercised.append("joins")
 
     def _restarts(self, old: Place) -> None:
         self._restart = False
@@ -131,6 +157,15 @@ class World(SmallWorld):
         raise self.wrong("no_attempt", choice=repr(choice)[:60])
 
     # What must hold.
+
+    def _judge_two_budgets(self) -> None:
+        """That of one process is empty; that of another one is not."""
+        one, another = self.solution.Budget(), self.solution.Budget()
+        allowed = bool(one.spend())
+        for _ in range(2 * BURST):
+            one.spend()
+        if allowed and not another.spend():
+            raise self.wrong("budgets_share")
 
     def _judge_attempt(self, place: Place) -> None:
         """Whether this attempt may be made now."""
@@ -164,6 +199,11 @@ class World(SmallWorld):
         if right == NOT_SENT:
             raise self.wrong("gave_up", attempts=len(outcomes),
                         unasked=str(self._unasked()[0] if self._unasked() else self._places[0]))
+        if self._silent and {place for place, _ in self._went} == {self._silent}:
+            raise self.wrong("stays_with_the_silent_one", place=str(self._silent),
+                             attempts=len(outcomes))
+        if self._gave >= TRIES:
+            raise self.wrong("gave_all_tries_away", attempts=len(outcomes), most=TRIES)
         raise self.wrong("unknown_though_it_could_be_known", attempts=len(outcomes))
 
     def _unasked(self) -> list[Place]:
@@ -173,9 +213,11 @@ class World(SmallWorld):
         """Whether no further attempt is allowed, or none could bring an answer."""
         unknown = [place for place, outcome in self._went if outcome == UNKNOWN]
         if len(unknown) >= TRIES:
-            return True
+            # But one of three servers is always silent: two others could answer.
+            return self._silent is None
         if unknown and not self._idempotent:
-            return (unknown[-1], NOT_SENT) in self._went
+            # A life that is over has taken with it what it knew.
+            return (unknown[-1], NOT_SENT) in self._went or unknown[-1] not in self._places
         open_places = [place for place in self._places if (place, NOT_SENT) not in self._went]
         return not open_places
 
@@ -254,20 +296,39 @@ class Storm(Timeless):
 
     def run(self) -> list[str]:
         """Carries out the calls; returns what was exercised. Raises Wrong."""
-        self._phase("the servers answer", QUIET, QUIET, [])
         state = self.script.choose("the servers", "go on to answer", "all fail")
+        if state != "all fail":
+            self._judge_price()
+        self._phase("the servers answer", QUIET, QUIET, [])
         if state == "all fail":
             most = STORM + int(BURST + SHARE * STORM) + 1
-            self._phase("all servers FAIL", STORM, most, [UNKNOWN] * FAR_TOO_MANY)
+            made = self._phase("all servers FAIL", STORM, most, [UNKNOWN] * FAR_TOO_MANY)
             # What cannot have run costs no budget; and calls earn it again.
             if self._one([NOT_SENT]) != ANSWERED:
                 raise self.wrong("fallback_needs_no_budget")
             self._phase("the servers answer", HEALING, HEALING, [])
             if self._one([UNKNOWN]) != ANSWERED:
                 raise self.wrong("budget_stays_empty", calls=HEALING)
+            if made < most - ROUNDING:
+                raise self.wrong("budget_too_small", calls=STORM, attempts=made, least=most - 1)
         return [state]
 
-    def _phase(self, what: str, calls: int, most: int, outcomes: Sequence[str]) -> None:
+    def _judge_price(self) -> None:
+        """A full budget pays for so many retries at once; and what is not sent costs nothing."""
+        full = self.solution.Budget()
+        retries = sum(bool(full.spend()) for _ in range(2 * BURST))
+        if retries < BURST:
+            raise self.wrong("burst", retries=retries, burst=BURST)
+        for what, tries, now in (("one_try", 1, 0.0), ("deadlines_pass", TRIES, PATIENT_S)):
+            before = self._made
+            for _ in range(PRICED):
+                self._one([UNKNOWN], tries, now)
+            self.say(what, calls=PRICED, attempts=self._made - before)
+            if self._one([UNKNOWN]) != ANSWERED:
+                raise self.wrong("pays_for_nothing", calls=PRICED)
+            self._phase("the servers answer", QUIET, QUIET, [])
+
+    def _phase(self, what: str, calls: int, most: int, outcomes: Sequence[str]) -> int:
         before = self._made
         for _ in range(calls):
             self._one(outcomes)
@@ -275,12 +336,15 @@ class Storm(Timeless):
         self.say("phase", servers=what, calls=calls, attempts=made)
         if made > most:
             raise self.wrong("storm", calls=calls, attempts=made, most=most)
+        return made
 
-    def _one(self, outcomes: Sequence[str]) -> str:
-        """One call whose attempts come to these, and then to an answer."""
-        call = self.solution.Call(self._budget, self._idempotent, PATIENT_S, TRIES)
+    def _one(self, outcomes: Sequence[str], tries: int = TRIES, later_s: float = 0.0) -> str:
+        """One call whose attempts come to these, and then to an answer; all but the first are due
+        at `later_s`.
+        """
+        call = self.solution.Call(self._budget, self._idempotent, PATIENT_S, tries)
         for number in range(FAR_TOO_MANY):
-            choice = call.next_attempt(0.0, list(self._places))
+            choice = call.next_attempt(later_s if number else 0.0, list(self._places))
             if choice is None:
                 break
             if read(choice, self._places) is None:
