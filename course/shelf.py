@@ -42,4 +42,9 @@ class Lesson(NamedTuple):
         return [words.story_line(self.texts, language, line) for line in lines]
 
 
-LESSONS = (Lesson(2, "leases"), Lesson(5, "call_semantics"), Lesson(6, "retries"))
+LESSONS = (
+    Lesson(2, "leases"),
+    Lesson(4, "failure_detectors"),
+    Lesson(5, "call_semantics"),
+    Lesson(6, "retries"),
+)

@@ -1,0 +1,189 @@
+"""The student's detector inside Ponte's own registry, on a computer that sleeps.
+
+Three servers beat, one of them crashes, and then the registry and the servers are really stopped
+(SIGSTOP), for a lease or longer. Where no process can be stopped (Windows), their loops are blocked
+instead.
+
+The computer wakes up as laptops do: the registry runs for a moment before the network is back.
+
+    python3 -m course.lessons.failure_detectors.real FILE
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from types import ModuleType
+from typing import Any, NamedTuple
+from xmlrpc.client import ServerProxy, Transport
+
+from course.lessons.failure_detectors.sleeper import LEASE_S, NAMES, SERVICE
+from course.theirs import Theirs
+from course.worker import load
+from ponte.process.own_files import FOLDER
+
+# Milliseconds that the computer sleeps, and as many more as the student's personal number says.
+SLEEP_MS = 1500
+# Seconds after which the network is back: until then the servers sleep, and the registry runs.
+NETWORK_S = 0.2
+# Seconds that an answer may take; and how long we look, when the computer has woken up.
+ANSWER_S, LOOK_S = 5.0, LEASE_S + 1.0
+# Seconds between two looks, and after a lease: a right detector has said GONE by then.
+GLANCE_S, LATE_S = 0.01, 0.5
+*LIVING, DEAD = NAMES
+# How the computer sleeps. Not every system has this signal.
+STOPPED, BLOCKED = "stopped", "blocked"
+HOW = STOPPED if hasattr(signal, "SIGSTOP") else BLOCKED
+
+
+class Seen(NamedTuple):
+    """What a reader of the registry saw after the computer had slept for `slept_ms`: the fewest
+    living servers at any moment, of how many; for how many seconds the dead one was listed, and
+    whether it still was when we ceased to look. `how`: whether processes were stopped, or blocked.
+    """
+
+    slept_ms: int
+    fewest: int
+    took_s: float
+    still_listed: bool
+    how: str
+    living: int = len(LIVING)
+    lease_s: float = LEASE_S
+
+
+def see(solution: ModuleType, personal: int = 0, how: str = HOW) -> Seen:
+    """A computer sleeps, with a student's detector in its registry. Blocks for some seconds."""
+    slept_ms = SLEEP_MS + personal
+    with _child("registry", os.path.abspath(solution.__file__ or "")) as registry:
+        _, host, port = registry.hear()
+        with _child("servers", host, port) as servers, _reader(host, port) as listed:
+            servers.hear()
+            _wait_until(lambda: listed() == set(NAMES))
+            # 1. One server crashes. Before anybody can know, the computer sleeps.
+            servers.tell("crash", DEAD)
+            servers.hear()
+            servers.sleep(slept_ms / 1000 + NETWORK_S, how)
+            registry.sleep(slept_ms / 1000, how)
+            time.sleep(slept_ms / 1000)
+            # 2. The registry is awake, and the network is not.
+            registry.wake()
+            woke_at = seen_at = time.perf_counter()
+            is_online, fewest, found = False, len(LIVING), set(NAMES)
+            while time.perf_counter() < woke_at + (
+                    LOOK_S if DEAD in found else max(seen_at - woke_at, LEASE_S)):
+                if not is_online and time.perf_counter() > woke_at + NETWORK_S:
+                    servers.wake()
+                    is_online = True
+                found = listed()
+                fewest = min(fewest, len(found.intersection(LIVING)))
+                if DEAD in found:
+                    seen_at = time.perf_counter()
+                time.sleep(GLANCE_S)
+        return Seen(slept_ms, fewest, seen_at - woke_at, DEAD in found, how)
+
+
+def is_right(seen: Mapping[str, Any]) -> bool:
+    """Whether the living servers stood all the time, and the dead one went when its lease was over:
+    the rest of it, since one pause counts as half a second at most.
+    """
+    return (seen["fewest"] == len(LIVING) and not seen["still_listed"]
+            and LEASE_S / 3 <= seen["took_s"] <= LEASE_S + LATE_S)
+
+
+# ---- the two processes
+
+class _Child:
+    """A process of sleeper.py."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def tell(self, *words: object) -> None:
+        assert self._process.stdin
+        with contextlib.suppress(OSError):
+            print(*words, file=self._process.stdin, flush=True)
+
+    def hear(self) -> list[str]:
+        """The words of its next line. Raises Theirs if the student's file made a mistake in it."""
+        assert self._process.stdout
+        said, _, rest = self._process.stdout.readline().rstrip().partition(" ")
+        if said == "error":
+            raise Theirs(*json.loads(rest))
+        if not said:
+            raise ChildProcessError("a process of this lesson has ended")
+        return [said, *rest.split()]
+
+    def sleep(self, for_s: float, how: str) -> None:
+        if how == STOPPED:
+            self._process.send_signal(signal.SIGSTOP)
+        else:
+            self.tell("block", for_s)
+
+    def wake(self) -> None:
+        """Has it go on, if it was stopped."""
+        if HOW == STOPPED:
+            self._process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Ends it; raises Theirs if it had ended by the student's file."""
+        self._process.kill()
+        assert self._process.stdout
+        for line in self._process.stdout:
+            if line.startswith("error "):
+                raise Theirs(*json.loads(line[len("error "):]))
+
+
+@contextmanager
+def _child(*arguments: str) -> Iterator[_Child]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "course.lessons.failure_detectors.sleeper", *arguments],
+        cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+    with process:
+        child = _Child(process)
+        try:
+            yield child
+        finally:
+            child.end()
+
+
+# ---- the reader
+
+class _Patience(Transport):
+    """A connection on which no answer is awaited for ever."""
+
+    def make_connection(self, host: Any) -> HTTPConnection:
+        connection = super().make_connection(host)
+        connection.timeout = ANSWER_S
+        return connection
+
+
+@contextmanager
+def _reader(host: str, port: str) -> Iterator[Callable[[], set[str]]]:
+    """Looks the servers up over XML-RPC, as anybody can: the names of those that are listed."""
+    with ServerProxy(f"http://{host}:{port}/registry", _Patience()) as proxy:
+        def listed() -> set[str]:
+            try:
+                found: Any = proxy.lookup(SERVICE)
+            except OSError:
+                raise Theirs("with this file in it, the registry answers no more") from None
+            return {each["instance"] for each in found["endpoints"]}
+        yield listed
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    """Waits until that holds, for ANSWER_S at most."""
+    deadline = time.monotonic() + ANSWER_S
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(GLANCE_S)
+
+
+if __name__ == "__main__":
+    print(*see(load(sys.argv[1])))

@@ -1,0 +1,224 @@
+"""The two processes of the computer that sleeps: Ponte's registry, which asks a student's detector,
+and three servers that beat. (real.py starts them, and has them sleep.)
+
+    python3 -m course.lessons.failure_detectors.sleeper registry FILE
+    python3 -m course.lessons.failure_detectors.sleeper servers HOST PORT
+
+Each of them says on its standard output what it has done. It does what a line on its standard input
+says, `block SECONDS` or `crash NAME`, and ends at the end of its input.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from types import ModuleType
+from typing import Any, NamedTuple
+from unittest import mock
+
+from course.lessons.failure_detectors.world import Beat as TheirBeat
+from course.theirs import Theirs, must_have
+from course.worker import load
+from heartbeat import Heartbeat
+from ponte.calls.endpoint import Endpoint
+from ponte.discovery.beats import Beat
+from ponte.discovery.leases import Event, Verdict
+from ponte.discovery.lookup import LookupResult
+from registry import Registry
+
+# Seconds of a lease, and between two beats.
+LEASE_S, BEAT_S = 1.5, 0.1
+SERVICE, NAMES = "bank", ("bank-1", "bank-2", "bank-3")
+# Nobody listens there: no call is made.
+FIRST_PORT = 4242
+
+
+# ---- the registry
+
+class PlainClock:
+    """Stands where registry.py has its PatientClock: by this one, pauses are time.
+
+    So patience is left to the student's detector.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.time = self.lateness = 0.0
+        self._began = now
+
+    def read(self, now: float) -> float:
+        self.time = now - self._began
+        return self.time
+
+
+class Asked:
+    """Stands where registry.py has a LeaseTable, and asks the student's detector.
+
+    Ponte's beats carry no time of their sender: the detector is told the time of this computer. No
+    server of this lesson starts again, drains or leaves, and there is no warming.
+    """
+
+    def __init__(self, solution: ModuleType, epoch: str, now: float, index: int) -> None:
+        self.epoch, self.index = epoch, index
+        self.events: list[Event] = []
+        self._detector = must_have(solution, "Detector", "lease_s", "now")(LEASE_S, now)
+        must_have(self._detector, "heard", "beat", "now")
+        must_have(self._detector, "state", "name", "now")
+        self._words = {solution.UP: "up", solution.SUSPECT: "suspect", solution.GONE: "gone"}
+        # By name: the last beat, and what readers see.
+        self._beats: dict[str, Beat] = {}
+        self._listed: dict[str, Endpoint] = {}
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    def apply(self, beat: Beat, now: float) -> Verdict:
+        if beat.epoch != self.epoch:
+            return Verdict.OTHER_EPOCH
+        known = self._beats.get(beat.instance)
+        if known and beat.seq <= known.seq:
+            return Verdict.OLD
+        self._beats[beat.instance] = beat
+        self._detector.heard(TheirBeat(beat.instance, time.time()), now)
+        return Verdict.APPLIED
+
+    def expire(self, now: float) -> None:
+        for name, beat in self._beats.items():
+            said = self._detector.state(name, now)
+            word = self._words.get(said) if isinstance(said, str) else None
+            if word is None:
+                raise Theirs(f"state returned {said!r:.60}")
+            self._list(name, beat, word)
+
+    def _list(self, name: str, beat: Beat, word: str) -> None:
+        before = self._listed.pop(name, None)
+        shown = Endpoint(SERVICE, name, beat.incarnation, beat.host, beat.port,
+                         "up" if word == "gone" else word, ())
+        after = None if word == "gone" else shown
+        if after:
+            self._listed[name] = after
+        if before != after:
+            self.index += 1
+            self.events.append(Event("expired" if after is None else word, shown))
+
+    def lookup(self, service: str) -> LookupResult:
+        return LookupResult(service, self.index, self.epoch, False, list(self._listed.values()), [])
+
+    def index_of(self, service: str) -> int:
+        return self.index
+
+    def services(self) -> list[str]:
+        return [SERVICE] if self._listed else []
+
+
+class Blocked(Registry):
+    """A registry whose loop can be blocked for a while, where a process cannot be stopped."""
+
+    block_s = 0.0
+    file = ""
+
+    def _take_turn(self) -> None:
+        block_s, self.block_s = self.block_s, 0.0
+        time.sleep(block_s)
+        try:
+            super()._take_turn()
+        except Exception as error:
+            _tell_error(error, self.file)
+
+
+def _tell_error(error: Exception, file: str) -> None:
+    """Says what was wrong with the student's file, and ends."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
+             if frame.filename == file]
+    if not lines and not isinstance(error, Theirs):
+        raise error
+    why = str(error) if isinstance(error, Theirs) else f"{type(error).__name__}: {error}"
+    _say("error", json.dumps([why, lines[-1] if lines else 0]))
+    os._exit(1)
+
+
+def _run_registry(file: str) -> None:
+    solution = load(file)
+
+    def make(epoch: str, now: float, index: int = 1) -> Asked:
+        return Asked(solution, epoch, now, index)
+
+    # The one place of the registry where each of them is made.
+    with mock.patch("registry.LeaseTable", make), mock.patch("registry.PatientClock", PlainClock):
+        registry = Blocked(port=0)
+    registry.file = file
+    with registry:
+        _say("ready", *registry.address)
+        for _, seconds in _orders():
+            registry.block_s = float(seconds)
+
+
+# ---- the servers
+
+class Sleep:
+    """Whether the servers may beat now: not while they are blocked."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.until
+
+
+def _run_servers(host: str, port: str) -> None:
+    # A heartbeat that may not beat complains.
+    logging.disable()
+    sleep = Sleep()
+    beats = {name: Heartbeat(Beat(SERVICE, name, 1, 0, "127.0.0.1", FIRST_PORT + number,
+                                  lease_s=LEASE_S), [(host, int(port))],
+                             is_serving=sleep.is_over, beat_s=BEAT_S)
+             for number, name in enumerate(NAMES)}
+    with ExitStack() as stack:
+        for beat in beats.values():
+            stack.enter_context(closing(beat))
+            beat.start(timeout_s=0.5)
+        _say("ready")
+        for order, what in _orders():
+            if order == "crash":
+                beats[what].close()
+                _say("crashed", what)
+            else:
+                sleep.until = time.monotonic() + float(what)
+
+
+# ---- both
+
+class Order(NamedTuple):
+    """A line of the input: what to do, and with what."""
+
+    what: str
+    with_what: str
+
+
+def _orders() -> Iterator[Order]:
+    for line in sys.stdin:
+        what, with_what = line.split()
+        yield Order(what, with_what)
+
+
+def _say(*words: Any) -> None:
+    print(*words, flush=True)
+
+
+def main(role: str, *arguments: str) -> None:
+    if role == "registry":
+        try:
+            _run_registry(*arguments)
+        except Exception as error:
+            _tell_error(error, *arguments)
+    else:
+        _run_servers(*arguments)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,234 @@
+"""Lesson 4: what its hasty detector does, right ones of other kinds, and a computer that sleeps."""
+
+from __future__ import annotations
+
+import tempfile
+import unittest
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+
+from course.explore import Wrong
+from course.lessons.failure_detectors import real
+from course.lessons.failure_detectors.check import CHECKS
+from course.shelf import Lesson
+from course.theirs import Theirs
+from course.worker import load
+
+LESSON = Lesson(4, "failure_detectors")
+REFERENCE = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
+STEP = "        self.time += min(now - self.read_at, TURN_S)\n"
+
+# Right detectors that are written in another way. This one counts nothing of a pause, and keeps the
+# seconds of silence of each server instead of times.
+COUNTS_SILENCE = '''
+UP, SUSPECT, GONE = "up", "suspect", "gone"
+
+class Detector:
+    def __init__(self, lease_s, now):
+        self.lease_s, self.now, self.silent_s = lease_s, now, {}
+
+    def heard(self, beat, now):
+        self.turn(now)
+        self.silent_s[beat.name] = 0.0
+
+    def state(self, name, now):
+        self.turn(now)
+        silent_s = self.silent_s.get(name)
+        if silent_s is None or silent_s >= self.lease_s:
+            return GONE
+        return UP if silent_s < self.lease_s / 2 else SUSPECT
+
+    def turn(self, now):
+        step_s, self.now = now - self.now, now
+        if step_s <= 0.55:
+            for name in self.silent_s:
+                self.silent_s[name] += step_s
+'''
+# This one notes its pauses, and moves what it has heard by their length.
+MOVES_WHAT_IT_HEARD = '''
+import enum
+
+UP, SUSPECT, GONE = "alive", "perhaps", "dead"
+
+class Detector:
+    def __init__(self, lease_s, now):
+        self.lease_s, self.called_at, self.heard_at = lease_s, now, {}
+
+    def wake(self, now):
+        if now - self.called_at > 0.5:
+            pause_s = now - self.called_at - 0.25
+            self.heard_at = {name: at + pause_s for name, at in self.heard_at.items()}
+        self.called_at = now
+
+    def heard(self, beat, now):
+        self.wake(now)
+        self.heard_at[beat.name] = now
+
+    def state(self, name, now):
+        self.wake(now)
+        silent_s = now - self.heard_at.get(name, -1e9)
+        return [UP, SUSPECT, GONE, GONE][min(3, int(2 * silent_s / self.lease_s))]
+'''
+
+
+def module_of(text: str) -> ModuleType:
+    module = ModuleType("solution")
+    exec(text, module.__dict__)
+    return module
+
+
+def failure_of(solution: ModuleType) -> tuple[str, Wrong | None]:
+    """The first check that a solution fails, and how; ("", None) if it passes all."""
+    for name, check in CHECKS.items():
+        found = check.run(solution)
+        if found.wrong is not None:
+            return name, found.wrong
+    return "", None
+
+
+def verdict_of(text: str) -> tuple[str, str]:
+    name, wrong = failure_of(module_of(text))
+    return name, wrong.key if wrong else ""
+
+
+def story_of(text: str, language: str = "en") -> list[str]:
+    _, wrong = failure_of(module_of(text))
+    assert wrong
+    return LESSON.story(wrong.story, language)
+
+
+class Stories(unittest.TestCase):
+    def test_the_hasty_detector_buries_a_server_whose_beat_is_lost(self) -> None:
+        start = Path(LESSON.file("start.py")).read_text(encoding="utf-8")
+        self.assertEqual(verdict_of(start), ("c1", "gone_too_early"))
+        self.assertEqual(story_of(start), [
+            "   0.000 s  bank-1 starts: a beat each 1 s, a lease of 3 s",
+            "   0.125 s  registry: bank-1 is UP",
+            "   1.000 s  bank-1 → registry: a beat  LOST",
+            "   1.625 s  registry: bank-1 is GONE"])
+        self.assertEqual(story_of(start, "pt")[2:], [
+            "   1,000 s  bank-1 → registro: um batimento  PERDIDO",
+            "   1,625 s  registro: bank-1 está GONE"])
+
+    def test_one_without_patience_buries_all_when_it_has_been_frozen(self) -> None:
+        impatient = REFERENCE.replace(STEP, "        self.time += now - self.read_at\n")
+        self.assertEqual(verdict_of(impatient), ("c5", "gone_by_own_pause"))
+        self.assertEqual(story_of(impatient)[-3:], [
+            "   2.900 s  the registry FREEZES (beats that wait for it: none)",
+            "   9.100 s  the registry goes on",
+            "   9.100 s  registry: bank-1 is GONE"])
+        _, wrong = failure_of(module_of(impatient))
+        assert wrong
+        self.assertEqual((wrong.values["silent_s"], wrong.values["frozen_s"]), (0.89, 6.2))
+
+    def test_a_word_that_does_not_change_is_told_at_the_end(self) -> None:
+        text = REFERENCE.replace("        return SUSPECT if silent_s > self.lease_s / 2 else UP\n",
+                                 "        return UP\n")
+        self.assertEqual(story_of(text)[-1], "   1.625 s  registry: bank-1 is still UP")
+
+
+class Verdicts(unittest.TestCase):
+    def test_right_detectors_of_another_kind_pass(self) -> None:
+        for text in (COUNTS_SILENCE, MOVES_WHAT_IT_HEARD):
+            with self.subTest(text):
+                self.assertEqual(verdict_of(text), ("", ""))
+
+    def test_any_share_of_a_pause_up_to_half_a_second_may_count(self) -> None:
+        for share in (0.0, 0.2, 0.5):
+            with self.subTest(share):
+                text = REFERENCE.replace(STEP, f"""\
+        step_s = now - self.read_at
+        self.time += step_s if step_s <= TURN_S else {share}
+""")
+                self.assertEqual(verdict_of(text), ("", ""))
+
+    def test_a_larger_share_is_too_much(self) -> None:
+        text = REFERENCE.replace(STEP, "        self.time += min(now - self.read_at, 1.25)\n")
+        self.assertEqual(verdict_of(text), ("c5", "suspect_by_own_pause"))
+
+    def test_what_is_no_answer_is_told(self) -> None:
+        for new in ("None", "True", "'alive'", "[]", "{}"):
+            with self.subTest(new):
+                text = REFERENCE.replace("        time = self.running(now)\n",
+                                         f"        return {new}\n")
+                self.assertEqual(verdict_of(text), ("c1", "no_answer"))
+
+    def test_one_word_for_all_fails(self) -> None:
+        for word, key in (("UP", "knows_a_stranger"), ("SUSPECT", "knows_a_stranger"),
+                          ("GONE", "gone_too_early")):
+            with self.subTest(word):
+                text = REFERENCE.replace("        time = self.running(now)\n",
+                                         f"        return {word}\n")
+                self.assertEqual(verdict_of(text), ("c1", key))
+
+    def test_what_a_file_lacks_is_told_as_the_student_s(self) -> None:
+        for old, new, lacks in (
+                ("class Detector:", "class X:", "no Detector"),
+                ("def heard(", "def x(", "no heard"),
+                ("def state(self, name, now)", "def state(self, name)", "state must take 2"),
+                ("def __init__(self, lease_s, now)", "def __init__(self)", "Detector must take 2"),
+                ("UP, SUSPECT, GONE =", "UP, SUSPECT, X =", "no word GONE")):
+            with self.subTest(lacks), self.assertRaisesRegex(Theirs, lacks):
+                CHECKS["c1"].run(module_of(REFERENCE.replace(old, new)))
+
+
+class Real(unittest.TestCase):
+    """All of them sleep at the same time."""
+
+    seen: ClassVar[dict[str, Future[real.Seen]]]
+    # Where the one that raises does.
+    line: ClassVar[int]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        right = load(LESSON.file("reference.py"))
+        hasty = load(LESSON.file("start.py"))
+        cls.line = REFERENCE[:REFERENCE.index(STEP)].count("\n") + 1
+        with ThreadPoolExecutor() as pool:
+            cls.seen = {
+                "right": pool.submit(real.see, right),
+                "right, blocked": pool.submit(real.see, right, 0, real.BLOCKED),
+                "hasty": pool.submit(real.see, hasty, 234),
+                "excuses for ever": pool.submit(see_text, REFERENCE.replace(STEP, "")),
+                "raises": pool.submit(see_text, REFERENCE.replace(
+                    STEP, "        self.time += 1 / 0\n")),
+                "no answer": pool.submit(see_text, REFERENCE.replace(
+                    "        time = self.running(now)\n", "        return\n"))}
+
+    def test_the_right_one_keeps_the_living_and_loses_the_dead(self) -> None:
+        for name, how in (("right", real.HOW), ("right, blocked", real.BLOCKED)):
+            with self.subTest(how):
+                seen = self.seen[name].result()
+                self.assertEqual((seen.fewest, seen.still_listed, seen.how), (2, False, how))
+                self.assertTrue(real.is_right(seen._asdict()), seen)
+
+    def test_the_hasty_one_lists_nobody_when_the_computer_wakes_up(self) -> None:
+        seen = self.seen["hasty"].result()
+        self.assertEqual((seen.fewest, seen.slept_ms), (0, real.SLEEP_MS + 234))
+        self.assertFalse(real.is_right(seen._asdict()))
+
+    def test_one_that_excuses_for_ever_keeps_the_dead(self) -> None:
+        seen = self.seen["excuses for ever"].result()
+        self.assertTrue(seen.still_listed)
+        self.assertFalse(real.is_right(seen._asdict()))
+
+    def test_an_error_inside_the_registry_is_told_with_its_line(self) -> None:
+        with self.assertRaisesRegex(Theirs, "ZeroDivisionError") as raised:
+            self.seen["raises"].result()
+        self.assertEqual(raised.exception.line, self.line)
+        with self.assertRaisesRegex(Theirs, "state returned None"):
+            self.seen["no answer"].result()
+
+
+def see_text(text: str) -> real.Seen:
+    """What is seen with this file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "solution.py")
+        file.write_text(text, encoding="utf-8")
+        return real.see(load(str(file)))
+
+
+if __name__ == "__main__":
+    unittest.main()
