@@ -19,8 +19,9 @@ A, B = "bank-1", "bank-2"
 ONE = ((0.0, A, STARTS),)
 BOTH = ((0.0, A, STARTS), (0.3, B, STARTS))
 CRASH = (*BOTH, (2.5, A, CRASHES))
-# It is silent for longer than a lease, and goes on.
-FROZEN = (*BOTH, (2.5, A, FREEZES), (7.5, A, THAWS))
+BOTH_CRASH = (*CRASH, (2.5, B, CRASHES))
+# It is silent for longer than a lease, and goes on; and then once more.
+FROZEN = (*BOTH, (2.5, A, FREEZES), (7.5, A, THAWS), (9.5, A, FREEZES), (14.5, A, THAWS))
 SET = (*ONE, (2.5, A, SET_BACK))
 
 
@@ -41,8 +42,9 @@ CHECKS = {
     "c1": Rung(World, ({"plot": ONE, "until_s": 5.0, "fates": ("lost",)},
                        {"plot": CRASH, "until_s": 7.0}), 1, ("lost", "suspect", "gone")),
     "c2": Rung(World, ({"plot": ONE, "until_s": 7.0, "fates": ("lost",)},
-                       {"plot": FROZEN, "until_s": 10.0},
-                       {"plot": FROZEN, "until_s": 20.0, "lease_s": 6.0}), 3,
+                       {"plot": FROZEN, "until_s": 17.0},
+                       {"plot": BOTH_CRASH, "until_s": 7.0},
+                       {"plot": CRASH, "until_s": 12.0, "lease_s": 6.0}), 3,
                ("lost", "thaws", "gone", "back")),
     "c3": Rung(World, ({"plot": CRASH, "until_s": 7.0, "ahead": {A: HOUR_S, B: -HOUR_S}},
                        {"plot": CRASH, "until_s": 7.0, "ahead": {A: -HOUR_S, B: HOUR_S}},

@@ -3,7 +3,7 @@
 A registry hears the beats of servers. From beats and from silence its detector says what each
 server is:
 
-    UP         its last beat came half a lease ago, or later
+    UP         its last beat came half a lease ago, or less
     SUSPECT    no beat for more than half a lease: callers ask it last
     GONE       no beat for more than a lease, or none at all: callers do not see it
 

@@ -8,13 +8,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Detectores de falhas: morto, ou só em silêncio?"),
     "question": (
         "Three servers beat ten times a second to a registry on the same laptop. Its detector says "
-        "GONE after 0.75 s without a beat. One server crashes. Then the laptop sleeps, and wakes "
-        "up two seconds later. The registry goes on a moment before the servers do. What do "
-        "readers of the registry see then?",
+        "GONE after 0.75 s without a beat. One server crashes, and at once the laptop sleeps, for "
+        "some two seconds. Then the registry goes on a moment before the servers do. What do "
+        "readers of the registry see in that moment?",
         "Três servidores enviam dez batimentos por segundo a um registro no mesmo laptop. O "
-        "detector dele diz GONE depois de 0,75 s sem batimento. Um servidor quebra. Então o laptop "
-        "dorme, e acorda dois segundos depois. O registro volta um instante antes dos servidores. "
-        "O que os leitores do registro veem nesse momento?"),
+        "detector dele diz GONE depois de 0,75 s sem batimento. Um servidor quebra, e logo em "
+        "seguida o laptop dorme, por uns dois segundos. Depois o registro volta um instante antes "
+        "dos servidores. O que os leitores do registro veem nesse instante?"),
     "answer.a": (
         "Three servers: nothing has changed while the laptop slept",
         "Três servidores: nada mudou enquanto o laptop dormia"),
@@ -30,20 +30,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "right": ("c", "c"),
     "naive": (
         "The hasty detector inside Ponte's registry. One of three servers crashed, and the "
-        "computer slept for {slept_ms} ms ({how}). When the registry went on, it listed at the "
-        "least {fewest} of {living} servers that live.",
+        "computer slept for {slept_ms} ms ({how}). When the registry went on, at its worst moment "
+        "it listed {fewest} of {living} living servers.",
         "O detector apressado dentro do registro da Ponte. Um de três servidores quebrou, e o "
-        "computador dormiu por {slept_ms} ms ({how}). Quando o registro voltou, ele listou no "
-        "mínimo {fewest} de {living} servidores que estão vivos."),
+        "computador dormiu por {slept_ms} ms ({how}). Quando o registro voltou, no pior momento "
+        "ele listou {fewest} de {living} servidores vivos."),
     "real": (
         "Your detector inside Ponte's registry. One of three servers crashed, and the computer "
-        "slept for {slept_ms} ms ({how}). When the registry went on, it listed at the least "
-        "{fewest} of {living} servers that live, and the dead one for {took_s:.2f} s more. (A "
-        "lease is {lease_s:.1f} s.)",
+        "slept for {slept_ms} ms ({how}). When the registry went on, at its worst moment it listed "
+        "{fewest} of {living} living servers. It listed the dead one for {took_s:.1f} s more; a "
+        "lease is {lease_s:.1f} s.",
         "O seu detector dentro do registro da Ponte. Um de três servidores quebrou, e o "
-        "computador dormiu por {slept_ms} ms ({how}). Quando o registro voltou, ele listou no "
-        "mínimo {fewest} de {living} servidores que estão vivos, e o morto por mais {took_s:.2f} "
-        "s. (Um lease é de {lease_s:.1f} s.)"),
+        "computador dormiu por {slept_ms} ms ({how}). Quando o registro voltou, no pior momento "
+        "ele listou {fewest} de {living} servidores vivos. O morto ficou na lista por mais "
+        "{took_s:.1f} s; um lease é de {lease_s:.1f} s."),
     "value.stopped": (
         "its processes were stopped by SIGSTOP",
         "os processos dele foram parados com SIGSTOP"),
@@ -59,7 +59,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "três batimentos se perdem, ou um servidor congela: ele volta"),
     "check.c3": (
         "the clocks of the servers are wrong, or set back",
-        "os relógios dos servidores estão errados, ou são atrasados"),
+        "os relógios dos servidores estão errados, ou alguém os atrasa"),
     "check.c4": (
         "the registry is busy and asks rarely, or asks often",
         "o registro está ocupado e pergunta pouco, ou pergunta muito"),
@@ -199,18 +199,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Neste computador um servidor morto ficou na lista por {took_ms:.0f} ms depois de um sono "
         "de {slept_ms} ms; um lease é de {lease_s:.1f} s."),
     "discuss": (
-        "Chandra and Toueg (1996) ask two things of a failure detector. Completeness: who has "
-        "crashed is suspected in the end. Accuracy: who lives is not suspected. Which of your "
-        "mistakes broke which of the two? Which one does a longer lease help, and what does it "
-        "cost? Why do Ponte's beats carry no time of their sender? And if the registry is frozen "
-        "and does not know it, who else can notice? Ponte's own: "
-        "ponte/discovery/patient_clock.py, and heartbeat.py, which excuses the registries when "
-        "the server itself was frozen.",
-        "Chandra e Toueg (1996) pedem duas coisas de um detector de falhas. Completude: quem "
-        "quebrou acaba sendo suspeito. Precisão: quem está vivo não é suspeito. Qual dos seus "
-        "erros violou qual das duas? Qual delas melhora com um lease mais longo, e o que isso "
-        "custa? Por que os batimentos da Ponte não levam a hora de quem os envia? E se o registro "
-        "está congelado e não sabe disso, quem mais pode perceber? Os da Ponte: "
-        "ponte/discovery/patient_clock.py, e heartbeat.py, que desculpa os registros quando o "
-        "próprio servidor ficou congelado."),
+        "Chandra and Toueg (1996) ask two things of a failure detector. Completeness: a process "
+        "that has crashed is suspected in the end. Accuracy: a process that lives is not "
+        "suspected. Which of your mistakes broke which of the two? Which of them gets better with "
+        "a longer lease, and what does it cost? Why do Ponte's beats carry no time of their "
+        "sender? Ponte's own: ponte/discovery/patient_clock.py; and heartbeat.py, by which a "
+        "server that was frozen itself does not blame the registries.",
+        "Chandra e Toueg (1996) pedem duas coisas de um detector de falhas. Completude: um "
+        "processo que quebrou acaba sendo suspeito. Precisão: um processo vivo não é suspeito. "
+        "Qual dos seus erros violou qual das duas? Qual delas melhora com um lease mais longo, e o "
+        "que isso custa? Por que os batimentos da Ponte não levam a hora de quem os envia? O da "
+        "Ponte: ponte/discovery/patient_clock.py; e heartbeat.py, com que um servidor que ficou "
+        "ele mesmo congelado não culpa os registros."),
 }
