@@ -43,6 +43,7 @@ class Lesson(NamedTuple):
 
 
 LESSONS = (
+    Lesson(1, "rpc"),
     Lesson(2, "leases"),
     Lesson(4, "failure_detectors"),
     Lesson(5, "call_semantics"),

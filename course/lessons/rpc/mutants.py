@@ -1,0 +1,212 @@
+"""Known-wrong solutions of the lesson, each with the check that rejects it and its message."""
+
+from __future__ import annotations
+
+from course.wrong import Mutant
+
+_BUFFER = '        self.buffer = b""       # what has come, and is in no message yet\n'
+_FEED = "        self.buffer += data\n"
+_SPLIT = '        head, end, rest = self.buffer.partition(b"\\r\\n\\r\\n")\n'
+_LONG_HEAD = '''        if len(head) > MAX_HEAD_BYTES:
+            raise ValueError("the head is too long")
+'''
+_NO_END = '''        if not end:
+            return None
+'''
+_LENGTH = '        length = length_of(head.decode("latin-1"))\n'
+_SHORT = "        if len(rest) < length:\n"
+_REST = "        self.buffer = rest[length:]\n"
+_OUT = '        return head.decode("latin-1"), rest[:length].decode("utf-8")\n'
+_LINES = '    lines = [line.partition(":") for line in head.split("\\r\\n")]\n'
+_FOUND = ("    found = [value.strip() for name, _, value in lines "
+          'if name.lower() == "content-length"]\n')
+_ONE = '    if len(found) != 1 or not re.fullmatch("[0-9]+", found[0]):\n'
+_LONG_TEXT = '''    if int(found[0]) > MAX_TEXT_BYTES:
+        raise ValueError("the text is too long")
+'''
+_WRITES = '    head += f"\\r\\nContent-Length: {len(data)}\\r\\n\\r\\n"\n'
+_METHOD = '    method = None if name.startswith("_") else getattr(service, name, None)\n'
+_NO_METHOD = '''    if not callable(method):
+        return FAULT, f"there is no method {name}"
+'''
+_RUN = "        return RESULT, method(*params)\n"
+_EXCEPT = "    except BaseException as error:\n"
+_FAULT = '        return FAULT, f"{type(error).__name__}: {error}"\n'
+_TRY = "    try:\n" + _RUN + _EXCEPT + _FAULT
+
+MUTANTS = (
+    # The bytes.
+    Mutant("one_recv_one_message", _FEED, "        self.buffer = data\n", "c1", "missing"),
+    Mutant("takes_what_is_there", _SHORT, "        if not rest:\n", "c1", "half"),
+    Mutant("half_a_head_is_refused", _NO_END, '''        if not end:
+            raise ValueError("no empty line")
+''', "c1", "refused_a_right_one"),
+    Mutant("waits_for_one_byte_more", _SHORT, "        if len(rest) <= length:\n",
+           "c1", "missing"),
+    Mutant("takes_nothing_out", _REST, "", "c1", "one_too_many"),
+    Mutant("head_goes_before_its_text", _SHORT, '''\
+        self.buffer = rest
+        if len(rest) < length:
+''', "c1", "missing"),
+    Mutant("reply_without_length", _WRITES, '    head += "\\r\\n\\r\\n"\n',
+           "c1", "reply_cannot_be_read"),
+    Mutant("length_of_the_whole_reply", "{len(data)}", "{len(head) + len(data)}",
+           "c1", "reply_length"),
+    Mutant("drops_what_follows", _REST, '        self.buffer = b""\n', "c2", "missing"),
+    Mutant("one_message_for_each_piece", _REST + _OUT, _REST + '''\
+        self.next_message = lambda: self.__dict__.pop("next_message") and None
+''' + _OUT, "c2", "missing"),
+    Mutant("takes_the_last_empty_line", "self.buffer.partition", "self.buffer.rpartition",
+           "c2", "refused_a_right_one"),
+    Mutant("characters_for_bytes", "{len(data)}", "{len(text)}", "c3", "reply_length"),
+    Mutant("counts_characters", _SHORT + "            return None\n" + _REST + _OUT, '''\
+        text = rest.decode("utf-8", "ignore")
+        if len(text) < length:
+            return None
+        self.buffer = text[length:].encode("utf-8")
+        return head.decode("latin-1"), text[:length]
+''', "c3", "missing"),
+    Mutant("each_piece_is_a_text", _FEED,
+           '        self.buffer += data.decode("utf-8").encode("utf-8")\n',
+           "c3", "refused_a_right_one"),
+    Mutant("each_byte_is_a_character", 'rest[:length].decode("utf-8")',
+           'rest[:length].decode("latin-1")', "c3", "another_text"),
+    Mutant("letters_are_lost", 'rest[:length].decode("utf-8")',
+           'rest[:length].decode("ascii", "ignore")', "c3", "another_text"),
+    # The head.
+    Mutant("large_letters_matter", 'name.lower() == "content-length"',
+           'name == "Content-Length"', "c4", "refused_a_right_one"),
+    Mutant("one_space_and_no_other", 'line.partition(":")', 'line.partition(": ")',
+           "c4", "refused_a_right_one"),
+    Mutant("length_stands_first", "in lines if", "in lines[1:2] if",
+           "c4", "refused_a_right_one"),
+    Mutant("length_stands_last", "in lines if", "in lines[-1:] if",
+           "c4", "refused_a_right_one"),
+    Mutant("any_name_that_ends_so", "name.lower() ==", "name.lower()[-14:] ==",
+           "c4", "refused_a_right_one"),
+    Mutant("length_stands_anywhere", _LINES + _FOUND,
+           '    found = re.findall(r"(?i)content-length:\\s*(.*?)\\s*$", head, re.MULTILINE)[:1]\n',
+           "c4", "another_text"),
+    Mutant("one_colon_in_a_line", _LINES + _FOUND, '''\
+    headers = dict(line.lower().split(":") for line in head.split("\\r\\n")[1:])
+    found = [headers["content-length"].strip()] if "content-length" in headers else []
+''',
+           "c4", "refused_a_right_one"),
+    Mutant("an_empty_text_never_ends", _SHORT, "        if not rest or len(rest) < length:\n",
+           "c4", "missing"),
+    Mutant("no_text_is_no_message", _OUT, _OUT + '''
+
+class Parser(Parser):
+    def next_message(self, look=Parser.next_message):
+        found = look(self)
+        return found if found and found[1] else None
+''', "c4", "missing"),
+    Mutant("spaces_do_not_count", 'rest[:length].decode("utf-8")',
+           'rest[:length].decode("utf-8").strip()', "c4", "another_text"),
+    Mutant("longest_text_is_too_long", "int(found[0]) > MAX_TEXT_BYTES",
+           "int(found[0]) >= MAX_TEXT_BYTES", "c4", "refused_a_right_one"),
+    # The call.
+    Mutant("exception_kills_the_server", _TRY, "    return RESULT, method(*params)\n",
+           "c5", "server_died"),
+    Mutant("exit_kills_the_server", "except BaseException as", "except Exception as",
+           "c5", "server_died"),
+    Mutant("unknown_name_kills_the_server", "getattr(service, name, None)",
+           "getattr(service, name)", "c5", "server_died"),
+    Mutant("fault_is_a_value", "        return FAULT, f\"{type", "        return RESULT, f\"{type",
+           "c5", "fault_is_a_value"),
+    Mutant("fault_without_its_type", _FAULT, "        return FAULT, str(error)\n",
+           "c5", "another_fault"),
+    Mutant("fault_as_python_shows_it", _FAULT, "        return FAULT, repr(error)\n",
+           "c5", "another_fault"),
+    Mutant("fault_tells_the_insides", _FAULT, '''\
+        import traceback
+        return FAULT, traceback.format_exc()
+''', "c5", "another_fault"),
+    Mutant("fault_is_the_exception", _FAULT, "        return FAULT, error\n", "c5", "no_text"),
+    Mutant("a_second_try", _FAULT, '''\
+        try:
+            return RESULT, method(*params)
+        except BaseException as error:
+            return FAULT, f"{type(error).__name__}: {error}"
+''', "c5", "ran_twice"),
+    Mutant("their_missing_attribute_is_our_missing_method", _EXCEPT, '''\
+    except AttributeError:
+        return FAULT, f"there is no method {name}"
+    except BaseException as error:
+''', "c5", "another_fault"),
+    Mutant("nothing_is_a_fault", _RUN, '''\
+        value = method(*params)
+        return (FAULT, "no value") if value is None else (RESULT, value)
+''', "c5", "value_is_a_fault"),
+    Mutant("zero_is_nothing", _RUN, "        return RESULT, method(*params) or None\n",
+           "c5", "another_value"),
+    # The name.
+    Mutant("serves_private_names", 'None if name.startswith("_") else ', "",
+           "c6", "not_for_callers"),
+    Mutant("two_underscores_are_private", 'name.startswith("_")', 'name.startswith("__")',
+           "c6", "not_for_callers"),
+    Mutant("a_dot_opens_what_is_inside", _METHOD, '''\
+    method = None if name.startswith("_") else service
+    for part in name.split("."):
+        method = getattr(method, part, None)
+''', "c6", "not_for_callers"),
+    Mutant("a_dot_opens_what_is_public", _METHOD, '''\
+    parts = name.split(".")
+    method = None if any(part.startswith("_") for part in parts) else service
+    for part in parts:
+        method = getattr(method, part, None)
+''', "c6", "not_for_callers"),
+    Mutant("what_is_no_method_is_told", _NO_METHOD, '''\
+    if method is None:
+        return FAULT, f"there is no method {name}"
+    if not callable(method):
+        return RESULT, method
+''', "c6", "not_for_callers"),
+    Mutant("large_letters_do_not_matter", "getattr(service, name, None)",
+           "getattr(service, name.lower(), None)", "c6", "not_for_callers"),
+    Mutant("the_language_is_served", "getattr(service, name, None)",
+           "getattr(service, name, None) or globals().get(name)", "c6", "not_for_callers"),
+    # Several callers.
+    Mutant("one_buffer_for_all_callers", "    def __init__(self):\n" + _BUFFER,
+           '''\
+    shared = [b""]
+    buffer = property(lambda self: self.shared[0],
+                      lambda self, data: self.shared.__setitem__(0, data))
+''', "c7", "another_text"),
+    # What is no message.
+    Mutant("missing_length_is_nothing", _ONE, '''\
+    if not found:
+        return 0
+''' + _ONE, "c8", "took_no_message"),
+    Mutant("whatever_int_takes", 'not re.fullmatch("[0-9]+", found[0])', "int(found[0]) < 0",
+           "c8", "took_no_message"),
+    Mutant("less_than_nothing", "[0-9]+", "-?[0-9]+", "c8", "took_no_message"),
+    Mutant("digits_come_first", "re.fullmatch", "re.match", "c8", "took_no_message"),
+    Mutant("first_length_counts", "len(found) != 1 or", "not found or", "c8", "took_no_message"),
+    Mutant("equal_lengths_are_one", "len(found) != 1 or", "len(set(found)) != 1 or",
+           "c8", "took_no_message"),
+    Mutant("no_limit_of_the_text", _LONG_TEXT, "", "c8", "not_refused"),
+    Mutant("limit_is_looked_at_late", _LONG_TEXT + "    return int(found[0])\n", '''\
+    return int(found[0])
+''', "c8", "not_refused"),
+    Mutant("no_limit_of_the_head", _LONG_HEAD, "", "c8", "not_refused"),
+    Mutant("limit_of_a_whole_head_alone", _LONG_HEAD + _NO_END, _NO_END + _LONG_HEAD,
+           "c8", "not_refused"),
+    Mutant("limit_of_half_a_head_alone", _LONG_HEAD + _NO_END, '''\
+        if not end and len(head) > MAX_HEAD_BYTES:
+            raise ValueError("the head is too long")
+''' + _NO_END, "c8", "took_no_message"),
+    Mutant("what_is_no_text_is_mended", 'rest[:length].decode("utf-8")',
+           'rest[:length].decode("utf-8", "replace")', "c8", "took_no_message"),
+    Mutant("looks_for_the_next_one", _LENGTH, '''\
+        try:
+            length = length_of(head.decode("latin-1"))
+        except ValueError:
+            self.buffer = rest
+            return self.next_message()
+''', "c8", "not_refused"),
+    Mutant("an_error_of_another_kind", _ONE, '''\
+    if not found:
+        raise KeyError("Content-Length")
+''' + _ONE, "c8", "parser_died"),
+)

@@ -1,0 +1,63 @@
+r"""RPC: framing and dispatch. How a call comes out of a stream of bytes, and runs.
+
+A stream carries bytes, not messages: one message may arrive in several pieces, and two in one
+piece. So each message says where it ends. That is *framing*:
+
+    POST /bank HTTP/1.1\r\n     the head: its lines end in \r\n
+    Content-Length: 11\r\n      how many bytes the text has
+    \r\n                        an empty line ends the head
+    deposit 100                 the text, in UTF-8
+
+Further headers may stand in the head: they are passed over. The name of a header is in small or in
+large letters, and spaces may stand around its value. A message has one Content-Length, which is
+digits alone. A head has at most MAX_HEAD_BYTES, a text at most MAX_TEXT_BYTES.
+
+*Dispatch* is what comes then: the name in the call is looked up, and the method runs. Whatever it
+raises becomes a fault: the caller is told, and the server lives on.
+
+So far each piece is taken for one message, and whatever is called is run.
+"""
+
+MAX_HEAD_BYTES, MAX_TEXT_BYTES = 1000, 10_000
+
+RESULT, FAULT = "result", "fault"
+
+
+class Parser:
+    """Reads the messages of one connection."""
+
+    def __init__(self):
+        self.piece = b""        # what has come
+
+    def feed(self, data):
+        """Takes the bytes that have come: a piece of any length."""
+        self.piece = data
+
+    def next_message(self):
+        """The next message as (head, text), or None while it is not all there.
+
+        The head is without its last \\r\\n and the empty line. Raises ValueError as soon as the
+        bytes cannot become a message: then nobody knows where the next one begins, and the
+        connection is closed.
+        """
+        if not self.piece:
+            return None
+        head, _, text = self.piece.partition(b"\r\n\r\n")
+        self.piece = b""
+        return head.decode("latin-1"), text.decode("utf-8")
+
+
+def write(head, text):
+    """The bytes of a message. `head` comes without Content-Length and the empty line."""
+    head += f"\r\nContent-Length: {len(text)}\r\n\r\n"
+    return head.encode("latin-1") + text.encode("utf-8")
+
+
+def dispatch(service, name, params):
+    """Runs the method `name` of the object `service`. Never raises.
+
+    (RESULT, what the method has returned); (FAULT, "ValueError: not a number") if it has raised
+    that, or whatever else; (FAULT, a text) without a run, if there is no method of exactly that
+    name, or if its name begins with _: that is private.
+    """
+    return RESULT, getattr(service, name)(*params)
