@@ -207,10 +207,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "vem depois dela fica. Para uma chamada: o nome é público? É um método? Só então ele roda, "
         "e tudo o que ele lançar é apanhado."),
     "measure": (
-        "A deposit of {amount}, yours alone, in two pieces: on this computer its reply came "
-        "{took_ms:.1f} ms after the call.",
-        "Um depósito de {amount}, só seu, em dois pedaços: neste computador a resposta chegou "
-        "{took_ms:.1f} ms depois da chamada."),
+        "A deposit of {amount}, yours alone, in two pieces: on this computer it took "
+        "{took_ms:.1f} ms.",
+        "Um depósito de {amount}, só seu, em dois pedaços: neste computador levou "
+        "{took_ms:.1f} ms."),
     "discuss": (
         "A message could end with a mark, as in a chat: what would a text with that mark need? "
         "Two servers read one head with two lengths, and each takes another one: what can an "
