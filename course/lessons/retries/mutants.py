@@ -141,7 +141,7 @@ MUTANTS = (
     Mutant("pays_after_the_deadline", _ENDED + _NONE + _PAYS,
            _PAYS + _NONE + _ENDED, "c8", "pays_for_nothing"),
     Mutant("pays_twice", "            self.owes = True\n",
-           "            self.owes = self.budget.spend()\n", "c8", "pays_for_nothing"),
+           "            self.owes = self.budget.spend()\n", "c8", "storm"),
     Mutant("a_fraction_pays", _SPENDS, '''\
         if self.tokens <= 0:
             return False

@@ -21,10 +21,12 @@ SHARE = 0.1     # novas tentativas permitidas por chamada, a longo prazo
 
 
 class Budget:
-    """As novas tentativas de um processo. Todas as chamadas dele dividem este orçamento."""
+    """As novas tentativas de um processo: as de chamadas que podem já ter rodado. Todas as chamadas
+    dele dividem este orçamento.
+    """
 
     def earn(self):
-        """Uma nova chamada começa."""
+        """Uma nova chamada começa: a Call dela avisa, uma vez."""
 
     def spend(self):
         """Paga uma nova tentativa; False: ela não é permitida."""
@@ -32,7 +34,9 @@ class Budget:
 
 
 class Call:
-    """Uma chamada em um salto, que pode fazer até `tries` tentativas (das que podem ter rodado)."""
+    """Uma chamada em um salto, que pode fazer até `tries` tentativas (das que podem ter rodado,
+    também nos saltos atrás dele). Em `deadline` ninguém espera mais.
+    """
 
     def __init__(self, budget, idempotent, deadline, tries=TRIES):
         self.budget, self.idempotent = budget, idempotent
@@ -43,7 +47,7 @@ class Call:
     def next_attempt(self, now, places):
         """Para onde vai agora, e quantas tentativas o próximo salto recebe; None: a chamada acabou.
 
-        `places`: os lugares conhecidos agora, o melhor primeiro.
+        `places`: os lugares conhecidos agora, o melhor primeiro; talvez nenhum.
         """
         if self.outcome == ANSWERED or self.made == TRIES:
             return None

@@ -99,7 +99,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{place} foi consultado {attempts} vezes e nunca respondeu, e nenhum outro servidor foi "
         "consultado. Esta chamada pode rodar duas vezes: outro poderia ter respondido."),
     "wrong.budgets_share": (
-        "The budget of one process is empty, and so is that of another one: they share their state.",
+        "The budget of one process is empty, and so is that of another one: they share their "
+        "state.",
         "O orçamento de um processo está vazio, e o de outro também: eles dividem o mesmo estado."),
     "wrong.burst": (
         "A full budget allows {burst} retries at once. After {retries} this one allowed no more.",
