@@ -7,7 +7,8 @@ from typing import Any
 
 RESULT, FAULT = "result", "fault"
 # What callers may call.
-METHODS = frozenset(("deposit", "withdraw", "greet", "note", "audit", "remind", "stop"))
+METHODS = frozenset(("deposit", "withdraw", "greet", "note", "audit", "remind", "stop",
+                     "pay_back", "plan"))
 
 
 class NoMoney(Exception):
@@ -47,6 +48,11 @@ class Bank:
         self.balance -= int(amount)
         return self.balance
 
+    def pay_back(self, amount: str) -> int:
+        self._ran.append(f"pay_back({amount})")
+        self.balance += int(amount)
+        return self.balance
+
     def greet(self, name: str) -> str:
         self._ran.append(f"greet({name})")
         return f"Olá, {name}!"
@@ -62,6 +68,10 @@ class Bank:
         self._ran.append("remind()")
         # A mistake of the author: nobody has set it.
         return getattr(self, "letters")  # noqa: B009
+
+    def plan(self) -> None:
+        self._ran.append("plan()")
+        raise NotImplementedError
 
     def stop(self) -> None:
         self._ran.append("stop()")
@@ -92,7 +102,7 @@ def right(bank: Bank, name: str, params: Sequence[str]) -> tuple[str, Any]:
         # A dispatcher may count the parameters before it calls.
         return FAULT, ANY
     except BaseException as error:
-        return FAULT, described(error)
+        return FAULT, described(error) if str(error) else ANY
 
 
 def described(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from course.lessons.rpc.messages import (
     DEPOSIT,
     FAULTS,
     GREET,
+    LONGEST,
     MORE,
     STRANGE_HEADS,
     STRANGE_TEXTS,
@@ -16,25 +17,28 @@ from course.lessons.rpc.messages import (
 from course.lessons.rpc.world import World
 from course.rung import Rung
 
-_ONE, _TWO = (((DEPOSIT,),),), (((DEPOSIT,), (MORE,)),)
+_ONE, _THREE = (((DEPOSIT,),),), (((DEPOSIT,), (MORE,), (MORE,)),)
+_MANY = ((20 * ((LONGEST,),)),)
 _STRANGE = {"sends": (((DEPOSIT, *STRANGE_HEADS, *STRANGE_TEXTS), (MORE,)),), "cuts": 1,
             "joined": True}
 _CALLS = {"sends": (((DEPOSIT, *FAULTS), (MORE, *FAULTS)),)}
 _NAMES = {"sends": (((DEPOSIT,), (MORE, *CLOSED), (MORE,)),)}
 _CALLERS = {"sends": (((DEPOSIT, GREET), (MORE,)), ((GREET, DEPOSIT), (ASK,))), "cuts": 1,
             "joined": True}
-_NO_MESSAGES = {"sends": (((DEPOSIT,), (MORE, *BROKEN), (MORE,)), ((GREET,),)), "cuts": 1,
-                "joined": True}
+_NO_MESSAGES = {"sends": (((DEPOSIT,), (MORE, *BROKEN), (MORE,)),), "cuts": 1, "joined": True}
+_BESIDE = {"sends": (((DEPOSIT,), (MORE, *BROKEN), (MORE,)), ((GREET,), (ASK,), (GREET,)))}
 
 CHECKS = {
-    "c1": Rung(World, ({"sends": _ONE, "cuts": 1, "everywhere": True},), 1,
-               ("cut in the text", "cut in the empty line", "cut in the head")),
-    "c2": Rung(World, ({"sends": _TWO, "cuts": 1, "joined": True},), 2, ("two in one piece",)),
+    "c1": Rung(World, ({"sends": _ONE, "cuts": 1, "everywhere": True},
+                       {"sends": _ONE, "drip": True}), 1,
+               ("cut in the text", "cut in the empty line", "cut in the head", "byte by byte")),
+    "c2": Rung(World, ({"sends": _THREE, "cuts": 1, "joined": True},), 2, ("two in one piece",)),
     "c3": Rung(World, ({"sends": (((GREET,), (ASK,)),), "cuts": 2, "joined": True},), 2,
                ("cut in a character", "two in one piece")),
     "c4": Rung(World, (_STRANGE,), 2, ("small letters", "an empty text")),
     "c5": Rung(World, (_CALLS,), 2, ("fault",)),
     "c6": Rung(World, (_NAMES,), 1, ("_empty", "book.clear")),
-    "c7": Rung(World, (_CALLERS,), 2, ("cut in the text", "two in one piece")),
-    "c8": Rung(World, (_NO_MESSAGES,), 2, ("refused", "two in one piece")),
+    "c7": Rung(World, (_CALLERS, {"sends": _MANY}, {"sends": _MANY, "flood": True}), 2,
+               ("cut in the text", "two in one piece", "a long connection")),
+    "c8": Rung(World, (_NO_MESSAGES, _BESIDE), 2, ("refused", "two in one piece")),
 }

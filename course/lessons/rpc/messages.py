@@ -46,7 +46,9 @@ def risky_places(message: Message) -> list[int]:
     text = range(head + len(_END), size)
     in_characters = [offset for offset in text if message.data[offset] & 0xC0 == 0x80]
     # In the digits of a length that stands last, the part is a length, too.
-    found = {size - 1, *in_characters, *text[:2], head + 2, head - 1, 1}
+    # And what looks like the beginning of a message may stand in a text.
+    found = {size - 1, *in_characters, *text[:2], message.data.find(START.encode(), 1), head + 2,
+             head - 1, 1}
     return sorted((place for place in found if 0 < place < size), reverse=True)
 
 
@@ -61,6 +63,7 @@ def no_message(name: str, head: str, text: bytes = b"deposit 100") -> Message:
     return Message(name, head.encode() + _END + text, head, repr(text), True)
 
 
+LONGEST = call("note " + (MAX_TEXT_BYTES - 5) * "x", "the longest text")
 DEPOSIT, MORE = call("deposit 100"), call("deposit 20")
 GREET, ASK = call("greet José"), call("greet Zoé")
 
@@ -70,10 +73,14 @@ STRANGE_HEADS = tuple(call("deposit 100", name, START + lines) for name, lines i
     ("large letters", "\r\nCONTENT-LENGTH: {length}"),
     ("no space", "\r\nContent-Length:{length}"),
     ("more spaces", "\r\nContent-Length:   {length}  "),
+    ("zeros in front", "\r\nContent-Length: 00{length}"),
     ("a header before", "\r\nHost: bank:4180\r\nContent-Length: {length}"),
     ("a header behind", "\r\nContent-Length: {length}\r\nHost: bank:4180"),
     ("a header of nearly that name", "\r\nX-Content-Length: 3\r\nContent-Length: {length}"),
-    ("a name that begins alike", "\r\nContent-Length: {length}\r\nContent-Length-Was: 3"),
+    ("a header of nearly that name behind",
+     "\r\nContent-Length: {length}\r\nX-Content-Length: 3"),
+    ("a name that begins alike", "\r\nContent-Length-Was: 3\r\nContent-Length: {length}"),
+    ("a name that begins alike behind", "\r\nContent-Length: {length}\r\nContent-Length-Was: 3"),
     ("a value that looks alike", "\r\nUser-Agent: content-length: 3\r\nContent-Length: {length}"),
     ("a long header", "\r\nContent-Length: {length}\r\nCookie: " + 700 * "x"),
 ))
@@ -85,16 +92,17 @@ STRANGE_TEXTS = (
     call("note \r\n"),
     call(" ", "a space"),
     call("", "an empty text"),
-    call("note " + (MAX_TEXT_BYTES - 5) * "x", "the longest text"),
+    LONGEST,
 )
 
 # Calls that become faults, or whose value is nothing; and one more.
 FAULTS = tuple(map(call, ("withdraw 999", "deposit x", "remind", "stop", "deposit", "deposit 1 2",
-                          "transfer 5", "audit", "deposit 0")))
+                          "transfer 5", "audit", "deposit 0", "pay_back 5",
+                          "plan")))
 # Names that a caller must not reach.
 CLOSED = tuple(map(call, ("_empty", "__class__", "__dir__", "book.clear", "deposit.__func__",
                           "deposit.__self__._empty", "owner", "book", "Deposit 5",
-                          "deposit()", "str x", "Parser")))
+                          "deposit()", "audit()", "str x", "Parser")))
 
 BROKEN = (
     no_message("no length", START),
@@ -103,8 +111,11 @@ BROKEN = (
     no_message("length -11", START + "\r\nContent-Length: -11"),
     no_message("length +11", START + "\r\nContent-Length: +11"),
     no_message("length 1_1", START + "\r\nContent-Length: 1_1"),
+    no_message("length 11, 11", START + "\r\nContent-Length: 11, 11"),
+    no_message("length 1 1", START + "\r\nContent-Length: 1 1"),
     no_message("length 0x0b", START + "\r\nContent-Length: 0x0b"),
     no_message("length 11.0", START + "\r\nContent-Length: 11.0"),
+    no_message("length of other digits", START + "\r\nContent-Length: \u0661\u0661"),
     no_message("length eleven", START + "\r\nContent-Length: eleven"),
     no_message("no digits", START + "\r\nContent-Length: "),
     no_message("two lengths", START + "\r\nContent-Length: 11\r\nContent-Length: 10"),

@@ -38,6 +38,10 @@ MUTANTS = (
     # The bytes.
     Mutant("one_recv_one_message", _FEED, "        self.buffer = data\n", "c1", "missing"),
     Mutant("takes_what_is_there", _SHORT, "        if not rest:\n", "c1", "half"),
+    Mutant("two_pieces_at_most", _FEED, '''\
+        self.last, last = data, getattr(self, "last", b"")
+        self.buffer = last + data if self.buffer else data
+''', "c1", "missing"),
     Mutant("half_a_head_is_refused", _NO_END, '''        if not end:
             raise ValueError("no empty line")
 ''', "c1", "refused_a_right_one"),
@@ -84,6 +88,8 @@ MUTANTS = (
            "c4", "refused_a_right_one"),
     Mutant("any_name_that_ends_so", "name.lower() ==", "name.lower()[-14:] ==",
            "c4", "refused_a_right_one"),
+    Mutant("any_name_that_begins_so", "name.lower() ==", "name.lower()[:14] ==",
+           "c4", "refused_a_right_one"),
     Mutant("length_stands_anywhere", _LINES + _FOUND,
            '    found = re.findall(r"(?i)content-length:\\s*(.*?)\\s*$", head, re.MULTILINE)[:1]\n',
            "c4", "another_text"),
@@ -92,6 +98,13 @@ MUTANTS = (
     found = [headers["content-length"].strip()] if "content-length" in headers else []
 ''',
            "c4", "refused_a_right_one"),
+    Mutant("zeros_are_octal", "    return int(found[0])\n", "    return int(found[0], 0)\n",
+           "c4", "refused_a_right_one"),
+    Mutant("post_begins_a_message", _FEED, '''\
+        self.buffer = data if data.startswith(b"POST ") else self.buffer + data
+''', "c4", "another_text"),
+    Mutant("an_empty_reply_is_none", "    data = text.encode(\"utf-8\")\n",
+           "    data = (text or \"none\").encode(\"utf-8\")\n", "c4", "another_reply"),
     Mutant("an_empty_text_never_ends", _SHORT, "        if not rest or len(rest) < length:\n",
            "c4", "missing"),
     Mutant("no_text_is_no_message", _OUT, _OUT + '''
@@ -123,6 +136,10 @@ class Parser(Parser):
         return FAULT, traceback.format_exc()
 ''', "c5", "another_fault"),
     Mutant("fault_is_the_exception", _FAULT, "        return FAULT, error\n", "c5", "no_text"),
+    Mutant("fault_of_its_first_argument",
+           "        return FAULT, f\"{type(error).__name__}: {error}\"\n",
+           "        return FAULT, f\"{type(error).__name__}: {error.args[0]}\"\n",
+           "c5", "server_died"),
     Mutant("a_second_try", _FAULT, '''\
         try:
             return RESULT, method(*params)
@@ -166,6 +183,8 @@ class Parser(Parser):
            "getattr(service, name.lower(), None)", "c6", "not_for_callers"),
     Mutant("the_language_is_served", "getattr(service, name, None)",
            "getattr(service, name, None) or globals().get(name)", "c6", "not_for_callers"),
+    Mutant("no_underscore_at_all", 'name.startswith("_")', '"_" in name',
+           "c5", "value_is_a_fault"),
     # Several callers.
     Mutant("one_buffer_for_all_callers", "    def __init__(self):\n" + _BUFFER,
            '''\
@@ -173,6 +192,11 @@ class Parser(Parser):
     buffer = property(lambda self: self.shared[0],
                       lambda self, data: self.shared.__setitem__(0, data))
 ''', "c7", "another_text"),
+    Mutant("keeps_all_that_has_come", _BUFFER, '''\
+        self.buffer, self.all = b"", []
+        feed = self.feed
+        self.feed = lambda data: (self.all.append(data), feed(data))
+''', "c7", "keeps_messages"),
     # What is no message.
     Mutant("missing_length_is_nothing", _ONE, '''\
     if not found:
@@ -183,6 +207,11 @@ class Parser(Parser):
     Mutant("less_than_nothing", "[0-9]+", "-?[0-9]+", "c8", "took_no_message"),
     Mutant("digits_come_first", "re.fullmatch", "re.match", "c8", "took_no_message"),
     Mutant("first_length_counts", "len(found) != 1 or", "not found or", "c8", "took_no_message"),
+    Mutant("digits_of_any_script", _LINES + _FOUND + _ONE,
+           '    head = head.encode("latin-1").decode("utf-8")\n' + _LINES + _FOUND
+           + '    if len(found) != 1 or not found[0].isdecimal():\n', "c8", "took_no_message"),
+    Mutant("a_list_has_a_first_length", "value.strip() for", 'value.split(",")[0].strip() for',
+           "c8", "took_no_message"),
     Mutant("equal_lengths_are_one", "len(found) != 1 or", "len(set(found)) != 1 or",
            "c8", "took_no_message"),
     Mutant("no_limit_of_the_text", _LONG_TEXT, "", "c8", "not_refused"),

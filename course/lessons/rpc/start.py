@@ -9,8 +9,8 @@ piece. So each message says where it ends. That is *framing*:
     deposit 100                 the text, in UTF-8
 
 Further headers may stand in the head: they are passed over. The name of a header is in small or in
-large letters, and spaces may stand around its value. A message has one Content-Length, which is
-digits alone. A head has at most MAX_HEAD_BYTES, a text at most MAX_TEXT_BYTES.
+large letters, and spaces may stand around its value. A message has one Content-Length, of the
+digits 0 to 9 alone. A head has at most MAX_HEAD_BYTES, a text at most MAX_TEXT_BYTES.
 
 *Dispatch* is what comes then: the name in the call is looked up, and the method runs. Whatever it
 raises becomes a fault: the caller is told, and the server lives on.
@@ -24,7 +24,7 @@ RESULT, FAULT = "result", "fault"
 
 
 class Parser:
-    """Reads the messages of one connection."""
+    """Reads the messages of one connection. Keeps nothing of a message that is out."""
 
     def __init__(self):
         self.piece = b""        # what has come

@@ -60,7 +60,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "check.c6": (
         "names that callers must not reach",
         "nomes que os chamadores não podem alcançar"),
-    "check.c7": ("two callers at the same time", "dois chamadores ao mesmo tempo"),
+    "check.c7": (
+        "two callers at the same time, and a long connection",
+        "dois chamadores ao mesmo tempo, e uma conexão longa"),
     "check.c8": ("bytes that are no message", "bytes que não são mensagem"),
 
     # What happens.
@@ -109,6 +111,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.parser_died": (
         "These bytes are no message ({name}): that is a ValueError. The parser raised {error}.",
         "Estes bytes não são mensagem ({name}): isso é um ValueError. O parser lançou {error}."),
+    "wrong.keeps_messages": (
+        "All {count} messages are out, and the parser still keeps {kept} of their {total} bytes.",
+        "Todas as {count} mensagens já saíram, e o parser ainda guarda {kept} dos {total} bytes "
+        "delas."),
+    "value.length of other digits": ("a length in digits of another script",
+                                     "um tamanho em dígitos de outra escrita"),
     "value.no length": ("no length", "sem tamanho"),
     "value.no length, but a header": ("no length", "sem tamanho"),
     "value.length -1": ("a length of -1", "um tamanho de -1"),
@@ -117,6 +125,10 @@ TEXTS: dict[str, tuple[str, str]] = {
                          "um tamanho de +11, não só de dígitos"),
     "value.length 1_1": ("a length of 1_1, not of digits alone",
                          "um tamanho de 1_1, não só de dígitos"),
+    "value.length 11, 11": ("a length of 11, 11, not of digits alone",
+                            "um tamanho de 11, 11, não só de dígitos"),
+    "value.length 1 1": ("a length of 1 1, not of digits alone",
+                         "um tamanho de 1 1, não só de dígitos"),
     "value.length 0x0b": ("a length of 0x0b, not of digits alone",
                           "um tamanho de 0x0b, não só de dígitos"),
     "value.length 11.0": ("a length of 11.0, not of digits alone",

@@ -8,7 +8,10 @@ of the script. Threads: one.
 from __future__ import annotations
 
 import functools
+import gc
+import io
 from collections.abc import Sequence
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from course.explore import Script, Wrong
@@ -21,9 +24,15 @@ from ponte.net.parser import ReplyParser
 
 # Seconds between two pieces.
 PIECE_S = 0.001
+# A connection is long that has carried so many bytes.
+LONG_BYTES = 100_000
 # Characters of a message that are shown.
 SHOWN = 100
 REPLY_HEAD = "HTTP/1.1 200 OK\r\nServed-By: bank-1"
+# What a parser uses, and does not hold.
+_NOT_HELD = (type, ModuleType, FunctionType, CodeType)
+
+
 class Connection:
     """What the server has of one caller: the student's parser, and what is to come out of it."""
 
@@ -51,14 +60,17 @@ class World(SmallWorld):
 
     Parameters: `sends`: for each caller, for each of its messages, what it may be, the usual one
     first; how many `cuts` a message may have, at its places, or `everywhere`; whether
-    two messages may come `joined` in one piece.
+    two messages may come `joined` in one piece, or all come in one
+    `flood`; or every byte is a piece (`drip`).
     """
 
     def __init__(self, solution: Any, script: Script, *,
                  sends: Sequence[Sequence[Sequence[Message]]], cuts: int = 0,
-                 everywhere: bool = False, joined: bool = False) -> None:
+                 everywhere: bool = False, joined: bool = False, flood: bool = False,
+                 drip: bool = False) -> None:
         super().__init__(solution, script)
         self._sends, self._cuts, self._everywhere, self._joined = sends, cuts, everywhere, joined
+        self._flood, self._drip = flood, drip
         check_file(solution)
         # The second one is for us: what a right dispatcher does.
         self._bank, self._twin = Bank(), Bank()
@@ -74,6 +86,8 @@ class World(SmallWorld):
                 self.at((turn * len(self._connections) + number) * PIECE_S,
                         functools.partial(self._comes, connection, piece))
         self.go()
+        for connection in self._connections:
+            self._judge_keeping(connection)
         return self.exercised
 
     # What the callers send, and how it is cut.
@@ -99,7 +113,10 @@ class World(SmallWorld):
                 self.exercised.append("two in one piece")
                 pieces[-1] += parts.pop(0)
             pieces += parts
-        return pieces
+        if self._drip:
+            self.exercised.append("byte by byte")
+            return [bytes([byte]) for byte in b"".join(pieces)]
+        return [b"".join(pieces)] if self._flood else pieces
 
     def _cut(self, message: Message) -> list[bytes]:
         """The message in its pieces. They are cut from its end on."""
@@ -157,6 +174,16 @@ class World(SmallWorld):
                 raise self.wrong("not_refused", name=message.name)
             raise self.wrong("missing", text=shown(message.text), length=len(message.data))
 
+    def _judge_keeping(self, connection: Connection) -> None:
+        """What is out is not kept: a connection may last for days."""
+        if connection.out_bytes < LONG_BYTES:
+            return
+        self.exercised.append("a long connection")
+        kept = kept_bytes(connection.parser)
+        if kept > connection.out_bytes // 2:
+            raise self.wrong("keeps_messages", count=connection.out, kept=kept,
+                             total=connection.out_bytes)
+
     def _takes(self, connection: Connection, found: Any) -> None:
         """A message has come out of the parser."""
         if not is_pair(found) or not all(isinstance(each, str) for each in found):
@@ -189,8 +216,8 @@ class World(SmallWorld):
     def _calls(self, connection: Connection, text: str) -> None:
         name, *params = text.split(" ")
         if not name:
-            # It is a message, and no call.
-            self._reply(connection, f"{FAULT} no name")
+            # It is a message, and no call: it comes back as it is.
+            self._reply(connection, text)
             return
         kind, value = self._answer(name, params)
         self._judge_answer(name, params, kind, value)
@@ -264,11 +291,28 @@ def check_file(solution: Any) -> None:
     must_have(solution, "dispatch", "service", "name", "params")
 
 
+def kept_bytes(parser: Any) -> int:
+    """How many bytes and characters a student's parser holds."""
+    found, waiting, total = set[int](), [parser], 0
+    while waiting:
+        each = waiting.pop()
+        if id(each) in found or isinstance(each, _NOT_HELD):
+            continue
+        found.add(id(each))
+        if isinstance(each, (bytes, bytearray, str)):
+            total += len(each)
+        elif isinstance(each, io.BytesIO):
+            total += each.getbuffer().nbytes
+        waiting += gc.get_referents(each)
+    return total
+
+
 def is_pair(found: Any) -> bool:
     return isinstance(found, (tuple, list)) and len(found) == 2
 
 
 def shown(data: bytes | str) -> str:
     """Bytes or a text in one line, in no language."""
-    text = repr(data)[2:-1] if isinstance(data, bytes) else repr(data)[1:-1]
+    part = data[:SHOWN + 1]
+    text = repr(part)[2:-1] if isinstance(part, bytes) else repr(part)[1:-1]
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
