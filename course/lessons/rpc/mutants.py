@@ -44,6 +44,10 @@ MUTANTS = (
 ''', "c1", "missing"),
     Mutant("half_a_head_is_refused", _NO_END, '''        if not end:
             raise ValueError("no empty line")
+''', "c1", "refused_nothing"),
+    Mutant("half_a_text_is_refused", _SHORT + "            return None\n", '''\
+        if len(rest) < length:
+            raise ValueError("the text is too short")
 ''', "c1", "refused_a_right_one"),
     Mutant("waits_for_one_byte_more", _SHORT, "        if len(rest) <= length:\n",
            "c1", "missing"),
@@ -192,6 +196,10 @@ class Parser(Parser):
     buffer = property(lambda self: self.shared[0],
                       lambda self, data: self.shared.__setitem__(0, data))
 ''', "c7", "another_text"),
+    Mutant("much_at_once_is_refused", _LONG_HEAD, '''\
+        if len(self.buffer) > 2 * (MAX_HEAD_BYTES + MAX_TEXT_BYTES):
+            raise ValueError("this is too much")
+''' + _LONG_HEAD, "c7", "refused_a_right_one"),
     Mutant("keeps_all_that_has_come", _BUFFER, '''\
         self.buffer, self.all = b"", []
         feed = self.feed

@@ -73,6 +73,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "server: {caller} has sent what is no message, the connection is closed",
         "servidor: {caller} mandou algo que não é mensagem, a conexão é fechada"),
 
+    "story.and_so_on": ("... and so on", "... e assim por diante"),
+
     # The parser.
     "wrong.half": (
         "The caller sent \"{text}\". {came} of the {length} bytes of this message had come, and "
@@ -80,13 +82,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "O chamador mandou \"{text}\". Tinham chegado {came} dos {length} bytes dessa mensagem, e "
         "o parser tomou \"{got}\" pelo texto inteiro."),
     "wrong.missing": (
-        "All {length} bytes of the message \"{text}\" have come, and next_message does not give "
-        "it.",
-        "Todos os {length} bytes da mensagem \"{text}\" chegaram, e next_message não a entrega."),
+        "All {length} bytes of the message with the text \"{text}\" have come, and next_message "
+        "does not give it.",
+        "Todos os {length} bytes da mensagem com o texto \"{text}\" chegaram, e next_message não a "
+        "entrega."),
     "wrong.refused_a_right_one": (
-        "The message \"{text}\" is right, or may still become so, and the parser refused it: "
-        "{error}.",
-        "A mensagem \"{text}\" está certa, ou ainda pode ficar, e o parser a recusou: {error}."),
+        "The message with the text \"{text}\" is right, or may still become so, and the parser "
+        "refused it: {error}.",
+        "A mensagem com o texto \"{text}\" está certa, ou ainda pode ficar, e o parser a recusou: "
+        "{error}."),
+    "wrong.refused_nothing": (
+        "All messages that had come were out: then next_message gives None. It raised {error}.",
+        "Todas as mensagens que chegaram já tinham saído: então next_message dá None. Ela lançou "
+        "{error}."),
     "wrong.one_too_many": (
         "All messages that had come were out, and next_message gave one more: \"{got}\".",
         "Todas as mensagens que chegaram já tinham saído, e next_message deu mais uma: "

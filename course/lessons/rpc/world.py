@@ -26,8 +26,8 @@ from ponte.net.parser import ReplyParser
 PIECE_S = 0.001
 # A connection is long that has carried so many bytes.
 LONG_BYTES = 100_000
-# Characters of a message that are shown.
-SHOWN = 100
+# Characters that are shown of a piece, and of a run; and lines of a long connection.
+SHOWN, SHOWN_RUN, SHOWN_LINES = 160, 40, 6
 REPLY_HEAD = "HTTP/1.1 200 OK\r\nServed-By: bank-1"
 # What a parser uses, and does not hold.
 _NOT_HELD = (type, ModuleType, FunctionType, CodeType)
@@ -159,8 +159,10 @@ class World(SmallWorld):
     def _refused(self, connection: Connection, error: ValueError) -> None:
         """The parser has said that this is no message."""
         message = connection.next
-        if message is None or not message.broken:
-            raise self.wrong("refused_a_right_one", text=shown(message.text if message else ""),
+        if message is None:
+            raise self.wrong("refused_nothing", error=described(error))
+        if not message.broken:
+            raise self.wrong("refused_a_right_one", text=shown(message.text),
                              error=described(error))
         self.say("refused", caller=connection.caller)
         self.exercised.append("refused")
@@ -180,6 +182,8 @@ class World(SmallWorld):
             return
         self.exercised.append("a long connection")
         kept = kept_bytes(connection.parser)
+        del self.story[SHOWN_LINES:]
+        self.say("and_so_on")
         if kept > connection.out_bytes // 2:
             raise self.wrong("keeps_messages", count=connection.out, kept=kept,
                              total=connection.out_bytes)
@@ -211,7 +215,7 @@ class World(SmallWorld):
         name, *params = text.split(" ")
         if name in METHODS and params:
             getattr(self._bank, name)(*params)
-            self.say("runs", run=ran_of(self._bank)[-1])
+            self.say("runs", run=shown(ran_of(self._bank)[-1]))
 
     def _calls(self, connection: Connection, text: str) -> None:
         name, *params = text.split(" ")
@@ -234,12 +238,16 @@ class World(SmallWorld):
             if name in METHODS and right(Bank(), name, params)[0] == RESULT:
                 # The line of the student's mistake says more.
                 raise
+            self._say_runs(before)
             raise self.wrong("server_died", name=name, error=described(error)) from None
-        for run in ran_of(self._bank)[before:]:
-            self.say("runs", run=run)
+        self._say_runs(before)
         if not is_pair(answer) or answer[0] not in (RESULT, FAULT):
             raise self.wrong("no_answer", name=name, got=repr(answer)[:SHOWN])
         return answer[0], answer[1]
+
+    def _say_runs(self, before: int) -> None:
+        for run in ran_of(self._bank)[before:]:
+            self.say("runs", run=shown(run, SHOWN_RUN))
 
     def _judge_answer(self, name: str, params: list[str], kind: str, value: Any) -> None:
         wanted, what = right(self._twin, name, params)
@@ -252,7 +260,7 @@ class World(SmallWorld):
             raise self.wrong("fault_is_a_value" if wanted == FAULT else "value_is_a_fault",
                              name=name, what=str(what), got=str(value)[:SHOWN])
         if runs != wanted_runs and wanted == RESULT:
-            raise self.wrong("another_run", name=name, run=wanted_runs[-1])
+            raise self.wrong("another_run", name=name, run=shown(wanted_runs[-1]))
         if kind == FAULT:
             self.exercised.append(FAULT)
             if not isinstance(value, str) or not value:
@@ -311,8 +319,8 @@ def is_pair(found: Any) -> bool:
     return isinstance(found, (tuple, list)) and len(found) == 2
 
 
-def shown(data: bytes | str) -> str:
+def shown(data: bytes | str, limit: int = SHOWN) -> str:
     """Bytes or a text in one line, in no language."""
-    part = data[:SHOWN + 1]
+    part = data[:limit + 1]
     text = repr(part)[2:-1] if isinstance(part, bytes) else repr(part)[1:-1]
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= limit else f"{text[:limit]}…"
