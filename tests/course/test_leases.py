@@ -39,7 +39,7 @@ class Table:
 
     def expire(self, now):
         for name, (_, beat, at) in list(self.newest.items()):
-            if now - at >= 60:
+            if now - at >= max(60, beat.lease_s):
                 self.newest.pop(name)
                 self.left.pop(name, None)
 
@@ -47,8 +47,8 @@ class Table:
         return {name: beat.port for name, (number, beat, at) in self.newest.items()
                 if now - at < beat.lease_s and self.left.get(name) != number[0]}
 '''
-FROM_THE_END = REFERENCE.replace("if now - lease.came_at > REMEMBER_S:",
-                                 "if now - lease.came_at - lease.beat.lease_s > REMEMBER_S:")
+FROM_THE_END = REFERENCE.replace("now - lease.came_at > REMEMBER_S:",
+                                 "now - lease.came_at - lease.beat.lease_s > REMEMBER_S:")
 
 
 def module_of(text: str) -> ModuleType:

@@ -9,6 +9,7 @@ from course.lessons.leases.world import (
     LEAVES,
     REGISTRY,
     RESTARTS,
+    SHORTENS,
     STARTS,
     THAWS,
     World,
@@ -36,11 +37,17 @@ SHORT = ((0.0, A, STARTS), (0.5, A, LEAVES))
 AFTERWARDS = ((0.0, A, STARTS), (1.5, A, LEAVES), (1.75, A, BEATS_AGAIN))
 UPGRADE = ((0.0, A, STARTS), (1.5, A, LEAVES), (3.5, A, STARTS))
 # The younger life says goodbye, and beats of the older one come late.
-BOTH_END = ((0.0, A, STARTS), (1.5, A, CRASHES), (2.5, A, STARTS), (4.5, A, LEAVES))
+# Its goodbye comes within the lease of the older one.
+BOTH_END = ((0.0, A, STARTS), (2.2, A, CRASHES), (2.5, A, STARTS), (3.7, A, LEAVES))
 # bank-2 has a longer lease, and is silent for longer than that of bank-1.
 LENGTHS = ((0.0, A, STARTS), (0.0, B, STARTS), (2.5, B, FREEZES), (6.5, B, THAWS))
 # The second life has a shorter lease.
 SHORTER = ((0.0, A, STARTS), (2.5, A, CRASHES), (4.5, A, STARTS))
+# One that lives makes its lease shorter; another one has a lease of more than REMEMBER_S.
+SHORTENED = ((0.0, A, STARTS), (2.5, A, SHORTENS), (4.5, A, CRASHES))
+VERY_LONG = ((0.0, A, STARTS), (1.0, A, FREEZES), (70.0, A, THAWS))
+# bank-2 is forgotten, though bank-1 beats on.
+ONE_STAYS = ((0.0, A, STARTS), (0.0, B, STARTS), (3.5, B, CRASHES))
 RESTART = ((0.0, A, STARTS), (0.0, B, STARTS), (2.5, A, CRASHES), (4.25, REGISTRY, RESTARTS))
 
 _C1 = {"plot": ONE_CRASHES, "until_s": 11.0, "looks": (2.125, 6.125, 9.125, 13.125)}
@@ -68,10 +75,13 @@ CHECKS = {
                ("goodbye", "old", "superseded")),
     "c6": Rung(World, ({"plot": LENGTHS, "until_s": 9.0, "fates": ("lost",), "leases": {B: (6.0,)}},
                        {"plot": SHORTER, "until_s": 8.0, "leases": {A: (6.0, 3.0)}},
+                       {"plot": SHORTENED, "until_s": 5.0, "leases": {A: (6.0,)}},
+                       {"plot": VERY_LONG, "until_s": 71.0, "leases": {A: (90.0,)}},
                        {"plot": RESTART, "until_s": 8.0, "fates": ("lost",)}), 1,
                ("lost", "over", "restart")),
     "c7": Rung(World, ({"plot": SOON, "until_s": 5.0, **_STRICT},
-                       {"plot": GOODBYE, "until_s": 4.0, **_STRICT}), 1,
+                       {"plot": GOODBYE, "until_s": 4.0, **_STRICT},
+                       {"plot": ONE_STAYS, "until_s": 70.0, "strict": True}), 1,
                ("old", "superseded", "goodbye")),
     "c8": Rung(World, ({"plot": TWICE, "until_s": 8.0, **_STRICT},
                        {"plot": GOODBYE, "until_s": 3.0, "fates": EVERY},

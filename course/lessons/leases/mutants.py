@@ -16,7 +16,7 @@ _TAKES = "        self.leases[beat.name] = Lease(beat, now)\n"
 _OVER = '''            if now - lease.came_at > lease.beat.lease_s:
                 lease.listed = False
 '''
-_FORGETS = '''            if now - lease.came_at > REMEMBER_S:
+_FORGETS = '''            if not lease.listed and now - lease.came_at > REMEMBER_S:
                 del self.leases[name]
 '''
 _LOOKUP = ("        return {name: lease.beat.port for name, lease in self.leases.items() "
@@ -122,6 +122,21 @@ MUTANTS = (
            _TAKES + '''        if lease:
             self.leases[beat.name].beat = beat._replace(lease_s=lease.beat.lease_s)
 ''', "c6", "dead_listed"),
+    Mutant("length_of_the_first_beat", _TAKES,
+           _TAKES + '''        if is_known_life:
+            self.leases[beat.name].beat = beat._replace(lease_s=lease.beat.lease_s)
+''', "c6", "dead_listed"),
+    Mutant("a_lease_ends_no_earlier", _TAKES, _TAKES + '''        if is_known_life:
+            ends_at = lease.came_at + lease.beat.lease_s
+            self.leases[beat.name].came_at = max(now, ends_at - beat.lease_s)
+''', "c6", "dead_listed"),
+    Mutant("forgets_who_has_a_long_lease", "if not lease.listed and now", "if now",
+           "c6", "living_missing"),
+    Mutant("forgets_when_all_are_silent", _FORGETS, '''\
+            if not lease.listed and all(now - each.came_at > REMEMBER_S
+                                        for each in self.leases.values()):
+                del self.leases[name]
+''', "c7", "keeps_for_ever"),
     Mutant("never_forgets", _FORGETS, "", "c7", "keeps_for_ever"),
     Mutant("forgets_no_goodbye", "lease.came_at > REMEMBER_S:",
            "lease.came_at > REMEMBER_S and not lease.beat.leaving:", "c7", "keeps_for_ever"),

@@ -22,7 +22,8 @@ A registry that restarts makes a new, empty table: its state is soft.
 
 ACK, SUPERSEDED, OLD = "ack", "superseded", "old"
 
-REMEMBER_S = 60.0       # seconds in which a late beat may still come; after that, forget
+# Seconds in which a late beat may still come. After that, forget what is not listed any more.
+REMEMBER_S = 60.0
 
 
 class Lease:
@@ -51,7 +52,7 @@ class Table:
         for name, lease in list(self.leases.items()):
             if now - lease.came_at > lease.beat.lease_s:
                 lease.listed = False
-            if now - lease.came_at > REMEMBER_S:
+            if not lease.listed and now - lease.came_at > REMEMBER_S:
                 del self.leases[name]
 
     def lookup(self, now):

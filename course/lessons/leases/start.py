@@ -24,7 +24,8 @@ So far this table believes everything, for ever.
 
 ACK, SUPERSEDED, OLD = "ack", "superseded", "old"
 
-REMEMBER_S = 60.0       # seconds in which a late beat may still come; after that, forget
+# Seconds in which a late beat may still come. After that, forget what is not listed any more.
+REMEMBER_S = 60.0
 
 
 class Table:

@@ -24,7 +24,9 @@ Por enquanto esta tabela acredita em tudo, para sempre.
 
 ACK, SUPERSEDED, OLD = "ack", "superseded", "old"
 
-REMEMBER_S = 60.0       # segundos em que um batimento atrasado ainda pode chegar; depois, esqueça
+# Segundos em que um batimento atrasado ainda pode chegar. Depois, esqueça o que não está mais na
+# lista.
+REMEMBER_S = 60.0
 
 
 class Table:

@@ -60,8 +60,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "a server says goodbye, with two faults",
         "um servidor se despede, com duas falhas"),
     "check.c6": (
-        "leases of two lengths; the registry restarts",
-        "leases de duas durações; o registro reinicia"),
+        "leases of several lengths; the registry restarts",
+        "leases de várias durações; o registro reinicia"),
     "check.c7": (
         "what beat returns, and what is kept a minute later",
         "o que beat devolve, e o que fica guardado um minuto depois"),
@@ -156,6 +156,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.crashes": (
         "{name} (life {life}, port {port}) CRASHES",
         "{name} (vida {life}, porta {port}) QUEBRA"),
+    "story.shortens": (
+        "{name} (life {life}, port {port}) has leases of {lease_s:.0f} s from now on",
+        "{name} (vida {life}, porta {port}) passa a ter leases de {lease_s:.0f} s"),
     "story.freezes": (
         "{name} (life {life}, port {port}) FREEZES",
         "{name} (vida {life}, porta {port}) CONGELA"),
@@ -192,8 +195,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "a second registry, with a new table: lookup: {found}",
         "um segundo registro, com uma tabela nova: consulta: {found}"),
     "story.silence": (
-        "nobody has beaten for {silent_s:.0f} s",
-        "ninguém bateu por {silent_s:.0f} s"),
+        "{name} has not beaten for {silent_s:.0f} s",
+        "{name} não bateu por {silent_s:.0f} s"),
     "value.arrives": ("", ""),
     "value.lost": ("  LOST", "  PERDIDO"),
     "value.late": ("  HELD BACK", "  RETIDO"),

@@ -32,6 +32,8 @@ STARTS, CRASHES, FREEZES, THAWS, LEAVES, RESTARTS = (
     "starts", "crashes", "freezes", "thaws", "leaves", "restarts")
 # The beating thread does not know yet that the goodbye has been sent.
 BEATS_AGAIN = "beats again"
+# From the next beat on it has leases of LEASE_S.
+SHORTENS = "shortens"
 Plot = Sequence[tuple[float, str, str]]
 REGISTRY = "registry"
 
@@ -141,6 +143,9 @@ class World(SmallWorld):
             server.frozen = False
             self.say("goes_on", **server.fields)
             self._beats(server)
+        elif does == SHORTENS:
+            server.lease_s = LEASE_S
+            self.say("shortens", **server.fields, lease_s=LEASE_S)
         elif does == FREEZES:
             server.frozen = True
             self.say("freezes", **server.fields)
@@ -160,6 +165,8 @@ class World(SmallWorld):
         self._beats(server)
 
     def _all_crash(self) -> None:
+        if self._strict:
+            self._judge_kept(silent_since_s=self.now - REMEMBER_S - TURN_S)
         for server in itertools.chain(*self._servers.values()):
             if server.lives:
                 server.lives = False
@@ -325,15 +332,22 @@ class World(SmallWorld):
             self.table.expire(self.now)
             self.table.lookup(self.now)
             self.now += TURN_S
-        if self._kept():
+        self._judge_kept(silent_since_s=self.now)
+
+    def _judge_kept(self, silent_since_s: float) -> None:
+        """Nothing is kept of a server of which nothing has come since then."""
+        if self._kept(silent_since_s):
             # It may be garbage that nobody has collected yet.
             gc.collect()
-        for name in self._kept():
-            self.say("silence", silent_s=REMEMBER_S)
+        for name in self._kept(silent_since_s):
+            self.say("silence", name=name, silent_s=REMEMBER_S)
             raise self.wrong("keeps_for_ever", name=name)
 
-    def _kept(self) -> list[str]:
-        return [str(name) for name in (each() for each in self._names) if name is not None]
+    def _kept(self, silent_since_s: float) -> list[str]:
+        names = [str(name) for name in (each() for each in self._names) if name is not None]
+        silent = {name for name, came in self._came.items() if came[-1].at_s < silent_since_s}
+        # What came before the registry restarted went to another table.
+        return [name for name in names if name in silent or name not in self._came]
 
     # Parts of the above.
 
