@@ -210,8 +210,12 @@ class Files(unittest.TestCase):
                 CHECKS["c1"].run(module_of(REFERENCE.replace(old, new)))
 
     def test_a_mistake_with_a_right_message_is_an_error_with_its_line(self) -> None:
-        with self.assertRaisesRegex(NameError, "hed"):
-            verdict_of(REFERENCE.replace("len(head) >", "len(hed) >"))
+        for old, new, error in (
+                ("len(head) >", "len(hed) >", NameError),
+                ('data = text.encode("utf-8")', 'data = text.encode("ascii")', UnicodeEncodeError),
+                ("    method = None if", "    [].index(1)\n    method = None if", ValueError)):
+            with self.subTest(new), self.assertRaises(error):
+                verdict_of(REFERENCE.replace(old, new))
 
 
 class Real(unittest.TestCase):

@@ -102,7 +102,8 @@ FAULTS = tuple(map(call, ("withdraw 999", "deposit x", "remind", "stop", "deposi
 # Names that a caller must not reach.
 CLOSED = tuple(map(call, ("_empty", "__class__", "__dir__", "book.clear", "deposit.__func__",
                           "deposit.__self__._empty", "owner", "book", "Deposit 5",
-                          "deposit()", "audit()", "str x", "Parser")))
+                          "deposit()", "audit()", "str x", "Parser",
+                          "aud", "udit")))
 
 BROKEN = (
     no_message("no length", START),

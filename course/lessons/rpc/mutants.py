@@ -185,6 +185,10 @@ class Parser(Parser):
 ''', "c6", "not_for_callers"),
     Mutant("large_letters_do_not_matter", "getattr(service, name, None)",
            "getattr(service, name.lower(), None)", "c6", "not_for_callers"),
+    Mutant("part_of_a_name_is_enough", _METHOD, '''\
+    names = [each for each in dir(service) if each.startswith(name) and each[0] != "_"]
+    method = getattr(service, names[0]) if len(names) == 1 else None
+''', "c6", "not_for_callers"),
     Mutant("the_language_is_served", "getattr(service, name, None)",
            "getattr(service, name, None) or globals().get(name)", "c6", "not_for_callers"),
     Mutant("no_underscore_at_all", 'name.startswith("_")', '"_" in name',

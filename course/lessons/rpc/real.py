@@ -12,7 +12,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, Callable, NamedTuple
 from unittest import mock
@@ -79,8 +80,8 @@ def see(solution: ModuleType, personal: int = 0) -> Seen:
 def is_right(seen: Mapping[str, Any]) -> bool:
     """Whether the calls ran, and what must be a fault was one."""
     return bool(seen["deposit"] == str(seen["amount"]) and seen["greeting"] == f"Olá, {NAME}!"
-            and seen["withdrawal"] == f"NoMoney: {MISSING} are missing"
-            and seen["private"] != "empty" and seen["balance"] == seen["amount"])
+                and seen["withdrawal"] == f"NoMoney: {MISSING} are missing"
+                and seen["private"] != "empty" and seen["balance"] == seen["amount"])
 
 
 # ---- the caller ----------------------------------------------------------------------------------
@@ -112,8 +113,15 @@ def _told(address: Address, method: str, params: Sequence[Any]) -> str:
 # ---- the student's file inside Ponte -------------------------------------------------------------
 
 @contextlib.contextmanager
-def _served_with(solution: ModuleType, bank: Bank, taken: Taken) -> Any:
+def _served_with(solution: ModuleType, bank: Bank, taken: Taken) -> Iterator[None]:
     """Puts the student's parts in the places of Ponte's."""
+    with mock.patch("ponte.net.serving.RequestParser", _parser_of(solution, taken)), \
+            mock.patch("ponte.net.serving.ReplyWriter", _writer_of(solution)), \
+            mock.patch("server.Dispatcher", _dispatcher_of(solution, bank)):
+        yield
+
+
+def _parser_of(solution: ModuleType, taken: Taken) -> type[parser.RequestParser]:
 
     class TheirParser(parser.RequestParser):
         """Cuts as the student's does. What is in the head, Ponte reads."""
@@ -137,6 +145,11 @@ def _served_with(solution: ModuleType, bank: Bank, taken: Taken) -> Any:
             head, text = found
             return self._message(self._parse_head(f"{head}\r\n"), text.encode())
 
+    return TheirParser
+
+
+def _writer_of(solution: ModuleType) -> type[ReplyWriter]:
+
     class TheirWriter(ReplyWriter):
         """Frames as the student's `write` does."""
 
@@ -147,6 +160,11 @@ def _served_with(solution: ModuleType, bank: Bank, taken: Taken) -> Any:
             written: bytes = solution.write("\r\n".join(lines), reply.body.decode())
             return written
 
+    return TheirWriter
+
+
+def _dispatcher_of(solution: ModuleType, bank: Bank) -> type[Dispatcher]:
+
     class TheirDispatcher(Dispatcher):
         """Runs calls as the student's `dispatch` does. What is in the XML, Ponte reads."""
 
@@ -155,8 +173,7 @@ def _served_with(solution: ModuleType, bank: Bank, taken: Taken) -> Any:
             try:
                 name, params = decode()
             except Fault as fault:
-                text = fault
-                return "", (), lambda: self._fault(text, writer)
+                return "", (), partial(self._fault, fault, writer)
             return name, params, lambda: self._theirs(name, params, writer)
 
         def _theirs(self, name: str, params: tuple[Any, ...], writer: Writer) -> bytes:
@@ -165,10 +182,7 @@ def _served_with(solution: ModuleType, bank: Bank, taken: Taken) -> Any:
                 return self._fault(Fault(APPLICATION_ERROR, str(value)), writer)
             return self._encode(name, value, writer)
 
-    with mock.patch("ponte.net.serving.RequestParser", TheirParser), \
-            mock.patch("ponte.net.serving.ReplyWriter", TheirWriter), \
-            mock.patch("server.Dispatcher", TheirDispatcher):
-        yield
+    return TheirDispatcher
 
 
 # ---- the relay -----------------------------------------------------------------------------------

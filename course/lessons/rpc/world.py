@@ -8,14 +8,12 @@ of the script. Threads: one.
 from __future__ import annotations
 
 import functools
-import gc
-import io
 from collections.abc import Sequence
-from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, Callable
 
-from course.explore import Script, Wrong
+from course.explore import Script
 from course.lessons.rpc.bank import ANY, FAULT, METHODS, RESULT, Bank, described, ran_of, right
+from course.lessons.rpc.keeping import kept_bytes
 from course.lessons.rpc.messages import Message, risky_places
 from course.theirs import must_have
 from course.world import SmallWorld
@@ -29,10 +27,6 @@ LONG_BYTES = 100_000
 # Characters that are shown of a piece, and of a run; and lines of a long connection.
 SHOWN, SHOWN_RUN, SHOWN_LINES = 160, 40, 6
 REPLY_HEAD = "HTTP/1.1 200 OK\r\nServed-By: bank-1"
-# What a parser uses, and does not hold.
-_NOT_HELD = (type, ModuleType, FunctionType, CodeType)
-
-
 class Connection:
     """What the server has of one caller: the student's parser, and what is to come out of it."""
 
@@ -59,9 +53,8 @@ class World(SmallWorld):
     """One run of the world with a student's file.
 
     Parameters: `sends`: for each caller, for each of its messages, what it may be, the usual one
-    first; how many `cuts` a message may have, at its places, or `everywhere`; whether
-    two messages may come `joined` in one piece, or all come in one
-    `flood`; or every byte is a piece (`drip`).
+    first; how many `cuts` a message may have, at risky places or `everywhere`; whether two messages
+    may come `joined` in one piece; whether all comes in one `flood`, or byte by byte (`drip`).
     """
 
     def __init__(self, solution: Any, script: Script, *,
@@ -139,22 +132,28 @@ class World(SmallWorld):
             return
         self.say("piece", caller=connection.caller, bytes=shown(piece))
         connection.came += len(piece)
+        self._ask(connection, functools.partial(connection.parser.feed, piece))
+        while connection.is_open:
+            found = self._ask(connection, connection.parser.next_message)
+            if found is None:
+                break
+            self._takes(connection, found)
+        if connection.is_open:
+            self._judge_rest(connection)
+
+    def _ask(self, connection: Connection, read: Callable[[], Any]) -> Any:
+        """What the student's parser returns; None if it refuses what has come."""
         try:
-            connection.parser.feed(piece)
-            found = connection.parser.next_message()
-            while found is not None:
-                self._takes(connection, found)
-                found = connection.parser.next_message()
+            return read()
         except ValueError as error:
             self._refused(connection, error)
+            return None
         except Exception as error:
             # If what has come is right, the line of the student's mistake says more.
-            if isinstance(error, Wrong) or not connection.next or not connection.next.broken:
+            if not connection.next or not connection.next.broken:
                 raise
             raise self.wrong("parser_died", name=connection.next.name,
                              error=described(error)) from None
-        else:
-            self._judge_rest(connection)
 
     def _refused(self, connection: Connection, error: ValueError) -> None:
         """The parser has said that this is no message."""
@@ -297,22 +296,6 @@ def check_file(solution: Any) -> None:
     must_have(parser, "next_message")
     must_have(solution, "write", "head", "text")
     must_have(solution, "dispatch", "service", "name", "params")
-
-
-def kept_bytes(parser: Any) -> int:
-    """How many bytes and characters a student's parser holds."""
-    found, waiting, total = set[int](), [parser], 0
-    while waiting:
-        each = waiting.pop()
-        if id(each) in found or isinstance(each, _NOT_HELD):
-            continue
-        found.add(id(each))
-        if isinstance(each, (bytes, bytearray, str)):
-            total += len(each)
-        elif isinstance(each, io.BytesIO):
-            total += each.getbuffer().nbytes
-        waiting += gc.get_referents(each)
-    return total
 
 
 def is_pair(found: Any) -> bool:
