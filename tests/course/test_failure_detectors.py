@@ -72,6 +72,65 @@ class Detector:
         return [UP, SUSPECT, GONE, GONE][min(3, int(2 * silent_s / self.lease_s))]
 '''
 
+# Wrong ones that are no small change of the right one: how they look at the time; what they note of
+# a beat that comes, and ask for a state.
+WRONG = {
+    "each server's pause is its own": ("c6", "excused_for_ever", "pass", "now", """
+        step_s, self.asked_at[name] = now - self.asked_at.get(name, now), now
+        if step_s > 0.5:
+            self.heard_at[name] += step_s
+        silent_s = now - self.heard_at[name]"""),
+    "only a beat after long silence shows a pause": ("c4", "up_for_ever", "pass", """now
+        if now - self.called_at > self.lease_s / 2:
+            self.heard_at = dict.fromkeys(self.heard_at, now)
+        self.called_at = now""", """
+        silent_s = now - self.heard_at[name]"""),
+    "when all are silent, it is me": ("c2", "up_for_ever", "pass", "now", """
+        silent_s = now - self.heard_at[name]
+        if len(self.heard_at) > 1 and all(now - each > self.lease_s / 2
+                                          for each in self.heard_at.values()):
+            silent_s = 0"""),
+    "another beat ends the excuse": ("c5", "gone_by_own_pause", """if now - self.called_at > 0.5:
+            self.late_s += now - self.called_at
+        self.called_at = now""", """now
+        self.late_s = 0""", """
+        silent_s = now - self.heard_at[name] - self.late_s"""),
+    "one server's questions measure for all": ("c6", "excused_for_ever", "pass", "now", """
+        if name == next(iter(self.heard_at)):
+            if now - self.called_at > 0.5:
+                for each in self.heard_at:
+                    self.heard_at[each] += now - self.called_at
+            self.called_at = now
+        silent_s = now - self.heard_at[name]"""),
+    "a false alarm doubles the lease": ("c2", "up_for_ever", "pass", """now
+        if self.lease_s < now - self.asked_at.get(beat.name, now):
+            self.lease_s *= 2
+        self.asked_at[beat.name] = now""", """
+        silent_s = now - self.heard_at[name]"""),
+}
+SKELETON = """
+class Detector:
+    def __init__(self, lease_s, now):
+        self.lease_s, self.called_at, self.heard_at, self.asked_at = lease_s, now, {}, {}
+        self.late_s = 0.0
+
+    def look(self, now):
+        LOOK
+
+    def heard(self, beat, now):
+        self.look(now)
+        self.heard_at[beat.name] = HEARD
+
+    def state(self, name, now):
+        self.look(now)
+        if name not in self.heard_at:
+            return GONE
+        ASKED
+        return GONE if silent_s > self.lease_s else SUSPECT if silent_s > self.lease_s / 2 else UP
+
+UP, SUSPECT, GONE = "up", "suspect", "gone"
+"""
+
 
 def module_of(text: str) -> ModuleType:
     module = ModuleType("solution")
@@ -134,6 +193,12 @@ class Verdicts(unittest.TestCase):
         for text in (COUNTS_SILENCE, MOVES_WHAT_IT_HEARD):
             with self.subTest(text):
                 self.assertEqual(verdict_of(text), ("", ""))
+
+    def test_wrong_detectors_of_another_kind_fail(self) -> None:
+        for name, (check, key, look, heard, asked) in WRONG.items():
+            with self.subTest(name):
+                text = SKELETON.replace("LOOK", look).replace("HEARD", heard)
+                self.assertEqual(verdict_of(text.replace("        ASKED", asked)), (check, key))
 
     def test_any_share_of_a_pause_up_to_half_a_second_may_count(self) -> None:
         for share in (0.0, 0.2, 0.5):

@@ -37,6 +37,8 @@ PAUSES = (pause(2.9, 9.1), pause(2.9, 62.6), pause(2.4, 3.9))
 KEPT = ((), (A, B), (A,))
 # The registry runs for 0.8 s, and is frozen for 1.2 s, again and again.
 AGAIN = pause(*(each + start for start in range(1, 20, 2) for each in (0.4, 1.6)))
+# The same with shorter pauses.
+SHORT = pause(*(start * 1.5 + each for start in range(8) for each in (0.4, 1.3)))
 
 CHECKS = {
     "c1": Rung(World, ({"plot": ONE, "until_s": 5.0, "fates": ("lost",)},
@@ -57,10 +59,12 @@ CHECKS = {
                             for each in PAUSES for kept in KEPT), 1,
                ("pause", "asks first", "beats first")),
     "c6": Rung(World, tuple({"plot": (*BOTH, *pause(2.9, 9.1), (at_s, A, CRASHES)),
-                             "until_s": 14.0, "fates": ("lost",), "keeps": kept}
-                            for at_s in (2.5, 5.5, 9.5, 0.5) for kept in KEPT), 2,
+                             "until_s": 13.0, "fates": ("lost",), "keeps": kept}
+                            for at_s in (2.5, 5.5, 9.5, 0.5) for kept in KEPT[:2]), 2,
                ("pause", "gone", "crashes", "lost")),
     "c7": Rung(World, tuple({"plot": (*BOTH, *AGAIN, (2.5, A, CRASHES)), "until_s": 18.0,
                              "fates": ("lost",), "keeps": kept, "adds_up": True}
-                            for kept in KEPT), 1, ("pause", "gone", "lost")),
+                            for kept in KEPT)
+               + ({"plot": (*BOTH, *SHORT), "until_s": 12.0, "fates": ("lost",), "adds_up": True},),
+               1, ("pause", "gone", "lost")),
 }

@@ -208,4 +208,8 @@ MUTANTS = (
         step_s = now - self.read_at
         self.time += self.lease_s / 3 if step_s > TURN_S else step_s
 ''', "c5", "suspect_by_own_pause"),
+    Mutant("excuses_pauses_of_a_second", _STEP, '''\
+        step_s = now - self.read_at
+        self.time += step_s if step_s <= 2 * TURN_S else TURN_S
+''', "c7", "suspect_by_own_pause"),
 )

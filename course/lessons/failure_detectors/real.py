@@ -63,13 +63,14 @@ def see(solution: ModuleType, personal: int = 0, how: str = HOW) -> Seen:
     """A computer sleeps, with a student's detector in its registry. Blocks for some seconds."""
     slept_ms = SLEEP_MS + personal
     with _child("registry", os.path.abspath(solution.__file__ or "")) as registry:
-        _, host, port = registry.hear()
+        registry.hear("loads")
+        host, port = registry.hear("ready")
         with _child("servers", host, port) as servers, _reader(host, port) as listed:
-            servers.hear()
+            servers.hear("ready")
             _wait_until(lambda: listed() == set(NAMES))
             # 1. One server crashes. Before anybody can know, the computer sleeps.
             servers.tell("crash", DEAD)
-            servers.hear()
+            servers.hear("crashed")
             servers.sleep(slept_ms / 1000 + NETWORK_S, how)
             registry.sleep(slept_ms / 1000, how)
             time.sleep(slept_ms / 1000)
@@ -105,21 +106,28 @@ class _Child:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        # Whether the student's file is in it.
+        self._has_loaded = False
 
     def tell(self, *words: object) -> None:
         assert self._process.stdin
         with contextlib.suppress(OSError):
             print(*words, file=self._process.stdin, flush=True)
 
-    def hear(self) -> list[str]:
-        """The words of its next line. Raises Theirs if the student's file made a mistake in it."""
+    def hear(self, expected: str) -> list[str]:
+        """The words behind the expected one in its next line. Raises Theirs if the student's file
+        has made a mistake in it, or has ended it.
+        """
         assert self._process.stdout
         said, _, rest = self._process.stdout.readline().rstrip().partition(" ")
         if said == "error":
             raise Theirs(*json.loads(rest))
-        if not said:
-            raise ChildProcessError("a process of this lesson has ended")
-        return [said, *rest.split()]
+        if said != expected:
+            why = f"a process of this lesson said {said!r} instead of {expected!r}"
+            raise Theirs("the file has ended the registry's process") if self._has_loaded \
+                else ChildProcessError(why)
+        self._has_loaded = self._has_loaded or said == "loads"
+        return rest.split()
 
     def sleep(self, for_s: float, how: str) -> None:
         if how == STOPPED:
