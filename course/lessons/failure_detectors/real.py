@@ -25,20 +25,23 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from xmlrpc.client import ServerProxy, Transport
 
-from course.lessons.failure_detectors.sleeper import LEASE_S, NAMES, SERVICE
+from course.lessons.failure_detectors.sleeper import DEAD, LEASE_S, NAMES, SERVICE
 from course.theirs import Theirs
 from course.worker import load
 from ponte.process.own_files import FOLDER
 
 # Milliseconds that the computer sleeps, and as many more as the student's personal number says.
 SLEEP_MS = 1500
-# Seconds after which the network is back: until then the servers sleep, and the registry runs.
-NETWORK_S = 0.2
 # Seconds that an answer may take; and how long we look, when the computer has woken up.
 ANSWER_S, LOOK_S = 5.0, LEASE_S + 1.0
-# Seconds between two looks, and after a lease: a right detector has said GONE by then.
-GLANCE_S, LATE_S = 0.01, 0.5
-*LIVING, DEAD = NAMES
+# Seconds between two looks. Until so many looks the network is not back: the servers sleep, and the
+# registry runs.
+GLANCE_S, FIRST_LOOKS = 0.01, 15
+# Seconds in which the registry takes the beats that were sent before.
+DRAIN_S = 0.1
+# Seconds after a lease: a right detector has said GONE by then.
+LATE_S = 0.5
+LIVING = [name for name in NAMES if name != DEAD]
 # How the computer sleeps. Not every system has this signal.
 STOPPED, BLOCKED = "stopped", "blocked"
 HOW = STOPPED if hasattr(signal, "SIGSTOP") else BLOCKED
@@ -69,26 +72,21 @@ def see(solution: ModuleType, personal: int = 0, how: str = HOW) -> Seen:
             servers.hear("ready")
             _wait_until(lambda: listed() == set(NAMES))
             # 1. One server crashes. Before anybody can know, the computer sleeps.
-            servers.tell("crash", DEAD)
-            servers.hear("crashed")
-            servers.sleep(slept_ms / 1000 + NETWORK_S, how)
-            registry.sleep(slept_ms / 1000, how)
+            servers.obey("crash")
+            servers.sleep(how)
+            # The registry takes the beats that are there: it shall wake up to silence.
+            time.sleep(DRAIN_S)
+            registry.sleep(how)
             time.sleep(slept_ms / 1000)
-            # 2. The registry is awake, and the network is not.
-            registry.wake()
-            woke_at = seen_at = time.perf_counter()
-            is_online, fewest, found = False, len(LIVING), set(NAMES)
-            while time.perf_counter() < woke_at + (
-                    LOOK_S if DEAD in found else max(seen_at - woke_at, LEASE_S)):
-                if not is_online and time.perf_counter() > woke_at + NETWORK_S:
-                    servers.wake()
-                    is_online = True
-                found = listed()
-                fewest = min(fewest, len(found.intersection(LIVING)))
-                if DEAD in found:
-                    seen_at = time.perf_counter()
-                time.sleep(GLANCE_S)
-        return Seen(slept_ms, fewest, seen_at - woke_at, DEAD in found, how)
+            # 2. The registry is awake, and the network is not. Then it is, too.
+            registry.wake(how)
+            looks = _Looks(listed)
+            for _ in range(FIRST_LOOKS):
+                looks.look()
+            servers.wake(how)
+            while looks.is_needed():
+                looks.look()
+        return Seen(slept_ms, looks.fewest, looks.dead_s, looks.sees_dead, how)
 
 
 def is_right(seen: Mapping[str, Any]) -> bool:
@@ -97,6 +95,30 @@ def is_right(seen: Mapping[str, Any]) -> bool:
     """
     return (seen["fewest"] == len(LIVING) and not seen["still_listed"]
             and LEASE_S / 3 <= seen["took_s"] <= LEASE_S + LATE_S)
+
+
+class _Looks:
+    """What a reader sees, look after look, from now on.
+
+    Attributes: `fewest`, the fewest living servers that were listed at once; `sees_dead`, whether
+    the dead one is listed; `dead_s`, for how many seconds it was.
+    """
+
+    def __init__(self, listed: Callable[[], set[str]]) -> None:
+        self.fewest, self.sees_dead, self.dead_s = len(LIVING), True, 0.0
+        self._listed, self._began = listed, time.perf_counter()
+
+    def look(self) -> None:
+        found = self._listed()
+        self.fewest = min(self.fewest, len(found.intersection(LIVING)))
+        self.sees_dead = DEAD in found
+        if self.sees_dead:
+            self.dead_s = time.perf_counter() - self._began
+        time.sleep(GLANCE_S)
+
+    def is_needed(self) -> bool:
+        """Whether there may be something to see yet: until a lease is over, or until LOOK_S."""
+        return time.perf_counter() - self._began < (LOOK_S if self.sees_dead else LEASE_S)
 
 
 # ---- the two processes
@@ -108,11 +130,6 @@ class _Child:
         self._process = process
         # Whether the student's file is in it.
         self._has_loaded = False
-
-    def tell(self, *words: object) -> None:
-        assert self._process.stdin
-        with contextlib.suppress(OSError):
-            print(*words, file=self._process.stdin, flush=True)
 
     def hear(self, expected: str) -> list[str]:
         """The words behind the expected one in its next line. Raises Theirs if the student's file
@@ -129,16 +146,24 @@ class _Child:
         self._has_loaded = self._has_loaded or said == "loads"
         return rest.split()
 
-    def sleep(self, for_s: float, how: str) -> None:
+    def obey(self, order: str) -> None:
+        """Has it do something, and waits until it has."""
+        assert self._process.stdin
+        with contextlib.suppress(OSError):
+            print(order, file=self._process.stdin, flush=True)
+        self.hear("done")
+
+    def sleep(self, how: str) -> None:
         if how == STOPPED:
             self._process.send_signal(signal.SIGSTOP)
         else:
-            self.tell("block", for_s)
+            self.obey("sleep")
 
-    def wake(self) -> None:
-        """Has it go on, if it was stopped."""
-        if HOW == STOPPED:
+    def wake(self, how: str) -> None:
+        if how == STOPPED:
             self._process.send_signal(signal.SIGCONT)
+        else:
+            self.obey("wake")
 
     def end(self) -> None:
         """Ends it; raises Theirs if it had ended by the student's file."""

@@ -5,7 +5,8 @@ and three servers that beat. (real.py starts them, and has them sleep.)
     python3 -m course.lessons.failure_detectors.sleeper servers HOST PORT
 
 Each of them says on its standard output what it has done. It does what a line on its standard input
-says, `block SECONDS` or `crash NAME`, and ends at the end of its input.
+says, and ends at the end of its input: `sleep` blocks its loop, where a process cannot be stopped,
+and `wake` has it go on; `crash` ends the beats of a server.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing, redirect_stdout
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 from unittest import mock
 
 from course.lessons.failure_detectors.world import Beat as TheirBeat
@@ -34,7 +36,8 @@ from registry import Registry
 
 # Seconds of a lease, and between two beats.
 LEASE_S, BEAT_S = 1.5, 0.1
-SERVICE, NAMES = "bank", ("bank-1", "bank-2", "bank-3")
+# The servers, and the one that crashes.
+SERVICE, NAMES, DEAD = "bank", ("bank-1", "bank-2", "bank-3"), "bank-3"
 # Nobody listens there: no call is made.
 FIRST_PORT = 4242
 
@@ -117,14 +120,16 @@ class Asked:
 
 
 class Blocked(Registry):
-    """A registry whose loop can be blocked for a while, where a process cannot be stopped."""
+    """A registry whose loop can be blocked, where a process cannot be stopped.
 
-    block_s = 0.0
+    Set before it starts: `awake`, whether its loop may run; `file`, the student's.
+    """
+
+    awake: threading.Event
     file = ""
 
     def _take_turn(self) -> None:
-        block_s, self.block_s = self.block_s, 0.0
-        time.sleep(block_s)
+        self.awake.wait()
         try:
             super()._take_turn()
         except Exception as error:
@@ -153,59 +158,40 @@ def _run_registry(file: str) -> None:
     # The one place of the registry where each of them is made.
     with mock.patch("registry.LeaseTable", make), mock.patch("registry.PatientClock", PlainClock):
         registry = Blocked(port=0)
-    registry.file = file
+    registry.file, registry.awake = file, threading.Event()
+    registry.awake.set()
     registry.start()
     _say("ready", *registry.address)
-    for _, seconds in _orders():
-        registry.block_s = float(seconds)
+    _obey(registry.awake)
 
 
 # ---- the servers
 
-class Sleep:
-    """Whether the servers may beat now: not while they are blocked."""
-
-    def __init__(self) -> None:
-        self.until = 0.0
-
-    def is_over(self) -> bool:
-        return time.monotonic() >= self.until
-
-
 def _run_servers(host: str, port: str) -> None:
     # A heartbeat that may not beat complains.
     logging.disable()
-    sleep = Sleep()
+    awake = threading.Event()
+    awake.set()
     beats = {name: Heartbeat(Beat(SERVICE, name, 1, 0, "127.0.0.1", FIRST_PORT + number,
                                   lease_s=LEASE_S), [(host, int(port))],
-                             is_serving=sleep.is_over, beat_s=BEAT_S)
+                             is_serving=awake.is_set, beat_s=BEAT_S)
              for number, name in enumerate(NAMES)}
     with ExitStack() as stack:
         for beat in beats.values():
             stack.enter_context(closing(beat))
             beat.start(timeout_s=0.5)
         _say("ready")
-        for order, what in _orders():
-            if order == "crash":
-                beats[what].close()
-                _say("crashed", what)
-            else:
-                sleep.until = time.monotonic() + float(what)
+        _obey(awake, beats[DEAD].close)
 
 
 # ---- both
 
-class Order(NamedTuple):
-    """A line of the input: what to do, and with what."""
-
-    what: str
-    with_what: str
-
-
-def _orders() -> Iterator[Order]:
+def _obey(awake: threading.Event, crash: Callable[[], None] = lambda: None) -> None:
+    """Does what the lines of the input say, up to its end, and says so."""
+    orders = {"sleep": awake.clear, "wake": awake.set, "crash": crash}
     for line in sys.stdin:
-        what, with_what = line.split()
-        yield Order(what, with_what)
+        orders[line.strip()]()
+        _say("done")
 
 
 def _say(*words: Any) -> None:
