@@ -194,6 +194,12 @@ class Verdicts(unittest.TestCase):
             with self.subTest(text):
                 self.assertEqual(verdict_of(text), ("", ""))
 
+    def test_at_exactly_half_a_lease_or_a_lease_either_word_is_right(self) -> None:
+        for old, new in (("silent_s > self.lease_s:", "silent_s >= self.lease_s:"),
+                         ("silent_s > self.lease_s / 2", "silent_s >= self.lease_s / 2")):
+            with self.subTest(new):
+                self.assertEqual(verdict_of(REFERENCE.replace(old, new)), ("", ""))
+
     def test_wrong_detectors_of_another_kind_fail(self) -> None:
         for name, (check, key, look, heard, asked) in WRONG.items():
             with self.subTest(name):

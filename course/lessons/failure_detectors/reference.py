@@ -7,6 +7,8 @@ server is:
     SUSPECT    no beat for more than half a lease: callers ask it last
     GONE       no beat for more than a lease, or none at all: callers do not see it
 
+(After exactly half a lease, or exactly one, either word is right.)
+
 A silent server may be dead, or frozen, or its beats are lost: nobody can tell which. So the next
 beat makes it UP again. And the registry itself may be frozen (a laptop sleeps, somebody presses
 Ctrl-Z). Then no beat is heard, and no server is to blame: such a pause is no silence, though what

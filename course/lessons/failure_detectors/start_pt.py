@@ -7,6 +7,8 @@ que cada servidor é:
     SUSPECT    nenhum batimento há mais de meio lease: os chamadores o procuram por último
     GONE       nenhum batimento há mais de um lease, ou nenhum até hoje: os chamadores não o veem
 
+(Depois de exatamente meio lease, ou exatamente um, qualquer das duas palavras está certa.)
+
 Um servidor em silêncio pode estar morto, ou congelado, ou os batimentos dele se perdem: ninguém tem
 como saber qual dos três. Por isso o próximo batimento o torna UP de novo. E o próprio registro pode
 ficar congelado (um laptop dorme, alguém aperta Ctrl-Z). Então nenhum batimento é ouvido, e nenhum
