@@ -221,7 +221,8 @@ class Files(unittest.TestCase):
 class Real(unittest.TestCase):
     def test_the_right_one_is_called_by_pythons_own_client(self) -> None:
         seen = real.see(module_of(REFERENCE), personal=42)
-        self.assertEqual((seen.deposit, seen.greeting, seen.balance), ("142", "Olá, José!", 142))
+        self.assertEqual((seen.deposit, seen.together, seen.greeting, seen.balance),
+                         ("142", "143, 144", "Olá, José!", 144))
         self.assertEqual((seen.withdrawal, seen.private),
                          ("NoMoney: 7 are missing", "there is no method _empty"))
         self.assertTrue(real.is_right(seen._asdict()))
@@ -230,6 +231,8 @@ class Real(unittest.TestCase):
         with self.assertLogs("ponte"):
             seen = real.see(load(LESSON.file("start.py")))
         self.assertRegex(seen.deposit, "^not well formed")
+        # The second call was never answered.
+        self.assertEqual(seen.together.count("not well formed"), 1)
         self.assertEqual((seen.private, seen.balance), ("empty", 0))
         self.assertFalse(real.is_right(seen._asdict()))
 

@@ -29,14 +29,15 @@ from ponte.net.address import Address
 from ponte.net.reply_writer import ReplyWriter
 from ponte.rpc.dispatcher import Dispatcher, Prepared, Writer
 from ponte.rpc.instance import methods_of
-from ponte.rpc.marshal import APPLICATION_ERROR
+from ponte.rpc.marshal import APPLICATION_ERROR, CONTENT_TYPE, decode_result, encode_call
 from server import Server
 
-# What is deposited, and as much more as the student's personal number says; and what is missing
-# when somebody asks for more.
-AMOUNT, MISSING = 100, 7
-# Seconds: a caller waits so long; and the relay, for the server to take a piece.
-CALL_S, PIECE_S = 2.0, 0.5
+# What is deposited, and as much more as the student's personal number says; what two callers add
+# to it; and what is missing when somebody asks for more.
+AMOUNT, ONE, MISSING = 100, 1, 7
+# Seconds: a caller waits so long for a reply; one that has sent two calls in one piece, so long for
+# each; and the relay, for the server to take a piece.
+CALL_S, TOGETHER_S, PIECE_S = 2.0, 0.5, 0.5
 NAME = "José"
 # How many bytes of a deposit come later than the others.
 LATE_BYTES = 60
@@ -45,12 +46,14 @@ RECEIVE_BYTES = 65536
 
 class Seen(NamedTuple):
     """What the callers of the bank were told, each in words: of a deposit of this `amount`, in two
-    pieces; of a greeting that was cut in its head and in a letter; of a withdrawal that must fail;
-    and of a call of what is private. Then the balance; and the seconds of the deposit.
+    pieces; of two further deposits, `together` in one piece; of a greeting that was cut in its head
+    and in a letter; of a withdrawal that must fail; and of a call of what is private. Then the
+    balance; and the seconds of the deposit.
     """
 
     amount: int
     deposit: str
+    together: str
     greeting: str
     withdrawal: str
     private: str
@@ -71,17 +74,20 @@ def see(solution: ModuleType, personal: int = 0) -> Seen:
         began = time.perf_counter()
         deposit = told(_late_end, "deposit", amount)
         took_s = time.perf_counter() - began
+        together = _told_together(server.address)
         greeting = told(_in_head_and_letter, "greet", NAME)
-        withdrawal = told(_whole, "withdraw", amount + MISSING)
+        withdrawal = told(_whole, "withdraw", bank.balance + MISSING)
         private = told(_whole, "_empty")
-        return Seen(amount, deposit, greeting, withdrawal, private, bank.balance, took_s)
+        return Seen(amount, deposit, together, greeting, withdrawal, private, bank.balance, took_s)
 
 
 def is_right(seen: Mapping[str, Any]) -> bool:
     """Whether the calls ran, and what must be a fault was one."""
-    return bool(seen["deposit"] == str(seen["amount"]) and seen["greeting"] == f"Olá, {NAME}!"
+    one, two = seen["amount"] + ONE, seen["amount"] + ONE + ONE
+    return bool(seen["deposit"] == str(seen["amount"]) and seen["together"] == f"{one}, {two}"
+                and seen["greeting"] == f"Olá, {NAME}!"
                 and seen["withdrawal"] == f"NoMoney: {MISSING} are missing"
-                and seen["private"] != "empty" and seen["balance"] == seen["amount"])
+                and seen["private"] != "empty" and seen["balance"] == two)
 
 
 # ---- the caller ----------------------------------------------------------------------------------
@@ -108,6 +114,33 @@ def _told(address: Address, method: str, params: Sequence[Any]) -> str:
         return "half a reply"
     except (OSError, http.client.HTTPException):
         return "no reply"
+
+
+def _told_together(address: Address) -> str:
+    """What a caller is told of two calls that it sends in one piece. Python's own client cannot."""
+    call = message.encode_request("POST", "/bank", {"Host": "bank", "Content-Type": CONTENT_TYPE},
+                                  encode_call("deposit", (ONE,)))
+    told, replies = list[str](), parser.ReplyParser()
+    with contextlib.suppress(OSError, message.ProtocolError), \
+            socket.create_connection(address, TOGETHER_S) as connection:
+        connection.sendall(call + call)
+        while len(told) < len((call, call)):
+            reply = replies.next_message()
+            if reply:
+                told.append(_told_by(reply))
+                continue
+            data = connection.recv(RECEIVE_BYTES)
+            if not data:
+                break
+            replies.feed(data)
+    return ", ".join(told) or "no reply"
+
+
+def _told_by(reply: message.Reply) -> str:
+    try:
+        return str(decode_result(reply.body))
+    except Fault as fault:
+        return str(fault.faultString)
 
 
 # ---- the student's file inside Ponte -------------------------------------------------------------

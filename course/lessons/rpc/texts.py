@@ -27,23 +27,23 @@ TEXTS: dict[str, tuple[str, str]] = {
         "200: dois pedaços são duas chamadas"),
     "right": ("c", "c"),
     "naive": (
-        "Ponte's server, which takes each piece for a message. What Python's own client was told "
-        "of deposit({amount}), in two pieces: {deposit}. Of greet(José), cut in its head and in a "
-        "letter: {greeting}. Of a withdraw of too much: {withdrawal}. Of _empty(), which is "
-        "private: {private}. The balance: {balance}.",
-        "O servidor da Ponte, que toma cada pedaço por uma mensagem. O que o cliente do próprio "
-        "Python ouviu de deposit({amount}), em dois pedaços: {deposit}. De greet(José), cortada no "
-        "cabeçalho e numa letra: {greeting}. De um withdraw acima do saldo: {withdrawal}. De "
-        "_empty(), que é privado: {private}. O saldo: {balance}."),
+        "What callers were told by Ponte's server, which takes each piece for a message. "
+        "deposit({amount}), in two pieces: {deposit}. deposit(1) twice, in one piece: {together}. "
+        "greet(José), cut in its head and in a letter: {greeting}. withdraw, of too much: "
+        "{withdrawal}. _empty(), which is private: {private}. The balance: {balance}.",
+        "O que os chamadores ouviram do servidor da Ponte, que toma cada pedaço por uma mensagem. "
+        "deposit({amount}), em dois pedaços: {deposit}. deposit(1) duas vezes, num pedaço só: "
+        "{together}. greet(José), cortada no cabeçalho e numa letra: {greeting}. withdraw, acima "
+        "do saldo: {withdrawal}. _empty(), que é privado: {private}. O saldo: {balance}."),
     "real": (
-        "Ponte's server with your file. What Python's own client was told of deposit({amount}), in "
-        "two pieces: {deposit}. Of greet(José), cut in its head and in a letter: {greeting}. Of a "
-        "withdraw of too much: {withdrawal}. Of _empty(), which is private: {private}. The "
-        "balance: {balance}.",
-        "O servidor da Ponte com o seu arquivo. O que o cliente do próprio Python ouviu de "
-        "deposit({amount}), em dois pedaços: {deposit}. De greet(José), cortada no cabeçalho e "
-        "numa letra: {greeting}. De um withdraw acima do saldo: {withdrawal}. De _empty(), que é "
-        "privado: {private}. O saldo: {balance}."),
+        "What callers were told by Ponte's server with your file. deposit({amount}), in two "
+        "pieces: {deposit}. deposit(1) twice, in one piece: {together}. greet(José), cut in its "
+        "head and in a letter: {greeting}. withdraw, of too much: {withdrawal}. _empty(), which is "
+        "private: {private}. The balance: {balance}.",
+        "O que os chamadores ouviram do servidor da Ponte com o seu arquivo. deposit({amount}), em "
+        "dois pedaços: {deposit}. deposit(1) duas vezes, num pedaço só: {together}. greet(José), "
+        "cortada no cabeçalho e numa letra: {greeting}. withdraw, acima do saldo: {withdrawal}. "
+        "_empty(), que é privado: {private}. O saldo: {balance}."),
     "value.no reply": ("no reply", "nenhuma resposta"),
     "value.half a reply": ("half a reply", "meia resposta"),
     "check.c1": ("one message, cut anywhere", "uma mensagem, cortada em qualquer lugar"),
