@@ -30,6 +30,7 @@ from ponte.net.reply_writer import ReplyWriter
 from ponte.rpc.dispatcher import Dispatcher, Prepared, Writer
 from ponte.rpc.instance import methods_of
 from ponte.rpc.marshal import APPLICATION_ERROR, CONTENT_TYPE, decode_result, encode_call
+from ponte.process.characters import write_any
 from server import Server
 
 # What is deposited, and as much more as the student's personal number says; what two callers add
@@ -308,6 +309,7 @@ class Knife:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     try:
         print(*see(load(sys.argv[1])))
     except Theirs as error:
