@@ -27,10 +27,10 @@ from course.worker import load
 from ponte.net import message, parser
 from ponte.net.address import Address
 from ponte.net.reply_writer import ReplyWriter
+from ponte.process.characters import write_any
 from ponte.rpc.dispatcher import Dispatcher, Prepared, Writer
 from ponte.rpc.instance import methods_of
 from ponte.rpc.marshal import APPLICATION_ERROR, CONTENT_TYPE, decode_result, encode_call
-from ponte.process.characters import write_any
 from server import Server
 
 # What is deposited, and as much more as the student's personal number says; what two callers add
