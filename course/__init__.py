@@ -16,9 +16,11 @@
     handed_in.py    the sentences of handing in and of grading
     desk.py         what a student may do, one method for each word
     screen.py       the same behind keys; it checks a file whenever it is saved
+    tap.py          what passes by a process of an incident
     words.py        the sentences of the course, in both languages
     selftest.py     the course checks itself
     lessons/        a folder for each lesson
+    incidents/      something is wrong among real processes: who, and what?
 
 The commands are in __main__.py: `python3 -m course --help`. Nothing else imports this room.
 

@@ -11,6 +11,8 @@
     measure N        a figure of this computer
     reset N          your file as at the start; the old one is kept
     name CLASS "NAME"    who you are: your figures will be yours alone
+    incident a       something is wrong among real processes, a to e: who, and what? (answer, hint)
+    tap NAME         each message that passes by a process of the incident
     pack             all your work in one file, for your teacher
     selftest [N...]  the course checks itself: right solutions pass, each wrong one is rejected
 
@@ -22,10 +24,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Callable
 
 from classroom.command import take_language
-from course import pack, personal, words
+from course import pack, personal, tap, words
 from course.desk import Desk
+from course.incidents import start
 from course.progress import Spoilt
 from course.screen import CourseScreen, DeskWithKeys
 from course.selftest import selftest
@@ -39,7 +43,8 @@ from ponte.process.typed import here
 OF_A_LESSON = {"predict": 1, "run": 0, "check": 0, "real": 0, "hint": 0, "mutant": 1, "measure": 0,
                "reset": 0}
 # All others, and how many words each takes at most.
-OTHERS = {"list": 0, "name": 2, "pack": 0, "selftest": 9}
+OTHERS = {"list": 0, "name": 2, "incident": 2, "tap": 1, "pack": 0,
+          "selftest": 9}
 VERBS = (*OF_A_LESSON, *OTHERS)
 
 
@@ -68,14 +73,16 @@ def _do(rest: Sequence[str], language: str) -> int:
     if verb in OF_A_LESSON:
         code: int = getattr(desk, verb)(_lesson(more[0] if more else "", language), *more[1:])
         return code
-    if verb == "list":
-        return desk.list()
-    if verb == "name":
-        class_code, name = (*more, "", "")[:2]
-        return personal.give(desk.progress, class_code, name, language)
-    if verb == "pack":
-        return pack.run(language)
-    return selftest([_lesson(number, language) for number in more] or LESSONS, language)
+    first, second = (*more, "", "")[:2]
+    do: dict[str, Callable[[], int]] = {
+        "list": desk.list,
+        "name": lambda: personal.give(desk.progress, first, second, language),
+        "incident": lambda: start.run(first, language, second),
+        "tap": lambda: tap.run(first, language),
+        "pack": lambda: pack.run(language),
+        "selftest": lambda: selftest([_lesson(number, language) for number in more] or LESSONS,
+                                     language)}
+    return do[verb]()
 
 
 def _lesson(number: str, language: str) -> Lesson:

@@ -13,7 +13,6 @@ can ask the same incident for its answer.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from typing import Callable, NamedTuple
 
 from course.incidents.system import Pages, System
@@ -53,6 +52,8 @@ class Incident:
     proves: frozenset[str] = frozenset()
     # Which of the remedies helps.
     remedy = ""
+    # The words of a call by client.py; and about how many seconds the trouble takes to show.
+    example, lasts_s = "", 0.0
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -70,10 +71,6 @@ class Incident:
 
     def measure(self, pages: Pages, wait: Wait) -> tuple[Figure, Figure]:
         """Reads the two figures from the pages of the real processes."""
-        raise NotImplementedError
-
-    def example(self, pages: Pages) -> Sequence[str]:
-        """The words of a call by client.py."""
         raise NotImplementedError
 
 

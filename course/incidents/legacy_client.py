@@ -29,6 +29,7 @@ EVERY_S = 0.2
 class LegacyClient(Incident):
     letter, kind, remedy = "c", "no_call_ids", "4"
     proves = frozenset({"tap_called"})
+    example, lasts_s = "bank balance ana", 10.0
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
@@ -66,9 +67,6 @@ class LegacyClient(Incident):
         assert isinstance(balance, int)
         return (Figure(balance - DEPOSITS * self.cents, 0),
                 Figure(pages.status("bank-1")["requests"]["repeats"], 0))
-
-    def example(self, pages: Pages) -> list[str]:
-        return ["bank", "balance", TILLS[0]]
 
     def _fate_of(self, data: bytes) -> Fate | None:
         for name in TILLS:

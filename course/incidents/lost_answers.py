@@ -20,6 +20,7 @@ SERVERS = ("server-1", "server-2", "server-3")
 class LostAnswers(Incident):
     letter, kind, remedy = "b", "answers_lost", "3"
     proves = frozenset({"status_registry", "tap_registry"})
+    example, lasts_s = "greeter whoami", 12.0
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
@@ -50,6 +51,3 @@ class LostAnswers(Incident):
     def measure(self, pages: Pages, wait: Wait) -> tuple[Figure, Figure]:
         return (Figure(rate(pages, "registry", "epoch", wait), RATE_TOLERANCE),
                 Figure(pages.status(self.who)["beats_acked"], 0))
-
-    def example(self, pages: Pages) -> list[str]:
-        return ["greeter", "whoami"]

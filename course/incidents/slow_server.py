@@ -22,6 +22,7 @@ SHARE_S = 6.0
 class SlowServer(Incident):
     letter, kind, remedy = "e", "slow", "3"
     proves = frozenset({"tap_name", "status_name", "trace"})
+    example, lasts_s = "shop price tea", 3.0
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
@@ -58,6 +59,3 @@ class SlowServer(Incident):
         made = {name: count - before[name] for name, count in totals().items()}
         share = 100 * made[self.who] / max(sum(made.values()), 1)
         return Figure(self.slow_s * 1000, 0.15 * self.slow_s * 1000), Figure(share, 5)
-
-    def example(self, pages: Pages) -> list[str]:
-        return ["shop", "price", "tea"]

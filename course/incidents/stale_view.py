@@ -24,6 +24,7 @@ CALLS = 20
 class StaleView(Incident):
     letter, kind, remedy = "d", "stale_view", "1"
     proves = frozenset({"status_name", "tap_name"})
+    example, lasts_s = "greeter whoami", 6.0
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
@@ -63,9 +64,6 @@ class StaleView(Incident):
         believed = pages.status(self.who)["services"]["greeter"]
         up = sum(row["state"] == "up" and row["quarantined"] for row in believed)
         return Figure(up, 0), Figure(unanswered(pages.address(self.who)), 0)
-
-    def example(self, pages: Pages) -> list[str]:
-        return ["greeter", "whoami"]
 
     def _servers(self, system: System, names: list[str]) -> None:
         for name in names:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from classroom.actor import CLIENT, Actor, read_status
 from classroom.cast import Cast
 from course.incidents.door import Door
 from course.incidents.messages import Note
+from lab.relayed import shut_down
 from ponte.net.address import Address, show
 from ponte.net.pool import Pool
 from ponte.process.own_files import own_file, read
@@ -75,6 +77,10 @@ class System:
         # By name: where others find it, and the role of each.
         self.doors: dict[str, Door] = {}
         self.roles: dict[str, str] = {}
+        # It listens as long as the incident runs: another terminal asks there (running.py).
+        self._alive = socket.create_server(("127.0.0.1", 0))
+        self._is_open = True
+        threading.Thread(target=self._say_alive, daemon=True).start()
         # The doors to registries, and what else is to be closed.
         self._others: list[Closable] = []
         # Guarded by self._lock: the files.
@@ -140,14 +146,17 @@ class System:
 
     # ---- what others are told
 
+    def parts(self) -> dict[str, dict[str, str]]:
+        """Who takes part, by name: the role, and the addresses of the door and of the process."""
+        return {name: {"role": role, "door": show(self.doors[name].address),
+                       "real": show(self.cast[name].address)} if name in self.doors else
+                {"role": role} for name, role in self.roles.items()}
+
     def write_state(self, **more: Any) -> None:
         """Writes who takes part, for another terminal."""
-        parts = {name: {"role": role, "door": show(self.doors[name].address),
-                        "real": show(self.cast[name].address)} if name in self.doors else
-                 {"role": role} for name, role in self.roles.items()}
         path = os.path.join(self.folder, STATE)
         with open(f"{path}.new", "w", encoding="utf-8") as file:
-            json.dump({"parts": parts, "alive": show(next(iter(self.doors.values())).address),
+            json.dump({"parts": self.parts(), "alive": show(self._alive.getsockname()[:2]),
                        **more}, file)
         os.replace(f"{path}.new", path)
 
@@ -163,6 +172,10 @@ class System:
         """Ends every process and every door; the files of taps and logs stay to be read."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.folder, STATE))
+        self._is_open = False
+        shut_down(self._alive)
+        with contextlib.suppress(OSError):
+            socket.create_connection(self._alive.getsockname()[:2], 1.0).close()
         self.cast.close()
         for part in (*self.doors.values(), *self._others):
             part.close()
@@ -176,6 +189,12 @@ class System:
                       target=address) for address in registries]
         self._others.extend(doors)
         return [door.address for door in doors]
+
+    def _say_alive(self) -> None:
+        with self._alive:
+            while self._is_open:
+                with contextlib.suppress(OSError):
+                    self._alive.accept()[0].close()
 
     def _door(self, name: str, role: str) -> Door:
         door = Door(lambda into, note: self._note(name, into, note), leads_in=True)
@@ -201,7 +220,7 @@ class System:
 class Pages:
     """The real pages of the processes of an incident that runs, as its state has them. Close it."""
 
-    def __init__(self, parts: dict[str, Any]) -> None:
+    def __init__(self, parts: dict[str, dict[str, str]]) -> None:
         self.parts = parts
         self._pool = Pool()
 

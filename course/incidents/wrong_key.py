@@ -21,6 +21,7 @@ KEYS = {"now": "key-2026", "before": "key-2025"}
 class WrongKey(Incident):
     letter, kind, remedy = "a", "wrong_key", "2"
     proves = frozenset({"status_registry", "tap_registry"})
+    example, lasts_s = "greeter whoami", 4.0
 
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng)
@@ -52,9 +53,6 @@ class WrongKey(Incident):
     def measure(self, pages: Pages, wait: Wait) -> tuple[Figure, Figure]:
         return (Figure(rate(pages, "registry", "signature", wait), RATE_TOLERANCE),
                 Figure(pages.status(self.who)["beats_acked"], 0))
-
-    def example(self, pages: Pages) -> list[str]:
-        return ["greeter", "whoami"]
 
     def _key(self, system: System, name: str) -> str:
         return os.path.join(os.path.abspath(system.folder), name)

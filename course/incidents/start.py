@@ -1,0 +1,36 @@
+"""The command `incident`: starts an incident, or answers the one that runs."""
+
+from __future__ import annotations
+
+from course import words
+from course.incidents.running import INCIDENTS, read_state
+from course.incidents.screen import Input, Terminal, from_elsewhere, play
+from course.incidents.texts import TEXTS
+from course.progress import Progress
+from ponte.process.options import PYTHON, UsageError
+from ponte.process.stopping import Stop
+
+WORK = "course-work"
+VERBS = ("", "answer", "hint")
+
+
+def run(letter: str, language: str, verb: str = "") -> int:
+    """Runs the incident of a letter until it is ended; with "answer" or "hint": for the one that
+    runs. On the main thread. Returns the exit code. Raises UsageError.
+    """
+    def refuse(key: str, **values: object) -> UsageError:
+        return UsageError(words.fill(TEXTS, key, language, values))
+
+    letter, command = letter.lower(), f"{PYTHON} -m course incident {letter.lower()}"
+    if letter not in INCIDENTS:
+        raise refuse("no_incident", letter=letter or "?", letters=", ".join(INCIDENTS))
+    if verb not in VERBS:
+        raise refuse("verb")
+    state, progress = read_state(), Progress(WORK)
+    if verb:
+        if state is None or state.letter != letter:
+            raise refuse("runs_not", letter=letter, command=command)
+        return from_elsewhere(state, verb, Terminal(language, Input(Stop()), progress))
+    if state is not None:
+        raise refuse("runs_already", letter=state.letter)
+    return play(letter, Terminal(language, Input(Stop()), progress))
