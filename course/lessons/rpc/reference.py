@@ -37,8 +37,8 @@ class Parser:
         """The next message as (head, text), or None while it is not all there.
 
         The head is without its last \\r\\n and the empty line. Raises ValueError as soon as the
-        bytes cannot become a message: then nobody knows where the next one begins, and the
-        connection is closed.
+        next bytes cannot become a message: then nobody knows where another one begins, and the
+        connection is closed. What was whole before these bytes has come out first.
         """
         head, end, rest = self.buffer.partition(b"\r\n\r\n")
         if len(head) > MAX_HEAD_BYTES:

@@ -37,9 +37,9 @@ class Parser:
     def next_message(self):
         """A próxima mensagem como (head, text), ou None enquanto ela não chegou inteira.
 
-        O cabeçalho vem sem o último \\r\\n e sem a linha vazia. Lança ValueError assim que os bytes
-        não podem virar uma mensagem: então ninguém sabe onde a próxima começa, e a conexão é
-        fechada.
+        O cabeçalho vem sem o último \\r\\n e sem a linha vazia. Lança ValueError assim que os
+        próximos bytes não podem virar uma mensagem: então ninguém sabe onde outra começa, e a
+        conexão é fechada. O que estava inteiro antes desses bytes saiu primeiro.
         """
         if not self.piece:
             return None
