@@ -90,6 +90,9 @@ class Parser:
         if end < 0:
             return None
         head = data[:end].decode("latin-1")
+        # For Python a line may also end in one of the two.
+        if set("\\r\\n") & set(head.replace("\\r\\n", "")):
+            raise ValueError
         found = Headers().parsestr(head.partition("\\r\\n")[2]).get_all("content-length") or []
         if len(found) != 1 or not found[0].strip().isdecimal():
             raise ValueError

@@ -82,7 +82,9 @@ STRANGE_HEADS = tuple(call("deposit 100", name, START + lines) for name, lines i
     ("a name that begins alike", "\r\nContent-Length-Was: 3\r\nContent-Length: {length}"),
     ("a name that begins alike behind", "\r\nContent-Length: {length}\r\nContent-Length-Was: 3"),
     ("a value that looks alike", "\r\nUser-Agent: content-length: 3\r\nContent-Length: {length}"),
-    ("a long header", "\r\nContent-Length: {length}\r\nCookie: " + 700 * "x"),
+    # With its empty line it has MAX_HEAD_BYTES.
+    ("a long header", "\r\nContent-Length: {length}\r\nCookie: "
+     + (MAX_HEAD_BYTES - len(START + "\r\nContent-Length: 11\r\nCookie: \r\n\r\n")) * "x"),
 ))
 # What a text may look like.
 STRANGE_TEXTS = (
@@ -96,18 +98,20 @@ STRANGE_TEXTS = (
 )
 
 # Calls that become faults, or whose value is nothing; and one more.
-FAULTS = tuple(map(call, ("withdraw 999", "deposit x", "remind", "stop", "deposit", "deposit 1 2",
-                          "transfer 5", "audit", "deposit 0", "pay_back 5",
+FAULTS = tuple(map(call, ("withdraw 999", "deposit x", "remind", "total", "stop", "deposit",
+                          "deposit 1 2", "transfer 5", "audit", "deposit 0", "pay_back 5",
                           "plan")))
 # Names that a caller must not reach.
 CLOSED = tuple(map(call, ("_empty", "__class__", "__dir__", "book.clear", "deposit.__func__",
                           "deposit.__self__._empty", "owner", "book", "Deposit 5",
                           "deposit()", "audit()", "str x", "Parser",
-                          "aud", "udit")))
+                          "aud", "udit"))) + (call("audit\t", "a space behind the name"),)
 
 BROKEN = (
     no_message("no length", START),
     no_message("no length, but a header", START + "\r\nHost: bank:4180"),
+    no_message("a length behind a bare line feed", START + "\r\nX-Note: a\nContent-Length: 11"),
+    no_message("a length behind another line end", START + "\r\nX-Note: a\x85Content-Length: 11"),
     no_message("length -1", START + "\r\nContent-Length: -1", b""),
     no_message("length -11", START + "\r\nContent-Length: -11"),
     no_message("length +11", START + "\r\nContent-Length: +11"),
@@ -128,4 +132,7 @@ BROKEN = (
     ._replace(data=f"{START}\r\nCookie: {2 * MAX_HEAD_BYTES * 'x'}".encode()),
     no_message("a long head", START + "\r\nContent-Length: 11\r\nCookie: "
                + 2 * MAX_HEAD_BYTES * "x"),
+    # Without its empty line it has one byte more.
+    no_message("a head that is just too long", START + "\r\nContent-Length: 11\r\nCookie: "
+               + (MAX_HEAD_BYTES + 1 - len(START + "\r\nContent-Length: 11\r\nCookie: ")) * "x"),
 )

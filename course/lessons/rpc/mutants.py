@@ -36,6 +36,10 @@ _TRY = "    try:\n" + _RUN + _EXCEPT + _FAULT
 
 MUTANTS = (
     # The bytes.
+    Mutant("lines_end_as_they_like", 'head.split("\\r\\n")', "head.splitlines()",
+           "c8", "took_no_message"),
+    Mutant("a_line_feed_ends_a_line", 'head.split("\\r\\n")', 'head.split("\\n")',
+           "c8", "took_no_message"),
     Mutant("one_recv_one_message", _FEED, "        self.buffer = data\n", "c1", "missing"),
     Mutant("takes_what_is_there", _SHORT, "        if not rest:\n", "c1", "half"),
     Mutant("two_pieces_at_most", _FEED, '''\
@@ -161,7 +165,13 @@ class Parser(Parser):
 ''', "c5", "value_is_a_fault"),
     Mutant("zero_is_nothing", _RUN, "        return RESULT, method(*params) or None\n",
            "c5", "another_value"),
+    Mutant("type_errors_are_wrong_params", _RUN, _RUN + '''\
+    except TypeError:
+        return FAULT, "wrong parameters"
+''', "c5", "another_fault"),
     # The name.
+    Mutant("spaces_do_not_matter", "getattr(service, name, None)",
+           "getattr(service, name.strip(), None)", "c6", "not_for_callers"),
     Mutant("serves_private_names", 'None if name.startswith("_") else ', "",
            "c6", "not_for_callers"),
     Mutant("two_underscores_are_private", 'name.startswith("_")', 'name.startswith("__")',

@@ -127,6 +127,16 @@ TEXTS: dict[str, tuple[str, str]] = {
                                      "um tamanho em dígitos de outra escrita"),
     "value.no length": ("no length", "sem tamanho"),
     "value.no length, but a header": ("no length", "sem tamanho"),
+    "value.a length behind a bare line feed": (
+        "its lines end in \\r\\n, so \"Content-Length\" behind a bare \\n is no header",
+        "as linhas dele terminam em \\r\\n, e \"Content-Length\" depois de um \\n sozinho não é "
+        "campo"),
+    "value.a length behind another line end": (
+        "its lines end in \\r\\n, so \"Content-Length\" behind another character is no header",
+        "as linhas dele terminam em \\r\\n, e \"Content-Length\" depois de outro caractere não é "
+        "campo"),
+    "value.a head that is just too long": ("a head of more than MAX_HEAD_BYTES",
+                                           "um cabeçalho de mais de MAX_HEAD_BYTES"),
     "value.length -1": ("a length of -1", "um tamanho de -1"),
     "value.length -11": ("a length of -11", "um tamanho de -11"),
     "value.length +11": ("a length of +11, not of digits alone",
