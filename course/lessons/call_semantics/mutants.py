@@ -39,7 +39,11 @@ MUTANTS = (
     Mutant("answers_before_the_end", _RUNNING, "", "c2", "ran_twice"),
     Mutant("does_not_wait", _RUNNING, '''        if number in session.running:
             return NEVER
-''', "c3", "unknown_though_it_is_known"),
+''', "c3", "has_not_ended"),
+    Mutant("answers_from_memory_once", _KEPT, '''        if number in session.replies:
+            reply, session.replies[number] = session.replies[number], NEVER
+            return reply
+''', "c5", "has_not_ended"),
     Mutant("running_is_unknown", _RUNNING, '''        if number in session.running:
             return UNKNOWN
 ''', "c2", "unknown_though_it_is_known"),

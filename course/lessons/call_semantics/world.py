@@ -180,9 +180,12 @@ class World(SmallWorld):
             return "knows_an_earlier_life"
         if action == solution.WAIT and (call.session, call.number) not in self._running:
             return "waits_for_nothing" if known else "knows_an_earlier_life"
-        if known and call.number < self._ended[call.session] \
-                and action in (solution.REFUSE, solution.UNKNOWN):
+        has_ended = known and call.number < self._ended[call.session]
+        if has_ended and action in (solution.REFUSE, solution.UNKNOWN):
             return "ended_is_never"
+        # A copy of an attempt may be dropped: the attempt itself is answered. A repeat may not.
+        if known and not has_ended and action == solution.NEVER and attempt > 1:
+            return "has_not_ended"
         if action == solution.UNKNOWN and attempt == 1 and not call.runs:
             return "cannot_have_run"
         return ""
