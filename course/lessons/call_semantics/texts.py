@@ -68,9 +68,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Uma tentativa de {call} chegou atrasada: o chamador já encerrou o assunto. arrives disse "
         "{action}, e o certo é NEVER."),
     "wrong.has_not_ended": (
-        "arrives said NEVER of an attempt of {call}, and its caller has not ended with it: it still "
+        "arrives said NEVER of a repeat of {call}, and its caller has not ended with it: it still "
         "waits for the reply.",
-        "arrives disse NEVER sobre uma tentativa de {call}, mas o chamador não encerrou o assunto: "
+        "arrives disse NEVER sobre uma repetição de {call}, mas o chamador não encerrou o assunto: "
         "ele ainda espera a resposta."),
     "wrong.cannot_have_run": (
         "arrives said UNKNOWN of the first attempt of {call}: nobody has asked for it before, so "
