@@ -105,7 +105,7 @@ FAULTS = tuple(map(call, ("withdraw 999", "deposit x", "remind", "total", "stop"
 CLOSED = tuple(map(call, ("_empty", "__class__", "__dir__", "book.clear", "deposit.__func__",
                           "deposit.__self__._empty", "owner", "book", "Deposit 5",
                           "deposit()", "audit()", "str x", "Parser",
-                          "aud", "udit"))) + (call("audit\t", "a space behind the name"),)
+                          "aud", "udit", "vault", "\tdeposit 5", "audit\t")))
 
 BROKEN = (
     no_message("no length", START),

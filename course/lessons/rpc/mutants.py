@@ -25,21 +25,17 @@ _LONG_TEXT = '''    if int(found[0]) > MAX_TEXT_BYTES:
         raise ValueError("the text is too long")
 '''
 _WRITES = '    head += f"\\r\\nContent-Length: {len(data)}\\r\\n\\r\\n"\n'
-_METHOD = '    method = None if name.startswith("_") else getattr(service, name, None)\n'
-_NO_METHOD = '''    if not callable(method):
+_NO_METHOD = '''\
+    if name.startswith("_") or not callable(getattr(type(service), name, None)):
         return FAULT, f"there is no method {name}"
 '''
-_RUN = "        return RESULT, method(*params)\n"
+_RUN = "        return RESULT, getattr(service, name)(*params)\n"
 _EXCEPT = "    except BaseException as error:\n"
 _FAULT = '        return FAULT, f"{type(error).__name__}: {error}"\n'
 _TRY = "    try:\n" + _RUN + _EXCEPT + _FAULT
 
 MUTANTS = (
     # The bytes.
-    Mutant("lines_end_as_they_like", 'head.split("\\r\\n")', "head.splitlines()",
-           "c8", "took_no_message"),
-    Mutant("a_line_feed_ends_a_line", 'head.split("\\r\\n")', 'head.split("\\n")',
-           "c8", "took_no_message"),
     Mutant("one_recv_one_message", _FEED, "        self.buffer = data\n", "c1", "missing"),
     Mutant("takes_what_is_there", _SHORT, "        if not rest:\n", "c1", "half"),
     Mutant("two_pieces_at_most", _FEED, '''\
@@ -127,12 +123,13 @@ class Parser(Parser):
     Mutant("longest_text_is_too_long", "int(found[0]) > MAX_TEXT_BYTES",
            "int(found[0]) >= MAX_TEXT_BYTES", "c4", "refused_a_right_one"),
     # The call.
-    Mutant("exception_kills_the_server", _TRY, "    return RESULT, method(*params)\n",
-           "c5", "server_died"),
+    Mutant("exception_kills_the_server", _TRY, _RUN[4:], "c5", "server_died"),
     Mutant("exit_kills_the_server", "except BaseException as", "except Exception as",
            "c5", "server_died"),
-    Mutant("unknown_name_kills_the_server", "getattr(service, name, None)",
-           "getattr(service, name)", "c5", "server_died"),
+    Mutant("unknown_name_kills_the_server", _NO_METHOD, '''\
+    if name.startswith("_") or not callable(getattr(type(service), name)):
+        return FAULT, f"there is no method {name}"
+''', "c5", "server_died"),
     Mutant("fault_is_a_value", "        return FAULT, f\"{type", "        return RESULT, f\"{type",
            "c5", "fault_is_a_value"),
     Mutant("fault_without_its_type", _FAULT, "        return FAULT, str(error)\n",
@@ -150,7 +147,7 @@ class Parser(Parser):
            "c5", "server_died"),
     Mutant("a_second_try", _FAULT, '''\
         try:
-            return RESULT, method(*params)
+            return RESULT, getattr(service, name)(*params)
         except BaseException as error:
             return FAULT, f"{type(error).__name__}: {error}"
 ''', "c5", "ran_twice"),
@@ -159,48 +156,58 @@ class Parser(Parser):
         return FAULT, f"there is no method {name}"
     except BaseException as error:
 ''', "c5", "another_fault"),
+    Mutant("their_type_error_is_our_wrong_number", _EXCEPT, '''\
+    except TypeError:
+        return FAULT, "wrong number of parameters"
+    except BaseException as error:
+''', "c5", "another_fault"),
     Mutant("nothing_is_a_fault", _RUN, '''\
-        value = method(*params)
+        value = getattr(service, name)(*params)
         return (FAULT, "no value") if value is None else (RESULT, value)
 ''', "c5", "value_is_a_fault"),
-    Mutant("zero_is_nothing", _RUN, "        return RESULT, method(*params) or None\n",
-           "c5", "another_value"),
-    Mutant("type_errors_are_wrong_params", _RUN, _RUN + '''\
-    except TypeError:
-        return FAULT, "wrong parameters"
-''', "c5", "another_fault"),
+    Mutant("zero_is_nothing", "(*params)\n", "(*params) or None\n", "c5", "another_value"),
     # The name.
-    Mutant("spaces_do_not_matter", "getattr(service, name, None)",
-           "getattr(service, name.strip(), None)", "c6", "not_for_callers"),
-    Mutant("serves_private_names", 'None if name.startswith("_") else ', "",
-           "c6", "not_for_callers"),
+    Mutant("serves_private_names", 'name.startswith("_") or ', "", "c6", "not_for_callers"),
     Mutant("two_underscores_are_private", 'name.startswith("_")', 'name.startswith("__")',
            "c6", "not_for_callers"),
-    Mutant("a_dot_opens_what_is_inside", _METHOD, '''\
-    method = None if name.startswith("_") else service
-    for part in name.split("."):
-        method = getattr(method, part, None)
+    Mutant("a_dot_opens_what_is_inside", _NO_METHOD + "    try:\n" + _RUN, '''\
+    if name.startswith("_"):
+        return FAULT, f"there is no method {name}"
+    try:
+        method = service
+        for part in name.split("."):
+            method = getattr(method, part)
+        return RESULT, method(*params)
 ''', "c6", "not_for_callers"),
-    Mutant("a_dot_opens_what_is_public", _METHOD, '''\
-    parts = name.split(".")
-    method = None if any(part.startswith("_") for part in parts) else service
-    for part in parts:
-        method = getattr(method, part, None)
+    Mutant("a_dot_opens_what_is_public", _NO_METHOD + "    try:\n" + _RUN, '''\
+    if any(part.startswith("_") for part in name.split(".")):
+        return FAULT, f"there is no method {name}"
+    try:
+        return RESULT, __import__("operator").attrgetter(name)(service)(*params)
 ''', "c6", "not_for_callers"),
     Mutant("what_is_no_method_is_told", _NO_METHOD, '''\
-    if method is None:
+    if name.startswith("_") or not hasattr(type(service), name):
         return FAULT, f"there is no method {name}"
-    if not callable(method):
-        return RESULT, method
+    if not callable(getattr(service, name)):
+        return RESULT, getattr(service, name)
 ''', "c6", "not_for_callers"),
-    Mutant("large_letters_do_not_matter", "getattr(service, name, None)",
-           "getattr(service, name.lower(), None)", "c6", "not_for_callers"),
-    Mutant("part_of_a_name_is_enough", _METHOD, '''\
+    Mutant("a_property_is_read", "getattr(type(service), name, None)",
+           "getattr(service, name, None)", "c6", "ran_without_a_method"),
+    Mutant("large_letters_do_not_matter", _NO_METHOD, "    name = name.lower()\n" + _NO_METHOD,
+           "c6", "not_for_callers"),
+    Mutant("spaces_do_not_matter", _NO_METHOD, "    name = name.strip()\n" + _NO_METHOD,
+           "c6", "not_for_callers"),
+    Mutant("part_of_a_name_is_enough", _NO_METHOD, '''\
     names = [each for each in dir(service) if each.startswith(name) and each[0] != "_"]
-    method = getattr(service, names[0]) if len(names) == 1 else None
+    name = names[0] if len(names) == 1 else name
+''' + _NO_METHOD, "c6", "not_for_callers"),
+    Mutant("the_language_is_served", _NO_METHOD + "    try:\n" + _RUN, '''\
+    method = getattr(type(service), name, None) or globals().get(name)
+    if name.startswith("_") or not callable(method):
+        return FAULT, f"there is no method {name}"
+    try:
+        return RESULT, getattr(service, name, method)(*params)
 ''', "c6", "not_for_callers"),
-    Mutant("the_language_is_served", "getattr(service, name, None)",
-           "getattr(service, name, None) or globals().get(name)", "c6", "not_for_callers"),
     Mutant("no_underscore_at_all", 'name.startswith("_")', '"_" in name',
            "c5", "value_is_a_fault"),
     # Several callers.
@@ -228,6 +235,10 @@ class Parser(Parser):
            "c8", "took_no_message"),
     Mutant("less_than_nothing", "[0-9]+", "-?[0-9]+", "c8", "took_no_message"),
     Mutant("digits_come_first", "re.fullmatch", "re.match", "c8", "took_no_message"),
+    Mutant("lines_end_in_any_way", 'head.split("\\r\\n")', "head.splitlines()",
+           "c8", "took_no_message"),
+    Mutant("lines_end_in_a_bare_newline", 'head.split("\\r\\n")', 'head.split("\\n")',
+           "c8", "took_no_message"),
     Mutant("first_length_counts", "len(found) != 1 or", "not found or", "c8", "took_no_message"),
     Mutant("digits_of_any_script", _LINES + _FOUND + _ONE,
            '    head = head.encode("latin-1").decode("utf-8")\n' + _LINES + _FOUND

@@ -3,7 +3,7 @@ r"""RPC: framing and dispatch. How a call comes out of a stream of bytes, and ru
 A stream carries bytes, not messages: one message may arrive in several pieces, and two in one
 piece. So each message says where it ends. That is *framing*:
 
-    POST /bank HTTP/1.1\r\n     the head: its lines end in \r\n
+    POST /bank HTTP/1.1\r\n     the head: its lines end in \r\n, and in nothing else
     Content-Length: 11\r\n      how many bytes the text has
     \r\n                        an empty line ends the head
     deposit 100                 the text, in UTF-8
@@ -74,12 +74,12 @@ def dispatch(service, name, params):
 
     (RESULT, what the method has returned); (FAULT, "ValueError: not a number") if it has raised
     that, or whatever else; (FAULT, a text) without a run, if there is no method of exactly that
-    name, or if its name begins with _: that is private.
+    name, or if its name begins with _: that is private. A property is no method: to read it would
+    already run it.
     """
-    method = None if name.startswith("_") else getattr(service, name, None)
-    if not callable(method):
+    if name.startswith("_") or not callable(getattr(type(service), name, None)):
         return FAULT, f"there is no method {name}"
     try:
-        return RESULT, method(*params)
+        return RESULT, getattr(service, name)(*params)
     except BaseException as error:
         return FAULT, f"{type(error).__name__}: {error}"

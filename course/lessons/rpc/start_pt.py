@@ -3,7 +3,7 @@ r"""RPC: enquadramento e despacho. Como uma chamada sai de um fluxo de bytes, e 
 Um fluxo carrega bytes, não mensagens: uma mensagem pode chegar em vários pedaços, e duas num pedaço
 só. Por isso cada mensagem diz onde termina. Isso é o *enquadramento* (framing):
 
-    POST /bank HTTP/1.1\r\n     o cabeçalho: as linhas dele terminam em \r\n
+    POST /bank HTTP/1.1\r\n     o cabeçalho: as linhas dele terminam em \r\n, e em nada mais
     Content-Length: 11\r\n      quantos bytes tem o texto
     \r\n                        uma linha vazia termina o cabeçalho
     deposit 100                 o texto, em UTF-8
@@ -59,6 +59,7 @@ def dispatch(service, name, params):
 
     (RESULT, o que o método devolveu); (FAULT, "ValueError: not a number") se ele lançou isso, ou
     qualquer outra coisa; (FAULT, um texto), sem rodar nada, se não há um método com exatamente esse
-    nome, ou se o nome começa com _: isso é privado.
+    nome, ou se o nome começa com _: isso é privado. Uma property não é um método: ler já seria
+    rodar.
     """
     return RESULT, getattr(service, name)(*params)

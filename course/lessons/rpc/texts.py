@@ -195,6 +195,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.not_for_callers": (
         "A caller called \"{name}\". That is no public method, and dispatch served it: {got}.",
         "Um chamador chamou \"{name}\". Isso não é um método público, e dispatch o serviu: {got}."),
+    "wrong.ran_without_a_method": (
+        "A caller called \"{name}\". That is no public method, and yet this has run: {run}.",
+        "Um chamador chamou \"{name}\". Isso não é um método público, e mesmo assim isto rodou: "
+        "{run}."),
     "wrong.ran_twice": ("One call of \"{name}\" has run twice.",
                         "Uma chamada de \"{name}\" rodou duas vezes."),
     "wrong.another_run": ("The caller called {run}, and that is not what has run.",

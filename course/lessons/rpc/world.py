@@ -251,8 +251,10 @@ class World(SmallWorld):
     def _judge_answer(self, name: str, params: list[str], kind: str, value: Any) -> None:
         wanted, what = right(self._twin, name, params)
         runs, wanted_runs = ran_of(self._bank), ran_of(self._twin)
-        if name not in METHODS and (runs != wanted_runs or kind != FAULT):
-            raise self.wrong("not_for_callers", name=name, got=str(value)[:SHOWN])
+        if name not in METHODS and kind != FAULT:
+            raise self.wrong("not_for_callers", name=shown(name), got=str(value)[:SHOWN])
+        if name not in METHODS and runs != wanted_runs:
+            raise self.wrong("ran_without_a_method", name=shown(name), run=shown(runs[-1]))
         if len(runs) > len(wanted_runs):
             raise self.wrong("ran_twice", name=name)
         if kind != wanted:
