@@ -83,9 +83,6 @@ class Asked:
     def apply(self, beat: Beat, now: float) -> Verdict:
         if beat.epoch != self.epoch:
             return Verdict.OTHER_EPOCH
-        known = self._beats.get(beat.instance)
-        if known and beat.seq <= known.seq:
-            return Verdict.OLD
         self._beats[beat.instance] = beat
         self._detector.heard(TheirBeat(beat.instance, time.time()), now)
         return Verdict.APPLIED
