@@ -75,9 +75,11 @@ def of_reply(reply: Reply, took_s: float) -> Note:
     """A reply, so many seconds after its request."""
     try:
         value = json.dumps(decode_result(reply.body), ensure_ascii=False, default=str)
-    except (Fault, ValueError, RecursionError):
-        # A fault or a page: its text says it.
+    except (Fault, ValueError, RecursionError) as error:
         value = reply.body.decode("utf-8", "replace")
+        # Else it is a page, or an error of HTTP: its text says it.
+        if isinstance(error, Fault) and "<fault>" in value:
+            value = f"fault {error.faultCode}: {error.faultString}"
     return {"k": "reply", "status": reply.status, "value": _short(value.strip()),
             "took_ms": round(took_s * 1000, 1)}
 

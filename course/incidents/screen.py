@@ -25,7 +25,6 @@ from course.incidents.texts import TEXTS
 from course.progress import Progress
 from ponte.process.options import PYTHON
 from ponte.process.own_files import DEMO
-from ponte.process.stopping import Stop
 
 # Seconds between two looks at the keyboard and at signals.
 LOOK_S = 0.1
@@ -36,11 +35,11 @@ class Ended(Exception):
 
 
 class Input:
-    """Lines from the keyboard, and what ends the incident: Ctrl-C, SIGTERM, the end of the input.
+    """Lines from the keyboard, and what ends the incident: the end of the input, or `is_over()`.
     """
 
-    def __init__(self, stop: Stop, file: int = 0) -> None:
-        self._stop, self._file = stop, file
+    def __init__(self, is_over: Callable[[], bool], file: int = 0) -> None:
+        self._is_over, self._file = is_over, file
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -48,7 +47,7 @@ class Input:
         """Waits so long. Raises Ended."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if self._stop.has_come():
+            if self._is_over():
                 raise Ended
             time.sleep(min(LOOK_S, max(deadline - time.monotonic(), 0)))
 
@@ -56,7 +55,7 @@ class Input:
         """The next line; None if there is none within `timeout_s`. Raises Ended."""
         deadline = time.monotonic() + timeout_s if timeout_s is not None else None
         while deadline is None or time.monotonic() < deadline:
-            if self._stop.has_come():
+            if self._is_over():
                 raise Ended
             try:
                 line = self._lines.get(timeout=LOOK_S)

@@ -30,7 +30,7 @@ def run(letter: str, language: str, verb: str = "") -> int:
     if verb:
         if state is None or state.letter != letter:
             raise refuse("runs_not", letter=letter, command=command)
-        return from_elsewhere(state, verb, Terminal(language, Input(Stop()), progress))
+        return from_elsewhere(state, verb, Terminal(language, Input(Stop().has_come), progress))
     if state is not None:
         raise refuse("runs_already", letter=state.letter)
-    return play(letter, Terminal(language, Input(Stop()), progress))
+    return play(letter, Terminal(language, Input(Stop().has_come), progress))
