@@ -10,7 +10,8 @@ piece. So each message says where it ends. That is *framing*:
 
 Further headers may stand in the head: they are passed over. The name of a header is in small or in
 large letters, and spaces may stand around its value. A message has one Content-Length, of the
-digits 0 to 9 alone. A head has at most MAX_HEAD_BYTES, a text at most MAX_TEXT_BYTES.
+digits 0 to 9 alone. A text has at most MAX_TEXT_BYTES. A head has at most MAX_HEAD_BYTES: count it
+with its empty line or without, both are right.
 
 *Dispatch* is what comes then: the name in the call is looked up, and the method runs. Whatever it
 raises becomes a fault: the caller is told, and the server lives on.

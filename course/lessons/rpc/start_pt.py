@@ -10,8 +10,8 @@ só. Por isso cada mensagem diz onde termina. Isso é o *enquadramento* (framing
 
 Outros campos podem estar no cabeçalho: eles são ignorados. O nome de um campo vem em letras
 minúsculas ou maiúsculas, e pode haver espaços em volta do valor. Uma mensagem tem um só
-Content-Length, feito só dos dígitos 0 a 9. Um cabeçalho tem no máximo MAX_HEAD_BYTES, um texto no
-máximo MAX_TEXT_BYTES.
+Content-Length, feito só dos dígitos 0 a 9. Um texto tem no máximo MAX_TEXT_BYTES. Um cabeçalho tem
+no máximo MAX_HEAD_BYTES: conte com a linha vazia ou sem ela, os dois estão certos.
 
 O *despacho* (dispatch) é o que vem depois: o nome na chamada é procurado, e o método roda. O que
 ele lançar vira uma falha: o chamador fica sabendo, e o servidor continua vivo.
