@@ -28,6 +28,7 @@ from xmlrpc.client import ServerProxy, Transport
 from course.lessons.failure_detectors.sleeper import DEAD, LEASE_S, NAMES, SERVICE
 from course.theirs import Theirs
 from course.worker import load
+from ponte.process.characters import write_any
 from ponte.process.own_files import FOLDER
 
 # Milliseconds that the computer sleeps, and as many more as the student's personal number says.
@@ -215,4 +216,5 @@ def _wait_until(holds: Callable[[], bool]) -> None:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     print(*see(load(sys.argv[1])))

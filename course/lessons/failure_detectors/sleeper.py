@@ -32,6 +32,7 @@ from ponte.calls.endpoint import Endpoint
 from ponte.discovery.beats import Beat
 from ponte.discovery.leases import Event, Verdict
 from ponte.discovery.lookup import LookupResult
+from ponte.process.characters import write_any
 from registry import Registry
 
 # Seconds of a lease, and between two beats.
@@ -210,4 +211,5 @@ def main(role: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     main(*sys.argv[1:])
