@@ -10,6 +10,7 @@ from course.lessons.rpc.messages import (
     FAULTS,
     GREET,
     LONGEST,
+    LONGEST_HEAD,
     MORE,
     STRANGE_HEADS,
     STRANGE_TEXTS,
@@ -20,7 +21,7 @@ from course.rung import Rung
 _ONE, _THREE = (((DEPOSIT,),),), (((DEPOSIT,), (MORE,), (MORE,)),)
 _MANY = ((20 * ((LONGEST,),)),)
 _HEADS = {"sends": (((DEPOSIT, *STRANGE_HEADS), (MORE,)),), "joined": True}
-_TEXTS = {"sends": (((DEPOSIT, *STRANGE_TEXTS), (MORE,)),), "cuts": 1, "joined": True}
+_TEXTS = {"sends": (((DEPOSIT, LONGEST_HEAD, *STRANGE_TEXTS), (MORE,)),), "cuts": 1, "joined": True}
 _CALLS = {"sends": (((DEPOSIT, *FAULTS), (MORE, *FAULTS)),)}
 _NAMES = {"sends": (((DEPOSIT,), (MORE, *CLOSED), (MORE,)),)}
 _CALLERS = {"sends": (((DEPOSIT,), (MORE,)), ((GREET,), (ASK,))), "cuts": 1, "joined": True}

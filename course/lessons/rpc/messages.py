@@ -86,6 +86,7 @@ STRANGE_HEADS = tuple(call("deposit 100", name, START + lines) for name, lines i
     ("a long header", "\r\nContent-Length: {length}\r\nCookie: "
      + (MAX_HEAD_BYTES - len(START + "\r\nContent-Length: 11\r\nCookie: \r\n\r\n")) * "x"),
 ))
+LONGEST_HEAD = STRANGE_HEADS[-1]
 # What a text may look like.
 STRANGE_TEXTS = (
     call("note a\r\n\r\nb"),

@@ -120,6 +120,8 @@ class Parser(Parser):
 ''', "c4", "missing"),
     Mutant("spaces_do_not_count", 'rest[:length].decode("utf-8")',
            'rest[:length].decode("utf-8").strip()', "c4", "another_text"),
+    Mutant("half_an_empty_line_makes_a_head_too_long", "len(head) > MAX_HEAD_BYTES:",
+           "len(head) > MAX_HEAD_BYTES - 3:", "c4", "refused_a_right_one"),
     Mutant("longest_text_is_too_long", "int(found[0]) > MAX_TEXT_BYTES",
            "int(found[0]) >= MAX_TEXT_BYTES", "c4", "refused_a_right_one"),
     # The call.
