@@ -16,7 +16,7 @@ from page import Wrong, counts, difference
 # Seconds that the longest command may take: the demo, on a slow machine.
 COMMAND_S = 300.0
 # Seconds for a terminal to print what it should.
-PRINTS_S = 15.0
+PRINTS_S = 30.0
 # Seconds between two presses of Enter.
 ENTER_S = 0.3
 

@@ -25,13 +25,15 @@ ALIVE_S = 2.0
 
 class State(NamedTuple):
     """What the file says: the letter, which run it is (the seed of all that is drawn), whether the
-    trouble is there, where the process of the incident listens, and who takes part.
+    trouble is there, where the process of the incident listens and which word it says there, and who
+    takes part.
     """
 
     letter: str
     seed: str
     planted: bool
     alive: str
+    word: str
     parts: dict[str, dict[str, str]]
 
     def incident(self) -> Incident:
@@ -50,8 +52,9 @@ def read_state(folder: str = FOLDER) -> State | None:
         with open(os.path.join(folder, STATE), encoding="utf-8") as file:
             state = State(**json.load(file))
         host, _, port = state.alive.rpartition(":")
-        # Whoever was killed has left the file, and listens no more.
-        socket.create_connection((host, int(port)), ALIVE_S).close()
+        # Whoever was killed has left the file, and somebody else may listen there now.
+        with socket.create_connection((host, int(port)), ALIVE_S) as asking:
+            said = asking.recv(100)
     except (OSError, ValueError, TypeError):
         return None
-    return state
+    return state if said == state.word.encode() else None

@@ -6,6 +6,7 @@ on Ctrl-C and SIGTERM, and at the end of the input.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
@@ -36,11 +37,20 @@ class Ended(Exception):
 
 class Input:
     """Lines from the keyboard, and what ends the incident: the end of the input, or `is_over()`.
+
+    `typed`: lines that come before those of the keyboard.
     """
 
-    def __init__(self, is_over: Callable[[], bool], file: int = 0) -> None:
+    def __init__(self, is_over: Callable[[], bool], file: int = 0,
+                 typed: Sequence[str] = ()) -> None:
         self._is_over, self._file = is_over, file
         self._lines: queue.Queue[str | None] = queue.Queue()
+        for line in typed:
+            self._lines.put(line)
+        # Lines that a terminal does not show by itself: so many, or all.
+        self._unseen = math.inf if not os.isatty(file) else len(typed)
+        # Whether there is somebody to type: false where the input has ended before the first key.
+        self.has_keyboard = True
         threading.Thread(target=self._read, daemon=True).start()
 
     def wait(self, seconds: float) -> None:
@@ -63,12 +73,15 @@ class Input:
                 continue
             if line is None:
                 raise Ended
+            if self._unseen > 0:
+                self._unseen -= 1
+                print(line)
             return line
         return None
 
     def _read(self) -> None:
         # Not sys.stdin: a thread that reads it would keep its lock to the end.
-        rest = b""
+        rest, is_typed = b"", os.isatty(self._file)
         while True:
             try:
                 data = os.read(self._file, 4096)
@@ -76,9 +89,11 @@ class Input:
                 data = b""
             if not data:
                 break
+            is_typed = True
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 self._lines.put(line.decode("utf-8", "replace").strip())
+        self.has_keyboard = is_typed
         self._lines.put(None)
 
 
@@ -279,11 +294,16 @@ def _tell_state(system: System, letter: str, seed: str, planted: bool) -> None:
 
 
 def _obey(desk: Desk, keys: Input) -> None:
-    """Does what is typed, until an empty line. Raises Ended."""
+    """Does what is typed, until an empty line; without a keyboard, until a signal. Raises Ended."""
     verbs: dict[str, Callable[[], object]] = {"answer": desk.answer, "hint": desk.hint,
                                               "ports": desk.show_parts}
-    while line := keys.line():
-        verbs.get(line.lower(), lambda: desk.say("what_to_type"))()
+    try:
+        while line := keys.line():
+            verbs.get(line.lower(), lambda: desk.say("what_to_type"))()
+    except Ended:
+        while not keys.has_keyboard:
+            keys.wait(60.0)
+        raise
 
 
 def from_elsewhere(state: State, verb: str, terminal: Terminal) -> int:

@@ -14,9 +14,11 @@ WORK = "course-work"
 VERBS = ("", "answer", "hint")
 
 
-def run(letter: str, language: str, verb: str = "") -> int:
+def run(letter: str, language: str, verb: str = "", *given: str) -> int:
     """Runs the incident of a letter until it is ended; with "answer" or "hint": for the one that
-    runs. On the main thread. Returns the exit code. Raises UsageError.
+    runs. `given`: the parts of the answer, in the order in which they would be asked for.
+
+    On the main thread. Returns the exit code. Raises UsageError.
     """
     def refuse(key: str, **values: object) -> UsageError:
         return UsageError(words.fill(TEXTS, key, language, values))
@@ -30,7 +32,8 @@ def run(letter: str, language: str, verb: str = "") -> int:
     if verb:
         if state is None or state.letter != letter:
             raise refuse("runs_not", letter=letter, command=command)
-        return from_elsewhere(state, verb, Terminal(language, Input(Stop().has_come), progress))
+        keys = Input(Stop().has_come, typed=given)
+        return from_elsewhere(state, verb, Terminal(language, keys, progress))
     if state is not None:
         raise refuse("runs_already", letter=state.letter)
     return play(letter, Terminal(language, Input(Stop().has_come), progress))

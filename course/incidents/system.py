@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import socket
 import threading
 import time
@@ -77,7 +78,8 @@ class System:
         # By name: where others find it, and the role of each.
         self.doors: dict[str, Door] = {}
         self.roles: dict[str, str] = {}
-        # It listens as long as the incident runs: another terminal asks there (running.py).
+        # It says its word as long as the incident runs: another terminal asks there (running.py).
+        self._word = secrets.token_hex(8)
         self._alive = socket.create_server(("127.0.0.1", 0))
         self._is_open = True
         threading.Thread(target=self._say_alive, daemon=True).start()
@@ -157,7 +159,7 @@ class System:
         path = os.path.join(self.folder, STATE)
         with open(f"{path}.new", "w", encoding="utf-8") as file:
             json.dump({"parts": self.parts(), "alive": show(self._alive.getsockname()[:2]),
-                       **more}, file)
+                       "word": self._word, **more}, file)
         os.replace(f"{path}.new", path)
 
     def own_service(self, name: str) -> str:
@@ -193,8 +195,8 @@ class System:
     def _say_alive(self) -> None:
         with self._alive:
             while self._is_open:
-                with contextlib.suppress(OSError):
-                    self._alive.accept()[0].close()
+                with contextlib.suppress(OSError), self._alive.accept()[0] as asking:
+                    asking.sendall(self._word.encode())
 
     def _door(self, name: str, role: str) -> Door:
         door = Door(lambda into, note: self._note(name, into, note), leads_in=True)

@@ -16,7 +16,9 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 import xmlrpc.client
+from pathlib import Path
 from xmlrpc.server import SimpleXMLRPCServer
 
 from course.incidents import messages, screen
@@ -28,7 +30,7 @@ from course.incidents.messages import Note
 from course.incidents.running import INCIDENTS, drawn, read_state
 from course.incidents.screen import Desk, Ended, Input, Terminal
 from course.incidents.start import run
-from course.incidents.system import MAX_TAP_BYTES, STATE, Lines, Pages
+from course.incidents.system import MAX_TAP_BYTES, STATE, Lines, Pages, System
 from course.incidents.texts import TEXTS
 from course.progress import Progress
 from ponte.discovery.beats import Answer as BeatAnswer
@@ -191,6 +193,26 @@ class AtTheDesk(unittest.TestCase):
         with self.assertRaises(Ended):
             self.keys.wait(60.0)
 
+    def test_without_a_keyboard_an_incident_waits_for_a_signal(self) -> None:
+        os.close(self.writes)
+        waiting = threading.Thread(target=self.obey)
+        waiting.start()
+        waiting.join(0.3)
+        self.assertTrue(waiting.is_alive())
+        self.is_over = True
+        waiting.join(SOON_S)
+        self.assertFalse(waiting.is_alive())
+
+    def test_an_input_that_ends_after_a_key_ends_the_incident(self) -> None:
+        self.type("ports")
+        os.close(self.writes)
+        with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(Ended):
+            screen._obey(self.desk, self.keys)
+
+    def obey(self) -> None:
+        with contextlib.suppress(Ended):
+            screen._obey(self.desk, self.keys)
+
 
 class Doors(unittest.TestCase):
     def setUp(self) -> None:
@@ -283,15 +305,23 @@ class Files(unittest.TestCase):
 
     def test_the_state_of_an_incident_that_was_killed_does_not_count(self) -> None:
         self.assertIsNone(read_state(self.folder))
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            said = {"letter": "a", "seed": "0.1", "planted": True, "parts": PARTS,
-                    "alive": f"127.0.0.1:{listener.getsockname()[1]}"}
-            with open(os.path.join(self.folder, STATE), "w", encoding="utf-8") as file:
-                json.dump(said, file)
-            state = read_state(self.folder)
-            assert state
-            self.assertEqual(state.incident().who, drawn("a", "0.1").who)
+        system = System(self.folder)
+        system.write_state(letter="a", seed="0.1", planted=True)
+        state = read_state(self.folder)
+        assert state
+        self.assertEqual(state.incident().who, drawn("a", "0.1").who)
+        left = Path(self.folder, STATE).read_bytes()
+        system.close()
         self.assertIsNone(read_state(self.folder))
+        Path(self.folder, STATE).write_bytes(left)
+        self.assertIsNone(read_state(self.folder))
+        # Somebody else has its port.
+        with SimpleXMLRPCServer(("127.0.0.1", 0), logRequests=False) as other:
+            other.timeout = 0.0
+            said = {**json.loads(left), "alive": f"127.0.0.1:{other.socket.getsockname()[1]}"}
+            Path(self.folder, STATE).write_text(json.dumps(said), encoding="utf-8")
+            with unittest.mock.patch("course.incidents.running.ALIVE_S", 0.1):
+                self.assertIsNone(read_state(self.folder))
 
     def test_a_wrong_word_is_told(self) -> None:
         for words, why in ((("x",), "there is no incident x: there are a, b, c, d, e"),
