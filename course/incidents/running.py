@@ -24,9 +24,9 @@ ALIVE_S = 2.0
 
 
 class State(NamedTuple):
-    """What the file says: the letter, which run it is (the seed of all that is drawn), whether the
-    trouble is there, where the process of the incident listens and which word it says there, and who
-    takes part.
+    """What the file says: the letter; which run it is (the seed of all that is drawn); whether the
+    trouble is there; who takes part; where the process of the incident listens, and which word it
+    says there.
     """
 
     letter: str
