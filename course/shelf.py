@@ -48,4 +48,5 @@ LESSONS = (
     Lesson(4, "failure_detectors"),
     Lesson(5, "call_semantics"),
     Lesson(6, "retries"),
+    Lesson(8, "quorum"),
 )

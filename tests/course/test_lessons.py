@@ -6,16 +6,18 @@ Of the wrong solutions one for each check runs here; `python3 -m course selftest
 from __future__ import annotations
 
 import ast
+import os
 import string
+import tempfile
 import unittest
 from pathlib import Path
-from types import ModuleType
 
 from course import words
 from course.desk import START
 from course.explore import Found
 from course.selftest import verdict
 from course.shelf import LESSONS, Lesson
+from course.worker import load
 from course.wrong import Mutant
 
 LANGUAGES = ("en", "pt")
@@ -121,17 +123,18 @@ def first_of_each_check() -> list[tuple[Lesson, Mutant]]:
 
 def found(lesson: Lesson, mutant: Mutant) -> Found:
     """What the check comes to that must reject this one."""
-    solution = ModuleType("solution")
-    exec(mutant.text(reference(lesson)), solution.__dict__)
-    result: Found = lesson.part("check").CHECKS[mutant.caught_by].run(solution)
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "solution.py")
+        Path(file).write_text(mutant.text(reference(lesson)), encoding="utf-8")
+        result: Found = lesson.part("check").CHECKS[mutant.caught_by].run(load(file))
     return result
 
 
 def without_docstrings(tree: ast.Module) -> str:
     """The code of a file, of which the docstrings are taken out."""
+    documented = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
-                node, clean=False):
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False):
             node.body[0] = ast.Pass()
     return ast.dump(tree)
 

@@ -1,0 +1,53 @@
+"""The rungs of the lesson: each is one kind of trouble more."""
+
+from __future__ import annotations
+
+from course.lessons.quorum.world import CRASH, LATE, TWICE, Cut, World
+from course.rung import Rung
+
+ALL = ("r1", "r2", "r3")
+# A price that falls and rises.
+ALONE = ((0.0, "ana", None), (1.0, "ana", 30), (2.0, "ana", None), (3.0, "ana", 20),
+         (4.0, "ana", None))
+ONE_AFTER_THE_OTHER = ((0.0, "bia", 30), (1.0, "ana", None), (2.0, "ana", 20), (3.0, "bia", None),
+                       (4.0, "ana", None))
+AGAIN = ((0.0, "ana", 50), (1.0, "bia", 40), (2.0, "bia", 30), (3.0, "ana", 20),
+         (4.0, "bia", None))
+BOTH = ((0.0, "ana", 30), (1.0, "bia", None))
+# Late messages of the first write come between the second one and the last reads.
+LATE_WRITE = ((0.0, "ana", 30), (1.0, "ana", 20), (10.5, "bia", None), (12.0, "bia", None))
+TOGETHER = ((0.0, "ana", 30), (0.0, "bia", 20), (2.0, "bia", None), (3.0, "caio", None))
+SOON = ((0.0, "ana", 30), (0.0, "bia", 20), (2.0, "bia", None), (2.5, "caio", None))
+MEANWHILE = ((0.0, "ana", 30), (1.0, "bia", None), (2.0, "caio", None))
+# bia has the newest value, and caio never hears of r1.
+FAR = (Cut(("caio",), ("r1",)),)
+# bia's read began before the write of 20; what it stores comes after that.
+SLOW_READ = ((0.0, "ana", 30), (1.0, "bia", None), (1.5, "ana", 20), (4.0, "caio", None))
+
+CHECKS = {
+    "c1": Rung(World, ({"plan": ALONE, "fates": ((LATE, 1), (LATE, 2))},), 1, (LATE,)),
+    "c2": Rung(World, (
+        {"plan": BOTH, "count": 4,
+         "cuts": (Cut(("ana",), ("r3", "r4")), Cut(("bia",), ("r1", "r2")))},
+        {"plan": BOTH, "count": 5, "fates": ((LATE, 2), (LATE, 3))},
+        {"plan": BOTH, "count": 4, "fates": ((LATE, 1), (LATE, 2))}), 1, ("no majority", LATE)),
+    "c3": Rung(World, ({"plan": ALONE, "fates": ((TWICE, 1),)},), 1, (TWICE,)),
+    "c4": Rung(World, (
+        *({"plan": BOTH, "cuts": (Cut(("ana", "bia"), (name,)),)} for name in ALL),
+        {"plan": BOTH, "count": 5, "cuts": (Cut(("ana", "bia"), ("r1", "r4")),)}),
+               1, ("cut",)),
+    "c5": Rung(World, tuple(
+        {"plan": plan, "fates": ((LATE, 1),), "ahead": (("bia", ahead_s),)}
+        for plan in (ONE_AFTER_THE_OTHER, AGAIN) for ahead_s in (-60.0, 60.0)), 1, (LATE,)),
+    "c6": Rung(World, (
+        {"plan": LATE_WRITE, "fates": ((LATE, 1, "ana"),), "cuts": (Cut(("bia",), ("r1",)),)},
+        {"plan": SLOW_READ, "fates": ((LATE, 2, "bia"),), "late_s": 1.0}), 2, (LATE,)),
+    "c7": Rung(World, (
+        {"plan": TOGETHER, "fates": ((LATE, 1), (LATE, 2, "ana"))},
+        {"plan": SOON, "fates": ((LATE, 2, "ana"), (LATE, 1, "bia")), "late_s": 1.0, "cuts": FAR}),
+               2, (LATE,)),
+    "c8": Rung(World, (
+        {"plan": MEANWHILE, "fates": ((CRASH, 1, "ana"), (LATE, 1, "bia", "caio"))},
+        {"plan": MEANWHILE, "fates": ((CRASH, 1, "ana", "bia"), (LATE, 2, "bia")), "cuts": FAR}), 2,
+               (CRASH, "meanwhile")),
+}
