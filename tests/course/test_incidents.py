@@ -16,7 +16,6 @@ import tempfile
 import threading
 import time
 import unittest
-import unittest.mock
 import xmlrpc.client
 from pathlib import Path
 from xmlrpc.server import SimpleXMLRPCServer
@@ -316,12 +315,13 @@ class Files(unittest.TestCase):
         Path(self.folder, STATE).write_bytes(left)
         self.assertIsNone(read_state(self.folder))
         # Somebody else has its port.
-        with SimpleXMLRPCServer(("127.0.0.1", 0), logRequests=False) as other:
-            other.timeout = 0.0
-            said = {**json.loads(left), "alive": f"127.0.0.1:{other.socket.getsockname()[1]}"}
-            Path(self.folder, STATE).write_text(json.dumps(said), encoding="utf-8")
-            with unittest.mock.patch("course.incidents.running.ALIVE_S", 0.1):
-                self.assertIsNone(read_state(self.folder))
+        other = System(os.path.join(self.folder, "other"))
+        self.addCleanup(other.close)
+        other.write_state(letter="b", seed="0.1", planted=True)
+        path = Path(self.folder, "other", STATE)
+        said = {**json.loads(left), "alive": json.loads(path.read_bytes())["alive"]}
+        path.write_text(json.dumps(said), encoding="utf-8")
+        self.assertIsNone(read_state(other.folder))
 
     def test_a_wrong_word_is_told(self) -> None:
         for words, why in ((("x",), "there is no incident x: there are a, b, c, d, e"),
