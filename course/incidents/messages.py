@@ -98,7 +98,7 @@ def of_datagram(data: bytes) -> Note:
         fields = json.loads(line)
         return {"k": "answer", "type": str(fields["type"]), "seq": int(fields["seq"]),
                 "who": str(fields["instance"])}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return {"k": "datagram", "bytes": len(data)}
 
 

@@ -297,6 +297,7 @@ def _obey(desk: Desk, keys: Input) -> None:
     """Does what is typed, until an empty line; without a keyboard, until a signal. Raises Ended."""
     verbs: dict[str, Callable[[], object]] = {"answer": desk.answer, "hint": desk.hint,
                                               "ports": desk.show_parts}
+    verbs.update(resposta=desk.answer, dica=desk.hint, portas=desk.show_parts)
     try:
         while line := keys.line():
             verbs.get(line.lower(), lambda: desk.say("what_to_type"))()

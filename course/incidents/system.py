@@ -73,7 +73,9 @@ class System:
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):
             if name.endswith((TAP, LOG)) or name == STATE:
-                os.unlink(os.path.join(folder, name))
+                # On Windows a file that somebody reads just now stays; then it is written anew.
+                with contextlib.suppress(PermissionError):
+                    os.unlink(os.path.join(folder, name))
         self.cast = Cast(on_line=self._hear)
         # By name: where others find it, and the role of each.
         self.doors: dict[str, Door] = {}

@@ -108,9 +108,9 @@ TEXTS: Texts = {
     "command.status_name": ("curl -s http://ADDRESS-OF-NAME/status",
                             "curl -s http://ENDEREÇO-DE-NOME/status"),
     "command.log_name": ("the log of NAME", "o log de NOME"),
-    "command.trace": ("{python} client.py {example} --registry {where} --trace --repeat 20 "
+    "command.trace": ("{python} client.py {example} --registry {where} --trace --repeat 50 "
                       "--every 0.1",
-                      "{python} client.py {example} --registry {where} --trace --repeat 20 "
+                      "{python} client.py {example} --registry {where} --trace --repeat 50 "
                       "--every 0.1"),
     # ---- A: a server with the wrong key
     "a.symptom": ("One of the three servers gets no more calls. Its process runs, and its log says "
