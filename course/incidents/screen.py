@@ -51,7 +51,8 @@ class Input:
         self._unseen = math.inf if not os.isatty(file) else len(typed)
         # Whether there is somebody to type: false where the input has ended before the first key.
         self.has_keyboard = True
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def wait(self, seconds: float) -> None:
         """Waits so long. Raises Ended."""

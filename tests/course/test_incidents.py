@@ -137,6 +137,8 @@ class AtTheDesk(unittest.TestCase):
     def tearDown(self) -> None:
         with contextlib.suppress(OSError):
             os.close(self.writes)
+        # Before its end of the pipe is closed, too.
+        self.keys.reader.join()
 
     def type(self, *lines: str) -> None:
         os.write(self.writes, "".join(f"{line}\n" for line in lines).encode())

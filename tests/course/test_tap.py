@@ -59,7 +59,8 @@ class Told(unittest.TestCase):
                            b"a key")
         self.assertEqual(line(messages.of_datagram(beat)),
                          "→ bank-1  beat #7 of s-1: up, epoch e9")
-        for data in (b"", b'\n{"type": 1, "seq": 1e999, "instance": 2}', b"\n[]", b"\n{}", b'\n{"type": 1, "seq": "x", "instance": 2}', b"\n" * 9):
+        for data in (b"", b'\n{"type": 1, "seq": 1e999, "instance": 2}',
+                     b"\n[]", b"\n{}", b'\n{"type": 1, "seq": "x", "instance": 2}', b"\n" * 9):
             self.assertEqual(messages.of_datagram(data)["k"], "datagram")
 
     def test_what_is_no_call_is_told_as_what_it_is(self) -> None:
