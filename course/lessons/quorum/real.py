@@ -23,6 +23,7 @@ from course.theirs import Theirs, must_have
 from course.worker import load
 from lab.tcp_relay import NOBODY, TcpRelay
 from ponte.net.address import Address
+from ponte.process.characters import write_any
 from registry import Registry
 from server import Server
 
@@ -210,4 +211,5 @@ def _replicas(solution: ModuleType) -> Iterator[Mapping[str, Site]]:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     print(*see(load(sys.argv[1])))

@@ -14,7 +14,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "resposta basta. A réplica r1 fica isolada durante a segunda escrita; depois ela volta, e "
         "a r2 e a r3 ficam isoladas. Então Ana lê. O que ela recebe?"),
     "answer.a": ("20, the newest price", "20, o preço mais novo"),
-    "answer.b": ("30: her own write is not read", "30: a escrita dela mesma não é lida"),
+    "answer.b": ("30: her own write is not read", "30: a própria escrita não é lida"),
     "answer.c": ("Nothing: she waits for r2 or r3", "Nada: ela espera a r2 ou a r3"),
     "answer.d": ("An error: the replicas differ", "Um erro: as réplicas divergem"),
     "right": ("b", "b"),
@@ -51,7 +51,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "um cliente morre no meio de uma escrita"),
     "wrong.own_write_not_read": (
         "{client} wrote {written}, and then read {value}: its own write is not read.",
-        "{client} escreveu {written}, e depois leu {value}: a escrita dele mesmo não é lida."),
+        "{client} escreveu {written}, e depois leu {value}: a própria escrita não é lida."),
     "wrong.old_value": (
         "{client} read {value}, though {writer} had written {written} before that read began.",
         "{client} leu {value}, embora {writer} já tivesse escrito {written} antes do começo dessa "
