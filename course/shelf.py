@@ -45,6 +45,7 @@ class Lesson(NamedTuple):
 LESSONS = (
     Lesson(1, "rpc"),
     Lesson(2, "leases"),
+    Lesson(3, "load_balancing"),
     Lesson(4, "failure_detectors"),
     Lesson(5, "call_semantics"),
     Lesson(6, "retries"),

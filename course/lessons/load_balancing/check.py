@@ -1,0 +1,65 @@
+"""The rungs of the lesson: each is one kind of trouble more."""
+
+from __future__ import annotations
+
+from course.lessons.load_balancing.world import (
+    BREAKS,
+    FAILS,
+    HANGS,
+    JOINS,
+    LEAVES,
+    RESTARTS,
+    SLOW,
+    World,
+)
+from course.rung import Rung
+
+
+def every(seconds: float, count: int) -> tuple[float, ...]:
+    """So many calls, one after the other."""
+    return tuple(round(seconds * number, 3) for number in range(count))
+
+
+def at_once(seconds: float, times: int, count: int) -> tuple[float, ...]:
+    """So many calls at once, and that so many times."""
+    return tuple(sorted(every(seconds, times) * count))
+
+
+# The quarantine of the first call ends at 1.001: before the crowd comes.
+CROWD = (0.0, 0.3, 0.6, *(1.1,) * 4, *(1.2,) * 2, 1.9, *(2.0,) * 3)
+# No call comes while two quarantines end.
+PAUSE = (0.0, 0.1, 0.2, *(round(1.5 + each, 3) for each in every(0.1, 12)))
+# After every second call, bank-3 and bank-4 take each other's place.
+FLAPS = tuple((round(0.15 + 0.2 * number, 3), does, f"bank-{4 - (number + is_new + 1) % 2}")
+              for number in range(13) for is_new, does in enumerate((LEAVES, JOINS)))
+AWAY = ((0.25, LEAVES, "bank-1"), (0.55, JOINS, "bank-1"))
+
+CHECKS = {
+    "c1": Rung(World, ({"calls": every(0.1, 8), "fates": (BREAKS,), "is_judged_by_load": False},
+                       {"calls": every(0.03, 30), "servers": 3, "fates": (BREAKS,),
+                        "is_judged_by_load": False}), 1, ("failure",)),
+    "c2": Rung(World, ({"calls": every(0.1, 12), "servers": 3},
+                       {"calls": at_once(0.1, 7, 3), "servers": 3, "fates": (SLOW,)}), 1, (SLOW,)),
+    "c3": Rung(World, ({"calls": every(0.1, 26), "fates": (BREAKS,)},
+                       {"calls": every(0.1, 26), "servers": 3, "fates": (BREAKS,)}), 1,
+               ("trial", "recovered")),
+    "c4": Rung(World, ({"calls": CROWD, "servers": 3, "fates": (BREAKS, SLOW)},), 2,
+               ("trial", "recovered", SLOW)),
+    "c5": Rung(World, ({"calls": every(0.1, 45), "fates": (BREAKS,), "break_s": 1.55},), 1,
+               ("trial failed", "recovered")),
+    "c6": Rung(World, ({"calls": every(0.1, 14), "servers": 3, "fates": (BREAKS, SLOW),
+                        "changes": ((0.35, JOINS, "bank-4"), (0.65, LEAVES, "bank-4"))},
+                       {"calls": every(0.1, 24), "servers": 3, "fates": (SLOW,), "changes": AWAY},
+                       {"calls": every(0.1, 14), "servers": 3, "fates": (BREAKS, HANGS),
+                        "changes": ((0.55, RESTARTS, "bank-1"),)},
+                       {"calls": every(0.1, 24), "changes": ((1.25, JOINS, "bank-3"),)},
+                       {"calls": every(0.1, 28), "servers": 3, "changes": FLAPS}), 1,
+               (JOINS, LEAVES, RESTARTS, SLOW, HANGS, "failure")),
+    "c7": Rung(World, ({"calls": every(0.2, 15), "fates": (BREAKS,), "most_broken": 2},
+                       {"calls": PAUSE, "servers": 3, "fates": (BREAKS,), "most_broken": 2},
+                       {"calls": every(0.1, 14), "servers": 1, "fates": (BREAKS,)}), 2,
+               ("nobody is healthy", "recovered")),
+    "c8": Rung(World, ({"calls": at_once(0.45, 6, 2), "servers": 3, "fates": (FAILS, SLOW, HANGS),
+                        "changes": ((1.15, JOINS, "bank-4"),)},), 2,
+               (FAILS, SLOW, HANGS, "trial", JOINS)),
+}
