@@ -43,7 +43,7 @@ from ponte.process.typed import here
 OF_A_LESSON = {"predict": 1, "run": 0, "check": 0, "real": 0, "hint": 0, "mutant": 1, "measure": 0,
                "reset": 0}
 # All others, and how many words each takes at most.
-OTHERS = {"list": 0, "name": 2, "incident": 8, "tap": 1, "pack": 0,
+OTHERS = {"list": 0, "name": 2, "incident": 8, "tap": 2, "pack": 0,
           "selftest": 9}
 VERBS = (*OF_A_LESSON, *OTHERS)
 
@@ -78,7 +78,7 @@ def _do(rest: Sequence[str], language: str) -> int:
         "list": desk.list,
         "name": lambda: personal.give(desk.progress, first, second, language),
         "incident": lambda: start.run(first, language, *more[1:]),
-        "tap": lambda: tap.run(first, language),
+        "tap": lambda: tap.run(first, language, second),
         "pack": lambda: pack.run(language),
         "selftest": lambda: selftest([_lesson(number, language) for number in more] or LESSONS,
                                      language)}

@@ -4,7 +4,7 @@
     17:07:17.432  ← server-2  200 "250"  1.9 ms
 
 The incident notes the messages in a file (incidents/door.py). This command shows its last lines,
-and then follows it, until Ctrl-C or until the incident ends.
+or with `tap NAME all` each of them, and then follows it, until Ctrl-C or until the incident ends.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from ponte.process.stopping import Stop
 LOOK_S, ALIVE_S = 0.1, 1.0
 # Lines from before that are shown first.
 EARLIER = 10
+# The word for all of them; so many does no file have.
+ALL, EVERYTHING = "all", 1_000_000
 
 
 class Followed:
@@ -52,9 +54,9 @@ class Followed:
             yield line.decode("utf-8", "replace")
 
 
-def run(name: str, language: str, folder: str = FOLDER) -> int:
-    """Shows what passes by a process, until the incident ends; returns the exit code. On the main
-    thread. Raises UsageError.
+def run(name: str, language: str, since: str = "", folder: str = FOLDER) -> int:
+    """Shows what passes by a process, until the incident ends; returns the exit code. With "all" as
+    `since` it begins with the first message. On the main thread. Raises UsageError.
     """
     def said(key: str, **values: object) -> str:
         return words.fill(TEXTS, key, language, values)
@@ -66,8 +68,10 @@ def run(name: str, language: str, folder: str = FOLDER) -> int:
     path = os.path.join(folder, f"{name}{TAP}")
     if name not in names.split(", ") or not os.path.exists(path):
         raise UsageError(said("tap_names" if name else "tap_which", name=name, names=names))
+    if since not in ("", ALL):
+        raise UsageError(said("tap_since", all=ALL))
     print(said("tap_follows", name=name), flush=True)
-    stop, followed = Stop(), Followed(path)
+    stop, followed = Stop(), Followed(path, EVERYTHING if since else EARLIER)
     looked_at = time.monotonic()
     while not stop.has_come():
         for line in followed.more():

@@ -26,8 +26,10 @@ TEXTS: Texts = {
     "not_started": ("a process did not start: {why}", "um processo não iniciou: {why}"),
     "no_port": ("log: {log}", "log: {log}"),
     "look": ("Where to look:", "Onde olhar:"),
-    "look_tap": ("{command}   each message that passes by a process",
-                 "{command}   cada mensagem que passa por um processo"),
+    "look_tap": ("{command}   each message that passes by a process (all behind it: from the "
+                 "start)",
+                 "{command}   cada mensagem que passa por um processo (com all no fim: desde o "
+                 "início)"),
     "look_status": ("{command}   what a process says of itself; /metrics, too",
                     "{command}   o que um processo diz de si mesmo; /metrics também"),
     "look_log": ("{file}   what a process prints", "{file}   o que um processo imprime"),
@@ -75,6 +77,7 @@ TEXTS: Texts = {
     "tap_names": ("there is no tap of {name}: there are {names}",
                   "não há escuta de {name}: existem {names}"),
     "tap_which": ("say of whom: {names}", "diga de quem: {names}"),
+    "tap_since": ("after the name comes {all} or nothing", "depois do nome vem {all} ou nada"),
     "tap_follows": ("Each message that passes by {name}: → comes, ← leaves. Ctrl-C ends it.",
                     "Cada mensagem que passa por {name}: → chega, ← sai. Ctrl-C encerra."),
     "tap_over": ("The incident has ended.", "O incidente terminou."),
@@ -99,8 +102,8 @@ TEXTS: Texts = {
     "command.tap_registry": ("{python} -m course tap registry",
                              "{python} -m course tap registry"),
     "command.tap_name": ("{python} -m course tap NAME", "{python} -m course tap NOME"),
-    "command.tap_called": ("{python} -m course tap {called}   (the server that is called)",
-                           "{python} -m course tap {called}   (o servidor que é chamado)"),
+    "command.tap_called": ("{python} -m course tap {called} all   (the server that is called)",
+                           "{python} -m course tap {called} all   (o servidor que é chamado)"),
     "command.status_registry": ("curl -s {registry}/status   twice: which counts of datagrams "
                                 "grow?",
                                 "curl -s {registry}/status   duas vezes: quais contagens de "
@@ -227,9 +230,10 @@ TEXTS: Texts = {
                  "know that it is the same one?",
                  "Uma resposta perdida leva ao mesmo pedido mais uma vez. Como o servidor sabe que "
                  "é o mesmo?"),
-    "c.hint.3": ("`tap bank-1` shows each deposit, and behind it how it is marked. Compare the "
+    "c.hint.3": ("`tap bank-1 all` shows each deposit, and behind it how it is marked. Compare the "
                  "three tills.",
-                 "`tap bank-1` mostra cada depósito e, no fim da linha, como ele é identificado. "
+                 "`tap bank-1 all` mostra cada depósito e, no fim da linha, como ele é "
+                 "identificado. "
                  "Compare os três caixas."),
     "c.story": ("{who} is a program that knows nothing of Ponte: the xmlrpc.client of Python's own "
                 "library. When its connection breaks before the reply, it sends the request once "

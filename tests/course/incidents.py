@@ -33,6 +33,7 @@ from course.incidents.system import STATE, TAP, Pages, System
 from course.incidents.wrong_key import WrongKey
 from course.progress import Progress
 from ponte.net.address import show
+from ponte.process.characters import write_any
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
 # Seconds that the processes are in good health before the trouble.
@@ -276,6 +277,8 @@ def by_command() -> str:
         expect(early.end() == 1 and "wait for the complaint" in early.said, early.said)
         second = Terminal(folder, "incident", "b")
         expect(second.end() == 2 and "runs already" in second.said, second.said)
+        everything = Terminal(folder, "tap", "registry", "all")
+        everything.await_text(f"beat #1 of {incident.who}: up")
         tap = Terminal(folder, "tap", "registry")
         tap.await_text("ack of #")
         playing.await_text("Enter alone ends the incident")
@@ -291,6 +294,7 @@ def by_command() -> str:
         tap.await_text(f"of {incident.who}: up, epoch -")
         playing.terminate()
         expect(playing.end() == 0, f"it ends with an error: {playing.said}")
+        expect(everything.end() == 0, everything.said)
         expect(tap.end() == 0 and "The incident has ended" in tap.said, tap.said)
         work = os.path.join(folder, "course-work")
         expect(not os.path.exists(os.path.join(work, "incident", STATE)), "its state is left")
@@ -335,4 +339,5 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main(sys.argv[1:]))

@@ -96,7 +96,7 @@ class Follows(unittest.TestCase):
 
     def test_without_an_incident_it_says_how_to_start_one(self) -> None:
         with self.assertRaisesRegex(UsageError, "course incident a"):
-            tap.run("registry", "en", os.path.dirname(self.file))
+            tap.run("registry", "en", folder=os.path.dirname(self.file))
 
 
 if __name__ == "__main__":
