@@ -13,14 +13,20 @@ ONE_AFTER_THE_OTHER = ((0.0, "bia", 30), (1.0, "ana", None), (2.0, "ana", 20), (
                        (4.0, "ana", None))
 AGAIN = ((0.0, "ana", 50), (1.0, "bia", 40), (2.0, "bia", 30), (3.0, "ana", 20),
          (4.0, "bia", None))
+# Ten writes and one more; the last price is 0.
+MANY = (*((float(number), ("ana", "bia")[number % 2], 100 - 10 * number) for number in range(11)),
+        (11.0, "caio", None), (12.0, "bia", None))
 BOTH = ((0.0, "ana", 30), (1.0, "bia", None))
 # Late messages of the first write come between the second one and the last reads.
 LATE_WRITE = ((0.0, "ana", 30), (1.0, "ana", 20), (10.5, "bia", None), (12.0, "bia", None))
 TOGETHER = ((0.0, "ana", 30), (0.0, "bia", 20), (2.0, "bia", None), (3.0, "caio", None))
 SOON = ((0.0, "ana", 30), (0.0, "bia", 20), (2.0, "bia", None), (2.5, "caio", None))
 MEANWHILE = ((0.0, "ana", 30), (1.0, "bia", None), (2.0, "caio", None))
+THE_SAME = ((0.0, "ana", 30), (1.0, "bia", 30), (2.0, "caio", None))
 # bia has the newest value, and caio never hears of r1.
 FAR = (Cut(("caio",), ("r1",)),)
+# Of five: two have the newest value.
+FAR_FROM_TWO = (Cut(("caio",), ("r1", "r2")),)
 # bia's read began before the write of 20; what it stores comes after that.
 SLOW_READ = ((0.0, "ana", 30), (1.0, "bia", None), (1.5, "ana", 20), (4.0, "caio", None))
 
@@ -38,7 +44,8 @@ CHECKS = {
                1, ("cut",)),
     "c5": Rung(World, tuple(
         {"plan": plan, "fates": ((LATE, 1),), "ahead": (("bia", ahead_s),)}
-        for plan in (ONE_AFTER_THE_OTHER, AGAIN) for ahead_s in (-60.0, 60.0)), 1, (LATE,)),
+        for plan in (ONE_AFTER_THE_OTHER, AGAIN) for ahead_s in (-60.0, 60.0))
+               + ({"plan": MANY},), 1, (LATE,)),
     "c6": Rung(World, (
         {"plan": LATE_WRITE, "fates": ((LATE, 1, "ana"),), "cuts": (Cut(("bia",), ("r1",)),)},
         {"plan": SLOW_READ, "fates": ((LATE, 2, "bia"),), "late_s": 1.0}), 2, (LATE,)),
@@ -48,6 +55,8 @@ CHECKS = {
                2, (LATE,)),
     "c8": Rung(World, (
         {"plan": MEANWHILE, "fates": ((CRASH, 1, "ana"), (LATE, 1, "bia", "caio"))},
-        {"plan": MEANWHILE, "fates": ((CRASH, 1, "ana", "bia"), (LATE, 2, "bia")), "cuts": FAR}), 2,
+        {"plan": MEANWHILE, "fates": ((CRASH, 1, "ana", "bia"), (LATE, 2, "bia")), "cuts": FAR},
+        {"plan": MEANWHILE, "count": 5, "fates": ((CRASH, 2, "ana"),), "cuts": FAR_FROM_TWO},
+        {"plan": THE_SAME, "fates": ((CRASH, 1, "ana"),), "cuts": FAR}), 2,
                (CRASH, "meanwhile")),
 }

@@ -101,6 +101,13 @@ MUTANTS = (
         if hasattr(self, "wrote"):
             return self.wrote
 ''', "c5", "old_value"),
+    Mutant("versions_are_texts", _NEWER, '''        if str(version) > str(self.version):
+            self.version, self.value = version, value
+''', "c5", "old_value"),
+    Mutant("zero_is_nothing", _FETCHES, '''\
+        answers = await self.majority("fetch")
+        version, value = max([each for each in answers if each[1]], default=((0, ""), None))
+''', "c5", "old_value"),
     Mutant("writer_before_number", _NEWER, '''\
         if version[::-1] > self.version[::-1]:
             self.version, self.value = version, value
@@ -117,6 +124,17 @@ MUTANTS = (
             self.version, self.value = version, value
 ''', "c7", "went_back"),
     Mutant("no_write_back", _WRITES_BACK, "", "c8", "went_back"),
+    Mutant("writes_not_what_is_there", _NUMBER + _STORES, '''\
+        (number, _), newest = max(await self.majority("fetch"))
+        if newest != value:
+            await self.majority("store", (number + 1, self.me), value)
+''', "c8", "old_value"),
+    Mutant("two_have_it_already", _FETCHES + _WRITES_BACK, '''\
+        answers = list(await self.majority("fetch"))
+        version, value = max(answers)
+        if answers.count((version, value)) < 2:
+            await self.majority("store", version, value)
+''', "c8", "went_back"),
     Mutant("writes_back_without_waiting", _WRITES_BACK,
            '        self.ask("store", version, value)\n', "c8", "went_back"),
     Mutant("reads_twice", _WRITES_BACK, '''\
