@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course.shelf import LESSONS, Lesson
+from ponte.process.characters import write_any
 
 NOTE = re.compile(r"<!-- en ([0-9a-f]{8}) -->")
 START_NOTE = re.compile(r"^<!-- en ([0-9a-f]{8}) start\.py -->$", re.MULTILINE)
@@ -140,4 +141,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     sys.exit(main(sys.argv[1:]))

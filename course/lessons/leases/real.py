@@ -23,6 +23,7 @@ from ponte.calls.endpoint import Endpoint
 from ponte.discovery.beats import Beat, decode_answer, encode_beat
 from ponte.discovery.leases import ALL, Event, Verdict
 from ponte.discovery.lookup import LookupResult
+from ponte.process.characters import write_any
 from registry import Registry
 
 # Seconds: the lease of the server, one third of it between beats, and how long we look for the end.
@@ -212,4 +213,5 @@ def _reader(registry: tuple[str, int]) -> Iterator[Callable[[], int]]:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     print(*see(load(sys.argv[1])))

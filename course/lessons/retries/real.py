@@ -23,6 +23,7 @@ from lab.tcp_relay import Fate, TcpRelay
 from ponte.calls.attempt import Attempt, Kind, Outcome, Result
 from ponte.calls.balancing import Balancer, Member
 from ponte.calls.rule import Call
+from ponte.process.characters import write_any
 from registry import Registry
 from server import Server
 
@@ -189,4 +190,5 @@ def _told(call: Callable[[], Any]) -> str:
 
 
 if __name__ == "__main__":
+    write_any(sys.stdout, sys.stderr)
     print(*see(load(sys.argv[1])))
