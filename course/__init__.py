@@ -13,6 +13,11 @@
     personal.py     who a student is, and the number that is theirs alone
     pack.py         all that a student hands in, in one file
     likeness.py     which solutions have the same code
+    collect.py      grades all that a class has handed in
+    inbox.py        the folder with what a class has handed in
+    report.py       what the progress of a student tells
+    grade_again.py  runs the solutions in a file that was handed in
+    marks.py        the marks of a class, for a spreadsheet
     handed_in.py    the sentences of handing in and of grading
     desk.py         what a student may do, one method for each word
     screen.py       the same behind keys; it checks a file whenever it is saved

@@ -14,6 +14,7 @@
     incident a       something is wrong among real processes, a to e: who, and what? (answer, hint)
     tap NAME         each message that passes by a process of the incident
     pack             all your work in one file, for your teacher
+    collect FOLDER   for a teacher: runs and grades all packed files, and writes marks.csv
     selftest [N...]  the course checks itself: right solutions pass, each wrong one is rejected
 
 Your files and progress.jsonl stand in the folder course-work. The exit code is 0 only if all went
@@ -27,7 +28,7 @@ from collections.abc import Sequence
 from typing import Callable
 
 from classroom.command import take_language
-from course import pack, personal, tap, words
+from course import collect, pack, personal, tap, words
 from course.desk import Desk
 from course.incidents import start
 from course.progress import Spoilt
@@ -43,7 +44,7 @@ from ponte.process.typed import here
 OF_A_LESSON = {"predict": 1, "run": 0, "check": 0, "real": 0, "hint": 0, "mutant": 1, "measure": 0,
                "reset": 0}
 # All others, and how many words each takes at most.
-OTHERS = {"list": 0, "name": 2, "incident": 8, "tap": 2, "pack": 0,
+OTHERS = {"list": 0, "name": 2, "incident": 8, "tap": 2, "pack": 0, "collect": 1,
           "selftest": 9}
 VERBS = (*OF_A_LESSON, *OTHERS)
 
@@ -80,6 +81,7 @@ def _do(rest: Sequence[str], language: str) -> int:
         "incident": lambda: start.run(first, language, *more[1:]),
         "tap": lambda: tap.run(first, language, second),
         "pack": lambda: pack.run(language),
+        "collect": lambda: collect.run(first, language),
         "selftest": lambda: selftest([_lesson(number, language) for number in more] or LESSONS,
                                      language)}
     return do[verb]()

@@ -31,7 +31,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "not_written": ("{file} cannot be written: {why}", "{file} não pode ser gravado: {why}"),
     # Collecting.
     "no_folder": (
-        "{folder} is no folder that can be read", "{folder} não é uma pasta que se possa ler"),
+        "{folder}: this folder cannot be read: {why}",
+        "{folder}: esta pasta não pode ser lida: {why}"),
+    "which_folder": ("say which folder: {command}", "diga qual pasta: {command}"),
+    "folder": ("FOLDER", "PASTA"),
+    "nothing": (
+        "{folder}: there is nothing in this folder", "{folder}: não há nada nesta pasta"),
     "careful": (
         "This runs what {count} files bring along: programs of strangers, as the user who you are "
         "now. Do it\nas a user who owns nothing, or in a container without a network: "
@@ -105,6 +110,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{count} files more stand in the folder: only {most} are graded at once",
         "há mais {count} arquivos na pasta: só {most} são corrigidos de uma vez"),
     "trouble.not_graded": ("not graded yet", "ainda não corrigido"),
+    "trouble.changed_meanwhile": (
+        "was changed while the class was graded: not run",
+        "foi mudado enquanto a turma era corrigida: não foi executado"),
     "trouble.grading": (
         "grading it has failed: {why}", "a correção dele falhou: {why}"),
     # Troubles of a person.

@@ -103,7 +103,7 @@ def _unusual(tree: ast.AST) -> Iterator[str]:
         yield from (name[:40] for name in imported if name.partition(".")[0] not in HARMLESS)
         if isinstance(node, ast.Name) and node.id in UNUSUAL:
             yield node.id
-        if isinstance(node, ast.Attribute) and re.fullmatch("__(?!init).*__", node.attr):
+        if isinstance(node, ast.Attribute) and re.fullmatch("__(?!init|name).*__", node.attr):
             yield node.attr[:40]
 
 

@@ -27,6 +27,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from course.desk import WORK
 from course.handed_in import text
 from course.personal import COMMAND, Student, student
 from course.progress import FILE as PROGRESS
@@ -34,7 +35,6 @@ from course.progress import chained
 from course.shelf import LESSONS
 from ponte.process.options import PYTHON, UsageError
 
-WORK = "course-work"
 # A solution has 30 lines. A progress has some hundred lines, of 200 bytes each: that of a student
 # who checks thirty times in each of a hundred classes still fits.
 MAX_SOLUTION_BYTES, MAX_PROGRESS_BYTES = 100_000, 1_000_000

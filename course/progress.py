@@ -21,6 +21,9 @@ from typing import Any
 FILE = "progress.jsonl"
 # Seconds: how long a lock is waited for, and after which it belongs to a process that has died.
 LOCK_S, STALE_S, POLL_S = 5.0, 10.0, 0.02
+# A line of ours has some hundred. One of a stranger may have a number of a million digits, which
+# Python reads for minutes.
+MAX_LINE_BYTES = 4000
 
 
 class Spoilt(Exception):
@@ -101,7 +104,7 @@ def chained(data: bytes) -> tuple[list[dict[str, Any]], int]:
     before = b""
     for number, line in enumerate(data[:data.rfind(b"\n") + 1].splitlines(), 1):
         try:
-            entry = json.loads(line)
+            entry = json.loads(line if len(line) <= MAX_LINE_BYTES else b"")
             is_next = entry["before"] == _hash(before)
         except (ValueError, KeyError, TypeError, RecursionError):
             is_next = False
