@@ -49,7 +49,8 @@ class Lines:
     def __init__(self, path: str) -> None:
         # Guarded by self._lock: the file.
         self._lock = threading.Lock()
-        self._file = open(path, "w", encoding="utf-8")  # noqa: SIM115
+        # The same on every system: `tap` reads its bytes.
+        self._file = open(path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
 
     def add(self, line: str) -> None:
         # OSError: the disk is full; the incident goes on. ValueError: the file is closed already.

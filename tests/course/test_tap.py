@@ -75,23 +75,23 @@ class Follows(unittest.TestCase):
         self.file = Path(folder.name, "x.tap")
 
     def test_the_last_lines_come_first_and_then_the_new_ones(self) -> None:
-        self.file.write_text("".join(f"{number}\n" for number in range(30)), encoding="utf-8")
+        self.file.write_bytes("".join(f"{number}\n" for number in range(30)).encode())
         followed = Followed(str(self.file))
         self.assertEqual(list(followed.more()), [str(number) for number in range(30 - EARLIER, 30)])
         self.assertEqual(list(followed.more()), [])
-        with open(self.file, "a", encoding="utf-8") as file:
-            file.write("30\n3")
+        with open(self.file, "ab") as file:
+            file.write(b"30\n3")
             file.flush()
             # Half a line waits for its end.
             self.assertEqual(list(followed.more()), ["30"])
-            file.write("1\n")
+            file.write(b"1\n")
         self.assertEqual(list(followed.more()), ["31"])
 
     def test_a_file_that_begins_anew_is_followed_from_its_start(self) -> None:
-        self.file.write_text("1\n2\n3\n", encoding="utf-8")
+        self.file.write_bytes(b"1\n2\n3\n")
         followed = Followed(str(self.file))
         list(followed.more())
-        self.file.write_text("4\n", encoding="utf-8")
+        self.file.write_bytes(b"4\n")
         self.assertEqual(list(followed.more()), ["4"])
 
     def test_without_an_incident_it_says_how_to_start_one(self) -> None:
