@@ -16,11 +16,14 @@ AGAIN = ((0.0, "ana", 50), (1.0, "bia", 40), (2.0, "bia", 30), (3.0, "ana", 20),
 # Ten writes and one more; the last price is 0.
 MANY = (*((float(number), ("ana", "bia")[number % 2], 100 - 10 * number) for number in range(11)),
         (11.0, "caio", None), (12.0, "bia", None))
+TWO_WRITES = ((0.0, "bia", 30), (1.0, "ana", 20), (2.0, "bia", None))
 BOTH = ((0.0, "ana", 30), (1.0, "bia", None))
 # Late messages of the first write come between the second one and the last reads.
 LATE_WRITE = ((0.0, "ana", 30), (1.0, "ana", 20), (10.5, "bia", None), (12.0, "bia", None))
 TOGETHER = ((0.0, "ana", 30), (0.0, "bia", 20), (2.0, "bia", None), (3.0, "caio", None))
 SOON = ((0.0, "ana", 30), (0.0, "bia", 20), (2.0, "bia", None), (2.5, "caio", None))
+# bia writes while ana does not know yet which number to take.
+BETWEEN = ((0.0, "ana", 30), (0.3, "bia", None), (0.6, "bia", 20), (3.0, "caio", None))
 MEANWHILE = ((0.0, "ana", 30), (1.0, "bia", None), (2.0, "caio", None))
 THE_SAME = ((0.0, "ana", 30), (1.0, "bia", 30), (2.0, "caio", None))
 # bia has the newest value, and caio never hears of r1.
@@ -42,21 +45,26 @@ CHECKS = {
         *({"plan": BOTH, "cuts": (Cut(("ana", "bia"), (name,)),)} for name in ALL),
         {"plan": BOTH, "count": 5, "cuts": (Cut(("ana", "bia"), ("r1", "r4")),)}),
                1, ("cut",)),
-    "c5": Rung(World, tuple(
-        {"plan": plan, "fates": ((LATE, 1),), "ahead": (("bia", ahead_s),)}
-        for plan in (ONE_AFTER_THE_OTHER, AGAIN) for ahead_s in (-60.0, 60.0))
-               + ({"plan": MANY},), 1, (LATE,)),
+    "c5": Rung(World, (
+        *({"plan": plan, "fates": ((LATE, 1),), "ahead": (("bia", ahead_s),)}
+          for plan in (ONE_AFTER_THE_OTHER, AGAIN) for ahead_s in (-60.0, 60.0)),
+        {"plan": TWO_WRITES, "count": 5, "fates": ((LATE, 2, "bia"),)},
+        {"plan": TWO_WRITES, "fates": ((TWICE, 1, "ana"),), "cuts": (Cut(("bia",), ("r1",)),)},
+        {"plan": MANY}), 1, (LATE, TWICE)),
     "c6": Rung(World, (
         {"plan": LATE_WRITE, "fates": ((LATE, 1, "ana"),), "cuts": (Cut(("bia",), ("r1",)),)},
         {"plan": SLOW_READ, "fates": ((LATE, 2, "bia"),), "late_s": 1.0}), 2, (LATE,)),
     "c7": Rung(World, (
-        {"plan": TOGETHER, "fates": ((LATE, 1), (LATE, 2, "ana"))},
-        {"plan": SOON, "fates": ((LATE, 2, "ana"), (LATE, 1, "bia")), "late_s": 1.0, "cuts": FAR}),
-               2, (LATE,)),
+        {"plan": TOGETHER, "fates": ((LATE, 2, "ana"), (LATE, 1, "bia", "caio"))},
+        {"plan": SOON, "fates": ((LATE, 2, "ana"), (LATE, 1, "bia")), "late_s": 1.0, "cuts": FAR},
+        {"plan": BETWEEN, "fates": ((LATE, 2, "ana"),), "late_s": 1.0}), 2, (LATE,)),
     "c8": Rung(World, (
         {"plan": MEANWHILE, "fates": ((CRASH, 1, "ana"), (LATE, 1, "bia", "caio"))},
-        {"plan": MEANWHILE, "fates": ((CRASH, 1, "ana", "bia"), (LATE, 2, "bia")), "cuts": FAR},
-        {"plan": MEANWHILE, "count": 5, "fates": ((CRASH, 2, "ana"),), "cuts": FAR_FROM_TWO},
+        {"plan": MEANWHILE, "cuts": FAR,
+         "fates": ((CRASH, 1, "ana", "bia"), (LATE, 2, "bia"), (TWICE, 1, "bia"))},
+        {"plan": MEANWHILE, "count": 5, "cuts": FAR_FROM_TWO, "fates": ((CRASH, 2, "ana"),)},
+        {"plan": MEANWHILE, "count": 5, "cuts": FAR_FROM_TWO,
+         "fates": ((CRASH, 1, "ana"), (LATE, 3, "bia"))},
         {"plan": THE_SAME, "fates": ((CRASH, 1, "ana"),), "cuts": FAR}), 2,
                (CRASH, "meanwhile")),
 }

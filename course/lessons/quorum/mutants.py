@@ -21,6 +21,15 @@ _ENOUGH = "            if len(answers) > self.count / 2:\n"
 _ENDS = '''                break
         return answers.values()
 '''
+# Waits for some replicas alone.
+_SOME = '''\
+        answers = {{}}
+        async for replica, answer in self.ask({}):
+            answers[replica] = answer
+            if len(answers) {}:
+                break
+'''
+_NEWEST = "        (number, _), _ = max(answers.values())\n"
 
 MUTANTS = (
     Mutant("r1_w1", _ENOUGH, "            if answers:\n", "c1", "own_write_not_read"),
@@ -108,6 +117,16 @@ MUTANTS = (
         answers = await self.majority("fetch")
         version, value = max([each for each in answers if each[1]], default=((0, ""), None))
 ''', "c5", "old_value"),
+    Mutant("number_of_two_replicas", _NUMBER, _SOME.format('"fetch"', "== 2") + _NEWEST,
+           "c5", "old_value"),
+    Mutant("number_counted_twice", _NUMBER, '''\
+        answers = []
+        async for _, answer in self.ask("fetch"):
+            answers.append(answer)
+            if len(answers) > self.count / 2:
+                break
+        (number, _), _ = max(answers)
+''', "c5", "old_value"),
     Mutant("writer_before_number", _NEWER, '''\
         if version[::-1] > self.version[::-1]:
             self.version, self.value = version, value
@@ -123,6 +142,9 @@ MUTANTS = (
         if version[0] >= self.version[0]:
             self.version, self.value = version, value
 ''', "c7", "went_back"),
+    Mutant("stores_before_it_knows", _NUMBER, '''\
+        self.ask("store", (1, self.me), value)
+''' + _NUMBER, "c7", "no_order"),
     Mutant("no_write_back", _WRITES_BACK, "", "c8", "went_back"),
     Mutant("writes_not_what_is_there", _NUMBER + _STORES, '''\
         (number, _), newest = max(await self.majority("fetch"))
@@ -137,6 +159,17 @@ MUTANTS = (
 ''', "c8", "went_back"),
     Mutant("writes_back_without_waiting", _WRITES_BACK,
            '        self.ask("store", version, value)\n', "c8", "went_back"),
+    Mutant("writes_back_to_one", _WRITES_BACK, _SOME.format('"store", version, value', "== 1"),
+           "c8", "went_back"),
+    Mutant("writes_back_to_two", _WRITES_BACK, _SOME.format('"store", version, value', "== 2"),
+           "c8", "went_back"),
+    Mutant("write_back_counted_twice", _WRITES_BACK, '''\
+        count = 0
+        async for _ in self.ask("store", version, value):
+            count += 1
+            if count > self.count / 2:
+                break
+''', "c8", "went_back"),
     Mutant("reads_twice", _WRITES_BACK, '''\
         version, value = max((version, value), *await self.majority("fetch"))
 ''', "c8", "went_back"),

@@ -95,7 +95,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{client}: a leitura terminou: {value}"),
     "value.prompt": ("", ""),
     "value.late": ("   LATE at ", "   ATRASA em "),
-    "value.slow": ("   LATE ANSWER of ", "   RESPOSTA ATRASADA de "),
     "value.twice": ("   LATE, but TWICE in time at ", "   ATRASA, mas chega DUAS VEZES em "),
     "value.crash": (
         "   the client CRASHES, it has gone only to ",

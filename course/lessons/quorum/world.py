@@ -19,7 +19,7 @@ import marshal
 from collections import deque
 from collections.abc import Coroutine, Generator, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from course.explore import Script
 from course.lessons.quorum.computers import program
@@ -29,9 +29,9 @@ from course.world import SmallWorld
 # Seconds: a message on its way, and one that is late. What clocks show when the world begins.
 TRIP_S, LATE_S = 0.001, 10.0
 CLOCK_S = 1000.0
-# What may become of a question. "late": some replicas get it late. "slow": some answer late.
-# "twice": one replica gets it twice, the others late. "crash": one gets it, and the client is dead.
-IN_TIME, LATE, SLOW, TWICE, CRASH = "prompt", "late", "slow", "twice", "crash"
+# What may become of a question. "late": some replicas get it late. "twice": some get it twice, the
+# others late. "crash": some get it, and the client is dead.
+IN_TIME, LATE, TWICE, CRASH = "prompt", "late", "twice", "crash"
 NEVER = float("inf")
 # A right solution asks twice in each operation, or a few times more.
 MAX_QUESTIONS = 20
@@ -83,7 +83,7 @@ class World(SmallWorld):
 
     Parameters: `solution` and `script`; the `plan`, in which each step has a time, a client and the
     value that it writes, or None: it reads; how many replicas there are (`count`); `fates` of a
-    question: the kind, how many replicas are named, and of which clients (default: all); `late_s`;
+    question: the kind, how many replicas are named, and whose questions (default: all); `late_s`;
     which replicas are `cuts` off from which clients; how far each clock is `ahead`, in seconds.
     """
 
@@ -190,8 +190,7 @@ class World(SmallWorld):
         for replica in names if fate == CRASH else self._replicas:
             is_named = replica in names
             is_late = (fate == LATE and is_named) or (fate == TWICE and not is_named)
-            gets = partial(self._gets, question, replica, copied(values), is_late=is_late,
-                           is_slow=fate == SLOW and is_named)
+            gets = partial(self._gets, question, replica, copied(values), is_late=is_late)
             for number in range(2 if fate == TWICE and is_named else 1):
                 self._carry(client, replica, gets, self._late_s * is_late + TRIP_S * number)
         return question
@@ -204,8 +203,7 @@ class World(SmallWorld):
         if operation.questions > MAX_QUESTIONS:
             raise self.wrong("asks_without_end", client=client, questions=MAX_QUESTIONS)
 
-    def _gets(self, question: Question, replica: str, values: Any, *, is_late: bool,
-              is_slow: bool) -> None:
+    def _gets(self, question: Question, replica: str, values: Any, *, is_late: bool) -> None:
         """A replica gets a question, and answers it."""
         if is_late:
             self.say("gets_late", client=question.client, replica=replica, question=str(question))
@@ -218,8 +216,8 @@ class World(SmallWorld):
             # Where it takes other parameters, that is what to say.
             must_have(self._replicas[replica], question.name, *map(_shown, values))
             raise
-        hears = partial(self._hears, question, replica, copied(answer))
-        self._carry(question.client, replica, hears, self._late_s * is_slow)
+        self._carry(question.client, replica,
+                    partial(self._hears, question, replica, copied(answer)))
 
     def _hears(self, question: Question, replica: str, answer: Any) -> None:
         """A client gets the answer of a replica."""
@@ -230,7 +228,8 @@ class World(SmallWorld):
             self.say("answers", client=question.client, replica=replica, answer=_shown(answer))
             self._go_on(operation)
 
-    def _carry(self, client: str, replica: str, deliver: Any, late_s: float) -> None:
+    def _carry(self, client: str, replica: str, deliver: Callable[[], None],
+               late_s: float = 0.0) -> None:
         """Delivers a message: late, or when the client and the replica reach each other again."""
         until_s = max((cut.until_s for cut in self._cuts
                        if client in cut.clients and replica in cut.replicas), default=0.0)
