@@ -1,7 +1,7 @@
 """A register that several computers keep: one value, which clients read and write.
 
-Each replica keeps the value; there is one Replica on each of `count` computers. Each client has one
-Register. What must hold:
+Each replica keeps the value, a number; there is one Replica on each of `count` computers. Each
+client has one Register, and does one thing after the other. What must hold:
 
     no client can tell the register from one value at one place: no read gives an old value
     a client that reaches more than half of the replicas ends each read and each write

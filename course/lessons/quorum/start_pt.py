@@ -1,7 +1,7 @@
 """Um registrador que vários computadores guardam: um valor, que clientes leem e escrevem.
 
-Cada réplica guarda o valor; há uma Replica em cada um de `count` computadores. Cada cliente tem um
-Register. O que precisa valer:
+Cada réplica guarda o valor, um número; há uma Replica em cada um de `count` computadores. Cada
+cliente tem um Register, e faz uma coisa depois da outra. O que precisa valer:
 
     nenhum cliente distingue o registrador de um valor num só lugar: nenhuma leitura dá valor velho
     um cliente que alcança mais da metade das réplicas termina cada leitura e cada escrita

@@ -38,11 +38,10 @@ MAX_QUESTIONS = 20
 
 
 class Cut(NamedTuple):
-    """These clients and these replicas cannot reach each other, until then."""
+    """These clients and these replicas never reach each other."""
 
     clients: tuple[str, ...]
     replicas: tuple[str, ...]
-    until_s: float = NEVER
 
 
 class Operation:
@@ -93,6 +92,9 @@ class World(SmallWorld):
                  cuts: Sequence[Cut] = (), ahead: Sequence[tuple[str, float]] = ()) -> None:
         super().__init__(solution, script)
         self._plan, self._late_s, self._cuts, self._ahead = plan, late_s, cuts, dict(ahead)
+        # A client and a replica that never reach each other.
+        self._parted = {(client, replica) for cut in cuts
+                        for client in cut.clients for replica in cut.replicas}
         self._program = program(solution)
         self._steps = itertools.count()
         names = [f"r{number}" for number in range(1, count + 1)]
@@ -230,11 +232,9 @@ class World(SmallWorld):
 
     def _carry(self, client: str, replica: str, deliver: Callable[[], None],
                late_s: float = 0.0) -> None:
-        """Delivers a message: late, or when the client and the replica reach each other again."""
-        until_s = max((cut.until_s for cut in self._cuts
-                       if client in cut.clients and replica in cut.replicas), default=0.0)
-        if until_s != NEVER:
-            self.at(max(late_s, until_s - self.now) + TRIP_S, deliver)
+        """Delivers a message, so much later than usual, where there is a way."""
+        if (client, replica) not in self._parted:
+            self.at(TRIP_S + late_s, deliver)
 
     def _new(self, kind: str, name: str, *arguments: Any) -> Any:
         """A Replica or a Register of the student's, on a computer of its own."""
@@ -248,9 +248,8 @@ class World(SmallWorld):
         for each in self.history:
             if each.ended != NEVER or each.client in self._dead:
                 continue
-            cut = {replica for cut in self._cuts for replica in cut.replicas
-                   if each.client in cut.clients and cut.until_s == NEVER}
-            reached = [name for name in self._replicas if name not in cut]
+            reached = [name for name in self._replicas
+                       if (each.client, name) not in self._parted]
             if len(reached) > len(self._replicas) / 2:
                 raise self.wrong("waits_for_ever", client=each.client, reached=len(reached),
                                  count=len(self._replicas),
