@@ -29,6 +29,9 @@ def at_once(seconds: float, times: int, count: int) -> tuple[float, ...]:
 CROWD = (0.0, 0.3, 0.6, *(1.1,) * 4, *(1.2,) * 2, 1.9, *(2.0,) * 3)
 # No call comes while two quarantines end.
 PAUSE = (0.0, 0.1, 0.2, *(round(1.5 + each, 3) for each in every(0.1, 12)))
+SLOW_TRIAL = (0.0, 0.1, 0.2, 0.3, *(round(1.5 + each, 3) for each in every(0.05, 15)))
+# Two calls at a server at once, of which one fails: while the other one hangs, or not.
+PAIRS = (*(0.0,) * 3, 0.3, 0.4, *(1.1,) * 2, 1.2, 1.3, *(1.9,) * 3, *(2.0,) * 2)
 # After every second call, bank-3 and bank-4 take each other's place.
 FLAPS = tuple((round(0.15 + 0.2 * number, 3), does, f"bank-{4 - (number + is_new + 1) % 2}")
               for number in range(13) for is_new, does in enumerate((LEAVES, JOINS)))
@@ -36,7 +39,7 @@ AWAY = ((0.25, LEAVES, "bank-1"), (0.55, JOINS, "bank-1"))
 
 CHECKS = {
     "c1": Rung(World, ({"calls": every(0.1, 8), "fates": (BREAKS,), "is_judged_by_load": False},
-                       {"calls": every(0.03, 30), "servers": 3, "fates": (BREAKS,),
+                       {"calls": every(0.03, 33), "servers": 3, "fates": (BREAKS,),
                         "is_judged_by_load": False}), 1, ("failure",)),
     "c2": Rung(World, ({"calls": every(0.1, 12), "servers": 3},
                        {"calls": at_once(0.1, 7, 3), "servers": 3, "fates": (SLOW,)}), 1, (SLOW,)),
@@ -57,9 +60,12 @@ CHECKS = {
                (JOINS, LEAVES, RESTARTS, SLOW, HANGS, "failure")),
     "c7": Rung(World, ({"calls": every(0.2, 15), "fates": (BREAKS,), "most_broken": 2},
                        {"calls": PAUSE, "servers": 3, "fates": (BREAKS,), "most_broken": 2},
+                       {"calls": SLOW_TRIAL, "servers": 3, "fates": (SLOW,),
+                        "broken": ("bank-1", "bank-2")},
                        {"calls": every(0.1, 14), "servers": 1, "fates": (BREAKS,)}), 2,
                ("nobody is healthy", "recovered")),
     "c8": Rung(World, ({"calls": at_once(0.45, 6, 2), "servers": 3, "fates": (FAILS, SLOW, HANGS),
-                        "changes": ((1.15, JOINS, "bank-4"),)},), 2,
+                        "changes": ((1.15, JOINS, "bank-4"),)},
+                       {"calls": PAIRS, "fates": (FAILS, HANGS)}), 2,
                (FAILS, SLOW, HANGS, "trial", JOINS)),
 }

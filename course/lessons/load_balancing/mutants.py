@@ -120,6 +120,16 @@ MUTANTS = (
         for server in due:
             records[server].on_trial = True
 ''', "c7", "never_tried"),
+    Mutant("one_trial_for_all_servers", _PICKED, '''\
+        if any(record.on_trial for record in self.records.values()):
+            due = []
+''' + _PICKED, "c7", "never_tried"),
+    Mutant("failure_clears_the_count", _LENGTH, _LENGTH + "            record.calls = 0\n",
+           "c8", "not_in_turn"),
+    Mutant("fails_only_if_alone", _FAILED, '''\
+        elif record.calls == 0 and (record.trial_at is None or record.on_trial):
+            record.trial_at = now + QUARANTINE_S
+''', "c8", "asks_in_quarantine"),
     Mutant("quarantine_from_the_pick", _COUNT_TO_LENGTH,
            _COUNT_TO_LENGTH.replace(_COUNT, _COUNT + "        records[picked].at = now\n")
            .replace("now + QUARANTINE_S", "record.at + QUARANTINE_S"),

@@ -21,6 +21,8 @@ from course.world import SmallWorld
 # Seconds: a call that is answered; one that fails at once; a slow one; and one that hangs, and then
 # fails. No call ends in the moment in which another one is picked.
 TRIP_S, FAIL_S, SLOW_S, HANG_S = 0.025, 0.001, 0.753, 1.457
+# What a balancer's clock shows at the beginning: no clock begins at 0.
+CLOCK_S = 1000.0
 # Seconds of the quarantine; and for which a server is broken, unless the world says otherwise.
 QUARANTINE_S, BREAK_S = 1.0, 0.55
 
@@ -91,12 +93,14 @@ class World(SmallWorld):
     Parameters: `solution`, the student's module; `script`, which decides; `calls`, the seconds at
     which they come; how many `servers`; `fates` of a call beside "answers"; `changes` of the list;
     `break_s`, for how many seconds a server is broken; `most_broken`, how many may break;
-    `is_judged_by_load`, whether it matters which of the healthy servers is picked.
+    `broken`, those that are broken at the beginning; `is_judged_by_load`, whether it matters which
+    of the healthy servers is picked.
     """
 
     def __init__(self, solution: Any, script: Script, *, calls: Sequence[float], servers: int = 2,
                  fates: Sequence[str] = (), changes: Changes = (), break_s: float = BREAK_S,
-                 most_broken: int = 1, is_judged_by_load: bool = True) -> None:
+                 most_broken: int = 1, broken: Sequence[str] = (),
+                 is_judged_by_load: bool = True) -> None:
         super().__init__(solution, script)
         self._fates, self._changes, self._calls = fates, changes, calls
         self._break_s, self._most_broken = break_s, most_broken
@@ -113,6 +117,7 @@ class World(SmallWorld):
         self._number = 0
         for number in range(1, servers + 1):
             self._comes(Server(f"bank-{number}", 1))
+        self._broken.update((Server(name, 1), break_s) for name in broken)
 
     def run(self) -> list[str]:
         """Carries out everything; returns what was exercised. Raises Wrong."""
@@ -156,7 +161,7 @@ class World(SmallWorld):
 
     def _call(self) -> None:
         self._number += 1
-        said = self._balancer.pick(list(self._list), self.now)
+        said = self._balancer.pick(list(self._list), CLOCK_S + self.now)
         picked = next((server for server in self._list if server == said), None)
         if picked is None:
             raise self._not_in_the_list(said)
@@ -190,7 +195,7 @@ class World(SmallWorld):
             self.say("late_answer" if is_answered else "late_failure", number=call.number,
                      server=str(server))
         self._learn(self._records[server], call, is_answered)
-        self._balancer.settle(server, is_answered, self.now)
+        self._balancer.settle(server, is_answered, CLOCK_S + self.now)
 
     # What a balancer can know.
 
