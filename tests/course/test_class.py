@@ -124,8 +124,8 @@ class Forty(unittest.TestCase):
             "5: c1 took too long, in line 1 | 5: after 2 checks that had to be stopped, the others "
             "were not run"))
         self.solve("exit", "import os\nos._exit(0)\n", "0", (
-            "5: uses os, which no solution needs: read it | 5: c1: has ended its process | 5: after "
-            "2 checks that had to be stopped, the others were not run"))
+            "5: uses os, which no solution needs: read it | 5: c1: has ended its process | "
+            "5: after 2 checks that had to be stopped, the others were not run"))
         self.solve("copy a", own("copied"), CHECKS, "5: the same code as copy b.txt")
         self.solve("copy b", own("copied") + "# mine\n", CHECKS, "5: the same code as copy a.txt")
         self.solve("reference", REFERENCE, CHECKS, "5: the course's own solution")
