@@ -1,7 +1,7 @@
 """How an answer to an incident is graded. Pure.
 
     who 25, kind 25, each figure 10, command 15, remedy 15: 100 points
-    each hint costs 10, and each further try 20
+    each hint costs 10, and each further try 20, also those of earlier runs
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from course.incidents.incident import Figure, Incident
 POINTS = {"who": 25, "kind": 25, "figure1": 10, "figure2": 10, "command": 15, "remedy": 15}
 HINT_POINTS, TRY_POINTS = 10, 20
 HINTS = 3
-# After so many answers the incident is told.
+# After so many answers, in all runs of an incident, it is told. From then on it is practice.
 MOST_TRIES = 3
 
 

@@ -147,7 +147,7 @@ class Desk:
             print(f"  {self.text(key, **shown)}", flush=True)
 
     def hint(self) -> int:
-        given = self._count("incident_hint")
+        given = len(self._entries("incident_hint"))
         if given >= HINTS:
             self.say("no_hint")
             return 1
@@ -158,10 +158,13 @@ class Desk:
 
     def answer(self) -> int:
         """Asks for an answer, and grades it; returns 0 if all of it is right. Raises Ended."""
-        earlier = self._count("incident")
-        if earlier >= MOST_TRIES:
-            self.say("no_more", command=f"{PYTHON} -m course incident {self._incident.letter}")
-            return 1
+        tries = self._entries("incident")
+        earlier = len(tries)
+        # Who was told the kind once would know it in a new run, too.
+        is_practice = earlier >= MOST_TRIES or any(len(entry["right"]) == len(grading.POINTS)
+                                                   for entry in tries)
+        if is_practice:
+            self.say("practice")
         given, shown = self._ask()
         self.say("measuring")
         pages = Pages(self._parts)
@@ -172,19 +175,25 @@ class Desk:
             return 1
         finally:
             pages.close()
-        hints = self._count("incident_hint")
+        hints = len(self._entries("incident_hint"))
         found = grading.grade(given, self._incident, figures, hints, earlier)
-        self._progress.add("incident", self._lesson, name=self._incident.letter, seed=self._seed,
-                           points=found.points, hints=hints, attempt=earlier + 1,
-                           right=[part for part, is_right in found.right.items() if is_right])
+        right = [part for part, is_right in found.right.items() if is_right]
+        if is_practice:
+            self._progress.add("incident_again", self._lesson, seed=self._seed, right=right)
+        else:
+            self._progress.add("incident", self._lesson, name=self._incident.letter,
+                               seed=self._seed, points=found.points, hints=hints,
+                               attempt=earlier + 1, right=right)
         for part, is_right in found.right.items():
             print(f"  {'✓' if is_right else '✗'} {self.text(f'part.{part}', given=shown[part])}")
-        self.say("points", points=found.points, hints=hints, attempt=earlier + 1, most=MOST_TRIES)
+        if not is_practice:
+            self.say("points", points=found.points, hints=hints, attempt=earlier + 1,
+                     most=MOST_TRIES)
         if found.is_all or earlier + 1 == MOST_TRIES:
             if not found.is_all:
                 self.say("was", who=self._incident.who)
             print(self.own("story"), flush=True)
-        else:
+        elif not is_practice:
             self.say("again", points=TRY_POINTS)
         return 0 if found.is_all else 1
 
@@ -192,10 +201,10 @@ class Desk:
         """The server that was started last."""
         return [name for name, part in self._parts.items() if part["role"] == "server"][-1]
 
-    def _count(self, what: str) -> int:
-        """How many lines of that kind there are of this run."""
-        return sum((entry["what"], entry["lesson"], entry.get("seed")) ==
-                   (what, self._lesson, self._seed) for entry in self._progress.entries())
+    def _entries(self, what: str) -> list[dict[str, Any]]:
+        """The lines of that kind, of all runs of this incident."""
+        return [entry for entry in self._progress.entries()
+                if (entry["what"], entry["lesson"]) == (what, self._lesson)]
 
     def _ask(self) -> tuple[Answer, dict[str, Any]]:
         """The answer, and how its parts are shown."""

@@ -71,8 +71,8 @@ TEXTS: Texts = {
     "again": ("Look again, and type answer once more: it costs {points} points.",
               "Olhe de novo e digite answer mais uma vez: isso custa {points} pontos."),
     "was": ("It was {who}.", "Foi {who}."),
-    "no_more": ("Three answers were given. A new run draws anew: {command}",
-                "Três respostas foram dadas. Uma nova execução sorteia de novo: {command}"),
+    "practice": ("You were told before what kind of trouble this is: practice, without points.",
+                 "Você já soube antes que tipo de problema é este: é treino, sem pontos."),
     # ---- the tap
     "tap_names": ("there is no tap of {name}: there are {names}",
                   "não há escuta de {name}: existem {names}"),

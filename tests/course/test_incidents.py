@@ -167,17 +167,35 @@ class AtTheDesk(unittest.TestCase):
             self.assertEqual(code, 1)
             self.assertIn("✗ who: registry", printed)
             self.assertEqual("It was server-1" in printed, attempt == 3)
-        code, printed = self.answer()
-        self.assertEqual((code, len(self.progress.entries())), (1, 3))
-        self.assertIn("A new run draws anew", printed)
+        code, printed = self.answer("1", "1", "10", "0", "1", "2")
+        self.assertEqual([entry["what"] for entry in self.progress.entries()],
+                         [*["incident"] * 3, "incident_again"])
+        self.assertIn("practice, without points", printed)
 
-    def test_there_are_three_hints_and_those_of_another_run_do_not_count(self) -> None:
+    def test_who_was_told_practices_without_points_also_in_another_run(self) -> None:
+        self.answer("2", "1", "10", "0", "1", "2")
+        self.desk = Desk(Terminal("en", self.keys, self.progress), self.incident, "7.2", PARTS)
+        code, printed = self.answer("2", "1", "10", "0", "1", "2")
+        self.assertEqual((code, [entry["what"] for entry in self.progress.entries()]),
+                         (0, ["incident", "incident_again"]))
+        self.assertIn("practice, without points", printed)
+        self.assertNotIn("of 100 points", printed)
+
+    def test_a_new_run_takes_no_try_and_no_hint_back(self) -> None:
+        self.answer("1", "1", "10", "0", "1", "2")
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.desk.hint()
+        self.desk = Desk(Terminal("en", self.keys, self.progress), self.incident, "7.2", PARTS)
+        self.answer("2", "1", "10", "0", "1", "2")
+        entry = self.progress.last("incident", "incident-a")
+        assert entry
+        self.assertEqual((entry["points"], entry["attempt"]), (70, 2))
+
+    def test_there_are_three_hints(self) -> None:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             self.assertEqual([self.desk.hint() for _ in range(4)], [0, 0, 0, 1])
-            other = Desk(Terminal("pt", self.keys, self.progress), self.incident, "7.2", PARTS)
-            self.assertEqual(other.hint(), 0)
-        self.assertIn("Dica 1 de 3", printed.getvalue())
+        self.assertIn("Hint 3 of 3", printed.getvalue())
 
     def test_figures_that_cannot_be_measured_cost_no_try(self) -> None:
         self.incident.breaks = True
