@@ -13,6 +13,7 @@ import threading
 import xmlrpc.client
 from collections import Counter
 
+from classroom.actor import StartFailed
 from course.incidents.incident import Figure, Incident, Wait
 from course.incidents.system import Pages, System
 from lab.fates import Fate
@@ -60,6 +61,9 @@ class LegacyClient(Incident):
         system.await_all()
         while not all(f"{DEPOSITS} calls" in system.cast[name].lines()[-1] for name in TILLS):
             wait(0.25)
+            for name in TILLS:
+                if not system.cast[name].is_running:
+                    raise StartFailed(f"{name}: {system.cast[name].lines()[-1]}")
 
     def measure(self, pages: Pages, wait: Wait) -> tuple[Figure, Figure]:
         bank = xmlrpc.client.ServerProxy(f"http://{show(pages.address('bank-1'))}/bank")
