@@ -6,6 +6,7 @@ from __future__ import annotations
 import unittest
 from pathlib import Path
 from types import ModuleType
+from unittest import mock
 
 from course.lessons.load_balancing import real
 from course.lessons.load_balancing.check import CHECKS
@@ -117,12 +118,14 @@ class Real(unittest.TestCase):
 
     def test_one_that_never_tries_again_does_not_bring_the_bank_back(self) -> None:
         text = REFERENCE.replace("now + QUARANTINE_S", "float('inf')")
-        seen = real.see(module_of(text))
+        with mock.patch.multiple(real, CALLS=50, LOOK_S=0.2):
+            seen = real.see(module_of(text))
         self.assertEqual(seen.came_back, "no")
         self.assertFalse(real.is_right(seen._asdict()))
 
     def test_an_error_of_the_file_is_raised(self) -> None:
-        with self.assertRaisesRegex(Theirs, "pick returned 'bank-1'"):
+        with mock.patch.multiple(real, CALLS=50, LOOK_S=0.2), \
+                self.assertRaisesRegex(Theirs, "pick returned 'bank-1'"):
             real.see(module_of(REFERENCE.replace("return picked\n", "return picked.name\n")))
 
 

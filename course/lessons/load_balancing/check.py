@@ -64,7 +64,7 @@ CHECKS = {
                         "broken": ("bank-1", "bank-2")},
                        {"calls": every(0.1, 14), "servers": 1, "fates": (BREAKS,)}), 2,
                ("nobody is healthy", "recovered")),
-    "c8": Rung(World, ({"calls": at_once(0.45, 6, 2), "servers": 3, "fates": (FAILS, SLOW, HANGS),
+    "c8": Rung(World, ({"calls": at_once(0.45, 5, 2), "servers": 3, "fates": (FAILS, SLOW, HANGS),
                         "changes": ((1.15, JOINS, "bank-4"),)},
                        {"calls": PAIRS, "fates": (FAILS, HANGS)}), 2,
                (FAILS, SLOW, HANGS, "trial", JOINS)),
