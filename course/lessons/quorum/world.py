@@ -82,8 +82,9 @@ class World(SmallWorld):
 
     Parameters: `solution` and `script`; the `plan`, in which each step has a time, a client and the
     value that it writes, or None: it reads; how many replicas there are (`count`); `fates` of a
-    question: the kind, how many replicas are named, and whose questions (default: all); `late_s`;
-    which replicas are `cuts` off from which clients; how far each clock is `ahead`, in seconds.
+    question: the kind, which replicas or how many of them, and whose questions (default: all);
+    `late_s`; which replicas are `cuts` off from which clients; how many seconds each clock is
+    `ahead`.
     """
 
     def __init__(self, solution: Any, script: Script, *,
@@ -100,8 +101,8 @@ class World(SmallWorld):
         names = [f"r{number}" for number in range(1, count + 1)]
         self._replicas = {name: self._new("Replica", name) for name in names}
         self._registers: dict[str, Any] = {}
-        self._options = {client: [f"{kind} {' '.join(chosen)}" for kind, size, *clients in fates
-                                  for chosen in itertools.combinations(names, size)
+        self._options = {client: [f"{kind} {' '.join(chosen)}" for kind, which, *clients in fates
+                                  for chosen in _choices(which, names)
                                   if not clients or client in clients]
                          for _, client, _ in plan}
         self.history: list[Operation] = []
@@ -296,6 +297,11 @@ def _orders(left: Sequence[Operation], value: Any) -> Iterator[None]:
         if each.began < first_end and (each.is_write or each.value == value):
             rest = [other for other in left if other is not each]
             yield from _orders(rest, each.value if each.is_write else value)
+
+
+def _choices(which: int | Sequence[str], names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Those replicas, or all ways to choose so many."""
+    return itertools.combinations(names, which) if isinstance(which, int) else iter((which,))
 
 
 def copied(value: Any) -> Any:
