@@ -156,6 +156,11 @@ class Reading(unittest.TestCase):
                                  ([wanted], {}))
                 self.assertTrue(found.troubles[0].text("pt"))
 
+    def test_a_number_of_very_many_digits_is_not_read(self) -> None:
+        """Python 3.9 takes minutes for a million of them."""
+        self.assertEqual(pack._object('{"end": 12}'), {"end": 12})
+        self.assertEqual(pack._object('{"end": ' + "1" * 26 + "}"), {})
+
     def test_of_two_files_of_one_name_the_first_counts(self) -> None:
         lines = packed(ANA, FILES).splitlines()
         twice = lines[2].replace(b"x = 1", b"x = 2")

@@ -44,6 +44,12 @@ class Lines(unittest.TestCase):
             with self.assertRaisesRegex(Spoilt, "line [23] does not follow"):
                 self.progress.entries()
 
+    def test_a_line_that_is_far_too_long_is_not_read(self) -> None:
+        """Python 3.9 takes minutes for a number of a million digits."""
+        self.progress.add("check", "x", text="x" * progress.MAX_LINE_BYTES)
+        with self.assertRaisesRegex(Spoilt, "line 1 does not follow"):
+            self.progress.entries()
+
     def test_a_torn_last_line_is_passed_over_and_the_next_one_stands_behind_a_whole_one(self
                                                                                        ) -> None:
         self.progress.add("check", "x", number=1)
