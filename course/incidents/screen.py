@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import queue
+import stat
 import threading
 import time
 from collections.abc import Sequence
@@ -49,8 +50,9 @@ class Input:
             self._lines.put(line)
         # Lines that a terminal does not show by itself: so many, or all.
         self._unseen = math.inf if not os.isatty(file) else len(typed)
-        # Whether there is somebody to type: false where the input has ended before the first key.
-        self.has_keyboard = True
+        # False where nobody can type: the input is /dev/null. The end of a pipe is a key, too: who
+        # held its other end has gone.
+        self.has_keyboard = os.isatty(file) or not stat.S_ISCHR(os.fstat(file).st_mode)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -82,7 +84,7 @@ class Input:
 
     def _read(self) -> None:
         # Not sys.stdin: a thread that reads it would keep its lock to the end.
-        rest, is_typed = b"", os.isatty(self._file)
+        rest = b""
         while True:
             try:
                 data = os.read(self._file, 4096)
@@ -90,11 +92,9 @@ class Input:
                 data = b""
             if not data:
                 break
-            is_typed = True
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 self._lines.put(line.decode("utf-8", "replace").strip())
-        self.has_keyboard = is_typed
         self._lines.put(None)
 
 

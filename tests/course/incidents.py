@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
+from classroom.actor import StartFailed
 from course.incidents.caller import plain
 from course.incidents.legacy_client import DEPOSITS, TILLS, LegacyClient
 from course.incidents.lost_answers import LostAnswers
@@ -253,6 +254,12 @@ class Terminal:
         else:
             self._process.send_signal(signal.SIGTERM)
 
+    def hang_up(self) -> None:
+        """Its keyboard goes away: also an incident of a check that failed ends."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(STEP_S)
+
     def end(self) -> int:
         code = self._process.wait(STEP_S)
         deadline = time.monotonic() + STEP_S
@@ -270,41 +277,48 @@ class Terminal:
 def by_command() -> str:
     """Incident A by the command: an answer from another terminal, a tap, and the end by SIGTERM."""
     with tempfile.TemporaryDirectory() as folder:
-        incident = drawn("a", "0.1")
         playing = Terminal(folder, "incident", "a")
-        playing.await_text("All is well so far")
-        early = Terminal(folder, "incident", "a", "answer")
-        expect(early.end() == 1 and "wait for the complaint" in early.said, early.said)
-        second = Terminal(folder, "incident", "b")
-        expect(second.end() == 2 and "runs already" in second.said, second.said)
-        everything = Terminal(folder, "tap", "registry", "all")
-        everything.await_text(f"beat #1 of {incident.who}: up")
-        tap = Terminal(folder, "tap", "registry")
-        tap.await_text("ack of #")
-        playing.await_text("Enter alone ends the incident")
-        playing.type("hint")
-        playing.await_text("Hint 1 of 3")
-        state = read_state(os.path.join(folder, "course-work", "incident"))
-        assert state
-        answer = Terminal(folder, "incident", "a", "answer")
-        who = 1 + list(state.parts).index(incident.who)
-        answer.type(str(who), "1", "10", "0", "4", "2")
-        expect(answer.end() == 0 and "90 of 100 points" in answer.said, answer.said)
-        expect("key of last year" in answer.said, "the story is not told")
-        tap.await_text(f"of {incident.who}: up, epoch -")
-        playing.terminate()
-        expect(playing.end() == 0, f"it ends with an error: {playing.said}")
-        expect(everything.end() == 0, everything.said)
-        expect(tap.end() == 0 and "The incident has ended" in tap.said, tap.said)
-        work = os.path.join(folder, "course-work")
-        expect(not os.path.exists(os.path.join(work, "incident", STATE)), "its state is left")
-        entry = Progress(work).last("incident", "incident-a")
-        assert entry
-        expect((entry["points"], entry["hints"]) == (90, 1), f"{entry}")
-        for part in state.parts.values():
-            if "real" in part:
-                expect(is_closed(part["real"]), f"{part} still listens")
-        return "90 of 100 points, from another terminal; ended by a signal"
+        try:
+            return _played(folder, playing)
+        finally:
+            playing.hang_up()
+
+
+def _played(folder: str, playing: Terminal) -> str:
+    incident = drawn("a", "0.1")
+    playing.await_text("All is well so far")
+    early = Terminal(folder, "incident", "a", "answer")
+    expect(early.end() == 1 and "wait for the complaint" in early.said, early.said)
+    second = Terminal(folder, "incident", "b")
+    expect(second.end() == 2 and "runs already" in second.said, second.said)
+    everything = Terminal(folder, "tap", "registry", "all")
+    everything.await_text(f"beat #1 of {incident.who}: up")
+    tap = Terminal(folder, "tap", "registry")
+    tap.await_text("ack of #")
+    playing.await_text("Enter alone ends the incident")
+    playing.type("hint")
+    playing.await_text("Hint 1 of 3")
+    state = read_state(os.path.join(folder, "course-work", "incident"))
+    assert state
+    answer = Terminal(folder, "incident", "a", "answer")
+    who = 1 + list(state.parts).index(incident.who)
+    answer.type(str(who), "1", "10", "0", "4", "2")
+    expect(answer.end() == 0 and "90 of 100 points" in answer.said, answer.said)
+    expect("key of last year" in answer.said, "the story is not told")
+    tap.await_text(f"of {incident.who}: up, epoch -")
+    playing.terminate()
+    expect(playing.end() == 0, f"it ends with an error: {playing.said}")
+    expect(everything.end() == 0, everything.said)
+    expect(tap.end() == 0 and "The incident has ended" in tap.said, tap.said)
+    work = os.path.join(folder, "course-work")
+    expect(not os.path.exists(os.path.join(work, "incident", STATE)), "its state is left")
+    entry = Progress(work).last("incident", "incident-a")
+    assert entry
+    expect((entry["points"], entry["hints"]) == (90, 1), f"{entry}")
+    for part in state.parts.values():
+        if "real" in part:
+            expect(is_closed(part["real"]), f"{part} still listens")
+    return "90 of 100 points, from another terminal; ended by a signal"
 
 
 def is_closed(address: str) -> bool:
@@ -323,7 +337,7 @@ def check(name: str) -> bool:
     began = time.monotonic()
     try:
         said, is_kept = (by_command() if name == "command" else by_letter(name)), True
-    except AssertionError as error:
+    except (AssertionError, StartFailed, OSError, subprocess.TimeoutExpired) as error:
         said, is_kept = str(error), False
     took_s = time.monotonic() - began
     print(f"{'✓' if is_kept else '✗'} {name}  {said}  ({took_s:.0f} s)", flush=True)

@@ -12,6 +12,7 @@ import os
 import random
 import socket
 import string
+import sys
 import tempfile
 import threading
 import time
@@ -212,9 +213,13 @@ class AtTheDesk(unittest.TestCase):
         with self.assertRaises(Ended):
             self.keys.wait(60.0)
 
+    @unittest.skipIf(sys.platform == "win32", "there, NUL counts as a terminal")
     def test_without_a_keyboard_an_incident_waits_for_a_signal(self) -> None:
-        os.close(self.writes)
-        waiting = threading.Thread(target=self.obey)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        self.addCleanup(os.close, nothing)
+        keys = Input(lambda: self.is_over, nothing)
+        keys.reader.join()
+        waiting = threading.Thread(target=self.obey, args=(keys,))
         waiting.start()
         waiting.join(0.3)
         self.assertTrue(waiting.is_alive())
@@ -222,15 +227,14 @@ class AtTheDesk(unittest.TestCase):
         waiting.join(SOON_S)
         self.assertFalse(waiting.is_alive())
 
-    def test_an_input_that_ends_after_a_key_ends_the_incident(self) -> None:
-        self.type("ports")
+    def test_the_end_of_a_pipe_ends_the_incident(self) -> None:
         os.close(self.writes)
         with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(Ended):
             screen._obey(self.desk, self.keys)
 
-    def obey(self) -> None:
+    def obey(self, keys: Input) -> None:
         with contextlib.suppress(Ended):
-            screen._obey(self.desk, self.keys)
+            screen._obey(self.desk, keys)
 
 
 class Doors(unittest.TestCase):
