@@ -25,6 +25,11 @@ def at_once(seconds: float, times: int, count: int) -> tuple[float, ...]:
     return tuple(sorted(every(seconds, times) * count))
 
 
+def away(from_s: float, until_s: float) -> tuple[tuple[float, str, str], ...]:
+    """bank-1 leaves the list, and comes back."""
+    return (from_s, LEAVES, "bank-1"), (until_s, JOINS, "bank-1")
+
+
 # The quarantine of the first call ends at 1.001: before the crowd comes.
 CROWD = (0.0, 0.3, 0.6, *(1.1,) * 4, *(1.2,) * 2, 1.9, *(2.0,) * 3)
 # No call comes while two quarantines end.
@@ -35,7 +40,9 @@ PAIRS = (*(0.0,) * 3, 0.3, 0.4, *(1.1,) * 2, 1.2, 1.3, *(1.9,) * 3, *(2.0,) * 2)
 # After every second call, bank-3 and bank-4 take each other's place.
 FLAPS = tuple((round(0.15 + 0.2 * number, 3), does, f"bank-{4 - (number + is_new + 1) % 2}")
               for number in range(13) for is_new, does in enumerate((LEAVES, JOINS)))
-AWAY = ((0.25, LEAVES, "bank-1"), (0.55, JOINS, "bank-1"))
+# The call that tries bank-1 is on its way when it leaves: it ends while it is away, or afterwards.
+TRIAL = (0.0, 0.1, 1.1, 1.2, 1.3, 1.8, 1.9, 2.0)
+TRIAL_ENDS = (0.0, 0.1, 1.1, 1.3, *(round(4.6 + each, 3) for each in every(0.1, 7)))
 
 CHECKS = {
     "c1": Rung(World, ({"calls": every(0.1, 8), "fates": (BREAKS,), "is_judged_by_load": False},
@@ -52,7 +59,10 @@ CHECKS = {
                ("trial failed", "recovered")),
     "c6": Rung(World, ({"calls": every(0.1, 14), "servers": 3, "fates": (BREAKS, SLOW),
                         "changes": ((0.35, JOINS, "bank-4"), (0.65, LEAVES, "bank-4"))},
-                       {"calls": every(0.1, 24), "servers": 3, "fates": (SLOW,), "changes": AWAY},
+                       {"calls": every(0.1, 24), "servers": 3, "fates": (BREAKS, SLOW),
+                        "changes": away(0.25, 0.55)},
+                       {"calls": every(0.1, 24), "servers": 3, "fates": (FAILS, HANGS),
+                        "changes": away(1.25, 1.75)},
                        {"calls": every(0.1, 14), "servers": 3, "fates": (BREAKS, HANGS),
                         "changes": ((0.55, RESTARTS, "bank-1"),)},
                        {"calls": every(0.1, 24), "changes": ((1.25, JOINS, "bank-3"),)},
@@ -66,6 +76,9 @@ CHECKS = {
                ("nobody is healthy", "recovered")),
     "c8": Rung(World, ({"calls": at_once(0.45, 5, 2), "servers": 3, "fates": (FAILS, SLOW, HANGS),
                         "changes": ((1.15, JOINS, "bank-4"),)},
-                       {"calls": PAIRS, "fates": (FAILS, HANGS)}), 2,
+                       {"calls": PAIRS, "fates": (FAILS, HANGS)},
+                       {"calls": TRIAL, "fates": (FAILS, HANGS), "changes": away(1.25, 1.75)},
+                       {"calls": TRIAL_ENDS, "fates": (FAILS, HANGS),
+                        "changes": away(1.25, 2.75)}), 2,
                (FAILS, SLOW, HANGS, "trial", JOINS)),
 }

@@ -35,6 +35,11 @@ _COUNT_TO_LENGTH = f'''{_COUNT}{_ON_TRIAL}        return picked
 _LISTS = '''        if set(servers) != getattr(self, "servers", None):
             self.servers = set(servers)
 '''
+_INIT = '''\
+    def __init__(self):
+        self.turn = 0           # how many calls were picked
+        self.records = {}       # by server; also of servers that are not in the list now
+'''
 
 MUTANTS = (
     Mutant("fastest_wins", _FAILED, "", "c1", "asks_in_quarantine"),
@@ -106,7 +111,7 @@ MUTANTS = (
         from collections import defaultdict
         known = {server: self.records[server] for server in servers if server in self.records}
         self.records = defaultdict(Record, known)
-''' + _RECORDS, "c6", "not_in_turn"),
+''' + _RECORDS, "c6", "forgotten_quarantine"),
     Mutant("knows_names_not_lives", _RECORDS, '''\
         for server in servers:
             twins = [self.records[old] for old in self.records if old.name == server.name]
@@ -129,9 +134,19 @@ MUTANTS = (
     Mutant("fails_only_if_alone", _FAILED, '''\
         elif record.calls == 0 and (record.trial_at is None or record.on_trial):
             record.trial_at = now + QUARANTINE_S
-''', "c8", "asks_in_quarantine"),
+''', "c8", "late_failure"),
+    Mutant("forgets_the_trial_of_who_is_away", _PICKED, '''\
+        for server, record in self.records.items():
+            record.on_trial = record.on_trial and server in servers
+''' + _PICKED, "c8", "two_trials"),
+    Mutant("records_of_the_class", _INIT, '''\
+    records = {}
+
+    def __init__(self):
+        self.turn = 0
+''', "c1", "not_its_own"),
     Mutant("quarantine_from_the_pick", _COUNT_TO_LENGTH,
            _COUNT_TO_LENGTH.replace(_COUNT, _COUNT + "        records[picked].at = now\n")
            .replace("now + QUARANTINE_S", "record.at + QUARANTINE_S"),
-           "c8", "asks_in_quarantine"),
+           "c6", "late_failure"),
 )

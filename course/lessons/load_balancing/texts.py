@@ -69,6 +69,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A chamada {number} vai para {server}, que falhou há {ago_ms} ms, embora {other} esteja "
         "saudável. A lista de servidores mudou depois dessa falha. A quarentena não pode ser "
         "esquecida."),
+    "wrong.late_failure": (
+        "Call {number} goes to {server}, though {other} is healthy. A call to {server} had hung, "
+        "and failed {ago_ms} ms ago: then its quarantine begins, also if it was not in the list.",
+        "A chamada {number} vai para {server}, embora {other} esteja saudável. Uma chamada a "
+        "{server} tinha travado, e falhou há {ago_ms} ms: nesse momento começa a quarentena, mesmo "
+        "que ele não estivesse na lista."),
     "wrong.failed_trial": (
         "Call {number} goes to {server}, though {other} is healthy. {server} has failed the call "
         "that tried it, {ago_ms} ms ago: its quarantine must begin again.",
@@ -115,6 +121,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.not_listed": (
         "Call {number} goes to {server}, which has left the list of servers.",
         "A chamada {number} vai para {server}, que já saiu da lista de servidores."),
+    "wrong.not_its_own": (
+        "A new balancer, which has given no call to anybody, gives two calls to {other}, and none "
+        "to {server}. Another balancer has calls there: the two share their state.",
+        "Um balanceador novo, que ainda não deu chamada a ninguém, dá duas chamadas a {other}, e "
+        "nenhuma a {server}. Outro balanceador tem chamadas lá: os dois dividem o mesmo estado."),
     "wrong.no_answer": (
         "pick returned {said}: that is none of the servers that it was given.",
         "pick devolveu {said}: não é nenhum dos servidores que recebeu."),

@@ -62,9 +62,8 @@ class Record:
 
     def __init__(self, since: int) -> None:
         self.state = HEALTHY
-        # The number of the last call that was picked before this state began; and before the server
-        # came to the list.
-        self.since = self.joined = since
+        # The number of the last call that was picked before this state began.
+        self.since = since
         self.calls: list[Call] = []
         # When it failed last, and how often in a row as a trial; until when nobody may ask it, and
         # from when somebody must.
@@ -72,13 +71,10 @@ class Record:
         self.failed_trials = 0
         # Whether it was in quarantine before; and whether the list has changed since it failed.
         self.has_recovered = self.list_has_changed = False
+        # Whether the call that ended last had hung.
+        self.failed_late = False
         # How many calls have passed it over in a row, though it was its turn.
         self.passed = 0
-
-    @property
-    def fewest(self) -> int:
-        """Calls in flight. A server that came back may be known only by those since then."""
-        return sum(call.number > self.joined for call in self.calls)
 
     @property
     def trial(self) -> Call | None:
@@ -121,6 +117,7 @@ class World(SmallWorld):
 
     def run(self) -> list[str]:
         """Carries out everything; returns what was exercised. Raises Wrong."""
+        self._judge_two()
         for at_s, does, name in self._changes:
             self.at(at_s, partial(self._change, does, name))
         for at_s in self._calls:
@@ -145,11 +142,8 @@ class World(SmallWorld):
 
     def _comes(self, server: Server) -> None:
         self._list = sorted([*self._list, server])
-        record = self._records.setdefault(server, Record(self._number))
-        # A balancer may have forgotten it meanwhile, or not.
-        record.since = record.joined = self._number
-        if record.state != HEALTHY:
-            record.state = OPEN
+        # Who comes back is the same server: in quarantine, if it was, and with its calls in flight.
+        self._records.setdefault(server, Record(self._number))
         self._has_changed()
 
     def _has_changed(self) -> None:
@@ -195,6 +189,7 @@ class World(SmallWorld):
             self.say("late_answer" if is_answered else "late_failure", number=call.number,
                      server=str(server))
         self._learn(self._records[server], call, is_answered)
+        self._records[server].failed_late = fate == HANGS
         self._balancer.settle(server, is_answered, CLOCK_S + self.now)
 
     # What a balancer can know.
@@ -230,6 +225,16 @@ class World(SmallWorld):
 
     # What must hold at each pick.
 
+    def _judge_two(self) -> None:
+        """What one balancer has met, another one does not know."""
+        one, another = self.solution.Balancer(), self.solution.Balancer()
+        first, second = Server("bank-8", 1), Server("bank-9", 1)
+        for _ in range(3):
+            one.pick([first], CLOCK_S)
+        one.settle(first, False, CLOCK_S)
+        if [another.pick([first, second], CLOCK_S) for _ in range(2)] == [second, second]:
+            raise self.wrong("not_its_own", server=str(first), other=str(second))
+
     def _judge(self, picked: Server, healthy: Sequence[Server]) -> None:
         record = self._records[picked]
         if record.state == QUARANTINE and healthy:
@@ -248,7 +253,8 @@ class World(SmallWorld):
         values = {"server": str(picked), "number": self._number}
         if self.now < record.barred_until:
             ago_ms = round((self.now - record.failed_at) * 1000)
-            key = ("forgotten_quarantine" if record.list_has_changed
+            key = ("late_failure" if record.failed_late
+                   else "forgotten_quarantine" if record.list_has_changed
                    else "failed_trial" if record.failed_trials else "asks_in_quarantine")
             raise self.wrong(key, **values, ago_ms=ago_ms, other=str(other))
         if record.trial:
@@ -256,9 +262,9 @@ class World(SmallWorld):
 
     def _judge_load(self, picked: Server, record: Record, healthy: Sequence[Server]) -> None:
         for other in healthy:
-            if len(self._records[other].calls) < record.fewest:
+            if len(self._records[other].calls) < len(record.calls):
                 raise self.wrong("busier", number=self._number, server=str(picked),
-                                 calls=record.fewest, other=str(other),
+                                 calls=len(record.calls), other=str(other),
                                  fewer=len(self._records[other].calls))
 
     def _judge_turn(self, picked: Server, healthy: Sequence[Server]) -> None:
@@ -277,7 +283,7 @@ class World(SmallWorld):
         record, instead = self._records[other], self._records[picked]
         if record.state == HEALTHY:
             is_its_turn = (self._is_judged_by_load and instead.state == HEALTHY
-                           and len(record.calls) <= instead.fewest)
+                           and len(record.calls) <= len(instead.calls))
         else:
             is_its_turn = self.now >= record.due_at and not record.calls
         record.passed += is_its_turn
