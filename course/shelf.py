@@ -49,5 +49,6 @@ LESSONS = (
     Lesson(4, "failure_detectors"),
     Lesson(5, "call_semantics"),
     Lesson(6, "retries"),
+    Lesson(7, "logical_clocks"),
     Lesson(8, "quorum"),
 )

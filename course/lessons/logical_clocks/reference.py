@@ -1,0 +1,66 @@
+"""Logical clocks: which event came before which, on machines whose wall clocks differ.
+
+Each process has a clock of its own. It asks its clock for a stamp at each of its events:
+
+    step()           something happens in this process
+    send()           a message goes out; it carries this stamp
+    receive(stamp)   a message comes in; this is the stamp that it carries
+
+A stamp of `Lamport` is a number. An effect has a greater one than its cause.
+
+A stamp of `Vector` is a dict: for each process, how many of its events this event knows. So two
+stamps tell whether one event could be a cause of the other.
+"""
+
+BEFORE, AFTER, AT_ONCE = "before", "after", "at once"
+
+
+class Lamport:
+    def __init__(self, wall):
+        self.time = 0           # wall(), the seconds on this machine's clock, is not needed
+
+    def step(self):
+        self.time += 1
+        return self.time
+
+    def send(self):
+        return self.step()
+
+    def receive(self, time):
+        self.time = max(self.time, time)
+        return self.step()
+
+
+class Vector:
+    def __init__(self, name, names):
+        self.name = name        # of this process
+        self.counts = dict.fromkeys(names, 0)   # the processes that there are now; others may come
+
+    def step(self):
+        self.counts[self.name] += 1
+        return dict(self.counts)
+
+    def send(self):
+        return self.step()
+
+    def receive(self, counts):
+        for name, count in counts.items():
+            self.counts[name] = max(self.counts.get(name, 0), count)
+        return self.step()
+
+
+def knows(one, other):
+    return all(one.get(name, 0) >= count for name, count in other.items())
+
+
+def order(one, other):
+    """Whether the event with vector stamp `one` is BEFORE or AFTER another one, or AT_ONCE."""
+    if knows(other, one):
+        return BEFORE
+    return AFTER if knows(one, other) else AT_ONCE
+
+
+def log(events):
+    """The events of all processes in one order. Each has a `time`, of Lamport, and a `name`, of
+    its process. Two collectors get the events in different orders, and must make the same log."""
+    return sorted(events, key=lambda event: (event.time, event.name))
