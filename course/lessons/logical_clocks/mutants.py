@@ -65,7 +65,8 @@ MUTANTS = (
     Mutant("lamport_claims_causality", _KNOWS,
            "    return sum(one.values()) >= sum(other.values())\n", "c5", "claims_a_cause"),
     Mutant("not_before_is_after", _ELSE, "    return AFTER\n", "c5", "claims_a_cause"),
-    Mutant("one_entry_is_enough", _KNOWS, _KNOWS.replace("all", "any").replace(">=", ">"), "c5", "claims_a_cause"),
+    Mutant("one_entry_is_enough", _KNOWS, _KNOWS.replace("all", "any").replace(">=", ">"),
+           "c5", "claims_a_cause"),
     Mutant("adds_up", _MERGE, _MERGE.replace(
         "max(self.counts.get(name, 0), count)", "self.counts.get(name, 0) + count"),
         "c5", "claims_a_cause"),

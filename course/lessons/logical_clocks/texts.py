@@ -10,8 +10,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Ana calls put(100) on a bank, and gets its reply. Both machines write each event into a "
         "log, with the time of their own wall clock. The bank's clock is 2 s behind. The two logs "
         "are merged, and sorted by time. What does the merged log say?",
-        "A Ana chama put(100) num banco, e recebe a resposta. As duas máquinas escrevem cada evento "
-        "num log, com a hora do próprio relógio. O relógio do banco está 2 s atrasado. Os dois "
+        "A Ana chama put(100) num banco, e recebe a resposta. As duas máquinas escrevem cada "
+        "evento num log, com a hora do próprio relógio. O relógio do banco está 2 s atrasado. Os dois "
         "logs são juntados, e ordenados pela hora. O que diz o log que resulta?"),
     "answer.a": (
         "The request, then the reply: the network keeps the order",

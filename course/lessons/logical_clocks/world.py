@@ -357,16 +357,16 @@ def is_vector(stamp: Any, names: Iterable[str]) -> bool:
         for name, count in stamp.items())
 
 
-def shown(stamp: Any) -> str:
-    """A stamp in a line."""
+def shown(stamp: Any) -> str | float:
+    """A stamp in a line: a number with a point is told as each language tells it."""
     if isinstance(stamp, dict):
         return ", ".join(f"{name} {count}" for name, count in stamp.items()) or "{}"
-    return f"{stamp:.3f}" if isinstance(stamp, float) else f"{stamp!r:.60}"
+    return round(stamp, 3) if isinstance(stamp, float) else f"{stamp!r:.60}"
 
 
-def _stamps(event: Event) -> str:
-    stamps = (event.time, event.vector)
-    return "; ".join(shown(each) for each in stamps if each is not None)
+def _stamps(event: Event) -> str | float:
+    stamps = [shown(each) for each in (event.time, event.vector) if each is not None]
+    return stamps[0] if len(stamps) == 1 else "; ".join(map(str, stamps))
 
 
 def _copy(stamp: Any) -> Any:
