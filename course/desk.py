@@ -272,7 +272,8 @@ class Desk:
         if outcome.what != "seen":
             self.show(lesson, outcome, file)
             return None
-        self.screen.line(lesson.text(key, self.language, **outcome.values))
+        for line in lesson.text(key, self.language, **outcome.values).splitlines():
+            self.screen.line(line)
         return outcome.values
 
 

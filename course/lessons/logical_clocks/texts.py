@@ -11,8 +11,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "log, with the time of their own wall clock. The bank's clock is 2 s behind. The two logs "
         "are merged, and sorted by time. What does the merged log say?",
         "A Ana chama put(100) num banco, e recebe a resposta. As duas máquinas escrevem cada "
-        "evento num log, com a hora do próprio relógio. O relógio do banco está 2 s atrasado. Os dois "
-        "logs são juntados, e ordenados pela hora. O que diz o log que resulta?"),
+        "evento num log, com a hora do próprio relógio. O relógio do banco está 2 s atrasado. Os "
+        "dois logs são juntados, e ordenados pela hora. O que diz o log que resulta?"),
     "answer.a": (
         "The request, then the reply: the network keeps the order",
         "O pedido, depois a resposta: a rede mantém a ordem"),
@@ -188,10 +188,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Bia's request stands in your log before the bank's first event, though she called when "
         "ana had her reply. Is the log wrong? What would your clocks say after a process has "
         "crashed and counts from 1 again? Ponte has no logical clocks: it compares only numbers of "
-        "one owner, such as a server's incarnation: ponte/discovery/incarnations.py.",
+        "one name, as a server's incarnations: ponte/discovery/incarnations.py.",
         "O pedido de bia está no seu log antes do primeiro evento do banco, embora ela tenha "
         "chamado quando ana já tinha a resposta. O log está errado? O que diriam os seus relógios "
         "depois que um processo quebrou e conta de novo a partir de 1? A Ponte não tem relógios "
-        "lógicos: ela só compara números de um mesmo dono, como a encarnação de um servidor: "
+        "lógicos: ela só compara números de um mesmo nome, como as vidas de um servidor: "
         "ponte/discovery/incarnations.py."),
 }
