@@ -16,6 +16,9 @@ CROSSING = (
     Act(0.010, "ana", "beto", ""), Act(0.014, "ana", "bia", ""), Act(0.020, "ana", "bia", ""),
     Act(0.020, "bia", "", ""), Act(0.030, "bia", "beto", ""), Act(0.040, "beto", "ana", ""))
 
+# Ten events of one process, and one more.
+MANY = (*(Act(number / 100, "ana", "", "") for number in range(10)), Act(0.100, "ana", "bank", ""))
+
 _THREE = ("ana", "bia", "beto")
 # What each of them knows in the end shows in its last stamp.
 END = tuple(Act(0.100, name, "", "end") for name in _THREE)
@@ -41,7 +44,8 @@ CHECKS = {
     "c3": Rung(World, ({**_CROSSING, "judges": (LOG, ONE_LOG), "fates": ("late",)},), 1,
                ("at once",)),
     "c4": Rung(World, ({**_CALL, "judges": (ORDER,)},), 0, ("before",)),
-    "c5": Rung(World, ({**_CROSSING, "judges": (ORDER,)},), 0, ("before", "at once")),
+    "c5": Rung(World, ({**_CROSSING, "judges": (ORDER,)},
+                       {"names": ("bank", "ana"), "plot": MANY, "judges": (ORDER,)}), 0, ("before", "at once")),
     "c6": Rung(World, ({**_CROSSING, "judges": (ORDER,), "fates": ("late", "twice")},), 1,
                ("late", "twice")),
     "c7": Rung(World, ({**_NEWCOMERS, "judges": (ORDER,)},), 0, ("joins",)),

@@ -58,6 +58,9 @@ MUTANTS = (
     Mutant("shared_vector", _STAMP, "        return self.counts\n", "c4", "changes_afterwards"),
     Mutant("no_step_of_the_vector_on_send", _VECTOR_SEND, _VECTOR_SEND.replace(
         "self.step()", "dict(self.counts)"), "c4", "same_stamp"),
+    Mutant("counts_are_compared_as_texts", _KNOWS,
+           "    return all(str(one.get(name, 0)) >= str(other[name]) for name in other)\n",
+           "c5", "turned_round"),
     Mutant("every_entry_must_be_less", _KNOWS, _KNOWS.replace(">=", ">"),
            "c4", "misses_the_cause"),
     Mutant("turned_round", _BEFORE + _ELSE, (_BEFORE + _ELSE).replace("BEFORE", "-").replace(
