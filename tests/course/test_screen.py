@@ -1,0 +1,154 @@
+"""What a student does at the screen and by commands: through the command line, in a folder of their
+own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import unittest.mock
+from pathlib import Path
+
+from course.desk import Desk
+from course.progress import FILE
+from course.shelf import Lesson
+
+LESSON = Lesson(5, "call_semantics")
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Seconds in which a command ends also on a busy machine.
+LIMIT_S = 60.0
+
+
+class Commands(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.file = Path(self.folder, "course-work", "call_semantics.py")
+
+    def course(self, *words: str, keys: str = "") -> tuple[int, str]:
+        """Runs a command in the student's folder: its exit code, and all that it printed."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "course", *words], cwd=self.folder, input=keys,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=LIMIT_S,
+            check=False)
+        return ended.returncode, ended.stdout
+
+    def entries(self) -> list[tuple[str, str]]:
+        """What was kept, a line each: what, and the answer or the check that failed."""
+        lines = self.file.with_name(FILE).read_text(encoding="utf-8").splitlines()
+        return [(entry["what"], entry.get("answer") or entry.get("check", ""))
+                for entry in map(json.loads, lines)]
+
+    def test_a_mistake_gets_one_line_and_exit_code_2(self) -> None:
+        for words, line in ((("foo",), "there is no foo; there are predict"),
+                            (("check",), "there is no lesson ?: there are 1, 2"),
+                            (("check", "99"), "there is no lesson 99"),
+                            (("check", "5", "6"), "6 is one word too many"),
+                            (("predict", "5", "e"), "answer with a, b, c or d"),
+                            (("mutant", "5", "c99"), "there is no check c99: there are c1"),
+                            (("run", "5"), "predict first: "),
+                            (("--lang", "pt", "check", "99"), "não existe a lição 99")):
+            with self.subTest(words):
+                code, printed = self.course(*words)
+                self.assertEqual((code, printed.count("\n")), (2, 1), printed)
+                self.assertIn(line, printed)
+
+    def test_the_screen_predicts_runs_and_checks_and_ends_with_the_code_of_the_check(self) -> None:
+        code, printed = self.course(keys="5\nP\nb\nr\n\nh\nzz\nq\nl\n")
+        self.assertEqual(code, 1)
+        self.assertEqual(self.entries(), [("predict", "b"), ("run", ""), ("failed", "c1"),
+                                          ("hint", "")])
+        for line in ("▶ 5 Call semantics   ·c1 ·c2", "▶ 5 Call semantics   ✗c1 ·c2", "hints 1/3",
+                     "You predicted b; it is c.", "put-1 ran twice: the balance is 200.",
+                     "there is no key zz", "Answer with: a|b|c|d"):
+            self.assertIn(line, printed)
+        # What stands behind q is not read.
+        self.assertEqual(printed.count("Ponte course: "), 2)
+
+    def test_the_screen_checks_a_file_when_it_is_saved(self) -> None:
+        screen = subprocess.Popen(
+            [sys.executable, "-m", "course", "--lang", "pt"], cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+        assert screen.stdin and screen.stdout
+        with screen:
+            screen.stdin.write("5\n")
+            screen.stdin.flush()
+            for line in screen.stdout:
+                if "▶ 5 Semântica de chamadas   ·c1" in line:
+                    break
+            self.assertIn("Por enquanto esta memória não lembra nada",
+                          self.file.read_text(encoding="utf-8"))
+            # As an editor saves it: another file takes its place.
+            beside = self.file.with_suffix(".new")
+            shutil.copyfile(LESSON.file("reference.py"), beside)
+            os.replace(beside, self.file)
+            for line in screen.stdout:
+                if "Todas as verificações passaram." in line:
+                    break
+            rest, _ = screen.communicate("q\n", timeout=LIMIT_S)
+        self.assertIn("✓c1 ✓c2", rest)
+        self.assertEqual((screen.returncode, self.entries()), (0, [("passed", "")]))
+
+    def test_an_error_is_shown_with_the_student_s_line(self) -> None:
+        self.file.parent.mkdir()
+        self.file.write_text("x = 1\nprint('hello')\n   1/0\n", encoding="utf-8")
+        code, printed = self.course("check", "5")
+        self.assertEqual(code, 1)
+        self.assertIn(f"{Path('course-work', 'call_semantics.py')}, line 3: ", printed)
+        self.assertIn("\n    1/0\n", printed)
+
+    def test_reset_keeps_the_old_file_also_twice_in_a_second(self) -> None:
+        self.file.parent.mkdir()
+        for text in ("one", "two"):
+            self.file.write_text(text, encoding="utf-8")
+            self.assertEqual(self.course("reset", "5")[0], 0)
+        kept = {path.read_text(encoding="utf-8") for path in self.file.parent.iterdir()
+                if path.name.startswith("call_semantics.py.")}
+        self.assertEqual(kept, {"one", "two"})
+        self.assertIn("So far this memory", self.file.read_text(encoding="utf-8"))
+
+    def test_a_progress_that_was_changed_is_named(self) -> None:
+        self.file.parent.mkdir()
+        self.file.with_name(FILE).write_text("{}\n", encoding="utf-8")
+        code, printed = self.course("list")
+        self.assertEqual((code, printed.count("\n")), (2, 1))
+        self.assertIn("line 1 does not follow from the one before", printed)
+
+
+class Hints(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.desk = Desk("en", folder.name)
+
+    def test_the_second_opens_after_two_failed_checks(self) -> None:
+        add = self.desk.progress.add
+        self.assertEqual(self.desk.next_hint(LESSON), (1, True))
+        add("hint", LESSON.name, number=1)
+        add("failed", "another", check="c1")
+        add("failed", LESSON.name, check="c1")
+        self.assertEqual(self.desk.next_hint(LESSON), (2, False))
+        add("failed", LESSON.name, check="c1")
+        self.assertEqual(self.desk.next_hint(LESSON), (2, True))
+
+    def test_or_after_five_minutes(self) -> None:
+        self.desk.progress.add("hint", LESSON.name, number=1)
+        with unittest.mock.patch("course.desk.WAIT_S", 0.0):
+            self.assertEqual(self.desk.next_hint(LESSON), (2, True))
+
+    def test_all_three_are_shown_again_later(self) -> None:
+        for number in (1, 2, 3):
+            self.desk.progress.add("hint", LESSON.name, number=number)
+        self.assertEqual(self.desk.next_hint(LESSON), (4, True))
+
+
+if __name__ == "__main__":
+    unittest.main()
