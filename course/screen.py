@@ -42,16 +42,17 @@ class CourseScreen:
         self._desk = desk
         done = desk.done()
         self._lesson = next((each for each in LESSONS if each.name not in done), LESSONS[0])
+        self._stamp = (0, 0)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         # What a letter or a name of a check answers: "predict" or "mutant".
         self._asked = ""
-        self._stamp = self._look()
         self._code = 0
 
     def run(self) -> int:
-        """Until q, or the end of the input. Returns the exit code of what was done last."""
+        """Until q, or the end of the input. Returns the exit code of the last check; 0 without one.
+        """
         threading.Thread(target=self._read, daemon=True).start()
-        self._show_all()
+        self._open(self._lesson)
         while True:
             try:
                 line = self._lines.get(timeout=LOOK_S)
@@ -77,24 +78,22 @@ class CourseScreen:
         desk, lesson, saved = self._desk, self._lesson, self._look()
         try:
             if key in numbers or key == "l":
-                self._lesson, self._asked = numbers.get(key, lesson), ""
-                self._show_all()
-                self._stamp = self._look()
+                self._open(numbers.get(key, lesson))
                 return
             if self._asked and not more and self._is_answer(key):
-                self._code = getattr(desk, self._asked)(lesson, key)
+                getattr(desk, self._asked)(lesson, key)
                 self._asked = ""
             elif key in KEYS:
                 verb = KEYS[key]
                 takes = verb in ("predict", "mutant")
-                self._code = getattr(desk, verb)(lesson, *[more.strip()][:takes])
+                code: int = getattr(desk, verb)(lesson, *[more.strip()][:takes])
+                self._code = code if verb == "check" else self._code
                 self._asked = verb if takes and not more else ""
             else:
                 desk.say("no_key", typed=typed)
         except UsageError as error:
             # On the screen a mistake ends nothing.
             desk.screen.line(str(error), style="strong")
-            self._code = 1
         # What is saved while a check runs is checked again. A file that we have just made is not.
         self._stamp = self._look() if saved == (0, 0) else saved
         self._show()
@@ -118,9 +117,12 @@ class CourseScreen:
         stamp = self._look()
         return stamp not in ((0, 0), self._stamp)
 
-    def _show_all(self) -> None:
-        """Draws the lessons, and which of them is open."""
+    def _open(self, lesson: Lesson) -> None:
+        """Opens a lesson, and draws all lessons. From now on its file is watched."""
         desk, done = self._desk, self._desk.done()
+        self._lesson, self._asked = lesson, ""
+        file = desk.file(lesson)
+        self._stamp = self._look()
         desk.screen.rule()
         desk.say("list", "title", done=len(done), total=len(LESSONS))
         for each in LESSONS:
@@ -128,7 +130,7 @@ class CourseScreen:
             mark = "▶" if is_open else "✓" if each.name in done else "·"
             desk.screen.line(f"  {mark} {each.number} {each.text('title', desk.language)}",
                              style="strong" if is_open else "")
-        desk.say("file_is", "faint", file=desk.file(self._lesson))
+        desk.say("file_is", "faint", file=file)
         self._show()
 
     def _show(self) -> None:

@@ -60,7 +60,7 @@ class Commands(unittest.TestCase):
                 self.assertEqual((code, printed.count("\n")), (2, 1), printed)
                 self.assertIn(line, printed)
 
-    def test_the_screen_predicts_runs_and_checks_and_ends_with_the_code_of_the_check(self) -> None:
+    def test_the_screen_predicts_runs_and_checks_and_ends_with_the_code_of_its_check(self) -> None:
         code, printed = self.course(keys="5\nP\nb\nr\n\nh\nzz\nq\nl\n")
         self.assertEqual(code, 1)
         self.assertEqual(self.entries(), [("predict", "b"), ("run", ""), ("failed", "c1"),

@@ -151,13 +151,13 @@ class _Child:
         self.hear("done")
 
     def sleep(self, how: str) -> None:
-        if how == STOPPED:
+        if sys.platform != "win32" and how == STOPPED:
             self._process.send_signal(signal.SIGSTOP)
         else:
             self.obey("sleep")
 
     def wake(self, how: str) -> None:
-        if how == STOPPED:
+        if sys.platform != "win32" and how == STOPPED:
             self._process.send_signal(signal.SIGCONT)
         else:
             self.obey("wake")
