@@ -40,8 +40,7 @@ WAITING = ("tests.system.", "tests.terminals.", "tests.abuse.", "tests.net.test_
            "tests.test_heartbeat", "tests.dashboard.test_collector", "tests.lab.test_strangers",
            "tests.test_registry", "tests.test_library",
            "tests.discovery.test_two_of_one_name", "tests.interop.grpc.test_door",
-           "tests.course.test_worker", "tests.course.test_bounded", "tests.course.test_class",
-           "tests.course.test_lessons")
+           "tests.course.")
 
 # The lists of a TestResult that hold pairs of a test and a text.
 _LISTS = ("failures", "errors", "skipped", "expectedFailures")

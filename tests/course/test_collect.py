@@ -250,7 +250,7 @@ class Marks(unittest.TestCase):
 
 
 class Grading(unittest.TestCase):
-    """With checks that only look for a word in the file: `tests.course.test_class` runs real ones.
+    """With checks that only look for a word in the file: `tests.course.forty` runs real ones.
     """
 
     def setUp(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from course.shelf import LESSONS
 from tests.course.pages import hash_of, mark, marked, stale, stale_of
+from tests.house.pages import ROOT
 
 ENGLISH = """# One
 
@@ -82,6 +83,13 @@ class Lessons(unittest.TestCase):
                 self.assertEqual(stale_of(lesson), [])
             Path(folder, "start.py").write_text("x = 2\n", encoding="utf-8")
             self.assertEqual(stale_of(lesson), ["stale: start_pt.py"])
+
+    def test_ci_types_every_page(self) -> None:
+        steps = Path(ROOT, ".ci", "run").read_text(encoding="utf-8")
+        for pattern in ("course/lessons/*/lesson.md", "course/lessons/*/lesson.pt.md"):
+            self.assertIn(pattern, steps)
+            self.assertEqual({Path(lesson.file(Path(pattern).name)) for lesson in LESSONS},
+                             set(Path(ROOT).glob(pattern)))
 
     def test_each_is_whole(self) -> None:
         for lesson in LESSONS:

@@ -4,8 +4,11 @@ own.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,9 +17,11 @@ import unittest
 import unittest.mock
 from pathlib import Path
 
+from course.__main__ import main
 from course.desk import Desk
 from course.progress import FILE
 from course.shelf import Lesson
+from ponte.process.options import UsageError
 
 LESSON = Lesson(5, "call_semantics")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -30,6 +35,9 @@ class Commands(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
         self.file = Path(self.folder, "course-work", "call_semantics.py")
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        os.chdir(self.folder)
 
     def course(self, *words: str, keys: str = "") -> tuple[int, str]:
         """Runs a command in the student's folder: its exit code, and all that it printed."""
@@ -55,10 +63,10 @@ class Commands(unittest.TestCase):
                             (("mutant", "5", "c99"), "there is no check c99: there are c1"),
                             (("run", "5"), "predict first: "),
                             (("--lang", "pt", "check", "99"), "não existe a lição 99")):
-            with self.subTest(words):
-                code, printed = self.course(*words)
-                self.assertEqual((code, printed.count("\n")), (2, 1), printed)
-                self.assertIn(line, printed)
+            with self.subTest(words), self.assertRaisesRegex(UsageError, re.escape(line)):
+                main(["--lang", "en", *words] if words[0] != "--lang" else words)
+        code, printed = self.course("foo")
+        self.assertEqual((code, printed.count("\n")), (2, 1), printed)
 
     def test_the_screen_predicts_runs_and_checks_and_ends_with_the_code_of_its_check(self) -> None:
         code, printed = self.course(keys="5\nP\nb\nr\n\nh\nzz\nq\nl\n")
@@ -109,7 +117,8 @@ class Commands(unittest.TestCase):
         self.file.parent.mkdir()
         for text in ("one", "two"):
             self.file.write_text(text, encoding="utf-8")
-            self.assertEqual(self.course("reset", "5")[0], 0)
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.assertEqual(main(("reset", "5")), 0)
         kept = {path.read_text(encoding="utf-8") for path in self.file.parent.iterdir()
                 if path.name.startswith("call_semantics.py.")}
         self.assertEqual(kept, {"one", "two"})
@@ -118,9 +127,8 @@ class Commands(unittest.TestCase):
     def test_a_progress_that_was_changed_is_named(self) -> None:
         self.file.parent.mkdir()
         self.file.with_name(FILE).write_text("{}\n", encoding="utf-8")
-        code, printed = self.course("list")
-        self.assertEqual((code, printed.count("\n")), (2, 1))
-        self.assertIn("line 1 does not follow from the one before", printed)
+        with self.assertRaisesRegex(UsageError, "line 1 does not follow from the one before"):
+            main(("list",))
 
 
 class Hints(unittest.TestCase):

@@ -45,14 +45,14 @@ class Archive(unittest.TestCase):
         self.assertEqual([name for name in names if "__pycache__" in name or "/." in name], [])
 
     def test_it_has_all_that_runs(self) -> None:
-        """Every file that git knows outside of the folders for developers and readers."""
+        """Every file that git knows outside of the folders for developers, readers, students."""
         try:
             listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, text=True,
                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
         except (OSError, subprocess.CalledProcessError):
             self.skipTest("needs the command git")
         needed = {name for name in listed.splitlines()
-                  if not name.startswith(("tests/", "bench/", "docs/", "."))
+                  if not name.startswith(("tests/", "bench/", "docs/", "course/", "."))
                   and not name.endswith((".md", ".toml")) and (ROOT / name).exists()}
         self.assertLessEqual(needed, set(self.names()))
 

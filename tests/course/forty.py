@@ -1,7 +1,7 @@
 """A class of forty hands in, and some of it is broken, hostile or copied: `collect` gives each file
 its row, names each trouble in it, and loses nothing of the others.
 
-It runs every check anew, and takes long: `python3 -m unittest tests.course.test_class`.
+It runs every check anew, and takes long: `python3 -m unittest tests.course.forty`.
 """
 
 from __future__ import annotations
