@@ -101,7 +101,9 @@ class Commands(unittest.TestCase):
             for line in screen.stdout:
                 if "Todas as verificações passaram." in line:
                     break
-            rest, _ = screen.communicate("q\n", timeout=LIMIT_S)
+            screen.stdin.write("q\n")
+            screen.stdin.flush()
+            rest = screen.stdout.read()
         self.assertIn("✓c1 ✓c2", rest)
         self.assertEqual((screen.returncode, self.entries()), (0, [("passed", "")]))
 
