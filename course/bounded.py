@@ -39,11 +39,13 @@ class Ended(NamedTuple):
 
 def run(arguments: Sequence[str], said: str, limit_s: float) -> Ended:
     """Runs a Python program of this project, with `said` on its standard input. Blocks for
-    `limit_s` and LAST_S at most.
+    `limit_s` and LAST_S at most. The order of sets is the same in each run: so the same file gets the
+    same verdict.
     """
     program = subprocess.Popen(
-        [sys.executable, *arguments], cwd=FOLDER, bufsize=0, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=sys.platform != "win32")
+        [sys.executable, *arguments], cwd=FOLDER, bufsize=0,
+        env={**os.environ, "PYTHONHASHSEED": "0"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, start_new_session=sys.platform != "win32")
     assert program.stdin and program.stdout and program.stderr
     ended = threading.Event()
     out, err = _Stream(program.stdout, program), _Stream(program.stderr, program)

@@ -23,7 +23,8 @@ logging.getLogger("ponte.rpc").addHandler(logging.NullHandler())
 # a test of each promise: the demo in tests.system kills, freezes and loses replies, too.
 LONG = frozenset((
     "tests.abuse.test_smuggling", "tests.bench.test_crowd", "tests.bench.test_scale",
-    "tests.course.test_failure_detectors", "tests.course.test_leases",
+    "tests.course.test_cheats", "tests.course.test_failure_detectors",
+    "tests.course.test_leases",
     "tests.course.test_load_balancing", "tests.course.test_logical_clocks",
     "tests.course.test_quorum", "tests.course.test_retries", "tests.course.test_rpc",
     "tests.dashboard.test_page_scripts", "tests.discovery.test_two_of_one_name",
