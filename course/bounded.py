@@ -39,7 +39,7 @@ class Ended(NamedTuple):
 
 def run(arguments: Sequence[str], said: str, limit_s: float) -> Ended:
     """Runs a Python program of this project, with `said` on its standard input. Blocks for
-    `limit_s` and LAST_S at most. The order of sets is the same in each run: so the same file gets the
+    `limit_s` and LAST_S at most. A set has the same order in each run: so the same file gets the
     same verdict.
     """
     program = subprocess.Popen(

@@ -1,12 +1,14 @@
 """No lesson is passed by a trick, and the same file gets the same verdict again and again.
 
-What ends the process, or never ends, is tried with one lesson (test_worker.py): that is the business
-of the worker, which is the same for all.
+What ends the process, or never ends, is tried with one lesson (test_worker.py): that is for the
+worker, which is the same for all.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import os
 import tempfile
 import unittest
@@ -20,7 +22,6 @@ TIMES = 100
 # Put before all else in a file.
 FIRST = {
     "exit": "import sys\nsys.exit(0)\n",
-    "exit later": "import atexit, os\natexit.register(os._exit, 0)\n",
     "skip": "import unittest\nraise unittest.SkipTest('passed')\n",
     "forged": "print('passed')\nprint('{\"what\": \"passed\"}')\n",
     "interrupt": "raise KeyboardInterrupt\n",
@@ -32,7 +33,8 @@ class Tricks(unittest.TestCase):
         for lesson in LESSONS:
             start = text_of(lesson, "start.py")
             for name, first in FIRST.items():
-                with self.subTest(lesson.name, trick=name):
+                with self.subTest(lesson.name, trick=name), \
+                        contextlib.redirect_stdout(io.StringIO()):
                     self.assertNotEqual(verdict_of(lesson, first + start)[0], "")
 
     def test_functions_that_return_true_pass_no_lesson(self) -> None:
@@ -79,7 +81,7 @@ def text_of(lesson: Lesson, name: str) -> str:
     return Path(lesson.file(name)).read_text(encoding="utf-8")
 
 
-def with_one_answer(text: str, answer: object) -> str:
+def with_one_answer(text: str, answer: bool | None) -> str:
     """A file in which each function but __init__ returns this."""
     tree = ast.parse(text)
     for node in ast.walk(tree):
