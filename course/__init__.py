@@ -19,6 +19,7 @@
     grade_again.py  runs the solutions in a file that was handed in
     marks.py        the marks of a class, for a spreadsheet
     handed_in.py    the sentences of handing in and of grading
+    keyboard.py     lines that somebody types
     desk.py         what a student may do, one method for each word
     screen.py       the same behind keys; it checks a file whenever it is saved
     tap.py          what passes by a process of an incident

@@ -4,18 +4,16 @@ Save your file, and it is checked: the screen looks at the time of the file twic
 works on every file system. Enter checks, too. Every other key is a letter and Enter, so that any
 console will do.
 
-Threads: one reads lines from standard input; all else is done in the main one.
+Threads: the keyboard has one of its own (keyboard.py); all else is done in the main one.
 """
 
 from __future__ import annotations
 
 import os
-import queue
-import sys
-import threading
 
 from course import words
 from course.desk import HINTS, LETTERS, Desk
+from course.keyboard import Ended, Input
 from course.shelf import LESSONS, Lesson
 from ponte.process.options import UsageError
 
@@ -43,7 +41,6 @@ class CourseScreen:
         done = desk.done()
         self._lesson = next((each for each in LESSONS if each.name not in done), LESSONS[0])
         self._stamp = (0, 0)
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         # What a letter or a name of a check answers: "predict" or "mutant".
         self._asked = ""
         self._code = 0
@@ -51,25 +48,17 @@ class CourseScreen:
     def run(self) -> int:
         """Until q, or the end of the input. Returns the exit code of the last check; 0 without one.
         """
-        threading.Thread(target=self._read, daemon=True).start()
+        keys = Input(lambda: False)
         self._open(self._lesson)
-        while True:
-            try:
-                line = self._lines.get(timeout=LOOK_S)
-            except queue.Empty:
-                if not self._is_saved():
-                    continue
-                line = "\n"
-            if line.strip().lower() == "q" or not line:
-                return self._code
-            self._do(line.strip().lower())
-
-    def _read(self) -> None:
-        """Hands lines on; at the end of the input an empty text."""
-        line = "more"
-        while line:
-            line = sys.stdin.readline()
-            self._lines.put(line)
+        try:
+            while True:
+                line = keys.line(LOOK_S)
+                if line is not None and line.lower() == "q":
+                    return self._code
+                if line is not None or self._is_saved():
+                    self._do((line or "").lower())
+        except Ended:
+            return self._code
 
     def _do(self, typed: str) -> None:
         """Does what a line says: a key, the number of a lesson, or an answer."""

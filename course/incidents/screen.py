@@ -6,11 +6,7 @@ on Ctrl-C and SIGTERM, and at the end of the input.
 
 from __future__ import annotations
 
-import math
 import os
-import queue
-import stat
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
@@ -24,78 +20,10 @@ from course.incidents.legacy_client import DEPOSITS
 from course.incidents.running import State, drawn
 from course.incidents.system import FOLDER, LOG, Pages, System
 from course.incidents.texts import TEXTS
+from course.keyboard import Ended, Input
 from course.progress import Progress
 from ponte.process.options import PYTHON
 from ponte.process.own_files import DEMO
-
-# Seconds between two looks at the keyboard and at signals.
-LOOK_S = 0.1
-
-
-class Ended(Exception):
-    """The student, or a signal, ends it."""
-
-
-class Input:
-    """Lines from the keyboard, and what ends the incident: the end of the input, or `is_over()`.
-
-    `typed`: lines that come before those of the keyboard.
-    """
-
-    def __init__(self, is_over: Callable[[], bool], file: int = 0,
-                 typed: Sequence[str] = ()) -> None:
-        self._is_over, self._file = is_over, file
-        self._lines: queue.Queue[str | None] = queue.Queue()
-        for line in typed:
-            self._lines.put(line)
-        # Lines that a terminal does not show by itself: so many, or all.
-        self._unseen = math.inf if not os.isatty(file) else len(typed)
-        # False where nobody can type: the input is /dev/null. The end of a pipe is a key, too: who
-        # held its other end has gone.
-        self.has_keyboard = os.isatty(file) or not stat.S_ISCHR(os.fstat(file).st_mode)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def wait(self, seconds: float) -> None:
-        """Waits so long. Raises Ended."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self._is_over():
-                raise Ended
-            time.sleep(min(LOOK_S, max(deadline - time.monotonic(), 0)))
-
-    def line(self, timeout_s: float | None = None) -> str | None:
-        """The next line; None if there is none within `timeout_s`. Raises Ended."""
-        deadline = time.monotonic() + timeout_s if timeout_s is not None else None
-        while deadline is None or time.monotonic() < deadline:
-            if self._is_over():
-                raise Ended
-            try:
-                line = self._lines.get(timeout=LOOK_S)
-            except queue.Empty:
-                continue
-            if line is None:
-                raise Ended
-            if self._unseen > 0:
-                self._unseen -= 1
-                print(line)
-            return line
-        return None
-
-    def _read(self) -> None:
-        # Not sys.stdin: a thread that reads it would keep its lock to the end.
-        rest = b""
-        while True:
-            try:
-                data = os.read(self._file, 4096)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                self._lines.put(line.decode("utf-8", "replace").strip())
-        self._lines.put(None)
 
 
 class Terminal(NamedTuple):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from course import words
 from course.incidents.running import INCIDENTS, read_state
-from course.incidents.screen import Input, Terminal, from_elsewhere, play
+from course.incidents.screen import Terminal, from_elsewhere, play
 from course.incidents.texts import TEXTS
+from course.keyboard import Input
 from course.progress import Progress
 from ponte.process.options import PYTHON, UsageError
 from ponte.process.stopping import Stop

@@ -28,10 +28,11 @@ from course.incidents.door import Door
 from course.incidents.incident import COMMANDS, KINDS, REMEDIES, Figure, Incident, Wait
 from course.incidents.messages import Note
 from course.incidents.running import INCIDENTS, drawn, read_state
-from course.incidents.screen import Desk, Ended, Input, Terminal
+from course.incidents.screen import Desk, Terminal
 from course.incidents.start import run
 from course.incidents.system import MAX_TAP_BYTES, STATE, Lines, Pages, System
 from course.incidents.texts import TEXTS
+from course.keyboard import Ended, Input
 from course.progress import Progress
 from ponte.discovery.beats import Answer as BeatAnswer
 from ponte.discovery.beats import Beat, encode_answer, encode_beat
