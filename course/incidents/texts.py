@@ -214,7 +214,7 @@ TEXTS: Texts = {
                   "Quantos centavos essa conta tem a mais?"),
     "c.figure2": ("How many repeats has the server known as such, and answered from memory "
                   "(\"repeats\")?",
-                  "Quantas repetições o servidor reconheceu e respondeu de memória (\"repeats\")?"),
+                  "Quantas repetições o servidor reconheceu e respondeu da memória (\"repeats\")?"),
     "c.remedy.1": ("let the server drop a deposit that equals the one before",
                    "fazer o servidor descartar um depósito igual ao anterior"),
     "c.remedy.2": ("give that till a longer timeout", "dar a esse caixa um tempo limite mais "
@@ -246,7 +246,7 @@ TEXTS: Texts = {
                 "mais uma vez, por conta própria e sem avisar. Os pedidos dele não têm "
                 "identificação de chamada; por isso o servidor executa uma repetição como um "
                 "depósito novo. Os outros dois caixas perderam respostas com a mesma frequência: o "
-                "servidor reconheceu as repetições deles e respondeu de memória."),
+                "servidor reconheceu as repetições deles e respondeu da memória."),
     # ---- D: a proxy that follows a dead registry
     "d.symptom": ("The servers were replaced by new ones, one of the two registries is down, and "
                   "since then one of the two shops gets an error for each of its calls. Each shop "

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import string
 import tempfile
 import unittest
 from pathlib import Path
 
-from course import words
+from course import handed_in, words
 from course.desk import START
 from course.explore import Found
+from course.incidents import texts as incidents
 from course.selftest import verdict
 from course.shelf import LESSONS, Lesson
 from course.worker import load
 from course.wrong import Mutant
+from tests.classroom.portuguese import not_in_brazil
 
 LANGUAGES = ("en", "pt")
 
@@ -85,6 +88,17 @@ class Words(unittest.TestCase):
                     self.assertEqual(fields(english), fields(portuguese))
                     if not key.startswith("value."):
                         self.assertTrue(english and portuguese)
+
+    def test_portuguese_is_that_of_brazil(self) -> None:
+        for texts in (words.TEXTS, handed_in.TEXTS, incidents.TEXTS,
+                      *(lesson.texts for lesson in LESSONS)):
+            for key, (_, portuguese) in texts.items():
+                with self.subTest(key):
+                    self.assertEqual(not_in_brazil(portuguese), [])
+        for lesson in LESSONS:
+            for name in ("start_pt.py", "lesson.pt.md"):
+                text = Path(lesson.file(name)).read_text(encoding="utf-8")
+                self.assertEqual(not_in_brazil(re.sub(r"`[^`]*`", "", text)), [], lesson.name)
 
     def test_what_is_seen_inside_ponte_can_be_told(self) -> None:
         for lesson in LESSONS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     "title": (
         "Retries, fallback, storms: who may be asked next?",
-        "Retentativas, fallback, tempestades: a quem se pode perguntar depois?"),
+        "Novas tentativas, alternativas, tempestades: a quem se pode perguntar depois?"),
     "question": (
         "A client calls balance(). The call goes over three hops: the client asks a proxy, that "
         "proxy asks another proxy, and that one asks a server. Each hop makes up to three "
@@ -104,13 +104,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "O orçamento de um processo está vazio, e o de outro também: eles dividem o mesmo estado."),
     "wrong.burst": (
         "A full budget allows {burst} retries at once. After {retries} this one allowed no more.",
-        "Um orçamento cheio permite {burst} retentativas de uma vez. Depois de {retries} este não "
-        "permitiu mais."),
+        "Um orçamento cheio permite {burst} novas tentativas de uma vez. Depois de {retries} este "
+        "não permitiu mais."),
     "wrong.pays_for_nothing": (
         "{calls} calls ended, and none of them made a retry. Still the budget is empty: something "
         "was paid for that was not sent.",
-        "{calls} chamadas terminaram, e nenhuma fez uma retentativa. Mesmo assim o orçamento está "
-        "vazio: algo foi pago e não foi enviado."),
+        "{calls} chamadas terminaram, e nenhuma fez uma nova tentativa. Mesmo assim o orçamento "
+        "está vazio: algo foi pago e não foi enviado."),
     "wrong.budget_too_small": (
         "{calls} calls became {attempts} attempts. The budget allows more: each new call earns, "
         "also while the servers fail, so that there are about {least}.",
@@ -128,11 +128,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The budget is empty, one server refused the call, and no other server was asked. A "
         "refused call has not run: to ask the next server is no retry.",
         "O orçamento está vazio, um servidor recusou a chamada, e nenhum outro foi consultado. "
-        "Uma chamada recusada não rodou: consultar o próximo servidor não é retentativa."),
+        "Uma chamada recusada não rodou: consultar o próximo servidor não é nova tentativa."),
     "wrong.budget_stays_empty": (
         "The servers are well again, {calls} calls were answered, and still no retry is allowed.",
         "Os servidores se recuperaram, {calls} chamadas foram respondidas, e ainda assim nenhuma "
-        "retentativa é permitida."),
+        "nova tentativa é permitida."),
     "story.attempt": (
         "attempt {number} → {place}: {what}",
         "tentativa {number} → {place}: {what}"),
@@ -211,6 +211,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "ponte/calls/budget.py.",
         "A sua regra passa adiante uma tentativa a cada salto. O que se perde quando o primeiro "
         "salto conhece só um proxy? Quando é correto consultar outro servidor depois de um "
-        "resultado desconhecido? Por que uma chamada recusada é grátis, e uma retentativa não? A "
-        "da Ponte: ponte/calls/rule.py e ponte/calls/budget.py."),
+        "resultado desconhecido? Por que uma chamada recusada é grátis, e uma nova tentativa não? "
+        "A da Ponte: ponte/calls/rule.py e ponte/calls/budget.py."),
 }
