@@ -151,7 +151,7 @@ class Hints(unittest.TestCase):
 
     def test_or_after_five_minutes(self) -> None:
         self.desk.progress.add("hint", LESSON.name, number=1)
-        with unittest.mock.patch("course.desk.WAIT_S", 0.0):
+        with unittest.mock.patch("course.desk.WAIT_S", -1.0):
             self.assertEqual(self.desk.next_hint(LESSON), (2, True))
 
     def test_all_three_are_shown_again_later(self) -> None:
