@@ -15,6 +15,7 @@ from course.lessons.failure_detectors.check import CHECKS
 from course.shelf import Lesson
 from course.theirs import Theirs
 from course.worker import load
+from tests.course.solutions import failure, module_of, verdict
 
 LESSON = Lesson(4, "failure_detectors")
 REFERENCE = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
@@ -132,24 +133,12 @@ UP, SUSPECT, GONE = "up", "suspect", "gone"
 """
 
 
-def module_of(text: str) -> ModuleType:
-    module = ModuleType("solution")
-    exec(text, module.__dict__)
-    return module
-
-
 def failure_of(solution: ModuleType) -> tuple[str, Wrong | None]:
-    """The first check that a solution fails, and how; ("", None) if it passes all."""
-    for name, check in CHECKS.items():
-        found = check.run(solution)
-        if found.wrong is not None:
-            return name, found.wrong
-    return "", None
+    return failure(CHECKS, solution)
 
 
 def verdict_of(text: str) -> tuple[str, str]:
-    name, wrong = failure_of(module_of(text))
-    return name, wrong.key if wrong else ""
+    return verdict(CHECKS, module_of(text))
 
 
 def story_of(text: str, language: str = "en") -> list[str]:

@@ -6,7 +6,6 @@ import unittest
 from pathlib import Path
 from types import ModuleType
 
-from course.explore import Wrong
 from course.lessons.leases import real
 from course.lessons.leases.check import CHECKS, CRASH
 from course.lessons.leases.world import World
@@ -14,6 +13,7 @@ from course.rung import Rung
 from course.shelf import Lesson
 from course.theirs import Theirs
 from course.worker import load
+from tests.course.solutions import module_of, verdict
 
 LESSON = Lesson(2, "leases")
 REFERENCE = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
@@ -51,24 +51,8 @@ FROM_THE_END = REFERENCE.replace("now - lease.came_at > REMEMBER_S:",
                                  "now - lease.came_at - lease.beat.lease_s > REMEMBER_S:")
 
 
-def module_of(text: str) -> ModuleType:
-    module = ModuleType("solution")
-    exec(text, module.__dict__)
-    return module
-
-
-def failure_of(solution: ModuleType) -> tuple[str, Wrong | None]:
-    """The first check that a solution fails, and how; ("", None) if it passes all."""
-    for name, check in CHECKS.items():
-        found = check.run(solution)
-        if found.wrong is not None:
-            return name, found.wrong
-    return "", None
-
-
 def verdict_of(solution: ModuleType) -> tuple[str, str]:
-    name, wrong = failure_of(solution)
-    return name, wrong.key if wrong else ""
+    return verdict(CHECKS, solution)
 
 
 class Verdicts(unittest.TestCase):

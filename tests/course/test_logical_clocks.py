@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unittest
 from pathlib import Path
-from types import ModuleType
 
 from course.explore import Wrong
 from course.lessons.logical_clocks import real
@@ -12,6 +11,7 @@ from course.lessons.logical_clocks.check import CHECKS
 from course.shelf import Lesson
 from course.theirs import Theirs
 from course.worker import load
+from tests.course.solutions import failure, module_of, verdict
 
 LESSON = Lesson(7, "logical_clocks")
 REFERENCE = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
@@ -27,24 +27,12 @@ RIGHT = (
     REFERENCE.replace(LOG, "    events.sort()\n    return tuple(events)\n"))
 
 
-def module_of(text: str) -> ModuleType:
-    module = ModuleType("solution")
-    exec(text, module.__dict__)
-    return module
-
-
 def failure_of(text: str) -> tuple[str, Wrong | None]:
-    """The first check that a solution fails, and how; ("", None) if it passes all."""
-    for name, check in CHECKS.items():
-        found = check.run(module_of(text))
-        if found.wrong is not None:
-            return name, found.wrong
-    return "", None
+    return failure(CHECKS, module_of(text))
 
 
 def verdict_of(text: str) -> tuple[str, str]:
-    name, wrong = failure_of(text)
-    return name, wrong.key if wrong else ""
+    return verdict(CHECKS, module_of(text))
 
 
 class Verdicts(unittest.TestCase):
@@ -64,7 +52,7 @@ class Verdicts(unittest.TestCase):
                 self.assertEqual(verdict_of(text), ("", ""))
 
     def test_what_is_no_answer_is_told(self) -> None:
-        for old, new, verdict in (
+        for old, new, expected in (
                 (STEP, STEP.replace("self.time\n", "str(self.time)\n"), ("c1", "no_time")),
                 (STEP, "        return True\n", ("c1", "no_time")),
                 (LOG, "    events.sort()\n", ("c1", "no_log")),
@@ -73,7 +61,7 @@ class Verdicts(unittest.TestCase):
                 ("        return BEFORE\n", "        return None\n", ("c4", "no_order"))):
             with self.subTest(new):
                 self.assertIn(old, REFERENCE)
-                self.assertEqual(verdict_of(REFERENCE.replace(old, new)), verdict)
+                self.assertEqual(verdict_of(REFERENCE.replace(old, new)), expected)
 
     def test_a_log_by_the_hash_of_names_differs_from_collector_to_collector(self) -> None:
         text = REFERENCE.replace("(event.time, event.name)", "(event.time, hash(event.name))")

@@ -14,24 +14,14 @@ from course.rung import Rung
 from course.shelf import Lesson
 from course.theirs import Theirs
 from course.worker import load
+from tests.course.solutions import module_of, verdict
 
 LESSON = Lesson(6, "retries")
 REFERENCE = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
 
 
-def module_of(text: str) -> ModuleType:
-    module = ModuleType("solution")
-    exec(text, module.__dict__)
-    return module
-
-
 def verdict_of(solution: ModuleType) -> tuple[str, str]:
-    """The first check that a solution fails, and its message; ("", "") if it passes all."""
-    for name, check in CHECKS.items():
-        found = check.run(solution)
-        if found.wrong is not None:
-            return name, found.wrong.key
-    return "", ""
+    return verdict(CHECKS, solution)
 
 
 class Verdicts(unittest.TestCase):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unittest
 from pathlib import Path
-from types import ModuleType
 
 from course.lessons.rpc import messages, real
 from course.lessons.rpc.check import CHECKS
@@ -14,6 +13,7 @@ from course.shelf import Lesson
 from course.theirs import Theirs
 from course.worker import load
 from ponte.net import message as ponte_message
+from tests.course.solutions import module_of, verdict
 
 LESSON = Lesson(1, "rpc")
 REFERENCE = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
@@ -157,20 +157,8 @@ def dispatch(service, name, params):
 '''
 
 
-def module_of(text: str) -> ModuleType:
-    module = ModuleType("solution")
-    exec(text, module.__dict__)
-    return module
-
-
 def verdict_of(text: str) -> tuple[str, str]:
-    """The first check that a solution fails, and its message; ("", "") if it passes all."""
-    solution = module_of(text)
-    for name, check in CHECKS.items():
-        found = check.run(solution)
-        if found.wrong is not None:
-            return name, found.wrong.key
-    return "", ""
+    return verdict(CHECKS, module_of(text))
 
 
 class Verdicts(unittest.TestCase):
