@@ -9,6 +9,7 @@
     bounded.py      runs a program of strangers, within bounds of time and output
     wrong.py        wrong solutions, as changes of the right one
     shelf.py        the lessons that there are
+    files.py        where a student's files are, and how one is written
     progress.py     what a student has done, line after line
     personal.py     who a student is, and the number that is theirs alone
     pack.py         all that a student hands in, in one file

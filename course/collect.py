@@ -23,11 +23,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from course.files import write
 from course.grade_again import NOT_GRADED, Graded, grade, own_print
 from course.handed_in import text
 from course.inbox import MAX_FILES, Handed, files_in, read
 from course.marks import Cell, Column, as_csv
-from course.pack import Trouble, write
+from course.pack import Trouble
 from course.shelf import LESSONS
 from ponte.process.options import UsageError
 

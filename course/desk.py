@@ -10,7 +10,6 @@ Threads: one.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -20,12 +19,12 @@ from typing import Any
 
 from classroom.screen import Screen
 from course import personal, words
+from course.files import WORK, write
 from course.grade import Outcome, run_check, run_real
 from course.progress import Progress
 from course.shelf import LESSONS, Lesson
 from ponte.process.options import PYTHON, UsageError
 
-WORK = "course-work"
 # What a student's file is at first, by language: the same code, other docstrings.
 START = {"en": "start.py", "pt": "start_pt.py"}
 LETTERS = ("a", "b", "c", "d")
@@ -54,7 +53,8 @@ class Desk:
         path = self.path(lesson)
         if not os.path.exists(path):
             os.makedirs(self.folder, exist_ok=True)
-            shutil.copyfile(lesson.file(START[self.language]), path)
+            # Whole, or not at all: also on a full disk.
+            write(path, Path(lesson.file(START[self.language])).read_bytes())
         return path
 
     # What a student may do.

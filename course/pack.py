@@ -22,12 +22,11 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from course.desk import WORK
+from course.files import WORK, write
 from course.handed_in import text
 from course.personal import COMMAND, Student, student
 from course.progress import FILE as PROGRESS
@@ -140,23 +139,6 @@ def packed(of: Student, files: Mapping[str, bytes]) -> bytes:
             lines.append(json.dumps({"file": name, "base64": base64.b64encode(data).decode()}))
     lines.append(json.dumps({"end": len(lines), "sha256": _sum(lines)}))
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def write(path: str, data: bytes) -> None:
-    """Writes a file whole, or leaves what was there before. Raises OSError."""
-    handle, beside = tempfile.mkstemp(prefix=".ponte-", dir=os.path.dirname(path) or ".")
-    try:
-        with open(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes a file for its owner alone.
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
-        raise
 
 
 def _sum(lines: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Callable
 from unittest import mock
 
-from course import bounded, collect, grade_again, inbox, pack
+from course import bounded, collect, files, grade_again, inbox
 from course.grade import Outcome
 from course.likeness import Print, print_of
 from course.marks import Cell, Column, as_csv, harmless
@@ -448,7 +448,7 @@ class Grading(unittest.TestCase):
             if os.path.basename(path) == "marks.csv" and held_at:
                 raise PermissionError(13, "held")
             held_at.append(path)
-            pack.write(path, data)
+            files.write(path, data)
 
         held_at: list[str] = []
         with mock.patch.object(collect, "write", held):

@@ -126,6 +126,13 @@ class Commands(unittest.TestCase):
         self.assertEqual(kept, {"one", "two"})
         self.assertIn("So far this memory", self.file.read_text(encoding="utf-8"))
 
+    def test_a_full_disk_leaves_no_half_file_and_says_so(self) -> None:
+        full = OSError(28, "No space left")
+        with unittest.mock.patch("course.files.os.fsync", side_effect=full), \
+                self.assertRaisesRegex(UsageError, "No space left"):
+            main(("--lang", "en", "check", "5"))
+        self.assertEqual(list(self.file.parent.iterdir()), [])
+
     def test_a_progress_that_was_changed_is_named(self) -> None:
         self.file.parent.mkdir()
         self.file.with_name(FILE).write_text("{}\n", encoding="utf-8")
