@@ -1,6 +1,6 @@
 """python3 -m course: predict, run, see it go wrong, fix one file, check, see it work.
 
-    (nothing)        the screen of the course: it checks your file whenever you save it
+    (nothing), or N  the screen of the course: it checks your file whenever you save it
     list             the lessons, and how far you are
     predict N [a-d]  a question; answer it before anything runs
     run N            the naive version, on real sockets
@@ -57,13 +57,19 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     try:
         return _do(rest, language)
+    except BrokenPipeError:
+        # Of what we print: `run` tells it.
+        raise
     except (Spoilt, OSError) as error:
         raise UsageError(str(error)) from None
 
 
 def _do(rest: Sequence[str], language: str) -> int:
-    if not rest:
-        return CourseScreen(DeskWithKeys(language)).run()
+    if not rest or rest[0].isdigit():
+        if len(rest) > 1:
+            raise UsageError(words.text("too_many", language, word=rest[1]))
+        lesson = _lesson(rest[0], language) if rest else None
+        return CourseScreen(DeskWithKeys(language), lesson).run()
     desk = Desk(language)
     verb, *more = rest
     if verb not in VERBS:

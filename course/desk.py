@@ -83,6 +83,11 @@ class Desk:
             return 0
         if answer.lower() not in LETTERS:
             raise UsageError(words.text("letter", self.language))
+        before = self.progress.last("predict", lesson.name)
+        if before and self.progress.last("run", lesson.name):
+            # Whoever has seen it run predicts no more.
+            self.say("has_predicted", answer=before["answer"])
+            return 0
         self.progress.add("predict", lesson.name, answer=answer.lower())
         self.say("predicted", answer=answer.lower())
         self.tell_command("see_it", "run", lesson)
@@ -150,13 +155,18 @@ class Desk:
         took_ms = outcome.values["took_s"] * 1000
         self.screen.line(lesson.text("measure", self.language, **outcome.values, took_ms=took_ms))
         self.progress.add("measure", lesson.name, took_ms=round(took_ms, 2), personal=number)
+        if personal.who(self.progress) is None:
+            self.say("no_name_yet")
+            self.screen.command(personal.COMMAND, lead="  ")
         return 0
 
     def hint(self, lesson: Lesson) -> int:
         """Shows the next hint, if it is open; after the last one, all three again."""
         number, opens = self.next_hint(lesson)
         if not opens:
-            self.say("no_hint", "faint")
+            for each in range(1, number):
+                self._show_hint(lesson, each)
+            self.say("no_hint" if number > 1 else "no_story", "faint")
             return 1
         if number > HINTS:
             for each in range(1, HINTS + 1):
@@ -170,15 +180,24 @@ class Desk:
         """The number of the next hint, and whether it is open."""
         entries = [entry for entry in self.progress.entries() if entry["lesson"] == lesson.name]
         hints = [place for place, entry in enumerate(entries) if entry["what"] == "hint"]
-        if not 0 < len(hints) < HINTS:
-            return len(hints) + 1, True
+        if not hints:
+            # The first one is a question about a story.
+            return 1, any(entry["what"] == "failed" for entry in entries)
+        if len(hints) >= HINTS:
+            return HINTS + 1, True
         since = entries[hints[-1]:]
         fails = sum(entry["what"] == "failed" for entry in since)
         waited_s = time.time() - since[0]["at"]
         return len(hints) + 1, fails >= FAILS or waited_s >= WAIT_S
 
     def mutant(self, lesson: Lesson, answer: str = "") -> int:
-        """Shows a wrong solution, or grades by running it which check the student thinks fails."""
+        """Shows a wrong solution, or grades by running it which check the student thinks fails.
+
+        A wrong solution is nearly a right one. So it opens when the student's own has passed.
+        """
+        if lesson.name not in self.done():
+            self.tell_command("not_passed", "check", lesson)
+            return 1
         mutants = lesson.part("mutants").MUTANTS
         tried = sum(entry["what"] == "mutant" and entry["lesson"] == lesson.name
                     for entry in self.progress.entries())
@@ -191,16 +210,21 @@ class Desk:
             print(text.split('"""', 2)[2].strip("\n"))
             for name in checks:
                 self.screen.line(f"  {name}  {lesson.text(f'check.{name}', self.language)}")
-            self.say("mutant", name=mutant.name)
+            self.say("mutant")
             self.tell_command("ask", "mutant", lesson, "|".join(checks))
+            self.progress.add("mutant_shown", lesson.name, name=mutant.name)
             return 0
         if answer not in checks:
             raise UsageError(words.text("no_check", self.language, answer=answer,
                                         checks=", ".join(checks)))
+        shown = self.progress.last("mutant_shown", lesson.name)
+        if shown is None or shown["name"] != mutant.name:
+            self.tell_command("see_first", "mutant", lesson)
+            return 1
         name, outcome = self._first_failure(lesson, text)
         is_right = answer == name
         self.say("mutant_right" if is_right else "mutant_not_right",
-                 "passed" if is_right else "strong", check=name)
+                 "passed" if is_right else "strong", check=name, name=mutant.name)
         self.show(lesson, outcome, "")
         self.progress.add("mutant", lesson.name, name=mutant.name, answer=answer, right=is_right,
                           personal=number)
@@ -253,14 +277,16 @@ class Desk:
                 self.screen.line(line)
         elif outcome.what == "error":
             self.say("error" if outcome.line else "error_nowhere", "strong", file=file,
-                     line=outcome.line, why=outcome.why)
+                     line=outcome.line, why=words.reason(outcome.why, self.language))
         else:
             self.say(outcome.what.replace(" ", "_"), "strong", file=file, line=outcome.line,
                      why=outcome.why)
         if outcome.line and file:
             self.screen.line(line_of(file, outcome.line), lead="    ")
         if outcome.printed:
-            self.say("printed", "faint", text=outcome.printed.rstrip())
+            self.say("printed", "faint")
+            for line in outcome.printed.splitlines():
+                self.screen.line(line, lead="    ")
 
     def _show_hint(self, lesson: Lesson, number: int) -> None:
         self.screen.line(lesson.text(f"hint.{number}", self.language), lead=f"{number}/{HINTS}  ",

@@ -18,6 +18,7 @@ from course.shelf import LESSONS, Lesson
 from ponte.process.options import UsageError
 
 LOOK_S = 0.5
+PAGE = {"en": "lesson.md", "pt": "lesson.pt.md"}
 # What a key does: a method of Desk.
 KEYS = {"": "check", "p": "predict", "r": "run", "v": "real", "h": "hint", "m": "mutant",
         "f": "measure"}
@@ -34,12 +35,16 @@ class DeskWithKeys(Desk):
 
 
 class CourseScreen:
-    """The screen of one student, at a desk. It begins with the first lesson that is not done."""
+    """The screen of one student, at a desk.
 
-    def __init__(self, desk: DeskWithKeys) -> None:
+    Parameter: `lesson`, the one that is open; by default the one of which something was done last.
+    """
+
+    def __init__(self, desk: DeskWithKeys, lesson: Lesson | None = None) -> None:
         self._desk = desk
-        done = desk.done()
-        self._lesson = next((each for each in LESSONS if each.name not in done), LESSONS[0])
+        by_name = {each.name: each for each in LESSONS}
+        done = [entry["lesson"] for entry in desk.progress.entries() if entry["lesson"] in by_name]
+        self._lesson = lesson or (by_name[done[-1]] if done else LESSONS[0])
         self._stamp = (0, 0)
         # What a letter or a name of a check answers: "predict" or "mutant".
         self._asked = ""
@@ -77,12 +82,17 @@ class CourseScreen:
                 takes = verb in ("predict", "mutant")
                 code: int = getattr(desk, verb)(lesson, *[more.strip()][:takes])
                 self._code = code if verb == "check" else self._code
-                self._asked = verb if takes and not more else ""
+                # A question stays open while a file is saved and checked.
+                if takes:
+                    self._asked = "" if more else verb
             else:
                 desk.say("no_key", typed=typed)
         except UsageError as error:
             # On the screen a mistake ends nothing.
             desk.screen.line(str(error), style="strong")
+        except KeyboardInterrupt:
+            # Nor does Ctrl-C while something runs.
+            desk.say("stopped")
         # What is saved while a check runs is checked again. A file that we have just made is not.
         self._stamp = self._look() if saved == (0, 0) else saved
         self._show()
@@ -119,7 +129,8 @@ class CourseScreen:
             mark = "▶" if is_open else "✓" if each.name in done else "·"
             desk.screen.line(f"  {mark} {each.number} {each.text('title', desk.language)}",
                              style="strong" if is_open else "")
-        desk.say("file_is", "faint", file=file)
+        desk.say("page_is", page=os.path.relpath(lesson.file(PAGE[desk.language])))
+        desk.say("file_is", file=file)
         self._show()
 
     def _show(self) -> None:

@@ -26,5 +26,7 @@ def must_have(owner: Any, name: str, *params: str) -> Any:
     try:
         inspect.signature(found).bind(*params)
     except (TypeError, ValueError):
-        raise Theirs(f"{name} must take {len(params)} parameters: {', '.join(params)}") from None
+        wanted = f"{len(params)} parameters: {', '.join(params)}" if params else \
+            "no parameters but self"
+        raise Theirs(f"{name} must take {wanted}") from None
     return found

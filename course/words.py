@@ -7,6 +7,7 @@ to one class and "PERDIDA" to another one. Portuguese numbers have a decimal com
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,7 +45,23 @@ TEXTS: Texts = {
               "{file} encerrou o processo: nada de exit numa solução."),
     "ours": ("This is a fault of the course, not of your file: {why}",
              "Isto é uma falha do curso, não do seu arquivo: {why}"),
-    "printed": ("Your file printed: {text}", "O seu arquivo imprimiu: {text}"),
+    "printed": ("Your file printed, in this schedule and those before it:",
+                "O seu arquivo imprimiu, nesta sequência e nas anteriores:"),
+    "has_predicted": ("You have seen it run. Your prediction stays {answer}.",
+                      "Você já viu rodar. A sua previsão continua {answer}."),
+    "no_story": ("the first hint is a question about a story: check your file first",
+                 "a primeira dica é uma pergunta sobre uma história: antes, verifique o seu "
+                 "arquivo"),
+    "not_passed": ("A wrong solution is nearly a right one. It opens when yours is right. Check "
+                   "it:",
+                   "Uma solução errada é quase uma certa. Ela se abre quando a sua estiver certa. "
+                   "Verifique:"),
+    "see_first": ("There is another wrong solution now. See it first:",
+                  "Agora há outra solução errada. Veja antes:"),
+    "no_name_yet": ("It is yours alone once you have said who you are, and measure again:",
+                    "A medida é só sua depois de você dizer quem é, e medir de novo:"),
+    "stopped": ("Stopped.", "Interrompido."),
+    "page_is": ("  The lesson: {page}. Begin with p.", "  A lição: {page}. Comece com p."),
     "work": ("Your file is {file}. Make it right.", "O seu arquivo é {file}. Conserte-o."),
     "then": ("Then:", "Depois:"),
     "hints": ("hints {given}/{total}", "dicas {given}/{total}"),
@@ -58,12 +75,13 @@ TEXTS: Texts = {
     "no_hint": ("the next hint opens after two failed checks, or five minutes",
                 "a próxima dica se abre depois de duas verificações que falharam, ou em cinco "
                 "minutos"),
-    "mutant": ("A wrong solution, {name}. Which check will fail first?",
-               "Uma solução errada, {name}. Qual verificação vai falhar primeiro?"),
+    "mutant": ("A wrong solution. Which check will fail first?",
+               "Uma solução errada. Qual verificação vai falhar primeiro?"),
     "no_check": ("there is no check {answer}: there are {checks}",
                  "não existe a verificação {answer}: existem {checks}"),
-    "mutant_right": ("Right: {check} fails.", "Certo: {check} falha."),
-    "mutant_not_right": ("It is {check}.", "É {check}."),
+    "mutant_right": ("Right: {check} fails. It is called {name}.",
+                     "Certo: {check} falha. Ela se chama {name}."),
+    "mutant_not_right": ("It is {check}. It is called {name}.", "É {check}. Ela se chama {name}."),
     "reset": ("{file} is as at the start; your old one is {kept}",
               "{file} está como no começo; o seu antigo é {kept}"),
     "wrong.vacuous": (
@@ -91,6 +109,26 @@ def fill(texts: Texts, key: str, language: str, values: Mapping[str, Any]) -> st
             if isinstance(value, str) and f"value.{value}" in texts else value
             for name, value in values.items()}
     return _FILLERS[language].vformat(texts[key][language == "pt"], (), said)
+
+
+# What a file lacks (theirs.py), in Portuguese.
+_REASONS = tuple((re.compile(pattern), portuguese) for pattern, portuguese in (
+    (r"the file has no (.+)", r"o arquivo não tem \1"),
+    (r"class (\w+) has no attribute (.+)", r"a classe \1 não tem o atributo \2"),
+    (r"class (\w+) has no (.+)", r"a classe \1 não tem \2"),
+    (r"(\w+) must take no parameters but self",
+     r"\1 não pode receber parâmetros além de self"),
+    (r"(\w+) must take (\d+) parameters: (.+)", r"\1 precisa receber \2 parâmetros: \3"),
+    (r"(\w+) returned (.+)", r"\1 devolveu \2")))
+
+
+def reason(why: str, language: str) -> str:
+    """What is wrong with a file, in "en" or "pt". What Python says stays as it is."""
+    for pattern, portuguese in _REASONS if language == "pt" else ():
+        found = pattern.fullmatch(why)
+        if found:
+            return found.expand(portuguese)
+    return why
 
 
 def story_line(texts: Texts, language: str, line: Sequence[Any]) -> str:

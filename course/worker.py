@@ -112,7 +112,7 @@ def main(arguments: list[str]) -> int:
         result = (real(file, lambda solution: part.see(solution, *map(int, more)))
                   if name == "real" else check(file, part.CHECKS[name].run))
     faulthandler.cancel_dump_traceback_later()
-    result["printed"] = printed.getvalue()[:MAX_PRINTED_CHARS]
+    result["printed"] = printed.getvalue()[-MAX_PRINTED_CHARS:]
     print(f"{word} {json.dumps(result)}", file=ours, flush=True)
     return 0
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from course.__main__ import main
 from course.desk import Desk
-from course.progress import FILE
+from course.progress import FILE, Progress
 from course.shelf import Lesson
 from ponte.process.options import UsageError
 
@@ -60,7 +60,6 @@ class Commands(unittest.TestCase):
                             (("check", "99"), "there is no lesson 99"),
                             (("check", "5", "6"), "6 is one word too many"),
                             (("predict", "5", "e"), "answer with a, b, c or d"),
-                            (("mutant", "5", "c99"), "there is no check c99: there are c1"),
                             (("run", "5"), "predict first: "),
                             (("--lang", "pt", "check", "99"), "não existe a lição 99")):
             with self.subTest(words), self.assertRaisesRegex(UsageError, re.escape(line)):
@@ -69,10 +68,10 @@ class Commands(unittest.TestCase):
         self.assertEqual((code, printed.count("\n")), (2, 1), printed)
 
     def test_the_screen_predicts_runs_and_checks_and_ends_with_the_code_of_its_check(self) -> None:
-        code, printed = self.course(keys="5\nP\nb\nr\n\nh\nzz\nq\nl\n")
+        code, printed = self.course(keys="5\nP\n\nb\nr\n\nh\nzz\nq\nl\n")
         self.assertEqual(code, 1)
-        self.assertEqual(self.entries(), [("predict", "b"), ("run", ""), ("failed", "c1"),
-                                          ("hint", "")])
+        self.assertEqual(self.entries(), [("failed", "c1"), ("predict", "b"), ("run", ""),
+                                          ("failed", "c1"), ("hint", "")])
         for line in ("▶ 5 Call semantics   ·c1 ·c2", "▶ 5 Call semantics   ✗c1 ·c2", "hints 1/3",
                      "You predicted b; it is c.", "put-1 ran twice: the balance is 200.",
                      "there is no key zz", "Answer with: a|b|c|d"):
@@ -107,8 +106,42 @@ class Commands(unittest.TestCase):
         self.assertIn("✓c1 ✓c2", rest)
         self.assertEqual((screen.returncode, self.entries()), (0, [("passed", "")]))
 
+    def test_a_wrong_solution_is_shown_to_whose_own_is_right(self) -> None:
+        self.assertIn("Check it: ", self.says("mutant", "5"))
+        Progress("course-work").add("passed", LESSON.name)
+        self.assertIn("def arrives", self.says("mutant", "5"))
+        self.assertIn("A wrong solution. Which check", self.says("mutant", "5"))
+        with self.assertRaisesRegex(UsageError, "there is no check c99: there are c1"):
+            self.says("mutant", "5", "c99")
+        self.assertRegex(self.says("mutant", "5", "c2"), "It is c1. It is called remembers_nothing")
+        self.assertIn("See it first: ", self.says("mutant", "5", "c1"))
+
+    def test_who_has_seen_it_run_predicts_no_more(self) -> None:
+        self.says("predict", "5", "b")
+        self.says("predict", "5", "a")
+        Progress("course-work").add("run", LESSON.name)
+        self.assertIn("Your prediction stays a.", self.says("predict", "5", "c"))
+        last = Progress("course-work").last("predict", LESSON.name)
+        assert last
+        self.assertEqual(last["answer"], "a")
+
+    def test_the_screen_opens_the_lesson_of_the_last_time_or_the_one_that_is_named(self) -> None:
+        self.assertIn("▶ 1 ", self.course()[1])
+        Progress("course-work").add("failed", "retries", check="c1")
+        self.assertIn("▶ 6 ", self.course()[1])
+        self.assertIn("▶ 5 ", self.course("5")[1])
+
+    def says(self, *words: str) -> str:
+        """What a command prints."""
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            main(("--lang", "en", *words))
+        return printed.getvalue()
+
     def test_an_error_is_shown_with_the_student_s_line(self) -> None:
         self.file.parent.mkdir()
+        self.file.write_text("x = 1\n", encoding="utf-8")
+        code, printed = self.course("--lang", "pt", "check", "5")
+        self.assertIn("o arquivo não tem Memory(new_id)", printed)
         self.file.write_text("x = 1\nprint('hello')\n   1/0\n", encoding="utf-8")
         code, printed = self.course("check", "5")
         self.assertEqual(code, 1)
@@ -148,6 +181,8 @@ class Hints(unittest.TestCase):
 
     def test_the_second_opens_after_two_failed_checks(self) -> None:
         add = self.desk.progress.add
+        self.assertEqual(self.desk.next_hint(LESSON), (1, False))
+        add("failed", LESSON.name, check="c1")
         self.assertEqual(self.desk.next_hint(LESSON), (1, True))
         add("hint", LESSON.name, number=1)
         add("failed", "another", check="c1")

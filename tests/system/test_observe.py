@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -317,9 +318,10 @@ class Attaching(SystemTest):
             client = self.cluster.client("greeter")
             self.knows_both(client)
             client.hello("Hello")
-            trace_id = self.sees("recv", p="proxy")["id"]
+            trace_id = self.cluster.wait_until(lambda: self.collector.of("recv", p="proxy"), 5,
+                                               "the proxy tells")[0]["id"]
             self.ends(trace_id)
-            self.tells(trace_id, [
+            self.assertEqual(self.collector.story(trace_id), [
                 "proxy recv", "proxy send", "server-1 recv", "server-1 run", "server-1 reply",
                 "proxy settle", "proxy reply"])
             self.cluster.wait_until(lambda: self.collector.of("took"), 5, "the registry tells")

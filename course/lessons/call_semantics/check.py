@@ -16,7 +16,7 @@ CHECKS = {
     "c5": Rung(World, ({"fates": ("lost",), "restart": True, "calls": 1},), 2, ("restart",)),
     "c6": Rung(World, ({"fates": ("lost",), "callers": 2, "calls": 1},
                        {"fates": ("lost",), "callers": 2}), 1, ("from memory",)),
-    "c7": Rung(World, (_BOTH,), 2, ("wait",)),
+    "c7": Rung(World, (_BOTH, {**_BOTH, "long": False, "apart_s": 0.01}), 2, ("wait",)),
     "c8": Rung(World, ({"fates": ("twice", "late", "lost"), "long": True},), 2, ("wait", "never")),
     "c9": Rung(World, ({"fates": ("lost",), "restart": True, "calls": 3, "together": True},), 2,
                ("restart",)),

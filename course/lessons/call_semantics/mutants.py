@@ -103,4 +103,12 @@ MUTANTS = (
             if len(session.replies) > 10:
                 del session.replies[min(session.replies)]
 ''', "c10", "ran_twice"),
+    Mutant("forgets_below_this_number", "[n for n in session.replies if n < session.oldest]",
+           "[n for n in session.replies if n < number]", "c7", "ran_twice"),
+    Mutant("never_of_an_unknown_session", _UNKNOWN_SESSION, '''        if session is None:
+            return UNKNOWN if is_repeat else NEVER
+''', "c5", "session_is_not_known"),
+    Mutant("never_of_an_unknown_repeat", _UNKNOWN_SESSION, '''        if session is None:
+            return NEVER if is_repeat else REFUSE
+''', "c5", "session_is_not_known"),
 )

@@ -1,7 +1,7 @@
 """At most once: what a server remembers of the calls that it got.
 
 A caller asks for a session once. Each of its calls has the next number of that session, and says
-which is the oldest number whose outcome the caller still waits for: what is kept of the numbers
+which is the oldest number whose outcome the caller still waits for: the replies of the numbers
 below it must be forgotten. Several calls may be under way at once, and come in any order.
 
 `arrives` is told of each attempt of a call that comes, and says what becomes of it:

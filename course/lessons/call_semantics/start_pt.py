@@ -1,8 +1,8 @@
 """No máximo uma vez: o que um servidor lembra das chamadas que recebeu.
 
 Um chamador pede uma sessão uma vez. Cada chamada dele tem o próximo número dessa sessão, e diz qual
-é o número mais antigo cujo resultado o chamador ainda espera: o que está guardado dos números
-abaixo dele precisa ser esquecido. Várias chamadas podem estar em andamento ao mesmo tempo, e chegar
+é o número mais antigo cujo resultado o chamador ainda espera: as respostas dos números abaixo dele
+precisam ser esquecidas. Várias chamadas podem estar em andamento ao mesmo tempo, e chegar
 em qualquer ordem.
 
 `arrives` é avisado de cada tentativa de chamada que chega, e diz o que acontece com ela:

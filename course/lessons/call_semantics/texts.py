@@ -92,6 +92,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.reply_of_another_call": (
         "{call} was answered with the reply of another call: {reply}.",
         "{call} recebeu a resposta de outra chamada: {reply}."),
+    "wrong.session_is_not_known": (
+        "arrives said {action} of {call}, whose session is not known, and its caller still waits. "
+        "It would never ask for another session.",
+        "arrives disse {action} de {call}, cuja sessão não é conhecida, e o chamador ainda espera. "
+        "Ele nunca pediria outra sessão."),
     "wrong.no_action": (
         "arrives said {action} of {call}: that is no word of this lesson, and no reply.",
         "arrives disse {action} de {call}: isso não é palavra desta lição, nem resposta."),
@@ -113,11 +118,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A resposta de {call} continua guardada, embora o chamador tenha dito que não "
         "precisa dela."),
     "story.call": (
-        "{caller} → server: call {call} (number {number}){fate}",
-        "{caller} → servidor: chamada {call} (número {number}){fate}"),
+        "{caller} → server: call {call} (number {number}, oldest {oldest}){fate}",
+        "{caller} → servidor: chamada {call} (número {number}, mais antigo {oldest}){fate}"),
     "story.repeat": (
-        "{caller} → server: repeat {call} (number {number}){fate}",
-        "{caller} → servidor: repetição de {call} (número {number}){fate}"),
+        "{caller} → server: repeat {call} (number {number}, oldest {oldest}){fate}",
+        "{caller} → servidor: repetição de {call} (número {number}, mais antigo {oldest}){fate}"),
+    "story.late": (
+        "what was held back of {call} arrives",
+        "chega o que estava retido de {call}"),
+    "story.has_run": (
+        "server: {call} has run at last, finished is called",
+        "servidor: {call} enfim terminou, finished é chamado"),
     "story.told": ("{caller} is told of {call}: {told}", "{caller} ouve sobre {call}: {told}"),
     "story.told_reply": (
         "{caller} is told of {call}: balance {told}",

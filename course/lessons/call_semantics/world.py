@@ -59,15 +59,17 @@ class World(SmallWorld):
 
     Parameters: `solution`, the student's module; `script`, which decides; `fates` of a message
     beside "arrives", and whether runs may take `long` and the server may `restart`; how many calls
-    each of how many callers makes, one after the other or `together`; the balance `before` them.
+    each of how many callers makes, one after the other or `together`, so many seconds `apart`; the
+    balance `before` them.
     """
 
     def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
                  long: bool = False, restart: bool = False, calls: int = 2,
-                 callers: int = 1, together: bool = False, before: int = 0) -> None:
+                 callers: int = 1, together: bool = False, apart_s: float = 0.0,
+                 before: int = 0) -> None:
         super().__init__(solution, script)
         self._fates, self._long, self._restart = fates, long, restart
-        self._count, self._together = calls, together
+        self._count, self._together, self._apart_s = calls, together, apart_s
         self._ids = itertools.count(1)
         self.balance = before
         self.calls: list[Call] = []
@@ -88,8 +90,10 @@ class World(SmallWorld):
         for caller in self._callers:
             session = self.memory.open()
             self._opened.add(session)
-            for number in range(1, self._count + 1 if self._together else 2):
-                self._next_call(caller, session, number)
+            self._next_call(caller, session, 1)
+            for number in range(2, self._count + 1 if self._together else 2):
+                self.at((number - 1) * self._apart_s,
+                        partial(self._next_call, caller, session, number))
         self.go()
         self._judge_all()
         return self.exercised
@@ -113,9 +117,10 @@ class World(SmallWorld):
     def _send(self, call: Call) -> None:
         call.attempts += 1
         attempt = call.attempts
-        fate = self._carry(partial(self._arrives, call, attempt, self._oldest(call)))
+        oldest = self._oldest(call)
+        fate = self._carry(partial(self._arrives, call, attempt, oldest), call)
         self.say("repeat" if attempt > 1 else "call", caller=call.caller, call=call.name,
-                 number=call.number, fate=fate)
+                 number=call.number, oldest=oldest, fate=fate)
         self.at(TIMEOUT_S, lambda: self._times_out(call, attempt))
 
     def _times_out(self, call: Call, attempt: int) -> None:
@@ -186,6 +191,8 @@ class World(SmallWorld):
         # A copy of an attempt may be dropped: the attempt itself is answered. A repeat may not.
         if known and not has_ended and action == solution.NEVER and attempt > 1:
             return "has_not_ended"
+        if not known and action == solution.NEVER and call.told is None:
+            return "session_is_not_known"
         if action == solution.UNKNOWN and attempt == 1 and not call.runs:
             return "cannot_have_run"
         return ""
@@ -214,6 +221,8 @@ class World(SmallWorld):
             if life == self._life:
                 place = call.session, call.number
                 self._running.discard(place)
+                if takes_s == LONG_S:
+                    self.say("has_run", call=call.name)
                 self.memory.finished(*place, reply)
                 for each in (attempt, *self._waiting.pop(place, ())):
                     self._answer(call, each, reply)
@@ -225,7 +234,7 @@ class World(SmallWorld):
         if attempt != call.attempts or call.told is not None:
             self.say("to_nobody", caller=call.caller)
             return
-        fate = self._carry(lambda: self._hears(call, attempt, reply))
+        fate = self._carry(lambda: self._hears(call, attempt, reply), call)
         self.say("reply" if isinstance(reply, Reply) else "answer", caller=call.caller,
                  call=call.name, reply=_shown(reply), fate=fate)
 
@@ -242,12 +251,18 @@ class World(SmallWorld):
 
     # The network.
 
-    def _carry(self, deliver: Callable[[], None]) -> str:
-        """Delivers a message, or not; returns what becomes of it."""
+    def _carry(self, deliver: Callable[[], None], call: Call) -> str:
+        """Delivers a message of a call, or not; returns what becomes of it."""
+        def arrives_late() -> None:
+            self.say("late", call=call.name)
+            deliver()
+
         fate = self.script.choose("message", "arrives", *self._fates)
         self.exercised.append(fate)
-        if fate != "lost":
-            self.at(LATE_S if fate == "late" else TRIP_S, deliver)
+        if fate == "late":
+            self.at(LATE_S, arrives_late)
+        elif fate != "lost":
+            self.at(TRIP_S, deliver)
         if fate == "twice":
             self.at(2 * TRIP_S, deliver)
         return fate

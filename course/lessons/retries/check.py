@@ -31,7 +31,7 @@ CHECKS = {
     "c6": Rung(World, ({"fates": (REPLY_LOST,), "patience_s": HURRIED_S}, {"patience_s": 0.0},
                        {"fates": (REFUSES_LATE,), "patience_s": HURRIED_S}), 2,
                ("deadline", "never asked")),
-    "c7": Rung(Hops, ({},), 1, ("all fail",)),
+    "c7": Rung(Hops, ({}, {"sizes": (1, 1, 3)}, {"sizes": (2, 1, 2)}), 1, ("all fail",)),
     "c8": Rung(Storm, ({}, {"idempotent": False}), 1, ("all fail",)),
     "c9": Rung(World, ({"fates": ANY, "restart": True},
                        {"fates": ANY, "restart": True, "idempotent": True},

@@ -106,7 +106,7 @@ MUTANTS = (
 ''', "c9", "unknown_though_it_could_be_known"),
     Mutant("pays_once", "            self.owes = True\n",
            "            self.owes = self.asked.count(self.asked[-1]) == 1\n",
-           "c8", "storm"),
+           "c7", "too_many_attempts"),
     Mutant("late_originals_go_out", _ENDED,
            "        if self.outcome == ANSWERED or (self.asked and now >= self.deadline):\n",
            "c6", "asks_after_the_deadline"),

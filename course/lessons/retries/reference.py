@@ -54,6 +54,7 @@ class Call:
     def next_attempt(self, now, places):
         """Where it goes now, and how many tries the next hop gets; None: the call has ended.
 
+        The next hop may use all that it gets. So they count here, too, if the outcome is UNKNOWN.
         `places`: those known now, the best one first; perhaps none.
         """
         if self.outcome == ANSWERED or now >= self.deadline:

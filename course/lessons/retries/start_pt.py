@@ -47,6 +47,8 @@ class Call:
     def next_attempt(self, now, places):
         """Para onde vai agora, e quantas tentativas o próximo salto recebe; None: a chamada acabou.
 
+        O próximo salto pode usar todas as que recebe. Por isso elas contam aqui também, se o
+        resultado é UNKNOWN.
         `places`: os lugares conhecidos agora, o melhor primeiro; talvez nenhum.
         """
         if self.outcome == ANSWERED or self.made == TRIES:

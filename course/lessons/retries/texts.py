@@ -136,6 +136,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.attempt": (
         "attempt {number} → {place}: {what}",
         "tentativa {number} → {place}: {what}"),
+    "value.must not be": ("it must NOT be made", "NÃO pode ser feita"),
+    "value.bank-1 (life 2)": ("bank-1 (life 2)", "bank-1 (vida 2)"),
+    "value.bank-2 (life 2)": ("bank-2 (life 2)", "bank-2 (vida 2)"),
+    "value.bank-3 (life 2)": ("bank-3 (life 2)", "bank-3 (vida 2)"),
     "value.gone": ("nobody listens there any more", "ninguém mais escuta ali"),
     "value.refused": ("REFUSED, it has not run", "RECUSADA, não rodou"),
     "value.refused_late": (
@@ -205,12 +209,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Um depósito de {amount}, só seu: neste computador a resposta chegou {took_ms:.1f} ms "
         "depois da chamada, com uma resposta perdida e a sua próxima tentativa no meio."),
     "discuss": (
-        "Your rule hands on one try to each hop. What is lost when the first hop knows only one "
-        "proxy? When is it right to ask another server after an unknown outcome? Why is a "
+        "A rule that hands on one try to each hop is right. What is lost when the first hop knows "
+        "only one proxy? When is it right to ask another server after an unknown outcome? Why is a "
         "refused call free, and a retry not? Ponte's own: ponte/calls/rule.py and "
         "ponte/calls/budget.py.",
-        "A sua regra passa adiante uma tentativa a cada salto. O que se perde quando o primeiro "
-        "salto conhece só um proxy? Quando é correto consultar outro servidor depois de um "
-        "resultado desconhecido? Por que uma chamada recusada é grátis, e uma nova tentativa não? "
+        "Uma regra que passa adiante uma tentativa a cada salto está certa. O que se perde quando "
+        "o primeiro salto conhece só um proxy? Quando é correto consultar outro servidor depois "
+        "de um resultado desconhecido? Por que uma chamada recusada é grátis, e uma nova tentativa não? "
         "A da Ponte: ponte/calls/rule.py e ponte/calls/budget.py."),
 }

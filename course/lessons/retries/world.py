@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from course.explore import Line, Script
+from course.explore import Line, Script, Wrong
 from course.theirs import Theirs, must_have
 from course.world import SmallWorld
 
@@ -170,15 +170,20 @@ class World(SmallWorld):
     def _judge_attempt(self, place: Place) -> None:
         """Whether this attempt may be made now."""
         if self._went and self._went[-1][1] == ANSWERED:
-            raise self.wrong("asks_after_an_answer", place=str(place))
+            raise self._broken(place, "asks_after_an_answer", place=str(place))
         if self.now >= self._deadline:
-            raise self.wrong("asks_after_the_deadline", place=str(place),
-                        deadline_s=self._deadline)
+            raise self._broken(place, "asks_after_the_deadline", place=str(place),
+                               deadline_s=self._deadline)
         if (place, NOT_SENT) in self._went:
-            raise self.wrong("asks_again_where_refused", place=str(place))
+            raise self._broken(place, "asks_again_where_refused", place=str(place))
         unknown = sum(outcome == UNKNOWN for _, outcome in self._went)
         if unknown >= TRIES:
-            raise self.wrong("too_many_attempts", attempts=unknown + 1, most=TRIES)
+            raise self._broken(place, "too_many_attempts", attempts=unknown + 1, most=TRIES)
+
+    def _broken(self, at: Place, key: str, /, **values: Any) -> Wrong:
+        """What is wrong with an attempt at this place, which the story shows."""
+        self.say("attempt", number=len(self._went) + 1, place=str(at), what="must not be")
+        return self.wrong(key, **values)
 
     def _judge(self, told: Any) -> None:
         """Whether the caller was told the truth, and no less than could be known."""
@@ -235,12 +240,16 @@ class Timeless(SmallWorld):
 
 
 class Hops(Timeless):
-    """One call over three hops: a client, two rows of proxies, and servers that may all fail."""
+    """One call over three hops: a client, two rows of proxies, and servers that may all fail.
+
+    Parameter: `sizes`, how many places each row has.
+    """
 
     ROWS = 3
 
-    def __init__(self, solution: Any, script: Script) -> None:
+    def __init__(self, solution: Any, script: Script, *, sizes: Sequence[int] = (3, 3, 3)) -> None:
         super().__init__(solution, script)
+        self._sizes = sizes
         self._fails = False
         # How many attempts came to each server.
         self.came: dict[str, int] = {}
@@ -264,7 +273,7 @@ class Hops(Timeless):
         if who not in self._budgets:
             self._budgets[who] = self.solution.Budget()
         kind = "server" if row == self.ROWS else f"proxy {row}"
-        places = [Place(f"{kind}{letter}", 1) for letter in "abc"]
+        places = [Place(f"{kind}{letter}", 1) for letter in "abc"[:self._sizes[row - 1]]]
         call = self.solution.Call(self._budgets[who], True, PATIENT_S, tries)
         for _ in range(FAR_TOO_MANY):
             choice = call.next_attempt(0.0, list(places))
