@@ -188,14 +188,18 @@ class World(SmallWorld):
         has_ended = known and call.number < self._ended[call.session]
         if has_ended and action in (solution.REFUSE, solution.UNKNOWN):
             return "ended_is_never"
-        # A copy of an attempt may be dropped: the attempt itself is answered. A repeat may not.
-        if known and not has_ended and action == solution.NEVER and attempt > 1:
-            return "has_not_ended"
-        if not known and action == solution.NEVER and call.told is None:
-            return "session_is_not_known"
+        if action == solution.NEVER and not has_ended:
+            return self._dropped(known, call, attempt)
         if action == solution.UNKNOWN and attempt == 1 and not call.runs:
             return "cannot_have_run"
         return ""
+
+    def _dropped(self, known: bool, call: Call, attempt: int) -> str:
+        """What is wrong with NEVER of a call that has not ended; or ""."""
+        if not known:
+            return "session_is_not_known" if call.told is None else ""
+        # A copy of an attempt may be dropped: the attempt itself is answered. A repeat may not.
+        return "has_not_ended" if attempt > 1 else ""
 
     def _begin(self, call: Call, attempt: int) -> None:
         call.runs += 1

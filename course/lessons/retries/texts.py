@@ -215,6 +215,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "ponte/calls/budget.py.",
         "Uma regra que passa adiante uma tentativa a cada salto está certa. O que se perde quando "
         "o primeiro salto conhece só um proxy? Quando é correto consultar outro servidor depois "
-        "de um resultado desconhecido? Por que uma chamada recusada é grátis, e uma nova tentativa não? "
-        "A da Ponte: ponte/calls/rule.py e ponte/calls/budget.py."),
+        "de um resultado desconhecido? Por que uma chamada recusada é grátis, e uma nova "
+        "tentativa não? A da Ponte: ponte/calls/rule.py e ponte/calls/budget.py."),
 }
