@@ -96,8 +96,9 @@ def _do(rest: Sequence[str], language: str) -> int:
 def _lesson(number: str, language: str) -> Lesson:
     found = [lesson for lesson in LESSONS if str(lesson.number) == number]
     if not found:
-        raise UsageError(words.text("no_lesson", language, number=number or "?", numbers=", ".join(
-            str(lesson.number) for lesson in LESSONS)))
+        raise UsageError(words.text("no_lesson" if number else "which_lesson", language,
+                                    number=number, numbers=", ".join(
+                                        str(lesson.number) for lesson in LESSONS)))
     return found[0]
 
 

@@ -126,8 +126,8 @@ class CourseScreen:
         desk.say("list", "title", done=len(done), total=len(LESSONS))
         for each in LESSONS:
             is_open = each is self._lesson
-            mark = "▶" if is_open else "✓" if each.name in done else "·"
-            desk.screen.line(f"  {mark} {each.number} {each.text('title', desk.language)}",
+            mark = ("▶" if is_open else " ") + ("✓" if each.name in done else "·")
+            desk.screen.line(f" {mark} {each.number} {each.text('title', desk.language)}",
                              style="strong" if is_open else "")
         desk.say("page_is", page=os.path.relpath(lesson.file(PAGE[desk.language])))
         desk.say("file_is", file=file)

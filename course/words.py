@@ -18,6 +18,7 @@ Texts = Mapping[str, tuple[str, str]]
 TEXTS: Texts = {
     "usage": ("there is no {verb}; there are {verbs}; --help tells more",
               "não existe {verb}; existem {verbs}; --help conta mais"),
+    "which_lesson": ("which lesson? there are {numbers}", "qual lição? existem {numbers}"),
     "too_many": ("{word} is one word too many: --help tells which there are",
                  "{word} é uma palavra a mais: --help conta quais existem"),
     "no_lesson": ("there is no lesson {number}: there are {numbers}",
@@ -119,6 +120,10 @@ _REASONS = tuple((re.compile(pattern), portuguese) for pattern, portuguese in (
     (r"(\w+) must take no parameters but self",
      r"\1 não pode receber parâmetros além de self"),
     (r"(\w+) must take (\d+) parameters: (.+)", r"\1 precisa receber \2 parâmetros: \3"),
+    (r"the file is not in UTF-8: save it so", "o arquivo não está em UTF-8: salve-o assim"),
+    (r"the file is empty: reset brings the start back",
+     "o arquivo está vazio: reset traz o começo de volta"),
+    (r"open returned (.+), and no id", r"open devolveu \1, e nenhum id"),
     (r"(\w+) returned (.+)", r"\1 devolveu \2")))
 
 

@@ -56,7 +56,7 @@ class Commands(unittest.TestCase):
 
     def test_a_mistake_gets_one_line_and_exit_code_2(self) -> None:
         for words, line in ((("foo",), "there is no foo; there are predict"),
-                            (("check",), "there is no lesson ?: there are 1, 2"),
+                            (("check",), "which lesson? there are 1, 2"),
                             (("check", "99"), "there is no lesson 99"),
                             (("check", "5", "6"), "6 is one word too many"),
                             (("predict", "5", "e"), "answer with a, b, c or d"),
@@ -139,6 +139,9 @@ class Commands(unittest.TestCase):
 
     def test_an_error_is_shown_with_the_student_s_line(self) -> None:
         self.file.parent.mkdir()
+        for data, line in ((b"", "o arquivo está vazio"), (b"# \xe7\n", "não está em UTF-8")):
+            self.file.write_bytes(data)
+            self.assertIn(line, self.course("--lang", "pt", "check", "5")[1])
         self.file.write_text("x = 1\n", encoding="utf-8")
         code, printed = self.course("--lang", "pt", "check", "5")
         self.assertIn("o arquivo não tem Memory(new_id)", printed)

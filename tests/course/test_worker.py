@@ -59,7 +59,8 @@ class Files(unittest.TestCase):
     def test_an_error_is_told_with_its_line(self) -> None:
         for text, why, line in (("x = 1\n1/0\n", "ZeroDivisionError: division by zero", 2),
                                 ("x = (\n", "SyntaxError", 1),
-                                ("", "the file has no Memory(new_id)", 0)):
+                                ("x = 1\n", "the file has no Memory(new_id)", 0),
+                                ("\n", "the file is empty", 0)):
             with self.subTest(text):
                 outcome = self.graded(text)
                 self.assertEqual((outcome.what, outcome.line), ("error", line))

@@ -21,12 +21,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "naive": (
         "The server that remembers nothing. The caller was told: {told}. Runs of the call: {runs}. "
         "The balance: {balance}.",
-        "O servidor que não lembra nada. O chamador ouviu: {told}. Execuções da chamada: {runs}. "
+        "O servidor que não lembra nada. O chamador recebeu: {told}. Execuções da chamada: {runs}. "
         "O saldo: {balance}."),
     "real": (
         "Your memory inside Ponte's server. The caller was told: {told}. Runs of the call: {runs}. "
         "The balance: {balance}.",
-        "A sua memória dentro do servidor da Ponte. O chamador ouviu: {told}. Execuções da "
+        "A sua memória dentro do servidor da Ponte. O chamador recebeu: {told}. Execuções da "
         "chamada: {runs}. O saldo: {balance}."),
     "check.c1": ("one message is lost", "uma mensagem se perde"),
     "check.c2": ("one message comes twice", "uma mensagem chega duas vezes"),
@@ -79,13 +79,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "chamada antes, então ela não pode ter rodado."),
     "wrong.ran_though_refused": (
         "{call} ran after its caller had been told that it was refused.",
-        "{call} rodou depois que o chamador ouviu que ela foi recusada."),
+        "{call} rodou depois que o chamador soube que ela foi recusada."),
     "wrong.refused_though_it_ran": (
         "{call} has run, and its caller was told that it was refused.",
-        "{call} rodou, e o chamador ouviu que ela foi recusada."),
+        "{call} rodou, e o chamador recebeu uma recusa."),
     "wrong.ran_late": (
         "{call} ran after its caller had ended with it (it was told: {told}).",
-        "{call} rodou depois que o chamador encerrou o assunto (ele ouviu: {told})."),
+        "{call} rodou depois que o chamador encerrou o assunto (ele recebeu: {told})."),
     "wrong.answered_without_a_run": (
         "{call} was answered, and never ran.",
         "{call} foi respondida, e nunca rodou."),
@@ -102,15 +102,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "arrives disse {action} de {call}: isso não é palavra desta lição, nem resposta."),
     "wrong.never_told": (
         "The caller of {call} was told nothing at all.",
-        "O chamador de {call} não ouviu nada."),
+        "O chamador de {call} não recebeu nada."),
     "wrong.not_prompt": (
         "Nothing went wrong, and yet the caller of {call} was told \"{told}\", or too late.",
-        "Nada deu errado, e mesmo assim o chamador de {call} ouviu \"{told}\", ou tarde "
+        "Nada deu errado, e mesmo assim o chamador de {call} recebeu \"{told}\", ou tarde "
         "demais."),
     "wrong.unknown_though_it_is_known": (
         "{call} was told \"{told}\", though only one thing went wrong, and its reply was "
         "there.",
-        "{call} ouviu \"{told}\", embora só uma coisa tenha dado errado, e a resposta "
+        "{call} recebeu \"{told}\", embora só uma coisa tenha dado errado, e a resposta "
         "estivesse lá."),
     "wrong.keeps_old_replies": (
         "The reply of {call} is still kept, though its caller has said that it is not "
@@ -129,10 +129,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.has_run": (
         "server: {call} has run at last, finished is called",
         "servidor: {call} enfim terminou, finished é chamado"),
-    "story.told": ("{caller} is told of {call}: {told}", "{caller} ouve sobre {call}: {told}"),
+    "story.told": ("{caller} is told of {call}: {told}", "{caller} recebe de {call}: {told}"),
     "story.told_reply": (
         "{caller} is told of {call}: balance {told}",
-        "{caller} ouve sobre {call}: saldo {told}"),
+        "{caller} recebe de {call}: saldo {told}"),
     "story.restarts": (
         "the server RESTARTS: it remembers nothing",
         "o servidor REINICIA: não lembra nada"),

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Callable
 
 from course.explore import Script
-from course.theirs import must_have
+from course.theirs import Theirs, must_have
 from course.world import SmallWorld
 
 # Seconds: a message on its way; a quick run and a long one; until a caller sends again; and a
@@ -89,6 +89,8 @@ class World(SmallWorld):
         """Carries out everything; returns what was exercised. Raises Wrong."""
         for caller in self._callers:
             session = self.memory.open()
+            if not isinstance(session, str):
+                raise Theirs(f"open returned {session!r:.40}, and no id")
             self._opened.add(session)
             self._next_call(caller, session, 1)
             for number in range(2, self._count + 1 if self._together else 2):

@@ -14,7 +14,7 @@ if the same call comes there once more (lesson 5). Other places know nothing of 
 NOT_SENT, ANSWERED, UNKNOWN = "not sent", "answered", "unknown"
 
 TRIES = 3       # attempts of one call that may have run, over all hops
-BURST = 10      # retries allowed at once
+BURST = 10      # retries allowed at once; more are never kept
 SHARE = 0.1     # retries allowed for each call, in the long run
 
 
@@ -26,7 +26,7 @@ class Budget:
         self.tokens = BURST
 
     def earn(self):
-        """A new call begins: its Call says so, once."""
+        """A new call begins: Call calls this, once."""
         self.tokens = min(self.tokens + SHARE, BURST)
 
     def spend(self):
@@ -39,7 +39,8 @@ class Budget:
 
 class Call:
     """One call at one hop, which may make so many `tries` (attempts that may have run, also at the
-    hops behind it). At its `deadline` nobody waits any more.
+    hops behind it). At its `deadline` nobody waits any more. If it is `idempotent`, it may run more
+    than once.
     """
 
     def __init__(self, budget, idempotent, deadline, tries=TRIES):

@@ -10,13 +10,13 @@ A place is one life of one server: `place.name` and `place.life`. A server that 
 same name, and another life. While it lives it remembers each call, and sends the first reply again
 if the same call comes there once more (lesson 5). Other places know nothing of that call.
 
-So far every call is sent three times, to one place after the other.
+So far every call is sent up to three times, to one place after the other.
 """
 
 NOT_SENT, ANSWERED, UNKNOWN = "not sent", "answered", "unknown"
 
 TRIES = 3       # attempts of one call that may have run, over all hops
-BURST = 10      # retries allowed at once
+BURST = 10      # retries allowed at once; more are never kept
 SHARE = 0.1     # retries allowed for each call, in the long run
 
 
@@ -25,7 +25,7 @@ class Budget:
     """
 
     def earn(self):
-        """A new call begins: its Call says so, once."""
+        """A new call begins: Call calls this, once."""
 
     def spend(self):
         """Pays for a retry; False: it is not allowed."""
@@ -34,7 +34,8 @@ class Budget:
 
 class Call:
     """One call at one hop, which may make so many `tries` (attempts that may have run, also at the
-    hops behind it). At its `deadline` nobody waits any more.
+    hops behind it). At its `deadline` nobody waits any more. If it is `idempotent`, it may run more
+    than once.
     """
 
     def __init__(self, budget, idempotent, deadline, tries=TRIES):

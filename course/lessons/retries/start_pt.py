@@ -10,13 +10,13 @@ Um lugar é uma vida de um servidor: `place.name` e `place.life`. Um servidor qu
 mesmo nome, e outra vida. Enquanto vive, ele lembra cada chamada, e manda a primeira resposta de
 novo se a mesma chamada chega ali outra vez (lição 5). Outros lugares nada sabem dessa chamada.
 
-Por enquanto toda chamada é enviada três vezes, a um lugar depois do outro.
+Por enquanto toda chamada é enviada até três vezes, a um lugar depois do outro.
 """
 
 NOT_SENT, ANSWERED, UNKNOWN = "not sent", "answered", "unknown"
 
 TRIES = 3       # tentativas de uma chamada que podem ter rodado, somando todos os saltos
-BURST = 10      # novas tentativas permitidas de uma vez
+BURST = 10      # novas tentativas permitidas de uma vez; mais nunca se guardam
 SHARE = 0.1     # novas tentativas permitidas por chamada, a longo prazo
 
 
@@ -26,7 +26,7 @@ class Budget:
     """
 
     def earn(self):
-        """Uma nova chamada começa: a Call dela avisa, uma vez."""
+        """Uma nova chamada começa: Call chama isto, uma vez."""
 
     def spend(self):
         """Paga uma nova tentativa; False: ela não é permitida."""
@@ -35,7 +35,8 @@ class Budget:
 
 class Call:
     """Uma chamada em um salto, que pode fazer até `tries` tentativas (das que podem ter rodado,
-    também nos saltos atrás dele). Em `deadline` ninguém espera mais.
+    também nos saltos seguintes). Em `deadline` ninguém espera mais. Se é `idempotent`, pode rodar
+    mais de uma vez.
     """
 
     def __init__(self, budget, idempotent, deadline, tries=TRIES):

@@ -25,14 +25,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "deposit: {runs}. The caller was told: {told}. The banks hold {balance} in all.",
         "Três tentativas em cada salto. Tentativas que chegaram aos servidores com falha (na "
         "simulação): {attempts}. E entre dois bancos de verdade, com uma resposta perdida: "
-        "execuções do depósito: {runs}. O chamador ouviu: {told}. Os bancos têm {balance} ao "
+        "execuções do depósito: {runs}. O chamador recebeu: {told}. Os bancos têm {balance} ao "
         "todo."),
     "real": (
         "Your rule inside Ponte's client, with two banks and one lost reply. The caller was told: "
         "{told}. Runs of the deposit: {runs}. The banks hold {balance} in all. Over three hops, "
         "attempts that came to the failing servers (in the simulation): {attempts}.",
         "A sua regra dentro do cliente da Ponte, com dois bancos e uma resposta perdida. O "
-        "chamador ouviu: {told}. Execuções do depósito: {runs}. Os bancos têm {balance} ao todo. "
+        "chamador recebeu: {told}. Execuções do depósito: {runs}. Os bancos têm {balance} ao todo. "
         "Em três saltos, tentativas que chegaram aos servidores com falha (na simulação): "
         "{attempts}."),
     "check.c1": ("one reply is lost", "uma resposta se perde"),
@@ -78,11 +78,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.may_have_run": (
         "The caller was told \"{told}\", but the call was sent to {place}, and it may have run "
         "there.",
-        "O chamador ouviu \"{told}\", mas a chamada foi enviada para {place}, e pode ter rodado "
+        "O chamador recebeu \"{told}\", mas a chamada foi enviada para {place}, e pode ter rodado "
         "lá."),
     "wrong.says_another_thing": (
         "The caller was told \"{told}\", and the right outcome is \"{right}\".",
-        "O chamador ouviu \"{told}\", e o resultado certo é \"{right}\"."),
+        "O chamador recebeu \"{told}\", e o resultado certo é \"{right}\"."),
     "wrong.gave_up": (
         "The call gave up after {attempts} attempts that cannot have run. {unasked} was not "
         "asked yet.",
@@ -163,7 +163,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.deadlines_pass": (
         "{calls} calls without a reply until their deadline: {attempts} attempts",
         "{calls} chamadas sem resposta até o fim do prazo: {attempts} tentativas"),
-    "story.told": ("the caller is told: {told}", "o chamador ouve: {told}"),
+    "story.told": ("the caller is told: {told}", "o chamador recebe: {told}"),
     "value.answered": ("answered", "respondida"),
     "value.not sent": ("not sent", "não enviada"),
     "value.unknown": ("unknown", "desconhecido"),
