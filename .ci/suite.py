@@ -40,7 +40,8 @@ PATIENCE_S = 20.0
 # They take longest, and so they begin first.
 FIRST = ("tests.system.test_failures", "tests.system.test_engines", "tests.system.test_unknown",
          "tests.system.test_demo", "tests.system.test_many_clients", "tests.system.test_drain",
-         "tests.system.test_clients", "tests.system.test_chaos", "tests.net.test_tls")
+         "tests.system.test_clients", "tests.system.test_chaos", "tests.net.test_tls",
+         "tests.course.test_load_balancing")
 # What Python prints where something is left open and no test can fail by it, as in a destructor.
 LEFT_OPEN = re.compile("ResourceWarning: (unclosed|subprocess|Implicitly)")
 # So often a module runs again because Wine has failed.

@@ -12,7 +12,6 @@ import os
 import random
 import socket
 import string
-import sys
 import tempfile
 import threading
 import time
@@ -37,6 +36,7 @@ from course.progress import Progress
 from ponte.discovery.beats import Answer as BeatAnswer
 from ponte.discovery.beats import Beat, encode_answer, encode_beat
 from ponte.process.options import UsageError
+from tests.windows import windows_cannot
 
 # Seconds that a condition may take to come true.
 SOON_S = 10.0
@@ -214,7 +214,7 @@ class AtTheDesk(unittest.TestCase):
         with self.assertRaises(Ended):
             self.keys.wait(60.0)
 
-    @unittest.skipIf(sys.platform == "win32", "there, NUL counts as a terminal")
+    @windows_cannot("NUL counts as a terminal")
     def test_without_a_keyboard_an_incident_waits_for_a_signal(self) -> None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         self.addCleanup(os.close, nothing)
