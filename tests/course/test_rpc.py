@@ -226,7 +226,7 @@ class Files(unittest.TestCase):
     def test_what_a_file_lacks_is_told_as_the_student_s(self) -> None:
         for old, new, lacks in (
                 ("class Parser:", "class X:", "no Parser"), ("def feed(", "def x(", "no feed"),
-                ("def next_message(self)", "def next_message(self, x)", "must take 0"),
+                ("def next_message(self)", "def next_message(self, x)", "must take no parameters"),
                 ("def write(head, text)", "def write(text)", "write must take 2"),
                 ("def dispatch(service, name, params)", "def dispatch(name, params)",
                  "dispatch must take 3")):
