@@ -1,6 +1,7 @@
 """The laboratory: links that break in chosen ways, and a judge of what callers were told then.
 
     tcp_relay.py   a relay for connections: it delays, cuts or refuses them, and delivers late
+    accepter.py    accepts connections until it is closed
     relayed.py     one connection of the relay
     fates.py       what the relay does to one connection
     udp_relay.py   a relay for datagrams: it loses, duplicates and reorders them

@@ -17,24 +17,19 @@ Threads: one that accepts, and two for each connection. The callbacks run on tho
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
-import time
 from typing import Callable
 
+from lab.accepter import Accepter
 from lab.fates import HEALTHY, Fate, Fates, healthy
-from lab.relayed import Pair, connect, shut_down
+from lab.relayed import Pair, connect
 from ponte.net.address import Address
 
 __all__ = ["Fate", "TcpRelay"]
 
 # Port 9 ("discard"): nothing listens there.
 NOBODY: Address = ("127.0.0.1", 9)
-# Seconds that `close` waits to reach its own listener, whose queue may be full.
-WAKE_S = 2.0
-# Seconds of rest after an `accept` that failed.
-PAUSE_S = 0.01
 
 
 class TcpRelay:
@@ -58,17 +53,15 @@ class TcpRelay:
         self.on_loss: Callable[[bytes, str, str], None] = lambda request, direction, why: None
         self.cuts = 0
         self.heard = b""
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address: Address = self._listener.getsockname()[:2]
         # Not set while the relay holds all data back.
         self._running = threading.Event()
         self._running.set()
-        # Guarded by self._lock: cuts, _closed and _pairs.
+        # Guarded by self._lock: cuts and _pairs.
         self._lock = threading.Lock()
-        self._closed = False
         self._pairs: list[Pair] = []
-        self._accepter = threading.Thread(target=self._accept, daemon=True)
-        self._accepter.start()
+        # While data are held back, each new connection waits for itself.
+        self._accepter = Accepter(socket.create_server(("127.0.0.1", 0)), self._carry)
+        self.address: Address = self._accepter.address
 
     def arm(self, fate: Fate, times: int = 1) -> None:
         """Gives `fate` to the next `times` connections that send a request, open ones and new ones.
@@ -137,17 +130,7 @@ class TcpRelay:
 
         Open connections go on until one of their ends closes them. There is no way back.
         """
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        # A shutdown of the listener ends an `accept` on Linux alone; a connection does so on every
-        # system, but it needs a file descriptor.
-        shut_down(self._listener)
-        with contextlib.suppress(OSError):
-            socket.create_connection(self.address, WAKE_S).close()
-        self._accepter.join()
-        self._listener.close()
+        self._accepter.close()
 
     def close(self) -> None:
         """Stops listening, and closes every open connection."""
@@ -172,21 +155,6 @@ class TcpRelay:
 
     def _keeps_ends(self) -> bool:
         return self.keeps_ends
-
-    def _accept(self) -> None:
-        while not self._closed:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                # A caller has gone before it was accepted, as Windows says by several errors; or
-                # no file descriptor is free, which may last.
-                time.sleep(PAUSE_S)
-                continue
-            if self._closed:
-                near.close()
-                return
-            # While data are held back, each new connection waits for itself.
-            threading.Thread(target=self._carry, args=(near,), daemon=True).start()
 
     def _carry(self, near: socket.socket) -> None:
         """Carries a connection, on a thread of its own."""

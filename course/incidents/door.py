@@ -22,6 +22,7 @@ from typing import Callable
 
 from course.incidents import messages
 from course.incidents.messages import Note
+from lab.accepter import Accepter
 from lab.relayed import CHUNK_BYTES, connect, shut_down
 from lab.tcp_relay import NOBODY
 from ponte.net.address import Address, show
@@ -49,48 +50,29 @@ class Door:
                  target: Address | None = None) -> None:
         self.target = target
         self._note, self._leads_in = note, leads_in
-        self._listener, self._near = _listen()
-        self.address: Address = self._listener.getsockname()[:2]
+        listener, self._near = _listen()
         self._closed = False
         # Guarded by self._lock: the sockets of open connections.
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        self._threads = [threading.Thread(target=run, daemon=True)
-                         for run in (self._accept, self._pass_datagrams)]
-        for thread in self._threads:
-            thread.start()
+        self._accepter = Accepter(listener, self._carry)
+        self.address: Address = self._accepter.address
+        self._thread = threading.Thread(target=self._pass_datagrams, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Closes the door, and every connection through it. It can be called twice."""
         if self._closed:
             return
         self._closed = True
-        shut_down(self._listener)
-        # Where that does not end an `accept`, a connection does.
-        with contextlib.suppress(OSError):
-            socket.create_connection(self.address, 1.0).close()
-        for thread in self._threads:
-            thread.join()
-        self._listener.close()
+        self._accepter.close()
+        self._thread.join()
         with self._lock:
             left = list(self._open)
         for sock in left:
             shut_down(sock)
 
     # ---- connections
-
-    def _accept(self) -> None:
-        while not self._closed:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                # The caller has gone before it was accepted, or no file descriptor is free.
-                time.sleep(POLL_S)
-                continue
-            if self._closed:
-                near.close()
-                return
-            threading.Thread(target=self._carry, args=(near,), daemon=True).start()
 
     def _carry(self, near: socket.socket) -> None:
         target = self.target or NOBODY

@@ -23,14 +23,15 @@ from typing import Any, Protocol
 
 from classroom.actor import CLIENT, Actor, read_status
 from classroom.cast import Cast
+from course.files import WORK
 from course.incidents.door import Door
 from course.incidents.messages import Note
-from lab.relayed import shut_down
+from lab.accepter import Accepter
 from ponte.net.address import Address, show
 from ponte.net.pool import Pool
 from ponte.process.own_files import own_file, read
 
-FOLDER = os.path.join("course-work", "incident")
+FOLDER = os.path.join(WORK, "incident")
 STATE = "state.json"
 TAP, LOG = ".tap", ".log"
 # A file of messages that has become longer begins anew.
@@ -83,9 +84,7 @@ class System:
         self.roles: dict[str, str] = {}
         # It says its word as long as the incident runs: another terminal asks there (running.py).
         self._word = secrets.token_hex(8)
-        self._alive = socket.create_server(("127.0.0.1", 0))
-        self._is_open = True
-        threading.Thread(target=self._say_alive, daemon=True).start()
+        self._alive = Accepter(socket.create_server(("127.0.0.1", 0)), self._say_alive)
         # The doors to registries, and what else is to be closed.
         self._others: list[Closable] = []
         # Guarded by self._lock: the files.
@@ -161,7 +160,7 @@ class System:
         """Writes who takes part, for another terminal."""
         path = os.path.join(self.folder, STATE)
         with open(f"{path}.new", "w", encoding="utf-8") as file:
-            json.dump({"parts": self.parts(), "alive": show(self._alive.getsockname()[:2]),
+            json.dump({"parts": self.parts(), "alive": show(self._alive.address),
                        "word": self._word, **more}, file)
         os.replace(f"{path}.new", path)
 
@@ -177,10 +176,7 @@ class System:
         """Ends every process and every door; the files of taps and logs stay to be read."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.folder, STATE))
-        self._is_open = False
-        shut_down(self._alive)
-        with contextlib.suppress(OSError):
-            socket.create_connection(self._alive.getsockname()[:2], 1.0).close()
+        self._alive.close()
         self.cast.close()
         for part in (*self.doors.values(), *self._others):
             part.close()
@@ -195,11 +191,9 @@ class System:
         self._others.extend(doors)
         return [door.address for door in doors]
 
-    def _say_alive(self) -> None:
-        with self._alive:
-            while self._is_open:
-                with contextlib.suppress(OSError), self._alive.accept()[0] as asking:
-                    asking.sendall(self._word.encode())
+    def _say_alive(self, asking: socket.socket) -> None:
+        with contextlib.suppress(OSError), asking:
+            asking.sendall(self._word.encode())
 
     def _door(self, name: str, role: str) -> Door:
         door = Door(lambda into, note: self._note(name, into, note), leads_in=True)
