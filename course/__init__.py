@@ -7,6 +7,7 @@
     worker.py       runs one check on a student's file, in a process of its own
     grade.py        starts the worker, and says what came of it
     bounded.py      runs a program of strangers, within bounds of time and output
+    told.py         what the caller of a real call was told
     wrong.py        wrong solutions, as changes of the right one
     shelf.py        the lessons that there are
     files.py        where a student's files are, and how one is written

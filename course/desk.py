@@ -20,7 +20,7 @@ from typing import Any
 from classroom.screen import Screen
 from course import personal, words
 from course.files import WORK, write
-from course.grade import Outcome, run_check, run_real
+from course.grade import Outcome, run_checks, run_real
 from course.progress import Progress
 from course.shelf import LESSONS, Lesson
 from ponte.process.options import PYTHON, UsageError
@@ -99,9 +99,10 @@ class Desk:
         if predicted is None:
             raise UsageError(words.text("predict_first", self.language,
                                         command=self.how("predict", lesson)))
-        seen = self._show_real(lesson, "naive", lesson.file("start.py"))
+        seen = self._seen(lesson, lesson.file("start.py"))
         if seen is None:
             return 1
+        self._tell(lesson, "naive", **seen)
         right = lesson.text("right", self.language)
         is_right = predicted["answer"] == right
         self.say("right" if is_right else "not_right", "passed" if is_right else "strong",
@@ -114,8 +115,7 @@ class Desk:
     def check(self, lesson: Lesson) -> int:
         """Runs the checks on the student's file, up to the first that fails."""
         file = self.file(lesson)
-        for name in lesson.part("check").CHECKS:
-            outcome = run_check(lesson.name, file, name)
+        for name, outcome in run_checks(lesson.name, file, lesson.part("check").CHECKS):
             about = lesson.text(f"check.{name}", self.language)
             if outcome.what != "passed":
                 self.say("failed", "failed", name=name, about=about)
@@ -131,9 +131,10 @@ class Desk:
 
     def real(self, lesson: Lesson) -> int:
         """Runs the student's file inside Ponte."""
-        seen = self._show_real(lesson, "real", self.file(lesson))
+        seen = self._seen(lesson, self.file(lesson))
         if seen is None:
             return 1
+        self._tell(lesson, "real", **seen)
         is_right: bool = lesson.part("real").is_right(seen)
         self.progress.add("real", lesson.name, right=is_right)
         if not is_right:
@@ -145,15 +146,14 @@ class Desk:
     def measure(self, lesson: Lesson) -> int:
         """Measures a figure of this computer, with the student's own number."""
         number = personal.number(self.progress, lesson.name)
-        outcome = run_real(lesson.name, self.file(lesson), number)
-        if outcome.what != "seen":
-            self.show(lesson, outcome, self.file(lesson))
+        seen = self._seen(lesson, self.file(lesson), number)
+        if seen is None:
             return 1
-        if not lesson.part("real").is_right(outcome.values):
+        if not lesson.part("real").is_right(seen):
             self.tell_command("not_real_yet", "check", lesson)
             return 1
-        took_ms = outcome.values["took_s"] * 1000
-        self.screen.line(lesson.text("measure", self.language, **outcome.values, took_ms=took_ms))
+        took_ms = seen["took_s"] * 1000
+        self._tell(lesson, "measure", **seen, took_ms=took_ms)
         self.progress.add("measure", lesson.name, took_ms=round(took_ms, 2), personal=number)
         if personal.who(self.progress) is None:
             self.say("no_name_yet")
@@ -161,20 +161,18 @@ class Desk:
         return 0
 
     def hint(self, lesson: Lesson) -> int:
-        """Shows the next hint, if it is open; after the last one, all three again."""
+        """Shows the next hint; if there is none, or it is not open yet, those from before again."""
         number, opens = self.next_hint(lesson)
-        if not opens:
-            for each in range(1, number):
-                self._show_hint(lesson, each)
-            self.say("no_hint" if number > 1 else "no_story", "faint")
-            return 1
-        if number > HINTS:
-            for each in range(1, HINTS + 1):
-                self._show_hint(lesson, each)
+        if opens and number <= HINTS:
+            self._show_hint(lesson, number)
+            self.progress.add("hint", lesson.name, number=number)
             return 0
-        self._show_hint(lesson, number)
-        self.progress.add("hint", lesson.name, number=number)
-        return 0
+        for each in range(1, number):
+            self._show_hint(lesson, each)
+        if opens:
+            return 0
+        self.say("no_hint" if number > 1 else "no_story", "faint")
+        return 1
 
     def next_hint(self, lesson: Lesson) -> tuple[int, bool]:
         """The number of the next hint, and whether it is open."""
@@ -206,12 +204,7 @@ class Desk:
         text = mutant.text(Path(lesson.file("reference.py")).read_text(encoding="utf-8"))
         checks = lesson.part("check").CHECKS
         if not answer:
-            # The docstring is that of the student's own file.
-            print(text.split('"""', 2)[2].strip("\n"))
-            for name in checks:
-                self.screen.line(f"  {name}  {lesson.text(f'check.{name}', self.language)}")
-            self.say("mutant")
-            self.tell_command("ask", "mutant", lesson, "|".join(checks))
+            self._show_mutant(lesson, text)
             self.progress.add("mutant_shown", lesson.name, name=mutant.name)
             return 0
         if answer not in checks:
@@ -230,16 +223,22 @@ class Desk:
                           personal=number)
         return 0 if is_right else 1
 
+    def _show_mutant(self, lesson: Lesson, text: str) -> None:
+        # The docstring is that of the student's own file.
+        print(text.split('"""', 2)[2].strip("\n"))
+        checks = lesson.part("check").CHECKS
+        for name in checks:
+            self.screen.line(f"  {name}  {lesson.text(f'check.{name}', self.language)}")
+        self.say("mutant")
+        self.tell_command("ask", "mutant", lesson, "|".join(checks))
+
     def _first_failure(self, lesson: Lesson, text: str) -> tuple[str, Outcome]:
-        """Runs the checks on a solution that is a text, up to the first that fails."""
+        """Runs the checks on a wrong solution: which one fails first, and how."""
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, f"{lesson.name}.py")
             Path(file).write_text(text, encoding="utf-8")
-            for name in lesson.part("check").CHECKS:
-                outcome = run_check(lesson.name, file, name)
-                if outcome.what != "passed":
-                    return name, outcome
-        return "", outcome
+            *_, last = run_checks(lesson.name, file, lesson.part("check").CHECKS)
+            return last
 
     def reset(self, lesson: Lesson) -> int:
         """The student's file is as at the start; the old one is kept."""
@@ -292,15 +291,19 @@ class Desk:
         self.screen.line(lesson.text(f"hint.{number}", self.language), lead=f"{number}/{HINTS}  ",
                          lead_style="predict")
 
-    def _show_real(self, lesson: Lesson, key: str, file: str) -> Mapping[str, Any] | None:
-        """Runs a file inside Ponte, and shows what was seen; None if it could not be run."""
-        outcome = run_real(lesson.name, file)
-        if outcome.what != "seen":
-            self.show(lesson, outcome, file)
-            return None
-        for line in lesson.text(key, self.language, **outcome.values).splitlines():
+    def _seen(self, lesson: Lesson, file: str, number: int = 0) -> Mapping[str, Any] | None:
+        """Runs a file inside Ponte; what was seen, or None if it could not be run, which is shown.
+        """
+        outcome = run_real(lesson.name, file, number)
+        if outcome.what == "seen":
+            return outcome.values
+        self.show(lesson, outcome, file)
+        return None
+
+    def _tell(self, lesson: Lesson, key: str, **values: Any) -> None:
+        """Prints a text of the lesson, which may have several lines."""
+        for line in lesson.text(key, self.language, **values).splitlines():
             self.screen.line(line)
-        return outcome.values
 
 
 def line_of(file: str, number: int) -> str:

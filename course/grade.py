@@ -10,7 +10,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -56,6 +56,17 @@ def run_real(lesson: str, file: str, personal: int = 0) -> Outcome:
 def run_check(lesson: str, file: str, name: str, limit_s: float = LIMIT_S) -> Outcome:
     """Runs one check. Blocks for `limit_s` and START_S at most."""
     return _run(file, lesson, name, limit_s)
+
+
+def run_checks(lesson: str, file: str, names: Iterable[str]) -> Iterator[tuple[str, Outcome]]:
+    """Runs checks one after the other, up to the first that does not pass: their names, and what
+    came of them.
+    """
+    for name in names:
+        outcome = run_check(lesson, file, name)
+        yield name, outcome
+        if outcome.what != "passed":
+            return
 
 
 def _run(file: str, lesson: str, name: str, limit_s: float, *more: str) -> Outcome:

@@ -64,10 +64,11 @@ def run(name: str, language: str, since: str = "", folder: str = FOLDER) -> int:
     state = read_state(folder)
     if state is None:
         raise UsageError(said("nothing_runs", command=f"{PYTHON} -m course incident a"))
-    names = ", ".join(each for each, part in state.parts.items() if "door" in part)
+    names = [each for each, part in state.parts.items() if "door" in part]
     path = os.path.join(folder, f"{name}{TAP}")
-    if name not in names.split(", ") or not os.path.exists(path):
-        raise UsageError(said("tap_names" if name else "tap_which", name=name, names=names))
+    if name not in names or not os.path.exists(path):
+        raise UsageError(said("tap_names" if name else "tap_which", name=name,
+                              names=", ".join(names)))
     if since not in ("", ALL):
         raise UsageError(said("tap_since", all=ALL))
     print(said("tap_follows", name=name), flush=True)

@@ -48,17 +48,16 @@ def load(file: str) -> ModuleType:
     try:
         with open(file, encoding="utf-8") as source:
             text = source.read()
-        if not text.strip():
-            raise Theirs("the file is empty: reset brings the start back")
-        exec(compile(text, file, "exec"), module.__dict__)
-    except SyntaxError as error:
-        raise Theirs(f"SyntaxError: {error.msg}", error.lineno or 0) from None
     except UnicodeDecodeError:
         raise Theirs("the file is not in UTF-8: save it so") from None
     except OSError as error:
         raise Theirs(str(error)) from None
-    except Theirs:
-        raise
+    if not text.strip():
+        raise Theirs("the file is empty: reset brings the start back")
+    try:
+        exec(compile(text, file, "exec"), module.__dict__)
+    except SyntaxError as error:
+        raise Theirs(f"SyntaxError: {error.msg}", error.lineno or 0) from None
     except BaseException as error:
         raise Theirs(*_told(error, file)) from None
     return module

@@ -26,6 +26,7 @@ from typing import Any, Callable
 from client import CallError, Client, number_of_calls, parse_value
 from lab.checker import percentile
 from ponte.net.address import parse_address, show
+from ponte.process.characters import write_any
 from ponte.process.options import PYTHON, parse_addresses, seconds
 from ponte.process.running import run
 from ponte.process.stopping import Stop
@@ -146,6 +147,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    from ponte.process.characters import write_any
     write_any(sys.stdout, sys.stderr)
     run(main)

@@ -206,12 +206,12 @@ def play(letter: str, terminal: Terminal, after_s: float | None = None) -> int:
     system = System()
     try:
         incident.begin(system)
-        _tell_state(system, letter, seed, False)
+        system.write_state(letter=letter, seed=seed, planted=False)
         Desk(terminal, incident, seed, system.parts()).show_parts()
         say("wait", within_s=MOMENT_S[1] + incident.lasts_s)
         keys.wait(incident.after_s if after_s is None else after_s)
         incident.plant(system, keys.wait)
-        _tell_state(system, letter, seed, True)
+        system.write_state(letter=letter, seed=seed, planted=True)
         desk = Desk(terminal, incident, seed, system.parts())
         print(f"\a\n{time.strftime('%H:%M:%S')}  {desk.own('symptom')}")
         say("what_to_type")
@@ -225,10 +225,6 @@ def play(letter: str, terminal: Terminal, after_s: float | None = None) -> int:
         system.close()
     say("ended")
     return 0
-
-
-def _tell_state(system: System, letter: str, seed: str, planted: bool) -> None:
-    system.write_state(letter=letter, seed=seed, planted=planted)
 
 
 def _obey(desk: Desk, keys: Input) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from types import ModuleType
 
 from course.explore import Wrong
 from course.rung import Rung
+
+
+def fields(text: str) -> set[str]:
+    """The names of the fields in a text."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
 def module_of(text: str) -> ModuleType:

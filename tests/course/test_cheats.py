@@ -16,7 +16,8 @@ from pathlib import Path
 
 from course.grade import run_check
 from course.selftest import verdict_of
-from course.shelf import LESSONS, Lesson
+from course.shelf import LESSONS
+from tests.course.handing_in import source
 
 TIMES = 100
 # Put before all else in a file.
@@ -31,7 +32,7 @@ FIRST = {
 class Tricks(unittest.TestCase):
     def test_what_stands_first_in_a_file_passes_no_lesson(self) -> None:
         for lesson in LESSONS:
-            start = text_of(lesson, "start.py")
+            start = source(lesson, "start.py")
             for name, first in FIRST.items():
                 with self.subTest(lesson.name, trick=name), \
                         contextlib.redirect_stdout(io.StringIO()):
@@ -41,13 +42,13 @@ class Tricks(unittest.TestCase):
         for lesson in LESSONS:
             for answer in (True, None):
                 with self.subTest(lesson.name, answer=answer):
-                    text = with_one_answer(text_of(lesson, "reference.py"), answer)
+                    text = with_one_answer(source(lesson, "reference.py"), answer)
                     self.assertNotEqual(verdict_of(lesson, text)[0], "")
 
     def test_the_real_clock_passes_no_lesson_that_has_a_clock(self) -> None:
         with_clock = 0
         for lesson in LESSONS:
-            text = with_real_clock(text_of(lesson, "reference.py"))
+            text = with_real_clock(source(lesson, "reference.py"))
             if text:
                 with_clock += 1
                 with self.subTest(lesson.name):
@@ -60,7 +61,7 @@ class Again(unittest.TestCase):
         for lesson in LESSONS:
             mutant = next(each for each in lesson.part("mutants").MUTANTS
                           if each.caught_by == "c1")
-            text = mutant.text(text_of(lesson, "reference.py"))
+            text = mutant.text(source(lesson, "reference.py"))
             with self.subTest(lesson.name):
                 self.assertEqual({verdict_of(lesson, text) for _ in range(TIMES)},
                                  {("c1", mutant.says)})
@@ -70,15 +71,11 @@ class Again(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, "solution.py")
             Path(file).write_text("print(list({'ana', 'bia', 'caio', 'duda', 'eva'}))\n"
-                                  + text_of(LESSONS[0], "start.py"), encoding="utf-8")
+                                  + source(LESSONS[0], "start.py"), encoding="utf-8")
             outcomes = [run_check(LESSONS[0].name, file, "c1") for _ in range(4)]
         self.assertEqual({outcome.printed for outcome in outcomes}, {outcomes[0].printed})
         self.assertIn("eva", outcomes[0].printed)
         self.assertEqual({outcome.key for outcome in outcomes}, {outcomes[0].key})
-
-
-def text_of(lesson: Lesson, name: str) -> str:
-    return Path(lesson.file(name)).read_text(encoding="utf-8")
 
 
 def with_one_answer(text: str, answer: bool | None) -> str:

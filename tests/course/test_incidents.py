@@ -11,7 +11,6 @@ import json
 import os
 import random
 import socket
-import string
 import tempfile
 import threading
 import time
@@ -36,6 +35,7 @@ from course.progress import Progress
 from ponte.discovery.beats import Answer as BeatAnswer
 from ponte.discovery.beats import Beat, encode_answer, encode_beat
 from ponte.process.options import UsageError
+from tests.course.solutions import fields
 from tests.windows import windows_cannot
 
 # Seconds that a condition may take to come true.
@@ -367,10 +367,6 @@ class Callers(unittest.TestCase):
         self.assertEqual((record.calls, record.failed), (3, 1))
         self.assertRegex(record.line("till"), r"^till: 3 calls, 1 failed; median \d+\.\d ms, p99 "
                                               r"\d+\.\d ms; .* ConnectionResetError: gone$")
-
-
-def fields(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import os
 import re
-import string
 import tempfile
 import unittest
 from pathlib import Path
@@ -22,6 +21,8 @@ from course.shelf import LESSONS, Lesson
 from course.worker import load
 from course.wrong import Mutant
 from tests.classroom.portuguese import not_in_brazil
+from tests.course.handing_in import source
+from tests.course.solutions import fields
 
 LANGUAGES = ("en", "pt")
 
@@ -56,8 +57,9 @@ class Lessons(unittest.TestCase):
             mutants = lesson.part("mutants").MUTANTS
             self.assertGreaterEqual(len(mutants), 16)
             self.assertEqual(len({mutant.name for mutant in mutants}), len(mutants))
+            reference = source(lesson, "reference.py")
             for mutant in mutants:
-                self.assertNotEqual(mutant.text(reference(lesson)), reference(lesson))
+                self.assertNotEqual(mutant.text(reference), reference)
 
     def test_every_check_rejects_a_wrong_one_that_those_before_it_accept(self) -> None:
         for lesson in LESSONS:
@@ -139,7 +141,7 @@ def found(lesson: Lesson, mutant: Mutant) -> Found:
     """What the check comes to that must reject this one."""
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "solution.py")
-        Path(file).write_text(mutant.text(reference(lesson)), encoding="utf-8")
+        Path(file).write_text(mutant.text(source(lesson, "reference.py")), encoding="utf-8")
         result: Found = lesson.part("check").CHECKS[mutant.caught_by].run(load(file))
     return result
 
@@ -151,14 +153,6 @@ def without_docstrings(tree: ast.Module) -> str:
         if isinstance(node, documented) and ast.get_docstring(node, clean=False):
             node.body[0] = ast.Pass()
     return ast.dump(tree)
-
-
-def reference(lesson: Lesson) -> str:
-    return Path(lesson.file("reference.py")).read_text(encoding="utf-8")
-
-
-def fields(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
 if __name__ == "__main__":

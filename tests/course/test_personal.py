@@ -13,7 +13,7 @@ from course import handed_in
 from course.personal import MAX_CHARS, NUMBERS, Student, give, number, student, who
 from course.progress import Progress
 from ponte.process.options import UsageError
-from tests.course.test_lessons import fields
+from tests.course.solutions import fields
 
 ANA = Student("DS 2026", "Ana Souza")
 

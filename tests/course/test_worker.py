@@ -60,7 +60,8 @@ class Files(unittest.TestCase):
         for text, why, line in (("x = 1\n1/0\n", "ZeroDivisionError: division by zero", 2),
                                 ("x = (\n", "SyntaxError", 1),
                                 ("x = 1\n", "the file has no Memory(new_id)", 0),
-                                ("\n", "the file is empty", 0)):
+                                ("\n", "the file is empty", 0),
+                                ("x = 1\nopen('nowhere')\n", "FileNotFoundError: ", 2)):
             with self.subTest(text):
                 outcome = self.graded(text)
                 self.assertEqual((outcome.what, outcome.line), ("error", line))

@@ -6,14 +6,14 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 from unittest import mock
-from xmlrpc.client import Fault
 
-from client import CallError, Client
+from client import Client
 from course.theirs import must_have
+from course.told import told
 from lab.tcp_relay import Fate, TcpRelay
 from ponte.calls import once
 from registry import Registry
@@ -108,19 +108,10 @@ def see(solution: ModuleType, personal: int = 0) -> Seen:
         runs.clear()
         relay.arm(Fate(cut_reply_at=0))
         began = time.perf_counter()
-        told = _told(lambda: client.put(amount))
-        return Seen(amount, told, len(runs), sum(runs), time.perf_counter() - began)
+        heard = told(lambda: client.put(amount))
+        return Seen(amount, heard, len(runs), sum(runs), time.perf_counter() - began)
 
 
 def is_right(seen: Mapping[str, Any]) -> bool:
     """Whether the deposit ran once, and its caller knows."""
     return (seen["runs"], seen["told"]) == (1, str(seen["amount"]))
-
-
-def _told(call: Callable[[], Any]) -> str:
-    try:
-        return str(call())
-    except CallError as error:
-        return error.meaning
-    except Fault as fault:
-        return f"fault {fault.faultCode}: {fault.faultString}"

@@ -8,16 +8,16 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 from unittest import mock
-from xmlrpc.client import Fault
 
-from client import CallError, Client
+from client import Client
 from course.explore import Script, Wrong
 from course.lessons.retries.world import TRIES, Hops, Place, read
 from course.theirs import Theirs
+from course.told import told
 from course.worker import load
 from lab.tcp_relay import Fate, TcpRelay
 from ponte.calls.attempt import Attempt, Kind, Outcome, Result
@@ -125,8 +125,8 @@ def see(solution: ModuleType, personal: int = 0) -> Seen:
             client.put(0)
         runs.clear()
         began = time.perf_counter()
-        told = _told(lambda: client.put(amount))
-        return Seen(amount, told, len(runs), sum(runs), time.perf_counter() - began, attempts)
+        heard = told(lambda: client.put(amount))
+        return Seen(amount, heard, len(runs), sum(runs), time.perf_counter() - began, attempts)
 
 
 def is_right(seen: Mapping[str, Any]) -> bool:
@@ -178,15 +178,6 @@ def _wait_for_banks(client: Client) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("the banks are not listed")
         time.sleep(0.01)
-
-
-def _told(call: Callable[[], Any]) -> str:
-    try:
-        return str(call())
-    except CallError as error:
-        return error.meaning
-    except Fault as fault:
-        return f"fault {fault.faultCode}: {fault.faultString}"
 
 
 if __name__ == "__main__":
