@@ -20,7 +20,8 @@ os.environ.pop("PONTE_KEY_FILE", None)
 logging.getLogger("ponte.rpc").addHandler(logging.NullHandler())
 
 # Modules whose tests start many processes, play thousands of calls, or run in Node. The suite keeps
-# a test of each promise: the demo in tests.system kills, freezes and loses replies, too.
+# a test of each promise: the demo in tests.system kills, freezes and loses replies, too; every lesson
+# has its verdicts in tests.course.test_lessons, and each part of interop/ its unit tests.
 LONG = frozenset((
     "tests.abuse.test_smuggling", "tests.bench.test_crowd", "tests.bench.test_scale",
     "tests.course.test_cheats", "tests.course.test_failure_detectors",
@@ -30,12 +31,14 @@ LONG = frozenset((
     "tests.dashboard.test_page_scripts", "tests.discovery.test_two_of_one_name",
     "tests.lab.test_explore", "tests.system.test_archive", "tests.system.test_attack",
     "tests.system.test_chaos", "tests.system.test_class", "tests.system.test_consul",
-    "tests.system.test_cuts",
+    "tests.system.test_cuts", "tests.system.test_ddns", "tests.system.test_dns",
     "tests.system.test_engines", "tests.system.test_failures", "tests.system.test_floods",
-    "tests.system.test_fork_roles", "tests.system.test_hosts", "tests.system.test_many_clients",
-    "tests.system.test_observe", "tests.system.test_output", "tests.system.test_page",
+    "tests.system.test_fork_roles", "tests.system.test_grpc", "tests.system.test_hosts",
+    "tests.system.test_many_clients", "tests.system.test_observe", "tests.system.test_output",
+    "tests.system.test_page",
     "tests.system.test_page_laboratory", "tests.system.test_page_story",
-    "tests.system.test_security_lab", "tests.system.test_stories", "tests.system.test_story",
+    "tests.system.test_security_lab", "tests.system.test_sidecar", "tests.system.test_stories",
+    "tests.system.test_story",
     "tests.system.test_unknown", "tests.terminals.test_counters", "tests.terminals.test_pages",
     "tests.test_simulation"))
 

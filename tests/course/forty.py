@@ -118,8 +118,7 @@ class Forty(unittest.TestCase):
             FILE: progress_of([name_line(who)]), "../evil.py": b"x",
             f"{LESSON.name}.py": own("path").encode()}), CHECKS,
             "brings '../evil.py', which belongs to no lesson: passed over")
-        self.solve("bytes", b"\xff\xfe", "0", "5: c1: 'utf-8' codec can't decode byte 0xff in "
-                                              "position 0: invalid start byte")
+        self.solve("bytes", b"\xff\xfe", "0", "5: c1: the file is not in UTF-8: save it so")
         self.solve("loop", "while True: pass\n", "0", (
             "5: c1 took too long, in line 1 | 5: after 2 checks that had to be stopped, the others "
             "were not run"))
