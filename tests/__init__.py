@@ -20,7 +20,7 @@ os.environ.pop("PONTE_KEY_FILE", None)
 logging.getLogger("ponte.rpc").addHandler(logging.NullHandler())
 
 # Modules whose tests start many processes, play thousands of calls, or run in Node. The suite keeps
-# a test of each promise: the demo in tests.system kills, freezes and loses replies, too. A lesson has
+# a test of each promise: the demo in tests.system kills, freezes and loses replies. A lesson has
 # its verdicts in tests.course.test_lessons, and a part of interop/ its unit tests.
 LONG = frozenset((
     "tests.abuse.test_smuggling", "tests.bench.test_crowd", "tests.bench.test_scale",
