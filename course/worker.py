@@ -54,8 +54,10 @@ def load(file: str) -> ModuleType:
         raise Theirs(str(error)) from None
     if not text.strip():
         raise Theirs("the file is empty: reset brings the start back")
+    # A dataclass looks its module up there.
+    sys.modules[module.__name__] = module
     try:
-        exec(compile(text, file, "exec"), module.__dict__)
+        exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)
     except SyntaxError as error:
         raise Theirs(f"SyntaxError: {error.msg}", error.lineno or 0) from None
     except BaseException as error:

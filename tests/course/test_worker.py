@@ -32,6 +32,23 @@ class Files(unittest.TestCase):
         self.assertEqual((outcome.what, outcome.printed), ("passed", "hello\n"))
         self.assertGreater(outcome.runs, 1)
 
+    def test_a_file_may_have_dataclasses_and_reads_its_annotations_as_python_does(self) -> None:
+        text = Path(LESSON.file("reference.py")).read_text(encoding="utf-8").replace("""
+    def __init__(self):
+        self.oldest = 1         # numbers below it have ended
+        self.running = set()
+        self.replies = {}       # by number
+""", """
+    oldest: int = 1
+    running: set = dataclasses.field(default_factory=set)
+    replies: dict = dataclasses.field(default_factory=dict)
+""").replace("class Session", "@dataclasses.dataclass\nclass Session")
+        here = "\nimport dataclasses\n"
+        self.assertEqual(self.graded(here + text).what, "passed")
+        self.assertEqual(self.graded("from __future__ import annotations" + here + text).what,
+                         "passed")
+        self.assertIn("'missing' is not defined", self.graded("def f(x: missing): pass\n").why)
+
     def test_no_trick_passes(self) -> None:
         for text, what in (("import sys; sys.exit(0)", "error"),
                            ("import os; os._exit(0)", "ended"),
