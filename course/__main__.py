@@ -30,6 +30,7 @@ from typing import Callable
 from classroom.command import take_language
 from course import collect, pack, personal, tap, words
 from course.desk import Desk
+from course.files import WORK
 from course.incidents import start
 from course.progress import Spoilt
 from course.screen import CourseScreen, DeskWithKeys
@@ -37,7 +38,7 @@ from course.selftest import selftest
 from course.shelf import LESSONS, Lesson
 from ponte.process.characters import write_any
 from ponte.process.options import UsageError
-from ponte.process.running import run
+from ponte.process.running import is_of_output, run
 from ponte.process.typed import here
 
 # What takes the number of a lesson, and how many words may follow it.
@@ -57,11 +58,17 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     try:
         return _do(rest, language)
-    except BrokenPipeError:
-        # Of what we print: `run` tells it.
-        raise
-    except (Spoilt, OSError) as error:
-        raise UsageError(str(error)) from None
+    except Spoilt as error:
+        raise UsageError(words.text("spoilt_progress", language, file=error.file, line=error.line)
+                         ) from None
+    except OSError as error:
+        if error.filename is None and is_of_output(error):
+            # `run` tells it.
+            raise
+        key = ("refused" if error.filename is None else
+               "held" if isinstance(error, TimeoutError) else "no_file")
+        raise UsageError(words.text(key, language, file=error.filename, work=WORK,
+                                    why=error.strerror or error)) from None
 
 
 def _do(rest: Sequence[str], language: str) -> int:

@@ -54,8 +54,11 @@ class Desk:
         if not os.path.exists(path):
             os.makedirs(self.folder, exist_ok=True)
             # Whole, or not at all: also on a full disk.
-            write(path, Path(lesson.file(START[self.language])).read_bytes())
+            write(path, self._start_of(lesson))
         return path
+
+    def _start_of(self, lesson: Lesson) -> bytes:
+        return Path(lesson.file(START[self.language])).read_bytes()
 
     # What a student may do.
 
@@ -243,12 +246,14 @@ class Desk:
     def reset(self, lesson: Lesson) -> int:
         """The student's file is as at the start; the old one is kept."""
         file = self.file(lesson)
+        # In this order a full disk changes nothing, and two terminals at once lose nothing.
+        before = Path(file).read_bytes()
         stamp = int(time.time())
         while os.path.exists(f"{file}.{stamp}"):
             stamp += 1
         kept = f"{file}.{stamp}"
-        os.replace(file, kept)
-        self.file(lesson)
+        write(kept, before)
+        write(file, self._start_of(lesson))
         self.say("reset", file=file, kept=kept)
         return 0
 

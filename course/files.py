@@ -5,13 +5,28 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 
 # The folder, in the one where the commands are typed.
 WORK = "course-work"
 
 
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """An error of the system in here names this file; a full disk, for one, does not by itself."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), path) from None
+
+
 def write(path: str, data: bytes) -> None:
     """Writes a file whole, or leaves what was there before. Raises OSError."""
+    with naming(path):
+        _write(path, data)
+
+
+def _write(path: str, data: bytes) -> None:
     handle, beside = tempfile.mkstemp(prefix=".ponte-", dir=os.path.dirname(path) or ".")
     try:
         with open(handle, "wb") as file:

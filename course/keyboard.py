@@ -39,9 +39,7 @@ class Input:
             self._lines.put(line)
         # Lines that a terminal does not show by itself: so many, or all.
         self._unseen = math.inf if not os.isatty(file) else len(typed)
-        # False where nobody can type: the input is /dev/null. The end of a pipe is a key, too: who
-        # held its other end has gone.
-        self.has_keyboard = os.isatty(file) or not stat.S_ISCHR(os.fstat(file).st_mode)
+        self.has_keyboard = _has_keyboard(file)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -85,3 +83,13 @@ class Input:
             for line in lines:
                 self._lines.put(line.decode("utf-8", "replace").strip())
         self._lines.put(None)
+
+
+def _has_keyboard(file: int) -> bool:
+    """False where nobody can type: the input is /dev/null, or closed. The end of a pipe is a key,
+    too: who held its other end has gone.
+    """
+    try:
+        return os.isatty(file) or not stat.S_ISCHR(os.fstat(file).st_mode)
+    except OSError:
+        return False

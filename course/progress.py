@@ -4,30 +4,50 @@ Each line has the hash of the one before. So a prediction that stands before a r
 it: to put one in later would change all lines behind it. Lines are only ever added, each in one
 write, so that Ctrl-C and a full disk leave whole lines, and at most one torn at the end.
 
-Threads and processes: any; a lock file lets one write at a time.
+Threads and processes: any; the file is locked while one writes. The system takes the lock of a
+process that dies, and leaves it to one that is stopped (Ctrl-Z): so nobody writes between what
+another one has read and what it writes. Where the file system has no locks, two that write in the
+same moment may lose a line.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
+
+from course.files import naming
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 FILE = "progress.jsonl"
-# Seconds: how long a lock is waited for, and after which it belongs to a process that has died.
-LOCK_S, STALE_S, POLL_S = 5.0, 10.0, 0.02
+# Seconds: how long a lock is waited for, and between two tries.
+LOCK_S, POLL_S = 5.0, 0.02
+# Windows locks bytes of a file, which nobody else may read then: so one far behind all lines.
+LOCKED_AT = 1 << 30
 # A line of ours has some hundred. One of a stranger may have a number of a million digits, which
 # Python reads for minutes.
 MAX_LINE_BYTES = 4000
 
 
 class Spoilt(Exception):
-    """A line of the progress does not follow from the one before; the text says which."""
+    """A line of the progress does not follow from the one before.
+
+    Attributes: `file`; `line`, its number.
+    """
+
+    def __init__(self, file: str, line: int) -> None:
+        super().__init__(f"{file}: line {line} does not follow from the one before")
+        self.file, self.line = file, line
 
 
 class Progress:
@@ -38,24 +58,29 @@ class Progress:
         self._file = os.path.join(folder, FILE)
 
     def add(self, what: str, lesson: str, **values: Any) -> None:
-        """Adds a line. Raises OSError if it cannot be written, and TimeoutError, which is one."""
+        """Adds a line. Raises OSError if it cannot be written, and TimeoutError, which is one, if
+        another terminal holds the file for LOCK_S.
+        """
         os.makedirs(self._folder, exist_ok=True)
-        with self._locked():
-            data = self._read()
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        with naming(self._file), open(os.open(self._file, flags, 0o666), "r+b") as file, \
+                self._locked(file):
+            file.seek(0)
+            data = file.read()
             whole = data[:data.rfind(b"\n") + 1]
             entry = {"at": round(time.time(), 3), "what": what, "lesson": lesson, **values,
                      "before": _hash(whole.splitlines()[-1] if whole else b"")}
-            with open(self._file, "r+b" if os.path.exists(self._file) else "w+b") as file:
-                # Behind the last whole line.
-                file.truncate(len(whole))
-                file.seek(len(whole))
-                file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            # Behind the last whole line.
+            file.truncate(len(whole))
+            file.seek(len(whole))
+            file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            file.flush()
 
     def entries(self) -> list[dict[str, Any]]:
         """All lines, the oldest first. Raises Spoilt if one was changed."""
         found, spoilt = chained(self._read())
         if spoilt:
-            raise Spoilt(f"{self._file}: line {spoilt} does not follow from the one before")
+            raise Spoilt(self._file, spoilt)
         return found
 
     def last(self, what: str, lesson: str) -> dict[str, Any] | None:
@@ -71,29 +96,38 @@ class Progress:
             return b""
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock, deadline = f"{self._file}.lock", time.monotonic() + LOCK_S
-        while True:
-            try:
-                os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-                break
-            except (FileExistsError, PermissionError) as error:
-                # Windows says the latter of a file that is just being deleted.
-                if isinstance(error, PermissionError) and sys.platform != "win32":
-                    raise
-                with contextlib.suppress(FileNotFoundError):
-                    if time.time() - os.stat(lock).st_mtime > STALE_S:
-                        os.unlink(lock)
-                        continue
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"{lock}: another terminal writes; if none does, delete "
-                                       "this file") from None
-                time.sleep(POLL_S)
+    def _locked(self, file: IO[bytes]) -> Iterator[None]:
+        deadline = time.monotonic() + LOCK_S
+        while not _lock(file):
+            if time.monotonic() > deadline:
+                raise TimeoutError(errno.ETIMEDOUT, "another terminal writes to it")
+            time.sleep(POLL_S)
         try:
             yield
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(lock)
+            _unlock(file)
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Locks a file, if nobody else has."""
+    try:
+        if sys.platform == "win32":
+            file.seek(LOCKED_AT)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # Of any other error the file system has no locks.
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
+
+
+def _unlock(file: IO[bytes]) -> None:
+    if sys.platform == "win32":
+        with contextlib.suppress(OSError):
+            file.seek(LOCKED_AT)
+            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    # Elsewhere it ends with the file.
 
 
 def chained(data: bytes) -> tuple[list[dict[str, Any]], int]:

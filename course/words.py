@@ -23,6 +23,22 @@ TEXTS: Texts = {
                  "{word} é uma palavra a mais: --help conta quais existem"),
     "no_lesson": ("there is no lesson {number}: there are {numbers}",
                   "não existe a lição {number}: existem {numbers}"),
+    "no_file": (
+        "{file} cannot be read or written: {why}; {work} must be a folder in which you may write, "
+        "on a disk with room",
+        "{file} não pode ser lido nem gravado: {why}; {work} precisa ser uma pasta em que você "
+        "pode gravar, num disco com espaço"),
+    "held": (
+        "{file}: another terminal writes to it, or was stopped there: end that one, and try again",
+        "{file}: outro terminal grava nele, ou foi parado ali: encerre-o, e tente de novo"),
+    "refused": (
+        "the system refuses: {why}; close other programs, and try again",
+        "o sistema recusa: {why}; feche outros programas, e tente de novo"),
+    "spoilt_progress": (
+        "{file}: line {line} does not follow from the one before: the file was changed. Undo that, "
+        "or give it another name: then a new one begins, and your solutions stay",
+        "{file}: a linha {line} não segue da anterior: o arquivo foi mudado. Desfaça isso, ou dê a "
+        "ele outro nome: então começa um novo, e as suas soluções ficam"),
     "list": ("Ponte course: {done} of {total} lessons", "Curso da Ponte: {done} de {total} lições"),
     "ask": ("Answer with:", "Responda com:"),
     "predicted": ("Your prediction is kept: {answer}.", "A sua previsão está guardada: {answer}."),

@@ -61,7 +61,7 @@ def run(main: Callable[[Sequence[str]], int | None],
         code = EXIT_CTRL_C
     except OSError as error:
         # An error of another kind is a bug, which needs its traceback.
-        if not _is_of_output(error):
+        if not is_of_output(error):
             raise
         code = _end_with_line(f"its output cannot be written: {output_error_text(error)}",
                               EXIT_OUTPUT)
@@ -103,7 +103,7 @@ def _end_with_line(line: str, code: int) -> int:
     return code
 
 
-def _is_of_output(error: OSError) -> bool:
+def is_of_output(error: OSError) -> bool:
     """Whether an error came from our output: then one more line meets it, too."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:

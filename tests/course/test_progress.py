@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import threading
+import time
 import unittest
-import unittest.mock
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 from course import progress
-from course.progress import FILE, Progress, Spoilt
+from course.progress import FILE, LOCK_S, Progress, Spoilt
+from ponte.process.own_files import FOLDER
 
 
 class Lines(unittest.TestCase):
@@ -73,20 +80,46 @@ class Lines(unittest.TestCase):
             self.assertEqual([entry["number"] for entry in self.progress.entries()
                               if entry["lesson"] == name], list(range(20)))
 
-    def test_the_lock_of_a_process_that_has_died_is_passed_over(self) -> None:
-        self.progress.add("check", "x")
-        lock = Path(f"{self.file}.lock")
-        lock.touch()
-        os.utime(lock, (0, 0))
-        self.progress.add("check", "x")
-        self.assertFalse(lock.exists())
+    def test_the_lock_of_a_process_that_has_died_is_free(self) -> None:
+        self.progress.add("check", "x", number=1)
+        with self.holder() as process:
+            process.kill()
+            process.wait()
+            began = time.monotonic()
+            self.progress.add("check", "x", number=2)
+            self.assertLess(time.monotonic() - began, LOCK_S)
+        self.assertEqual([entry["number"] for entry in self.progress.entries()], [1, 2])
 
     def test_a_lock_of_a_living_one_is_waited_for_and_then_named(self) -> None:
+        """However long it is held: a process that was stopped (Ctrl-Z) goes on one day."""
         self.progress.add("check", "x")
-        Path(f"{self.file}.lock").touch()
-        with unittest.mock.patch.object(progress, "LOCK_S", 0.0), \
-                self.assertRaisesRegex(TimeoutError, "lock: another terminal writes"):
-            self.progress.add("check", "x")
+        with self.holder() as process, mock.patch.object(progress, "LOCK_S", 0.0):
+            with self.assertRaisesRegex(TimeoutError, "another terminal writes to it.*jsonl"):
+                self.progress.add("check", "x")
+            process.kill()
+
+    @contextlib.contextmanager
+    def holder(self) -> Iterator[subprocess.Popen[str]]:
+        """Another process, which holds the lock."""
+        with subprocess.Popen(
+                [sys.executable, "-c", "import sys, time\nfrom course import progress\n"
+                 "file = open(sys.argv[1], 'r+b')\nprint(progress._lock(file), flush=True)\n"
+                 "time.sleep(60)", str(self.file)], cwd=FOLDER, stdout=subprocess.PIPE,
+                encoding="utf-8") as process:
+            try:
+                assert process.stdout
+                self.assertEqual(process.stdout.readline(), "True\n")
+                yield process
+            finally:
+                process.kill()
+
+    def test_a_file_system_without_locks_is_no_hindrance(self) -> None:
+        with mock.patch.object(progress, "LOCK_S", 0.0), mock.patch(
+                "msvcrt.locking" if sys.platform == "win32" else "fcntl.flock",
+                side_effect=OSError(errno.ENOLCK, "no locks")):
+            for number in (1, 2):
+                self.progress.add("check", "x", number=number)
+        self.assertEqual([entry["number"] for entry in self.progress.entries()], [1, 2])
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import unittest.mock
 from pathlib import Path
+from unittest import mock
 
 from course.__main__ import main
 from course.desk import Desk
+from course.keyboard import Ended, Input
 from course.progress import FILE, Progress
 from course.shelf import Lesson
 from ponte.process.options import UsageError
@@ -164,10 +165,36 @@ class Commands(unittest.TestCase):
 
     def test_a_full_disk_leaves_no_half_file_and_says_so(self) -> None:
         full = OSError(28, "No space left")
-        with unittest.mock.patch("course.files.os.fsync", side_effect=full), \
+        with mock.patch("course.files.os.fsync", side_effect=full), \
                 self.assertRaisesRegex(UsageError, "No space left"):
             main(("--lang", "en", "check", "5"))
         self.assertEqual(list(self.file.parent.iterdir()), [])
+
+    def test_a_full_disk_at_a_reset_leaves_the_file_in_its_place(self) -> None:
+        self.file.parent.mkdir()
+        self.file.write_text("mine", encoding="utf-8")
+        full = OSError(28, "No space left")
+        with mock.patch("course.files.os.fsync", side_effect=full), \
+                self.assertRaisesRegex(UsageError, "No space left"):
+            main(("--lang", "en", "reset", "5"))
+        self.assertEqual([path.read_text(encoding="utf-8") for path in self.file.parent.iterdir()],
+                         ["mine"])
+
+    def test_a_folder_that_cannot_be_used_is_named_in_one_line(self) -> None:
+        self.file.parent.write_text("no folder", encoding="utf-8")
+        for language, line in (("en", "course-work.* must be a folder"),
+                               ("pt", "course-work.* precisa ser uma pasta")):
+            for words in (("list",), ("check", "5"), ("name", "DS", "Ana"), ("5",)):
+                with self.subTest(words), self.assertRaisesRegex(UsageError, line):
+                    main(("--lang", language, *words))
+
+    def test_a_screen_without_an_input_ends(self) -> None:
+        closed = os.open(os.devnull, os.O_RDONLY)
+        os.close(closed)
+        keys = Input(lambda: False, closed)
+        self.assertFalse(keys.has_keyboard)
+        with self.assertRaises(Ended):
+            keys.line()
 
     def test_a_progress_that_was_changed_is_named(self) -> None:
         self.file.parent.mkdir()
@@ -196,7 +223,7 @@ class Hints(unittest.TestCase):
 
     def test_or_after_five_minutes(self) -> None:
         self.desk.progress.add("hint", LESSON.name, number=1)
-        with unittest.mock.patch("course.desk.WAIT_S", -1.0):
+        with mock.patch("course.desk.WAIT_S", -1.0):
             self.assertEqual(self.desk.next_hint(LESSON), (2, True))
 
     def test_all_three_are_shown_again_later(self) -> None:
