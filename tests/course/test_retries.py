@@ -93,6 +93,13 @@ class OtherRightRules(unittest.TestCase):
         new = "        place = others[-1] if others else self.unknown_at\n"
         self.assertEqual(verdict_of(module_of(REFERENCE.replace(old, new))), ("", ""))
 
+    def test_a_hop_may_hand_on_more_than_one_try_if_it_counts_them_and_keeps_some(self) -> None:
+        text = REFERENCE.replace("        return place, 1\n", """
+        self.given = (self.tries + 1) // 2
+        return place, self.given
+""").replace("self.tries -= 1", "self.tries -= self.given")
+        self.assertEqual(verdict_of(module_of(text)), ("", ""))
+
     def test_only_places_that_are_known_now_may_be_asked_again(self) -> None:
         old = "        place = others[0] if others else self.unknown_at\n"
         new = """        again = self.unknown_at if self.unknown_at in places else None

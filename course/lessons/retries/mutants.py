@@ -18,6 +18,8 @@ _SETTLE = '''        if outcome == ANSWERED:
             self.outcome = ANSWERED
 '''
 _EARN = "        self.tokens = min(self.tokens + SHARE, BURST)\n"
+_ASKED = "        self.asked = []             # places\n"
+_OWES = "        self.owes = False           # the next attempt is a retry\n"
 _TRIES = "        self.deadline, self.tries = deadline, tries\n"
 _NONE = "            return None\n"
 _SPENDS = '''        if self.tokens < 1:
@@ -100,7 +102,7 @@ MUTANTS = (
            '''        if len(self.asked) == TRIES:
             return None
 ''' + _ENDED,
-           "c9", "unknown_though_it_could_be_known"),
+           "c2", "gave_up"),
     Mutant("refusal_ends_the_doubt", _SETTLE, _SETTLE + '''        elif outcome == NOT_SENT:
             self.unknown_at = None
 ''', "c9", "unknown_though_it_could_be_known"),
@@ -148,5 +150,35 @@ MUTANTS = (
         self.tokens = max(0, self.tokens - 1)
 ''', "c8", "storm"),
     Mutant("the_last_one_is_kept", _SPENDS, _SPENDS.replace("< 1:", "<= 1:"), "c8", "burst"),
+    Mutant("refused_retries_are_paid_again", _SETTLE, _SETTLE + '''\
+        elif self.outcome == UNKNOWN:
+            self.owes = True
+''', "c8", "pays_again"),
+    Mutant("keeps_one_more", _EARN, _EARN.replace("BURST", "BURST + 1"), "c8", "keeps_more"),
+    Mutant("calls_owe_together", _OWES, '''\
+        Call.owes = property(lambda call: call.budget.owes,
+                             lambda call, owes: setattr(call.budget, "owes", owes))
+''' + _OWES, "c8", "storm"),
+    Mutant("refusals_cost", _SETTLE, _SETTLE + '''\
+        self.owes = outcome == NOT_SENT
+''', "c8", "fallback_needs_no_budget"),
+    Mutant("same_object_is_the_same_place", _PLACE, '''\
+        again = next((place for place in places if place is self.unknown_at), None)
+        place = others[0] if others else again
+''', "c1", "unknown_though_it_could_be_known"),
+    Mutant("hands_on_the_rest", "        return place, 1\n",
+           "        return place, self.tries - 1\n", "c3", "hands_on_nothing"),
+    Mutant("asks_three_places", _OTHERS, _OTHERS + '''\
+        others = others[:max(0, TRIES - len(self.asked))]
+''', "c2", "gave_up"),
+    Mutant("calls_share_where_they_asked", _ASKED, "        Call.asked = []\n", "c3", "ran_twice"),
+    Mutant("no_deadline_if_it_may_run_twice", _ENDED, '''\
+        is_late = now >= self.deadline and not self.idempotent
+        if self.outcome == ANSWERED or is_late:
+''', "c6", "asks_after_the_deadline"),
+    Mutant("the_deadline_counts_from_the_first_attempt", _ENDED, '''\
+        self.began = getattr(self, "began", now)
+        if self.outcome == ANSWERED or now - self.began >= self.deadline:
+''', "c6", "asks_after_the_deadline"),
     Mutant("earns_half", _EARN, _EARN.replace("SHARE", "SHARE / 2"), "c8", "budget_too_small"),
 )

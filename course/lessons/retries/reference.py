@@ -3,7 +3,8 @@
 A call is sent to one place after the other until one answers. Each attempt comes to one of these:
 
     ANSWERED   a whole reply came: a value or a fault
-    NOT_SENT   it cannot have run: nobody listens there, or the server refused it
+    NOT_SENT   it cannot have run: nobody listens there, or the server refused it. That place is
+               not asked again
     UNKNOWN    it may have run: no reply came
 
 A place is one life of one server: `place.name` and `place.life`. A server that restarts has the
@@ -30,7 +31,9 @@ class Budget:
         self.tokens = min(self.tokens + SHARE, BURST)
 
     def spend(self):
-        """Pays for a retry; False: it is not allowed."""
+        """Pays for a retry; False: it is not allowed. If the retry is not sent, the next place is
+        asked for the same price.
+        """
         if self.tokens < 1:
             return False
         self.tokens -= 1
@@ -55,8 +58,9 @@ class Call:
     def next_attempt(self, now, places):
         """Where it goes now, and how many tries the next hop gets; None: the call has ended.
 
-        The next hop may use all that it gets. So they count here, too, if the outcome is UNKNOWN.
-        `places`: those known now, the best one first; perhaps none.
+        The next hop may use all that it gets. So they count here, too, if the outcome is UNKNOWN:
+        keep some for a retry from here.
+        `places`: those known now, the best one first, and any of them is right; perhaps none.
         """
         if self.outcome == ANSWERED or now >= self.deadline:
             return None

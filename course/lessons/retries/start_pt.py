@@ -3,7 +3,8 @@
 Uma chamada é enviada a um lugar depois do outro, até que um responda. Cada tentativa acaba assim:
 
     ANSWERED   veio uma resposta inteira: um valor ou uma falha (fault)
-    NOT_SENT   não pode ter rodado: ninguém escuta ali, ou o servidor a recusou
+    NOT_SENT   não pode ter rodado: ninguém escuta ali, ou o servidor a recusou. Esse lugar não é
+               consultado de novo
     UNKNOWN    pode ter rodado: não veio resposta
 
 Um lugar é uma vida de um servidor: `place.name` e `place.life`. Um servidor que reinicia tem o
@@ -29,7 +30,9 @@ class Budget:
         """Uma nova chamada começa: Call chama isto, uma vez."""
 
     def spend(self):
-        """Paga uma nova tentativa; False: ela não é permitida."""
+        """Paga uma nova tentativa; False: ela não é permitida. Se ela não é enviada, o próximo
+        lugar é consultado pelo mesmo preço.
+        """
         return True
 
 
@@ -49,8 +52,9 @@ class Call:
         """Para onde vai agora, e quantas tentativas o próximo salto recebe; None: a chamada acabou.
 
         O próximo salto pode usar todas as que recebe. Por isso elas contam aqui também, se o
-        resultado é UNKNOWN.
-        `places`: os lugares conhecidos agora, o melhor primeiro; talvez nenhum.
+        resultado é UNKNOWN: guarde algumas para uma nova tentativa daqui.
+        `places`: os lugares conhecidos agora, o melhor primeiro, e qualquer um serve; talvez
+        nenhum.
         """
         if self.outcome == ANSWERED or self.made == TRIES:
             return None

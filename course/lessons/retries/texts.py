@@ -66,8 +66,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{place} had refused the call or was gone, and it was asked again.",
         "{place} tinha recusado a chamada ou não existia mais, e foi consultado de novo."),
     "wrong.asks_after_the_deadline": (
-        "The deadline of {deadline_s} s is over, nobody waits, and {place} is asked.",
-        "O prazo de {deadline_s} s acabou, ninguém espera, e {place} é consultado."),
+        "The deadline is at {deadline_s} s, nobody waits any more, and {place} is asked.",
+        "O prazo é em {deadline_s} s, ninguém espera mais, e {place} é consultado."),
     "wrong.too_many_attempts": (
         "{attempts} attempts of one call may have run; {most} are allowed, over all hops.",
         "{attempts} tentativas de uma chamada podem ter rodado; são permitidas {most}, somando "
@@ -75,6 +75,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.no_attempt": (
         "next_attempt returned {choice}: that is neither None nor a known place with a number.",
         "next_attempt devolveu {choice}: isso não é None, nem um lugar conhecido com um número."),
+    "wrong.hands_on_nothing": (
+        "{place} is asked and gets {tries} tries: so it may not even make one attempt.",
+        "{place} é consultado e recebe {tries} tentativas: assim não pode fazer nem uma."),
     "wrong.may_have_run": (
         "The caller was told \"{told}\", but the call was sent to {place}, and it may have run "
         "there.",
@@ -106,11 +109,21 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A full budget allows {burst} retries at once. After {retries} this one allowed no more.",
         "Um orçamento cheio permite {burst} novas tentativas de uma vez. Depois de {retries} este "
         "não permitiu mais."),
+    "wrong.keeps_more": (
+        "A budget never keeps more than {burst} retries. After {calls} calls without a retry this "
+        "one allowed {retries} at once.",
+        "Um orçamento nunca guarda mais de {burst} novas tentativas. Depois de {calls} chamadas "
+        "sem nova tentativa este permitiu {retries} de uma vez."),
+    "wrong.pays_again": (
+        "The budget was full, and call {calls} was not answered: a server refused its retry, and "
+        "the next server was not asked. That retry was paid for already.",
+        "O orçamento estava cheio, e a chamada {calls} não foi respondida: um servidor recusou a "
+        "nova tentativa, e o próximo servidor não foi consultado. Ela já estava paga."),
     "wrong.pays_for_nothing": (
         "{calls} calls ended, and none of them made a retry. Still the budget is empty: something "
-        "was paid for that was not sent.",
+        "was paid for that is no retry, or was not sent.",
         "{calls} chamadas terminaram, e nenhuma fez uma nova tentativa. Mesmo assim o orçamento "
-        "está vazio: algo foi pago e não foi enviado."),
+        "está vazio: algo foi pago que não é nova tentativa, ou que não foi enviado."),
     "wrong.budget_too_small": (
         "{calls} calls became {attempts} attempts. The budget allows more: each new call earns, "
         "also while the servers fail, so that there are about {least}.",
@@ -136,6 +149,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.attempt": (
         "attempt {number} → {place}: {what}",
         "tentativa {number} → {place}: {what}"),
+    "story.beside": (
+        "another call of this process → {place}: no reply comes",
+        "outra chamada deste processo → {place}: não vem resposta"),
     "value.must not be": ("it must NOT be made", "NÃO pode ser feita"),
     "value.bank-1 (life 2)": ("bank-1 (life 2)", "bank-1 (vida 2)"),
     "value.bank-2 (life 2)": ("bank-2 (life 2)", "bank-2 (vida 2)"),
@@ -179,8 +195,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{who} → {place}, tentativas: {tries}"),
     "value.the client": ("the client", "o cliente"),
     "story.phase": (
-        "{servers}: {calls} calls, {attempts} attempts",
-        "{servers}: {calls} chamadas, {attempts} tentativas"),
+        "{servers}: {calls} calls, two at a time: {attempts} attempts",
+        "{servers}: {calls} chamadas, duas de cada vez: {attempts} tentativas"),
     "value.the servers answer": ("the servers answer", "os servidores respondem"),
     "value.all servers FAIL": ("all servers FAIL", "todos os servidores FALHAM"),
     "hint.1": (

@@ -25,8 +25,9 @@ PATIENT_S, HURRIED_S = 60.0, 5.0
 FAR_TOO_MANY = 100
 # Calls before the storm, in it, and until a retry must be allowed again.
 QUIET, STORM, HEALING = 300, 400, 30
-# Retries by which a right budget may differ, as tenths are rounded; and calls that make no retry.
-ROUNDING, PRICED = 6, 20
+# Retries by which a right budget may differ, as tenths are rounded; and calls that make no retry:
+# so many that no rounding of what they earn pays for one.
+ROUNDING, PRICED = 6, 15
 
 ANSWERS, REPLY_LOST, REQUEST_LOST, REFUSES, REFUSES_LATE = (
     "answers", "its reply is lost", "the request is lost", "refuses", "refuses after long")
@@ -49,21 +50,24 @@ class World(SmallWorld):
     Parameters: `solution`, the student's module; `script`, which decides; `fates` of an attempt
     beside "answers"; how many `servers`; whether the call is `idempotent`; whether a server that
     did not answer may `restart`, and another one may come up (`joins`); whether the first server is
-    `silent`, always; how many seconds the caller waits.
+    `silent`, always; how many of the first ones refuse, always; whether the process has another
+    call under way; when the call begins, and how many seconds its caller waits.
     """
 
     def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
                  servers: int = 3, idempotent: bool = False, restart: bool = False,
-                 joins: bool = False, silent: bool = False,
+                 joins: bool = False, silent: bool = False, refusing: int = 0,
+                 beside: bool = False, begins_s: float = 0.0,
                  patience_s: float = PATIENT_S) -> None:
         super().__init__(solution, script)
         must_be_a_rule(solution)
         self._fates, self._restart, self._joins = fates, restart, joins
-        self._idempotent = idempotent
-        self._deadline = patience_s
+        self._idempotent, self._beside = idempotent, beside
+        self.now, self._deadline = begins_s, begins_s + patience_s
         self._places = [Place(f"bank-{number}", 1) for number in range(1, servers + 1)]
         self._all = list(self._places)
         self._silent = self._places[0] if silent else None
+        self._refusing = self._places[:refusing]
         # Where the call has run, once for each run; and where each attempt came to what.
         self._ran: list[Place] = []
         self._went: list[tuple[Place, str]] = []
@@ -74,10 +78,14 @@ class World(SmallWorld):
         """Carries out the call; returns what was exercised. Raises Wrong."""
         solution = self.solution
         self._judge_two_budgets()
-        call = solution.Call(solution.Budget(), self._idempotent, self._deadline, TRIES)
-        while (choice := call.next_attempt(self.now, list(self._places))) is not None:
+        budget = solution.Budget()
+        call = solution.Call(budget, self._idempotent, self._deadline, TRIES)
+        other = solution.Call(budget, True, self._deadline, TRIES) if self._beside else None
+        while (choice := call.next_attempt(self.now, self._known())) is not None:
             place = self._place_in(choice)
             self._judge_attempt(place)
+            if other:
+                self._go_beside(other)
             outcome = self._attempt(place)
             self._went.append((place, outcome))
             self._gave += choice[1] if outcome == UNKNOWN else 0
@@ -89,6 +97,17 @@ class World(SmallWorld):
 
     # The attempts.
 
+    def _known(self) -> list[Place]:
+        """What a rule is told of the places: each time anew, as a client makes it."""
+        return [Place(*place) for place in self._places]
+
+    def _go_beside(self, other: Any) -> None:
+        """An attempt of the process's other call, which never gets a reply."""
+        choice = other.next_attempt(self.now, self._known())
+        if choice is not None:
+            self.say("beside", place=str(self._place_in(choice)))
+            other.settle(UNKNOWN)
+
     def _attempt(self, place: Place) -> str:
         is_again = any(place == asked for asked, _ in self._went)
         if self._went:
@@ -97,7 +116,8 @@ class World(SmallWorld):
             return self._ends(place, "gone", NOT_SENT, TRIP_S)
         if place == self._silent:
             return self._ends(place, "request_lost", UNKNOWN, TIMEOUT_S)
-        fate = self.script.choose(f"attempt {len(self._went) + 1}", ANSWERS, *self._fates)
+        fate = REFUSES if place in self._refusing else self.script.choose(
+            f"attempt {len(self._went) + 1}", ANSWERS, *self._fates)
         self.exercised.append(fate)
         if fate == REFUSES:
             return self._ends(place, "refused", NOT_SENT, TRIP_S)
@@ -151,20 +171,20 @@ class World(SmallWorld):
 
     def _place_in(self, choice: Any) -> Place:
         """The place that a student's rule chose. Raises Wrong if there is none in it."""
-        for place in self._all:
-            if read(choice, [place]):
-                return place
-        raise self.wrong("no_attempt", choice=repr(choice)[:60])
+        attempt = read(choice, self._all)
+        if attempt is None:
+            raise self.wrong("no_attempt", choice=repr(choice)[:60])
+        place, handed_on = Place(*attempt[0]), attempt[1]
+        if handed_on < 1:
+            raise self.wrong("hands_on_nothing", place=str(place), tries=handed_on)
+        return place
 
     # What must hold.
 
     def _judge_two_budgets(self) -> None:
         """That of one process is empty; that of another one is not."""
         one, another = self.solution.Budget(), self.solution.Budget()
-        allowed = bool(one.spend())
-        for _ in range(2 * BURST):
-            one.spend()
-        if allowed and not another.spend():
+        if _retries_at_once(one) and not another.spend():
             raise self.wrong("budgets_share")
 
     def _judge_attempt(self, place: Place) -> None:
@@ -217,7 +237,7 @@ class World(SmallWorld):
     def _is_hopeless(self) -> bool:
         """Whether no further attempt is allowed, or none could bring an answer."""
         unknown = [place for place, outcome in self._went if outcome == UNKNOWN]
-        if len(unknown) >= TRIES:
+        if len(unknown) > 1 and self._gave >= TRIES:
             # But one of three servers is always silent: two others could answer.
             return self._silent is None
         if unknown and not self._idempotent:
@@ -283,6 +303,8 @@ class Hops(Timeless):
             if attempt is None:
                 raise self.wrong("no_attempt", choice=repr(choice)[:60])
             place, handed_on = attempt
+            if handed_on < 1:
+                raise self.wrong("hands_on_nothing", place=str(place), tries=handed_on)
             if row < self.ROWS:
                 self.say("handed_on", who=who, place=str(place), tries=handed_on)
                 call.settle(self._call(place.name, row + 1, handed_on))
@@ -313,6 +335,7 @@ class Storm(Timeless):
             most = STORM + int(BURST + SHARE * STORM) + 1
             made = self._phase("all servers FAIL", STORM, most, [UNKNOWN] * FAR_TOO_MANY)
             # What cannot have run costs no budget; and calls earn it again.
+            _retries_at_once(self._budget)
             if self._one([NOT_SENT]) != ANSWERED:
                 raise self.wrong("fallback_needs_no_budget")
             self._phase("the servers answer", HEALING, HEALING, [])
@@ -320,12 +343,15 @@ class Storm(Timeless):
                 raise self.wrong("budget_stays_empty", calls=HEALING)
             if made < most - ROUNDING:
                 raise self.wrong("budget_too_small", calls=STORM, attempts=made, least=most - 1)
+            self._judge_refused_retries()
+            self._judge_limit()
         return [state]
 
     def _judge_price(self) -> None:
-        """A full budget pays for so many retries at once; and what is not sent costs nothing."""
-        full = self.solution.Budget()
-        retries = sum(bool(full.spend()) for _ in range(2 * BURST))
+        """A full budget pays for so many retries at once; what is no retry, or is not sent, costs
+        nothing; and each retry is paid for once.
+        """
+        retries = _retries_at_once(self.solution.Budget())
         if retries < BURST:
             raise self.wrong("burst", retries=retries, burst=BURST)
         for what, tries, now in (("one_try", 1, 0.0), ("deadlines_pass", TRIES, PATIENT_S)):
@@ -336,11 +362,32 @@ class Storm(Timeless):
             if self._one([UNKNOWN]) != ANSWERED:
                 raise self.wrong("pays_for_nothing", calls=PRICED)
             self._phase("the servers answer", QUIET, QUIET, [])
+        self._budget = self.solution.Budget()
+        for number in range(BURST):
+            if self._one([UNKNOWN]) != ANSWERED:
+                raise self.wrong("burst", retries=number, burst=BURST)
+
+    def _judge_refused_retries(self) -> None:
+        """A retry that is refused has been paid for: the next place costs nothing."""
+        self._budget = self.solution.Budget()
+        for number in range(1, BURST + 1):
+            # A call that must not run twice has ended when its repeat is refused.
+            if self._idempotent and self._one([UNKNOWN, NOT_SENT]) != ANSWERED:
+                raise self.wrong("pays_again", calls=number)
+
+    def _judge_limit(self) -> None:
+        """A budget keeps no more than it has when it is new."""
+        budget = self.solution.Budget()
+        for _ in range(QUIET):
+            budget.earn()
+        retries = _retries_at_once(budget)
+        if retries > BURST:
+            raise self.wrong("keeps_more", calls=QUIET, retries=retries, burst=BURST)
 
     def _phase(self, what: str, calls: int, most: int, outcomes: Sequence[str]) -> int:
         before = self._made
-        for _ in range(calls):
-            self._one(outcomes)
+        for _ in range(calls // 2):
+            self._together(2, outcomes)
         made = self._made - before
         self.say("phase", servers=what, calls=calls, attempts=made)
         if made > most:
@@ -348,19 +395,36 @@ class Storm(Timeless):
         return made
 
     def _one(self, outcomes: Sequence[str], tries: int = TRIES, later_s: float = 0.0) -> str:
-        """One call whose attempts come to these, and then to an answer; all but the first are due
-        at `later_s`.
+        """What one call comes to."""
+        return self._together(1, outcomes, tries, later_s)[0]
+
+    def _together(self, count: int, outcomes: Sequence[str], tries: int = TRIES,
+                  later_s: float = 0.0) -> list[str]:
+        """So many calls at once, whose attempts come to these outcomes, and then to an answer; all
+        but the first attempt of each are due at `later_s`. Returns what the calls come to.
         """
-        call = self.solution.Call(self._budget, self._idempotent, PATIENT_S, tries)
+        calls = [self.solution.Call(self._budget, self._idempotent, PATIENT_S, tries)
+                 for _ in range(count)]
+        going = calls
         for number in range(FAR_TOO_MANY):
-            choice = call.next_attempt(later_s if number else 0.0, list(self._places))
-            if choice is None:
-                break
-            if read(choice, self._places) is None:
-                raise self.wrong("no_attempt", choice=repr(choice)[:60])
-            self._made += 1
-            call.settle(outcomes[number] if number < len(outcomes) else ANSWERED)
-        return str(call.outcome)
+            going = [call for call in going if self._sends(call, later_s if number else 0.0)]
+            for call in going:
+                call.settle(outcomes[number] if number < len(outcomes) else ANSWERED)
+        return [str(call.outcome) for call in calls]
+
+    def _sends(self, call: Any, now: float) -> bool:
+        choice = call.next_attempt(now, list(self._places))
+        if choice is None:
+            return False
+        if read(choice, self._places) is None:
+            raise self.wrong("no_attempt", choice=repr(choice)[:60])
+        self._made += 1
+        return True
+
+
+def _retries_at_once(budget: Any) -> int:
+    """How many retries a budget pays for now. Then it is empty, unless it has no limit."""
+    return sum(bool(budget.spend()) for _ in range(2 * BURST))
 
 
 def must_be_a_rule(solution: Any) -> None:
