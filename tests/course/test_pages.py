@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import tempfile
 import unittest
 import unittest.mock
+from collections import Counter
 from pathlib import Path
 
-from course.shelf import LESSONS
+from course.shelf import LESSONS, Lesson
 from tests.course.pages import hash_of, mark, marked, stale, stale_of
 from tests.house.pages import ROOT
 
@@ -101,6 +103,25 @@ class Lessons(unittest.TestCase):
                 minutes = re.findall(r"^\| ([^|]+) \| (\d+) \|", page, re.MULTILINE)
                 self.assertEqual(sum(int(each) for _, each in minutes), 50, minutes)
                 self.assertRegex(page, r"\n## [^\n]*[Mm]isconceptions")
+
+    def test_each_says_how_much_is_to_be_written(self) -> None:
+        for lesson in LESSONS:
+            new = Counter(self.code(lesson, "reference.py")) - Counter(self.code(lesson, "start.py"))
+            for name, pattern in (("lesson.md", r"some\s+(\d+)\s+lines"),
+                                  ("lesson.pt.md", r"umas\s+(\d+)\s+linhas")):
+                with self.subTest(lesson.name, page=name):
+                    said = re.findall(pattern, self.page(lesson.file(name)))
+                    self.assertEqual(len(said), 1)
+                    self.assertAlmostEqual(int(said[0]), sum(new.values()), delta=3)
+
+    def code(self, lesson: Lesson, name: str) -> list[str]:
+        """The lines of a file's code, without docstrings and comments."""
+        tree = ast.parse(self.page(lesson.file(name)))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+                          ) and ast.get_docstring(node):
+                del node.body[0]
+        return [line for line in ast.unparse(tree).splitlines() if line.strip()]
 
     def page(self, name: str) -> str:
         return Path(name).read_text(encoding="utf-8")

@@ -85,11 +85,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.stays_out": (
         "The lease of {name} was over. Now the same life beats again, and it is not listed: it "
         "was only silent, not dead.",
-        "O lease de {name} tinha acabado. Agora a mesma vida bate de novo, e não está na lista: "
-        "ela só estava em silêncio, não morta."),
+        "O lease de {name} tinha acabado. Agora a mesma vida envia batimentos de novo, e não está na "
+        "lista: ela só estava em silêncio, não morta."),
     "wrong.new_life_missing": (
         "{name} has started again (life {life}, port {port}) and beats, and it is not listed.",
-        "{name} começou de novo (vida {life}, porta {port}) e bate, e não está na lista."),
+        "{name} começou de novo (vida {life}, porta {port}) e envia batimentos, mas não está na "
+        "lista."),
     "wrong.late_beat_revives": (
         "{name} is listed at port {port}, though the lease of its newest beat is over. Beat {seq} "
         "came late, when it or a newer one had come already: it must not count.",
@@ -100,7 +101,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} is listed at port {port}, where an older life was. The youngest life that has "
         "beaten is at port {right}.",
         "{name} está na lista na porta {port}, onde estava uma vida mais velha. A vida mais nova "
-        "que bateu está na porta {right}."),
+        "que enviou batimentos está na porta {right}."),
     "wrong.goodbye_undone": (
         "{name} has said goodbye, and it is listed at port {port}.",
         "{name} se despediu, e está na lista, na porta {port}."),
@@ -108,7 +109,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A late goodbye of life {life} came, and {name} is not listed any more. But its life "
         "{younger} runs and beats.",
         "Chegou uma despedida atrasada da vida {life}, e {name} não está mais na lista. Mas a "
-        "vida {younger} dele roda e bate."),
+        "vida {younger} dele está rodando e envia batimentos."),
     "wrong.lists_a_stranger": (
         "{name} is listed, and no beat of it has come to this table.",
         "{name} está na lista, e nenhum batimento dele chegou a esta tabela."),
@@ -196,7 +197,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "um segundo registro, com uma tabela nova: consulta: {found}"),
     "story.silence": (
         "{name} has not beaten for {silent_s:.0f} s",
-        "{name} não bateu por {silent_s:.0f} s"),
+        "{name} ficou {silent_s:.0f} s sem enviar batimentos"),
     "value.arrives": ("", ""),
     "value.lost": ("  LOST", "  PERDIDO"),
     "value.late": ("  HELD BACK", "  RETIDO"),

@@ -101,7 +101,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "   o cliente MORRE, ela só foi para "),
     "hint.1": (
         "Look at the last read of the story. Which replicas had the newest value when it began? "
-        "Which of them did the read ask, and what would have made sure that they meet?",
+        "Which of them did the read hear, and what would have made sure that they meet?",
         "Olhe a última leitura da história. Quais réplicas tinham o valor mais novo quando ela "
         "começou? Quais a leitura ouviu, e o que garantiria que os dois grupos se encontrem?"),
     "hint.2": (

@@ -12,7 +12,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "each piece for one message. What is the client told?",
         "Um cliente chama deposit(100) num banco, por TCP. No caminho os bytes da chamada são "
         "cortados: a maior parte chega num pedaço, os últimos num segundo pedaço. O servidor toma "
-        "cada pedaço por uma mensagem. O que o cliente ouve?"),
+        "cada pedaço por uma mensagem. O que o cliente recebe?"),
     "answer.a": (
         "100: TCP puts the pieces together again",
         "100: o TCP junta os pedaços de novo"),
@@ -31,7 +31,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "deposit({amount}), in two pieces: {deposit}. deposit(1) twice, in one piece: {together}. "
         "greet(José), cut in its head and in a letter: {greeting}. withdraw, of too much: "
         "{withdrawal}. _empty(), which is private: {private}. The balance: {balance}.",
-        "O que os chamadores ouviram do servidor da Ponte, que toma cada pedaço por uma mensagem. "
+        "O que os chamadores receberam do servidor da Ponte, que toma cada pedaço por uma mensagem. "
         "deposit({amount}), em dois pedaços: {deposit}. deposit(1) duas vezes, num pedaço só: "
         "{together}. greet(José), cortada no cabeçalho e numa letra: {greeting}. withdraw, acima "
         "do saldo: {withdrawal}. _empty(), que é privado: {private}. O saldo: {balance}."),
@@ -40,7 +40,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "pieces: {deposit}. deposit(1) twice, in one piece: {together}. greet(José), cut in its "
         "head and in a letter: {greeting}. withdraw, of too much: {withdrawal}. _empty(), which is "
         "private: {private}. The balance: {balance}.",
-        "O que os chamadores ouviram do servidor da Ponte com o seu arquivo. deposit({amount}), em "
+        "O que os chamadores receberam do servidor da Ponte com o seu arquivo. deposit({amount}), em "
         "dois pedaços: {deposit}. deposit(1) duas vezes, num pedaço só: {together}. greet(José), "
         "cortada no cabeçalho e numa letra: {greeting}. withdraw, acima do saldo: {withdrawal}. "
         "_empty(), que é privado: {private}. O saldo: {balance}."),
@@ -209,7 +209,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.value_is_a_fault": (
         "The call of \"{name}\" has run and returned {what}, and its caller is told of a fault: "
         "{got}.",
-        "A chamada de \"{name}\" rodou e devolveu {what}, e o chamador ouve uma falha: {got}."),
+        "A chamada de \"{name}\" rodou e devolveu {what}, e o chamador recebe uma falha: {got}."),
     "wrong.no_text": (
         "The fault of \"{name}\" needs a text. It has {got}.",
         "A falha de \"{name}\" precisa de um texto. Tem {got}."),
@@ -218,14 +218,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A falha de \"{name}\" deve dizer \"{what}\". Ela diz \"{got}\"."),
     "wrong.another_value": (
         "The call of \"{name}\" has returned {what}, and its caller is told {got}.",
-        "A chamada de \"{name}\" devolveu {what}, e o chamador ouve {got}."),
+        "A chamada de \"{name}\" devolveu {what}, e o chamador recebe {got}."),
 
     "hint.1": (
         "Look at the last piece of bytes in the story. Which of its bytes belong to which message, "
         "and where does the server read that? If a method has run: what did its caller have to be "
         "told?",
         "Olhe o último pedaço de bytes da história. Quais bytes dele pertencem a qual mensagem, e "
-        "onde o servidor lê isso? Se um método rodou: o que o chamador precisava ouvir?"),
+        "onde o servidor lê isso? Se um método rodou: o que o chamador precisava receber?"),
     "hint.2": (
         "For each connection keep one thing: the bytes that have come and are in no message yet. "
         "Keep bytes, not a text: a piece may end in the middle of a letter.",
