@@ -1,4 +1,4 @@
-"""The files of a student: where they are, and how one is written."""
+"""The files of a student: where they are, how they are named, and how one is written."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ def naming(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), path) from None
+
+
+def from_here(path: str) -> str:
+    """A path as one types it in this folder: from here on, or whole where there is no such way."""
+    try:
+        return os.path.relpath(path)
+    except ValueError:
+        # Windows: it is on another drive.
+        return path
 
 
 def write(path: str, data: bytes) -> None:

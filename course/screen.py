@@ -13,6 +13,7 @@ import os
 
 from course import words
 from course.desk import HINTS, LETTERS, Desk
+from course.files import from_here
 from course.keyboard import Ended, Input
 from course.shelf import LESSONS, Lesson
 from ponte.process.options import UsageError
@@ -129,7 +130,7 @@ class CourseScreen:
             mark = ("▶" if is_open else " ") + ("✓" if each.name in done else "·")
             desk.screen.line(f" {mark} {each.number} {each.text('title', desk.language)}",
                              style="strong" if is_open else "")
-        desk.say("page_is", page=os.path.relpath(lesson.file(PAGE[desk.language])))
+        desk.say("page_is", page=from_here(lesson.file(PAGE[desk.language])))
         desk.say("file_is", file=file)
         self._show()
 

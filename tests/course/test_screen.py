@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import ntpath
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from unittest import mock
 
 from course.__main__ import main
 from course.desk import Desk
+from course.files import from_here
 from course.keyboard import Ended, Input
 from course.progress import FILE, Progress
 from course.shelf import Lesson
@@ -195,6 +197,12 @@ class Commands(unittest.TestCase):
         self.assertFalse(keys.has_keyboard)
         with self.assertRaises(Ended):
             keys.line()
+
+    def test_a_page_on_another_drive_is_named_whole(self) -> None:
+        """Windows: no way leads from one drive to another."""
+        with mock.patch("os.path.relpath", ntpath.relpath):
+            self.assertEqual(from_here(r"Z:\ponte\lesson.md"), r"Z:\ponte\lesson.md")
+        self.assertEqual(from_here(os.path.abspath("lesson.md")), "lesson.md")
 
     def test_a_progress_that_was_changed_is_named(self) -> None:
         self.file.parent.mkdir()
