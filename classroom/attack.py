@@ -91,7 +91,10 @@ def steal_a_call(stage: Stage) -> None:
                   "A client sends its {text} to greeter.hello. What does it see, "
                   "and who else sees it?", "A STOLEN CALL → NO ERROR ANYWHERE", text=secret)
     value, code = call_greeter(stage, secret)
-    calls = loot(stage.cast["thief"].lines()).calls
+    thief = stage.cast["thief"]
+    # What it prints reaches us a little later.
+    stage.until(lambda: bool(loot(thief.lines()).calls), PATIENCE_S)
+    calls = loot(thief.lines()).calls
     for call in calls:
         stage.tell("the thief took {call}", call=call, style="failed")
 

@@ -141,6 +141,7 @@ def replay_a_beat(stage: Stage) -> None:
                count=len(recorded), name=name)
     old_before = datagrams(stage, "old")
     answers = _replay(stage, recorded, SILENCE_S)
+    stage.until(lambda: datagrams(stage, "old") - old_before >= TIMES, PATIENCE_S)
     old = datagrams(stage, "old") - old_before
     stage.tell("sent again {sent} times: the registry knows the number of this beat", sent=TIMES)
     gone = stage.until(lambda: listed(stage, name) is None, PATIENCE_S)

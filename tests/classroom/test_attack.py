@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import unittest
-from typing import Any
+from typing import Any, Callable
 from unittest import mock
 
-from classroom import attack_scene, cast
+from classroom import attack, attack_key, attack_scene, cast
 from classroom.attack_scene import Loot, datagrams, listed, loot, restart_registry, shown
 from classroom.language import Words
 from classroom.stage import Stage
@@ -72,6 +73,40 @@ class Scene(unittest.TestCase):
                 run.assert_called_once_with("client.py", "greeter", "hello", "Hello", "--key-file",
                                             "k", "--registry", "127.0.0.1:4711")
                 self.assertEqual(self.stage.say.call_args.args, (said,))
+
+
+class Late(unittest.TestCase):
+    """What another process prints or counts comes when it comes: a step waits for it."""
+
+    def setUp(self) -> None:
+        def until(condition: Callable[[], bool], within_s: float) -> bool:
+            return any(condition() for _ in range(9))
+
+        self.stage: Any = mock.MagicMock(spec=Stage, words=Words("en"), news_count=0,
+                                         cast=mock.MagicMock(spec=cast.Cast))
+        self.stage.until.side_effect = until
+
+    def proofs(self) -> list[bool]:
+        """Whether each line of the proof holds."""
+        return [each.args[0] for each in self.stage.check.call_args_list]
+
+    def test_what_the_thief_says_of_a_stolen_call(self) -> None:
+        took = ["thief: took hello('password')"]
+        self.stage.cast["thief"].lines.side_effect = itertools.chain([[], []],
+                                                                     itertools.repeat(took))
+        with mock.patch.object(attack, "call_greeter",
+                               return_value=("I have your password", 0)):
+            attack.steal_a_call(self.stage)
+        self.assertEqual(self.proofs(), [True, True])
+
+    def test_how_many_recorded_beats_the_registry_has_dropped(self) -> None:
+        self.stage.cast["registry"].address = REGISTRY
+        with mock.patch.multiple(
+                attack_key, restart_registry=mock.DEFAULT, listed=mock.Mock(return_value=None),
+                datagrams=mock.Mock(side_effect=itertools.chain([5, 5, 7], itertools.repeat(8))),
+                _replay=mock.Mock(side_effect=[[], [attack_key.EPOCH] * 3])):
+            attack_key.replay_a_beat(self.stage)
+        self.assertEqual(self.proofs(), [True, True])
 
 
 class Keys(unittest.TestCase):
