@@ -8,8 +8,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Detectores de falhas: morto, ou só em silêncio?"),
     "question": (
         "Three servers beat ten times a second to a registry on the same laptop. Its detector says "
-        "GONE after 0.75 s without a beat. One server crashes, and at once the laptop sleeps, for a "
-        "second and a half. Then the registry goes on a moment before the servers do. What do "
+        "GONE after 0.75 s without a beat. One server crashes, and at once the laptop sleeps, for "
+        "a second and a half. Then the registry goes on a moment before the servers do. What do "
         "readers of the registry see in that moment?",
         "Três servidores enviam dez batimentos por segundo a um registro no mesmo laptop. O "
         "detector dele diz GONE depois de 0,75 s sem batimento. Um servidor quebra, e logo em "

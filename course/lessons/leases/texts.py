@@ -85,8 +85,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong.stays_out": (
         "The lease of {name} was over. Now the same life beats again, and it is not listed: it "
         "was only silent, not dead.",
-        "O lease de {name} tinha acabado. Agora a mesma vida envia batimentos de novo, e não está na "
-        "lista: ela só estava em silêncio, não morta."),
+        "O lease de {name} tinha acabado. Agora a mesma vida envia batimentos de novo, e não está "
+        "na lista: ela só estava em silêncio, não morta."),
     "wrong.new_life_missing": (
         "{name} has started again (life {life}, port {port}) and beats, and it is not listed.",
         "{name} começou de novo (vida {life}, porta {port}) e envia batimentos, mas não está na "

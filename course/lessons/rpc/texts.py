@@ -31,19 +31,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "deposit({amount}), in two pieces: {deposit}. deposit(1) twice, in one piece: {together}. "
         "greet(José), cut in its head and in a letter: {greeting}. withdraw, of too much: "
         "{withdrawal}. _empty(), which is private: {private}. The balance: {balance}.",
-        "O que os chamadores receberam do servidor da Ponte, que toma cada pedaço por uma mensagem. "
-        "deposit({amount}), em dois pedaços: {deposit}. deposit(1) duas vezes, num pedaço só: "
-        "{together}. greet(José), cortada no cabeçalho e numa letra: {greeting}. withdraw, acima "
-        "do saldo: {withdrawal}. _empty(), que é privado: {private}. O saldo: {balance}."),
+        "O que os chamadores receberam do servidor da Ponte, que toma cada pedaço por uma "
+        "mensagem. deposit({amount}), em dois pedaços: {deposit}. deposit(1) duas vezes, num "
+        "pedaço só: {together}. greet(José), cortada no cabeçalho e numa letra: {greeting}. "
+        "withdraw, acima do saldo: {withdrawal}. _empty(), que é privado: {private}. O saldo: "
+        "{balance}."),
     "real": (
         "What callers were told by Ponte's server with your file. deposit({amount}), in two "
         "pieces: {deposit}. deposit(1) twice, in one piece: {together}. greet(José), cut in its "
         "head and in a letter: {greeting}. withdraw, of too much: {withdrawal}. _empty(), which is "
         "private: {private}. The balance: {balance}.",
-        "O que os chamadores receberam do servidor da Ponte com o seu arquivo. deposit({amount}), em "
-        "dois pedaços: {deposit}. deposit(1) duas vezes, num pedaço só: {together}. greet(José), "
-        "cortada no cabeçalho e numa letra: {greeting}. withdraw, acima do saldo: {withdrawal}. "
-        "_empty(), que é privado: {private}. O saldo: {balance}."),
+        "O que os chamadores receberam do servidor da Ponte com o seu arquivo. deposit({amount}), "
+        "em dois pedaços: {deposit}. deposit(1) duas vezes, num pedaço só: {together}. "
+        "greet(José), cortada no cabeçalho e numa letra: {greeting}. withdraw, acima do saldo: "
+        "{withdrawal}. _empty(), que é privado: {private}. O saldo: {balance}."),
     "value.no reply": ("no reply", "nenhuma resposta"),
     "value.half a reply": ("half a reply", "meia resposta"),
     "check.c1": ("one message, cut anywhere", "uma mensagem, cortada em qualquer lugar"),
