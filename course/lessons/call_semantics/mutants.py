@@ -62,7 +62,7 @@ MUTANTS = (
            "        name = self.new_id()\n        self.sessions[name] = Session()\n",
            '''        name = "all"
         self.sessions.setdefault(name, Session())
-''', "c6", "answered_without_a_run"),
+''', "c5", "id_was_used"),
     Mutant("one_open_session_closes_the_others", "        self.sessions[name] = Session()\n",
            "        self.sessions = {name: Session()}\n", "c6", "not_prompt"),
     Mutant("refuses_while_it_runs", _RUNNING, '''        if number in session.running:
@@ -108,6 +108,31 @@ MUTANTS = (
     Mutant("never_of_an_unknown_session", _UNKNOWN_SESSION, '''        if session is None:
             return UNKNOWN if is_repeat else NEVER
 ''', "c5", "session_is_not_known"),
+    Mutant("two_sessions_at_most", "        self.sessions[name] = Session()\n",
+           '''        self.sessions[name] = Session()
+        if len(self.sessions) > 2:
+            del self.sessions[min(self.sessions)]
+''', "c10", "not_prompt"),
+    Mutant("ids_of_its_own", "        name = self.new_id()\n",
+           "        name = f\"s{len(self.sessions)}\"\n", "c5", "id_was_used"),
+    Mutant("a_new_session_ends_the_doubt", "UNKNOWN if is_repeat else REFUSE",
+           "UNKNOWN if is_repeat and not self.sessions else REFUSE", "c9", "refused_though_it_ran"),
+    Mutant("name_and_number_are_glued", _RUNNING, '''\
+        running = {f"{each}{n}" for each in self.sessions for n in self.sessions[each].running}
+        if f"{name}{number}" in running:
+            return WAIT
+''', "c10", "waits_for_nothing"),
+    Mutant("forgets_up_to_a_gap", _FORGETS, '''\
+        lowest = getattr(session, "lowest", 1)
+        while lowest < session.oldest and lowest in session.replies:
+            del session.replies[lowest]
+            lowest += 1
+        session.lowest = lowest
+''', "c8", "keeps_old_replies"),
+    Mutant("same_numbers_of_two_sessions", "UNKNOWN if is_repeat else REFUSE", '''\
+UNKNOWN if is_repeat and not any(
+                number in each.replies for each in self.sessions.values()) else REFUSE''',
+           "c9", "refused_though_it_ran"),
     Mutant("never_of_an_unknown_repeat", _UNKNOWN_SESSION, '''        if session is None:
             return NEVER if is_repeat else REFUSE
 ''', "c5", "session_is_not_known"),

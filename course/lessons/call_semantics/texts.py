@@ -41,11 +41,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "duas chamadas ao mesmo tempo, e duas falhas"),
     "check.c8": ("any two faults", "quaisquer duas falhas"),
     "check.c9": (
-        "three calls at once, the server restarts, and a message is lost",
-        "três chamadas ao mesmo tempo, o servidor reinicia, e uma mensagem se perde"),
+        "three calls at once, or two callers, the server restarts, and a message is lost",
+        "três chamadas ao mesmo tempo, ou dois chamadores, o servidor reinicia, e uma mensagem se "
+        "perde"),
     "check.c10": (
-        "twelve calls at once, and a message is lost",
-        "doze chamadas ao mesmo tempo, e uma mensagem se perde"),
+        "twelve calls at once, or twelve callers, and a message is lost",
+        "doze chamadas ao mesmo tempo, ou doze chamadores, e uma mensagem se perde"),
     "wrong.ran_twice": (
         "{call} ran twice: the balance is {balance}.",
         "{call} rodou duas vezes: o saldo é {balance}."),
@@ -97,6 +98,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "It would never ask for another session.",
         "arrives disse {action} de {call}, cuja sessão não é conhecida, e o chamador ainda espera. "
         "Ele nunca pediria outra sessão."),
+    "wrong.id_was_used": (
+        "open returned the id {id}, which another session has, or had before the server restarted.",
+        "open devolveu o id {id}, que outra sessão tem, ou tinha antes de o servidor reiniciar."),
     "wrong.no_action": (
         "arrives said {action} of {call}: that is no word of this lesson, and no reply.",
         "arrives disse {action} de {call}: isso não é palavra desta lição, nem resposta."),
@@ -136,6 +140,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.restarts": (
         "the server RESTARTS: it remembers nothing",
         "o servidor REINICIA: não lembra nada"),
+    "story.opens": ("{caller} asks for another session", "{caller} pede outra sessão"),
     "story.waits": (
         "server: {call} runs already, it waits",
         "servidor: {call} já está rodando, ela espera"),

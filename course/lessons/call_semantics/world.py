@@ -22,6 +22,8 @@ from course.world import SmallWorld
 TRIP_S, QUICK_S, LONG_S, TIMEOUT_S, LATE_S = 0.001, 0.001, 9.0, 4.0, 60.0
 ATTEMPTS = 3
 AMOUNT = 100
+CALLERS = ("ana", "bia", "caio", "davi", "eva", "fabio", "gabi", "hugo", "iara", "joana", "lia",
+           "mario")
 # Seconds in which a call without a fault must be answered.
 PROMPT_S = 1.0
 
@@ -59,17 +61,18 @@ class World(SmallWorld):
 
     Parameters: `solution`, the student's module; `script`, which decides; `fates` of a message
     beside "arrives", and whether runs may take `long` and the server may `restart`; how many calls
-    each of how many callers makes, one after the other or `together`, so many seconds `apart`; the
-    balance `before` them.
+    each of how many callers makes, one after the other or `together`, so many seconds `apart`; how
+    many `attempts` it makes of a call; the balance `before` them.
     """
 
     def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
                  long: bool = False, restart: bool = False, calls: int = 2,
                  callers: int = 1, together: bool = False, apart_s: float = 0.0,
-                 before: int = 0) -> None:
+                 attempts: int = ATTEMPTS, before: int = 0) -> None:
         super().__init__(solution, script)
         self._fates, self._long, self._restart = fates, long, restart
         self._count, self._together, self._apart_s = calls, together, apart_s
+        self._attempts = attempts
         self._ids = itertools.count(1)
         self.balance = before
         self.calls: list[Call] = []
@@ -79,23 +82,23 @@ class World(SmallWorld):
         # What this life of the server runs now, and the sessions that it has opened.
         self._running: set[tuple[str, int]] = set()
         self._opened: set[str] = set()
+        # By caller: its session, and the number of its latest call in it. And the sessions of all
+        # lives.
+        self._sessions: dict[str, tuple[str, int]] = {}
+        self._ever_opened: set[str] = set()
         # By session: below which number the server was told that all have ended.
         self._ended: dict[str, int] = {}
         self._life = 1
         self.memory = self._new_memory()
-        self._callers = ("ana", "bia")[:callers]
+        self._callers = CALLERS[:callers]
 
     def run(self) -> list[str]:
         """Carries out everything; returns what was exercised. Raises Wrong."""
         for caller in self._callers:
-            session = self.memory.open()
-            if not isinstance(session, str):
-                raise Theirs(f"open returned {session!r:.40}, and no id")
-            self._opened.add(session)
-            self._next_call(caller, session, 1)
-            for number in range(2, self._count + 1 if self._together else 2):
-                self.at((number - 1) * self._apart_s,
-                        partial(self._next_call, caller, session, number))
+            self._open(caller)
+            self._next_call(caller)
+            for after in range(1, self._count if self._together else 1):
+                self.at(after * self._apart_s, partial(self._next_call, caller))
         self.go()
         self._judge_all()
         return self.exercised
@@ -105,14 +108,25 @@ class World(SmallWorld):
     def _oldest(self, call: Call) -> int:
         """The oldest number whose outcome its caller still waits for."""
         return min(each.number for each in self.calls
-                   if each.caller == call.caller and each.told is None)
+                   if each.session == call.session and each.told is None)
 
-    def _next_call(self, caller: str, session: str, number: int) -> None:
+    def _open(self, caller: str) -> None:
+        session = self.memory.open()
+        if not isinstance(session, str):
+            raise Theirs(f"open returned {session!r:.40}, and no id")
+        if session in self._ever_opened:
+            raise self.wrong("id_was_used", id=session[:40])
+        self._opened.add(session)
+        self._ever_opened.add(session)
+        self._sessions[caller] = session, 0
+
+    def _next_call(self, caller: str) -> None:
         made = sum(call.caller == caller for call in self.calls)
         if made == self._count:
             return
         call = Call(f"put-{len(self.calls) + 1}", caller, self.now)
-        call.session, call.number = session, number
+        session, latest = self._sessions[caller]
+        call.session, call.number = self._sessions[caller] = session, latest + 1
         self.calls.append(call)
         self._send(call)
 
@@ -128,7 +142,7 @@ class World(SmallWorld):
     def _times_out(self, call: Call, attempt: int) -> None:
         if call.told is not None or call.attempts != attempt:
             return
-        if attempt < ATTEMPTS:
+        if attempt < self._attempts:
             self._send(call)
         else:
             self._tell(call, "unknown")
@@ -139,8 +153,13 @@ class World(SmallWorld):
         call.told, call.told_s = told, self.now
         self.say("told_reply" if isinstance(told, Reply) else "told", caller=call.caller,
                  call=call.name, told=_shown(told))
+        if told == "refused" and call.session == self._sessions[call.caller][0]:
+            if not self.script.faults:
+                raise self.wrong("not_prompt", call=call.name, told=told)
+            self.say("opens", caller=call.caller)
+            self._open(call.caller)
         # From now on its number is below the oldest one: it must not run any more.
-        self._next_call(call.caller, call.session, call.number + 1)
+        self._next_call(call.caller)
 
     # The server: ours, but for its memory.
 
@@ -282,7 +301,8 @@ class World(SmallWorld):
         return memory
 
     def _new_id(self) -> str:
-        return f"s{next(self._ids)}"
+        # One id may begin as another one does.
+        return "s" + next(self._ids) * "1"
 
     # What must hold at the end.
 
@@ -297,7 +317,8 @@ class World(SmallWorld):
             if faults == 0 and (not isinstance(call.told, Reply)
                                 or call.told_s - call.began_s > PROMPT_S):
                 raise self.wrong("not_prompt", call=call.name, told=_shown(call.told))
-            if faults == 1 and not self._life > 1 and not isinstance(call.told, Reply):
+            if faults == 1 and self._attempts > 1 and not self._life > 1 \
+                    and not isinstance(call.told, Reply):
                 raise self.wrong("unknown_though_it_is_known", call=call.name,
                             told=_shown(call.told))
         self._judge_forgetting()
