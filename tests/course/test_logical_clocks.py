@@ -17,13 +17,17 @@ LESSON = Lesson(7, "logical_clocks")
 REFERENCE = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
 STEP = "        self.time += 1\n        return self.time\n"
 LOG = "    return sorted(events, key=lambda event: (event.time, event.name))\n"
+# Its stamps are of another kind of dict, and without zeros.
+COUNTER = "from collections import Counter\n" + REFERENCE.replace(
+    "dict.fromkeys(names, 0)", "Counter()").replace("dict(self.counts)", "self.counts.copy()")
 
-# Right clocks of another kind: one that also follows the wall clock, vectors without zeros, a log
-# by all that an event has.
+# Right clocks of another kind: one that also follows the wall clock, vectors that are counters, a
+# log by all that an event has.
 RIGHT = (
-    REFERENCE.replace("        self.time = 0 ", "        self.wall, self.time = wall, 0 ").replace(
+    REFERENCE.replace(
+        "        self.time = 0 ", "        self.wall, self.time = wall, wall() ").replace(
         STEP, "        self.time = max(self.time + 1e-6, self.wall())\n        return self.time\n"),
-    REFERENCE.replace("dict.fromkeys(names, 0)", "{name: 0}"),
+    COUNTER,
     REFERENCE.replace(LOG, "    events.sort()\n    return tuple(events)\n"))
 
 
@@ -89,6 +93,9 @@ class Real(unittest.TestCase):
         self.assertEqual((seen.reply_order, seen.other_order), ("before", "at once"))
         self.assertIn("ana → bank: put(137)", seen.log)
         self.assertTrue(real.is_right(seen._asdict()))
+
+    def test_stamps_of_another_kind_of_dict_travel(self) -> None:
+        self.assertTrue(real.is_right(real.see(module_of(COUNTER))._asdict()))
 
     def test_naive_clocks_log_the_reply_before_the_request(self) -> None:
         seen = real.see(load(LESSON.file("start.py")))

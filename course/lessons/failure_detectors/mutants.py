@@ -93,6 +93,12 @@ MUTANTS = (
             self.sent_at[beat.name] = beat.sent_at
             self.heard_at[beat.name] = self.running(now)
 ''', "c3", "by_another_clock"),
+    Mutant("the_same_time_is_the_same_beat", _HEARD, '''\
+        self.sent_at = getattr(self, "sent_at", {})
+        if beat.sent_at != self.sent_at.get(beat.name):
+            self.sent_at[beat.name] = beat.sent_at
+            self.heard_at[beat.name] = self.running(now)
+''', "c3", "by_another_clock"),
     # Time is not the number of calls.
     Mutant("counts_questions_since_a_beat", _SILENT, '''\
         self.asked = getattr(self, "asked", {})

@@ -83,8 +83,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.freezes": ("{name} FREEZES", "{name} CONGELA"),
     "story.thaws": ("{name} goes on", "{name} continua"),
     "story.set_back": (
-        "somebody sets the clock of {name} back by an hour",
-        "alguém atrasa o relógio de {name} em uma hora"),
+        "somebody sets the clock of {name} back by {back_s:g} s",
+        "alguém atrasa o relógio de {name} em {back_s:g} s"),
     "story.registry_freezes": (
         "the registry FREEZES (beats that wait for it: {kept})",
         "o registro CONGELA (batimentos que esperam por ele: {kept})"),

@@ -30,7 +30,7 @@ ALIKE_S = 1e-6
 
 # What a plot has: the second, who, and what happens to it. "registry" is one, too.
 STARTS, CRASHES, FREEZES, THAWS = "starts", "crashes", "freezes", "thaws"
-# The clock of a server's computer is set back by an hour.
+# The clock of a server's computer is set back.
 SET_BACK, HOUR_S = "set back", 3600.0
 Plot = Sequence[tuple[float, str, str]]
 REGISTRY = "registry"
@@ -86,18 +86,20 @@ class World(SmallWorld):
     Parameters: `solution`, the student's module; `script`, which decides; the `plot`; `until_s`,
     when it ends; `fates` of a beat beside "arrives"; `lease_s`; `turn_s` between two turns, and how
     often each of them asks (`asks`); `ahead`, by how many seconds the clocks of servers are ahead;
-    `keeps`: whose beats wait while the registry is frozen; those of others are lost then;
-    `adds_up`: whether also the silence before a pause is judged.
+    `back_s`, by how many seconds one is set back; `keeps`: whose beats wait while the registry is
+    frozen; those of others are lost then; `adds_up`: whether also the silence before a pause is
+    judged.
     """
 
     def __init__(self, solution: Any, script: Script, *, plot: Plot, until_s: float,
                  fates: Sequence[str] = (), lease_s: float = LEASE_S, turn_s: float = TURN_S,
-                 asks: int = 1, ahead: dict[str, float] | None = None, keeps: Sequence[str] = (),
-                 adds_up: bool = False) -> None:
+                 asks: int = 1, ahead: dict[str, float] | None = None, back_s: float = HOUR_S,
+                 keeps: Sequence[str] = (), adds_up: bool = False) -> None:
         super().__init__(solution, script)
         self._plot, self._until_s, self._fates = plot, until_s, fates
         self._lease_s, self._turn_s, self._asks = lease_s, turn_s, asks
-        self._ahead, self._keeps, self._adds_up = ahead or {}, keeps, adds_up
+        self._ahead, self._back_s = ahead or {}, back_s
+        self._keeps, self._adds_up = keeps, adds_up
         self._servers: dict[str, Server] = {}
         # When the detector was last called; whether the registry is frozen, since when, and for how
         # long it was the last time; and the beats that wait for it.
@@ -130,12 +132,12 @@ class World(SmallWorld):
             self._beats(self._servers[who])
             return
         server = self._servers[who]
-        self.say(does.replace(" ", "_"), name=who)
+        self.say(does.replace(" ", "_"), name=who, back_s=self._back_s)
         self.exercised.append(does)
         if does == CRASHES:
             server.lives = False
         elif does == SET_BACK:
-            server.ahead_s -= HOUR_S
+            server.ahead_s -= self._back_s
         else:
             server.frozen = does == FREEZES
             self._beats(server)

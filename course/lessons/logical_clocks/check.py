@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.lessons.logical_clocks.world import LOG, ONE_LOG, ORDER, TIMES, Act, World
+from course.lessons.logical_clocks.world import COUNTS, LOG, ONE_LOG, ORDER, TIMES, Act, World
 from course.rung import Rung
 
 # A request and its reply.
@@ -49,7 +49,7 @@ CHECKS = {
                ("before", "at once")),
     "c6": Rung(World, ({**_CROSSING, "judges": (ORDER,), "fates": ("late", "twice")},), 1,
                ("late", "twice")),
-    "c7": Rung(World, ({**_NEWCOMERS, "judges": (ORDER,)},), 0, ("joins",)),
+    "c7": Rung(World, ({**_NEWCOMERS, "judges": (ORDER, COUNTS)},), 0, ("joins",)),
     "c8": Rung(World, (
         {**_NEWCOMERS, "judges": (ORDER, TIMES, LOG, ONE_LOG), "fates": ("late", "lost")},
         {"names": _THREE, "turns": TURNS, "plot": END, "judges": (ORDER, TIMES, LOG, ONE_LOG),

@@ -94,6 +94,11 @@ MUTANTS = (
     Mutant("strangers_are_left_out", _MERGE, '''        for name in self.counts:
             self.counts[name] = max(self.counts[name], counts.get(name, 0))
 ''', "c7", "misses_the_cause"),
+    Mutant("a_receipt_counts_twice", _VECTOR_RECEIVE, f'''{_MERGE}        self.step()
+        return self.step()
+''', "c7", "miscounts"),
+    Mutant("counts_from_one", "dict.fromkeys(names, 0)", "dict.fromkeys(names, 1)",
+           "c7", "miscounts"),
     Mutant("forgets_whom_the_message_does_not_know", _MERGE,
            '''        self.counts = {name: max(self.counts.get(name, 0), count)
                        for name, count in counts.items()}

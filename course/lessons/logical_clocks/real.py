@@ -58,9 +58,10 @@ class Site:
 
     def send(self, to: str, what: str) -> tuple[Any, Any]:
         """A message goes out; returns the stamps that it carries."""
-        stamps = self._lamport.send(), self._vector.send()
-        self._note(f"{self.name} → {to}: {what}", *stamps)
-        return stamps
+        time, vector = self._lamport.send(), self._vector.send()
+        self._note(f"{self.name} → {to}: {what}", time, vector)
+        # A student may count in a defaultdict. XML-RPC carries a dict alone.
+        return time, dict(vector)
 
     def receive(self, sender: str, what: str, time: Any, vector: Any) -> None:
         """A message comes in with these stamps."""
@@ -198,4 +199,4 @@ def _sizes(solution: ModuleType) -> tuple[int, int]:
     lamport = solution.Lamport(lambda: WALL_S)
     empty = len(encode_call("put", []))
     return (len(encode_call("put", [lamport.step()])) - empty,
-            len(encode_call("put", [stamp])) - empty)
+            len(encode_call("put", [dict(stamp)])) - empty)

@@ -8,8 +8,8 @@ Each process has a clock of its own. It asks its clock for a stamp at each of it
 
 A stamp of `Lamport` is a number. An effect has a greater one than its cause.
 
-A stamp of `Vector` is a dict: for each process, how many of its events this event knows. So two
-stamps tell whether one event could be a cause of the other.
+A stamp of `Vector` is a dict: for each process, how many of its events this event knows, itself
+included. So two stamps tell whether one event could be a cause of the other.
 """
 
 BEFORE, AFTER, AT_ONCE = "before", "after", "at once"

@@ -8,8 +8,8 @@ Cada processo tem o próprio relógio lógico. Ele pede ao relógio um carimbo e
 
 Um carimbo de `Lamport` é um número. O de um efeito é maior que o da causa.
 
-Um carimbo de `Vector` é um dict: para cada processo, quantos eventos dele este evento conhece.
-Assim, dois carimbos dizem se um evento pode ser causa do outro.
+Um carimbo de `Vector` é um dict: para cada processo, quantos eventos dele este evento conhece; a si
+mesmo ele também conhece. Assim, dois carimbos dizem se um evento pode ser causa do outro.
 
 Por enquanto, o primeiro relógio lê o relógio da máquina, e o segundo não conta nada.
 """

@@ -118,6 +118,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "second, and nobody can tell it from that.",
         "\"{one}\" e \"{other}\" têm o mesmo carimbo, {stamp}. O primeiro veio antes do segundo, e "
         "por ele ninguém percebe isso."),
+    "wrong.miscounts": (
+        "The stamp of \"{event}\" says that it knows {said} events of {name}. With this event it "
+        "knows {right}.",
+        "O carimbo de \"{event}\" diz que conhece {said} eventos de {name}. Com este evento, "
+        "ele conhece {right}."),
     "wrong.claims_a_cause": (
         "order says \"{said}\" of \"{one}\" ({one_stamp}) and \"{other}\" ({other_stamp}). They "
         "are at once: no messages lead from one to the other.",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -33,8 +34,8 @@ DELAYS_S: dict[str, tuple[float, ...]] = {
     "arrives": (TRIP_S,), "late": (LATE_S,), "twice": (TRIP_S, LATE_S), "lost": ()}
 
 # What is judged: that no effect is logged before its cause; that its time is greater; that all
-# who collect the events have one log; what `order` says.
-LOG, TIMES, ONE_LOG, ORDER = "log", "times", "one log", "order"
+# who collect the events have one log; what `order` says; what a vector counts.
+LOG, TIMES, ONE_LOG, ORDER, COUNTS = "log", "times", "one log", "order", "counts"
 
 WORDS = {"BEFORE": "before", "AFTER": "after", "AT_ONCE": "at once"}
 
@@ -94,6 +95,7 @@ class Process:
 
     def __init__(self, name: str, skew_s: float) -> None:
         self.name, self.skew_s = name, skew_s
+        self.started_s = 0.0
         # The names that there were when it started.
         self.names: list[str] = []
         self.lamport: Any = None
@@ -153,7 +155,7 @@ class World(SmallWorld):
                 self.say("skew", name=name, skew=skew)
         for name in names:
             process = self._processes[name]
-            process.names = list(self._processes)
+            process.names, process.started_s = list(self._processes), self.now
             process.lamport, process.vector = self._clocks(process)
             if name not in self._names:
                 self.say("joins", name=name)
@@ -231,6 +233,8 @@ class World(SmallWorld):
             self._judge_time(event)
         if ORDER in self._judges:
             self._judge_order(event)
+        if COUNTS in self._judges:
+            self._judge_counts(event)
         return event
 
     def _asks(self, event: Event, kind: str, clock: Any, verb: str, stamp: tuple[Any, ...]) -> Any:
@@ -287,12 +291,22 @@ class World(SmallWorld):
                "misses_the_cause" if said == "at once" else "turned_round")
         raise self.wrong(key, said=said, right=right, **values)
 
+    def _judge_counts(self, event: Event) -> None:
+        """A vector stamp has, for each process, how many of its events are known."""
+        known = Counter(self._happened[number].name for number in event.before | {event.number})
+        for name in self._processes:
+            said = event.vector_then.get(name, 0)
+            if said != known[name]:
+                raise self.wrong("miscounts", event=event.what, name=name, said=said,
+                                 right=known[name])
+
     def _judge_clocks_alone(self) -> None:
         """Each process again, alone, with the same messages: its clock must give the same stamps.
 
         Here all clocks run in one Python. On machines of their own nothing else can reach them.
         """
         for process in self._processes.values():
+            self.now = process.started_s
             for kind, clock in zip(("Lamport", "Vector"), self._clocks(process)):
                 for asked in process.asked[kind]:
                     self.now = asked.at_s

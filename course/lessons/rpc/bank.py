@@ -10,7 +10,7 @@ from typing import Any
 RESULT, FAULT = "result", "fault"
 # What callers may call.
 METHODS = frozenset(("deposit", "withdraw", "greet", "note", "audit", "remind", "stop", "total",
-                     "pay_back", "plan"))
+                     "pay_back", "plan", "inherited"))
 
 
 class NoMoney(Exception):
@@ -28,13 +28,24 @@ class Book:
         return "empty"
 
 
-class Bank:
-    """The service. `ran`: what has run, as it is shown."""
+class Service:
+    """What the bank inherits. `_ran`: what has run, as it is shown."""
+
+    def __init__(self) -> None:
+        self._ran: list[str] = []
+
+    def inherited(self) -> str:
+        self._ran.append("inherited()")
+        return "from Service"
+
+
+class Bank(Service):
+    """The service."""
 
     owner = "ana"
 
     def __init__(self) -> None:
-        self._ran: list[str] = []
+        super().__init__()
         self.balance = 0
         self.book = Book(self._ran)
 

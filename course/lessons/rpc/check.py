@@ -21,6 +21,7 @@ from course.rung import Rung
 _ONE, _THREE = (((DEPOSIT,),),), (((DEPOSIT,), (MORE,), (MORE,)),)
 _MANY = ((20 * ((LONGEST,),)),)
 _HEADS = {"sends": (((DEPOSIT, *STRANGE_HEADS), (MORE,)),), "joined": True}
+_SHORTER_HEAD = {"sends": (((LONGEST_HEAD,), (MORE,)),), "cuts": 1, "joined": True}
 _TEXTS = {"sends": (((DEPOSIT, LONGEST_HEAD, *STRANGE_TEXTS), (MORE,)),), "cuts": 1, "joined": True}
 _CALLS = {"sends": (((DEPOSIT, *FAULTS), (MORE, *FAULTS)),)}
 _NAMES = {"sends": (((DEPOSIT,), (MORE, *CLOSED), (MORE,)),)}
@@ -35,7 +36,7 @@ CHECKS = {
     "c2": Rung(World, ({"sends": _THREE, "cuts": 1, "joined": True},), 2, ("two in one piece",)),
     "c3": Rung(World, ({"sends": (((GREET,), (ASK,)),), "cuts": 2, "joined": True},), 2,
                ("cut in a character", "two in one piece")),
-    "c4": Rung(World, (_HEADS, _TEXTS), 2, ("small letters", "an empty text")),
+    "c4": Rung(World, (_HEADS, _SHORTER_HEAD, _TEXTS), 2, ("small letters", "an empty text")),
     "c5": Rung(World, (_CALLS,), 2, ("fault",)),
     "c6": Rung(World, (_NAMES,), 1, ("_empty", "book.clear")),
     "c7": Rung(World, (_CALLERS, {"sends": _MANY}, {"sends": _MANY, "flood": True}), 2,

@@ -98,10 +98,10 @@ STRANGE_TEXTS = (
     LONGEST,
 )
 
-# Calls that become faults, or whose value is nothing; and one more.
+# Calls that become faults, or whose value is nothing; and of methods that are easily missed.
 FAULTS = tuple(map(call, ("withdraw 999", "deposit x", "remind", "total", "stop", "deposit",
                           "deposit 1 2", "transfer 5", "audit", "deposit 0", "pay_back 5",
-                          "plan")))
+                          "plan", "inherited")))
 # Names that a caller must not reach.
 CLOSED = tuple(map(call, ("_empty", "__class__", "__dir__", "book.clear", "deposit.__func__",
                           "deposit.__self__._empty", "owner", "book", "Deposit 5",

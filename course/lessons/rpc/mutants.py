@@ -122,6 +122,14 @@ class Parser(Parser):
            'rest[:length].decode("utf-8").strip()', "c4", "another_text"),
     Mutant("half_an_empty_line_makes_a_head_too_long", "len(head) > MAX_HEAD_BYTES:",
            "len(head) > MAX_HEAD_BYTES - 3:", "c4", "refused_a_right_one"),
+    Mutant("looks_on_where_it_stopped", _SPLIT, '''\
+        self.looked = getattr(self, "looked", 0)
+        at = self.buffer.find(b"\\r\\n\\r\\n", self.looked)
+        if at < 0:
+            self.looked = max(len(self.buffer) - 3, 0)
+            at = len(self.buffer)
+        head, end, rest = self.buffer[:at], self.buffer[at:at + 4], self.buffer[at + 4:]
+''', "c4", "missing"),
     Mutant("longest_text_is_too_long", "int(found[0]) > MAX_TEXT_BYTES",
            "int(found[0]) >= MAX_TEXT_BYTES", "c4", "refused_a_right_one"),
     # The call.
@@ -210,6 +218,8 @@ class Parser(Parser):
     try:
         return RESULT, getattr(service, name, method)(*params)
 ''', "c6", "not_for_callers"),
+    Mutant("inherits_nothing", "getattr(type(service), name, None)",
+           "vars(type(service)).get(name)", "c5", "value_is_a_fault"),
     Mutant("no_underscore_at_all", 'name.startswith("_")', '"_" in name',
            "c5", "value_is_a_fault"),
     # Several callers.

@@ -37,9 +37,11 @@ class Parser:
     def next_message(self):
         """The next message as (head, text), or None while it is not all there.
 
-        The head is without its last \\r\\n and the empty line. Raises ValueError as soon as the
-        next bytes cannot become a message: then nobody knows where another one begins, and the
-        connection is closed. What was whole before these bytes has come out first.
+        The head is without its last \\r\\n and the empty line. Raises ValueError if the next
+        bytes cannot become a message: at the latest when a wrong head is whole, when a head or the
+        length that it tells is too large, or when a wrong text is whole. Then nobody knows where
+        another message begins, and the connection is closed. What was whole before these bytes has
+        come out first.
         """
         if not self.piece:
             return None
@@ -59,7 +61,7 @@ def dispatch(service, name, params):
 
     (RESULT, what the method has returned); (FAULT, "ValueError: not a number") if it has raised
     that, or whatever else; (FAULT, a text) without a run, if there is no method of exactly that
-    name, or if its name begins with _: that is private. A property is no method: to read it would
-    already run it.
+    name, or if its name begins with _: that is private. An inherited method is a method, too. A
+    property is none: to read it would already run it.
     """
     return RESULT, getattr(service, name)(*params)

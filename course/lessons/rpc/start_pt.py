@@ -37,9 +37,11 @@ class Parser:
     def next_message(self):
         """A próxima mensagem como (head, text), ou None enquanto ela não chegou inteira.
 
-        O cabeçalho vem sem o último \\r\\n e sem a linha vazia. Lança ValueError assim que os
-        próximos bytes não podem virar uma mensagem: então ninguém sabe onde outra começa, e a
-        conexão é fechada. O que estava inteiro antes desses bytes saiu primeiro.
+        O cabeçalho vem sem o último \\r\\n e sem a linha vazia. Lança ValueError se os
+        próximos bytes não podem virar uma mensagem: o mais tardar quando um cabeçalho errado está
+        inteiro, quando um cabeçalho ou o tamanho que ele diz é grande demais, ou quando um texto
+        errado está inteiro. Então ninguém sabe onde outra mensagem começa, e a conexão é fechada. O
+        que estava inteiro antes desses bytes saiu primeiro.
         """
         if not self.piece:
             return None
@@ -59,7 +61,7 @@ def dispatch(service, name, params):
 
     (RESULT, o que o método devolveu); (FAULT, "ValueError: not a number") se ele lançou isso, ou
     qualquer outra coisa; (FAULT, um texto), sem rodar nada, se não há um método com exatamente esse
-    nome, ou se o nome começa com _: isso é privado. Uma property não é um método: ler já seria
-    rodar.
+    nome, ou se o nome começa com _: isso é privado. Um método herdado também é um método. Uma
+    property não é: ler já seria rodar.
     """
     return RESULT, getattr(service, name)(*params)

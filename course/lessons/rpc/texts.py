@@ -208,9 +208,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The call of \"{name}\" has failed, and its caller takes \"{got}\" for its result.",
         "A chamada de \"{name}\" falhou, e o chamador toma \"{got}\" pelo resultado."),
     "wrong.value_is_a_fault": (
-        "The call of \"{name}\" has run and returned {what}, and its caller is told of a fault: "
+        "The method \"{name}\" returns {what} when it runs, and its caller is told of a fault: "
         "{got}.",
-        "A chamada de \"{name}\" rodou e devolveu {what}, e o chamador recebe uma falha: {got}."),
+        "O método \"{name}\" devolve {what} quando roda, e o chamador recebe uma falha: {got}."),
     "wrong.no_text": (
         "The fault of \"{name}\" needs a text. It has {got}.",
         "A falha de \"{name}\" precisa de um texto. Tem {got}."),
