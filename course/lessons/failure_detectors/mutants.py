@@ -48,6 +48,10 @@ MUTANTS = (
            "    heard_at = {}\n\n    def __init__(self, lease_s, now):\n" + _INIT,
            "c1", "not_its_own"),
     Mutant("strangers_live", _STRANGER, _STRANGER.replace("GONE", "UP"), "c1", "knows_a_stranger"),
+    Mutant("time_zero_is_never", _STRANGER, '''\
+        if not self.heard_at.get(name):
+            return GONE
+''', "c1", "gone_too_early"),
     Mutant("never_trusts_again", _SAYS, '''\
         self.suspects = getattr(self, "suspects", set())
         if silent_s > self.lease_s / 2:

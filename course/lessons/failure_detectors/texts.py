@@ -98,6 +98,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "value.up": ("UP", "UP"),
     "value.suspect": ("SUSPECT", "SUSPECT"),
     "value.gone": ("GONE", "GONE"),
+    "story.first_moment": (
+        "in its first moment, a detector hears a beat of bank-9, and is asked for bank-9",
+        "no primeiro instante, um detector ouve um batimento do bank-9, e é perguntado por ele"),
     "story.two_registries": (
         "one detector hears a beat of bank-9; another, new one is asked for bank-9",
         "um detector ouve um batimento do bank-9; pergunta-se a outro, novo, pelo bank-9"),

@@ -266,12 +266,19 @@ class World(SmallWorld):
         return "excused_for_ever" if self._pause_s else f"{server.said}_for_ever"
 
     def _judge_two(self) -> None:
-        """What one detector hears, another one does not know; and at first none knows anybody."""
+        """What one detector hears, another one does not know; at first none knows anybody, and then
+        whom it has heard.
+        """
         first, second = (self.solution.Detector(LEASE_S, 0.0) for _ in range(2))
         said = self._word(first.state("bank-9", 0.0))
         if said != GONE:
             raise self.wrong("knows_a_stranger", said=said)
         first.heard(Beat("bank-9", 0.0), 0.0)
+        said = self._word(first.state("bank-9", 0.0))
+        if said != UP:
+            self.say("first_moment")
+            raise self.wrong(f"{said}_too_early", name="bank-9", said=said, lease_s=LEASE_S,
+                             silent_s=0.0)
         if self._word(second.state("bank-9", 0.0)) != GONE:
             self.say("two_registries")
             raise self.wrong("not_its_own")
