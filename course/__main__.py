@@ -17,8 +17,9 @@
     collect FOLDER   for a teacher: runs and grades all packed files, and writes marks.csv
     selftest [N...]  the course checks itself: right solutions pass, each wrong one is rejected
 
-Your files and progress.jsonl stand in the folder course-work. The exit code is 0 only if all went
-well: 1 for a check that failed, 2 for a mistake in the command.
+--lang pt tells all of it in Portuguese. Your files and progress.jsonl stand in the folder
+course-work. The exit code is 0 only if all went well: 1 for a check that failed, 2 for a mistake in
+the command.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     """Does what the words say; returns the exit code."""
     language, rest = take_language(list(arguments))
     if rest and rest[0] in ("-h", "--help"):
-        print(here(__doc__))
+        print(here(words.HELP if language == "pt" else __doc__))
         return 0
     try:
         return _do(rest, language)

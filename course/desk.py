@@ -160,7 +160,7 @@ class Desk:
         self.progress.add("measure", lesson.name, took_ms=round(took_ms, 2), personal=number)
         if personal.who(self.progress) is None:
             self.say("no_name_yet")
-            self.screen.command(personal.COMMAND, lead="  ")
+            self.screen.command(personal.command(self.language), lead="  ")
         return 0
 
     def hint(self, lesson: Lesson) -> int:

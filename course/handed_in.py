@@ -6,6 +6,7 @@ from course.words import fill
 
 TEXTS: dict[str, tuple[str, str]] = {
     # A name.
+    "class_and_name": ('CLASS "NAME"', 'TURMA "NOME"'),
     "bad_name": (
         "say class and name, each of 1 to {most} characters: {command}",
         "diga a turma e o nome, cada um de 1 a {most} caracteres: {command}"),
@@ -38,12 +39,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "nothing": (
         "{folder}: there is nothing in this folder", "{folder}: não há nada nesta pasta"),
     "careful": (
-        "This runs what {count} files bring along: programs of strangers, as the user who you are "
-        "now. Do it\nas a user who owns nothing, or in a container without a network: "
-        "docs/teaching.md.",
-        "Isto executa o que {count} arquivos trazem: programas de estranhos, como o usuário que "
-        "você é agora.\nFaça isso como um usuário que não possui nada, ou num contêiner sem rede: "
-        "docs/teaching.pt-BR.md."),
+        "Files: {count}. This runs the programs of strangers in them, as the user who you are now. "
+        "Do it\nas a user who owns nothing, or in a container without a network: docs/teaching.md.",
+        "Arquivos: {count}. Isto executa os programas de estranhos que há neles, como o usuário "
+        "que você é\nagora. Faça isso como um usuário que não possui nada, ou num contêiner sem "
+        "rede: docs/teaching.pt-BR.md."),
     "graded": (
         "  {at}/{count}  {file}  {name}  {passed} of {checks} checks{trouble}",
         "  {at}/{count}  {file}  {name}  {passed} de {checks} verificações{trouble}"),
@@ -58,8 +58,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column.file": ("file", "arquivo"),
     "column.class": ("class", "turma"),
     "column.name": ("name", "nome"),
-    "column.passed": ("{lesson} passed", "{lesson} passou"),
-    "column.checks": ("{lesson} of checks", "{lesson} de verificações"),
+    "column.passed": ("{lesson} passed", "{lesson} passaram"),
+    "column.checks": ("{lesson} checks", "{lesson} verificações"),
     "column.prediction": ("{lesson} prediction", "{lesson} previsão"),
     "column.hints": ("{lesson} hints", "{lesson} dicas"),
     "column.mutants_right": ("{lesson} mutants right", "{lesson} mutantes certos"),

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from course.files import WORK, write
 from course.handed_in import text
-from course.personal import COMMAND, Student, student
+from course.personal import Student, command, student
 from course.progress import FILE as PROGRESS
 from course.progress import chained
 from course.shelf import LESSONS
@@ -74,7 +74,7 @@ def run(language: str, folder: str = WORK) -> int:
     named = [entry for entry in entries if entry.get("what") == "name"]
     found = student(named[-1].get("class"), named[-1].get("name")) if named else None
     if found is None:
-        raise UsageError(text("no_name", language, command=COMMAND))
+        raise UsageError(text("no_name", language, command=command(language)))
     path = os.path.join(os.path.dirname(folder), file_name(found))
     try:
         write(path, packed(found, files))

@@ -24,7 +24,6 @@ from ponte.process.options import PYTHON, UsageError
 # Numbers are below it. Larger ones would not be read aloud in a class.
 NUMBERS = 1000
 MAX_CHARS = 80
-COMMAND = f'{PYTHON} -m course name CLASS "NAME"'
 
 
 class Student(NamedTuple):
@@ -75,11 +74,16 @@ def number(progress: Progress, lesson: str) -> int:
     return found.number(lesson) if found else 0
 
 
+def command(language: str) -> str:
+    """What to type to say who one is."""
+    return f"{PYTHON} -m course name {text('class_and_name', language)}"
+
+
 def give(progress: Progress, class_code: str, name: str, language: str) -> int:
     """Keeps class and name, and says so; returns the exit code. Raises UsageError."""
     found = student(class_code, name)
     if found is None:
-        raise UsageError(text("bad_name", language, most=MAX_CHARS, command=COMMAND))
+        raise UsageError(text("bad_name", language, most=MAX_CHARS, command=command(language)))
     progress.add("name", "", **{"class": found.class_code, "name": found.name})
     print(text("named", language, name=found.name, class_code=found.class_code))
     return 0

@@ -105,13 +105,15 @@ TEXTS: Texts = {
         "This check has met no case of \"{missing}\": it says nothing.",
         "Esta verificação não encontrou nenhum caso de \"{missing}\": ela não diz nada."),
     "selftest_failed": (
-        "{lessons} lessons, {mutants} wrong solutions, in {took_s:.1f} s: {failed} are not as they "
-        "should be",
-        "{lessons} lições, {mutants} soluções erradas, em {took_s:.1f} s: {failed} não estão como "
-        "deveriam"),
-    "selftest": ("{lessons} lessons, {mutants} wrong solutions, each rejected by its own words; "
-                 "in {took_s:.1f} s", "{lessons} lições, {mutants} soluções erradas, cada uma "
-                 "recusada com as palavras dela; em {took_s:.1f} s"),
+        "Lessons: {lessons}. Wrong solutions: {mutants}. Not as they should be: {failed}. In "
+        "{took_s:.1f} s.",
+        "Lições: {lessons}. Soluções erradas: {mutants}. Não estão como deveriam: {failed}. Em "
+        "{took_s:.1f} s."),
+    "selftest": (
+        "Lessons: {lessons}. Wrong solutions: {mutants}, each rejected by its own words. In "
+        "{took_s:.1f} s.",
+        "Lições: {lessons}. Soluções erradas: {mutants}, cada uma recusada com as palavras dela. "
+        "Em {took_s:.1f} s."),
 }
 
 
@@ -121,10 +123,16 @@ def text(key: str, language: str, **values: object) -> str:
 
 
 def fill(texts: Texts, key: str, language: str, values: Mapping[str, Any]) -> str:
-    """The text of that key in "en" or "pt", with its fields filled in."""
-    said = {name: fill(texts, f"value.{value}", language, {})
-            if isinstance(value, str) and f"value.{value}" in texts else value
-            for name, value in values.items()}
+    """The text of that key in "en" or "pt", with its fields filled in. A field that has a text
+    `each.FIELD` is a list of dicts, and told as a line for each.
+    """
+    def told(name: str, value: Any) -> Any:
+        if f"each.{name}" in texts:
+            return "\n".join(fill(texts, f"each.{name}", language, each) for each in value)
+        is_word = isinstance(value, str) and f"value.{value}" in texts
+        return fill(texts, f"value.{value}", language, {}) if is_word else value
+
+    said = {name: told(name, value) for name, value in values.items()}
     return _FILLERS[language].vformat(texts[key][language == "pt"], (), said)
 
 
@@ -168,5 +176,32 @@ class _Filler(string.Formatter):
         shown: str = super().format_field(value, format_spec)
         return shown.replace(".", self._point) if isinstance(value, float) else shown
 
+
+# What --help says in Portuguese; in English it is the docstring of __main__.py.
+HELP = """python3 -m course: prever, rodar, ver dar errado, consertar um arquivo, verificar, ver
+funcionar.
+
+    (nada), ou N     a tela do curso: ela verifica o seu arquivo sempre que você o salva
+    list             as lições, e até onde você chegou
+    predict N [a-d]  uma pergunta; responda antes que qualquer coisa rode
+    run N            a versão ingênua, com sockets de verdade
+    check N          o seu arquivo, em toda sequência de um mundo pequeno
+    real N           o seu arquivo dentro da própria Ponte
+    hint N           uma pergunta, depois mais
+    mutant N [cK]    uma solução errada: qual verificação vai achá-la?
+    measure N        uma medida deste computador
+    reset N          o seu arquivo como no começo; o antigo é guardado
+    name TURMA "NOME"    quem é você: as suas medidas serão só suas
+    incident a       algo está errado entre processos de verdade, de a até e: quem é, e o quê?
+                     (answer responde, hint dá uma dica)
+    tap NOME         cada mensagem que passa por um processo do incidente
+    pack             todo o seu trabalho num arquivo, para quem ensina
+    collect PASTA    para quem ensina: executa e corrige tudo o que a turma entregou, e grava
+                     marks.csv
+    selftest [N...]  o curso verifica a si mesmo: as soluções certas passam, cada errada é recusada
+
+--lang en conta tudo em inglês. Os seus arquivos e progress.jsonl ficam na pasta course-work. O
+código de saída só é 0 se tudo deu certo: 1 se uma verificação falhou, 2 se há um engano no comando.
+"""
 
 _FILLERS = {"en": _Filler("."), "pt": _Filler(",")}

@@ -201,13 +201,12 @@ TEXTS: Texts = {
                 "por segundo), e {who} nunca ouve: os batimentos dele trazem a época antiga, e o "
                 "beats_acked dele parou. A linha no log é a mesma de uma chave errada."),
     # ---- C: lost replies, and a client without call ids
-    "c.symptom": ("Three tills, ana, bia and caio, have made {count} deposits of {cents} cents "
-                  "each, every one on the account of its own name. Their logs show no error. But "
+    "c.symptom": ("Each of three tills, ana, bia and caio, has made {count} deposits of {cents} "
+                  "cents, on the account of its own name. Their logs show no error. But "
                   "one account has too much money. (Some replies are lost on this network. That "
                   "is known, and hits all tills alike.)",
-                  "Três caixas, ana, bia e caio, fizeram {count} depósitos de {cents} centavos "
-                  "cada, cada um na conta do seu próprio nome. Os logs não mostram nenhum erro. "
-                  "Mas "
+                  "Cada um de três caixas, ana, bia e caio, fez {count} depósitos de {cents} "
+                  "centavos, na conta do seu próprio nome. Os logs não mostram nenhum erro. Mas "
                   "uma conta tem dinheiro demais. (Algumas respostas se perdem nesta rede. Isso é "
                   "sabido e atinge todos os caixas igualmente.)"),
     "c.figure1": ("By how many cents has that account too much?",

@@ -300,13 +300,13 @@ class Grading(unittest.TestCase):
         code, printed, rows = self.collect()
         self.assertEqual(code, 0)
         self.assertRegex(printed, (
-            "\\AThis runs what 2 files bring along: programs of strangers(?s:.*)docs/teaching.md.\n"
+            "\\AFiles: 2. This runs the programs of strangers(?s:.*)docs/teaching.md.\n"
             f"  1/2  ana.txt  Ana Souza  {CHECKS} of {CHECKS} checks\n"
             f"  2/2  bia.txt  Bia Lima  2 of {CHECKS} checks\n"
             "2 of 2 files graded, 0 with troubles, in [0-9.]+ s: .*marks.csv\n\\Z"))
         ana = rows["ana.txt"]
         self.assertEqual(
-            [ana[key] for key in ("class", "name", "checks passed", "5 passed", "5 of checks",
+            [ana[key] for key in ("class", "name", "checks passed", "5 passed", "5 checks",
                                   "5 prediction", "5 hints", "5 mutants right", "5 mutants read",
                                   "5 measured ms", "5 figure fits the name", "6 passed",
                                   "troubles")],

@@ -91,7 +91,7 @@ class Real(unittest.TestCase):
         self.assertEqual((seen.amount, seen.request_place, seen.reply_place, seen.is_in_order),
                          (137, 1, 5, "yes"))
         self.assertEqual((seen.reply_order, seen.other_order), ("before", "at once"))
-        self.assertIn("ana → bank: put(137)", seen.log)
+        self.assertIn("ana → bank: put(137)", [each["event"] for each in seen.log])
         self.assertTrue(real.is_right(seen._asdict()))
 
     def test_stamps_of_another_kind_of_dict_travel(self) -> None:
@@ -102,6 +102,16 @@ class Real(unittest.TestCase):
         self.assertLess(seen.reply_place, seen.request_place)
         self.assertEqual(seen.is_in_order, "no")
         self.assertFalse(real.is_right(seen._asdict()))
+        # A time has the point of each language.
+        for language, point in (("en", "."), ("pt", ",")):
+            told = LESSON.text("naive", language, **seen._asdict())
+            self.assertRegex(told, rf"\n   1 +8\{point}\d+  bank ← ana: put\(100\)\n")
+
+    def test_two_logs_are_told_up_to_where_they_differ(self) -> None:
+        _, wrong = failure_of(REFERENCE.replace("(event.time, event.name)", "event.time"))
+        assert wrong
+        logged = [line.values["place"] for line in wrong.story if line.key == "logged"]
+        self.assertEqual(logged, [*range(1, wrong.values["place"] + 1)] * 2)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import os
 import re
 import tempfile
@@ -11,6 +13,7 @@ import unittest.mock
 from collections import Counter
 from pathlib import Path
 
+from course.__main__ import VERBS, main
 from course.shelf import LESSONS, Lesson
 from tests.course.pages import hash_of, mark, marked, stale, stale_of
 from tests.house.pages import ROOT
@@ -126,6 +129,17 @@ class Lessons(unittest.TestCase):
 
     def page(self, name: str) -> str:
         return Path(name).read_text(encoding="utf-8")
+
+
+class Help(unittest.TestCase):
+    def test_it_names_every_command_in_both_languages(self) -> None:
+        for language, whose in (("en", 'name CLASS "NAME"'), ("pt", 'name TURMA "NOME"')):
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                self.assertEqual(main(["--help", "--lang", language]), 0)
+            with self.subTest(language):
+                named = re.findall(r"^    (\w+)", printed.getvalue(), re.MULTILINE)
+                self.assertEqual(sorted(named), sorted(VERBS))
+                self.assertIn(whose, printed.getvalue())
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class Given(unittest.TestCase):
     def test_no_name_is_refused_in_one_line_and_not_kept(self) -> None:
         with self.assertRaisesRegex(UsageError, "say class and name, .* -m course name CLASS"):
             give(self.progress, "DS", "", "en")
-        with self.assertRaisesRegex(UsageError, "diga a turma e o nome"):
+        with self.assertRaisesRegex(UsageError, "diga a turma e o nome, .* -m course name TURMA"):
             give(self.progress, "DS", "", "pt")
         self.assertEqual(self.progress.entries(), [])
 

@@ -100,14 +100,15 @@ class Bank(Site):
 class Seen(NamedTuple):
     """What came of a deposit of this `amount` by ana, and of one by bia.
 
-    `log`, the student's log of all events; in which place ana's request and the reply to her stand
-    in it; what `order` said of these two, and of the two requests; `is_in_order`, "yes" if no event
-    stands before its cause, and two collectors make the same log, else "no"; the seconds of ana's
-    call; the bytes of a stamp in a message: one of Lamport's, and a vector of MANY processes.
+    `log`, the student's log of all events, a dict of `place`, `stamp` and `event` for each; in
+    which place ana's request and the reply to her stand in it; what `order` said of these two, and
+    of the two requests; `is_in_order`, "yes" if no event stands before its cause, and two
+    collectors make the same log, else "no"; the seconds of ana's call; the bytes of a stamp in a
+    message: one of Lamport's, and a vector of MANY processes.
     """
 
     amount: int
-    log: str
+    log: list[dict[str, Any]]
     request_place: int
     reply_place: int
     reply_order: str
@@ -164,8 +165,8 @@ def _seen(solution: ModuleType, amount: int, took_s: float, sites: Sequence[Site
     chains = [bank, [ana[0], *bank[:3], ana[1]], [bia[0], *bank[3:], bia[1]]]
     order = partial(_order, solution, vectors)
     return Seen(
-        amount, "\n".join(f"  {place:2}  {shown(event.time):>6}  {event.what}"
-                          for place, event in enumerate(made, 1)),
+        amount, [{"place": place, "stamp": shown(event.time), "event": event.what}
+                 for place, event in enumerate(made, 1)],
         whats.index(ana[0]) + 1, whats.index(bank[2]) + 1, order(ana[0], bank[2]),
         order(ana[0], bia[0]),
         "yes" if made == again and all(

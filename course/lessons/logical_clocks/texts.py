@@ -51,6 +51,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A resposta para ana está no lugar {reply_place}, o pedido dela no lugar {request_place}. "
         "Toda causa está no log antes do seu efeito: {is_in_order}. O pedido dela e a resposta: "
         "{reply_order}. Os pedidos de ana e de bia: {other_order}."),
+    "each.log": ("  {place:2}  {stamp:>6}  {event}", "  {place:2}  {stamp:>6}  {event}"),
     "check.c1": (
         "Lamport: a call, and one wall clock is wrong",
         "Lamport: uma chamada, e o relógio de uma máquina está errado"),

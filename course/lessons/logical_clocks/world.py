@@ -347,8 +347,9 @@ class World(SmallWorld):
             again = self._log(collected, salt=-1)
             for place, (one, other) in enumerate(zip(made, again), 1):
                 if one is not other:
-                    self._tell_log(made)
-                    self._tell_log(again)
+                    # Up to there: the rest tells no more.
+                    self._tell_log(made[:place])
+                    self._tell_log(again[:place])
                     raise self.wrong("two_logs", place=place, one=one.what, other=other.what)
 
     def _tell_log(self, made: Sequence[Event]) -> None:
