@@ -95,7 +95,7 @@ class Files(unittest.TestCase):
                 self.assertEqual(verdict_of(module_of(text)), ("c1", "no_lookup"))
 
     def test_a_port_that_nobody_has_is_told(self) -> None:
-        for new in ("0", "'4001'", "None"):
+        for new in ("0", "'4001'", "None", "float(lease.beat.port)"):
             with self.subTest(new):
                 text = REFERENCE.replace("{name: lease.beat.port ", f"{{name: {new} ")
                 self.assertEqual(verdict_of(module_of(text)), ("c1", "no_port"))

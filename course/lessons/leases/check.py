@@ -16,7 +16,7 @@ from course.lessons.leases.world import (
 )
 from course.rung import Rung
 
-A, B = "bank-1", "bank-2"
+A, B, C = "bank-1", "bank-2", "bank-10"
 LATE = ("late", "very late", "twice")
 ANY = ("twice", "late", "lost")
 EVERY = ("twice", "late", "very late", "lost")
@@ -46,8 +46,9 @@ SHORTER = ((0.0, A, STARTS), (2.5, A, CRASHES), (4.5, A, STARTS))
 # One that lives makes its lease shorter; another one has a lease of more than REMEMBER_S.
 SHORTENED = ((0.0, A, STARTS), (2.5, A, SHORTENS), (4.5, A, CRASHES))
 VERY_LONG = ((0.0, A, STARTS), (1.0, A, FREEZES), (70.0, A, THAWS))
-# bank-2 is forgotten, though bank-1 beats on.
-ONE_STAYS = ((0.0, A, STARTS), (0.0, B, STARTS), (3.5, B, CRASHES))
+THREE = ((0.0, C, STARTS), (0.0, B, STARTS), (0.0, A, STARTS), (3.5, B, CRASHES))
+# A beat of a long life comes when the lease of its last one is over.
+LONG_LIFE = ((0.0, A, STARTS), (64.5, A, CRASHES))
 RESTART = ((0.0, A, STARTS), (0.0, B, STARTS), (2.5, A, CRASHES), (4.25, REGISTRY, RESTARTS))
 
 _C1 = {"plot": ONE_CRASHES, "until_s": 11.0, "looks": (2.125, 6.125, 9.125, 13.125)}
@@ -63,7 +64,7 @@ CHECKS = {
                        {"plot": LONG, "until_s": 7.2, "fates": ("late", "twice")}), 2,
                (*LATE, "old")),
     "c4": Rung(World, ({"plot": SOON, "until_s": 12.0, "fates": ("late",)},
-                       {"plot": LATER, "until_s": 12.0, "fates": ("late",)},
+                       {"plot": LATER, "until_s": 12.0, "fates": ("late",), "lives": (9, 12)},
                        {"plot": TWICE, "until_s": 8.0, "fates": ("late",)},
                        {"plot": BOTH, "until_s": 8.0, "fates": ("late", "lost")}), 1,
                ("late", "superseded")),
@@ -77,11 +78,14 @@ CHECKS = {
                        {"plot": SHORTER, "until_s": 8.0, "leases": {A: (6.0, 3.0)}},
                        {"plot": SHORTENED, "until_s": 5.0, "leases": {A: (6.0,)}},
                        {"plot": VERY_LONG, "until_s": 71.0, "leases": {A: (90.0,)}},
+                       {"plot": THREE, "until_s": 6.0, "leases": {B: (2.4,)}},
+                       {"plot": LONG_LIFE, "until_s": 65.0, "fates": ("very late",),
+                        "leases": {A: (24.0,)}},
                        {"plot": RESTART, "until_s": 8.0, "fates": ("lost",)}), 1,
                ("lost", "over", "restart")),
     "c7": Rung(World, ({"plot": SOON, "until_s": 5.0, **_STRICT},
                        {"plot": GOODBYE, "until_s": 4.0, **_STRICT},
-                       {"plot": ONE_STAYS, "until_s": 70.0, "strict": True}), 1,
+                       {"plot": LONG, "until_s": 1.0, "forgets": True}), 1,
                ("old", "superseded", "goodbye")),
     "c8": Rung(World, ({"plot": TWICE, "until_s": 8.0, **_STRICT},
                        {"plot": GOODBYE, "until_s": 3.0, "fates": EVERY},

@@ -47,7 +47,13 @@ MUTANTS = (
         self.found.update({name: lease.beat.port for name, lease in self.leases.items()
                            if lease.listed})
         return self.found
-''', "c1", "changes_afterwards"),
+''', "c1", "not_new"),
+    Mutant("one_dictionary_until_it_changes", _LOOKUP,
+           _LOOKUP.replace("return", "found =") + '''\
+        if found != getattr(self, "found", None):
+            self.found = found
+        return self.found
+''', "c1", "not_new"),
     Mutant("expires_at_half", "lease.beat.lease_s:", "lease.beat.lease_s / 2:",
            "c2", "living_missing"),
     Mutant("one_beat_missed_is_death", "lease.beat.lease_s:", "lease.beat.lease_s * 0.4:",
@@ -61,6 +67,13 @@ MUTANTS = (
     Mutant("state_in_the_class", "    def __init__(self):\n" + _TABLE,
            "    leases = {}             # by name; those that are over, too\n",
            "c1", "not_empty"),
+    Mutant("goodbyes_for_all_tables", _TAKES, '''\
+        left = Table.left = getattr(Table, "left", set())
+        if (beat.name, beat.life) in left:
+            return OLD
+        if beat.leaving:
+            left.add((beat.name, beat.life))
+''' + _TAKES, "c1", "not_its_own"),
     Mutant("seq_ignored", _OLD, "        if is_known_life and lease.beat.leaving:\n",
            "c3", "late_beat_revives"),
     Mutant("a_copy_counts", "beat.seq <= lease.beat.seq", "beat.seq < lease.beat.seq",
@@ -88,6 +101,12 @@ MUTANTS = (
            _TAKES + '''        if lease:
             self.leases[beat.name].beat = beat._replace(port=lease.beat.port)
 ''', "c4", "old_port"),
+    Mutant("lives_are_texts", "beat.life < lease.beat.life:",
+           "str(beat.life) < str(lease.beat.life):", "c4", "new_life_missing"),
+    Mutant("waits_for_the_next_life", _ELDER, _ELDER + '''\
+        if lease and beat.life > lease.beat.life + 1:
+            return OLD
+''', "c4", "new_life_missing"),
     Mutant("a_high_number_wins", "beat.life < lease.beat.life:",
            "beat.life < lease.beat.life and beat.seq <= lease.beat.seq:", "c4", "old_port"),
     Mutant("old_life_renews", "            return SUPERSEDED\n",
@@ -103,6 +122,10 @@ MUTANTS = (
     Mutant("goodbye_undone", _TAKES, _TAKES + '''        if beat.leaving:
             del self.leases[beat.name]
 ''', "c5", "goodbye_undone"),
+    Mutant("zero_is_never", _ELDER, '''\
+        if lease and not lease.came_at:
+            lease = None
+''' + _ELDER, "c5", "late_beat_revives"),
     Mutant("a_beat_undoes_the_goodbye", "lease.beat.leaving or ", "", "c5", "goodbye_undone"),
     Mutant("goodbye_of_a_stranger", _TAKES, '''        if lease is None and beat.leaving:
             return ACK
@@ -130,6 +153,20 @@ MUTANTS = (
             ends_at = lease.came_at + lease.beat.lease_s
             self.leases[beat.name].came_at = max(now, ends_at - beat.lease_s)
 ''', "c6", "dead_listed"),
+    Mutant("counts_whole_seconds", "if now - lease.came_at > lease.beat.lease_s:",
+           "if int(now - lease.came_at) > lease.beat.lease_s:", "c1", "dead_listed"),
+    Mutant("cuts_the_seconds", "if now - lease.came_at > lease.beat.lease_s:",
+           "if int(now - lease.came_at) >= lease.beat.lease_s:", "c6", "dead_listed"),
+    Mutant("names_that_begin_alike", "        lease = self.leases.get(beat.name)\n", '''\
+        lease = next((each for each in self.leases.values()
+                      if each.beat.name.startswith(beat.name)), None)
+''', "c6", "living_missing"),
+    Mutant("remembers_from_the_first_beat", _FORGETS, '''\
+            self.first_at = getattr(self, "first_at", {})
+            first_at = self.first_at.setdefault((name, lease.beat.life), lease.came_at)
+            if not lease.listed and now - first_at > REMEMBER_S:
+                del self.leases[name]
+''', "c6", "late_beat_revives"),
     Mutant("forgets_who_has_a_long_lease", "if not lease.listed and now", "if now",
            "c6", "living_missing"),
     Mutant("forgets_when_all_are_silent", _FORGETS, '''\
@@ -138,6 +175,12 @@ MUTANTS = (
                 del self.leases[name]
 ''', "c7", "keeps_for_ever"),
     Mutant("never_forgets", _FORGETS, "", "c7", "keeps_for_ever"),
+    Mutant("remembers_for_two_minutes", "lease.came_at > REMEMBER_S:",
+           "lease.came_at > 2 * REMEMBER_S:", "c7", "keeps_for_ever"),
+    Mutant("keeps_a_log", _TAKES, '''\
+        self.log = getattr(self, "log", [])
+        self.log.append(f"{now:.1f} s: {beat.name}")
+''' + _TAKES, "c7", "keeps_for_ever"),
     Mutant("forgets_no_goodbye", "lease.came_at > REMEMBER_S:",
            "lease.came_at > REMEMBER_S and not lease.beat.leaving:", "c7", "keeps_for_ever"),
     Mutant("forgets_a_goodbye_soon", "lease.came_at > REMEMBER_S:",

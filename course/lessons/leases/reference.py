@@ -11,7 +11,7 @@ A server that crashes cannot take itself off a list. So it gets its place only f
     leaving    True: the server says goodbye, and stops
 
 Beats travel as datagrams: one may be lost, or come twice, or come many seconds late. `beat` says
-what becomes of a beat:
+what becomes of a beat, the first of these that is true:
 
     ACK          it counts: it is newer than all that came from this name
     SUPERSEDED   a younger life has the name: an older one must not come back

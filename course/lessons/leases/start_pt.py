@@ -11,7 +11,7 @@ tempo, um *lease*, e manda batimentos. Cada batimento que vale renova o lease. U
     leaving    True: o servidor se despede, e para
 
 Batimentos viajam como datagramas: um pode se perder, chegar duas vezes, ou chegar muitos segundos
-atrasado. `beat` diz o que acontece com um batimento:
+atrasado. `beat` diz o que acontece com um batimento, a primeira destas que for verdade:
 
     ACK          vale: é mais novo que todos os que vieram deste nome
     SUPERSEDED   uma vida mais nova tem o nome: uma mais velha não pode voltar

@@ -117,16 +117,21 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A new table lists {names}, though no beat has come to it: two tables share their state.",
         "Uma tabela nova lista {names}, embora nenhum batimento tenha chegado a ela: duas tabelas "
         "dividem o mesmo estado."),
-    "wrong.changes_afterwards": (
-        "A lookup had found: {was}. The next lookup has changed that dictionary, and the reader "
-        "still uses it.",
-        "Uma consulta tinha encontrado: {was}. A consulta seguinte mudou aquele dicionário, e o "
-        "leitor ainda o usa."),
+    "wrong.not_its_own": (
+        "The first beat of bank-9 that comes to a new table must count. Another table has heard of "
+        "later ones: the two tables share their state.",
+        "O primeiro batimento do bank-9 que chega a uma tabela nova tem que valer. Outra tabela "
+        "ouviu falar de batimentos posteriores: as duas tabelas dividem o mesmo estado."),
+    "wrong.not_new": (
+        "Two lookups returned the same dictionary. What a reader changes in it, or a later lookup, "
+        "then changes what another reader has.",
+        "Duas consultas devolveram o mesmo dicionário. O que um leitor muda nele, ou uma consulta "
+        "posterior, muda então o que outro leitor tem."),
     "wrong.keeps_for_ever": (
-        "Nothing has come from {name} for more than REMEMBER_S, and something of its beats is "
-        "still kept.",
-        "Nada chegou de {name} há mais de REMEMBER_S, e algo dos batimentos dele continua "
-        "guardado."),
+        "Nothing has come from {servers} servers for more than REMEMBER_S, and something of their "
+        "beats is still kept.",
+        "Nada chegou de {servers} servidores há mais de REMEMBER_S, e algo dos batimentos deles "
+        "continua guardado."),
     "wrong.said_ack": (
         "beat returned ACK for beat {seq} of {name} (life {life}). Right is: {right}.",
         "beat devolveu ACK para o batimento {seq} de {name} (vida {life}). O certo é: {right}."),
@@ -186,18 +191,26 @@ TEXTS: dict[str, tuple[str, str]] = {
         "registry: beat {seq} of {name} (life {life}) has come: \"{said}\"",
         "registro: o batimento {seq} de {name} (vida {life}) chegou: \"{said}\""),
     "story.lookup": ("lookup: {found}", "consulta: {found}"),
-    "story.has_become": (
-        "the lookup before this one has become: {found}",
-        "a consulta anterior virou: {found}"),
     "story.first_table": (
         "a first registry: beat 1 of bank-9 comes (life 1, port 4901)",
         "um primeiro registro: chega o batimento 1 de bank-9 (vida 1, porta 4901)"),
     "story.second_table": (
         "a second registry, with a new table: lookup: {found}",
         "um segundo registro, com uma tabela nova: consulta: {found}"),
+    "story.first_table_left": (
+        "a first registry: beat 1 of bank-9, and goodbyes of its lives 1 and 2",
+        "um primeiro registro: o batimento 1 de bank-9, e despedidas das vidas 1 e 2 dele"),
+    "story.second_table_first": (
+        "a second registry, with a new table: beat 1 of bank-9 comes (life 1, port 4901)",
+        "um segundo registro, com uma tabela nova: chega o batimento 1 de bank-9 (vida 1, porta "
+        "4901)"),
+    "story.many": (
+        "{servers} servers send beats, start again, or say goodbye; then only bank-1 beats",
+        "{servers} servidores enviam batimentos, recomeçam, ou se despedem; depois só o bank-1 "
+        "envia"),
     "story.silence": (
-        "{name} has not beaten for {silent_s:.0f} s",
-        "{name} ficou {silent_s:.0f} s sem enviar batimentos"),
+        "the others have not beaten for {silent_s:.0f} s",
+        "os outros ficaram {silent_s:.0f} s sem enviar batimentos"),
     "value.arrives": ("", ""),
     "value.lost": ("  LOST", "  PERDIDO"),
     "value.late": ("  HELD BACK", "  RETIDO"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-import weakref
+import sys
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,14 +18,21 @@ from course.explore import Script
 from course.theirs import Theirs, must_have
 from course.world import SmallWorld
 
-# Seconds: a lease, and a beat each third of it; a beat on its way; one that is held back, and one
-# that is held back for very long; and between two turns of the registry.
+# Seconds: a lease, and a beat each third of it; a beat on its way, so that the first one comes when
+# the clock shows 0; one that is held back, and one that is held back for very long; and between two
+# turns of the registry.
 LEASE_S, BEATS_A_LEASE = 3.0, 3
-TRIP_S, LATE_S, VERY_LATE_S, TURN_S = 0.01, 8.0, 40.0, 0.25
+TRIP_S, LATE_S, VERY_LATE_S, TURN_S = 0.0, 8.0, 40.0, 0.25
 # Turns stand between the moments of beats, so that no lease ends in the same moment as a turn.
 FIRST_TURN_S = 0.125
-# Seconds for which a table must remember, and after which it must have forgotten.
-REMEMBER_S = 60.0
+# Seconds for which a table must remember; and after which it must have forgotten, from whichever
+# moment it counts.
+REMEMBER_S, FORGET_S = 60.0, 85.0
+# Servers that shall be forgotten. What they send, each some of it: life, number, goodbye.
+MANY = 200
+_SENT = (((1, 1, False),), ((1, 1, True),), ((2, 1, True), (1, 1, False)),
+         ((1, 1, False), (1, 2, True), (1, 1, False), (1, 2, True)),
+         ((1, 1, False), (2, 1, False), (1, 2, False)))
 
 # What a plot has: the second, the server, and what it does. "registry" is one, too.
 STARTS, CRASHES, FREEZES, THAWS, LEAVES, RESTARTS = (
@@ -41,10 +48,6 @@ REGISTRY = "registry"
 _DELAYS_S: dict[str, tuple[float, ...]] = {
     "arrives": (TRIP_S,), "late": (LATE_S,), "very late": (VERY_LATE_S,),
     "twice": (TRIP_S, LATE_S), "lost": ()}
-
-
-class Name(str):
-    """A name, of which the world knows whether anybody still keeps it."""
 
 
 class Beat(NamedTuple):
@@ -86,26 +89,27 @@ class World(SmallWorld):
     Parameters: `solution`, the student's module; `script`, which decides; the `plot`; `until_s`,
     when every server stops; `fates` of a beat beside "arrives"; `looks`, the seconds at which
     somebody looks up (by default at every turn); `leases`, the seconds of each life by name,
-    where they are not LEASE_S; `dead`, the message if a dead server is listed; `strict`: whether
-    also the answers are judged, and that the table forgets.
+    where they are not LEASE_S; `lives`, the numbers of the lives of a name; `dead`, the message if
+    a dead server is listed; whether also the answers are judged (`strict`), and that a table
+    `forgets`.
     """
 
     def __init__(self, solution: Any, script: Script, *, plot: Plot, until_s: float,
                  fates: Sequence[str] = (), looks: Sequence[float] = (),
-                 leases: dict[str, Sequence[float]] | None = None, dead: str = "dead_listed",
-                 strict: bool = False) -> None:
+                 leases: dict[str, Sequence[float]] | None = None,
+                 lives: Sequence[int] = (1, 2), dead: str = "dead_listed",
+                 strict: bool = False, forgets: bool = False) -> None:
         super().__init__(solution, script)
         self._plot, self._until_s, self._fates = plot, until_s, fates
-        self._looks, self._leases, self._dead, self._strict = looks, leases or {}, dead, strict
+        self._looks, self._leases, self._lives = looks, leases or {}, lives
+        self._dead, self._strict, self._forgets = dead, strict, forgets
         # By name, the youngest last.
         self._servers: dict[str, list[Server]] = {}
         # By name: the beats that have come to this life of the registry, and those that count.
         self._came: dict[str, list[Came]] = {}
         self._counted: dict[str, list[Came]] = {}
-        self._names: list[weakref.ref[Name]] = []
-        # The latest lookup, and what it was then.
-        self._found: Any = {}
-        self._found_then: dict[str, int] = {}
+        # What the latest lookup returned.
+        self._found: dict[str, int] = {}
         self._ends_s = until_s
         self.table = self._first_table()
 
@@ -117,7 +121,7 @@ class World(SmallWorld):
         self.at(self._until_s, self._all_crash)
         self.at(FIRST_TURN_S, self._turn)
         self.go()
-        if self._strict:
+        if self._forgets:
             self._judge_forgetting()
         return self.exercised
 
@@ -128,7 +132,6 @@ class World(SmallWorld):
             self.say("registry_restarts")
             self.exercised.append("restart")
             self._came, self._counted = {}, {}
-            self._found, self._found_then = {}, {}
             self.table = self.solution.Table()
             return
         if does == STARTS:
@@ -155,18 +158,15 @@ class World(SmallWorld):
 
     def _start(self, name: str) -> None:
         lives = self._servers.setdefault(name, [])
-        life = len(lives) + 1
         number = list(self._servers).index(name)
         lengths = self._leases.get(name, (LEASE_S,))
-        server = Server(name, life, 4001 + 100 * number + len(lives),
-                        lengths[min(life, len(lengths)) - 1])
+        server = Server(name, self._lives[len(lives)], 4001 + 100 * number + len(lives),
+                        lengths[min(len(lives), len(lengths) - 1)])
         lives.append(server)
         self.say("starts", **server.fields)
         self._beats(server)
 
     def _all_crash(self) -> None:
-        if self._strict:
-            self._judge_kept(silent_since_s=self.now - REMEMBER_S - TURN_S)
         for server in itertools.chain(*self._servers.values()):
             if server.lives:
                 server.lives = False
@@ -207,9 +207,7 @@ class World(SmallWorld):
         self.exercised.append(right)
         if beat.leaving and right == "ack":
             self.exercised.append("goodbye")
-        name = Name(beat.name)
-        self._names.append(weakref.ref(name))
-        said = self.table.beat(beat._replace(name=name), self.now)
+        said = self.table.beat(beat, self.now)
         words = {self.solution.ACK: "ack", self.solution.SUPERSEDED: "superseded",
                  self.solution.OLD: "old"}
         if not isinstance(said, str) or said not in words:
@@ -229,11 +227,10 @@ class World(SmallWorld):
 
     def _look(self) -> None:
         found = self._lookup(self.table)
-        if self._found != self._found_then:
-            self.say("has_become", found=_listed(self._found))
-            raise self.wrong("changes_afterwards", was=_listed(self._found_then))
-        self._found, self._found_then = found, {str(name): found[name] for name in found}
-        self._judge(self._found_then)
+        if found is self._found:
+            self._fail("not_new", found)
+        self._found = found
+        self._judge(found)
 
     # What must hold at each look.
 
@@ -268,10 +265,10 @@ class World(SmallWorld):
                 self._judge_dead(newest, found, **values, silent_s=round(silent_s, 1),
                                  lease_s=beat.lease_s)
         elif name in found:
-            if found[name] != beat.port:
+            if repr(found[name]) != repr(beat.port):
                 self._judge_port(name, found, beat.port)
         # A server that has died may go early. One that lives must stay.
-        elif self._servers[name][beat.life - 1].lives:
+        elif any(each.lives for each in self._servers[name] if each.life == beat.life):
             self._judge_missing(name, found, newest)
 
     def _judge_dead(self, newest: Came, found: dict[str, int], **values: Any) -> None:
@@ -282,9 +279,9 @@ class World(SmallWorld):
         self._fail(self._dead, found, **values)
 
     def _judge_port(self, name: str, found: dict[str, int], right: int) -> None:
-        known = [each.beat.port for each in self._came[name]]
-        key = "old_port" if found[name] in known else "no_port"
-        self._fail(key, found, name=name, port=repr(found[name])[:30], right=right)
+        known, port = [repr(each.beat.port) for each in self._came[name]], repr(found[name])
+        key = "old_port" if port in known else "no_port"
+        self._fail(key, found, name=name, port=port[:30], right=right)
 
     def _judge_missing(self, name: str, found: dict[str, int], newest: Came) -> None:
         beat, before = newest.beat, self._counted[name][:-1]
@@ -311,12 +308,23 @@ class World(SmallWorld):
 
     def _judge_two(self) -> None:
         """What one table hears, another one does not know."""
-        self.solution.Table().beat(Beat(Name("bank-9"), 1, 1, 4901, LEASE_S, False), self.now)
-        found = self._lookup(self.solution.Table())
+        one, another = self.solution.Table(), self.solution.Table()
+        first = Beat("bank-9", 1, 1, 4901, LEASE_S, False)
+        one.beat(first, self.now)
+        right, found = self._lookup(one), self._lookup(another)
         if found:
             self.say("first_table")
             self.say("second_table", found=_listed(found))
             raise self.wrong("not_empty", names=", ".join(map(str, found)))
+        one.beat(Beat("bank-9", 1, 2, 4901, LEASE_S, True), self.now)
+        one.beat(Beat("bank-9", 2, 1, 4902, LEASE_S, True), self.now)
+        another.beat(first, self.now)
+        found = self._lookup(another)
+        if found != right:
+            self.say("first_table_left")
+            self.say("second_table_first")
+            self.say("second_table", found=_listed(found))
+            raise self.wrong("not_its_own")
 
     def _lookup(self, table: Any) -> dict[Any, Any]:
         found = table.lookup(self.now)
@@ -325,29 +333,27 @@ class World(SmallWorld):
         return found
 
     def _judge_forgetting(self) -> None:
-        """Long after the last beat, nothing of it is kept."""
-        self._found = {}
-        self.now += REMEMBER_S + TURN_S
-        for _ in range(2):
-            self.table.expire(self.now)
-            self.table.lookup(self.now)
-            self.now += TURN_S
-        self._judge_kept(silent_since_s=self.now)
-
-    def _judge_kept(self, silent_since_s: float) -> None:
-        """Nothing is kept of a server of which nothing has come since then."""
-        if self._kept(silent_since_s):
-            # It may be garbage that nobody has collected yet.
+        """The silent are forgotten: then others need no more memory than they did, nor than none.
+        """
+        table, blocks = self.solution.Table(), list[int]()
+        self.story, names = [], (f"bank-{number}" for number in itertools.count(2))
+        self.say("many", servers=MANY)
+        for servers in (MANY, MANY, 0):
+            for sent, name in zip(itertools.cycle(_SENT), itertools.islice(names, servers)):
+                for life, seq, leaving in sent:
+                    table.beat(Beat(name, life, seq, 4002, LEASE_S, leaving), self.now)
+            self.now += REMEMBER_S
+            for _ in range(int((FORGET_S - REMEMBER_S) / TURN_S)):
+                self.now += TURN_S
+                table.beat(Beat("bank-1", 1, int(self.now / TURN_S), 4001, LEASE_S, False),
+                           self.now)
+                table.expire(self.now)
+                table.lookup(self.now)
             gc.collect()
-        for name in self._kept(silent_since_s):
-            self.say("silence", name=name, silent_s=REMEMBER_S)
-            raise self.wrong("keeps_for_ever", name=name)
-
-    def _kept(self, silent_since_s: float) -> list[str]:
-        names = [str(name) for name in (each() for each in self._names) if name is not None]
-        silent = {name for name, came in self._came.items() if came[-1].at_s < silent_since_s}
-        # What came before the registry restarted went to another table.
-        return [name for name in names if name in silent or name not in self._came]
+            blocks.append(sys.getallocatedblocks())
+        if blocks[1] - min(blocks) > MANY / len(_SENT) / 2:
+            self.say("silence", silent_s=FORGET_S)
+            raise self.wrong("keeps_for_ever", servers=MANY)
 
     # Parts of the above.
 
