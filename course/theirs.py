@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import ModuleType
 from typing import Any
 
 
@@ -12,6 +13,17 @@ class Theirs(Exception):
     def __init__(self, why: str, line: int = 0) -> None:
         super().__init__(why)
         self.line = line
+
+
+class _Lacks(Theirs, AttributeError):
+    """The student's file has no such name: an AttributeError for `getattr` and `hasattr`."""
+
+
+class Solution(ModuleType):
+    """The student's file as a module. A name that it lacks is the student's error."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise _Lacks(f"the file has no {name}")
 
 
 def must_have(owner: Any, name: str, *params: str) -> Any:

@@ -27,7 +27,7 @@ from types import ModuleType
 from typing import Any, Callable
 
 from course.explore import Found
-from course.theirs import Theirs
+from course.theirs import Solution, Theirs
 from ponte.process.characters import write_any
 
 if sys.platform != "win32":
@@ -43,7 +43,7 @@ MAX_MEMORY_BYTES = 1_000_000_000
 
 def load(file: str) -> ModuleType:
     """The student's file as a module. Raises Theirs."""
-    module = ModuleType("solution")
+    module = Solution("solution")
     module.__file__ = file
     try:
         with open(file, encoding="utf-8") as source:

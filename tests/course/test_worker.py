@@ -61,6 +61,11 @@ class Files(unittest.TestCase):
             with self.subTest(text):
                 self.assertEqual(self.graded(text).what, what)
 
+    def test_a_name_that_the_file_lacks_is_told_as_its_error(self) -> None:
+        text = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
+        outcome = self.graded(text.replace("RUN, WAIT, NEVER", "RUN, HOLD, NEVER"))
+        self.assertEqual((outcome.what, outcome.why), ("error", "the file has no WAIT"))
+
     def test_a_loop_without_an_end_is_stopped_and_its_line_told(self) -> None:
         text = Path(LESSON.file("start.py")).read_text(encoding="utf-8")
         outcome = self.graded(text.replace("        return RUN\n", "        while True:\n"
@@ -83,6 +88,16 @@ class Files(unittest.TestCase):
                 outcome = self.graded(text)
                 self.assertEqual((outcome.what, outcome.line), ("error", line))
                 self.assertIn(why, outcome.why)
+
+    def test_inside_ponte_its_errors_are_told_as_its_own(self) -> None:
+        text = Path(LESSON.file("reference.py")).read_text(encoding="utf-8")
+        for old, new, why in (("        session.running.add(", "        session.runing.add(",
+                               "no attribute 'runing'"),
+                              ("return RUN\n", "return 'go'\n", "arrives returned 'go'")):
+            Path(self.file).write_text(text.replace(old, new), encoding="utf-8")
+            outcome = run_real(LESSON.name, self.file)
+            self.assertEqual(outcome.what, "error")
+            self.assertIn(why, outcome.why)
 
     def test_inside_ponte_the_right_one_works_and_the_start_fails_visibly(self) -> None:
         part = LESSON.part("real")
