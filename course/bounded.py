@@ -39,8 +39,8 @@ class Ended(NamedTuple):
 
 def run(arguments: Sequence[str], said: str, limit_s: float) -> Ended:
     """Runs a Python program of this project, with `said` on its standard input. Blocks for
-    `limit_s` and LAST_S at most. A set has the same order in each run: so the same file gets the
-    same verdict.
+    `limit_s` and some LAST_S at most. A set has the same order in each run: so the same file gets
+    the same verdict.
     """
     program = subprocess.Popen(
         [sys.executable, *arguments], cwd=FOLDER, bufsize=0,
@@ -61,7 +61,9 @@ def run(arguments: Sequence[str], said: str, limit_s: float) -> Ended:
             thread.start()
         with contextlib.suppress(OSError), program.stdin as stdin:
             stdin.write(said.encode())
-        in_time = ended.wait(limit_s)
+        # If this process was frozen (Ctrl-Z), the program may have ended meanwhile, and it takes a
+        # moment to learn that.
+        in_time = ended.wait(limit_s) or ended.wait(LAST_S)
     finally:
         _end(program)
     for thread in threads:

@@ -283,8 +283,10 @@ class Desk:
             self.say("error" if outcome.line else "error_nowhere", "strong", file=file,
                      line=outcome.line, why=words.reason(outcome.why, self.language))
         else:
-            self.say(outcome.what.replace(" ", "_"), "strong", file=file, line=outcome.line,
-                     why=outcome.why)
+            key = outcome.what.replace(" ", "_")
+            if key == "too_long" and not outcome.line:
+                key = "too_long_nowhere"
+            self.say(key, "strong", file=file, line=outcome.line, why=outcome.why)
         if outcome.line and file:
             self.screen.line(line_of(file, outcome.line), lead="    ")
         if outcome.printed:

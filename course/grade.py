@@ -15,12 +15,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from course import bounded
-from course.worker import LIMIT_S
+from course.worker import LIMIT_S, TOO_LONG
 
 # Seconds beyond those of the check, for Python to start on a slow computer.
 START_S = 30.0
-# What the worker writes to standard error when a check takes too long.
-_TOO_LONG = re.compile(r"^Timeout \(")
 
 
 class Outcome(NamedTuple):
@@ -83,17 +81,35 @@ def _read(word: str, out: str, err: str, file: str) -> Outcome:
     said = [line[len(word) + 1:] for line in out.splitlines() if line.startswith(f"{word} ")]
     if not said:
         return Outcome("ours", why=err.strip() or "the worker said nothing")
-    if len(said) == 1:
-        if any(_TOO_LONG.match(line) for line in err.splitlines()):
-            return Outcome("too long", line=_line_in(err, file))
-        return Outcome("ended", why=err.strip())
-    result = json.loads(said[1])
-    return Outcome(result["what"], result.get("key", ""), result.get("values", {}),
-                   result.get("story", ()), result.get("trace") or result.get("why", ""),
-                   result.get("line", 0), result.get("runs", 0), result["printed"])
+    outcome = _told(said[1]) if len(said) > 1 else None
+    is_too_long = any(line.startswith(TOO_LONG) for line in err.splitlines())
+    # A process that the worker has started may have taken too long.
+    if is_too_long and (outcome is None or outcome.what == "error"):
+        return Outcome("too long", line=_line_in(err, file))
+    return outcome or Outcome("ended", why=err.strip())
+
+
+def _told(line: str) -> Outcome | None:
+    """The result in a line of a worker; None where it is none."""
+    try:
+        result = json.loads(line)
+        return Outcome(result["what"], result.get("key", ""), result.get("values", {}),
+                       result.get("story", ()), result.get("trace") or result.get("why", ""),
+                       result.get("line", 0), result.get("runs", 0), result["printed"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # It was cut, or somebody else wrote it.
+        return None
 
 
 def _line_in(trace: str, file: str) -> int:
     """The line of the student's file in a trace, the innermost one; 0 where there is none."""
-    found = re.search(rf'File "{re.escape(os.path.abspath(file))}", line (\d+)', trace)
+    path = re.sub("[^ -~]", _escaped, os.path.abspath(file))
+    found = re.search(rf'File "{re.escape(path)}", line (\d+)', trace)
     return int(found[1]) if found else 0
+
+
+def _escaped(character: re.Match[str]) -> str:
+    """A character as faulthandler writes it: it writes printable ASCII alone."""
+    code = ord(character[0])
+    return f"\\x{code:02x}" if code < 1 << 8 else f"\\u{code:04x}" if code < 1 << 16 else \
+        f"\\U{code:08x}"

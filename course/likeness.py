@@ -40,6 +40,10 @@ HARMLESS = frozenset((
 UNUSUAL = frozenset(("__builtins__", "__import__", "breakpoint", "compile", "delattr", "eval",
                      "exec", "exit", "globals", "input", "locals", "open", "quit", "setattr",
                      "vars"))
+# Names behind a dot that lead out, too: a module has the modules that it imports, and a frame all
+# that runs. No list of these is whole.
+_WAYS_OUT = re.compile("__(?!init|name).*__|_?(builtins|os|sys)|_getframe|"
+                       "(ag|cr|f|gi|tb)_(back|builtins|frame|globals|locals)")
 
 
 class Print(NamedTuple):
@@ -93,18 +97,25 @@ def _number_names(tree: ast.AST) -> None:
 
 
 def _unusual(tree: ast.AST) -> Iterator[str]:
-    """What leads out of the file."""
+    """What leads out of the file, or changes a module of Python."""
+    modules = {(alias.asname or alias.name).partition(".")[0] for node in ast.walk(tree)
+               if isinstance(node, ast.Import) for alias in node.names}
     for node in ast.walk(tree):
         imported: list[str] = []
         if isinstance(node, ast.Import):
             imported = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             imported = [node.module or "."]
+            yield from (alias.name for alias in node.names if _WAYS_OUT.fullmatch(alias.name))
         yield from (name[:40] for name in imported if name.partition(".")[0] not in HARMLESS)
         if isinstance(node, ast.Name) and node.id in UNUSUAL:
             yield node.id
-        if isinstance(node, ast.Attribute) and re.fullmatch("__(?!init|name).*__", node.attr):
-            yield node.attr[:40]
+        if isinstance(node, ast.Attribute):
+            if _WAYS_OUT.fullmatch(node.attr):
+                yield node.attr[:40]
+            elif isinstance(node.value, ast.Name) and node.value.id in modules \
+                    and not isinstance(node.ctx, ast.Load):
+                yield f"{node.value.id}.{node.attr} ="[:40]
 
 
 def main(arguments: list[str]) -> int:

@@ -58,6 +58,7 @@ TEXTS: Texts = {
     "error_nowhere": ("{file}: {why}", "{file}: {why}"),
     "too_long": ("{file} took too long. When it was stopped it was in line {line}:",
                  "{file} demorou demais. Quando foi interrompido, estava na linha {line}:"),
+    "too_long_nowhere": ("{file} took too long.", "{file} demorou demais."),
     "ended": ("{file} has ended the process: no exit in a solution.",
               "{file} encerrou o processo: nada de exit numa solução."),
     "ours": ("This is a fault of the course, not of your file: {why}",

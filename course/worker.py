@@ -9,8 +9,13 @@ only a line that begins with it. No such line means that the file has ended the 
                                                  personal number
 
 It says "ready" before it loads the file, so that a broken installation is not blamed on a student.
-What the file prints is kept, and shown apart. After so many SECONDS it writes to standard error
-where the file is, and ends.
+The end of what the file prints is kept, and shown apart. After so many SECONDS it writes to
+standard error where the file is, and ends. Inside Ponte there is much that takes time and is not
+the file's: there it ends also when one call of a function of the file takes LIMIT_S (`watch`).
+
+The file and what judges it are in one process. So who knows Python well can find the word, or
+change what writes the result. That is no accident, and nothing here prevents it: likeness.py names
+the ways that it knows (docs/teaching.md).
 """
 
 from __future__ import annotations
@@ -22,8 +27,11 @@ import io
 import json
 import os
 import sys
+import threading
+import time
 import traceback
-from types import ModuleType
+from collections.abc import Iterator
+from types import FrameType, ModuleType
 from typing import Any, Callable
 
 from course.explore import Found
@@ -33,8 +41,11 @@ from ponte.process.characters import write_any
 if sys.platform != "win32":
     import resource
 
-# Seconds that a check may take. The slowest one takes a tenth of it.
-LIMIT_S = 5.0
+# Seconds that a check may take, or one call of a student's function inside Ponte. The slowest check
+# takes a tenth of it. And seconds between two looks at the calls.
+LIMIT_S, LOOK_S = 5.0, 0.25
+# How the dump begins that tells where a file was; faulthandler's own one does.
+TOO_LONG = "Timeout ("
 MAX_PRINTED_CHARS = 2000
 # What a check may take of memory, where the system can limit it: a solution needs a tenth. Inside
 # Ponte there are threads, each of which has much of it and uses little.
@@ -103,24 +114,69 @@ def _shown(found: Found) -> dict[str, Any]:
     return {"what": "passed", "runs": found.runs, "exercised": found.exercised}
 
 
+class Printed(io.TextIOBase):
+    """The end of what was printed: who prints without an end fills no memory."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> int:
+        self.text = (self.text + text)[-MAX_PRINTED_CHARS:]
+        return len(text)
+
+
+def watch(file: str) -> None:
+    """Ends this process when one call of a function of this file takes LIMIT_S, on any thread, and
+    writes to standard error where it is.
+    """
+    threading.Thread(target=_watch, args=(file,), daemon=True).start()
+
+
+def _watch(file: str) -> None:
+    # In how many looks each call was seen: looks, not seconds, for this process may be frozen.
+    looks: dict[FrameType, int] = {}
+    while True:
+        time.sleep(LOOK_S)
+        looks = {call: looks.get(call, 0) + 1 for call in _calls_of(file)}
+        if max(looks.values(), default=0) > LIMIT_S / LOOK_S:
+            print(f"{TOO_LONG}a call)!", file=sys.stderr, flush=True)
+            faulthandler.dump_traceback()
+            os._exit(1)
+
+
+def _calls_of(file: str) -> Iterator[FrameType]:
+    """The calls of functions of a file that run now."""
+    for innermost in sys._current_frames().values():
+        for frame, _ in traceback.walk_stack(innermost):
+            if frame.f_code.co_filename == file:
+                yield frame
+
+
 def main(arguments: list[str]) -> int:
     file, lesson, name, limit_s, *more = arguments
+    file = os.path.abspath(file)
     word = sys.stdin.readline().strip()
     # The file may close or replace sys.stdout: this copy of it is ours.
     ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
     part = importlib.import_module(f"course.lessons.{lesson}."
                                    + ("real" if name == "real" else "check"))
-    if name != "real":
+    # A file that the student's one writes or deletes by its name alone is not one of the course.
+    with contextlib.suppress(OSError):
+        os.chdir(os.path.dirname(file))
+    if name == "real":
+        watch(file)
+    else:
         limit_memory()
     print(f"{word} ready", file=ours, flush=True)
     faulthandler.dump_traceback_later(float(limit_s), exit=True)
-    printed = io.StringIO()
+    printed = Printed()
     with contextlib.redirect_stdout(printed):
         result = (real(file, lambda solution: part.see(solution, *map(int, more)))
                   if name == "real" else check(file, part.CHECKS[name].run))
     faulthandler.cancel_dump_traceback_later()
-    result["printed"] = printed.getvalue()[-MAX_PRINTED_CHARS:]
-    print(f"{word} {json.dumps(result)}", file=ours, flush=True)
+    result["printed"] = printed.text
+    # The file may have begun a line there.
+    print(f"\n{word} {json.dumps(result)}", file=ours, flush=True)
     return 0
 
 

@@ -158,6 +158,9 @@ class Likenesses(unittest.TestCase):
                 ("from . import x", ["."]), ("open('x')", ["open"]),
                 ("eval('1'); __import__('os')", ["__import__", "eval"]),
                 ("().__class__.__bases__", ["__bases__", "__class__"]),
+                ("import json\njson.dumps = print", ["json.dumps ="]),
+                ("import typing\ntyping.sys._getframe().f_back", ["_getframe", "f_back", "sys"]),
+                ("import random as r\nr._os", ["_os"]), ("from typing import sys", ["sys"]),
                 ("class A:\n    def __init__(self): super().__init__()", [])):
             with self.subTest(text):
                 self.assertEqual(print_of(text.encode()).unusual, wanted)

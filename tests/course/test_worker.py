@@ -8,8 +8,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from course import bounded, grade
 from course.grade import Outcome, run_check, run_real
 from course.shelf import Lesson
+from tests.course.handing_in import source
 
 LESSON = Lesson(5, "call_semantics")
 # Seconds.
@@ -18,7 +20,7 @@ LIMIT_S = 3.0
 
 class Files(unittest.TestCase):
     def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
+        folder = tempfile.TemporaryDirectory(prefix="João 日本 ")
         self.addCleanup(folder.cleanup)
         self.file = os.path.join(folder.name, "solution.py")
 
@@ -72,6 +74,38 @@ class Files(unittest.TestCase):
                                                                  "            pass\n"))
         self.assertEqual(outcome.what, "too long")
         self.assertIn(self.line(outcome.line).strip(), ("while True:", "pass"))
+
+    def test_what_prints_without_an_end_is_stopped_too_and_fills_no_memory(self) -> None:
+        outcome = self.graded("x = 1\nwhile True: print('x' * 100_000)\n")
+        self.assertEqual((outcome.what, outcome.line), ("too long", 2))
+
+    def test_inside_ponte_one_call_that_does_not_end_is_stopped_and_its_line_told(self) -> None:
+        start = source(LESSON, "start.py")
+        Path(self.file).write_text(start.replace(
+            "        return RUN\n", "        import time; time.sleep(60)\n"), encoding="utf-8")
+        ended = bounded.run(
+            ["-c", "import sys\nfrom course import worker\nworker.LIMIT_S = 0.5\n"
+             "worker.main(sys.argv[1:])", self.file, LESSON.name, "real", "30", "0"], "word\n",
+            LIMIT_S * 10)
+        outcome = grade._read("word", ended.out, ended.err, self.file)
+        self.assertEqual(outcome.what, "too long", ended)
+        self.assertIn("time.sleep(60)", self.line(outcome.line))
+
+    def test_what_was_written_beside_the_result_does_not_hide_it(self) -> None:
+        outcome = self.graded(source(LESSON, "reference.py")
+                              + "\nimport sys\nsys.__stdout__.write('hello')\n"
+                                "sys.__stdout__.flush()\n")
+        self.assertEqual(outcome.what, "passed")
+
+    def test_a_result_that_was_cut_or_forged_is_none(self) -> None:
+        for line in ("", "{", "{}", "[]", "7", '{"what": "passed"', '{"what": "passed"}'):
+            outcome = grade._read("word", f"word ready\nword {line}\n", "", self.file)
+            self.assertEqual(outcome.what, "ended", line)
+
+    def test_what_it_writes_by_a_name_alone_stands_beside_it(self) -> None:
+        self.graded("open('written by a test', 'w').close()")
+        self.assertEqual(sorted(os.listdir(os.path.dirname(self.file))),
+                         ["solution.py", "written by a test"])
 
     @unittest.skipUnless(sys.platform == "linux", "needs Linux, which limits a process's memory")
     def test_memory_without_an_end_is_an_error_with_its_line(self) -> None:

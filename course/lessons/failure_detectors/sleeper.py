@@ -26,7 +26,7 @@ from unittest import mock
 
 from course.lessons.failure_detectors.world import Beat as TheirBeat
 from course.theirs import Theirs, must_have
-from course.worker import load
+from course.worker import load, watch
 from heartbeat import Heartbeat
 from ponte.calls.endpoint import Endpoint
 from ponte.discovery.beats import Beat
@@ -148,6 +148,7 @@ def _tell_error(error: Exception, file: str) -> None:
 def _run_registry(file: str) -> None:
     # What goes wrong from here on is the student's.
     _say("loads")
+    watch(file)
     solution = load(file)
 
     def make(epoch: str, now: float, index: int = 1) -> Asked:
