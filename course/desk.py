@@ -277,8 +277,6 @@ class Desk:
         if outcome.what == "wrong":
             self.screen.line(lesson.text(f"wrong.{outcome.key}", self.language, **outcome.values),
                              style="strong")
-            for line in lesson.story(outcome.story, self.language):
-                self.screen.line(line)
         elif outcome.what == "error":
             self.say("error" if outcome.line else "error_nowhere", "strong", file=file,
                      line=outcome.line, why=words.reason(outcome.why, self.language))
@@ -289,6 +287,8 @@ class Desk:
             self.say(key, "strong", file=file, line=outcome.line, why=outcome.why)
         if outcome.line and file:
             self.screen.line(line_of(file, outcome.line), lead="    ")
+        for line in lesson.story(outcome.story, self.language):
+            self.screen.line(line)
         if outcome.printed:
             self.say("printed", "faint")
             for line in outcome.printed.splitlines():

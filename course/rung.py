@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, Callable, NamedTuple, Protocol
 
-from course.explore import Found, Script, Wrong, explore
+from course.explore import Found, Line, Script, Wrong, explore
 
 
 class Runs(Protocol):
     """A world: a SmallWorld with a `run`."""
+
+    story: list[Line]
 
     def run(self) -> Sequence[str]:
         """Carries out everything; returns what was exercised. Raises Wrong."""
@@ -28,11 +30,21 @@ class Rung(NamedTuple):
     must: Sequence[str]
 
     def run(self, solution: ModuleType) -> Found:
-        """Runs every schedule of every world on a student's module."""
+        """Runs every schedule of every world on a student's module.
+
+        What the module raises gets the `story` of its run.
+        """
         runs, exercised = 0, dict[str, int]()
         for world in self.worlds:
             def once(script: Script, world: dict[str, Any] = world) -> Sequence[str]:
-                return self.make(solution, script, **world).run()
+                made = self.make(solution, script, **world)
+                try:
+                    return made.run()
+                except Wrong:
+                    raise
+                except BaseException as error:
+                    setattr(error, "story", made.story)  # noqa: B010
+                    raise
             found = explore(once, self.faults)
             runs += found.runs
             for what, times in found.exercised.items():

@@ -47,6 +47,8 @@ LIMIT_S, LOOK_S = 5.0, 0.25
 # How the dump begins that tells where a file was; faulthandler's own one does.
 TOO_LONG = "Timeout ("
 MAX_PRINTED_CHARS = 2000
+# Lines of the story that are told with an error of the file: what came just before it.
+LAST_LINES = 6
 # What a check may take of memory, where the system can limit it: a solution needs a tenth. Inside
 # Ponte there are threads, each of which has much of it and uses little.
 MAX_MEMORY_BYTES = 1_000_000_000
@@ -104,7 +106,8 @@ def _guarded(file: str, run: Callable[[ModuleType], dict[str, Any]]) -> dict[str
         why, line = _told(error, file)
         # Ours, where no line of theirs is on the way.
         return {"what": "error" if line else "ours", "why": why, "line": line,
-                "trace": "" if line else traceback.format_exc()}
+                "trace": "" if line else traceback.format_exc(),
+                "story": getattr(error, "story", [])[-LAST_LINES:]}
 
 
 def _shown(found: Found) -> dict[str, Any]:

@@ -154,6 +154,13 @@ class Commands(unittest.TestCase):
         self.assertIn(f"{Path('course-work', 'call_semantics.py')}, line 3: ", printed)
         self.assertIn("\n    1/0\n", printed)
 
+    def test_with_an_error_stands_what_came_just_before_it(self) -> None:
+        self.file.parent.mkdir()
+        start = Path(LESSON.file("start.py")).read_text(encoding="utf-8")
+        self.file.write_text(start.replace("return RUN\n", "return 1 / 0\n"), encoding="utf-8")
+        printed = self.course("check", "5")[1]
+        self.assertRegex(printed, r"ZeroDivisionError.*\n    return 1 / 0\n +0\.0.. s  .+\n")
+
     def test_reset_keeps_the_old_file_also_twice_in_a_second(self) -> None:
         self.file.parent.mkdir()
         for text in ("one", "two"):

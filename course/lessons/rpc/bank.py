@@ -89,7 +89,7 @@ class Bank(Service):
 
     @property
     def vault(self) -> str:
-        self._ran.append("vault")
+        self._ran.append("property vault")
         return "open"
 
     def plan(self) -> None:
