@@ -26,8 +26,8 @@ class Outcome(NamedTuple):
 
     `what`: "passed"; "seen", with `values`, of the file inside Ponte; "wrong", with the `key` of a
     mistake, its `values` and the `story`; "error", one of the student's file, in a `line`, with
-    `why`, and the end of the `story`; "too long", and where in the file; "ended", the file has ended
-    the process; "ours", a fault of this course.
+    `why`, and the end of the `story`; "too long", and where in the file; "ended", the file has
+    ended the process; "ours", a fault of this course.
     """
 
     what: str
