@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, Callable
 
 
 class Theirs(Exception):
@@ -24,6 +26,34 @@ class Solution(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         raise _Lacks(f"the file has no {name}")
+
+
+class Asked:
+    """Asks the student's file in the middle of Ponte, and keeps the first error that comes.
+
+    The problem: a server makes an answer of an error, or is silent, and what is seen of that is no
+    error of the student's. Any thread may ask.
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def ask(self, function: Callable[..., Any], *params: Any) -> Any:
+        """What the student's function returns. Raises what it raises."""
+        try:
+            return function(*params)
+        except Exception as error:
+            self.error = self.error or error
+            raise
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """Raises the first error, whatever has come of it."""
+        try:
+            yield
+        finally:
+            if self.error:
+                raise self.error
 
 
 def must_have(owner: Any, name: str, *params: str) -> Any:

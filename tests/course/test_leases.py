@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 from pathlib import Path
 from types import ModuleType
+from unittest import mock
 
 from course.lessons.leases import real
 from course.lessons.leases.check import CHECKS, CRASH
@@ -138,6 +139,16 @@ class Real(unittest.TestCase):
         self.assertEqual((seen.restarted_port, seen.late_port, seen.still_listed),
                          (seen.new_port, seen.old_port, True))
         self.assertFalse(real.is_right(seen._asdict()))
+
+    def test_an_error_of_the_file_is_raised(self) -> None:
+        text = REFERENCE.replace("    def beat(self, beat, now):\n", """\
+    def beat(self, beat, now):
+        beat.missing
+""")
+        # The registry answers nothing: how long shall the sender wait?
+        with mock.patch.object(real, "ANSWER_S", 0.3), self.assertLogs("ponte"), \
+                self.assertRaisesRegex(AttributeError, "missing"):
+            real.see(module_of(text))
 
     def test_a_table_that_lists_nobody_is_not_right(self) -> None:
         text = REFERENCE.replace("        return {name: lease",

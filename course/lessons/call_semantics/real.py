@@ -8,11 +8,11 @@ import secrets
 import time
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 from client import Client
-from course.theirs import Theirs, must_have
+from course.theirs import Asked, Theirs, must_have
 from course.told import told
 from lab.tcp_relay import Fate, TcpRelay
 from ponte.calls import once
@@ -36,14 +36,13 @@ class Remembers:
 
     size_bytes = 0
 
-    def __init__(self, solution: ModuleType) -> None:
+    def __init__(self, solution: ModuleType, asked: Asked) -> None:
+        self._ask = asked.ask
         self._theirs = must_have(solution, "Memory", "new_id")(lambda: secrets.token_hex(8))
         # What the student's words mean to Ponte.
         self._meanings = ((solution.RUN, once.RUN), (solution.WAIT, once.WAIT),
                           (solution.NEVER, once.NEVER), (solution.REFUSE, once.REFUSE),
                           (solution.UNKNOWN, once.UNKNOWN))
-        # The first error of the student's file.
-        self.error: Exception | None = None
         self._replies: list[Any] = []
         self._running: dict[tuple[str, int], Record] = {}
 
@@ -51,14 +50,13 @@ class Remembers:
         return 1
 
     def open(self) -> str:
-        return str(self._guarded(self._theirs.open))
+        return str(self._ask(self._theirs.open))
 
     def look(self, session: str, number: int, oldest: int,
              wanted: int) -> tuple[str, Record | None]:
         if wanted == once.RESOLVE:
             return once.UNKNOWN, None
-        action = self._guarded(lambda: self._arrives(session, number, oldest,
-                                                     wanted == once.REPEAT))
+        action = self._ask(self._arrives, session, number, oldest, wanted == once.REPEAT)
         known = next((ours for theirs, ours in self._meanings if action == theirs), None)
         if known is None:
             return once.REPLY, Record(session, number, action)
@@ -69,7 +67,7 @@ class Remembers:
     def end(self, record: Record, reply: Any, size_bytes: int = 0) -> None:
         self._running.pop((record.session, record.number), None)
         self._replies.append(reply)
-        self._guarded(lambda: self._theirs.finished(record.session, record.number, reply))
+        self._ask(self._theirs.finished, record.session, record.number, reply)
 
     def _arrives(self, session: str, number: int, oldest: int, is_repeat: bool) -> Any:
         said = self._theirs.arrives(session, number, oldest, is_repeat)
@@ -78,15 +76,6 @@ class Remembers:
             raise Theirs(f"arrives returned {said!r:.60}: that is no word of this lesson, and no "
                          "reply")
         return said
-
-    def _guarded(self, ask: Callable[[], Any]) -> Any:
-        """What the student's memory says."""
-        try:
-            return ask()
-        except Exception as error:
-            # The server answers that it has failed; see() raises it.
-            self.error = self.error or error
-            raise
 
     def begin(self, record: Record, value: object = None) -> None:
         """It is noted by `look`."""
@@ -117,9 +106,10 @@ def see(solution: ModuleType, personal: int = 0) -> Seen:
         runs.append(cents)
         return sum(runs)
 
-    memory, relay = Remembers(solution), TcpRelay()
+    asked, relay = Asked(), TcpRelay()
     # The one place of the middleware where a memory is made.
-    with mock.patch("execution.Memory", lambda: memory), contextlib.closing(relay), \
+    with asked.told(), contextlib.closing(relay), \
+            mock.patch("execution.Memory", lambda: Remembers(solution, asked)), \
             Registry(port=0) as registry, \
             Server("bank", {"put": put}, registries=[registry.address], name="bank-1",
                    advertise=relay.address) as bank, \
@@ -132,10 +122,7 @@ def see(solution: ModuleType, personal: int = 0) -> Seen:
         relay.arm(Fate(cut_reply_at=0))
         began = time.perf_counter()
         heard = told(lambda: client.put(amount))
-        took_s = time.perf_counter() - began
-    if memory.error:
-        raise memory.error
-    return Seen(amount, heard, len(runs), sum(runs), took_s)
+        return Seen(amount, heard, len(runs), sum(runs), time.perf_counter() - began)
 
 
 def is_right(seen: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from unittest import mock
 from xmlrpc.client import ServerProxy
 
 from course.lessons.leases.world import Beat as TheirBeat
-from course.theirs import Theirs, must_have
+from course.theirs import Asked, Theirs, must_have
 from course.worker import load
 from ponte.calls.endpoint import Endpoint
 from ponte.discovery.beats import Beat, decode_answer, encode_beat
@@ -45,8 +45,9 @@ class Kept:
     server counts as up, none is suspect, and readers are told of no tombstones.
     """
 
-    def __init__(self, solution: ModuleType, epoch: str, index: int) -> None:
+    def __init__(self, solution: ModuleType, asked: Asked, epoch: str, index: int) -> None:
         self.epoch, self.index = epoch, index
+        self._ask = asked.ask
         self.events: list[Event] = []
         self._theirs = must_have(solution, "Table")()
         must_have(self._theirs, "beat", "beat", "now")
@@ -71,23 +72,28 @@ class Kept:
             beat.service, beat.instance, beat.incarnation, beat.host, beat.port, "up",
             beat.idempotent, beat.remembers, beat.path)
         self._newest[name] = max(self.newest(beat), beat.incarnation)
-        said = self._theirs.beat(TheirBeat(name, beat.incarnation, beat.seq, beat.port,
-                                           beat.lease_s, beat.state == "leaving"), now)
+        their_beat = TheirBeat(name, beat.incarnation, beat.seq, beat.port, beat.lease_s,
+                               beat.state == "leaving")
+        verdict: Verdict = self._ask(self._verdict, their_beat, now)
+        self._look(now)
+        return verdict
+
+    def _verdict(self, beat: TheirBeat, now: float) -> Verdict:
+        said = self._theirs.beat(beat, now)
         if not isinstance(said, str) or said not in self._verdicts:
             raise Theirs(f"beat returned {said!r:.60}")
-        self._look(now)
         return self._verdicts[said]
 
     def newest(self, beat: Beat) -> int:
         return self._newest.get(f"{beat.service}/{beat.instance}", 0)
 
     def expire(self, now: float) -> None:
-        self._theirs.expire(now)
+        self._ask(self._theirs.expire, now)
         self._look(now)
 
     def _look(self, now: float) -> None:
         """Asks their table, and notes what is new to readers."""
-        found = self._theirs.lookup(now)
+        found = self._ask(lambda: dict(self._theirs.lookup(now)))
         listed = {name: self._beaten[name, port] for name, port in found.items()
                   if (name, port) in self._beaten}
         for name in {**self._listed, **listed}:
@@ -129,7 +135,8 @@ class Seen(NamedTuple):
 def see(solution: ModuleType, personal: int = 0) -> Seen:
     """A server's two lives, with a student's table in the registry."""
     old_port, new_port = PORT + 2 * personal, PORT + 2 * personal + 1
-    with _kept_by(solution), Registry(port=0) as registry, \
+    asked = Asked()
+    with asked.told(), _kept_by(solution, asked), Registry(port=0) as registry, \
             closing(_Sender(registry.address, old_port)) as sender, \
             _reader(registry.address) as port:
         # 1. The first life, which crashes. Its last beat is on its way for long.
@@ -158,10 +165,11 @@ def is_right(seen: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def _kept_by(solution: ModuleType) -> Iterator[None]:
+def _kept_by(solution: ModuleType, asked: Asked) -> Iterator[None]:
     """Makes the tables of registries those of a student."""
     def make(epoch: str, now: float, index: int = 1) -> Kept:
-        return Kept(solution, epoch, index)
+        kept: Kept = asked.ask(Kept, solution, asked, epoch, index)
+        return kept
 
     # The one place of the registry where a table is made.
     with mock.patch("registry.LeaseTable", make):

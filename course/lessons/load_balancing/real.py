@@ -21,7 +21,7 @@ from unittest import mock
 from xmlrpc.client import Error, ServerProxy
 
 from course.lessons.load_balancing.world import Server as Place
-from course.theirs import Theirs, must_have
+from course.theirs import Asked, Theirs, must_have
 from course.worker import load
 from lab.fates import HEALTHY, Fate
 from lab.tcp_relay import TcpRelay
@@ -48,15 +48,14 @@ class Chosen(Balancer):
     What the lesson leaves out stays Ponte's: suspects, and the repeats of a call that may have run.
     """
 
-    def __init__(self, policy: Policy, solution: ModuleType) -> None:
+    def __init__(self, policy: Policy, solution: ModuleType, asked: Asked) -> None:
         super().__init__(policy)
+        self._ask = asked.ask
         self._theirs = must_have(solution, "Balancer")()
         must_have(self._theirs, "pick", "servers", "now")
         must_have(self._theirs, "settle", "server", "answered", "now")
         # How often each was picked, and that call has not been settled.
         self._picked: dict[Key, int] = {}
-        # The first error of the student's file.
-        self.error: Exception | None = None
 
     def choose(self, now: float) -> Member | None:
         return self._pick(list(self.members)) if self.members else None
@@ -83,25 +82,26 @@ class Chosen(Balancer):
     def _pick(self, members: Sequence[Member]) -> Member:
         by_place = {Place(*member.key): member for member in members}
         try:
-            said = self._theirs.pick(sorted(by_place), time.monotonic())
-            if said not in by_place:
-                raise Theirs(f"pick returned {said!r:.60}: it is not in the list of servers")
-        except Exception as error:
-            self.error = self.error or error
+            member = by_place[self._ask(self._place, sorted(by_place))]
+        except Exception:
+            # It is told in the end; until then the calls go on.
             return members[0]
-        member = by_place[said]
         self._picked[member.key] = self._picked.get(member.key, 0) + 1
         return member
+
+    def _place(self, places: list[Place]) -> Place:
+        said = self._theirs.pick(places, time.monotonic())
+        if said not in places:
+            raise Theirs(f"pick returned {said!r:.60}: it is not in the list of servers")
+        return Place(*said)
 
     def _settle(self, member: Member, is_answered: bool) -> None:
         # A repeat of a call goes to the same server: nobody has picked it.
         if not self._picked.get(member.key):
             return
         self._picked[member.key] -= 1
-        try:
-            self._theirs.settle(Place(*member.key), is_answered, time.monotonic())
-        except Exception as error:
-            self.error = self.error or error
+        with contextlib.suppress(Exception):
+            self._ask(self._theirs.settle, Place(*member.key), is_answered, time.monotonic())
 
 
 class Seen(NamedTuple):
@@ -122,14 +122,14 @@ class Seen(NamedTuple):
 
 def see(solution: ModuleType, personal: int = 0) -> Seen:
     """A thousand deposits through a proxy with a student's balancer; one bank is broken."""
-    amount, made = AMOUNT + personal, list[Chosen]()
+    amount, made, asked = AMOUNT + personal, list[Chosen](), Asked()
 
     def make(policy: Policy) -> Chosen:
-        made.append(Chosen(policy, solution))
+        made.append(asked.ask(Chosen, policy, solution, asked))
         return made[-1]
 
     # The one place of the proxy where a balancer is made.
-    with mock.patch("proxy.Balancer", make), contextlib.ExitStack() as stack:
+    with asked.told(), mock.patch("proxy.Balancer", make), contextlib.ExitStack() as stack:
         registry = stack.enter_context(Registry(port=0))
         banks = [Bank(stack, registry, name) for name in BANKS]
         proxy = stack.enter_context(Proxy(port=0, registries=[registry.address],
@@ -146,8 +146,6 @@ def see(solution: ModuleType, personal: int = 0) -> Seen:
             balance = sum(bank.balance for bank in banks)
             banks[0].is_well()
             back_s = _seconds_until_back(client, banks[0])
-        if made[0].error:
-            raise made[0].error
         return Seen(CALLS, amount, answers.count(False), balance,
                     "yes" if back_s < LOOK_S else "no", back_s, took_s)
 
