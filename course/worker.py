@@ -44,14 +44,18 @@ if sys.platform != "win32":
 # Seconds that a check may take, or one call of a student's function inside Ponte. The slowest check
 # takes a tenth of it. And seconds between two looks at the calls.
 LIMIT_S, LOOK_S = 5.0, 0.25
+# How the error begins of a value that cannot be written: lists in lists, or thousands of digits.
+UNWRITABLE = ("RecursionError", "ValueError: Exceeds the limit")
 # How the dump begins that tells where a file was; faulthandler's own one does.
 TOO_LONG = "Timeout ("
 MAX_PRINTED_CHARS = 2000
 # Lines of the story that are told with an error of the file: what came just before it.
 LAST_LINES = 6
 # What a check may take of memory, where the system can limit it: a solution needs a tenth. Inside
-# Ponte there are threads, each of which has much of it and uses little.
+# Ponte there are threads, each of which reserves much of it and uses little: there that counts
+# which can be written to.
 MAX_MEMORY_BYTES = 1_000_000_000
+MAX_DATA_BYTES = 2_000_000_000
 
 
 def load(file: str) -> ModuleType:
@@ -104,9 +108,10 @@ def _guarded(file: str, run: Callable[[ModuleType], dict[str, Any]]) -> dict[str
         return {"what": "error", "why": str(error), "line": error.line}
     except BaseException as error:
         why, line = _told(error, file)
-        # Ours, where no line of theirs is on the way.
-        return {"what": "error" if line else "ours", "why": why, "line": line,
-                "trace": "" if line else traceback.format_exc(),
+        # Ours, where no line of theirs is on the way, and no value of theirs.
+        is_theirs = line or why.startswith(UNWRITABLE)
+        return {"what": "error" if is_theirs else "ours", "why": why, "line": line,
+                "trace": "" if is_theirs else traceback.format_exc(),
                 "story": getattr(error, "story", [])[-LAST_LINES:]}
 
 
@@ -168,8 +173,9 @@ def main(arguments: list[str]) -> int:
         os.chdir(os.path.dirname(file))
     if name == "real":
         watch(file)
+        limit_memory("RLIMIT_DATA", MAX_DATA_BYTES)
     else:
-        limit_memory()
+        limit_memory("RLIMIT_AS", MAX_MEMORY_BYTES)
     print(f"{word} ready", file=ours, flush=True)
     faulthandler.dump_traceback_later(float(limit_s), exit=True)
     printed = Printed()
@@ -183,11 +189,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def limit_memory() -> None:
+def limit_memory(kind: str, most_bytes: int) -> None:
     """From now on this process gets so much memory at most. Not on Windows; macOS ignores it."""
     if sys.platform != "win32":
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+            resource.setrlimit(getattr(resource, kind), (most_bytes, most_bytes))
 
 
 if __name__ == "__main__":

@@ -80,16 +80,25 @@ class Files(unittest.TestCase):
         self.assertEqual((outcome.what, outcome.line), ("too long", 2))
 
     def test_inside_ponte_one_call_that_does_not_end_is_stopped_and_its_line_told(self) -> None:
-        start = source(LESSON, "start.py")
-        Path(self.file).write_text(start.replace(
-            "        return RUN\n", "        import time; time.sleep(60)\n"), encoding="utf-8")
+        outcome = self.real("import time; time.sleep(60)", "LIMIT_S = 0.5")
+        self.assertEqual(outcome.what, "too long", outcome)
+        self.assertIn("time.sleep(60)", self.line(outcome.line))
+
+    @unittest.skipUnless(sys.platform == "linux", "needs Linux, which limits a process's memory")
+    def test_inside_ponte_memory_without_an_end_is_an_error_with_its_line(self) -> None:
+        outcome = self.real("self.kept = bytearray(500_000_000)", "MAX_DATA_BYTES = 500_000_000")
+        self.assertEqual((outcome.what, outcome.why), ("error", "MemoryError"))
+        self.assertIn("bytearray", self.line(outcome.line))
+
+    def real(self, instead: str, limit: str) -> Outcome:
+        """What came of the start inside Ponte, with this line in it, and this limit."""
+        Path(self.file).write_text(source(LESSON, "start.py").replace("return RUN", instead),
+                                   encoding="utf-8")
         ended = bounded.run(
-            ["-c", "import sys\nfrom course import worker\nworker.LIMIT_S = 0.5\n"
+            ["-c", f"import sys\nfrom course import worker\nworker.{limit}\n"
              "worker.main(sys.argv[1:])", self.file, LESSON.name, "real", "30", "0"], "word\n",
             LIMIT_S * 10)
-        outcome = grade._read("word", ended.out, ended.err, self.file)
-        self.assertEqual(outcome.what, "too long", ended)
-        self.assertIn("time.sleep(60)", self.line(outcome.line))
+        return grade._read("word", ended.out, ended.err, self.file)
 
     def test_what_was_written_beside_the_result_does_not_hide_it(self) -> None:
         outcome = self.graded(source(LESSON, "reference.py")
@@ -132,6 +141,13 @@ class Files(unittest.TestCase):
             outcome = run_real(LESSON.name, self.file)
             self.assertEqual(outcome.what, "error")
             self.assertIn(why, outcome.why)
+
+    def test_a_value_that_cannot_be_written_is_an_error_of_the_file(self) -> None:
+        for value in ("10 ** 5000", "deep"):
+            text = source(LESSON, "start.py").replace("return RUN", f"return {value}")
+            outcome = self.graded(f"{text}\ndeep = []\nfor _ in range(100_000): deep = [deep]\n")
+            # Not every Python has a limit for digits.
+            self.assertIn(outcome.what, ("error", "wrong"), outcome)
 
     def test_inside_ponte_the_right_one_works_and_the_start_fails_visibly(self) -> None:
         part = LESSON.part("real")
