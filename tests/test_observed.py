@@ -223,11 +223,14 @@ class AtServer(Watched, ServerTest):
 
     def traced(self, request: Request, trace: str) -> list[Event]:
         """What is told of a request with this trace."""
-        begun = self.server.handle(with_trace(request, trace), time.monotonic(),
-                                    lambda: False)
+        self.carry_out(with_trace(request, trace))
+        return self.told_of()
+
+    def carry_out(self, request: Request) -> None:
+        """To its end: what it tells later would belong to the next test."""
+        begun = self.server.handle(request, time.monotonic(), lambda: False)
         if not isinstance(begun, Reply):
             wait_for(begun)
-        return self.told_of()
 
     def test_a_call_that_runs(self) -> None:
         recv, run, reply = self.traced(self.request(), traceparent(12))
@@ -363,9 +366,8 @@ class AtServer(Watched, ServerTest):
             for mark in ({}, {"call-told": "1"}, {"call-told": "1, 1"}, {"call-told": ""}):
                 told = self.watch()
                 request = self.request(None)
-                self.server.handle(request._replace(
-                    traceparent=traceparent(3, pid=pid), headers={**request.headers, **mark}),
-                    time.monotonic(), lambda: False)
+                self.carry_out(request._replace(
+                    traceparent=traceparent(3, pid=pid), headers={**request.headers, **mark}))
                 recv, = told.of("recv")
                 self.assertEqual(recv.get("of"), [pid, 3] if mark.get("call-told") == "1" else None)
 
@@ -373,8 +375,7 @@ class AtServer(Watched, ServerTest):
         """Whatever its trace looks like."""
         self.told = self.watch(every=4)
         for number in range(1, 9):
-            request = self.request(number)._replace(traceparent=traceparent(number))
-            self.server.handle(request, time.monotonic(), lambda: False)
+            self.carry_out(self.request(number)._replace(traceparent=traceparent(number)))
         self.assertEqual(len(self.told_of("recv")), 2)
 
     def test_a_server_samples_what_nobody_has_decided(self) -> None:
