@@ -140,7 +140,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.restarts": (
         "the server RESTARTS: it remembers nothing",
         "o servidor REINICIA: não lembra nada"),
-    "story.opens": ("{caller} asks for another session", "{caller} pede outra sessão"),
+    "story.opens": (
+        "{caller} asks for a session: {session}", "{caller} pede uma sessão: {session}"),
     "story.waits": (
         "server: {call} runs already, it waits",
         "servidor: {call} já está rodando, ela espera"),

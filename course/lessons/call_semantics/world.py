@@ -116,6 +116,8 @@ class World(SmallWorld):
             raise Theirs(f"open returned {session!r:.40}, and no id")
         if session in self._ever_opened:
             raise self.wrong("id_was_used", id=session[:40])
+        if len(self._callers) > 1 or caller in self._sessions:
+            self.say("opens", caller=caller, session=session)
         self._opened.add(session)
         self._ever_opened.add(session)
         self._sessions[caller] = session, 0
@@ -156,7 +158,6 @@ class World(SmallWorld):
         if told == "refused" and call.session == self._sessions[call.caller][0]:
             if not self.script.faults:
                 raise self.wrong("not_prompt", call=call.name, told=told)
-            self.say("opens", caller=call.caller)
             self._open(call.caller)
         # From now on its number is below the oldest one: it must not run any more.
         self._next_call(call.caller)

@@ -118,7 +118,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The budget was full, and call {calls} was not answered: a server refused its retry, and "
         "the next server was not asked. That retry was paid for already.",
         "O orçamento estava cheio, e a chamada {calls} não foi respondida: um servidor recusou a "
-        "nova tentativa, e o próximo servidor não foi consultado. Ela já estava paga."),
+        "nova tentativa dela, e o próximo não foi consultado. Essa tentativa já estava paga."),
     "wrong.pays_for_nothing": (
         "{calls} calls ended, and none of them made a retry. Still the budget is empty: something "
         "was paid for that is no retry, or was not sent.",

@@ -176,7 +176,7 @@ class World(SmallWorld):
             raise self.wrong("no_attempt", choice=repr(choice)[:60])
         place, handed_on = Place(*attempt[0]), attempt[1]
         if handed_on < 1:
-            raise self.wrong("hands_on_nothing", place=str(place), tries=handed_on)
+            raise self._broken(place, "hands_on_nothing", place=str(place), tries=handed_on)
         return place
 
     # What must hold.
@@ -262,14 +262,15 @@ class Timeless(SmallWorld):
 class Hops(Timeless):
     """One call over three hops: a client, two rows of proxies, and servers that may all fail.
 
-    Parameter: `sizes`, how many places each row has.
+    Parameters: `sizes`, how many places each row has; whether the call is `idempotent`.
     """
 
     ROWS = 3
 
-    def __init__(self, solution: Any, script: Script, *, sizes: Sequence[int] = (3, 3, 3)) -> None:
+    def __init__(self, solution: Any, script: Script, *, sizes: Sequence[int] = (3, 3, 3),
+                 idempotent: bool = True) -> None:
         super().__init__(solution, script)
-        self._sizes = sizes
+        self._sizes, self._idempotent = sizes, idempotent
         self._fails = False
         # How many attempts came to each server.
         self.came: dict[str, int] = {}
@@ -294,7 +295,7 @@ class Hops(Timeless):
             self._budgets[who] = self.solution.Budget()
         kind = "server" if row == self.ROWS else f"proxy {row}"
         places = [Place(f"{kind}{letter}", 1) for letter in "abc"[:self._sizes[row - 1]]]
-        call = self.solution.Call(self._budgets[who], True, PATIENT_S, tries)
+        call = self.solution.Call(self._budgets[who], self._idempotent, PATIENT_S, tries)
         for _ in range(FAR_TOO_MANY):
             choice = call.next_attempt(0.0, list(places))
             if choice is None:
