@@ -124,7 +124,9 @@ class _Marks:
         return sum(bool(troubles) for _, troubles in self._all())
 
     def write(self) -> None:
-        """Writes the marks, at another place if they cannot be written where they belong."""
+        """Writes the marks, at another place if they cannot be written where they belong. Raises
+        UsageError if they cannot be written there, either.
+        """
         rows = [_row(handed, graded, troubles, self._language)
                 for handed, (graded, troubles) in zip(self.handed, self._all())]
         if self._left_out:
@@ -132,11 +134,16 @@ class _Marks:
             rows.append({("troubles", ""): trouble.text(self._language)})
         data = as_csv(rows, [lesson.number for lesson in LESSONS], self._language)
         try:
-            write(self.path, data)
-        except PermissionError:
-            # On Windows, somebody looks at them in a spreadsheet.
-            self.path = os.path.join(os.path.dirname(self.path), f"marks.{int(time.time())}.csv")
-            write(self.path, data)
+            try:
+                write(self.path, data)
+            except PermissionError:
+                # On Windows, somebody looks at them in a spreadsheet.
+                self.path = os.path.join(os.path.dirname(self.path),
+                                         f"marks.{int(time.time())}.csv")
+                write(self.path, data)
+        except OSError as error:
+            raise UsageError(text("not_written", self._language, file=self.path,
+                                  why=error.strerror or error)) from None
         self._written_at = time.monotonic()
 
     def _all(self) -> Iterator[tuple[Graded, list[Trouble]]]:

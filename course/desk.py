@@ -277,14 +277,9 @@ class Desk:
         if outcome.what == "wrong":
             self.screen.line(lesson.text(f"wrong.{outcome.key}", self.language, **outcome.values),
                              style="strong")
-        elif outcome.what == "error":
-            self.say("error" if outcome.line else "error_nowhere", "strong", file=file,
-                     line=outcome.line, why=words.reason(outcome.why, self.language))
         else:
-            key = outcome.what.replace(" ", "_")
-            if key == "too_long" and not outcome.line:
-                key = "too_long_nowhere"
-            self.say(key, "strong", file=file, line=outcome.line, why=outcome.why)
+            self.say(outcome.key_of_what(), "strong", file=file, line=outcome.line,
+                     why=words.reason(outcome.why, self.language))
         if outcome.line and file:
             self.screen.line(line_of(file, outcome.line), lead="    ")
         for line in lesson.story(outcome.story, self.language):

@@ -39,6 +39,11 @@ class Outcome(NamedTuple):
     runs: int = 0
     printed: str = ""
 
+    def key_of_what(self) -> str:
+        """The key of a text for `what`, which may have to do without a line."""
+        nowhere = "_nowhere" if self.what in ("error", "too long") and not self.line else ""
+        return self.what.replace(" ", "_") + nowhere
+
 
 # Seconds that a file may take inside Ponte.
 REAL_S = 20.0
@@ -89,10 +94,16 @@ def _read(word: str, out: str, err: str, file: str) -> Outcome:
     return outcome or Outcome("ended", why=err.strip())
 
 
+# What a worker may tell of a file; all else is seen from outside.
+_TOLD = ("passed", "seen", "wrong", "error", "ours")
+
+
 def _told(line: str) -> Outcome | None:
     """The result in a line of a worker; None where it is none."""
     try:
         result = json.loads(line)
+        if result["what"] not in _TOLD:
+            return None
         return Outcome(result["what"], result.get("key", ""), result.get("values", {}),
                        result.get("story", ()), result.get("trace") or result.get("why", ""),
                        result.get("line", 0), result.get("runs", 0), result["printed"])

@@ -56,8 +56,9 @@ def grade(folder: str, handed: Handed, stop: threading.Event) -> Graded:
     """Runs the solutions in a file. Whatever happens is told in the result."""
     if stop.is_set():
         return NOT_GRADED
-    place = tempfile.mkdtemp(prefix="ponte-")
+    place = ""
     try:
+        place = tempfile.mkdtemp(prefix="ponte-")
         data, _ = bytes_of(folder, handed.file)
         if hashlib.sha256(data).hexdigest() != handed.digest:
             return Graded({}, [Trouble("changed_meanwhile")])
@@ -67,7 +68,8 @@ def grade(folder: str, handed: Handed, stop: threading.Event) -> Graded:
         return Graded({}, [Trouble("grading", {"why": why})])
     finally:
         # A solution may have written there.
-        shutil.rmtree(place, ignore_errors=True)
+        if place:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _solve(place: str, files: Mapping[str, bytes], names: Sequence[str],
@@ -133,16 +135,13 @@ def _trouble_of(lesson: Lesson, check: str, outcome: Outcome) -> Trouble | None:
     """An outcome that is more than wrong."""
     if outcome.what in ("passed", "wrong"):
         return None
-    key = outcome.what.replace(" ", "_")
-    where: dict[str, object] = {"lesson": lesson.number, "check": check}
-    if key == "error":
-        where.update(line=outcome.line, why=outcome.why.strip()[:MAX_WHY])
-    elif key == "too_long":
-        where.update(line=outcome.line)
-    elif key == "ours":
-        where.update(why=outcome.why.strip()[-MAX_WHY:])
-    return Trouble(key if key in ("error", "too_long", "ended") else "ours",
-                   where if key != "seen" else {**where, "why": ""})
+    why = outcome.why.strip()
+    where = {"lesson": lesson.number, "check": check, "line": outcome.line}
+    if outcome.what == "error":
+        return Trouble("error", {**where, "why": why[:MAX_WHY]})
+    if outcome.what in ("too long", "ended"):
+        return Trouble(outcome.key_of_what(), where)
+    return Trouble("ours", {**where, "why": why[-MAX_WHY:]})
 
 
 @functools.lru_cache(maxsize=100)

@@ -81,6 +81,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "trouble.no_file": (
         "is a link, a device or a pipe, and was not opened",
         "é um link, um dispositivo ou um pipe, e não foi aberto"),
+    "trouble.too_deep": (
+        "is a folder, too deep in others: its files were not read, move them up",
+        "é uma pasta, funda demais dentro de outras: os arquivos dela não foram lidos, mova-os "
+        "para cima"),
     "trouble.too_large": (
         "has {size} bytes, more than {most}: not read",
         "tem {size} bytes, mais de {most}: não foi lido"),
@@ -152,6 +156,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "trouble.too_long": (
         "{lesson}: {check} took too long, in line {line}",
         "{lesson}: {check} demorou demais, na linha {line}"),
+    "trouble.too_long_nowhere": (
+        "{lesson}: {check} took too long", "{lesson}: {check} demorou demais"),
     "trouble.ended": (
         "{lesson}: {check}: has ended its process", "{lesson}: {check}: encerrou o processo"),
     "trouble.ours": (

@@ -31,7 +31,8 @@ from ponte.process.options import PYTHON, UsageError
 _NOT_HANDED_IN = re.compile(r"\.|marks(\.\d+)?\.csv$|desktop\.ini$|Thumbs\.db$")
 # A class has 40; more than these are not graded at once.
 MAX_FILES = 500
-# How deep folders are looked into: some platforms hand out a folder for each student.
+# How deep folders are looked into: some platforms hand out a folder for each student. A folder
+# below that is named, and not looked into.
 MAX_DEPTH = 3
 
 
@@ -70,16 +71,23 @@ def files_in(folder: str, language: str) -> tuple[list[str], int]:
 
 
 def _walk(folder: str, inside: str, depth: int) -> Iterator[str]:
-    """The paths of the files below a folder, with "/" between names. Links are not followed."""
-    with contextlib.suppress(OSError), os.scandir(os.path.join(folder, inside)) as entries:
+    """The paths of the files below a folder, with "/" between names, and those of folders that
+    cannot be looked into. Links are not followed.
+    """
+    try:
+        found = os.scandir(os.path.join(folder, inside))
+    except OSError:
+        yield inside
+        return
+    with contextlib.suppress(OSError), found as entries:
         for entry in entries:
             path = f"{inside}/{entry.name}" if inside else entry.name
             if _NOT_HANDED_IN.match(entry.name):
                 continue
-            if not entry.is_dir(follow_symlinks=False):
-                yield path
-            elif depth > 1:
+            if depth > 1 and entry.is_dir(follow_symlinks=False):
                 yield from _walk(folder, path, depth - 1)
+            else:
+                yield path
 
 
 def bytes_of(folder: str, file: str) -> tuple[bytes, list[Trouble]]:
@@ -88,7 +96,12 @@ def bytes_of(folder: str, file: str) -> tuple[bytes, list[Trouble]]:
     flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in
                               ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISDIR(mode):
+            # It is one that cannot be looked into, or one at MAX_DEPTH.
+            os.scandir(path).close()
+            return b"", [Trouble("too_deep")]
+        if not stat.S_ISREG(mode):
             return b"", [Trouble("no_file")]
         with open(os.open(path, flags), "rb") as opened:
             status = os.fstat(opened.fileno())

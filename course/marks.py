@@ -19,6 +19,8 @@ Cell = Union[str, int, float, None]
 # A column: its key in the texts, "column.KEY", and the number of its lesson, or "".
 Column = tuple[str, str]
 MAX_CHARS = 2000
+# At the beginning of a cell, also with quotes before it; the wide ones are those of East Asia.
+_BEGINS_FORMULA = re.compile("((?:^|[;,])[\"' ]*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])")
 
 BEFORE = ("file", "class", "name", "passed_all")
 OF_A_LESSON = ("passed", "checks", "prediction", "hints", "mutants_right", "mutants",
@@ -59,10 +61,11 @@ def _shown(column: Column, cell: Cell, language: str) -> str:
 
 
 def harmless(cell: str) -> str:
-    """A text that no spreadsheet takes for a formula, in one line.
+    """A text that no spreadsheet takes for a formula, in one line. One that takes another character
+    for the end of a cell finds none behind it, either.
 
-    >>> harmless("=1+1"), harmless(" @SUM(A1)"), harmless("Ana\\nSouza")
-    ("'=1+1", "'@SUM(A1)", 'Ana Souza')
+    >>> harmless("=1+1"), harmless(" @SUM(A1)"), harmless("Ana\\nSouza"), harmless("a;=1")
+    ("'=1+1", "'@SUM(A1)", 'Ana Souza', "a;'=1")
     """
     line = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\s]+", " ", cell).strip()[:MAX_CHARS]
-    return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
+    return _BEGINS_FORMULA.sub(r"\1'", line)

@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 from unittest import mock
 
 from course import bounded, collect, files, grade_again, inbox
@@ -188,11 +188,25 @@ class Folders(unittest.TestCase):
         return [trouble.key for trouble in inbox.read(self.folder, name).troubles]
 
     def test_files_come_in_order_from_folders_too_and_ours_are_left_out(self) -> None:
-        for name in ("b.txt", "a.zip", "x/c.txt", "x/y/d.txt", "x/y/z/too-deep.txt", ".DS_Store",
+        for name in ("b.txt", "a.zip", "x/c.txt", "x/y/d.txt", "x/y/z/deep.txt", ".DS_Store",
                      "marks.csv", "marks.12.csv", "x/desktop.ini", "marks.txt"):
             put(self.folder, name, b"")
         self.assertEqual(inbox.files_in(self.folder, "en"), (
-            ["a.zip", "b.txt", "marks.txt", "x/c.txt", "x/y/d.txt"], 0))
+            ["a.zip", "b.txt", "marks.txt", "x/c.txt", "x/y/d.txt", "x/y/z"], 0))
+
+    def test_a_folder_that_is_not_looked_into_is_told(self) -> None:
+        put(self.folder, "x/y/z/deep.txt", b"")
+        put(self.folder, "closed/ana.txt", b"")
+        look = os.scandir
+
+        def closed(path: str) -> Any:
+            if os.path.basename(path) == "closed":
+                raise PermissionError(13, "Permission denied")
+            return look(path)
+
+        with mock.patch("os.scandir", closed):
+            self.assertEqual(inbox.files_in(self.folder, "en"), (["closed", "x/y/z"], 0))
+            self.assertEqual([self.read("closed"), self.read("x/y/z")], [["unread"], ["too_deep"]])
 
     def test_too_many_files_are_counted_and_not_read(self) -> None:
         for number in range(7):
@@ -236,7 +250,9 @@ class Marks(unittest.TestCase):
     def test_no_cell_is_a_formula_or_has_two_lines(self) -> None:
         for cell, wanted in (("=1+1", "'=1+1"), ("+55 11", "'+55 11"), ("-1", "'-1"),
                              ("@A1", "'@A1"), ("\t=1", "'=1"), (" \r\n=1", "'=1"),
-                             ("Ana\r\nSouza", "Ana Souza"), ("a=1", "a=1"), ("", "")):
+                             ("Ana\r\nSouza", "Ana Souza"), ("a=1", "a=1"), ("", ""),
+                             ("\uff1d1", "'\uff1d1"), ("a;=1", "a;'=1"), ("a, @b", "a, '@b"),
+                             ('a";"=1', 'a";"\'=1'), ("a; b", "a; b")):
             self.assertEqual(harmless(cell), wanted)
 
     def test_a_spreadsheet_of_either_language_reads_it(self) -> None:
@@ -249,7 +265,7 @@ class Marks(unittest.TestCase):
             self.assertTrue(data.startswith(b"\xef\xbb\xbf"))
             head, cells = csv.reader(io.StringIO(data.decode("utf-8-sig")), delimiter=delimiter)
             self.assertEqual(len(head), len(cells))
-            self.assertEqual([cell for cell in cells if cell], ["José; \"Zé\", =1", *wanted])
+            self.assertEqual([cell for cell in cells if cell], ["José; \"Zé\", '=1", *wanted])
 
 
 class Grading(unittest.TestCase):
@@ -384,6 +400,14 @@ class Grading(unittest.TestCase):
         rows = self.collect()[2]
         self.assertEqual(rows["ana.txt"]["troubles"], "5: the same code as bia.txt")
 
+    def test_without_a_place_for_its_solutions_a_file_has_its_trouble(self) -> None:
+        self.hand_in("ana.txt", ANA, "right = 1")
+        full = OSError(28, "No space left on device")
+        with mock.patch("tempfile.mkdtemp", side_effect=full):
+            graded = grade_again.grade(self.folder, inbox.read(self.folder, "ana.txt"),
+                                       threading.Event())
+        self.assertEqual([each.key for each in graded.troubles], ["grading"])
+
     def test_a_file_that_is_changed_meanwhile_is_not_run(self) -> None:
         self.hand_in("ana.txt", ANA, "right = 1")
         handed = inbox.read(self.folder, "ana.txt")
@@ -458,6 +482,13 @@ class Grading(unittest.TestCase):
             self.collect()
         self.assertRegex(os.path.basename(held_at[-1]), r"marks\.\d+\.csv")
         self.assertIn(",right,", Path(held_at[-1]).read_text(encoding="utf-8"))
+
+    def test_a_folder_in_which_nothing_can_be_written_is_told_before_anything_runs(self) -> None:
+        self.hand_in("ana.txt", ANA, "right = 1")
+        with mock.patch("tempfile.mkstemp", side_effect=PermissionError(13, "Permission denied")), \
+                self.assertRaisesRegex(UsageError, r"marks\.\d+\.csv cannot be written: Permission"):
+            self.collect()
+        self.assertEqual(self.checked, [])
 
     def test_files_that_are_left_out_have_a_row(self) -> None:
         for number in range(3):
