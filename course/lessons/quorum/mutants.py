@@ -84,6 +84,14 @@ MUTANTS = (
     Mutant("first_replica_decides", _ENOUGH,
            '            if len(answers) > self.count / 2 and "r1" in answers:\n',
            "c4", "waits_for_ever"),
+    Mutant("read_counted_twice", _FETCHES, '''\
+        answers = []
+        async for _, answer in self.ask("fetch"):
+            answers.append(answer)
+            if len(answers) > self.count / 2:
+                break
+        version, value = max(answers)
+''', "c4", "old_value"),
     Mutant("newest_by_wall_clock", _NUMBER + _STORES, '''\
         import time
         await self.majority("store", (time.time(), self.me), value)
@@ -138,6 +146,11 @@ MUTANTS = (
 ''', "c6", "old_value"),
     Mutant("number_without_writer", "(number + 1, self.me)", '(number + 1, "")',
            "c7", "went_back"),
+    Mutant("initial_of_the_writer", "(number + 1, self.me)", "(number + 1, self.me[0])",
+           "c7", "went_back"),
+    Mutant("reader_signs", _WRITES_BACK, '''\
+        await self.majority("store", (version[0], max(version[1], self.me)), value)
+''', "c7", "went_back"),
     Mutant("equal_number_wins", _NEWER, '''\
         if version[0] >= self.version[0]:
             self.version, self.value = version, value
@@ -156,6 +169,27 @@ MUTANTS = (
         version, value = max(answers)
         if answers.count((version, value)) < 2:
             await self.majority("store", version, value)
+''', "c8", "went_back"),
+    Mutant("numbers_are_the_same", _FETCHES + _WRITES_BACK, '''\
+        answers = list(await self.majority("fetch"))
+        version, value = max(answers)
+        if any(number < version[0] for (number, _), _ in answers):
+            await self.majority("store", version, value)
+''', "c8", "went_back"),
+    Mutant("values_are_the_same", _FETCHES + _WRITES_BACK, '''\
+        answers = list(await self.majority("fetch"))
+        version, value = max(answers)
+        if any(other != value for _, other in answers):
+            await self.majority("store", version, value)
+''', "c8", "went_back"),
+    Mutant("writes_back_once", _WRITES_BACK, '''\
+        if not hasattr(self, "has_read"):
+            self.has_read = True
+            await self.majority("store", version, value)
+''', "c8", "went_back"),
+    Mutant("version_and_value_asked_apart", _FETCHES, '''\
+        version, _ = max(await self.majority("fetch"))
+        _, value = max(await self.majority("fetch"))
 ''', "c8", "went_back"),
     Mutant("writes_back_without_waiting", _WRITES_BACK,
            '        self.ask("store", version, value)\n', "c8", "went_back"),
