@@ -26,6 +26,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from course import words
 from course.files import WORK, write
 from course.handed_in import text
 from course.personal import Student, command, student
@@ -54,7 +55,10 @@ class Trouble(NamedTuple):
     values: Mapping[str, object] = {}
 
     def text(self, language: str) -> str:
-        return text(f"trouble.{self.key}", language, **self.values)
+        values = dict(self.values)
+        if "why" in values:
+            values["why"] = words.reason(str(values["why"]), language)
+        return text(f"trouble.{self.key}", language, **values)
 
 
 class Packed(NamedTuple):

@@ -139,7 +139,11 @@ def fill(texts: Texts, key: str, language: str, values: Mapping[str, Any]) -> st
 
 # What a file lacks (theirs.py), in Portuguese.
 _REASONS = tuple((re.compile(pattern), portuguese) for pattern, portuguese in (
+    (r"the file has no word (.+)", r"o arquivo não tem a palavra \1"),
     (r"the file has no (.+)", r"o arquivo não tem \1"),
+    (r"the file has ended the registry's process", "o arquivo encerrou o processo do registro"),
+    (r"with this file in it, the registry answers no more",
+     "com este arquivo, o registro não responde mais"),
     (r"class (\w+) has no attribute (.+)", r"a classe \1 não tem o atributo \2"),
     (r"class (\w+) has no (.+)", r"a classe \1 não tem \2"),
     (r"(\w+) must take no parameters but self",
@@ -148,7 +152,27 @@ _REASONS = tuple((re.compile(pattern), portuguese) for pattern, portuguese in (
     (r"the file is not in UTF-8: save it so", "o arquivo não está em UTF-8: salve-o assim"),
     (r"the file is empty: reset brings the start back",
      "o arquivo está vazio: reset traz o começo de volta"),
+    (r"(\w+) must be async: async def (.+)", r"\1 precisa ser async: async def \2"),
+    (r"await nothing but answers of self\.ask",
+     "não espere (await) nada além das respostas de self.ask"),
+    (r"ask takes the name of a method of Replica, not (.+)",
+     r"ask recebe o nome de um método de Replica, e não \1"),
+    (r"this cannot be in a message: (.+)", r"isto não pode estar numa mensagem: \1"),
+    (r"no (.+) in this lesson: the time of a computer is time\.time\(\)",
+     r"nada de \1 nesta lição: a hora de um computador é time.time()"),
+    (r"(.+): the stamp of Lamport is (.+), no number",
+     r"\1: o carimbo de Lamport é \2, e não um número"),
+    (r"(.+): the stamp of Vector is (.+), no dict of counts by name",
+     r"\1: o carimbo de Vector é \2, e não um dict de contagens por nome"),
+    (r"log returned (.+), not the events that it was given",
+     r"log devolveu \1, e não os eventos que recebeu"),
     (r"open returned (.+), and no id", r"open devolveu \1, e nenhum id"),
+    (r"pick returned (.+): it is not in the list of servers",
+     r"pick devolveu \1: não está na lista de servidores"),
+    (r"arrives returned (.+): that is no word of this lesson, and no reply",
+     r"arrives devolveu \1: não é palavra desta lição, nem resposta"),
+    (r"next_attempt returned (.+): no place that it was given",
+     r"next_attempt devolveu \1: não é um lugar que recebeu"),
     (r"(\w+) returned (.+)", r"\1 devolveu \2")))
 
 

@@ -11,9 +11,12 @@ import tempfile
 import unittest
 import unittest.mock
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+from course import words
 from course.__main__ import VERBS, main
+from course.pack import Trouble
 from course.shelf import LESSONS, Lesson
 from tests.course.pages import hash_of, mark, marked, stale, stale_of
 from tests.house.pages import ROOT
@@ -140,6 +143,34 @@ class Help(unittest.TestCase):
                 named = re.findall(r"^    (\w+)", printed.getvalue(), re.MULTILINE)
                 self.assertEqual(sorted(named), sorted(VERBS))
                 self.assertIn(whose, printed.getvalue())
+
+
+class Reasons(unittest.TestCase):
+    def test_what_a_file_lacks_is_told_in_portuguese(self) -> None:
+        found = [each for path in Path(ROOT, "course").rglob("*.py")
+                 for each in self.sentences(path)]
+        self.assertGreater(len(found), 15)
+        for english in found:
+            with self.subTest(english):
+                portuguese = words.reason(english, "pt")
+                self.assertNotEqual(portuguese, english)
+                self.assertNotRegex(portuguese, r"\b(the|that|is|not|it|nothing|returned|word)\b")
+        self.assertEqual(Trouble("error", {"lesson": 5, "check": "c1", "why": "the file has no "
+                                           "word RUN"}).text("pt"),
+                         "5: c1: o arquivo não tem a palavra RUN")
+
+    def sentences(self, path: Path) -> Iterator[str]:
+        """Those with which a module calls a student's file unusable, each field filled in; not what
+        Python says, nor those that begin with a field.
+        """
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Theirs" and node.args:
+                text = node.args[0]
+                parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+                said = "".join(str(part.value) if isinstance(part, ast.Constant) else "x"
+                               for part in parts)
+                if len(said.split()) > 2 and path.name != "theirs.py":
+                    yield said
 
 
 if __name__ == "__main__":
