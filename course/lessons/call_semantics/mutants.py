@@ -20,6 +20,13 @@ _OLDEST = "        session.oldest = max(session.oldest, oldest)\n"
 _FORGETS = '''        for ended in [n for n in session.replies if n < session.oldest]:
             del session.replies[ended]
 '''
+_SESSION = '''\
+class Session:
+    def __init__(self):
+        self.oldest = 1         # numbers below it have ended
+        self.running = set()
+        self.replies = {}       # by number
+'''
 _EMPTY = '''    def __init__(self, new_id):
         self.new_id = new_id    # makes an id that no session of any life ever had
         self.sessions = {}
@@ -48,6 +55,23 @@ MUTANTS = (
             return UNKNOWN
 ''', "c2", "unknown_though_it_is_known"),
     Mutant("late_original_is_new", _BELOW, "", "c4", "ran_twice"),
+    Mutant("forgets_by_age", _SESSION, '''\
+import time
+
+
+class Young(dict):
+    def __init__(self):
+        self.since = {}
+
+    def __setitem__(self, number, reply):
+        super().__setitem__(number, reply)
+        self.since[number] = time.monotonic()
+
+    def __contains__(self, number):
+        return super().__contains__(number) and time.monotonic() < self.since[number] + 30
+
+
+''' + _SESSION.replace("{} ", "Young()"), "c4", "ran_twice"),
     Mutant("forgets_at_once", _BELOW, '''        if number < session.oldest - 1:
             return NEVER
 ''', "c4", "ran_twice"),

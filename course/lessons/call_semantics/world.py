@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import time
 import weakref
 from collections.abc import Sequence
 from functools import partial
@@ -24,6 +25,8 @@ ATTEMPTS = 3
 AMOUNT = 100
 CALLERS = ("ana", "bia", "caio", "davi", "eva", "fabio", "gabi", "hugo", "iara", "joana", "lia",
            "mario")
+# What Python's clocks show at the beginning: some day. Seconds.
+FIRST_DAY_S = 1e9
 # Seconds in which a call without a fault must be answered.
 PROMPT_S = 1.0
 
@@ -70,6 +73,7 @@ class World(SmallWorld):
                  callers: int = 1, together: bool = False, apart_s: float = 0.0,
                  attempts: int = ATTEMPTS, before: int = 0) -> None:
         super().__init__(solution, script)
+        _show_time(solution, lambda: FIRST_DAY_S + self.now)
         self._fates, self._long, self._restart = fates, long, restart
         self._count, self._together, self._apart_s = calls, together, apart_s
         self._attempts = attempts
@@ -340,6 +344,29 @@ class World(SmallWorld):
         return [call for call in self.calls
                 if self._replies.get(call.name, _nothing)() is not None
                 and call.number < self._ended.get(call.session, 1)]
+
+
+class _Shown:
+    """Stands where a student's file has Python's `time`, or one of its clocks."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.time = self.monotonic = self.perf_counter = now
+
+    def __call__(self) -> float:
+        return self.time()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+
+def _show_time(solution: Any, now: Callable[[], float]) -> None:
+    """The clocks that a student's file has imported show the time of this world: so a memory that
+    forgets by age has forgotten when a late message comes.
+    """
+    clocks = (time, time.time, time.monotonic, time.perf_counter)
+    for name, value in list(vars(solution).items()):
+        if isinstance(value, _Shown) or any(value is clock for clock in clocks):
+            setattr(solution, name, _Shown(now))
 
 
 def _nothing() -> None:
