@@ -25,9 +25,9 @@ class Outcome(NamedTuple):
     """What came of one check.
 
     `what`: "passed"; "seen", with `values`, of the file inside Ponte; "wrong", with the `key` of a
-    mistake, its `values` and the `story`; "error", one of the student's file, in a `line`, with
-    `why`, and the end of the `story`; "too long", and where in the file; "ended", the file has
-    ended the process; "ours", a fault of this course.
+    mistake, its `values` and the `story`, and the `line` if it is an error of the file; "error",
+    one of the student's file, in a `line`, with `why`, and the end of the `story`; "too long", and
+    where in the file; "ended", the file has ended the process; "ours", a fault of this course.
     """
 
     what: str

@@ -93,7 +93,7 @@ def _told(error: BaseException, file: str) -> tuple[str, int]:
 
 def check(file: str, run: Callable[[ModuleType], Found]) -> dict[str, Any]:
     """Runs a check on a student's file: what came of it, for JSON."""
-    return _guarded(file, lambda solution: _shown(run(solution)))
+    return _guarded(file, lambda solution: _shown(run(solution), file))
 
 
 def real(file: str, run: Callable[[ModuleType], Any]) -> dict[str, Any]:
@@ -115,10 +115,13 @@ def _guarded(file: str, run: Callable[[ModuleType], dict[str, Any]]) -> dict[str
                 "story": getattr(error, "story", [])[-LAST_LINES:]}
 
 
-def _shown(found: Found) -> dict[str, Any]:
+def _shown(found: Found, file: str) -> dict[str, Any]:
     if found.wrong is not None:
+        # An error of the file may be what it must not do.
+        cause = found.wrong.__cause__
         return {"what": "wrong", "key": found.wrong.key, "values": found.wrong.values,
-                "story": found.wrong.story, "runs": found.runs}
+                "story": found.wrong.story, "runs": found.runs,
+                "line": _told(cause, file)[1] if cause else 0}
     return {"what": "passed", "runs": found.runs, "exercised": found.exercised}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from course.lessons.rpc.world import World
 from course.rung import Rung
 from course.shelf import Lesson
 from course.theirs import Theirs
+from course.worker import check as check_of_worker
 from course.worker import load
 from ponte.net import message as ponte_message
 from tests.course.solutions import module_of, verdict
@@ -232,6 +234,15 @@ class Files(unittest.TestCase):
                  "dispatch must take 3")):
             with self.subTest(lacks), self.assertRaisesRegex(Theirs, lacks):
                 CHECKS["c1"].run(module_of(REFERENCE.replace(old, new)))
+
+    def test_an_error_that_ends_the_server_is_told_with_its_line(self) -> None:
+        text = REFERENCE.replace("{type(error).__name__}", "{error.name}")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "rpc.py")
+            file.write_text(text, encoding="utf-8")
+            result = check_of_worker(str(file), CHECKS["c5"].run)
+        self.assertEqual((result["key"], text.splitlines()[result["line"] - 1].strip()),
+                         ("server_died", 'return FAULT, f"{error.name}: {error}"'))
 
     def test_a_mistake_with_a_right_message_is_an_error_with_its_line(self) -> None:
         for old, new, error in (

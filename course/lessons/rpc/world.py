@@ -153,7 +153,7 @@ class World(SmallWorld):
             if not connection.next or not connection.next.broken:
                 raise
             raise self.wrong("parser_died", name=connection.next.name,
-                             error=described(error)) from None
+                             error=described(error)) from error
 
     def _refused(self, connection: Connection, error: ValueError) -> None:
         """The parser has said that this is no message."""
@@ -238,7 +238,7 @@ class World(SmallWorld):
                 # The line of the student's mistake says more.
                 raise
             self._say_runs(before)
-            raise self.wrong("server_died", name=name, error=described(error)) from None
+            raise self.wrong("server_died", name=name, error=described(error)) from error
         self._say_runs(before)
         if not is_pair(answer) or answer[0] not in (RESULT, FAULT):
             raise self.wrong("no_answer", name=name, got=repr(answer)[:SHOWN])
