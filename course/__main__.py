@@ -24,9 +24,14 @@ the command.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Callable
+
+if __name__ == "__main__":
+    # Until all is imported, Ctrl-C ends the process without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from classroom.command import take_language
 from course import collect, pack, personal, tap, words
@@ -112,4 +117,5 @@ def _lesson(number: str, language: str) -> Lesson:
 
 if __name__ == "__main__":
     write_any(sys.stdout, sys.stderr)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run(main)

@@ -485,7 +485,8 @@ class Grading(unittest.TestCase):
 
     def test_a_folder_in_which_nothing_can_be_written_is_told_before_anything_runs(self) -> None:
         self.hand_in("ana.txt", ANA, "right = 1")
-        with mock.patch("tempfile.mkstemp", side_effect=PermissionError(13, "Permission denied")), \
+        denied = PermissionError(13, "Permission denied")
+        with mock.patch("tempfile.mkstemp", side_effect=denied), \
                 self.assertRaisesRegex(UsageError, r"marks\.\d+\.csv cannot be written: Perm"):
             self.collect()
         self.assertEqual(self.checked, [])

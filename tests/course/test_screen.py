@@ -11,6 +11,7 @@ import ntpath
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from course.keyboard import Ended, Input
 from course.progress import FILE, Progress
 from course.shelf import Lesson
 from ponte.process.options import UsageError
+from tests.windows import windows_cannot
 
 LESSON = Lesson(5, "call_semantics")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -210,6 +212,19 @@ class Commands(unittest.TestCase):
         with mock.patch("os.path.relpath", ntpath.relpath):
             self.assertEqual(from_here(r"Z:\ponte\lesson.md"), r"Z:\ponte\lesson.md")
         self.assertEqual(from_here(os.path.abspath("lesson.md")), "lesson.md")
+
+    @windows_cannot("no signals to processes")
+    def test_ctrl_c_while_python_imports_is_no_traceback(self) -> None:
+        Path(self.folder, "argparse.py").write_text(
+            "import time\nprint('importing', flush=True)\ntime.sleep(60)\n", encoding="utf-8")
+        with subprocess.Popen(
+                [sys.executable, "-m", "course", "list"], cwd=ROOT, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": self.folder}) as process:
+            assert process.stdout
+            self.assertEqual(process.stdout.readline(), b"importing\n")
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.communicate(timeout=LIMIT_S), (b"", b""))
+        self.assertEqual(process.returncode, -signal.SIGINT)
 
     def test_a_progress_that_was_changed_is_named(self) -> None:
         self.file.parent.mkdir()
