@@ -132,6 +132,16 @@ class Young(dict):
     Mutant("never_of_an_unknown_session", _UNKNOWN_SESSION, '''        if session is None:
             return UNKNOWN if is_repeat else NEVER
 ''', "c5", "session_is_not_known"),
+    Mutant("a_new_session_forgets_what_runs", "        self.sessions[name] = Session()\n", '''\
+        for session in self.sessions.values():
+            session.running.clear()
+        self.sessions[name] = Session()
+''', "c6", "ran_twice"),
+    Mutant("a_new_session_forgets_replies", "        self.sessions[name] = Session()\n", '''\
+        for session in self.sessions.values():
+            session.replies.clear()
+        self.sessions[name] = Session()
+''', "c6", "ran_twice"),
     Mutant("two_sessions_at_most", "        self.sessions[name] = Session()\n",
            '''        self.sessions[name] = Session()
         if len(self.sessions) > 2:

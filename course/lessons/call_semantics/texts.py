@@ -35,7 +35,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "check.c5": (
         "the server restarts, and a message is lost",
         "o servidor reinicia, e uma mensagem se perde"),
-    "check.c6": ("two callers, and a message is lost", "dois chamadores, e uma mensagem se perde"),
+    "check.c6": ("two callers, and one fault", "dois chamadores, e uma falha"),
     "check.c7": (
         "two calls at once, and two faults",
         "duas chamadas ao mesmo tempo, e duas falhas"),

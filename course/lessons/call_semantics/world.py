@@ -65,18 +65,19 @@ class World(SmallWorld):
     Parameters: `solution`, the student's module; `script`, which decides; `fates` of a message
     beside "arrives", and whether runs may take `long` and the server may `restart`; how many calls
     each of how many callers makes, one after the other or `together`, so many seconds `apart`; how
-    many `attempts` it makes of a call; the balance `before` them.
+    many seconds a caller comes `later` than the one before; how many `attempts` it makes of a call;
+    the balance `before` them.
     """
 
     def __init__(self, solution: Any, script: Script, *, fates: Sequence[str] = (),
                  long: bool = False, restart: bool = False, calls: int = 2,
                  callers: int = 1, together: bool = False, apart_s: float = 0.0,
-                 attempts: int = ATTEMPTS, before: int = 0) -> None:
+                 later_s: float = 0.0, attempts: int = ATTEMPTS, before: int = 0) -> None:
         super().__init__(solution, script)
         _show_time(solution, lambda: FIRST_DAY_S + self.now)
         self._fates, self._long, self._restart = fates, long, restart
         self._count, self._together, self._apart_s = calls, together, apart_s
-        self._attempts = attempts
+        self._later_s, self._attempts = later_s, attempts
         self._ids = itertools.count(1)
         self.balance = before
         self.calls: list[Call] = []
@@ -98,11 +99,8 @@ class World(SmallWorld):
 
     def run(self) -> list[str]:
         """Carries out everything; returns what was exercised. Raises Wrong."""
-        for caller in self._callers:
-            self._open(caller)
-            self._next_call(caller)
-            for after in range(1, self._count if self._together else 1):
-                self.at(after * self._apart_s, partial(self._next_call, caller))
+        for place, caller in enumerate(self._callers):
+            self.at(place * self._later_s, partial(self._begins, caller))
         self.go()
         self._judge_all()
         return self.exercised
@@ -113,6 +111,12 @@ class World(SmallWorld):
         """The oldest number whose outcome its caller still waits for."""
         return min(each.number for each in self.calls
                    if each.session == call.session and each.told is None)
+
+    def _begins(self, caller: str) -> None:
+        self._open(caller)
+        self._next_call(caller)
+        for after in range(1, self._count if self._together else 1):
+            self.at(after * self._apart_s, partial(self._next_call, caller))
 
     def _open(self, caller: str) -> None:
         session = self.memory.open()
