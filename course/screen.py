@@ -17,6 +17,7 @@ from course.files import from_here
 from course.keyboard import Ended, Input
 from course.shelf import LESSONS, Lesson
 from ponte.process.options import UsageError
+from ponte.rpc.raised import printable
 
 LOOK_S = 0.5
 PAGE = {"en": "lesson.md", "pt": "lesson.pt.md"}
@@ -87,7 +88,7 @@ class CourseScreen:
                 if takes:
                     self._asked = "" if more else verb
             else:
-                desk.say("no_key", typed=typed)
+                desk.say("no_key", typed=printable(typed))
         except UsageError as error:
             # On the screen a mistake ends nothing.
             desk.screen.line(str(error), style="strong")

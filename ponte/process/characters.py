@@ -16,9 +16,9 @@ from typing import TextIO
 # The name of the error handler: a character of ASCII stands for one that the encoding lacks.
 NEAREST = "ponte.nearest"
 # The symbols of our own texts, and what stands for each of them.
-ASCII = {"✓": "+", "✗": "x", "█": "#", "░": ".", "♥": "*", "→": "->", "►": ">", "◄": "<", "─": "-",
-         "│": "|", "┘": "+", "└": "+", "┴": "+", "·": "-", "…": "...", "“": '"', "”": '"', "●": "*",
-         "≤": "<=", "≥": ">=", "÷": "/", "µ": "u"}
+ASCII = {"✓": "+", "✗": "x", "█": "#", "░": ".", "♥": "*", "→": "->", "←": "<-", "►": ">", "▶": ">",
+         "◄": "<", "─": "-", "│": "|", "┘": "+", "└": "+", "┴": "+", "·": "-", "…": "...",
+         "“": '"', "”": '"', "●": "*", "≤": "<=", "≥": ">=", "÷": "/", "µ": "u"}
 _STANDS_FOR = {ord(symbol): text for symbol, text in ASCII.items()}
 
 

@@ -24,7 +24,8 @@ from course.desk import Desk
 from course.files import from_here
 from course.keyboard import Ended, Input
 from course.progress import FILE, Progress
-from course.shelf import Lesson
+from course.shelf import LESSONS, Lesson
+from ponte.process.characters import plain
 from ponte.process.options import UsageError
 from tests.windows import windows_cannot
 
@@ -73,13 +74,13 @@ class Commands(unittest.TestCase):
         self.assertEqual((code, printed.count("\n")), (2, 1), printed)
 
     def test_the_screen_predicts_runs_and_checks_and_ends_with_the_code_of_its_check(self) -> None:
-        code, printed = self.course(keys="5\nP\n\nb\nr\n\nh\nzz\nq\nl\n")
+        code, printed = self.course(keys="5\nP\n\nb\nr\n\nh\nzz\n\x1b[A\nq\nl\n")
         self.assertEqual(code, 1)
         self.assertEqual(self.entries(), [("failed", "c1"), ("predict", "b"), ("run", ""),
                                           ("failed", "c1"), ("hint", "")])
         for line in ("▶ 5 Call semantics   ·c1 ·c2", "▶ 5 Call semantics   ✗c1 ·c2", "hints 1/3",
                      "You predicted b; it is c.", "put-1 ran twice: the balance is 200.",
-                     "there is no key zz", "Answer with: a|b|c|d"):
+                     "there is no key zz", r"there is no key \x1b[a", "Answer with: a|b|c|d"):
             self.assertIn(line, printed)
         # What stands behind q is not read.
         self.assertEqual(printed.count("Ponte course: "), 2)
@@ -231,6 +232,14 @@ class Commands(unittest.TestCase):
         self.file.with_name(FILE).write_text("{}\n", encoding="utf-8")
         with self.assertRaisesRegex(UsageError, "line 1 does not follow from the one before"):
             main(("list",))
+
+
+class Characters(unittest.TestCase):
+    def test_a_console_that_lacks_a_symbol_gets_another_for_it(self) -> None:
+        symbols = {character for lesson in LESSONS for pair in lesson.texts.values()
+                   for text in pair for character in text}
+        for symbol in sorted((symbols | {*"▶✓✗·→←"}) - {"?"}):
+            self.assertNotEqual(plain(symbol, "ascii"), "?", symbol)
 
 
 class Hints(unittest.TestCase):
