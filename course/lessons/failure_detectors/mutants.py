@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant("time_zero_is_never", _STRANGER, '''\
         if not self.heard_at.get(name):
             return GONE
-''', "c1", "gone_too_early"),
+''', "c1", "not_trusted_again"),
     Mutant("never_trusts_again", _SAYS, '''\
         self.suspects = getattr(self, "suspects", set())
         if silent_s > self.lease_s / 2:

@@ -277,8 +277,7 @@ class World(SmallWorld):
         said = self._word(first.state("bank-9", 0.0))
         if said != UP:
             self.say("first_moment")
-            raise self.wrong(f"{said}_too_early", name="bank-9", said=said, lease_s=LEASE_S,
-                             silent_s=0.0)
+            raise self.wrong("not_trusted_again", name="bank-9", said=said, was=GONE, silent_s=0.0)
         if self._word(second.state("bank-9", 0.0)) != GONE:
             self.say("two_registries")
             raise self.wrong("not_its_own")

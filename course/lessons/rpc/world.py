@@ -259,16 +259,19 @@ class World(SmallWorld):
             raise self.wrong("ran_twice", name=name)
         if kind != wanted:
             raise self.wrong("fault_is_a_value" if wanted == FAULT else "value_is_a_fault",
-                             name=name, what=str(what), got=str(value)[:SHOWN])
+                             name=name, what=repr(what), got=str(value)[:SHOWN])
         if runs != wanted_runs and wanted == RESULT:
             raise self.wrong("another_run", name=name, run=shown(wanted_runs[-1]))
         if kind == FAULT:
             self.exercised.append(FAULT)
             if not isinstance(value, str) or not value:
                 raise self.wrong("no_text", name=name, got=repr(value)[:SHOWN])
-        if what is not ANY and value != what:
-            raise self.wrong("another_fault" if kind == FAULT else "another_value", name=name,
-                             what=str(what), got=shown(str(value)))
+        if what is ANY or value == what:
+            return
+        if kind == FAULT:
+            raise self.wrong("another_fault", name=name, what=what, got=shown(value))
+        # None and the text "None" look alike without their quotes.
+        raise self.wrong("another_value", name=name, what=repr(what), got=repr(value)[:SHOWN])
 
     def _reply(self, connection: Connection, text: str) -> None:
         data = self.solution.write(REPLY_HEAD, text)
