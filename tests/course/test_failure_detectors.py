@@ -217,7 +217,7 @@ class Verdicts(unittest.TestCase):
 
     def test_one_word_for_all_fails(self) -> None:
         for word, key in (("UP", "knows_a_stranger"), ("SUSPECT", "knows_a_stranger"),
-                          ("GONE", "gone_too_early")):
+                          ("GONE", "not_trusted_again")):
             with self.subTest(word):
                 text = REFERENCE.replace("        time = self.running(now)\n",
                                          f"        return {word}\n")

@@ -99,8 +99,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "value.suspect": ("SUSPECT", "SUSPECT"),
     "value.gone": ("GONE", "GONE"),
     "story.first_moment": (
-        "in its first moment, a detector is asked for bank-9, hears a beat of it, and is asked again",
-        "no primeiro instante, pergunta-se a um detector pelo bank-9, ele ouve um batimento dele, e "
+        "in its first moment a detector is asked for bank-9, hears a beat of it, is asked again",
+        "no primeiro instante pergunta-se a um detector pelo bank-9, ele ouve um batimento dele, "
         "pergunta-se de novo"),
     "story.two_registries": (
         "one detector hears a beat of bank-9; another, new one is asked for bank-9",
