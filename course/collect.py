@@ -21,7 +21,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from course.files import write
 from course.grade_again import NOT_GRADED, Graded, grade, own_print
@@ -35,8 +35,9 @@ from ponte.process.options import UsageError
 MARKS = "marks.csv"
 # Students that are graded at the same time.
 WORKERS = 2
-# Seconds between two times that the marks are written.
-WRITE_S = 2.0
+# Seconds between two times that the marks are written; and between two looks for Ctrl-C, which a
+# wait without a timeout may ignore on Windows.
+WRITE_S, WAKE_S = 2.0, 0.25
 # Names of files that a trouble shows.
 MAX_OTHERS = 5
 
@@ -61,22 +62,20 @@ def run(folder: str, language: str) -> int:
 
 
 def _grade_all(folder: str, marks: _Marks, language: str) -> None:
-    """Grades the files, and prints what came of each, in their order."""
+    """Grades the files, and prints what came of each as soon as it is known: one that takes long
+    keeps no other one's marks back.
+    """
     stop = threading.Event()
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
-            running = [pool.submit(grade, folder, each, stop) for each in marks.handed]
-            for at, (handed, future) in enumerate(zip(marks.handed, running), 1):
-                graded = future.result()
-                marks.add(graded)
-                troubles = len(handed.troubles) + len(graded.troubles)
-                print(text(
-                    "graded", language, at=at, count=len(running), file=printable(handed.file),
-                    name=handed.student.name if handed.student else "?",
-                    passed=sum(each.passed for each in graded.solved.values()),
-                    checks=sum(each.checks for each in graded.solved.values()),
-                    trouble=text("with_troubles", language, count=troubles) if troubles else ""),
-                    flush=True)
+            places = {pool.submit(grade, folder, each, stop): place
+                      for place, each in enumerate(marks.handed)}
+            waiting = set(places)
+            while waiting:
+                ended, waiting = wait(waiting, WAKE_S, FIRST_COMPLETED)
+                for future in sorted(ended, key=places.__getitem__):
+                    marks.add(places[future], future.result())
+                    print(marks.line(places[future]), flush=True)
         finally:
             # Those that run end after their check, and those that wait do not begin.
             stop.set()
@@ -105,19 +104,31 @@ class _Marks:
         self.path = os.path.join(folder, MARKS)
         self.handed = handed
         self._left_out, self._language = left_out, language
-        self._graded: list[Graded] = []
+        # By the places of their files.
+        self._graded: dict[int, Graded] = {}
         self._written_at = 0.0
 
-    def add(self, graded: Graded) -> None:
-        """The next file is graded."""
-        self._graded.append(graded)
+    def add(self, place: int, graded: Graded) -> None:
+        """The file at this place is graded."""
+        self._graded[place] = graded
         if time.monotonic() - self._written_at > WRITE_S:
             self.write()
 
+    def line(self, place: int) -> str:
+        """What came of the file at this place."""
+        handed, graded = self.handed[place], self._graded[place]
+        troubles = len(handed.troubles) + len(graded.troubles)
+        return text(
+            "graded", self._language, at=len(self._graded), count=len(self.handed),
+            file=printable(handed.file), name=handed.student.name if handed.student else "?",
+            passed=sum(each.passed for each in graded.solved.values()),
+            checks=sum(each.checks for each in graded.solved.values()),
+            trouble=text("with_troubles", self._language, count=troubles) if troubles else "")
+
     def graded(self) -> int:
         """How many files were graded."""
-        return sum(graded is not NOT_GRADED and handed.student is not None
-                   for handed, graded in zip(self.handed, self._graded))
+        return sum(graded is not NOT_GRADED and self.handed[place].student is not None
+                   for place, graded in self._graded.items())
 
     def troubled(self) -> int:
         """How many files have a trouble."""
@@ -148,7 +159,7 @@ class _Marks:
 
     def _all(self) -> Iterator[tuple[Graded, list[Trouble]]]:
         """For each file what came of it, and all that is wrong with it."""
-        graded = [*self._graded, *[NOT_GRADED] * (len(self.handed) - len(self._graded))]
+        graded = [self._graded.get(place, NOT_GRADED) for place in range(len(self.handed))]
         for handed, each, more in zip(self.handed, graded, likenesses(self.handed, graded)):
             yield each, [*handed.troubles, *each.troubles, *more]
 

@@ -444,6 +444,27 @@ class Grading(unittest.TestCase):
         # The last one has been stopped between two checks.
         self.assertLess(len(self.checked), 4 * CHECKS)
 
+    def test_one_that_takes_long_keeps_no_other_s_marks_back(self) -> None:
+        def waits(lesson: str, file: str, name: str) -> Outcome:
+            if "MARK" in Path(file).read_text(encoding="utf-8"):
+                self.assertTrue(written.wait(10.0))
+            return Outcome("passed")
+
+        def write(path: str, data: bytes) -> None:
+            files.write(path, data)
+            if f"{BIA.name},{CHECKS}," in data.decode():
+                written.set()
+
+        written = threading.Event()
+        self.hand_in("ana.txt", ANA, "MARK = 1")
+        self.hand_in("bia.txt", BIA, "x = [1]")
+        with mock.patch.object(collect, "WRITE_S", 0.0), \
+                mock.patch.object(collect, "write", write), \
+                mock.patch.object(grade_again, "run_check", waits):
+            _, printed, rows = self.collect()
+        self.assertEqual([row["troubles"] for row in rows.values()], ["", ""])
+        self.assertLess(printed.index("1/2  bia.txt"), printed.index("2/2  ana.txt"))
+
     def interrupt_at(self, file: str) -> object:
         """Presses Ctrl-C when what came of this file is printed, once."""
         pressed: list[str] = []
@@ -451,7 +472,7 @@ class Grading(unittest.TestCase):
         def printable(name: str) -> str:
             if name == file and not pressed:
                 caller = sys._getframe(1).f_code.co_name
-                if caller == "_grade_all":
+                if caller == "line":
                     pressed.append(name)
                     raise KeyboardInterrupt
             return shown(name)
