@@ -52,6 +52,8 @@ MUTANTS = (
             record.trial_at = record.trial_at and record.trial_at - QUARANTINE_S / 10
 ''', "c1", "asks_in_quarantine"),
     Mutant("first_of_the_equals", _STAMP, "", "c2", "not_in_turn"),
+    Mutant("turn_by_the_clock", _STAMP, "        records[picked].turn = now\n",
+           "c2", "not_in_turn"),
     Mutant("round_robin", _KEY, "key=lambda server: records[server].turn)\n", "c2", "busier"),
     Mutant("most_calls", _KEY, "key=lambda server: (-records[server].calls, "
            "records[server].turn))\n", "c2", "busier"),
@@ -65,6 +67,14 @@ MUTANTS = (
     Mutant("trial_does_not_heal", _ANSWERED, '''        if answered:
             pass
 ''', "c3", "not_in_turn"),
+    Mutant("healed_for_ever", _ANSWERED, '''\
+        if answered:
+            if record.trial_at is not None:
+                record.is_healed = True
+            record.trial_at = None
+        elif hasattr(record, "is_healed"):
+            pass
+''', "c3", "asks_in_quarantine"),
     Mutant("recovers_as_the_busiest", _ANSWERED, '''        if answered:
             record.calls += 4 if record.trial_at is not None else 0
             record.trial_at = None
@@ -87,7 +97,7 @@ MUTANTS = (
 ''', "c5", "never_tried"),
     Mutant("third_time_is_the_last", _LENGTH, '''\
             record.failures = getattr(record, "failures", 0) + 1
-            record.trial_at = now + QUARANTINE_S * 100 ** (record.failures - 1)
+            record.trial_at = now + QUARANTINE_S * (1 if record.failures < 3 else 100)
 ''', "c5", "never_tried"),
     Mutant("turn_restarts_with_view", _RECORDS, _RECORDS + _LISTS + '''\
             for record in records.values():
@@ -101,6 +111,8 @@ MUTANTS = (
             for record in records.values():
                 record.calls = 0
 ''', "c6", "busier"),
+    Mutant("four_are_many", _KEY, "key=lambda server: (min(4, records[server].calls), "
+           "records[server].turn))\n", "c6", "busier"),
     Mutant("asks_who_has_left", _RECORDS, _RECORDS + '''\
         servers, records = list(self.records), self.records
 ''', "c6", "not_listed"),
@@ -121,6 +133,14 @@ MUTANTS = (
         if not (due or healthy):
             return None
 ''' + _PICKED, "c7", "no_answer"),
+    Mutant("alone_is_healthy", _HEALTHY, '''\
+        if len(servers) == 1:
+            records[servers[0]].trial_at = None
+''' + _HEALTHY, "c7", "forgotten_quarantine"),
+    Mutant("picked_is_healthy", _TURN, '''\
+        if not (due or healthy):
+            records[picked].trial_at = None
+''' + _TURN, "c7", "forgotten_quarantine"),
     Mutant("all_due_are_tried_by_one", _ON_TRIAL, '''\
         for server in due:
             records[server].on_trial = True
@@ -145,6 +165,14 @@ MUTANTS = (
     def __init__(self):
         self.turn = 0
 ''', "c1", "not_its_own"),
+    Mutant("trials_of_the_class", _ON_TRIAL, '''\
+        tried = Balancer.tried = getattr(Balancer, "tried", set())
+        if due and picked in tried:
+            return servers[-1]
+        if due:
+            records[picked].on_trial = True
+            tried.add(picked)
+''', "c1", "not_its_own_trial"),
     Mutant("quarantine_from_the_pick", _COUNT_TO_LENGTH,
            _COUNT_TO_LENGTH.replace(_COUNT, _COUNT + "        records[picked].at = now\n")
            .replace("now + QUARANTINE_S", "record.at + QUARANTINE_S"),

@@ -87,10 +87,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "outros servidores estão saudáveis. Ninguém sabe ainda se {server} está bem: uma chamada "
         "basta para descobrir."),
     "wrong.busier": (
-        "Call {number} goes to {server}, which has {calls} calls in flight. {other} is healthy, "
-        "and has {fewer}.",
-        "A chamada {number} vai para {server}, que tem {calls} chamadas em andamento. {other} "
-        "está saudável, e tem {fewer}."),
+        "Call {number} goes to {server}. Calls in flight there: {calls}. At {other}, which is "
+        "healthy: {fewer}.",
+        "A chamada {number} vai para {server}. Chamadas em andamento lá: {calls}. Em {other}, que "
+        "está saudável: {fewer}."),
     "wrong.not_in_turn": (
         "Call {number} goes to {server} again. All servers are healthy and have no call in "
         "flight, and it is the turn of {other}.",
@@ -126,9 +126,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "to {server}. Another balancer has calls there: the two share their state.",
         "Um balanceador novo, que ainda não deu chamada a ninguém, dá duas chamadas a {other}, e "
         "nenhuma a {server}. Outro balanceador tem chamadas lá: os dois dividem o mesmo estado."),
+    "wrong.not_its_own_trial": (
+        "The quarantine of {server} is over, and a balancer does not try it. Another balancer "
+        "tries it already: the two share their state.",
+        "A quarentena de {server} acabou, e um balanceador não o experimenta. Outro balanceador "
+        "já o experimenta: os dois dividem o mesmo estado."),
     "wrong.no_answer": (
         "pick returned {said}: that is none of the servers that it was given.",
         "pick devolveu {said}: não é nenhum dos servidores que recebeu."),
+    "story.clock": (
+        "the clock of this computer goes on every {tick_ms} ms, and stands still between",
+        "o relógio deste computador anda a cada {tick_ms} ms, e fica parado no meio tempo"),
     "story.call": ("call {number} → {server}{fate}", "chamada {number} → {server}{fate}"),
     "value.answers": ("", ""),
     "value.fails": (": it FAILS at once", ": FALHA na hora"),
@@ -143,6 +151,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "story.late_failure": (
         "call {number} to {server} FAILS at last",
         "a chamada {number} a {server} enfim FALHA"),
+    "story.breaks": ("{server} BREAKS", "{server} QUEBRA"),
     "story.joins": ("{server} comes to the list", "{server} entra na lista"),
     "story.leaves": ("{server} leaves the list", "{server} sai da lista"),
     "story.restarts": ("{server} RESTARTS: a new life", "{server} REINICIA: uma vida nova"),

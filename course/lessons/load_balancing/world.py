@@ -87,20 +87,22 @@ class World(SmallWorld):
     """One run of the world with a student's balancer.
 
     Parameters: `solution`, the student's module; `script`, which decides; `calls`, the seconds at
-    which they come; how many `servers`; `fates` of a call beside "answers"; `changes` of the list;
-    `break_s`, for how many seconds a server is broken; `most_broken`, how many may break;
-    `broken`, those that are broken at the beginning; `is_judged_by_load`, whether it matters which
-    of the healthy servers is picked.
+    which they come; how many `servers`; `fates` of a call beside "answers"; `changes` of the list,
+    or of a server, that breaks; `break_s`, for how many seconds a server is broken; `most_broken`,
+    how many may break; `broken`, those that are broken at the beginning; `tick_s`, how often the
+    clock goes on, if not all the time; `is_judged_by_load`, whether it matters which of the healthy
+    servers is picked; `are_two`, whether it matters that two balancers share nothing.
     """
 
     def __init__(self, solution: Any, script: Script, *, calls: Sequence[float], servers: int = 2,
                  fates: Sequence[str] = (), changes: Changes = (), break_s: float = BREAK_S,
-                 most_broken: int = 1, broken: Sequence[str] = (),
-                 is_judged_by_load: bool = True) -> None:
+                 most_broken: int = 1, broken: Sequence[str] = (), tick_s: float = 0.0,
+                 is_judged_by_load: bool = True, are_two: bool = False) -> None:
         super().__init__(solution, script)
         self._fates, self._changes, self._calls = fates, changes, calls
         self._break_s, self._most_broken = break_s, most_broken
-        self._is_judged_by_load = is_judged_by_load
+        self._tick_s, self._is_judged_by_load = tick_s, is_judged_by_load
+        self._are_two = are_two
         self._balancer = must_have(solution, "Balancer")()
         must_have(self._balancer, "pick", "servers", "now")
         must_have(self._balancer, "settle", "server", "answered", "now")
@@ -117,7 +119,11 @@ class World(SmallWorld):
 
     def run(self) -> list[str]:
         """Carries out everything; returns what was exercised. Raises Wrong."""
-        self._judge_two()
+        if self._are_two:
+            self._judge_two()
+            self._judge_two_trials()
+        if self._tick_s:
+            self.say("clock", tick_ms=round(self._tick_s * 1000))
         for at_s, does, name in self._changes:
             self.at(at_s, partial(self._change, does, name))
         for at_s in self._calls:
@@ -132,6 +138,9 @@ class World(SmallWorld):
         server = Server(name, life)
         self.say(does, server=str(server))
         self.exercised.append(does)
+        if does == BREAKS:
+            self._broken[server] = self.now + self._break_s
+            return
         if does == JOINS:
             self._comes(server)
             return
@@ -155,7 +164,7 @@ class World(SmallWorld):
 
     def _call(self) -> None:
         self._number += 1
-        said = self._balancer.pick(list(self._list), CLOCK_S + self.now)
+        said = self._balancer.pick(list(self._list), self._clock_s())
         picked = next((server for server in self._list if server == said), None)
         if picked is None:
             raise self._not_in_the_list(said)
@@ -190,7 +199,11 @@ class World(SmallWorld):
                      server=str(server))
         self._learn(self._records[server], call, is_answered)
         self._records[server].failed_late = fate == HANGS
-        self._balancer.settle(server, is_answered, CLOCK_S + self.now)
+        self._balancer.settle(server, is_answered, self._clock_s())
+
+    def _clock_s(self) -> float:
+        """What the balancer's clock shows."""
+        return CLOCK_S + self.now - (self.now % self._tick_s if self._tick_s else 0.0)
 
     # What a balancer can know.
 
@@ -234,6 +247,20 @@ class World(SmallWorld):
         one.settle(first, False, CLOCK_S)
         if [another.pick([first, second], CLOCK_S) for _ in range(2)] == [second, second]:
             raise self.wrong("not_its_own", server=str(first), other=str(second))
+
+    def _judge_two_trials(self) -> None:
+        """What one balancer tries, another one tries as well."""
+        first, second = Server("bank-8", 1), Server("bank-9", 1)
+        alone, one, another = (self.solution.Balancer() for _ in range(3))
+        for balancer in (alone, one, another):
+            balancer.pick([first], CLOCK_S)
+            balancer.settle(first, False, CLOCK_S)
+        over_s = CLOCK_S + 1.5 * QUARANTINE_S
+        is_tried = alone.pick([first, second], over_s) == first
+        alone.settle(first if is_tried else second, True, over_s)
+        one.pick([first], over_s)
+        if is_tried and another.pick([first, second], over_s) != first:
+            raise self.wrong("not_its_own_trial", server=str(first))
 
     def _judge(self, picked: Server, healthy: Sequence[Server]) -> None:
         record = self._records[picked]
