@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import socket
 import threading
@@ -36,6 +37,7 @@ STATE = "state.json"
 TAP, LOG = ".tap", ".log"
 # A file of messages that has become longer begins anew.
 MAX_TAP_BYTES = 4_000_000
+TIMED = re.compile(r"\d\d:\d\d:\d\d")
 
 
 class Closable(Protocol):
@@ -207,7 +209,9 @@ class System:
             {"at": round(time.time(), 4), "name": name, "into": into, **note}))
 
     def _hear(self, name: str, line: str) -> None:
-        self._lines(f"{name}{LOG}").add(f"{time.strftime('%H:%M:%S')} {line}")
+        # Many lines have a time already.
+        time_of_day = "" if TIMED.match(line) else time.strftime("%H:%M:%S ")
+        self._lines(f"{name}{LOG}").add(f"{time_of_day}{line}")
 
     def _lines(self, file: str) -> Lines:
         with self._lock:

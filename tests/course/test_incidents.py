@@ -327,6 +327,17 @@ class Files(unittest.TestCase):
         with open(path, encoding="utf-8") as file:
             self.assertEqual(file.read(), "second\nthird\n")
 
+    def test_each_line_of_a_log_has_one_time(self) -> None:
+        system = System(self.folder)
+        self.addCleanup(system.close)
+        code = ("import time; print('ready'); print('21:34:31.785 127.0.0.1:1 - stop with Ctrl-C', "
+                "flush=True); time.sleep(60)")
+        system.cast.start("x", "-c", code, role="server").await_banner()
+        with open(os.path.join(self.folder, "x.log"), encoding="utf-8") as file:
+            first, second = file.read().splitlines()
+        self.assertRegex(first, r"^\d\d:\d\d:\d\d ready$")
+        self.assertTrue(second.startswith("21:34:31.785 127"), second)
+
     def test_the_state_of_an_incident_that_was_killed_does_not_count(self) -> None:
         self.assertIsNone(read_state(self.folder))
         system = System(self.folder)
