@@ -23,6 +23,7 @@ from course.files import WORK, write
 from course.grade import Outcome, run_checks, run_real
 from course.progress import Progress
 from course.shelf import LESSONS, Lesson
+from course.wrong import without_docstrings
 from ponte.process.options import PYTHON, UsageError
 
 # What a student's file is at first, by language: the same code, other docstrings.
@@ -227,8 +228,7 @@ class Desk:
         return 0 if is_right else 1
 
     def _show_mutant(self, lesson: Lesson, text: str) -> None:
-        # The docstring is that of the student's own file.
-        print(text.split('"""', 2)[2].strip("\n"))
+        print(without_docstrings(text))
         checks = lesson.part("check").CHECKS
         for name in checks:
             self.screen.line(f"  {name}  {lesson.text(f'check.{name}', self.language)}")

@@ -5,7 +5,10 @@ So a change of the reference that a wrong solution does not fit any more is foun
 
 from __future__ import annotations
 
+import ast
 from typing import NamedTuple
+
+_MAY_HAVE_ONE = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class Mutant(NamedTuple):
@@ -26,3 +29,18 @@ class Mutant(NamedTuple):
             raise ValueError(f"{self.name}: {self.old!r} stands {reference.count(self.old)} times "
                              "in the reference")
         return reference.replace(self.old, self.new)
+
+
+def without_docstrings(text: str) -> str:
+    """A solution as a student reads it: the docstrings are those of the student's own file, which
+    may be in another language.
+    """
+    lines = text.splitlines()
+    docstrings = [node.body[0] for node in ast.walk(ast.parse(text))
+                  if isinstance(node, _MAY_HAVE_ONE) and ast.get_docstring(node)]
+    # From the end on: so the numbers of the other lines stay as they are.
+    for each in sorted(docstrings, key=lambda each: each.lineno, reverse=True):
+        after = lines[each.end_lineno:]
+        # An empty line behind it goes, too.
+        lines[each.lineno - 1:] = after[1:] if after[:1] == [""] else after
+    return "\n".join(lines).strip("\n")

@@ -116,6 +116,8 @@ class Commands(unittest.TestCase):
         self.assertIn("Check it: ", self.says("mutant", "5"))
         Progress("course-work").add("passed", LESSON.name)
         self.assertIn("def arrives", self.says("mutant", "5"))
+        # A student who reads Portuguese has them in Portuguese.
+        self.assertNotIn('"""', self.says("mutant", "5"))
         self.assertIn("A wrong solution. Which check", self.says("mutant", "5"))
         with self.assertRaisesRegex(UsageError, "there is no check c99: there are c1"):
             self.says("mutant", "5", "c99")
