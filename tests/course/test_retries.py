@@ -93,6 +93,10 @@ class OtherRightRules(unittest.TestCase):
         new = "        place = others[-1] if others else self.unknown_at\n"
         self.assertEqual(verdict_of(module_of(REFERENCE.replace(old, new))), ("", ""))
 
+    def test_an_attempt_may_be_a_list(self) -> None:
+        text = REFERENCE.replace("        return place, 1\n", "        return [place, 1]\n")
+        self.assertEqual(verdict_of(module_of(text)), ("", ""))
+
     def test_a_hop_may_hand_on_more_than_one_try_if_it_counts_them_and_keeps_some(self) -> None:
         text = REFERENCE.replace("        return place, 1\n", """
         self.given = (self.tries + 1) // 2

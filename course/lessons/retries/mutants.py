@@ -20,6 +20,7 @@ _SETTLE = '''        if outcome == ANSWERED:
 _EARN = "        self.tokens = min(self.tokens + SHARE, BURST)\n"
 _ASKED = "        self.asked = []             # places\n"
 _OWES = "        self.owes = False           # the next attempt is a retry\n"
+_OUTCOME = "        self.outcome = NOT_SENT     # of the whole call, so far\n"
 _TRIES = "        self.deadline, self.tries = deadline, tries\n"
 _NONE = "            return None\n"
 _SPENDS = '''        if self.tokens < 1:
@@ -175,6 +176,26 @@ MUTANTS = (
         others = others[:max(0, TRIES - len(self.asked))]
 ''', "c2", "gave_up"),
     Mutant("calls_share_where_they_asked", _ASKED, "        Call.asked = []\n", "c3", "ran_twice"),
+    Mutant("calls_share_their_outcome", _OUTCOME, '''\
+        Call.outcome = property(lambda call: call.budget.outcome, lambda call, outcome: setattr(
+            call.budget, "outcome", outcome))
+''' + _OUTCOME, "c3", "says_another_thing"),
+    Mutant("calls_share_their_deadline", _TRIES, '''\
+        Call.deadline, self.tries = deadline, tries
+''', "c6", "asks_after_the_deadline"),
+    Mutant("looks_behind_the_first_after_a_refusal", _OTHERS, '''\
+        behind = places[1:] if self.asked and self.outcome == NOT_SENT else places
+        others = [place for place in behind if place not in self.asked]
+''', "c2", "gave_up"),
+    Mutant("another_life_is_the_same_place_if_it_may_run_twice", _OTHERS, '''\
+        names = [place.name for place in self.asked if self.idempotent]
+        others = [place for place in places
+                  if place not in self.asked and place.name not in names]
+''', "c5", "unknown_though_it_could_be_known"),
+    Mutant("fills_half", _EARN, '''\
+        if self.tokens < BURST / 2:
+            self.tokens += SHARE
+''', "c8", "is_not_full_again"),
     Mutant("no_deadline_if_it_may_run_twice", _ENDED, '''\
         is_late = now >= self.deadline and not self.idempotent
         if self.outcome == ANSWERED or is_late:

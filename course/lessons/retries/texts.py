@@ -46,8 +46,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "a reply is lost or a server refuses, and it restarts",
         "uma resposta se perde ou um servidor recusa, e ele reinicia"),
     "check.c5": (
-        "a function that may run twice; three servers, one alone, one that is silent",
-        "uma função que pode rodar duas vezes; três servidores, um só, um que não responde"),
+        "a function that may run twice; three servers, one alone, one that restarts, one that is "
+        "silent",
+        "uma função que pode rodar duas vezes; três servidores, um só, um que reinicia, um que não "
+        "responde"),
     "check.c6": (
         "the deadline passes, or has passed before",
         "o prazo acaba, ou já acabou antes"),
@@ -114,6 +116,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "one allowed {retries} at once.",
         "Um orçamento nunca guarda mais de {burst} novas tentativas. Depois de {calls} chamadas "
         "sem nova tentativa este permitiu {retries} de uma vez."),
+    "wrong.is_not_full_again": (
+        "A budget that was empty is full again after {calls} calls without a retry, and allows "
+        "{burst} at once. This one allowed {retries}.",
+        "Um orçamento que estava vazio fica cheio outra vez depois de {calls} chamadas sem nova "
+        "tentativa, e permite {burst} de uma vez. Este permitiu {retries}."),
     "wrong.pays_again": (
         "The budget was full, and call {calls} was not answered: a server refused its retry, and "
         "the next server was not asked. That retry was paid for already.",
@@ -150,8 +157,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "attempt {number} → {place}: {what}",
         "tentativa {number} → {place}: {what}"),
     "story.beside": (
-        "another call of this process → {place}: no reply comes",
-        "outra chamada deste processo → {place}: não vem resposta"),
+        "another call of this process → {place}",
+        "outra chamada deste processo → {place}"),
+    "story.beside_ends": (
+        "the other call's attempt comes to: {what}",
+        "a tentativa da outra chamada acaba em: {what}"),
     "value.must not be": ("it must NOT be made", "NÃO pode ser feita"),
     "value.bank-1 (life 2)": ("bank-1 (life 2)", "bank-1 (vida 2)"),
     "value.bank-2 (life 2)": ("bank-2 (life 2)", "bank-2 (vida 2)"),

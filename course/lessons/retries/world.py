@@ -80,16 +80,18 @@ class World(SmallWorld):
         self._judge_two_budgets()
         budget = solution.Budget()
         call = solution.Call(budget, self._idempotent, self._deadline, TRIES)
-        other = solution.Call(budget, True, self._deadline, TRIES) if self._beside else None
-        while (choice := call.next_attempt(self.now, self._known())) is not None:
-            place = self._place_in(choice)
+        other = Other(self, budget) if self._beside else None
+        while (choice := call.next_attempt(self.now, self.known())) is not None:
+            place = self.place_in(choice)
             self._judge_attempt(place)
             if other:
-                self._go_beside(other)
+                other.begins_attempt()
             outcome = self._attempt(place)
             self._went.append((place, outcome))
             self._gave += choice[1] if outcome == UNKNOWN else 0
             call.settle(outcome)
+            if other:
+                other.ends_attempt()
             if outcome != ANSWERED:
                 self._afterwards(place)
         self._judge(call.outcome)
@@ -97,16 +99,9 @@ class World(SmallWorld):
 
     # The attempts.
 
-    def _known(self) -> list[Place]:
+    def known(self) -> list[Place]:
         """What a rule is told of the places: each time anew, as a client makes it."""
         return [Place(*place) for place in self._places]
-
-    def _go_beside(self, other: Any) -> None:
-        """An attempt of the process's other call, which never gets a reply."""
-        choice = other.next_attempt(self.now, self._known())
-        if choice is not None:
-            self.say("beside", place=str(self._place_in(choice)))
-            other.settle(UNKNOWN)
 
     def _attempt(self, place: Place) -> str:
         is_again = any(place == asked for asked, _ in self._went)
@@ -151,7 +146,8 @@ class World(SmallWorld):
                 "another server", "does not come up", "comes up") == "comes up":
             self._joins = False
             new = Place(f"bank-{len(self._places) + 1}", 1)
-            self._places.append(new)
+            # It is idle, so it is the best one.
+            self._places.insert(0, new)
             self._all.append(new)
             self.say("joins", name=new.name)
             self.exercised.append("joins")
@@ -169,7 +165,7 @@ class World(SmallWorld):
         self.now = min(self.now + in_s, self._deadline)
         return outcome
 
-    def _place_in(self, choice: Any) -> Place:
+    def place_in(self, choice: Any) -> Place:
         """The place that a student's rule chose. Raises Wrong if there is none in it."""
         attempt = read(choice, self._all)
         if attempt is None:
@@ -245,6 +241,32 @@ class World(SmallWorld):
             return (unknown[-1], NOT_SENT) in self._went or unknown[-1] not in self._places
         open_places = [place for place in self._places if (place, NOT_SENT) not in self._went]
         return not open_places
+
+
+class Other:
+    """Another call of the process, at the same time: its first attempt gets no reply, its second
+    one does. It may run twice, and its caller waits longer.
+    """
+
+    def __init__(self, world: World, budget: Any) -> None:
+        self._world = world
+        self._call = world.solution.Call(budget, True, world.now + 2 * PATIENT_S, TRIES)
+        self._outcomes = [ANSWERED, UNKNOWN]
+        self._is_under_way = False
+
+    def begins_attempt(self) -> None:
+        """Asks the rule, unless the call has ended. Raises Wrong."""
+        choice = self._call.next_attempt(self._world.now, self._world.known())
+        self._is_under_way = choice is not None
+        if choice is not None:
+            self._world.say("beside", place=str(self._world.place_in(choice)))
+
+    def ends_attempt(self) -> None:
+        """Tells the rule what has come of it."""
+        if self._is_under_way:
+            outcome = self._outcomes.pop()
+            self._world.say("beside_ends", what=outcome)
+            self._call.settle(outcome)
 
 
 class Timeless(SmallWorld):
@@ -377,13 +399,17 @@ class Storm(Timeless):
                 raise self.wrong("pays_again", calls=number)
 
     def _judge_limit(self) -> None:
-        """A budget keeps no more than it has when it is new."""
+        """A budget that was empty has in the end what it had when it was new, and no more."""
         budget = self.solution.Budget()
+        _retries_at_once(budget)
         for _ in range(QUIET):
             budget.earn()
         retries = _retries_at_once(budget)
         if retries > BURST:
             raise self.wrong("keeps_more", calls=QUIET, retries=retries, burst=BURST)
+        # But for the rounding of tenths.
+        if retries < BURST - 1:
+            raise self.wrong("is_not_full_again", calls=QUIET, retries=retries, burst=BURST)
 
     def _phase(self, what: str, calls: int, most: int, outcomes: Sequence[str]) -> int:
         before = self._made
@@ -445,5 +471,5 @@ def read(choice: Any, places: Sequence[Any]) -> tuple[Any, int] | None:
     """The place and the tries that a student's rule returned; None if that is no attempt at one of
     these places.
     """
-    is_pair = isinstance(choice, tuple) and len(choice) == 2 and isinstance(choice[1], int)
-    return choice if is_pair and choice[0] in places else None
+    is_pair = isinstance(choice, (tuple, list)) and len(choice) == 2 and isinstance(choice[1], int)
+    return (choice[0], choice[1]) if is_pair and choice[0] in places else None
