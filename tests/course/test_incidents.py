@@ -330,13 +330,13 @@ class Files(unittest.TestCase):
     def test_each_line_of_a_log_has_one_time(self) -> None:
         system = System(self.folder)
         self.addCleanup(system.close)
-        code = ("import time; print('ready'); print('21:34:31.785 127.0.0.1:1 - stop with Ctrl-C', "
-                "flush=True); time.sleep(60)")
+        code = ("import time; print('21:34:31.785 x: no registry answers'); "
+                "print('x: at 127.0.0.1:1 - stop with Ctrl-C', flush=True); time.sleep(60)")
         system.cast.start("x", "-c", code, role="server").await_banner()
         with open(os.path.join(self.folder, "x.log"), encoding="utf-8") as file:
             first, second = file.read().splitlines()
-        self.assertRegex(first, r"^\d\d:\d\d:\d\d ready$")
-        self.assertTrue(second.startswith("21:34:31.785 127"), second)
+        self.assertEqual(first, "21:34:31.785 x: no registry answers")
+        self.assertRegex(second, r"^\d\d:\d\d:\d\d x: at 127")
 
     def test_the_state_of_an_incident_that_was_killed_does_not_count(self) -> None:
         self.assertIsNone(read_state(self.folder))
