@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from classroom.language import Words
 from classroom.screen import Screen
 from course import personal, words
 from course.files import WORK, write
@@ -270,7 +271,8 @@ class Desk:
 
     def how(self, verb: str, lesson: Lesson, more: str = "") -> str:
         """What to type, such as "python3 -m course check 5"."""
-        return f"{PYTHON} -m course {verb} {lesson.number} {more}".rstrip()
+        typed = f"{PYTHON} -m course {verb} {lesson.number} {more}".rstrip()
+        return Words(self.language).command(typed)
 
     def show(self, lesson: Lesson, outcome: Outcome, file: str) -> None:
         """Prints what came of a file that did not pass."""

@@ -17,6 +17,7 @@ import hmac
 import unicodedata
 from typing import NamedTuple
 
+from classroom.language import Words
 from course.handed_in import text
 from course.progress import Progress
 from ponte.process.options import PYTHON, UsageError
@@ -76,7 +77,7 @@ def number(progress: Progress, lesson: str) -> int:
 
 def command(language: str) -> str:
     """What to type to say who one is."""
-    return f"{PYTHON} -m course name {text('class_and_name', language)}"
+    return Words(language).command(f"{PYTHON} -m course name {text('class_and_name', language)}")
 
 
 def give(progress: Progress, class_code: str, name: str, language: str) -> int:

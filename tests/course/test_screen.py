@@ -166,6 +166,14 @@ class Commands(unittest.TestCase):
         printed = self.course("check", "5")[1]
         self.assertRegex(printed, r"ZeroDivisionError.*\n    return 1 / 0\n +0\.0.. s  .+\n")
 
+    def test_the_next_command_speaks_the_language_of_this_one(self) -> None:
+        for environ, more in (({"LC_ALL": "en_US.UTF-8"}, " --lang pt"),
+                              ({"LC_ALL": "pt_BR.UTF-8"}, "")):
+            with self.subTest(environ), mock.patch.dict("os.environ", environ), \
+                    contextlib.redirect_stdout(io.StringIO()) as printed:
+                main(("--lang", "pt", "predict", "5", "a"))
+            self.assertIn(f"-m course run 5{more}\n", printed.getvalue())
+
     def test_reset_keeps_the_old_file_also_twice_in_a_second(self) -> None:
         self.file.parent.mkdir()
         for text in ("one", "two"):
