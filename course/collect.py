@@ -7,7 +7,7 @@ a process of its own, with limits of time, output and memory (bounded.py, worker
 against mistakes. It is not against malice: a program can read and delete what its user can, and can
 reach the network. So: as a user who owns nothing, or in a container (docs/teaching.md).
 
-The marks are written again and again while the class is graded, so that Ctrl-C, and a solution that
+The marks are written again whenever somebody is graded, so that Ctrl-C, and a solution that
 ends this process, lose nothing of what is done.
 
 Threads: WORKERS grade a student each; the one of `run` reads, prints and writes.
@@ -35,9 +35,8 @@ from ponte.process.options import UsageError
 MARKS = "marks.csv"
 # Students that are graded at the same time.
 WORKERS = 2
-# Seconds between two times that the marks are written; and between two looks for Ctrl-C, which a
-# wait without a timeout may ignore on Windows.
-WRITE_S, WAKE_S = 2.0, 0.25
+# Seconds between two looks for Ctrl-C, which a wait without a timeout may ignore on Windows.
+WAKE_S = 0.25
 # Names of files that a trouble shows.
 MAX_OTHERS = 5
 
@@ -106,13 +105,11 @@ class _Marks:
         self._left_out, self._language = left_out, language
         # By the places of their files.
         self._graded: dict[int, Graded] = {}
-        self._written_at = 0.0
 
     def add(self, place: int, graded: Graded) -> None:
         """The file at this place is graded."""
         self._graded[place] = graded
-        if time.monotonic() - self._written_at > WRITE_S:
-            self.write()
+        self.write()
 
     def line(self, place: int) -> str:
         """What came of the file at this place."""
@@ -155,7 +152,6 @@ class _Marks:
         except OSError as error:
             raise UsageError(text("not_written", self._language, file=self.path,
                                   why=error.strerror or error)) from None
-        self._written_at = time.monotonic()
 
     def _all(self) -> Iterator[tuple[Graded, list[Trouble]]]:
         """For each file what came of it, and all that is wrong with it."""

@@ -460,8 +460,7 @@ class Grading(unittest.TestCase):
         written = threading.Event()
         self.hand_in("ana.txt", ANA, "MARK = 1")
         self.hand_in("bia.txt", BIA, "x = [1]")
-        with mock.patch.object(collect, "WRITE_S", 0.0), \
-                mock.patch.object(collect, "write", write), \
+        with mock.patch.object(collect, "write", write), \
                 mock.patch.object(grade_again, "run_check", waits):
             _, printed, rows = self.collect()
         self.assertEqual([row["troubles"] for row in rows.values()], ["", ""])
