@@ -59,7 +59,7 @@ class Words:
         return "" if self.language == of_terminal else self.language
 
     def command(self, typed: str) -> str:
-        """A command to be typed, with --lang where a new terminal would speak another language."""
+        """A command of the demo, with --lang where a new terminal would speak another language."""
         language = self.for_terminal()
         return f"{typed} --lang {language}" if language else typed
 

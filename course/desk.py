@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from classroom.language import Words
 from classroom.screen import Screen
 from course import personal, words
 from course.files import WORK, write
@@ -272,7 +271,7 @@ class Desk:
     def how(self, verb: str, lesson: Lesson, more: str = "") -> str:
         """What to type, such as "python3 -m course check 5"."""
         typed = f"{PYTHON} -m course {verb} {lesson.number} {more}".rstrip()
-        return Words(self.language).command(typed)
+        return words.typed_next(typed, self.language)
 
     def show(self, lesson: Lesson, outcome: Outcome, file: str) -> None:
         """Prints what came of a file that did not pass."""

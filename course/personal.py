@@ -17,9 +17,9 @@ import hmac
 import unicodedata
 from typing import NamedTuple
 
-from classroom.language import Words
 from course.handed_in import text
 from course.progress import Progress
+from course.words import typed_next
 from ponte.process.options import PYTHON, UsageError
 
 # Numbers are below it. Larger ones would not be read aloud in a class.
@@ -77,7 +77,7 @@ def number(progress: Progress, lesson: str) -> int:
 
 def command(language: str) -> str:
     """What to type to say who one is."""
-    return Words(language).command(f"{PYTHON} -m course name {text('class_and_name', language)}")
+    return typed_next(f"{PYTHON} -m course name {text('class_and_name', language)}", language)
 
 
 def give(progress: Progress, class_code: str, name: str, language: str) -> int:

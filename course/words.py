@@ -7,10 +7,13 @@ to one class and "PERDIDA" to another one. Portuguese numbers have a decimal com
 
 from __future__ import annotations
 
+import os
 import re
 import string
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from classroom.language import VARIABLE, choose_language, system_locale
 
 # By key: English and Portuguese.
 Texts = Mapping[str, tuple[str, str]]
@@ -116,6 +119,12 @@ TEXTS: Texts = {
         "Lições: {lessons}. Soluções erradas: {mutants}, cada uma recusada com as palavras dela. "
         "Em {took_s:.1f} s."),
 }
+
+
+def typed_next(command: str, language: str) -> str:
+    """A command for this terminal, with --lang where it would be told in another language."""
+    told = os.environ.get(VARIABLE) or choose_language(os.environ, system_locale())
+    return command if told == language else f"{command} --lang {language}"
 
 
 def text(key: str, language: str, **values: object) -> str:

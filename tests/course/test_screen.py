@@ -167,8 +167,10 @@ class Commands(unittest.TestCase):
         self.assertRegex(printed, r"ZeroDivisionError.*\n    return 1 / 0\n +0\.0.. s  .+\n")
 
     def test_the_next_command_speaks_the_language_of_this_one(self) -> None:
-        for environ, more in (({"LC_ALL": "en_US.UTF-8"}, " --lang pt"),
-                              ({"LC_ALL": "pt_BR.UTF-8"}, "")):
+        for environ, more in (
+                ({"LC_ALL": "en_US.UTF-8"}, " --lang pt"), ({"LC_ALL": "pt_BR.UTF-8"}, ""),
+                ({"LC_ALL": "en_US.UTF-8", "PONTE_LANG": "pt"}, ""),
+                ({"LC_ALL": "pt_BR.UTF-8", "PONTE_LANG": "en"}, " --lang pt")):
             with self.subTest(environ), mock.patch.dict("os.environ", environ), \
                     contextlib.redirect_stdout(io.StringIO()) as printed:
                 main(("--lang", "pt", "predict", "5", "a"))
