@@ -277,8 +277,11 @@ class Grading(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
         self.checked: list[str] = []
-        for name, instead in (("run_check", self.run_check), ("_prints", self.prints)):
-            patched = mock.patch.object(grade_again, name, instead)
+        # With one worker they are graded, and printed, in their order.
+        for module, name, instead in ((grade_again, "run_check", self.run_check),
+                                      (grade_again, "_prints", self.prints),
+                                      (collect, "WORKERS", 1)):
+            patched = mock.patch.object(module, name, instead)
             patched.start()
             self.addCleanup(patched.stop)
 
@@ -316,9 +319,7 @@ class Grading(unittest.TestCase):
     def test_a_class_without_troubles(self) -> None:
         self.hand_in("ana.txt", ANA, "right = 1")
         self.hand_in("bia.txt", BIA, "x = 'c1 c3'")
-        # With one worker, they are printed in their order.
-        with mock.patch.object(collect, "WORKERS", 1):
-            code, printed, rows = self.collect()
+        code, printed, rows = self.collect()
         self.assertEqual(code, 0)
         self.assertRegex(printed, (
             "\\AFiles: 2. This runs the programs of strangers(?s:.*)docs/teaching.md.\n"
@@ -433,8 +434,7 @@ class Grading(unittest.TestCase):
         for number in range(4):
             self.hand_in(f"{number}.txt", Student("DS", f"Student {number}"),
                          f"right = {number}" if number < 3 else "slow = 1")
-        with mock.patch.object(collect, "WORKERS", 1), \
-                mock.patch.object(collect, "printable", self.interrupt_at("2.txt")), \
+        with mock.patch.object(collect, "printable", self.interrupt_at("2.txt")), \
                 contextlib.redirect_stdout(io.StringIO()) as printed, \
                 self.assertRaises(KeyboardInterrupt):
             collect.run(self.folder, "en")
@@ -460,7 +460,8 @@ class Grading(unittest.TestCase):
         written = threading.Event()
         self.hand_in("ana.txt", ANA, "MARK = 1")
         self.hand_in("bia.txt", BIA, "x = [1]")
-        with mock.patch.object(collect, "write", write), \
+        with mock.patch.object(collect, "WORKERS", 2), \
+                mock.patch.object(collect, "write", write), \
                 mock.patch.object(grade_again, "run_check", waits):
             _, printed, rows = self.collect()
         self.assertEqual([row["troubles"] for row in rows.values()], ["", ""])
