@@ -13,6 +13,7 @@ Threads: any; each call has three of its own.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -40,7 +41,7 @@ class Ended(NamedTuple):
 def run(arguments: Sequence[str], said: str, limit_s: float) -> Ended:
     """Runs a Python program of this project, with `said` on its standard input. Blocks for
     `limit_s` and some LAST_S at most. A set has the same order in each run: so the same file gets
-    the same verdict.
+    the same verdict. Raises OSError if the system gives no process or thread.
     """
     program = subprocess.Popen(
         [sys.executable, *arguments], cwd=FOLDER, bufsize=0,
@@ -58,7 +59,7 @@ def run(arguments: Sequence[str], said: str, limit_s: float) -> Ended:
                                                                             err.read)]
     try:
         for thread in threads:
-            thread.start()
+            _start(thread)
         with contextlib.suppress(OSError), program.stdin as stdin:
             stdin.write(said.encode())
         # If this process was frozen (Ctrl-Z), the program may have ended meanwhile, and it takes a
@@ -69,6 +70,14 @@ def run(arguments: Sequence[str], said: str, limit_s: float) -> Ended:
     for thread in threads:
         thread.join(LAST_S)
     return Ended(out.text(), err.text(), in_time)
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        # As of a process that the system does not give.
+        raise OSError(errno.EAGAIN, str(error)) from None
 
 
 class _Stream:

@@ -55,6 +55,16 @@ class Programs(unittest.TestCase):
         self.assertTrue(ended.in_time)
         self.wait_for_the_end_of(int(ended.out))
 
+    def test_a_system_without_threads_is_an_error_of_the_system_and_nothing_goes_on(self) -> None:
+        with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("no thread")), \
+                mock.patch.object(bounded, "_end", wraps=bounded._end) as end, \
+                self.assertRaisesRegex(OSError, "no thread"):
+            run(["-c", "import time; time.sleep(60)"], "", LIMIT_S)
+        program = end.call_args.args[0]
+        self.assertNotEqual(program.wait(LIMIT_S), 0)
+        for pipe in (program.stdin, program.stdout, program.stderr):
+            pipe.close()
+
     @windows_cannot("no fork")
     def test_what_has_left_its_group_is_not_waited_for(self) -> None:
         """And it holds the output open."""
