@@ -63,7 +63,8 @@ def load(file: str) -> ModuleType:
     module = Solution("solution")
     module.__file__ = file
     try:
-        with open(file, encoding="utf-8") as source:
+        # Some editors of Windows put a mark before it (utf-8-sig).
+        with open(file, encoding="utf-8-sig") as source:
             text = source.read()
     except UnicodeDecodeError:
         raise Theirs("the file is not in UTF-8: save it so") from None

@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 
 from course import bounded, grade
+from course.desk import line_of
 from course.grade import Outcome, run_check, run_real
 from course.shelf import Lesson
 from tests.course.handing_in import source
@@ -50,6 +51,11 @@ class Files(unittest.TestCase):
         self.assertEqual(self.graded("from __future__ import annotations" + here + text).what,
                          "passed")
         self.assertIn("'missing' is not defined", self.graded("def f(x: missing): pass\n").why)
+
+    def test_an_editor_of_windows_may_mark_it_as_utf_8(self) -> None:
+        self.assertEqual(self.graded(f"\ufeff{source(LESSON, 'reference.py')}").what, "passed")
+        self.assertEqual(self.graded("\ufeff1/0").line, 1)
+        self.assertEqual(line_of(self.file, 1), "1/0")
 
     def test_no_trick_passes(self) -> None:
         for text, what in (("import sys; sys.exit(0)", "error"),
