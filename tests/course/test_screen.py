@@ -44,6 +44,10 @@ class Commands(unittest.TestCase):
         before = os.getcwd()
         self.addCleanup(os.chdir, before)
         os.chdir(self.folder)
+        # Also on a system that speaks Portuguese.
+        in_english = mock.patch.dict("os.environ", PONTE_LANG="en")
+        in_english.start()
+        self.addCleanup(in_english.stop)
 
     def course(self, *words: str, keys: str = "") -> tuple[int, str]:
         """Runs a command in the student's folder: its exit code, and all that it printed."""
@@ -168,7 +172,8 @@ class Commands(unittest.TestCase):
 
     def test_the_next_command_speaks_the_language_of_this_one(self) -> None:
         for environ, more in (
-                ({"LC_ALL": "en_US.UTF-8"}, " --lang pt"), ({"LC_ALL": "pt_BR.UTF-8"}, ""),
+                ({"LC_ALL": "en_US.UTF-8", "PONTE_LANG": ""}, " --lang pt"),
+                ({"LC_ALL": "pt_BR.UTF-8", "PONTE_LANG": ""}, ""),
                 ({"LC_ALL": "en_US.UTF-8", "PONTE_LANG": "pt"}, ""),
                 ({"LC_ALL": "pt_BR.UTF-8", "PONTE_LANG": "en"}, " --lang pt")):
             with self.subTest(environ), mock.patch.dict("os.environ", environ), \
