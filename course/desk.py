@@ -312,6 +312,6 @@ class Desk:
 def line_of(file: str, number: int) -> str:
     """A line of a file, without the spaces around it; "" if there is none."""
     try:
-        return Path(file).read_text(encoding="utf-8-sig").splitlines()[number - 1].strip()
+        return Path(file).read_text(encoding="utf-8-sig").split("\n")[number - 1].strip()
     except (OSError, UnicodeDecodeError, IndexError):
         return ""

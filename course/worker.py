@@ -32,7 +32,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from types import FrameType, ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, TextIO
 
 from course.explore import Found
 from course.theirs import Solution, Theirs
@@ -141,18 +141,18 @@ def watch(file: str) -> None:
     """Ends this process when one call of a function of this file takes LIMIT_S, on any thread, and
     writes to standard error where it is.
     """
-    threading.Thread(target=_watch, args=(file,), daemon=True).start()
+    threading.Thread(target=_watch, args=(file, sys.stderr), daemon=True).start()
 
 
-def _watch(file: str) -> None:
+def _watch(file: str, told_to: TextIO) -> None:
     # In how many looks each call was seen: looks, not seconds, for this process may be frozen.
     looks: dict[FrameType, int] = {}
     while True:
         time.sleep(LOOK_S)
         looks = {call: looks.get(call, 0) + 1 for call in _calls_of(file)}
         if max(looks.values(), default=0) > LIMIT_S / LOOK_S:
-            print(f"{TOO_LONG}a call)!", file=sys.stderr, flush=True)
-            faulthandler.dump_traceback()
+            print(f"{TOO_LONG}a call)!", file=told_to, flush=True)
+            faulthandler.dump_traceback(told_to)
             os._exit(1)
 
 
@@ -183,7 +183,9 @@ def main(arguments: list[str]) -> int:
     print(f"{word} ready", file=ours, flush=True)
     faulthandler.dump_traceback_later(float(limit_s), exit=True)
     printed = Printed()
-    with contextlib.redirect_stdout(printed):
+    # Inside Ponte, standard error has Ponte's own warnings.
+    errors = printed if name != "real" else sys.stderr
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(errors):
         result = (real(file, lambda solution: part.see(solution, *map(int, more)))
                   if name == "real" else check(file, part.CHECKS[name].run))
     faulthandler.cancel_dump_traceback_later()
