@@ -187,8 +187,9 @@ class Verdicts(unittest.TestCase):
 
     def test_one_message_is_cut_at_each_of_its_bytes(self) -> None:
         whole, byte_by_byte = 1, 1
+        read_on = 1 + len(messages.risky_places(messages.DEPOSIT))
         self.assertEqual(CHECKS["c1"].run(module_of(REFERENCE)).runs,
-                         whole + len(messages.DEPOSIT.data[1:]) + byte_by_byte)
+                         whole + len(messages.DEPOSIT.data[1:]) + read_on + byte_by_byte)
 
     def test_a_check_without_a_case_says_that_it_says_nothing(self) -> None:
         check = Rung(World, ({"sends": (((messages.DEPOSIT,),),)},), 1, ("cut in the text",))

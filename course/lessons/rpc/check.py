@@ -31,8 +31,10 @@ _BESIDE = {"sends": (((DEPOSIT,), (MORE, *BROKEN), (MORE,)), ((GREET,), (ASK,), 
 
 CHECKS = {
     "c1": Rung(World, ({"sends": _ONE, "cuts": 1, "everywhere": True},
+                       {"sends": _ONE, "cuts": 1, "reads_on": True},
                        {"sends": _ONE, "drip": True}), 1,
-               ("cut in the text", "cut in the empty line", "cut in the head", "byte by byte")),
+               ("cut in the text", "cut in the empty line", "cut in the head", "reads on",
+                "byte by byte")),
     "c2": Rung(World, ({"sends": _THREE, "cuts": 1, "joined": True},), 2, ("two in one piece",)),
     "c3": Rung(World, ({"sends": (((GREET,), (ASK,)),), "cuts": 2, "joined": True},), 2,
                ("cut in a character", "two in one piece")),

@@ -42,6 +42,12 @@ MUTANTS = (
         self.last, last = data, getattr(self, "last", b"")
         self.buffer = last + data if self.buffer else data
 ''', "c1", "missing"),
+    Mutant("the_last_piece_alone_is_new", _FEED + "\n    def next_message(self):\n", '''\
+        self.new = data
+
+    def next_message(self):
+        self.buffer, self.new = self.buffer + getattr(self, "new", b""), b""
+''', "c1", "missing"),
     Mutant("half_a_head_is_refused", _NO_END, '''        if not end:
             raise ValueError("no empty line")
 ''', "c1", "refused_nothing"),

@@ -31,7 +31,9 @@ class Parser:
         self.buffer = b""       # what has come, and is in no message yet
 
     def feed(self, data):
-        """Takes the bytes that have come: a piece of any length."""
+        """Takes the bytes that have come: a piece of any length. More may come before the next
+        message is asked for.
+        """
         self.buffer += data
 
     def next_message(self):

@@ -31,7 +31,9 @@ class Parser:
         self.piece = b""        # what has come
 
     def feed(self, data):
-        """Takes the bytes that have come: a piece of any length."""
+        """Takes the bytes that have come: a piece of any length. More may come before the next
+        message is asked for.
+        """
         self.piece = data
 
     def next_message(self):

@@ -31,7 +31,9 @@ class Parser:
         self.piece = b""        # o que chegou
 
     def feed(self, data):
-        """Recebe os bytes que chegaram: um pedaço de qualquer tamanho."""
+        """Recebe os bytes que chegaram: um pedaço de qualquer tamanho. Mais podem chegar antes que
+        se peça a próxima mensagem.
+        """
         self.piece = data
 
     def next_message(self):

@@ -68,6 +68,9 @@ TEXTS: dict[str, tuple[str, str]] = {
 
     # What happens.
     "story.piece": ("{caller} → server: {bytes}", "{caller} → servidor: {bytes}"),
+    "story.reads_on": (
+        "server: reads on, and asks for no message yet",
+        "servidor: continua lendo, e ainda não pede nenhuma mensagem"),
     "story.runs": ("server: {run} RUNS", "servidor: {run} RODA"),
     "story.reply": ("server → {caller}: {text}", "servidor → {caller}: {text}"),
     "story.refused": (

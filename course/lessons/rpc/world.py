@@ -54,16 +54,17 @@ class World(SmallWorld):
 
     Parameters: `sends`: for each caller, for each of its messages, what it may be, the usual one
     first; how many `cuts` a message may have, at risky places or `everywhere`; whether two messages
-    may come `joined` in one piece; whether all comes in one `flood`, or byte by byte (`drip`).
+    may come `joined` in one piece; whether all comes in one `flood`, or byte by byte (`drip`);
+    whether the server `reads_on` until all has come, and asks then.
     """
 
     def __init__(self, solution: Any, script: Script, *,
                  sends: Sequence[Sequence[Sequence[Message]]], cuts: int = 0,
                  everywhere: bool = False, joined: bool = False, flood: bool = False,
-                 drip: bool = False) -> None:
+                 drip: bool = False, reads_on: bool = False) -> None:
         super().__init__(solution, script)
         self._sends, self._cuts, self._everywhere, self._joined = sends, cuts, everywhere, joined
-        self._flood, self._drip = flood, drip
+        self._flood, self._drip, self._reads_on = flood, drip, reads_on
         check_file(solution)
         # The second one is for us: what a right dispatcher does.
         self._bank, self._twin = Bank(), Bank()
@@ -75,9 +76,11 @@ class World(SmallWorld):
     def run(self) -> list[str]:
         """Carries out everything; returns what was exercised. Raises Wrong."""
         for number, connection in enumerate(self._connections):
-            for turn, piece in enumerate(self._pieces(connection)):
+            pieces = self._pieces(connection)
+            for turn, piece in enumerate(pieces):
+                more = self._reads_on and turn < len(pieces) - 1
                 self.at((turn * len(self._connections) + number) * PIECE_S,
-                        functools.partial(self._comes, connection, piece))
+                        functools.partial(self._comes, connection, piece, more))
         self.go()
         for connection in self._connections:
             self._judge_keeping(connection)
@@ -127,12 +130,16 @@ class World(SmallWorld):
 
     # The server: ours.
 
-    def _comes(self, connection: Connection, piece: bytes) -> None:
+    def _comes(self, connection: Connection, piece: bytes, reads_on: bool) -> None:
         if not connection.is_open:
             return
         self.say("piece", caller=connection.caller, bytes=shown(piece))
         connection.came += len(piece)
         self._ask(connection, functools.partial(connection.parser.feed, piece))
+        if reads_on:
+            self.say("reads_on")
+            self.exercised.append("reads on")
+            return
         while connection.is_open:
             found = self._ask(connection, connection.parser.next_message)
             if found is None:
