@@ -134,6 +134,21 @@ class Lessons(unittest.TestCase):
         return Path(name).read_text(encoding="utf-8")
 
 
+class Plans(unittest.TestCase):
+    def test_the_classes_of_a_plan_fill_its_hours_in_both_languages(self) -> None:
+        for name in ("teaching.md", "teaching.pt-BR.md"):
+            page = Path(ROOT, "docs", name).read_text(encoding="utf-8")
+            rows = re.findall(r"^\| .+ \| (\d+) \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+            self.assertEqual([sum(map(int, column)) * 50 // 60 for column in zip(*rows)],
+                             [15, 30, 60])
+
+    def test_the_minutes_of_an_incident_fill_half_a_class_in_both_languages(self) -> None:
+        for name in ("incidents.md", "incidents.pt-BR.md"):
+            page = Path(ROOT, "docs", name).read_text(encoding="utf-8")
+            minutes = re.findall(r"^\| (\d+) \| [^|]+ \|$", page, re.MULTILINE)
+            self.assertEqual(sum(map(int, minutes)), 25)
+
+
 class Help(unittest.TestCase):
     def test_it_names_every_command_in_both_languages(self) -> None:
         for language, whose in (("en", 'name CLASS "NAME"'), ("pt", 'name TURMA "NOME"')):
