@@ -35,9 +35,10 @@ from course.progress import chained
 from course.shelf import LESSONS
 from ponte.process.options import PYTHON, UsageError
 
-# A solution has 30 lines. A progress has some hundred lines, of 200 bytes each: that of a student
-# who checks thirty times in each of a hundred classes still fits.
-MAX_SOLUTION_BYTES, MAX_PROGRESS_BYTES = 100_000, 1_000_000
+# A solution has 30 lines. A progress has some hundred lines, of 170 bytes each. But some editors
+# save every second, and the screen checks whatever is saved: 3000 lines in a class. Nine such
+# classes still fit.
+MAX_SOLUTION_BYTES, MAX_PROGRESS_BYTES = 100_000, 5_000_000
 # JSON writes a character in 6 bytes at most, and there is a file for each lesson.
 MAX_PACKED_BYTES = 6 * (MAX_PROGRESS_BYTES + 10 * MAX_SOLUTION_BYTES)
 MAX_LINES = 50

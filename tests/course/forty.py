@@ -15,7 +15,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from course.pack import packed
+from course.pack import MAX_PACKED_BYTES, packed
 from course.personal import Student
 from course.progress import FILE
 from ponte.process.own_files import FOLDER
@@ -104,7 +104,7 @@ class Forty(unittest.TestCase):
         huge = put(self.folder, "huge.txt", b"")
         with open(huge, "r+b") as file:
             file.truncate(50_000_000)
-        self.wanted["huge.txt"] = ("", "has 50000000 bytes, more than 12000000: not read")
+        self.wanted["huge.txt"] = ("", f"has 50000000 bytes, more than {MAX_PACKED_BYTES}: not read")
         who = student("Cut")
         whole = handed_in(who, {LESSON.name: own("cut")}, day_of(who, LESSON))
         self.put("cut.txt", whole[:whole.rindex(b'{"end"')], CHECKS,

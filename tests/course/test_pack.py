@@ -84,6 +84,13 @@ class Packing(unittest.TestCase):
             self.assertEqual(self.file.read_bytes(), before)
             self.assertEqual(sorted(os.listdir(self.file.parent)), [self.file.name, "work"])
 
+    def test_the_progress_of_whose_editor_saves_every_second_is_packed(self) -> None:
+        """Nine classes of 50 minutes: each save is a check, and each check a line."""
+        self.name()
+        with open(Path(self.work, "progress.jsonl"), "ab") as file:
+            file.write((b"x" * 170 + b"\n") * (9 * 50 * 60))
+        self.assertIn(f"progress.jsonl  {9 * 50 * 60 + 1} lines", self.run_pack())
+
     def test_a_huge_file_is_refused(self) -> None:
         self.name()
         Path(self.work, SOLUTION).write_bytes(b"#" * (MAX_SOLUTION_BYTES + 1))
