@@ -139,7 +139,7 @@ def chained(data: bytes) -> tuple[list[dict[str, Any]], int]:
     for number, line in enumerate(data[:data.rfind(b"\n") + 1].splitlines(), 1):
         try:
             entry = json.loads(line if len(line) <= MAX_LINE_BYTES else b"")
-            is_next = entry["before"] == _hash(before)
+            is_next = entry["before"] == _hash(before) and {"at", "what", "lesson"} <= {*entry}
         except (ValueError, KeyError, TypeError, RecursionError):
             is_next = False
         if not is_next:

@@ -104,7 +104,8 @@ class Forty(unittest.TestCase):
         huge = put(self.folder, "huge.txt", b"")
         with open(huge, "r+b") as file:
             file.truncate(50_000_000)
-        self.wanted["huge.txt"] = ("", f"has 50000000 bytes, more than {MAX_PACKED_BYTES}: not read")
+        self.wanted["huge.txt"] = (
+            "", f"has 50000000 bytes, more than {MAX_PACKED_BYTES}: not read")
         who = student("Cut")
         whole = handed_in(who, {LESSON.name: own("cut")}, day_of(who, LESSON))
         self.put("cut.txt", whole[:whole.rindex(b'{"end"')], CHECKS,

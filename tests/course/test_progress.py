@@ -51,6 +51,14 @@ class Lines(unittest.TestCase):
             with self.assertRaisesRegex(Spoilt, "line [23] does not follow"):
                 self.progress.entries()
 
+    def test_a_line_that_is_none_of_ours_is_seen_though_its_hash_is_right(self) -> None:
+        self.progress.add("check", "x")
+        before = progress._hash(self.file.read_bytes().splitlines()[0])
+        with open(self.file, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"what": "check", "before": before}) + "\n")
+        with self.assertRaisesRegex(Spoilt, "line 2 does not follow"):
+            self.progress.entries()
+
     def test_a_line_that_is_far_too_long_is_not_read(self) -> None:
         """Python 3.9 takes minutes for a number of a million digits."""
         self.progress.add("check", "x", text="x" * progress.MAX_LINE_BYTES)
