@@ -27,24 +27,36 @@ TEXTS: dict[str, tuple[str, str]] = {
         "200: dois pedaços são duas chamadas"),
     "right": ("c", "c"),
     "naive": (
-        "What callers were told by Ponte's server, which takes each piece for a message. "
-        "deposit({amount}), in two pieces: {deposit}. deposit(1) twice, in one piece: {together}. "
-        "greet(José), cut in its head and in a letter: {greeting}. withdraw, of too much: "
-        "{withdrawal}. _empty(), which is private: {private}. The balance: {balance}.",
+        "What callers were told by Ponte's server, which takes each piece for a message:\n"
+        "  deposit({amount}), in two pieces: {deposit}\n"
+        "  deposit(1) twice, in one piece: {together}\n"
+        "  greet(José), cut in its head and in a letter: {greeting}\n"
+        "  withdraw, of too much: {withdrawal}\n"
+        "  _empty(), which is private: {private}\n"
+        "  the balance: {balance}",
         "O que os chamadores receberam do servidor da Ponte, que toma cada pedaço por uma "
-        "mensagem. deposit({amount}), em dois pedaços: {deposit}. deposit(1) duas vezes, num "
-        "pedaço só: {together}. greet(José), cortada no cabeçalho e numa letra: {greeting}. "
-        "withdraw, acima do saldo: {withdrawal}. _empty(), que é privado: {private}. O saldo: "
-        "{balance}."),
+        "mensagem:\n"
+        "  deposit({amount}), em dois pedaços: {deposit}\n"
+        "  deposit(1) duas vezes, num pedaço só: {together}\n"
+        "  greet(José), cortada no cabeçalho e numa letra: {greeting}\n"
+        "  withdraw, acima do saldo: {withdrawal}\n"
+        "  _empty(), que é privado: {private}\n"
+        "  o saldo: {balance}"),
     "real": (
-        "What callers were told by Ponte's server with your file. deposit({amount}), in two "
-        "pieces: {deposit}. deposit(1) twice, in one piece: {together}. greet(José), cut in its "
-        "head and in a letter: {greeting}. withdraw, of too much: {withdrawal}. _empty(), which is "
-        "private: {private}. The balance: {balance}.",
-        "O que os chamadores receberam do servidor da Ponte com o seu arquivo. deposit({amount}), "
-        "em dois pedaços: {deposit}. deposit(1) duas vezes, num pedaço só: {together}. "
-        "greet(José), cortada no cabeçalho e numa letra: {greeting}. withdraw, acima do saldo: "
-        "{withdrawal}. _empty(), que é privado: {private}. O saldo: {balance}."),
+        "What callers were told by Ponte's server with your file:\n"
+        "  deposit({amount}), in two pieces: {deposit}\n"
+        "  deposit(1) twice, in one piece: {together}\n"
+        "  greet(José), cut in its head and in a letter: {greeting}\n"
+        "  withdraw, of too much: {withdrawal}\n"
+        "  _empty(), which is private: {private}\n"
+        "  the balance: {balance}",
+        "O que os chamadores receberam do servidor da Ponte com o seu arquivo:\n"
+        "  deposit({amount}), em dois pedaços: {deposit}\n"
+        "  deposit(1) duas vezes, num pedaço só: {together}\n"
+        "  greet(José), cortada no cabeçalho e numa letra: {greeting}\n"
+        "  withdraw, acima do saldo: {withdrawal}\n"
+        "  _empty(), que é privado: {private}\n"
+        "  o saldo: {balance}"),
     "value.no reply": ("no reply", "nenhuma resposta"),
     "value.half a reply": ("half a reply", "meia resposta"),
     "check.c1": ("one message, cut anywhere", "uma mensagem, cortada em qualquer lugar"),
