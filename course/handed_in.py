@@ -151,7 +151,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{lesson}: uses {what}, which no solution needs: read it",
         "{lesson}: usa {what}, de que nenhuma solução precisa: leia"),
     "trouble.unlike": (
-        "{lesson}: cannot be compared with others", "{lesson}: não pode ser comparado com outros"),
+        "{lesson}: cannot be compared with others: read it",
+        "{lesson}: não pode ser comparado com outros: leia"),
     "trouble.error": ("{lesson}: {check}: {why}", "{lesson}: {check}: {why}"),
     "trouble.too_long": (
         "{lesson}: {check} took too long, in line {line}",

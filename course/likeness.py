@@ -98,8 +98,8 @@ def _number_names(tree: ast.AST) -> None:
 
 def _unusual(tree: ast.AST) -> Iterator[str]:
     """What leads out of the file, or changes a module of Python."""
-    modules = {(alias.asname or alias.name).partition(".")[0] for node in ast.walk(tree)
-               if isinstance(node, ast.Import) for alias in node.names}
+    of_others = {(alias.asname or alias.name).partition(".")[0] for node in ast.walk(tree)
+                 if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
     for node in ast.walk(tree):
         imported: list[str] = []
         if isinstance(node, ast.Import):
@@ -113,9 +113,15 @@ def _unusual(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Attribute):
             if _WAYS_OUT.fullmatch(node.attr):
                 yield node.attr[:40]
-            elif isinstance(node.value, ast.Name) and node.value.id in modules \
-                    and not isinstance(node.ctx, ast.Load):
-                yield f"{node.value.id}.{node.attr} ="[:40]
+            elif _root(node) in of_others and not isinstance(node.ctx, ast.Load):
+                yield f"{ast.unparse(node)} ="[:40]
+
+
+def _root(node: ast.expr) -> str:
+    """The name at the beginning of a.b.c; "" where there is another thing."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def main(arguments: list[str]) -> int:

@@ -159,6 +159,9 @@ class Likenesses(unittest.TestCase):
                 ("eval('1'); __import__('os')", ["__import__", "eval"]),
                 ("().__class__.__bases__", ["__bases__", "__class__"]),
                 ("import json\njson.dumps = print", ["json.dumps ="]),
+                ("import json as j\nj.JSONEncoder.encode = print", ["j.JSONEncoder.encode ="]),
+                ("from json import decoder\ndel decoder.scan", ["decoder.scan ="]),
+                ("import json\nself.json = json.x", []),
                 ("import typing\ntyping.sys._getframe().f_back", ["_getframe", "f_back", "sys"]),
                 ("import random as r\nr._os", ["_os"]), ("from typing import sys", ["sys"]),
                 ("class A:\n    def __init__(self): super().__init__()", [])):
@@ -398,9 +401,15 @@ class Grading(unittest.TestCase):
             "b/ana.txt": "the same name as a/ana.txt, c.txt",
             "c.txt": "the same file as a/ana.txt | the same name as b/ana.txt"})
 
+    def test_what_runs_and_is_too_deep_to_be_compared_is_told(self) -> None:
+        deep = f"right = {'+'.join('1' * 1500)}\nimport os\n"
+        self.hand_in("ana.txt", ANA, deep)
+        rows = self.collect()[2]
+        self.assertEqual(rows["ana.txt"]["troubles"], "5: cannot be compared with others: read it")
+
     def test_what_is_no_python_is_compared_by_its_bytes(self) -> None:
         for name, student in (("ana.txt", ANA), ("bia.txt", BIA)):
-            self.hand_in(name, student, b"\xff right (")
+            self.hand_in(name, student, b"\xff (")
         rows = self.collect()[2]
         self.assertEqual(rows["ana.txt"]["troubles"], "5: the same code as bia.txt")
 
