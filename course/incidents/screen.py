@@ -7,11 +7,13 @@ on Ctrl-C and SIGTERM, and at the end of the input.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
 
 from classroom.actor import StartFailed
+from classroom.screen import Screen
 from course import personal, words
 from course.incidents import answer as grading
 from course.incidents.answer import HINT_POINTS, HINTS, MOST_TRIES, TRY_POINTS, Answer
@@ -41,6 +43,7 @@ class Desk:
                  parts: dict[str, dict[str, str]]) -> None:
         self._language, self._keys, self._progress = terminal
         self._incident, self._seed, self._parts = incident, seed, parts
+        self._screen = Screen(sys.stdout)
 
     @property
     def _lesson(self) -> str:
@@ -50,7 +53,7 @@ class Desk:
         return words.fill(TEXTS, key, self._language, values)
 
     def say(self, key: str, **values: Any) -> None:
-        print(self.text(key, **values), flush=True)
+        self._screen.line(self.text(key, **values))
 
     def own(self, key: str) -> str:
         """A text of this incident."""
@@ -113,17 +116,24 @@ class Desk:
                                seed=self._seed, points=found.points, hints=hints,
                                attempt=earlier + 1, right=right)
         for part, is_right in found.right.items():
-            print(f"  {'✓' if is_right else '✗'} {self.text(f'part.{part}', given=shown[part])}")
+            self._screen.line(self.text(f"part.{part}", given=shown[part]),
+                              lead=f"  {'✓' if is_right else '✗'} ")
         if not is_practice:
             self.say("points", points=found.points, hints=hints, attempt=earlier + 1,
                      most=MOST_TRIES)
         if found.is_all or earlier + 1 == MOST_TRIES:
             if not found.is_all:
                 self.say("was", who=self._incident.who)
-            print(self.own("story"), flush=True)
+            self._screen.line(self.own("story"))
         elif not is_practice:
             self.say("again", points=TRY_POINTS)
         return 0 if found.is_all else 1
+
+    def complain(self) -> None:
+        """Tells what somebody complains of, with a bell."""
+        print("\a")
+        self._screen.line(self.own("symptom"), lead=f"{time.strftime('%H:%M:%S')}  ")
+        self.say("what_to_type")
 
     def _a_server(self) -> str:
         """The server that was started last."""
@@ -154,7 +164,7 @@ class Desk:
     def _choose(self, key: str, options: dict[str, str]) -> str:
         self.say(key)
         for number, shown in enumerate(options.values(), 1):
-            print(f"  {number}  {shown}")
+            self._screen.line(shown, lead=f"  {number}  ")
         while True:
             text = self._typed("choose", count=len(options))
             if text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= len(options):
@@ -199,8 +209,10 @@ def play(letter: str, terminal: Terminal, after_s: float | None = None) -> int:
     incident = drawn(letter, seed)
     progress.add("incident_began", name, seed=seed, personal=number)
 
+    screen = Screen(sys.stdout)
+
     def say(key: str, **values: Any) -> None:
-        print(words.fill(TEXTS, key, language, values), flush=True)
+        screen.line(words.fill(TEXTS, key, language, values))
 
     say("starts", letter=letter.upper())
     system = System()
@@ -213,8 +225,7 @@ def play(letter: str, terminal: Terminal, after_s: float | None = None) -> int:
         incident.plant(system, keys.wait)
         system.write_state(letter=letter, seed=seed, planted=True)
         desk = Desk(terminal, incident, seed, system.parts())
-        print(f"\a\n{time.strftime('%H:%M:%S')}  {desk.own('symptom')}")
-        say("what_to_type")
+        desk.complain()
         _obey(desk, keys)
     except Ended:
         pass
