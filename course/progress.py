@@ -117,8 +117,8 @@ def _lock(file: IO[bytes]) -> bool:
         else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # Of any other error the file system has no locks.
-        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+        # Of any other error the file system has no locks. Wine gives none at all.
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, 0)
     return True
 
 

@@ -211,9 +211,11 @@ class Commands(unittest.TestCase):
 
     def test_a_folder_that_cannot_be_used_is_named_in_one_line(self) -> None:
         self.file.parent.write_text("no folder", encoding="utf-8")
+        # For Windows, nothing stands in it.
+        reads = [("list",)] if os.name == "posix" else []
         for language, line in (("en", "course-work.* must be a folder"),
                                ("pt", "course-work.* precisa ser uma pasta")):
-            for words in (("list",), ("check", "5"), ("name", "DS", "Ana"), ("5",)):
+            for words in (*reads, ("check", "5"), ("name", "DS", "Ana"), ("5",)):
                 with self.subTest(words), self.assertRaisesRegex(UsageError, line):
                     main(("--lang", language, *words))
 
