@@ -103,6 +103,10 @@ MUTANTS = (
 ''', "c4", "old_port"),
     Mutant("lives_are_texts", "beat.life < lease.beat.life:",
            "str(beat.life) < str(lease.beat.life):", "c4", "new_life_missing"),
+    Mutant("a_port_is_a_life", _ELDER, '''\
+        if lease and beat.port == lease.beat.port and beat.seq <= lease.beat.seq:
+            return OLD
+''' + _ELDER, "c4", "living_missing"),
     Mutant("waits_for_the_next_life", _ELDER, _ELDER + '''\
         if lease and beat.life > lease.beat.life + 1:
             return OLD
@@ -190,6 +194,10 @@ MUTANTS = (
            "c7", "said_ack"),
     Mutant("old_life_is_told_old", "            return SUPERSEDED\n", "            return OLD\n",
            "c7", "said_old"),
+    Mutant("who_has_left_is_superseded", _SAME, '''\
+        if lease and lease.beat.leaving and beat.life == lease.beat.life:
+            return SUPERSEDED
+''' + _SAME, "c7", "said_superseded"),
     Mutant("a_copy_is_superseded", "            return OLD\n",
            "            return SUPERSEDED\n", "c7", "said_superseded"),
 )

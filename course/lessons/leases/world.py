@@ -89,19 +89,20 @@ class World(SmallWorld):
     Parameters: `solution`, the student's module; `script`, which decides; the `plot`; `until_s`,
     when every server stops; `fates` of a beat beside "arrives"; `looks`, the seconds at which
     somebody looks up (by default at every turn); `leases`, the seconds of each life by name,
-    where they are not LEASE_S; `lives`, the numbers of the lives of a name; `dead`, the message if
-    a dead server is listed; whether also the answers are judged (`strict`), and that a table
-    `forgets`.
+    where they are not LEASE_S; `lives`, the numbers of the lives of a name; whether each life
+    `moves` to another port; `dead`, the message if a dead server is listed; whether also the
+    answers are judged (`strict`), and that a table `forgets`.
     """
 
     def __init__(self, solution: Any, script: Script, *, plot: Plot, until_s: float,
                  fates: Sequence[str] = (), looks: Sequence[float] = (),
                  leases: dict[str, Sequence[float]] | None = None,
-                 lives: Sequence[int] = (1, 2), dead: str = "dead_listed",
+                 lives: Sequence[int] = (1, 2), moves: bool = True, dead: str = "dead_listed",
                  strict: bool = False, forgets: bool = False) -> None:
         super().__init__(solution, script)
         self._plot, self._until_s, self._fates = plot, until_s, fates
-        self._looks, self._leases, self._lives = looks, leases or {}, lives
+        self._looks, self._leases = looks, leases or {}
+        self._lives, self._moves = lives, moves
         self._dead, self._strict, self._forgets = dead, strict, forgets
         # By name, the youngest last.
         self._servers: dict[str, list[Server]] = {}
@@ -160,7 +161,8 @@ class World(SmallWorld):
         lives = self._servers.setdefault(name, [])
         number = list(self._servers).index(name)
         lengths = self._leases.get(name, (LEASE_S,))
-        server = Server(name, self._lives[len(lives)], 4001 + 100 * number + len(lives),
+        port = 4001 + 100 * number + (len(lives) if self._moves else 0)
+        server = Server(name, self._lives[len(lives)], port,
                         lengths[min(len(lives), len(lengths) - 1)])
         lives.append(server)
         self.say("starts", **server.fields)
@@ -341,7 +343,7 @@ class World(SmallWorld):
         for servers in (MANY, MANY, 0):
             for sent, name in zip(itertools.cycle(_SENT), itertools.islice(names, servers)):
                 for life, seq, leaving in sent:
-                    table.beat(Beat(name, life, seq, 4002, LEASE_S, leaving), self.now)
+                    table.beat(Beat(name, life, seq, 4002, 2 * LEASE_S, leaving), self.now)
             self.now += REMEMBER_S
             for _ in range(int((FORGET_S - REMEMBER_S) / TURN_S)):
                 self.now += TURN_S

@@ -42,6 +42,8 @@ FLAPS = tuple((round(0.15 + 0.2 * number, 3), does, f"bank-{4 - (number + is_new
               for number in range(13) for is_new, does in enumerate((LEAVES, JOINS)))
 # bank-2 is away, and a call must go to bank-1, which is in quarantine.
 FORCED = (*(0.0,) * 2, 0.3, *(0.6,) * 3, *(0.7,) * 3)
+# The call that tries bank-1 hangs for longer than a quarantine.
+LONG_TRIAL = (0.0, 0.1, 1.1, 1.2, 2.6, 2.7, 2.8)
 # The call that tries bank-1 is on its way when it leaves: it ends while it is away, or afterwards.
 TRIAL = (0.0, 0.1, 1.1, 1.2, 1.3, 1.8, 1.9, 2.0)
 TRIAL_ENDS = (0.0, 0.1, 1.1, 1.3, *(round(4.6 + each, 3) for each in every(0.1, 7)))
@@ -88,6 +90,7 @@ CHECKS = {
     "c8": Rung(World, ({"calls": at_once(0.45, 5, 2), "servers": 3, "fates": (FAILS, SLOW, HANGS),
                         "changes": ((1.15, JOINS, "bank-4"),)},
                        {"calls": PAIRS, "fates": (FAILS, HANGS)},
+                       {"calls": LONG_TRIAL, "fates": (FAILS, HANGS)},
                        {"calls": TRIAL, "fates": (FAILS, HANGS), "changes": away(1.25, 1.75)},
                        {"calls": TRIAL_ENDS, "fates": (FAILS, HANGS),
                         "changes": away(1.25, 2.75)}), 2,

@@ -177,4 +177,9 @@ MUTANTS = (
            _COUNT_TO_LENGTH.replace(_COUNT, _COUNT + "        records[picked].at = now\n")
            .replace("now + QUARANTINE_S", "record.at + QUARANTINE_S"),
            "c6", "late_failure"),
+    Mutant("next_quarantine_from_the_pick", _COUNT_TO_LENGTH,
+           _COUNT_TO_LENGTH.replace(_COUNT, _COUNT + "        records[picked].at = now\n")
+           .replace("now + QUARANTINE_S",
+                    "(record.at if record.on_trial else now) + QUARANTINE_S"),
+           "c8", "late_failure"),
 )

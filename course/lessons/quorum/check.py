@@ -13,6 +13,11 @@ ONE_AFTER_THE_OTHER = ((0.0, "bia", 30), (1.0, "ana", None), (2.0, "ana", 20), (
                        (4.0, "ana", None))
 AGAIN = ((0.0, "ana", 50), (1.0, "bia", 40), (2.0, "bia", 30), (3.0, "ana", 20),
          (4.0, "bia", None))
+# ana writes again what she has written and read.
+ONCE_MORE = ((0.0, "ana", 30), (1.0, "ana", None), (2.0, "bia", 20), (3.0, "ana", 30),
+             (4.0, "bia", None))
+# When ana has heard of the number, and has not stored yet.
+IN_A_WRITE_S = 1.0015
 # Ten writes and one more; the last price is 0.
 MANY = (*((float(number), ("ana", "bia")[number % 2], 100 - 10 * number) for number in range(11)),
         (11.0, "caio", None), (12.0, "bia", None))
@@ -56,6 +61,7 @@ CHECKS = {
     "c3": Rung(World, ({"plan": ALONE, "fates": ((TWICE, 1),)},), 1, (TWICE,)),
     "c4": Rung(World, (
         *({"plan": BOTH, "cuts": (Cut(("ana", "bia"), (name,)),)} for name in ALL),
+        *({"plan": ALONE, "cuts": (Cut(("ana",), (name,), from_s=IN_A_WRITE_S),)} for name in ALL),
         {"plan": BOTH, "count": 5, "cuts": (Cut(("ana", "bia"), ("r1", "r4")),)},
         {"plan": BOTH, "fates": ((TWICE, 1, "bia"),), "cuts": (Cut(("ana",), ("r1",)),)}),
                1, ("cut", TWICE)),
@@ -65,7 +71,7 @@ CHECKS = {
         *({"plan": plan, "fates": ((LATE, 1),)} for plan in (ONE_AFTER_THE_OTHER, AGAIN)),
         {"plan": TWO_WRITES, "count": 5, "fates": ((LATE, 2, "bia"),)},
         {"plan": TWO_WRITES, "fates": ((TWICE, 1, "ana"),), "cuts": (Cut(("bia",), ("r1",)),)},
-        {"plan": MANY}), 1, (LATE, TWICE)),
+        {"plan": MANY}, {"plan": ONCE_MORE}), 1, (LATE, TWICE)),
     "c6": Rung(World, (
         {"plan": LATE_WRITE, "fates": ((LATE, 1, "ana"),), "cuts": (Cut(("bia",), ("r1",)),)},
         {"plan": SLOW_READ, "fates": ((LATE, 2, "bia"),), "late_s": 1.0}), 2, (LATE,)),

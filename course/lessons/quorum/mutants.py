@@ -84,6 +84,22 @@ MUTANTS = (
     Mutant("first_replica_decides", _ENOUGH,
            '            if len(answers) > self.count / 2 and "r1" in answers:\n',
            "c4", "waits_for_ever"),
+    Mutant("always_the_same_majority", _ENOUGH, '''\
+            if len(answers) > self.count / 2 and getattr(self, "most", set()) <= set(answers):
+                self.most = set(answers)
+''', "c4", "waits_for_ever"),
+    Mutant("stores_at_who_told_the_number", _NUMBER + _STORES, '''\
+        told, stored = {}, set()
+        async for replica, answer in self.ask("fetch"):
+            told[replica] = answer
+            if len(told) > self.count / 2:
+                break
+        (number, _), _ = max(told.values())
+        async for replica, _ in self.ask("store", (number + 1, self.me), value):
+            stored.add(replica)
+            if stored >= set(told):
+                break
+''', "c4", "waits_for_ever"),
     Mutant("read_counted_twice", _FETCHES, '''\
         answers = []
         async for _, answer in self.ask("fetch"):
@@ -118,6 +134,11 @@ MUTANTS = (
         if hasattr(self, "wrote"):
             return self.wrote
 ''', "c5", "old_value"),
+    Mutant("writes_nothing_twice", _NUMBER, '''\
+        if value == getattr(self, "wrote", None):
+            return
+        self.wrote = value
+''' + _NUMBER, "c5", "old_value"),
     Mutant("versions_are_texts", _NEWER, '''        if str(version) > str(self.version):
             self.version, self.value = version, value
 ''', "c5", "old_value"),

@@ -38,10 +38,11 @@ MAX_QUESTIONS = 20
 
 
 class Cut(NamedTuple):
-    """These clients and these replicas never reach each other."""
+    """These clients and these replicas do not reach each other, from this second on."""
 
     clients: tuple[str, ...]
     replicas: tuple[str, ...]
+    from_s: float = 0.0
 
 
 class Operation:
@@ -93,8 +94,8 @@ class World(SmallWorld):
                  cuts: Sequence[Cut] = (), ahead: Sequence[tuple[str, float]] = ()) -> None:
         super().__init__(solution, script)
         self._plan, self._late_s, self._cuts, self._ahead = plan, late_s, cuts, dict(ahead)
-        # A client and a replica that never reach each other.
-        self._parted = {(client, replica) for cut in cuts
+        # A client and a replica that do not reach each other, and from when on.
+        self._parted = {(client, replica): cut.from_s for cut in cuts
                         for client in cut.clients for replica in cut.replicas}
         self._program = program(solution)
         self._steps = itertools.count()
@@ -114,7 +115,8 @@ class World(SmallWorld):
         """Carries out everything; returns what was exercised. Raises Wrong."""
         for cut in self._cuts:
             self.exercised.append("cut")
-            self.say("cut", clients=", ".join(cut.clients), replicas=", ".join(cut.replicas))
+            self.at(cut.from_s, partial(self.say, "cut", clients=", ".join(cut.clients),
+                                        replicas=", ".join(cut.replicas)))
         for at_s, client, value in self._plan:
             if client not in self._registers:
                 self._registers[client] = self._new(
@@ -234,7 +236,7 @@ class World(SmallWorld):
     def _carry(self, client: str, replica: str, deliver: Callable[[], None],
                late_s: float = 0.0) -> None:
         """Delivers a message, so much later than usual, where there is a way."""
-        if (client, replica) not in self._parted:
+        if self.now < self._parted.get((client, replica), NEVER):
             self.at(TRIP_S + late_s, deliver)
 
     def _new(self, kind: str, name: str, *arguments: Any) -> Any:
