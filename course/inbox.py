@@ -25,6 +25,7 @@ from course.personal import Student
 from course.progress import FILE as PROGRESS
 from course.report import Report, report
 from course.shelf import LESSONS
+from course.words import typed_next
 from ponte.process.options import PYTHON, UsageError
 
 # Files of ours, and those that systems put into every folder.
@@ -55,8 +56,8 @@ def files_in(folder: str, language: str) -> tuple[list[str], int]:
     Raises UsageError if there is no such folder, or nothing in it.
     """
     if not folder:
-        raise UsageError(text("which_folder", language, command=f"{PYTHON} -m course collect "
-                              + text("folder", language)))
+        raise UsageError(text("which_folder", language, command=typed_next(
+            f"{PYTHON} -m course collect {text('folder', language)}", language)))
     try:
         os.scandir(folder).close()
     except OSError as error:

@@ -63,7 +63,8 @@ def run(name: str, language: str, since: str = "", folder: str = FOLDER) -> int:
 
     state = read_state(folder)
     if state is None:
-        raise UsageError(said("nothing_runs", command=f"{PYTHON} -m course incident a"))
+        raise UsageError(said("nothing_runs", command=words.typed_next(
+            f"{PYTHON} -m course incident a", language)))
     names = [each for each, part in state.parts.items() if "door" in part]
     path = os.path.join(folder, f"{name}{TAP}")
     if name not in names or not os.path.exists(path):

@@ -68,7 +68,8 @@ class Desk:
         registries = [part for part in self._parts.values() if part["role"] == "registry"]
         self.say("look")
         for key, shown in {
-                "look_tap": {"command": f"{PYTHON} -m course tap {server}"},
+                "look_tap": {"command": words.typed_next(f"{PYTHON} -m course tap {server}",
+                                                         self._language)},
                 "look_status": {"command": f"curl -s http://{self._parts[server]['door']}/status"},
                 "look_log": {"file": os.path.join(FOLDER, f"{server}{LOG}")},
                 "look_call": {"command": f"{PYTHON} client.py {self._incident.example} "

@@ -24,7 +24,8 @@ def run(letter: str, language: str, verb: str = "", *given: str) -> int:
     def refuse(key: str, **values: object) -> UsageError:
         return UsageError(words.fill(TEXTS, key, language, values))
 
-    letter, command = letter.lower(), f"{PYTHON} -m course incident {letter.lower()}"
+    letter = letter.lower()
+    command = words.typed_next(f"{PYTHON} -m course incident {letter}", language)
     if letter not in INCIDENTS:
         raise refuse("no_incident", letter=letter or "?", letters=", ".join(INCIDENTS))
     if verb not in VERBS:
