@@ -39,8 +39,9 @@ from ponte.process.options import PYTHON, UsageError
 # save every second, and the screen checks whatever is saved: 3000 lines in a class. Nine such
 # classes still fit.
 MAX_SOLUTION_BYTES, MAX_PROGRESS_BYTES = 100_000, 5_000_000
-# JSON writes a character in 6 bytes at most, and there is a file for each lesson.
-MAX_PACKED_BYTES = 6 * (MAX_PROGRESS_BYTES + 10 * MAX_SOLUTION_BYTES)
+# JSON writes a character in 6 bytes at most, and there is a file for each lesson. In a progress it
+# has to double the quotes, and little else.
+MAX_PACKED_BYTES = 2 * MAX_PROGRESS_BYTES + 6 * 10 * MAX_SOLUTION_BYTES
 MAX_LINES = 50
 # Digits of a number in JSON. int() takes very long for a million of them.
 MAX_DIGITS = 25
