@@ -7,14 +7,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Partitions, replication: do you read what you wrote?",
         "Partições e replicação: você lê o que escreveu?"),
     "question": (
-        "Three replicas keep a price. Ana writes 30, and later 20. She takes the first answer as "
-        "enough. Replica r1 is cut off during the second write; then it is back, and r2 and r3 are "
-        "cut off. Then Ana reads. What does she get?",
-        "Três réplicas guardam um preço. Ana escreve 30, e depois 20. Para ela, a primeira "
+        "Three replicas keep a price. Ana writes 2000, and later 1000. She takes the first answer "
+        "as enough. Replica r1 is cut off during the second write; then it is back, and r2 and r3 "
+        "are cut off. Then Ana reads. What does she get?",
+        "Três réplicas guardam um preço. Ana escreve 2000, e depois 1000. Para ela, a primeira "
         "resposta basta. A réplica r1 fica isolada durante a segunda escrita; depois ela volta, e "
         "a r2 e a r3 ficam isoladas. Então Ana lê. O que ela recebe?"),
-    "answer.a": ("20, the newest price", "20, o preço mais novo"),
-    "answer.b": ("30: her own write is not read", "30: a própria escrita não é lida"),
+    "answer.a": ("1000, the newest price", "1000, o preço mais novo"),
+    "answer.b": ("2000: her own write is not read", "2000: a própria escrita não é lida"),
     "answer.c": ("Nothing: she waits for r2 or r3", "Nada: ela espera a r2 ou a r3"),
     "answer.d": ("An error: the replicas differ", "Um erro: as réplicas divergem"),
     "right": ("b", "b"),
