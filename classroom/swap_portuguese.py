@@ -83,9 +83,9 @@ SWAP: dict[str, str] = {
     "our client of gRPC: {line}": "o nosso cliente de gRPC: {line}",
     # ---- 7 Perl
     "A SERVER IN PERL": "UM SERVIDOR EM PERL",
-    "PERL ANSWERS IT → A SIDECAR BEATS": "O PERL RESPONDE → UM SIDECAR BATE POR ELE",
+    "PERL ANSWERS IT → A SIDECAR BEATS": "O PERL RESPONDE → UM SIDECAR ENVIA OS BATIMENTOS",
     "A server in Perl knows nothing of heartbeats. It dies. Who tells the registry?":
-        "Um servidor em Perl não sabe bater. Ele morre. Quem conta ao registry?",
+        "Um servidor em Perl não sabe enviar batimentos. Ele morre. Quem conta ao registry?",
     "this copy of Ponte has no tests/: the server is there":
         "esta cópia da Ponte não tem tests/: o servidor está lá",
     "Hello → {value}": "Hello → {value}",
