@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     """Does what the words say; returns the exit code."""
     language, rest = take_language(list(arguments))
     if rest and rest[0] in ("-h", "--help"):
-        print(here(words.HELP if language == "pt" else __doc__))
+        print(words.HELP if language == "pt" else here(__doc__))
         return 0
     try:
         return _do(rest, language)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from classroom.language import VARIABLE, choose_language, system_locale
+from ponte.process.options import PYTHON
 
 # By key: English and Portuguese.
 Texts = Mapping[str, tuple[str, str]]
@@ -212,7 +213,7 @@ class _Filler(string.Formatter):
 
 
 # What --help says in Portuguese; in English it is the docstring of __main__.py.
-HELP = """python3 -m course: prever, rodar, ver dar errado, consertar um arquivo, verificar, ver
+HELP = f"""{PYTHON} -m course: prever, rodar, ver dar errado, consertar um arquivo, verificar, ver
 funcionar.
 
     (nada), ou N     a tela do curso: ela verifica o seu arquivo sempre que você o salva
