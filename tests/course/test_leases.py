@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import unittest
 from pathlib import Path
 from types import ModuleType
@@ -52,6 +54,17 @@ FROM_THE_END = REFERENCE.replace("now - lease.came_at > REMEMBER_S:",
                                  "now - lease.came_at - lease.beat.lease_s > REMEMBER_S:")
 
 
+class Printed(io.TextIOBase):
+    """Keeps what is printed, piece by piece, as io.StringIO does in some versions of Python."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.pieces.append(text)
+        return len(text)
+
+
 def verdict_of(solution: ModuleType) -> tuple[str, str]:
     return verdict(CHECKS, solution)
 
@@ -73,6 +86,13 @@ class Verdicts(unittest.TestCase):
             with self.subTest(text):
                 self.assertNotEqual(text, REFERENCE)
                 self.assertEqual(verdict_of(module_of(text)), ("", ""))
+
+    def test_what_a_table_prints_is_not_what_it_keeps(self) -> None:
+        text = REFERENCE.replace('        lease = self.leases.get(beat.name)\n',
+                                 '        print(beat)\n        lease = self.leases.get(beat.name)\n')
+        self.assertNotEqual(text, REFERENCE)
+        with contextlib.redirect_stdout(Printed()):
+            self.assertIsNone(CHECKS["c7"].run(module_of(text)).wrong)
 
     def test_every_schedule_is_run_before_a_student_is_bored(self) -> None:
         solution = load(LESSON.file("reference.py"))

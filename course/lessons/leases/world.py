@@ -7,8 +7,10 @@ of each beat is asked of the script. Threads: one.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -123,7 +125,10 @@ class World(SmallWorld):
         self.at(FIRST_TURN_S, self._turn)
         self.go()
         if self._forgets:
-            self._judge_forgetting()
+            # What is printed is kept, too: not now, as memory is counted.
+            with open(os.devnull, "w", encoding="utf-8") as nowhere, \
+                    contextlib.redirect_stdout(nowhere):
+                self._judge_forgetting()
         return self.exercised
 
     # The servers: ours, and right.
