@@ -88,8 +88,8 @@ class Verdicts(unittest.TestCase):
                 self.assertEqual(verdict_of(module_of(text)), ("", ""))
 
     def test_what_a_table_prints_is_not_what_it_keeps(self) -> None:
-        text = REFERENCE.replace('        lease = self.leases.get(beat.name)\n',
-                                 '        print(beat)\n        lease = self.leases.get(beat.name)\n')
+        text = REFERENCE.replace("        lease = self.leases.get(",
+                                 "        print(beat)\n        lease = self.leases.get(")
         self.assertNotEqual(text, REFERENCE)
         with contextlib.redirect_stdout(Printed()):
             self.assertIsNone(CHECKS["c7"].run(module_of(text)).wrong)
