@@ -79,7 +79,7 @@ CHECKS = {
                        {"plot": SHORTER, "until_s": 8.0, "leases": {A: (6.0, 3.0)}},
                        {"plot": SHORTENED, "until_s": 5.0, "leases": {A: (6.0,)}},
                        {"plot": VERY_LONG, "until_s": 71.0, "leases": {A: (90.0,)}},
-                       {"plot": THREE, "until_s": 6.0, "leases": {B: (2.4,)}},
+                       {"plot": THREE, "until_s": 6.0, "leases": {B: (2.7,)}},
                        {"plot": LONG_LIFE, "until_s": 65.0, "fates": ("very late",),
                         "leases": {A: (24.0,)}},
                        {"plot": RESTART, "until_s": 8.0, "fates": ("lost",)}), 1,
