@@ -24,7 +24,7 @@ class Programs(unittest.TestCase):
         self.assertEqual(ended, ("hello b'\\xc3\\xa9'\n", "no\n", True))
 
     def test_one_that_does_not_end_is_ended(self) -> None:
-        ended = run(["-c", "print('here', flush=True)\nwhile True: pass"], "", 0.5)
+        ended = run(["-c", "import time\nprint('here', flush=True)\ntime.sleep(60)"], "", 2.0)
         self.assertEqual(ended, ("here\n", "", False))
 
     def test_one_that_has_ended_while_we_were_frozen_was_in_time(self) -> None:
