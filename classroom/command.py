@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from classroom import attack, doctor, roles, story, swap
-from classroom.language import LANGUAGES, VARIABLE, Words, choose_language, system_locale
+from classroom.language import LANGUAGES, Words, take_language
 from classroom.narrow import narrowed_help
 from classroom.screen import Screen
 from ponte.process.characters import plain, write_any
@@ -59,32 +59,6 @@ def _run(rest: list[str], words: Words, places: Sequence[str]) -> int:
     if chosen.place == "doctor":
         return doctor.main(words)
     raise UsageError(_refuse(chosen.place, words, places))
-
-
-def take_language(arguments: list[str]) -> tuple[str, list[str]]:
-    """The language and the other arguments. --lang may stand anywhere.
-
-    Without it, the language is that of the variable PONTE_LANG, or else of the locale.
-
-    >>> take_language(["client", "--lang", "pt", "--every", "2"])
-    ('pt', ['client', '--every', '2'])
-    """
-    source = f"{VARIABLE}="
-    of_locale = choose_language(os.environ, system_locale())
-    language = os.environ.get(VARIABLE) or of_locale
-    rest = []
-    while arguments:
-        name, equals, value = arguments.pop(0).partition("=")
-        if name != "--lang":
-            rest.append(name + equals + value)
-            continue
-        source = "--lang "
-        language = value if equals else arguments.pop(0) if arguments else ""
-    if language not in LANGUAGES:
-        words, (one, other) = Words(of_locale), LANGUAGES
-        raise UsageError(words("{given}: there are {one} and {other}",
-                               given=f"{source}{language}", one=one, other=other))
-    return language, rest
 
 
 def _auto_is_set(environ: Mapping[str, str], words: Words) -> bool:

@@ -27,6 +27,7 @@ from typing import Any
 
 from classroom.portuguese import PORTUGUESE
 from classroom.reasons import in_portuguese
+from ponte.process.options import UsageError
 
 LANGUAGES = ("en", "pt")
 # The environment variable that chooses one of them, as --lang does.
@@ -75,6 +76,32 @@ class _InPortuguese(string.Formatter):
         if isinstance(value, (int, float)):
             return format(value, format_spec).translate(_POINTS_AND_COMMAS)
         return format(in_portuguese(str(value)), format_spec)
+
+
+def take_language(arguments: list[str]) -> tuple[str, list[str]]:
+    """The language and the other arguments. --lang may stand anywhere.
+
+    Without it, the language is that of the variable PONTE_LANG, or else of the locale.
+
+    >>> take_language(["client", "--lang", "pt", "--every", "2"])
+    ('pt', ['client', '--every', '2'])
+    """
+    source = f"{VARIABLE}="
+    of_locale = choose_language(os.environ, system_locale())
+    language = os.environ.get(VARIABLE) or of_locale
+    rest = []
+    while arguments:
+        name, equals, value = arguments.pop(0).partition("=")
+        if name != "--lang":
+            rest.append(name + equals + value)
+            continue
+        source = "--lang "
+        language = value if equals else arguments.pop(0) if arguments else ""
+    if language not in LANGUAGES:
+        words, (one, other) = Words(of_locale), LANGUAGES
+        raise UsageError(words("{given}: there are {one} and {other}",
+                               given=f"{source}{language}", one=one, other=other))
+    return language, rest
 
 
 def choose_language(environ: Mapping[str, str], system: str | None = None) -> str:

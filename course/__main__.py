@@ -33,7 +33,7 @@ if __name__ == "__main__":
     # Until all is imported, Ctrl-C ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from classroom.command import take_language
+from classroom.language import take_language
 from course import collect, pack, personal, tap, words
 from course.desk import Desk
 from course.files import WORK

@@ -14,22 +14,6 @@ from tests.classroom.streams import Stream
 
 
 class CommandTest(unittest.TestCase):
-    def test_the_language_may_stand_anywhere(self) -> None:
-        self.assertEqual(("pt", ["client", "--every", "2"]),
-                         command.take_language(["client", "--lang", "pt", "--every", "2"]))
-        self.assertEqual(("en", ["--a=b", "--c="]),
-                         command.take_language(["--a=b", "--lang=en", "--c="]))
-        with self.assertRaisesRegex(UsageError, "en and pt"):
-            command.take_language(["--lang"])
-
-    def test_a_variable_chooses_the_language_too(self) -> None:
-        with unittest.mock.patch.dict("os.environ", PONTE_LANG="pt"):
-            self.assertEqual(("pt", []), command.take_language([]))
-            self.assertEqual(("en", []), command.take_language(["--lang", "en"]))
-        with unittest.mock.patch.dict("os.environ", PONTE_LANG="fr"), \
-                self.assertRaisesRegex(UsageError, "PONTE_LANG=fr: .*en and pt"):
-            command.take_language([])
-
     def test_a_variable_may_stand_for_auto(self) -> None:
         for text, auto in (("1", True), ("0", False), ("", False), ("True", True)):
             with self.subTest(text), unittest.mock.patch("classroom.story.run") as run, \

@@ -10,11 +10,12 @@ from typing import Any
 from unittest import mock
 
 from classroom import attack, swap
-from classroom.language import Words, choose_language
+from classroom.language import Words, choose_language, take_language
 from classroom.portuguese import PORTUGUESE
 from classroom.screen import MAX_COLUMNS
 from classroom.story import STEPS
 from ponte.process.characters import plain
+from ponte.process.options import UsageError
 from tests.classroom.sentences import CLASSROOM, Sentence, in_source, sentences
 
 # What stands before a line of the event log, and before a title.
@@ -165,6 +166,22 @@ class Language(unittest.TestCase):
         self.assertEqual("en", choose_language({"LANG": "en_US"}, "pt_BR"))
         self.assertEqual("pt", choose_language({}, "Portuguese_Brazil"))
         self.assertEqual("en", choose_language({}, None))
+
+    def test_the_language_may_stand_anywhere(self) -> None:
+        self.assertEqual(("pt", ["client", "--every", "2"]),
+                         take_language(["client", "--lang", "pt", "--every", "2"]))
+        self.assertEqual(("en", ["--a=b", "--c="]),
+                         take_language(["--a=b", "--lang=en", "--c="]))
+        with self.assertRaisesRegex(UsageError, "en and pt"):
+            take_language(["--lang"])
+
+    def test_a_variable_chooses_the_language_too(self) -> None:
+        with mock.patch.dict("os.environ", PONTE_LANG="pt"):
+            self.assertEqual(("pt", []), take_language([]))
+            self.assertEqual(("en", []), take_language(["--lang", "en"]))
+        with mock.patch.dict("os.environ", PONTE_LANG="fr"), \
+                self.assertRaisesRegex(UsageError, "PONTE_LANG=fr: .*en and pt"):
+            take_language([])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from unittest import mock
 
 from classroom import caller
 from classroom import next_command as following
-from classroom.command import take_language
+from classroom.language import take_language
 from classroom.next_command import next_command, read_options
 from ponte.discovery.reachable import advertised
 from ponte.net.address import Address, is_loopback
