@@ -42,8 +42,9 @@ if sys.platform != "win32":
     import resource
 
 # Seconds that a check may take, or one call of a student's function inside Ponte. The slowest check
-# takes a tenth of it. And seconds between two looks at the calls.
-LIMIT_S, LOOK_S = 5.0, 0.25
+# takes a tenth of it. Seconds more where one step of Python lasts; and between two looks at the
+# calls.
+LIMIT_S, C_S, LOOK_S = 5.0, 1.0, 0.25
 # How the error begins of a value that cannot be written: lists in lists, or thousands of digits.
 UNWRITABLE = ("RecursionError", "ValueError: Exceeds the limit")
 # How the dump begins that tells where a file was; faulthandler's own one does.
@@ -137,6 +138,31 @@ class Printed(io.TextIOBase):
         return len(text)
 
 
+@contextlib.contextmanager
+def ended_after(limit_s: float) -> Iterator[None]:
+    """Ends this process after so many seconds, and writes to standard error where it is.
+
+    That is done by a thread, since only a stack that stands still is told whole. What lets no other
+    thread run, such as a huge power, is ended C_S later.
+    """
+    timer = threading.Timer(limit_s, _end, (f"{limit_s:g} s", sys.stderr))
+    timer.daemon = True
+    timer.start()
+    faulthandler.dump_traceback_later(limit_s + C_S, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        timer.cancel()
+
+
+def _end(what: str, told_to: TextIO) -> None:
+    """`what` has taken too long."""
+    print(f"{TOO_LONG}{what})!", file=told_to, flush=True)
+    faulthandler.dump_traceback(told_to)
+    os._exit(1)
+
+
 def watch(file: str) -> None:
     """Ends this process when one call of a function of this file takes LIMIT_S, on any thread, and
     writes to standard error where it is.
@@ -151,9 +177,7 @@ def _watch(file: str, told_to: TextIO) -> None:
         time.sleep(LOOK_S)
         looks = {call: looks.get(call, 0) + 1 for call in _calls_of(file)}
         if max(looks.values(), default=0) > LIMIT_S / LOOK_S:
-            print(f"{TOO_LONG}a call)!", file=told_to, flush=True)
-            faulthandler.dump_traceback(told_to)
-            os._exit(1)
+            _end("a call", told_to)
 
 
 def _calls_of(file: str) -> Iterator[FrameType]:
@@ -181,14 +205,13 @@ def main(arguments: list[str]) -> int:
     else:
         limit_memory("RLIMIT_AS", MAX_MEMORY_BYTES)
     print(f"{word} ready", file=ours, flush=True)
-    faulthandler.dump_traceback_later(float(limit_s), exit=True)
     printed = Printed()
     # Inside Ponte, standard error has Ponte's own warnings.
     errors = printed if name != "real" else sys.stderr
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(errors):
+    with ended_after(float(limit_s)), contextlib.redirect_stdout(printed), \
+            contextlib.redirect_stderr(errors):
         result = (real(file, lambda solution: part.see(solution, *map(int, more)))
                   if name == "real" else check(file, part.CHECKS[name].run))
-    faulthandler.cancel_dump_traceback_later()
     result["printed"] = printed.text
     # The file may have begun a line there.
     print(f"\n{word} {json.dumps(result)}", file=ours, flush=True)

@@ -336,7 +336,9 @@ def side_by_side(tests: unittest.TestSuite) -> unittest.TestSuite:
             classes.setdefault(type(test), []).append(test)
         else:
             here.append(test)
-    return SideBySide(here, classes.values()) if len(classes) > 1 else tests
+    # At the end of the alphabet are those that wait longest: were they last, the others would wait
+    # for them.
+    return SideBySide(here, [*classes.values()][::-1]) if len(classes) > 1 else tests
 
 
 def flat(tests: unittest.TestCase | unittest.TestSuite) -> Iterator[unittest.TestCase]:

@@ -93,6 +93,10 @@ class Files(unittest.TestCase):
         outcome = self.graded("x = 1\nwhile True: print('x' * 100_000)\n", limit_s=LOOP_S)
         self.assertEqual((outcome.what, outcome.line), ("too long", 2))
 
+    def test_one_step_of_python_that_does_not_end_is_stopped_too(self) -> None:
+        outcome = self.graded("x = 1\ny = 10 ** 10 ** 9\n", limit_s=0.3)
+        self.assertEqual((outcome.what, outcome.line), ("too long", 2))
+
     def test_inside_ponte_one_call_that_does_not_end_is_stopped_and_its_line_told(self) -> None:
         outcome = self.real("import time; time.sleep(60)", "LIMIT_S = 0.5")
         self.assertEqual(outcome.what, "too long", outcome)
