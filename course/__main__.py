@@ -24,6 +24,7 @@ the command.
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -36,7 +37,6 @@ if __name__ == "__main__":
 from classroom.language import take_language
 from course import collect, pack, personal, tap, words
 from course.desk import Desk
-from course.files import WORK
 from course.incidents import start
 from course.progress import Spoilt
 from course.screen import CourseScreen, DeskWithKeys
@@ -68,13 +68,11 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(words.text("spoilt_progress", language, file=error.file, line=error.line)
                          ) from None
     except OSError as error:
-        if error.filename is None and is_of_output(error):
+        # To ask writes a line. That no more processes can be started has nothing to do with it.
+        if error.filename is None and error.errno != errno.EAGAIN and is_of_output(error):
             # `run` tells it.
             raise
-        key = ("refused" if error.filename is None else
-               "held" if isinstance(error, TimeoutError) else "no_file")
-        raise UsageError(words.text(key, language, file=error.filename, work=WORK,
-                                    why=error.strerror or error)) from None
+        raise UsageError(words.of_system(error, language)) from None
 
 
 def _do(rest: Sequence[str], language: str) -> int:

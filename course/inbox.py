@@ -85,7 +85,10 @@ def _walk(folder: str, inside: str, depth: int) -> Iterator[str]:
             path = f"{inside}/{entry.name}" if inside else entry.name
             if _NOT_HANDED_IN.match(entry.name):
                 continue
-            if depth > 1 and entry.is_dir(follow_symlinks=False):
+            is_folder = False
+            with contextlib.suppress(OSError):
+                is_folder = entry.is_dir(follow_symlinks=False)
+            if depth > 1 and is_folder:
                 yield from _walk(folder, path, depth - 1)
             else:
                 yield path

@@ -92,6 +92,11 @@ class CourseScreen:
         except UsageError as error:
             # On the screen a mistake ends nothing.
             desk.screen.line(str(error), style="strong")
+        except OSError as error:
+            # Without a file, it may be of what we print.
+            if error.filename is None:
+                raise
+            desk.screen.line(words.of_system(error, desk.language), style="strong")
         except KeyboardInterrupt:
             # Nor does Ctrl-C while something runs.
             desk.say("stopped")

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from classroom.language import VARIABLE, choose_language, system_locale
+from course.files import WORK
 from ponte.process.options import PYTHON
 
 # By key: English and Portuguese.
@@ -28,10 +29,10 @@ TEXTS: Texts = {
     "no_lesson": ("there is no lesson {number}: there are {numbers}",
                   "não existe a lição {number}: existem {numbers}"),
     "no_file": (
-        "{file} cannot be read or written: {why}; {work} must be a folder in which you may write, "
-        "on a disk with room",
-        "{file} não pode ser lido nem gravado: {why}; {work} precisa ser uma pasta em que você "
-        "pode gravar, num disco com espaço"),
+        "{file} cannot be read or written: {why}; if it belongs in {work}, that must be a folder "
+        "in which you may write, on a disk with room",
+        "{file} não pode ser lido nem gravado: {why}; se o lugar dele é {work}, isso precisa ser "
+        "uma pasta em que você pode gravar, num disco com espaço"),
     "held": (
         "{file}: another terminal writes to it, or was stopped there: end that one, and try again",
         "{file}: outro terminal grava nele, ou foi parado ali: encerre-o, e tente de novo"),
@@ -131,6 +132,13 @@ def typed_next(command: str, language: str) -> str:
 def text(key: str, language: str, **values: object) -> str:
     """A sentence of the course in "en" or "pt", with its fields filled in."""
     return fill(TEXTS, key, language, values)
+
+
+def of_system(error: OSError, language: str) -> str:
+    """What the system has refused, and what to do."""
+    key = ("refused" if error.filename is None else
+           "held" if isinstance(error, TimeoutError) else "no_file")
+    return text(key, language, file=error.filename, work=WORK, why=error.strerror or error)
 
 
 def fill(texts: Texts, key: str, language: str, values: Mapping[str, Any]) -> str:

@@ -88,11 +88,13 @@ class Verdicts(unittest.TestCase):
                 self.assertEqual(verdict_of(module_of(text)), ("", ""))
 
     def test_what_a_table_prints_is_not_what_it_keeps(self) -> None:
-        text = REFERENCE.replace("        lease = self.leases.get(",
-                                 "        print(beat)\n        lease = self.leases.get(")
-        self.assertNotEqual(text, REFERENCE)
-        with contextlib.redirect_stdout(Printed()):
-            self.assertIsNone(CHECKS["c7"].run(module_of(text)).wrong)
+        for printed in ("beat", "beat.name", "f'{now:.2f} {beat.name} {beat.seq}'"):
+            text = REFERENCE.replace(
+                "        lease = self.leases.get(",
+                f"        print({printed})\n        lease = self.leases.get(")
+            self.assertNotEqual(text, REFERENCE)
+            with self.subTest(printed), contextlib.redirect_stdout(Printed()):
+                self.assertIsNone(CHECKS["c7"].run(module_of(text)).wrong)
 
     def test_every_schedule_is_run_before_a_student_is_bored(self) -> None:
         solution = load(LESSON.file("reference.py"))

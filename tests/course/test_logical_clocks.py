@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 import unittest
 from pathlib import Path
 
 from course.explore import Wrong
+from course.grade import run_real
 from course.lessons.logical_clocks import real
 from course.lessons.logical_clocks.check import CHECKS
 from course.shelf import Lesson
@@ -96,6 +98,17 @@ class Real(unittest.TestCase):
 
     def test_stamps_of_another_kind_of_dict_travel(self) -> None:
         self.assertTrue(real.is_right(real.see(module_of(COUNTER))._asdict()))
+
+    def test_a_loop_on_which_every_caller_gives_up_is_told_with_its_line(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "solution.py")
+            path.write_text(REFERENCE.replace(
+                "    def receive(self, counts):\n", "    def receive(self, counts):\n"
+                "        while True:\n            pass\n"), encoding="utf-8")
+            outcome = run_real(LESSON.name, str(path))
+            self.assertEqual(outcome.what, "too long", outcome)
+            line = path.read_text(encoding="utf-8").splitlines()[outcome.line - 1]
+        self.assertIn(line.strip(), ("while True:", "pass"))
 
     def test_naive_clocks_log_the_reply_before_the_request(self) -> None:
         seen = real.see(load(LESSON.file("start.py")))

@@ -165,6 +165,12 @@ class Files(unittest.TestCase):
                 with self.assertRaisesRegex(Theirs, lacks):
                     run(CHECKS["c1"], REFERENCE.replace(old, new))
 
+    def test_an_editor_of_windows_may_mark_the_file_as_utf_8(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "solution.py")
+            path.write_text(f"\ufeff{REFERENCE}", encoding="utf-8")
+            self.assertIsNone(CHECKS["c1"].run(load(str(path))).wrong)
+
     def test_what_is_not_async_is_told(self) -> None:
         text = REFERENCE + "\n    def read(self):\n        return None\n"
         with self.assertRaisesRegex(Theirs, "read must be async"):

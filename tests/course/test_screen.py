@@ -24,6 +24,7 @@ from course.desk import Desk
 from course.files import from_here
 from course.keyboard import Ended, Input
 from course.progress import FILE, Progress
+from course.screen import CourseScreen, DeskWithKeys
 from course.shelf import LESSONS, Lesson
 from ponte.process.characters import plain
 from ponte.process.options import UsageError
@@ -218,6 +219,13 @@ class Commands(unittest.TestCase):
             for words in (*reads, ("check", "5"), ("name", "DS", "Ana"), ("5",)):
                 with self.subTest(words), self.assertRaisesRegex(UsageError, line):
                     main(("--lang", language, *words))
+
+    def test_on_the_screen_a_file_that_another_terminal_holds_ends_nothing(self) -> None:
+        held = TimeoutError(110, "another terminal writes to it", FILE)
+        with mock.patch.object(Progress, "add", side_effect=held), \
+                contextlib.redirect_stdout(io.StringIO()) as printed:
+            CourseScreen(DeskWithKeys("en"), LESSON)._do("p a")
+        self.assertIn("end that one, and try again", printed.getvalue())
 
     def test_a_screen_without_an_input_ends(self) -> None:
         closed = os.open(os.devnull, os.O_RDONLY)

@@ -52,6 +52,12 @@ class Files(unittest.TestCase):
                          "passed")
         self.assertIn("'missing' is not defined", self.graded("def f(x: missing): pass\n").why)
 
+    def test_what_it_draws_at_random_is_the_same_in_each_run(self) -> None:
+        first, second = (self.graded("import random\nprint(random.random())\n").printed
+                         for _ in range(2))
+        self.assertEqual(first, second)
+        self.assertTrue(first)
+
     def test_what_it_writes_to_standard_error_is_printed_too_however_much_it_is(self) -> None:
         text = source(LESSON, "reference.py")
         outcome = self.graded(f"import sys\n{text}\nfor number in range(20_000):\n"

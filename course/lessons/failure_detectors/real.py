@@ -27,15 +27,15 @@ from xmlrpc.client import ServerProxy, Transport
 
 from course.lessons.failure_detectors.sleeper import DEAD, LEASE_S, NAMES, SERVICE
 from course.theirs import Theirs
-from course.worker import load
+from course.worker import LIMIT_S, load
 from ponte.process.characters import write_any
 from ponte.process.own_files import FOLDER
 
 # Milliseconds that the computer sleeps, and as many more as the student's personal number says.
 SLEEP_MS = 1500
-# Seconds that an answer may take; and how long we look when the computer has woken up: a lease, and
-# more for a slow machine.
-ANSWER_S, LOOK_S = 5.0, LEASE_S + 1.0
+# Seconds that an answer may take: more than a call of the file, whose loop is told with its line.
+# And how long we look when the computer has woken up: a lease, and more for a slow machine.
+ANSWER_S, LOOK_S = LIMIT_S + 2.0, LEASE_S + 1.0
 # Seconds between two looks. In the first ones the network is not back: the servers sleep, and the
 # registry runs. Many more would be a silence of the servers, which no detector excuses.
 GLANCE_S, FIRST_LOOKS = 0.01, 15

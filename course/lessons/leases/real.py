@@ -95,7 +95,7 @@ class Kept:
         """Asks their table, and notes what is new to readers."""
         found = self._ask(lambda: dict(self._theirs.lookup(now)))
         listed = {name: self._beaten[name, port] for name, port in found.items()
-                  if (name, port) in self._beaten}
+                  if isinstance(port, int) and (name, port) in self._beaten}
         for name in {**self._listed, **listed}:
             before, after = self._listed.get(name), listed.get(name)
             shown = after or before

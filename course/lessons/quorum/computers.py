@@ -26,7 +26,9 @@ class Program:
 
     def __init__(self, solution: ModuleType) -> None:
         self._file = str(solution.__file__)
-        self._code = compile(Path(self._file).read_text(encoding="utf-8"), self._file, "exec")
+        # As worker.load reads it.
+        text = Path(self._file).read_text(encoding="utf-8-sig")
+        self._code = compile(text, self._file, "exec", dont_inherit=True)
         module = self.start(lambda: 0.0)
         must_have(module, "Replica")
         register = must_have(module, "Register", "me", "count", "ask")("ana", 3, _nobody)

@@ -84,8 +84,8 @@ class World(SmallWorld):
     Parameters: `solution` and `script`; the `plan`, in which each step has a time, a client and the
     value that it writes, or None: it reads; how many replicas there are (`count`); `fates` of a
     question: the kind, which replicas or how many of them, and whose questions (default: all);
-    `late_s`; which replicas are `cuts` off from which clients; how many seconds each clock is
-    `ahead`.
+    `late_s`; which replicas are `cuts` off from which clients, and from when on; how many seconds
+    each clock is `ahead`.
     """
 
     def __init__(self, solution: Any, script: Script, *,

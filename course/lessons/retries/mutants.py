@@ -204,5 +204,8 @@ MUTANTS = (
         self.began = getattr(self, "began", now)
         if self.outcome == ANSWERED or now - self.began >= self.deadline:
 ''', "c6", "asks_after_the_deadline"),
+    Mutant("asks_again_after_an_answer_if_it_may_run_twice", _ENDED, '''\
+        if self.outcome == ANSWERED and not self.idempotent or now >= self.deadline:
+''', "c3", "asks_after_an_answer"),
     Mutant("earns_half", _EARN, _EARN.replace("SHARE", "SHARE / 2"), "c8", "budget_too_small"),
 )

@@ -259,7 +259,10 @@ class Other:
         choice = self._call.next_attempt(self._world.now, self._world.known())
         self._is_under_way = choice is not None
         if choice is not None:
-            self._world.say("beside", place=str(self._world.place_in(choice)))
+            place = str(self._world.place_in(choice))
+            self._world.say("beside", place=place)
+            if not self._outcomes:
+                raise self._world.wrong("asks_after_an_answer", place=place)
 
     def ends_attempt(self) -> None:
         """Tells the rule what has come of it."""
