@@ -1,7 +1,7 @@
 """No lesson is passed by a trick, and the same file gets the same verdict again and again.
 
-What ends the process, or never ends, is tried with one lesson (test_worker.py): that is for the
-worker, which is the same for all.
+What ends the process, or never ends, is tried with one lesson, here and in test_worker.py: that is
+for the worker, which is the same for all.
 """
 
 from __future__ import annotations
@@ -76,6 +76,16 @@ class Again(unittest.TestCase):
         self.assertEqual({outcome.printed for outcome in outcomes}, {outcomes[0].printed})
         self.assertIn("eva", outcomes[0].printed)
         self.assertEqual({outcome.key for outcome in outcomes}, {outcomes[0].key})
+
+
+class Step(unittest.TestCase):
+    def test_one_step_of_python_that_does_not_end_is_stopped_with_its_line(self) -> None:
+        """While it lasts, no other thread runs."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "solution.py")
+            Path(file).write_text("x = 1\ny = 10 ** 10 ** 9\n", encoding="utf-8")
+            outcome = run_check(LESSONS[0].name, file, "c1", 0.3)
+        self.assertEqual((outcome.what, outcome.line), ("too long", 2))
 
 
 def with_one_answer(text: str, answer: bool | None) -> str:
