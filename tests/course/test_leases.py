@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import unittest
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,7 @@ from unittest import mock
 
 from course.lessons.leases import real
 from course.lessons.leases.check import CHECKS, CRASH
-from course.lessons.leases.world import World
+from course.lessons.leases.world import LOOKS, World
 from course.rung import Rung
 from course.shelf import Lesson
 from course.theirs import Theirs
@@ -95,6 +96,14 @@ class Verdicts(unittest.TestCase):
             self.assertNotEqual(text, REFERENCE)
             with self.subTest(printed), contextlib.redirect_stdout(Printed()):
                 self.assertIsNone(CHECKS["c7"].run(module_of(text)).wrong)
+
+    def test_what_another_thread_takes_meanwhile_is_not_what_a_table_keeps(self) -> None:
+        solution = load(LESSON.file("reference.py"))
+        for kept, key in (((0, 99, 0, 0), None), ((0, 99, 0) * LOOKS, "keeps_for_ever")):
+            with mock.patch("sys.getallocatedblocks",
+                            side_effect=itertools.chain(kept, itertools.repeat(0))):
+                wrong = CHECKS["c7"].run(solution).wrong
+            self.assertEqual(wrong.key if wrong else None, key)
 
     def test_every_schedule_is_run_before_a_student_is_bored(self) -> None:
         solution = load(LESSON.file("reference.py"))
