@@ -88,7 +88,7 @@ def take_language(arguments: list[str]) -> tuple[str, list[str]]:
     """
     source = f"{VARIABLE}="
     of_locale = choose_language(os.environ, system_locale())
-    language = os.environ.get(VARIABLE) or of_locale
+    language = language_here()
     rest = []
     while arguments:
         name, equals, value = arguments.pop(0).partition("=")
@@ -102,6 +102,11 @@ def take_language(arguments: list[str]) -> tuple[str, list[str]]:
         raise UsageError(words("{given}: there are {one} and {other}",
                                given=f"{source}{language}", one=one, other=other))
     return language, rest
+
+
+def language_here() -> str:
+    """What this terminal speaks without --lang, as PONTE_LANG or else its locale says."""
+    return os.environ.get(VARIABLE) or choose_language(os.environ, system_locale())
 
 
 def choose_language(environ: Mapping[str, str], system: str | None = None) -> str:

@@ -7,13 +7,12 @@ to one class and "PERDIDA" to another one. Portuguese numbers have a decimal com
 
 from __future__ import annotations
 
-import os
 import re
 import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from classroom.language import VARIABLE, choose_language, system_locale
+from classroom.language import language_here
 from course.files import WORK
 from ponte.process.options import PYTHON
 
@@ -125,8 +124,7 @@ TEXTS: Texts = {
 
 def typed_next(command: str, language: str) -> str:
     """A command for this terminal, with --lang where it would be told in another language."""
-    told = os.environ.get(VARIABLE) or choose_language(os.environ, system_locale())
-    return command if told == language else f"{command} --lang {language}"
+    return command if language == language_here() else f"{command} --lang {language}"
 
 
 def text(key: str, language: str, **values: object) -> str:
@@ -220,6 +218,9 @@ class _Filler(string.Formatter):
         return shown.replace(".", self._point) if isinstance(value, float) else shown
 
 
+_FILLERS = {"en": _Filler("."), "pt": _Filler(",")}
+
+
 # What --help says in Portuguese; in English it is the docstring of __main__.py.
 HELP = f"""{PYTHON} -m course: prever, rodar, ver dar errado, consertar um arquivo, verificar, ver
 funcionar.
@@ -246,5 +247,3 @@ funcionar.
 --lang en conta tudo em inglês. Os seus arquivos e progress.jsonl ficam na pasta course-work. O
 código de saída só é 0 se tudo deu certo: 1 se uma verificação falhou, 2 se há um engano no comando.
 """
-
-_FILLERS = {"en": _Filler("."), "pt": _Filler(",")}

@@ -103,7 +103,7 @@ def real(file: str, run: Callable[[ModuleType], Any]) -> dict[str, Any]:
     """Runs a student's file inside Ponte: what was seen, for JSON."""
     result = _guarded(file, lambda solution: {"what": "seen", "values": run(solution)._asdict()})
     # A caller may have given up on a call that still runs: it ends, or `watch` ends this process.
-    while any(True for _ in _calls_of(file)):
+    while any(_calls_of(file)):
         time.sleep(LOOK_S)
     return result
 

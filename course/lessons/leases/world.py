@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import io
 import itertools
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from course.explore import Script
 from course.theirs import Theirs, must_have
+from course.worker import Printed
 from course.world import SmallWorld
 
 # Seconds: a lease, and a beat each third of it; a beat on its way, so that the first one comes when
@@ -52,14 +52,6 @@ REGISTRY = "registry"
 _DELAYS_S: dict[str, tuple[float, ...]] = {
     "arrives": (TRIP_S,), "late": (LATE_S,), "very late": (VERY_LATE_S,),
     "twice": (TRIP_S, LATE_S), "lost": ()}
-
-
-class Nowhere(io.TextIOBase):
-    """Takes what is printed while memory is counted, and keeps nothing of it: a file keeps pieces.
-    """
-
-    def write(self, text: str) -> int:
-        return len(text)
 
 
 class Beat(NamedTuple):
@@ -135,7 +127,8 @@ class World(SmallWorld):
         self.at(FIRST_TURN_S, self._turn)
         self.go()
         if self._forgets:
-            with contextlib.redirect_stdout(Nowhere()):
+            # A file keeps what is printed in pieces.
+            with contextlib.redirect_stdout(Printed()):
                 self._judge_forgetting()
         return self.exercised
 

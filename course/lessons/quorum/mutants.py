@@ -29,6 +29,14 @@ _SOME = '''\
             if len(answers) {}:
                 break
 '''
+# An answer of one replica that comes twice counts twice.
+_TWICE = '''\
+        answers = []
+        async for _, answer in self.ask("fetch"):
+            answers.append(answer)
+            if len(answers) > self.count / 2:
+                break
+'''
 _NEWEST = "        (number, _), _ = max(answers.values())\n"
 
 MUTANTS = (
@@ -100,12 +108,7 @@ MUTANTS = (
             if stored >= set(told):
                 break
 ''', "c4", "waits_for_ever"),
-    Mutant("read_counted_twice", _FETCHES, '''\
-        answers = []
-        async for _, answer in self.ask("fetch"):
-            answers.append(answer)
-            if len(answers) > self.count / 2:
-                break
+    Mutant("read_counted_twice", _FETCHES, _TWICE + '''\
         version, value = max(answers)
 ''', "c4", "old_value"),
     Mutant("newest_by_wall_clock", _NUMBER + _STORES, '''\
@@ -148,12 +151,7 @@ MUTANTS = (
 ''', "c5", "old_value"),
     Mutant("number_of_two_replicas", _NUMBER, _SOME.format('"fetch"', "== 2") + _NEWEST,
            "c5", "old_value"),
-    Mutant("number_counted_twice", _NUMBER, '''\
-        answers = []
-        async for _, answer in self.ask("fetch"):
-            answers.append(answer)
-            if len(answers) > self.count / 2:
-                break
+    Mutant("number_counted_twice", _NUMBER, _TWICE + '''\
         (number, _), _ = max(answers)
 ''', "c5", "old_value"),
     Mutant("writer_before_number", _NEWER, '''\

@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+# What each caller was told, a line each.
+_TOLD = (
+    "  deposit({amount}), in two pieces: {deposit}\n"
+    "  deposit(1) twice, in one piece: {together}\n"
+    "  greet(José), cut in its head and in a letter: {greeting}\n"
+    "  withdraw, of too much: {withdrawal}\n"
+    "  _empty(), which is private: {private}\n"
+    "  the balance: {balance}",
+    "  deposit({amount}), em dois pedaços: {deposit}\n"
+    "  deposit(1) duas vezes, num pedaço só: {together}\n"
+    "  greet(José), cortada no cabeçalho e numa letra: {greeting}\n"
+    "  withdraw, acima do saldo: {withdrawal}\n"
+    "  _empty(), que é privado: {private}\n"
+    "  o saldo: {balance}")
+
 TEXTS: dict[str, tuple[str, str]] = {
     "title": (
         "RPC, framing, dispatch: where does a message end?",
@@ -28,35 +43,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "right": ("c", "c"),
     "naive": (
         "What callers were told by Ponte's server, which takes each piece for a message:\n"
-        "  deposit({amount}), in two pieces: {deposit}\n"
-        "  deposit(1) twice, in one piece: {together}\n"
-        "  greet(José), cut in its head and in a letter: {greeting}\n"
-        "  withdraw, of too much: {withdrawal}\n"
-        "  _empty(), which is private: {private}\n"
-        "  the balance: {balance}",
+        + _TOLD[0],
         "O que os chamadores receberam do servidor da Ponte, que toma cada pedaço por uma "
-        "mensagem:\n"
-        "  deposit({amount}), em dois pedaços: {deposit}\n"
-        "  deposit(1) duas vezes, num pedaço só: {together}\n"
-        "  greet(José), cortada no cabeçalho e numa letra: {greeting}\n"
-        "  withdraw, acima do saldo: {withdrawal}\n"
-        "  _empty(), que é privado: {private}\n"
-        "  o saldo: {balance}"),
+        "mensagem:\n" + _TOLD[1]),
     "real": (
-        "What callers were told by Ponte's server with your file:\n"
-        "  deposit({amount}), in two pieces: {deposit}\n"
-        "  deposit(1) twice, in one piece: {together}\n"
-        "  greet(José), cut in its head and in a letter: {greeting}\n"
-        "  withdraw, of too much: {withdrawal}\n"
-        "  _empty(), which is private: {private}\n"
-        "  the balance: {balance}",
-        "O que os chamadores receberam do servidor da Ponte com o seu arquivo:\n"
-        "  deposit({amount}), em dois pedaços: {deposit}\n"
-        "  deposit(1) duas vezes, num pedaço só: {together}\n"
-        "  greet(José), cortada no cabeçalho e numa letra: {greeting}\n"
-        "  withdraw, acima do saldo: {withdrawal}\n"
-        "  _empty(), que é privado: {private}\n"
-        "  o saldo: {balance}"),
+        "What callers were told by Ponte's server with your file:\n" + _TOLD[0],
+        "O que os chamadores receberam do servidor da Ponte com o seu arquivo:\n" + _TOLD[1]),
     "value.no reply": ("no reply", "nenhuma resposta"),
     "value.half a reply": ("half a reply", "meia resposta"),
     "check.c1": ("one message, cut anywhere", "uma mensagem, cortada em qualquer lugar"),
