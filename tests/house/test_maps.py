@@ -30,7 +30,7 @@ class Maps(unittest.TestCase):
 
     def test_the_map_of_the_house_has_each_room(self) -> None:
         house = map_of(ROOT / "ponte" / "__init__.py")
-        rooms = {room.parent.name for room in ROOMS if room.parent.parent.name == "ponte"}
+        rooms = {room.parent.name for room in ROOMS if room.parent.parent == ROOT / "ponte"}
         self.assertEqual(set(re.findall(r"^    (\w+) {3,}\S", house, re.MULTILINE)), rooms)
 
 
